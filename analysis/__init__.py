@@ -1,0 +1,1 @@
+"""Analysis: one question a module."""

@@ -1,0 +1,1 @@
+"""The report: the only writer of files in analysis."""

@@ -1,0 +1,1 @@
+"""Files as collectors: the same contract over exports and archives."""

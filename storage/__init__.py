@@ -1,0 +1,1 @@
+"""Storage: the archive, the frontier and the database."""

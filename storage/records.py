@@ -1,0 +1,294 @@
+"""The words the rooms share: what is wanted, what came back, and what was learned from it.
+
+All are frozen msgspec structs: cheap to make (millions of them are), and plain data. Ids are strings all the
+way; moments are aware datetimes in UTC; a value that the platform did not give is None, never a guess.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+MAX_BODY = 64 * 1024 * 1024  # decoded bytes of one page; what is larger is kept raw and flagged, not parsed
+
+
+class Target(msgspec.Struct, frozen=True, order=True):
+    """One thing wanted: *key* names it, *cursor* the place in its list (empty: from the start)."""
+
+    collector: str
+    kind: str
+    key: str
+    cursor: str = ""
+
+
+class Want(msgspec.Struct, frozen=True):
+    """A target as leased: with the walk it belongs to, its wave, what led there and how far to go back."""
+
+    target: Target
+    walk: str  # one pass over one list; the same for all its pages
+    wave: int = 0
+    via: str = ""  # the key that led here ("" for a seed)
+    since: str = ""  # high-water mark: the newest id of the last complete walk; stop there
+    tries: int = 0
+    position: int = 0  # items of this walk seen on earlier pages
+
+
+class BadBody(ValueError):
+    """A body that cannot be decoded, or that grows past the limit."""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One answer as it came: de-chunked, still content-encoded. It answers every want in *wants*."""
+
+    wants: tuple[Want, ...]
+    url: str
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    fetched_at: datetime
+    record_id: str = ""  # WARC-Record-ID once archived
+    method: str = "GET"
+    run: str = ""
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The targets this page answers."""
+        return tuple(want.target for want in self.wants)
+
+    @property
+    def kind(self) -> str:
+        """The kind of its targets (one page answers one kind)."""
+        return self.wants[0].target.kind
+
+    @property
+    def key(self) -> str:
+        """The key of its first target."""
+        return self.wants[0].target.key
+
+    def header(self, name: str) -> str | None:
+        """The first header called *name*, in any case; None if there is none."""
+        name = name.lower()
+        return next((value for key, value in self.headers if key.lower() == name), None)
+
+    def content(self, limit: int = MAX_BODY) -> bytes:
+        """The body with its content encoding undone, at most *limit* bytes; raise BadBody otherwise.
+
+        A body that says gzip but is plain is returned as it is (real archives hold such).
+        """
+        encoding = (self.header("content-encoding") or "").strip().lower()
+        if encoding in ("", "identity") or not self.body:
+            content = self.body
+        elif encoding in ("gzip", "x-gzip", "deflate"):
+            if encoding != "deflate" and self.body[:2] != b"\x1f\x8b":
+                content = self.body
+            else:
+                content = _inflate(self.body, limit)
+        else:
+            raise BadBody(f"content encoding {encoding!r} is not read here")
+        if len(content) > limit:
+            raise BadBody(f"the body is larger than {limit} bytes")
+        return content
+
+
+def _inflate(body: bytes, limit: int) -> bytes:
+    """*body* decompressed (gzip, zlib or raw deflate), never more than *limit* bytes."""
+    try:
+        reader = zlib.decompressobj(wbits=47 if body[:1] in (b"\x1f", b"\x78") else -15)
+        out = reader.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise BadBody(f"the body cannot be decompressed: {error}") from error
+    if not reader.eof and len(out) <= limit:
+        raise BadBody("the compressed body is cut off")
+    return out
+
+
+def compress(body: bytes) -> bytes:
+    """*body* gzipped, the same bytes for the same input."""
+    return gzip.compress(body, 6, mtime=0)
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """No answer came: a time-out, a refused connection, a name that does not resolve, robots.txt that forbids."""
+
+    wants: tuple[Want, ...]
+    reason: str  # timeout | connection | dns | robots | cut | private-address | other
+    detail: str
+    failed_at: datetime
+    url: str = ""
+    record_id: str = ""
+    run: str = ""
+
+
+# ---- what was learned: parse() yields these, load turns them into rows -------------------------------------
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """A professional profile as one page showed it."""
+
+    profile_id: str  # canonical URL, or the platform's own id
+    platform: str  # the site's host for web pages
+    url: str | None = None
+    name: str | None = None
+    headline: str | None = None
+    description: str | None = None
+    location: str | None = None
+
+
+class Position(msgspec.Struct, frozen=True):
+    """A job on a profile. *ended* None together with *current* True is a current one."""
+
+    profile_id: str
+    ordinal: int  # order on the page
+    employer: str | None
+    title: str | None = None
+    started: str | None = None  # as given: 2011, 2011-05 or 2011-05-01
+    ended: str | None = None
+    current: bool = True
+
+
+class ProfileLink(msgspec.Struct, frozen=True):
+    """A link on a profile to a page elsewhere (sameAs, rel=me, website)."""
+
+    profile_id: str
+    url: str
+    rel: str  # sameAs | me | website
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """*profile_id*'s list shows *other_id*. Each pair counts once, whoever's list shows it."""
+
+    profile_id: str
+    other_id: str
+    connected_on: str | None = None
+
+
+class Account(msgspec.Struct, frozen=True):
+    """An account on a social platform as one page showed it."""
+
+    account_id: str  # the platform's stable id (X: numeric string, Mastodon: URI, Bluesky: DID)
+    platform: str  # x | mastodon | bluesky
+    handle: str | None = None
+    name: str | None = None
+    description: str | None = None
+    location: str | None = None
+    url: str | None = None  # the link on the profile, expanded
+    verified: bool | None = None
+    protected: bool | None = None
+    created_at: datetime | None = None
+    followers: int | None = None  # counts on a profile are claims
+    following: int | None = None
+    posts: int | None = None
+    flags: tuple[str, ...] = ()  # opt-outs and states: noindex, not-discoverable, suspended, limited, moved:<uri> ...
+
+
+class Absence(msgspec.Struct, frozen=True):
+    """A target that is not to be had, and why. Absence is data."""
+
+    platform: str
+    kind: str
+    key: str
+    reason: str  # suspended | protected | gone | unknown | deactivated | masked | refused | opted-out | private
+    detail: str | None = None
+
+
+class Follow(msgspec.Struct, frozen=True):
+    """*follower_id* follows *followed_id*; *listed* says whose list showed it: following or followers."""
+
+    platform: str
+    follower_id: str
+    followed_id: str
+    listed: str
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """An @mention in a post."""
+
+    handle: str
+    account_id: str | None = None
+
+
+class Post(msgspec.Struct, frozen=True):
+    """A public post. *hashtags* and *mentions* are as delivered; the `full_` ones hold what a retweet cut off."""
+
+    post_id: str
+    platform: str
+    account_id: str | None
+    created_at: datetime | None
+    text: str
+    timeline_of: str | None  # the account whose timeline showed it; None: seen only through another post
+    kind: str = "original"  # original | retweet | quote | reply
+    full_text: str | None = None
+    lang: str | None = None
+    hashtags: tuple[str, ...] = ()
+    mentions: tuple[Mention, ...] = ()
+    urls: tuple[str, ...] = ()
+    full_hashtags: tuple[str, ...] | None = None  # None: the same as delivered
+    full_mentions: tuple[Mention, ...] | None = None
+    conversation_id: str | None = None
+    reply_to_post: str | None = None
+    reply_to_account: str | None = None
+    quoted_post: str | None = None
+    retweeted_post: str | None = None
+    retweeted_account: str | None = None
+    likes: int | None = None
+    reposts: int | None = None
+    replies: int | None = None
+    source: str | None = None  # the application it was sent with
+    place: str | None = None  # the platform's place id or name
+    longitude: float | None = None
+    latitude: float | None = None
+    edit_of: str | None = None  # first id of the edit history, where there is one
+    indexed_at: datetime | None = None  # the server's own time, where created_at is a claim
+    sample: str | None = None  # name of the comparison set it belongs to; such posts are kept apart
+
+
+class Deletion(msgspec.Struct, frozen=True):
+    """The platform says that a post or account must go."""
+
+    platform: str
+    kind: str  # post | account
+    key: str
+    reason: str
+    at: datetime | None = None
+
+
+class Quarantine(msgspec.Struct, frozen=True):
+    """A piece of a page that could not be read: where, why, and the piece itself (cut to 1,000 characters)."""
+
+    place: str
+    reason: str
+    excerpt: str = ""
+
+
+class Organisation(msgspec.Struct, frozen=True):
+    """An organisation as a register lists it."""
+
+    organisation_id: str
+    name: str
+    abbreviation: str | None = None
+    kind: str | None = None
+    parent_id: str | None = None
+    ministry: str | None = None
+    ended: str | None = None
+
+
+class Office(msgspec.Struct, frozen=True):
+    """A published office and its holder."""
+
+    organisation_id: str
+    function: str
+    name: str | None = None
+    started: str | None = None
+    ended: str | None = None
+
+
+Record = (
+    Profile | Position | ProfileLink | Connection | Account | Absence | Follow | Post | Deletion | Quarantine
+    | Organisation | Office
+)  # fmt: skip
+
+Meta = dict[str, Any]

@@ -1,0 +1,88 @@
+-- Tables that load fills. Users query the views of 002. No keys or indexes: duplicates are removed by load.
+-- Every table with a record_id leads to the WARC record it came from; moments are UTC.
+CREATE SCHEMA base;
+
+CREATE TABLE base.archives (archive VARCHAR, bytes BIGINT, records BIGINT, loaded_at TIMESTAMPTZ);
+
+-- what was asked and what came: one row an answer or failure; one row per target it answers
+CREATE TABLE base.fetches (
+    record_id VARCHAR, collector VARCHAR, kind VARCHAR, run_id VARCHAR, url VARCHAR, status INTEGER,
+    failure VARCHAR, detail VARCHAR, fetched_at TIMESTAMPTZ, bytes BIGINT, targets INTEGER, archive VARCHAR);
+CREATE TABLE base.answers (
+    record_id VARCHAR, collector VARCHAR, kind VARCHAR, key VARCHAR, "cursor" VARCHAR, walk VARCHAR,
+    wave INTEGER, via VARCHAR, outcome VARCHAR, why VARCHAR, items BIGINT, fetched_at TIMESTAMPTZ);
+CREATE TABLE base.runs (
+    run_id VARCHAR, collector VARCHAR, started_at TIMESTAMPTZ, ended_at TIMESTAMPTZ, status VARCHAR,
+    reason VARCHAR, version VARCHAR, settings JSON);
+CREATE TABLE base.walks (
+    walk VARCHAR, collector VARCHAR, kind VARCHAR, key VARCHAR, run_id VARCHAR, started_at TIMESTAMPTZ,
+    ended_at TIMESTAMPTZ, pages BIGINT, items BIGINT, ended BOOLEAN, complete BOOLEAN, why VARCHAR,
+    newest VARCHAR, since VARCHAR);
+CREATE TABLE base.gaps (
+    collector VARCHAR, kind VARCHAR, key VARCHAR, walk VARCHAR, "cursor" VARCHAR, until_id VARCHAR,
+    low_water VARCHAR, why VARCHAR, opened_at TIMESTAMPTZ, closed_at TIMESTAMPTZ);
+CREATE TABLE base.admissions (
+    collector VARCHAR, kind VARCHAR, key VARCHAR, wave INTEGER, via VARCHAR, rule VARCHAR, at TIMESTAMPTZ);
+CREATE TABLE base.quarantine (
+    record_id VARCHAR, collector VARCHAR, kind VARCHAR, key VARCHAR, place VARCHAR, reason VARCHAR,
+    excerpt VARCHAR, fetched_at TIMESTAMPTZ);
+CREATE TABLE base.absences (
+    platform VARCHAR, kind VARCHAR, key VARCHAR, reason VARCHAR, detail VARCHAR,
+    first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
+CREATE TABLE base.deletions (
+    platform VARCHAR, kind VARCHAR, key VARCHAR, reason VARCHAR, at TIMESTAMPTZ,
+    seen_at TIMESTAMPTZ, record_id VARCHAR);
+
+-- profiles: a row per content and run that saw it; base.positions and base.profile_links hang on the content
+CREATE TABLE base.profiles (
+    profile_id VARCHAR, content VARCHAR, run_id VARCHAR, platform VARCHAR, url VARCHAR, name VARCHAR,
+    headline VARCHAR, description VARCHAR, location VARCHAR,
+    first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
+CREATE TABLE base.positions (
+    profile_id VARCHAR, content VARCHAR, ordinal INTEGER, employer VARCHAR, title VARCHAR,
+    started VARCHAR, ended VARCHAR, current BOOLEAN);
+CREATE TABLE base.profile_links (profile_id VARCHAR, content VARCHAR, url VARCHAR, rel VARCHAR);
+CREATE TABLE base.connections (
+    profile_id VARCHAR, other_id VARCHAR, connected_on VARCHAR, walk VARCHAR,
+    first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
+
+-- accounts: the same, a row per content and run; the counts of the newest sighting
+CREATE TABLE base.accounts (
+    account_id VARCHAR, content VARCHAR, run_id VARCHAR, platform VARCHAR, handle VARCHAR, name VARCHAR,
+    description VARCHAR, location VARCHAR, url VARCHAR, verified BOOLEAN, protected BOOLEAN,
+    created_at TIMESTAMPTZ, followers BIGINT, following BIGINT, posts BIGINT, flags VARCHAR[],
+    first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
+-- a row per edge and walk that showed it
+CREATE TABLE base.follows (
+    platform VARCHAR, follower_id VARCHAR, followed_id VARCHAR, listed VARCHAR, walk VARCHAR,
+    seen_at TIMESTAMPTZ, record_id VARCHAR);
+
+-- posts: one row a post and set (timelines and references together; comparison sets apart)
+CREATE TABLE base.posts (
+    post_id VARCHAR, platform VARCHAR, account_id VARCHAR, created_at TIMESTAMPTZ, text VARCHAR,
+    timeline_of VARCHAR, kind VARCHAR, full_text VARCHAR, lang VARCHAR, hashtags VARCHAR[],
+    mentions STRUCT(handle VARCHAR, account_id VARCHAR)[], urls VARCHAR[], full_hashtags VARCHAR[],
+    full_mentions STRUCT(handle VARCHAR, account_id VARCHAR)[], conversation_id VARCHAR,
+    reply_to_post VARCHAR, reply_to_account VARCHAR, quoted_post VARCHAR, retweeted_post VARCHAR,
+    retweeted_account VARCHAR, likes BIGINT, reposts BIGINT, replies BIGINT, source VARCHAR, place VARCHAR,
+    longitude DOUBLE, latitude DOUBLE, edit_of VARCHAR, indexed_at TIMESTAMPTZ, sample VARCHAR,
+    first_seen TIMESTAMPTZ, fetched_at TIMESTAMPTZ, record_id VARCHAR);
+-- only posts that were seen with more than one text
+CREATE TABLE base.post_versions (
+    post_id VARCHAR, platform VARCHAR, text VARCHAR, full_text VARCHAR,
+    first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
+
+-- the study: organisations, who belongs to them, and which account is whose (filled by link)
+CREATE TABLE base.organisations (
+    organisation VARCHAR, ministry VARCHAR, name VARCHAR, abbreviation VARCHAR, kind VARCHAR,
+    started VARCHAR, ended VARCHAR, published_profiles BIGINT, published_accounts BIGINT);
+CREATE TABLE base.register (
+    organisation_id VARCHAR, name VARCHAR, abbreviation VARCHAR, kind VARCHAR, parent_id VARCHAR,
+    ministry VARCHAR, ended VARCHAR, record_id VARCHAR);
+CREATE TABLE base.offices (
+    organisation_id VARCHAR, "function" VARCHAR, name VARCHAR, started VARCHAR, ended VARCHAR, record_id VARCHAR);
+CREATE TABLE base.employers (employer VARCHAR, organisation VARCHAR, ministry VARCHAR, rule VARCHAR);
+CREATE TABLE base.links (
+    profile_id VARCHAR, account_id VARCHAR, platform VARCHAR, handle VARCHAR, rule VARCHAR, evidence VARCHAR,
+    confidence DOUBLE, decided_by VARCHAR, decision VARCHAR, decided_at TIMESTAMPTZ, record_id VARCHAR);
+CREATE TABLE base.study (key VARCHAR, value JSON);

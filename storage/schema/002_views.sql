@@ -1,0 +1,114 @@
+-- What users query. The comment on a view or column is its entry in docs/data-dictionary.md.
+-- Current state: one row per key. Versions have views of their own (profile_versions, handles, post_versions).
+
+CREATE VIEW profile_versions AS
+SELECT profile_id, platform, url, name, headline, description, location,
+       min(first_seen) AS first_seen, max(last_seen) AS last_seen,
+       arg_min(record_id, first_seen) AS record_id, content
+FROM base.profiles GROUP BY ALL;
+
+CREATE VIEW profiles AS
+SELECT profile_id, arg_max(platform, last_seen) AS platform, arg_max(url, last_seen) AS url,
+       arg_max(name, last_seen) AS name, arg_max(headline, last_seen) AS headline,
+       arg_max(description, last_seen) AS description, arg_max(location, last_seen) AS location,
+       min(first_seen) AS first_seen, max(last_seen) AS last_seen, count(DISTINCT content) AS versions,
+       arg_max(record_id, last_seen) AS record_id, arg_max(content, last_seen) AS content
+FROM base.profiles GROUP BY profile_id;
+
+CREATE VIEW positions AS
+SELECT p.profile_id, p.ordinal, p.employer, p.title, p.started, p.ended, p.current,
+       e.organisation, e.ministry, e.rule, f.record_id
+FROM base.positions AS p JOIN profiles AS f USING (profile_id, content)
+LEFT JOIN base.employers AS e USING (employer);
+
+CREATE VIEW profile_links AS
+SELECT l.profile_id, l.url, l.rel, f.record_id
+FROM base.profile_links AS l JOIN profiles AS f USING (profile_id, content);
+
+CREATE VIEW memberships AS
+SELECT profile_id, ministry, min(organisation) AS organisation, min(employer) AS employer,
+       arg_min(title, ordinal) AS title, min(record_id) AS record_id
+FROM positions WHERE current AND ministry IS NOT NULL GROUP BY profile_id, ministry;
+
+CREATE VIEW civil_servants AS
+SELECT m.profile_id, any_value(f.name) AS name, list(m.ministry ORDER BY m.ministry) AS ministries,
+       min(m.ministry) AS ministry, arg_min(m.organisation, m.ministry) AS organisation,
+       arg_min(m.employer, m.ministry) AS employer, arg_min(m.title, m.ministry) AS title,
+       any_value(f.location) AS location, any_value(f.url) AS url, any_value(f.record_id) AS record_id
+FROM memberships AS m JOIN profiles AS f USING (profile_id) GROUP BY m.profile_id;
+
+CREATE VIEW connections AS
+SELECT least(profile_id, other_id) AS profile_a, greatest(profile_id, other_id) AS profile_b,
+       min(connected_on) AS connected_on, count(DISTINCT profile_id) AS lists,
+       min(first_seen) AS first_seen, max(last_seen) AS last_seen, arg_min(record_id, first_seen) AS record_id
+FROM base.connections GROUP BY 1, 2;
+
+CREATE VIEW account_versions AS
+SELECT account_id, platform, handle, name, description, location, url, verified, protected,
+       min(first_seen) AS first_seen, max(last_seen) AS last_seen, arg_min(record_id, first_seen) AS record_id, content
+FROM base.accounts GROUP BY ALL;
+
+CREATE VIEW accounts AS
+SELECT account_id, arg_max(platform, last_seen) AS platform, arg_max(handle, last_seen) AS handle,
+       arg_max(name, last_seen) AS name, arg_max(description, last_seen) AS description,
+       arg_max(location, last_seen) AS location, arg_max(url, last_seen) AS url,
+       arg_max(verified, last_seen) AS verified, arg_max(protected, last_seen) AS protected,
+       arg_max(created_at, last_seen) AS created_at, arg_max(followers, last_seen) AS followers,
+       arg_max(following, last_seen) AS following, arg_max(posts, last_seen) AS posts,
+       arg_max(flags, last_seen) AS flags,
+       min(first_seen) AS first_seen, max(last_seen) AS last_seen, count(DISTINCT content) AS versions,
+       arg_max(record_id, last_seen) AS record_id
+FROM base.accounts GROUP BY account_id;
+
+CREATE VIEW handles AS
+SELECT account_id, platform, handle, min(first_seen) AS first_seen, max(last_seen) AS last_seen
+FROM base.accounts WHERE handle IS NOT NULL GROUP BY account_id, platform, handle;
+
+CREATE VIEW follows AS
+SELECT follower_id, followed_id, platform, min(seen_at) AS first_seen, max(seen_at) AS last_seen,
+       arg_min(record_id, seen_at) AS record_id
+FROM base.follows GROUP BY follower_id, followed_id, platform;
+
+CREATE VIEW posts AS
+SELECT * EXCLUDE (sample) FROM base.posts WHERE timeline_of IS NOT NULL AND sample IS NULL;
+CREATE VIEW referenced_posts AS
+SELECT * EXCLUDE (sample, timeline_of) FROM base.posts WHERE timeline_of IS NULL AND sample IS NULL;
+CREATE VIEW sample_posts AS SELECT * EXCLUDE (timeline_of) FROM base.posts WHERE sample IS NOT NULL;
+CREATE VIEW post_versions AS SELECT * FROM base.post_versions;
+
+CREATE VIEW post_hashtags AS
+SELECT post_id, account_id, created_at, unnest(hashtags) AS hashtag,
+       generate_subscripts(hashtags, 1) AS ordinal, 'delivered' AS origin, record_id
+FROM posts
+UNION ALL
+SELECT post_id, account_id, created_at, unnest(full_hashtags), generate_subscripts(full_hashtags, 1),
+       'referenced', record_id
+FROM posts WHERE full_hashtags IS NOT NULL;
+
+CREATE VIEW post_mentions AS
+SELECT post_id, account_id, created_at, m.handle AS handle, m.account_id AS mentioned_account_id, ordinal, origin, record_id
+FROM (
+    SELECT post_id, account_id, created_at, unnest(mentions) AS m, generate_subscripts(mentions, 1) AS ordinal,
+           'delivered' AS origin, record_id FROM posts
+    UNION ALL
+    SELECT post_id, account_id, created_at, unnest(full_mentions), generate_subscripts(full_mentions, 1),
+           'referenced', record_id FROM posts WHERE full_mentions IS NOT NULL);
+
+CREATE VIEW links AS SELECT * EXCLUDE (decision) FROM base.links WHERE decision = 'accepted';
+CREATE VIEW link_candidates AS SELECT * FROM base.links WHERE decision <> 'accepted';
+CREATE VIEW organisations AS SELECT * FROM base.organisations;
+CREATE VIEW ministries AS SELECT ministry, name, published_profiles, published_accounts FROM base.organisations
+WHERE kind = 'ministry';
+CREATE VIEW register AS SELECT * FROM base.register;
+CREATE VIEW offices AS SELECT * FROM base.offices;
+CREATE VIEW absences AS SELECT * FROM base.absences;
+CREATE VIEW deletions AS SELECT * FROM base.deletions;
+CREATE VIEW fetches AS SELECT * FROM base.fetches;
+CREATE VIEW answers AS SELECT * FROM base.answers;
+CREATE VIEW discoveries AS SELECT DISTINCT collector, kind, key, wave, via FROM base.answers;
+CREATE VIEW admissions AS SELECT * FROM base.admissions;
+CREATE VIEW runs AS SELECT * FROM base.runs;
+CREATE VIEW walks AS SELECT * FROM base.walks;
+CREATE VIEW gaps AS SELECT * FROM base.gaps;
+CREATE VIEW quarantine AS SELECT * FROM base.quarantine;
+CREATE VIEW study AS SELECT * FROM base.study;
