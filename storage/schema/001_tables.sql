@@ -22,7 +22,7 @@ CREATE TABLE base.gaps (
     collector VARCHAR, kind VARCHAR, key VARCHAR, walk VARCHAR, "cursor" VARCHAR, until_id VARCHAR,
     low_water VARCHAR, why VARCHAR, opened_at TIMESTAMPTZ, closed_at TIMESTAMPTZ);
 CREATE TABLE base.admissions (
-    collector VARCHAR, kind VARCHAR, key VARCHAR, wave INTEGER, via VARCHAR, rule VARCHAR, at TIMESTAMPTZ);
+    collector VARCHAR, kind VARCHAR, key VARCHAR, wave INTEGER, via VARCHAR, rule VARCHAR, admitted_at TIMESTAMPTZ);
 CREATE TABLE base.quarantine (
     record_id VARCHAR, collector VARCHAR, kind VARCHAR, key VARCHAR, place VARCHAR, reason VARCHAR,
     excerpt VARCHAR, fetched_at TIMESTAMPTZ);
@@ -30,7 +30,7 @@ CREATE TABLE base.absences (
     platform VARCHAR, kind VARCHAR, key VARCHAR, reason VARCHAR, detail VARCHAR,
     first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
 CREATE TABLE base.deletions (
-    platform VARCHAR, kind VARCHAR, key VARCHAR, reason VARCHAR, at TIMESTAMPTZ,
+    platform VARCHAR, kind VARCHAR, key VARCHAR, reason VARCHAR, told_at TIMESTAMPTZ,
     seen_at TIMESTAMPTZ, record_id VARCHAR);
 
 -- profiles: a row per content and run that saw it; base.positions and base.profile_links hang on the content
