@@ -26,7 +26,14 @@ SEALED, OPEN = ".warc.gz", ".warc.gz.open"
 MAX_SEGMENT = 128 * 1024 * 1024  # compressed bytes, then a new segment is begun
 MAX_RECORD = 512 * 1024 * 1024  # decompressed bytes of one record; what is larger is damage or an attack
 FORMAT = "application/vnd.sneeuwbal+json"
-HIDDEN_HEADERS = {"set-cookie", "set-cookie2", "authorization", "cookie", "proxy-authorization", "www-authenticate"}
+HIDDEN_HEADERS = {
+    "set-cookie",
+    "set-cookie2",
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "www-authenticate",
+}
 SECRET_PARAMETER = re.compile(r"token|secret|password|api_?key|access_?key|signature|auth", re.I)
 PAGE_TOKENS = {"pagination_token", "next_token", "previous_token"}
 REDACTED = "REDACTED"
@@ -448,4 +455,3 @@ def look_up(directory: Path, record_id: str) -> Entry | None:
             if entry.record_id == wanted:
                 return entry
     return None
-

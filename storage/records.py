@@ -191,7 +191,8 @@ class Absence(msgspec.Struct, frozen=True):
     platform: str
     kind: str
     key: str
-    reason: str  # suspended | protected | gone | unknown | deactivated | masked | refused | opted-out | private
+    # suspended | protected | gone | unknown | deactivated | masked | refused | opted-out | private
+    reason: str
     detail: str | None = None
 
 
@@ -212,7 +213,7 @@ class Mention(msgspec.Struct, frozen=True):
 
 
 class Post(msgspec.Struct, frozen=True):
-    """A public post. *hashtags* and *mentions* are as delivered; the `full_` ones hold what a retweet cut off."""
+    """A public post, as delivered; the `full_` fields hold what a retweet cut off."""
 
     post_id: str
     platform: str
@@ -257,7 +258,7 @@ class Deletion(msgspec.Struct, frozen=True):
 
 
 class Quarantine(msgspec.Struct, frozen=True):
-    """A piece of a page that could not be read: where, why, and the piece itself (cut to 1,000 characters)."""
+    """A piece of a page that could not be read: where, why, and its first 1,000 characters."""
 
     place: str
     reason: str
