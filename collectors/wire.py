@@ -189,7 +189,8 @@ class Replay(Wire):
         )
         self._db.executemany("INSERT INTO recorded VALUES (?,?,?,?,?,?,?,?,?,NULL)", rows)
         self._db.execute(
-            "UPDATE recorded SET n = r.n FROM (SELECT rowid AS id, row_number() OVER (PARTITION BY collector, kind, key,"
+            "UPDATE recorded SET n = r.n FROM (SELECT rowid AS id, row_number() OVER ("
+            "PARTITION BY collector, kind, key,"
             " cursor ORDER BY at, rowid) - 1 AS n FROM recorded) AS r WHERE r.id = recorded.rowid"
         )
         self._db.execute("CREATE UNIQUE INDEX by_target ON recorded (collector, kind, key, cursor, n)")
