@@ -51,6 +51,7 @@ class Later(msgspec.Struct, frozen=True):
     until: datetime | None = None
     free: bool = False
     whole_kind: bool = False  # a rate limit: nothing of this kind is due before *until*
+    restart: bool = False  # the cursor is no good any more: the walk begins again from the top
 
 
 class Split(msgspec.Struct, frozen=True):

@@ -102,10 +102,13 @@ class Wire:
         return None
 
     def batches(self, wants: Iterator[Want], size: Callable[[str], int]) -> Iterator[tuple[Want, ...]]:
-        """Group neighbouring wants of one kind, at most *size(kind)* together; a want with a cursor goes alone."""
+        """Group neighbouring wants of one kind, at most *size(kind)* together; one marked `alone` by itself."""
         for kind, group in groupby(wants, key=lambda want: want.target.kind):
             batch: list[Want] = []
             for want in group:
+                if want.alone:
+                    yield from self._split((want,))
+                    continue
                 batch.append(want)
                 if len(batch) >= size(kind):
                     yield from self._split(tuple(batch))

@@ -35,6 +35,7 @@ class Want(msgspec.Struct, frozen=True):
     since: str = ""  # high-water mark: the newest id of the last complete walk; stop there
     tries: int = 0
     position: int = 0  # items of this walk seen on earlier pages
+    alone: bool = False  # a batch was spoilt: ask for this one by itself
 
 
 class BadBody(ValueError):

@@ -1,0 +1,409 @@
+"""collect(): the one loop, frontier -> fetch -> archive -> outcome -> frontier, for every collector.
+
+An answer is appended to the archive; for up to GROUP answers or PAUSE seconds of them there is one fsync and one
+transaction on the frontier. A target moves on only after both: killed anywhere, the next run goes on without a gap.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from collectors.base import Absent, Collector, Done, Kind, Later, Outcome, OutOfCredit, Refused, Settings, Split
+from collectors.wire import Wire
+from storage import archive
+from storage.errors import UserError
+from storage.frontier import Frontier, Move
+from storage.locks import lock
+from storage.records import Failure, Meta, Page, Want
+
+GROUP, PAUSE = 64, 0.05  # answers and seconds of one group commit
+SLACK = 10.0  # seconds beyond a limit window that a run still waits
+PATIENCE = 960.0  # seconds a run waits for what is due later, where no window is longer
+
+STOPPING = {"refused": "refused", "credit": "out of credit"}
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """What a study may spend at most; None: no bound."""
+
+    usd: float | None = None
+    items: int | None = None
+
+
+class Report(msgspec.Struct):
+    """How a run ended."""
+
+    run: str
+    collector: str
+    status: str = "complete"  # complete | waiting | interrupted | limit | out of credit | out of budget | refused
+    reason: str = ""
+    answers: int = 0
+    items: int = 0
+    failures: int = 0
+    due_at: datetime | None = None
+
+
+def collect(
+    study: Path,
+    name: str,
+    collector: Collector,
+    settings: Settings,
+    *,
+    frontier: Frontier,
+    kinds: Sequence[str] | None = None,
+    budget: Budget = Budget(),  # noqa: B008 (frozen)
+    secrets: Sequence[str] = (),
+    about: Meta | None = None,
+    limit: int | None = None,
+    patience: float | None = None,
+    stop: threading.Event | None = None,
+    progress: Callable[[Report], None] = lambda report: None,
+) -> Report:
+    """Fetch what is due for one collector until nothing is, and return how it ended.
+
+    *limit* bounds the answers; *patience* the seconds to wait for what is due later (default: the longest limit
+    window). *about* goes into the run's first note. Raise UserError if another run holds this collector.
+    """
+    assert settings.wire is not None
+    with lock(study, f"collect-{name}"):
+        mend_archive(study / "archive", name)
+        writer = archive.Writer(study / "archive", name, secrets=secrets, now=settings.wire.now)
+        with closing(writer):
+            run = _Run(name, collector, settings, frontier, writer, kinds, budget, limit, patience, stop, progress)
+            return run.whole(about or {})
+
+
+def mend_archive(directory: Path, name: str) -> int:
+    """Cut and seal the segments that dead runs of *name* left open; return how many. The lock must be held."""
+    left = sorted(directory.glob(f"{name}-*{archive.OPEN}"))
+    for path in left:
+        archive.mend(path)
+    return len(left)
+
+
+def run_id(name: str, now: datetime) -> str:
+    """The name of a run: when and what."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{name}"
+
+
+class _Run:
+    """One run of one collector."""
+
+    def __init__(
+        self,
+        name: str,
+        collector: Collector,
+        settings: Settings,
+        frontier: Frontier,
+        writer: archive.Writer,
+        kinds: Sequence[str] | None,
+        budget: Budget,
+        limit: int | None,
+        patience: float | None,
+        stop: threading.Event | None,
+        progress: Callable[[Report], None],
+    ) -> None:
+        assert settings.wire is not None
+        self.name, self.collector, self.settings, self.wire = name, collector, settings, settings.wire
+        self.frontier, self.writer, self.budget, self.limit = frontier, writer, budget, limit
+        self.kinds = {
+            k: spec for k, spec in kinds_of(collector, settings.options).items() if kinds is None or k in kinds
+        }
+        windows = [spec.limit.seconds + SLACK for spec in self.kinds.values() if spec.limit]
+        self.patience = patience if patience is not None else max([PATIENCE, *windows])
+        self.stop, self.progress = stop or threading.Event(), progress
+        self.report = Report(run_id(name, self.wire.now()), name)
+        self.wire.run = self.report.run
+        self.windows = {kind: _Window(spec, self.wire) for kind, spec in self.kinds.items()}
+        self.moves: list[Move] = []
+        self.unsaved = 0
+        self.saved_at = self.came_at = time.monotonic()
+        self.usd, self.spent_items = frontier.spent()
+
+    def whole(self, about: Meta) -> Report:
+        """The run from its first note to its last."""
+        report, start = self.report, self.wire.now()
+        self.writer.note("run-start", {"run": report.run, "collector": self.name, **about}, start)
+        self.writer.sync()
+        with self.frontier.transaction():
+            self.frontier.free_dead_leases(self.name, report.run)
+            self.frontier.start_run(report.run, self.name, start)
+        try:
+            self._rounds()
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            report.status = "interrupted" if interrupted else "failed"
+            report.reason = report.reason or (str(error) or type(error).__name__)[:300]
+            raise
+        finally:
+            self._end()
+        return report
+
+    def _end(self) -> None:
+        self._save()
+        report, now = self.report, self.wire.now()
+        with self.frontier.transaction():
+            self.frontier.free_dead_leases(self.name, "")
+            self.frontier.end_run(report.run, report.status, report.reason, report.answers, report.items, now)
+        told = {"run": report.run, "collector": self.name, "status": report.status, "reason": report.reason}
+        self.writer.note("run-end", {**told, "answers": report.answers, "items": report.items}, now)
+        self.progress(report)
+
+    def _rounds(self) -> None:
+        while True:
+            before = self.report.answers
+            wants = self._wants()
+            with closing(wants), closing(_generator(self.collector.fetch(wants, self.settings))) as answers:
+                for answer in answers:
+                    self._take(answer)
+                    if self._must_stop():
+                        break
+            self._save()
+            if self._must_stop() or (self.report.answers == before and not self._wait()):
+                return
+
+    def _must_stop(self) -> bool:
+        if self.stop.is_set() and self.report.status == "complete":
+            self.report.status, self.report.reason = "interrupted", "asked to stop"
+        if self.limit is not None and self.report.answers >= self.limit and self.report.status == "complete":
+            self.report.status, self.report.reason = "limit", f"--limit {self.limit}"
+        return self.report.status != "complete"
+
+    def _wait(self) -> bool:
+        """Sleep until something is due, if that is soon; else say when and return False."""
+        due = self.frontier.next_due(self.name, list(self.kinds))
+        if due is None:
+            return False
+        until, why = due
+        windows = [window.until for window in self.windows.values() if window.full()]
+        until = max(until, min(windows)) if windows and until <= self.wire.now() else until
+        if (until - self.wire.now()).total_seconds() > self.patience:
+            self.report.status, self.report.due_at = "waiting", until
+            self.report.reason = f"the next target is due at {until:%Y-%m-%d %H:%M:%S} UTC ({why})"
+            return False
+        self.wire.sleep(max(until, self.wire.now() + timedelta(milliseconds=1)), self.stop)
+        return not self._must_stop()
+
+    # ---- what is asked
+
+    def _wants(self) -> Generator[Want]:
+        """Lease lazily, kind by kind, as long as limits and budget allow."""
+        leased: list[Want] = []
+        try:
+            while not self._must_stop():
+                self._save()
+                leased = self._lease()
+                if not leased:
+                    return
+                kind = leased[0].target.kind
+                while leased and not self._must_stop() and self._may(kind) and self._affords(kind):
+                    yield leased.pop(0)
+                self.frontier.release(leased)
+                leased = []
+        finally:
+            if leased:
+                self.frontier.release(leased)
+
+    def _lease(self) -> list[Want]:
+        now = self.wire.now()
+        for kind, spec in self.kinds.items():
+            if self._may(kind) and (
+                leased := self.frontier.lease(self.name, kind, self.report.run, self._room(spec), now)
+            ):
+                return leased
+        return []
+
+    def _room(self, spec: Kind) -> int:
+        return max(GROUP, 2 * spec.batch) if self.limit is None else max(1, min(GROUP, self.limit)) * spec.batch
+
+    def _may(self, kind: str) -> bool:
+        """Whether the limits let us ask for *kind* now."""
+        if self.wire.live and self.windows[kind].full():
+            return False
+        return self.frontier.blocked_until(self.name, kind) <= self.wire.now().timestamp()
+
+    def _affords(self, kind: str) -> bool:
+        """Whether the dearest answer of *kind* still fits the budget; if not, the run stops before it is passed."""
+        spec, usd, items = self.kinds[kind], self.budget.usd, self.budget.items
+        dearest = spec.price * max(spec.page, spec.batch)
+        if usd is not None and dearest and self.usd + dearest > usd:
+            told = f"{self.usd:.2f} of {usd:.2f} USD spent, and the next request for {kind} may cost {dearest:.2f}"
+        elif items is not None and self.spent_items >= items:
+            told = f"{self.spent_items} of {items} items collected"
+        else:
+            return True
+        self.report.status, self.report.reason = "out of budget", f"{told}; raise [budget] to go on"
+        return False
+
+    # ---- what came
+
+    def _take(self, answer: Page | Failure) -> None:
+        if isinstance(answer, Page) and not answer.record_id:
+            answer = msgspec.structs.replace(answer, record_id=archive.new_id())
+        self.writer.append(answer)
+        moves = moves_of(answer, self.collector, self.kinds)
+        self.moves += moves
+        self.report.answers += 1
+        self.report.items += sum(move.items for move in moves)
+        self.report.failures += isinstance(answer, Failure)
+        self.usd += sum(move.items * move.price for move in moves)
+        self.spent_items += sum(move.items for move in moves)
+        self.unsaved += 1
+        if answer.wants:
+            self.windows_of(answer)
+        self._stop_on(moves)
+        now = time.monotonic()
+        slow = now - self.came_at > PAUSE
+        self.came_at = now
+        if slow or self.unsaved >= GROUP or now - self.saved_at > PAUSE:
+            self._save()
+
+    def windows_of(self, answer: Page | Failure) -> None:
+        """Count the request against its kind's window."""
+        window = self.windows.get(answer.wants[0].target.kind)
+        if window is not None:
+            window.count()
+
+    def _stop_on(self, moves: Sequence[Move]) -> None:
+        for move in moves:
+            if move.to == "keep":
+                word, _, why = move.why.partition(": ")
+                self.report.status, self.report.reason = STOPPING[word], why
+
+    def _save(self) -> None:
+        """One fsync and one transaction for all that came since the last."""
+        if not self.unsaved:
+            return
+        self.writer.sync()
+        with self.frontier.transaction():
+            self.frontier.apply(self.moves, self.wire.now())
+        self.moves, self.unsaved, self.saved_at = [], 0, time.monotonic()
+        self.progress(self.report)
+
+
+def _generator(answers: Iterator[Page | Failure]) -> Generator[Page | Failure]:
+    """*answers* as something that can be closed, whatever the collector returns."""
+    yield from answers
+
+
+class _Window:
+    """Requests of one kind in the current limit window, counted by us."""
+
+    def __init__(self, spec: Kind, wire: Wire) -> None:
+        self.limit, self.wire = spec.limit, wire
+        self.used, self.until = 0, wire.now()
+
+    def count(self) -> None:
+        if self.limit is None:
+            return
+        now = self.wire.now()
+        if now >= self.until:
+            self.used, self.until = 0, now + timedelta(seconds=self.limit.seconds)
+        self.used += 1
+
+    def full(self) -> bool:
+        return self.limit is not None and self.used >= self.limit.requests and self.wire.now() < self.until
+
+
+def kinds_of(collector: Collector, options: Mapping[str, Any]) -> dict[str, Kind]:
+    """The collector's kinds, with the limits and prices that the study file sets instead of its own."""
+    limits, prices = options.get("limits") or {}, options.get("prices") or {}
+    kinds = {}
+    for name, kind in collector.kinds.items():
+        if name in limits:
+            kind = msgspec.structs.replace(kind, limit=msgspec.convert(limits[name], Limit | None))
+        if name in prices:
+            kind = msgspec.structs.replace(kind, price=float(prices[name]))
+        kinds[name] = kind
+    return kinds
+
+
+def moves_of(answer: Page | Failure, collector: Collector, kinds: Mapping[str, Kind]) -> list[Move]:
+    """What *answer* does to the frontier: the collector's outcomes, in the frontier's words. Pure."""
+    wants = {want.target: want for want in answer.wants if want.target.kind in kinds}
+    if not wants:
+        return []
+    if isinstance(answer, Failure):
+        outcomes: Iterable[Outcome] = [failed(answer, want) for want in wants.values()]
+    else:
+        outcomes = collector.outcome(answer)
+    found = ((outcome, wants.get(outcome.target)) for outcome in outcomes)
+    return [_move(outcome, want, kinds[want.target.kind].price) for outcome, want in found if want]
+
+
+def failed(failure: Failure, want: Want) -> Outcome:
+    """The outcome of an answer that never came."""
+    if failure.reason in {"robots", "private-address", "too-large"}:
+        return Absent(want.target, f"refused: {failure.reason}")
+    return Later(want.target, failure.reason)
+
+
+def _move(outcome: Outcome, want: Want, price: float) -> Move:
+    target, walk = want.target, want.walk
+    match outcome:
+        case Done(next=str(cursor)):
+            return Move(target, walk, "next", cursor=cursor, items=outcome.items, newest=outcome.newest, price=price)
+        case Done():
+            why = outcome.why if not outcome.complete else ""
+            return Move(target, walk, "end", why, items=outcome.items, newest=outcome.newest, price=price,
+                        truncated=not outcome.complete)  # fmt: skip
+        case Later():
+            return Move(target, walk, "later", outcome.why, until=outcome.until, free=outcome.free,
+                        whole_kind=outcome.whole_kind, restart=outcome.restart)  # fmt: skip
+        case Split():
+            return Move(target, walk, "alone", outcome.why)
+        case Absent():
+            return Move(target, walk, "absent", outcome.why)
+        case OutOfCredit():
+            return Move(target, walk, "keep", f"credit: {outcome.why}")
+        case Refused():
+            return Move(target, walk, "keep", f"refused: {outcome.why}")
+
+
+def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dict[str, int]:
+    """Rebuild the state of *study* at *path* from its archive alone; return the number of targets per collector.
+
+    The same outcomes are applied in the same order as when they were collected. Raise UserError on damage.
+    """
+    frontier = Frontier(path)
+    segments = archive.segments(study / "archive")
+    try:
+        for only_admissions in (True, False):  # what was added before what became of it, whatever the files' order
+            for segment in segments:
+                with frontier.transaction():
+                    for entry in archive.read(segment):
+                        admission = isinstance(entry, archive.Note) and entry.kind == "admission"
+                        if admission == only_admissions:
+                            _retrace(entry, frontier, collectors)
+    except archive.Damage as error:
+        raise UserError(f"{error}; move the segment away or restore it from a backup") from error
+    counts: dict[str, int] = {}
+    for collector, _, _, _, number in frontier.counts():
+        counts[collector] = counts.get(collector, 0) + number
+    frontier.close()
+    return counts
+
+
+def _retrace(entry: archive.Entry, frontier: Frontier, collectors: Mapping[str, Collector]) -> None:
+    if isinstance(entry, archive.Note):
+        told = entry.data
+        if entry.kind == "admission":
+            frontier.add(msgspec.convert(told["wants"], list[Want]), entry.at)
+        elif entry.kind == "revisit":
+            frontier.revisit(told["collector"], told["kind"], entry.at, absent=told.get("absent", False))
+        elif entry.kind == "run-start":
+            frontier.start_run(told["run"], told["collector"], entry.at)
+        elif entry.kind == "run-end":
+            frontier.end_run(told["run"], told["status"], told["reason"], told["answers"], told["items"], entry.at)
+        return
+    if entry.wants and (collector := collectors.get(entry.wants[0].target.collector)):
+        at = entry.fetched_at if isinstance(entry, Page) else entry.failed_at
+        frontier.apply(moves_of(entry, collector, collector.kinds), at)
