@@ -29,6 +29,7 @@ class Kind(msgspec.Struct, frozen=True):
     limit: Limit | None = None
     price: float = 0.0  # USD an item delivered
     paged: bool = False  # a list that is walked
+    of: str = ""  # what a key names, for the snowball: profile | list (of a profile) | handle | account | set
 
 
 class Done(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ from storage.errors import UserError
 from storage.frontier import Frontier, Move
 from storage.locks import lock
 from storage.records import Failure, Meta, Page, Want
+from storage.snowball import admitted
 
 GROUP, PAUSE = 64, 0.05  # answers and seconds of one group commit
 SLACK = 10.0  # seconds beyond a limit window that a run still waits
@@ -396,7 +397,7 @@ def _retrace(entry: archive.Entry, frontier: Frontier, collectors: Mapping[str, 
     if isinstance(entry, archive.Note):
         told = entry.data
         if entry.kind == "admission":
-            frontier.add(msgspec.convert(told["wants"], list[Want]), entry.at)
+            frontier.add(admitted(told), entry.at)
         elif entry.kind == "revisit":
             frontier.revisit(told["collector"], told["kind"], entry.at, absent=told.get("absent", False))
         elif entry.kind == "run-start":

@@ -130,6 +130,20 @@ class Frontier:
         )
         return self.db.total_changes - before
 
+    def unknown(self, wants: Sequence[Want]) -> list[Want]:
+        """Those of *wants* that the frontier does not know, in their order, each target once."""
+        self.db.execute("CREATE TEMP TABLE IF NOT EXISTS asked (n INTEGER, kind INTEGER, key TEXT)")
+        self.db.execute("DELETE FROM asked")
+        self.db.executemany(
+            "INSERT INTO asked VALUES (?,?,?)",
+            ((n, self.kind(want.target.collector, want.target.kind), want.target.key) for n, want in enumerate(wants)),
+        )
+        rows = self.db.execute(
+            "SELECT min(n) FROM asked AS a WHERE NOT EXISTS (SELECT 1 FROM targets AS t WHERE t.kind=a.kind AND t.key=a.key)"
+            " GROUP BY kind, key ORDER BY 1"
+        )
+        return [wants[n] for (n,) in rows.fetchall()]
+
     def revisit(self, collector: str, kind: str, now: datetime, *, absent: bool = False) -> int:
         """Begin a new walk for all finished targets of a kind (the absent too, if asked); return how many."""
         states = ("done", "failed", "absent") if absent else ("done", "failed")
@@ -152,8 +166,8 @@ class Frontier:
         """Lease up to *limit* due targets of one kind to *run*, in the order of due time and age."""
         rows = self.db.execute(
             "UPDATE targets SET lease=? WHERE id IN (SELECT id FROM targets INDEXED BY by_due WHERE kind=?"
-            " AND due_at<=? AND lease IS NULL ORDER BY due_at, id LIMIT ?) RETURNING due_at, id, key, cursor, walk, wave, via, since,"
-            " tries, position, alone",
+            " AND due_at<=? AND lease IS NULL ORDER BY due_at, id LIMIT ?) RETURNING due_at, id, key, cursor, walk, wave, "
+            " via, since, tries, position, alone",
             (run, self.kind(collector, kind), now.timestamp(), limit),
         ).fetchall()
         return [
