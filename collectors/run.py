@@ -16,7 +16,19 @@ from typing import Any
 
 import msgspec
 
-from collectors.base import Absent, Collector, Done, Kind, Later, Outcome, OutOfCredit, Refused, Settings, Split
+from collectors.base import (
+    Absent,
+    Collector,
+    Done,
+    Kind,
+    Later,
+    Limit,
+    Outcome,
+    OutOfCredit,
+    Refused,
+    Settings,
+    Split,
+)
 from collectors.wire import Wire
 from storage import archive
 from storage.errors import UserError

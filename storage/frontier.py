@@ -139,8 +139,8 @@ class Frontier:
             ((n, self.kind(want.target.collector, want.target.kind), want.target.key) for n, want in enumerate(wants)),
         )
         rows = self.db.execute(
-            "SELECT min(n) FROM asked AS a WHERE NOT EXISTS (SELECT 1 FROM targets AS t WHERE t.kind=a.kind AND t.key=a.key)"
-            " GROUP BY kind, key ORDER BY 1"
+            "SELECT min(n) FROM asked AS a WHERE NOT EXISTS"
+            " (SELECT 1 FROM targets AS t WHERE t.kind=a.kind AND t.key=a.key) GROUP BY kind, key ORDER BY 1"
         )
         return [wants[n] for (n,) in rows.fetchall()]
 
@@ -166,7 +166,8 @@ class Frontier:
         """Lease up to *limit* due targets of one kind to *run*, in the order of due time and age."""
         rows = self.db.execute(
             "UPDATE targets SET lease=? WHERE id IN (SELECT id FROM targets INDEXED BY by_due WHERE kind=?"
-            " AND due_at<=? AND lease IS NULL ORDER BY due_at, id LIMIT ?) RETURNING due_at, id, key, cursor, walk, wave, "
+            " AND due_at<=? AND lease IS NULL ORDER BY due_at, id LIMIT ?)"
+            " RETURNING due_at, id, key, cursor, walk, wave,"
             " via, since, tries, position, alone",
             (run, self.kind(collector, kind), now.timestamp(), limit),
         ).fetchall()

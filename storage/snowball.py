@@ -153,7 +153,8 @@ def _profiles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
 def _handles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
     """The accounts that profiles link to, by their handles."""
     rows = db.execute(
-        "SELECT h.platform, lower(h.handle) AS handle, min(c.wave) AS wave, arg_min(c.profile_id, (c.wave, c.profile_id))"
+        "SELECT h.platform, lower(h.handle) AS handle, min(c.wave) AS wave,"
+        " arg_min(c.profile_id, (c.wave, c.profile_id)) AS via"
         f" FROM profile_handles AS h JOIN candidates AS c USING (profile_id) WHERE {_condition(rules.accounts_of)}"
         " GROUP BY 1, 2 ORDER BY 3, 2"
     ).fetchall()
