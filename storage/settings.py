@@ -1,0 +1,352 @@
+"""The tables of the study file: what each key means stands in its description, and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+
+from storage.tomlfile import Table
+
+CANDIDATES = """profile_id VARCHAR, wave INTEGER, is_seed BOOLEAN, ministry VARCHAR, organisation VARCHAR,
+employer VARCHAR, via_count BIGINT, civil_servants_connected BIGINT"""
+"""The columns of the view over which a rule of [snowball] may be an SQL condition."""
+
+
+def _zone(name: str) -> str:
+    """*name*, if it is a time zone."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("should be a time zone such as Europe/Amsterdam or UTC") from None
+    return name
+
+
+def _rule(rule: str) -> str:
+    """*rule*, if it is one of the words or an SQL condition over the candidates that DuckDB accepts."""
+    if rule in ("seeds", "civil_servants", "everyone"):
+        return rule
+    import duckdb
+
+    with duckdb.connect(config={"enable_external_access": False}) as db:
+        db.execute(f"CREATE TABLE candidates ({CANDIDATES})")
+        try:
+            db.execute(f"EXPLAIN SELECT * FROM candidates WHERE ({rule}\n)")  # noqa: S608 - an empty table
+        except duckdb.Error as error:
+            told = str(error).splitlines()[0]
+            raise ValueError(
+                f"should be seeds, civil_servants, everyone or an SQL condition over the candidates ({told})"
+            ) from None
+    return rule
+
+
+_CRON = re.compile(r"^[\d*/,-]+$")
+
+
+def _cron(line: str) -> str:
+    """*line*, if it has five fields and its weekdays are names (0 is Sunday for some, Monday for others)."""
+    fields = line.split()
+    if len(fields) != 5:
+        raise ValueError("should have five fields: minute hour day month weekday, for example '30 3 * * *'")
+    if re.search(r"\d", fields[4]):
+        raise ValueError(
+            "should name its weekdays (mon-fri), because numbers mean different days in different crons"
+        )
+    if not all(_CRON.match(field) for field in fields[:3]):
+        raise ValueError("should hold numbers, *, /, - and commas in minute, hour and day")
+    return line
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Rule = Annotated[str, AfterValidator(_rule)]
+Cron = Annotated[str, AfterValidator(_cron)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class About(Table):
+    """What the study is."""
+
+    name: str = Field(description="What the study is called; it heads the report.")
+    comment: str = Field("", description="Anything to remember about it.")
+    contact: str = Field(
+        "", description="Who answers for the collecting: an e-mail or web address, in the user agent."
+    )
+    language: Literal["en", "nl"] = Field("en", description="Language of the report.")
+    timezone: Zone = Field(
+        "Europe/Amsterdam", description="Time zone of days, weekdays and hours; stored times are UTC."
+    )
+    first_day: date | None = Field(
+        None, description="First day of the period studied.", examples=[date(2012, 1, 1)]
+    )
+    last_day: date | None = Field(
+        None, description="Last day of the period, included.", examples=[date(2012, 12, 31)]
+    )
+
+
+class Seeds(Table):
+    """Whom to start from; a `_file` holds one a line, and adds to the list beside it."""
+
+    model_config = ConfigDict(extra="allow")  # a plug-in collector's seeds stand under its own name
+
+    profiles: tuple[str, ...] = Field((), description="Profile pages to start from (URLs).")
+    profiles_file: str | None = Field(None, description="Text file of such URLs.", examples=["seeds.txt"])
+    x: tuple[str, ...] = Field((), description="Handles on X to start from, besides those found on profiles.")
+    x_file: str | None = Field(None, description="Text file of such handles.", examples=["handles.txt"])
+    mastodon: tuple[str, ...] = Field((), description="Mastodon accounts (user@server).")
+    mastodon_file: str | None = Field(
+        None, description="Text file of such accounts.", examples=["mastodon.txt"]
+    )
+    bluesky: tuple[str, ...] = Field((), description="Bluesky handles or DIDs.")
+    bluesky_file: str | None = Field(None, description="Text file of such handles.", examples=["bluesky.txt"])
+
+
+class Organisations(Table):
+    """Whose staff the study is about."""
+
+    list: str = Field("nl", description="A list that ships: nl (the Dutch national government).")
+    file: str | None = Field(
+        None, description="A list of your own instead, in the same form.", examples=["orgs.toml"]
+    )
+    era: Literal["2013", "today"] | None = Field(
+        None,
+        description="Ministries of 2013 or of today; without it, by the study's last day.",
+        examples=["2013"],
+    )
+
+
+class Snowball(Table):
+    """Who is followed up: seeds, civil_servants, everyone, or an SQL condition over the candidates."""
+
+    waves: Count = Field(1, description="How many waves beyond the seeds.")
+    admit: Rule = Field("civil_servants", description="Whose connection lists are read next.")
+    accounts_of: Rule = Field("civil_servants", description="Whose linked accounts are collected.")
+    max_profiles: int | None = Field(None, ge=1, description="At most so many profiles.", examples=[100000])
+
+
+class RateLimit(Table):
+    """At most *requests* per *seconds*."""
+
+    requests: int = Field(ge=1, description="Requests in the window.")
+    seconds: int = Field(ge=1, description="Length of the window.")
+
+
+class CollectorTable(Table):
+    """One collector; keys of its own are described with it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    enabled: bool = Field(True, description="Whether `run` collects with it.")
+    kinds: tuple[str, ...] | None = Field(
+        None, description="What it collects; all it can, if left out.", examples=[["timeline"]]
+    )
+    limits: dict[str, RateLimit] = Field(
+        {}, description="Limits other than the documented ones, by kind.",
+        examples=[{"timeline": {"requests": 900, "seconds": 900}}],
+    )  # fmt: skip
+    prices: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="USD an item delivered, by kind.", examples=[{"timeline": 0.005}]
+    )
+    base_url: str | None = Field(
+        None, description="Another server that speaks the same interface.", examples=["https://example.org"]
+    )
+    hosts: dict[str, str] = Field(
+        {},
+        description="Addresses to reach hosts at, for tests.",
+        examples=[{"api.example.org": "127.0.0.1:8000"}],
+    )
+    timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
+    secret_env: str | None = Field(
+        None, description="Environment variable with its secret.", examples=["BEARER_TOKEN"]
+    )
+
+
+class Budget(Table):
+    """What a study may cost; a run stops at it with exit code 4 and keeps the frontier."""
+
+    usd: float | None = Field(
+        None, ge=0, description="US dollars, by the prices of the collectors.", examples=[100.0]
+    )
+    requests: Count | None = Field(None, description="Requests.", examples=[100000])
+    posts: Count | None = Field(None, description="Posts delivered.", examples=[1000000])
+
+
+class Analysis(Table):
+    """Parameters of the analyses (docs/definitions.md); every table and figure shows those it used."""
+
+    share_profile: Literal["study2013", "tcat", "4cat"] = Field(
+        "study2013", description="Which tool's shares (Table 6)."
+    )
+    retweets: Literal["all", "without", "originals"] = Field(
+        "all", description="Which posts the shares count."
+    )
+    min_degree: int = Field(
+        51, ge=0, description="Actors with at least so many connections are drawn (Figure 2)."
+    )
+    hashtag_threshold: int = Field(
+        100, ge=0, description="Hashtags used in more than so many posts (Figure 3)."
+    )
+    resolution: float = Field(1.0, gt=0, description="Resolution of the communities, as Gephi counts it.")
+    seeds: int = Field(20, ge=1, description="Seeded runs of community detection; the best is kept.")
+    seed: int = Field(1, ge=0, description="First seed of everything random.")
+    betweenness_exact_up_to: int = Field(10_000, ge=0, description="Nodes up to which betweenness is exact.")
+    holiday_country: str = Field("NL", pattern="^[A-Z]{2}$", description="Country of the public holidays.")
+    school_regions: tuple[str, ...] = Field((), description="School regions whose holidays are told apart.")
+    school_holidays: str | None = Field(
+        None, description="CSV with region,name,first_day,last_day.", examples=["school-holidays.csv"]
+    )
+    labels: str | None = Field(
+        None, description="CSV with handle,role: politician, media ...", examples=["labels.csv"]
+    )
+
+
+class PublishedMinistry(Table):
+    """A row of a published Table 5."""
+
+    profiles: Count | None = Field(None, description="Civil servants.")
+    accounts: Count | None = Field(None, description="Those also found on the platform.")
+
+
+class PublishedShare(Table):
+    """A row of a published Table 6."""
+
+    count: Count | None = Field(None, description="Posts.")
+    share: float | None = Field(None, ge=0, le=100, description="Per cent of all posts.")
+    sample: float | None = Field(None, ge=0, le=100, description="Per cent in the comparison set.")
+
+
+class PublishedTest(Table):
+    """A published test: its statistic with what belongs to it."""
+
+    statistic: Literal["chi2", "wald", "rho"] = Field(description="chi2, wald or rho.")
+    value: float = Field(description="The value of the statistic.")
+    df: Count | None = Field(None, description="Degrees of freedom.")
+    n: Count | None = Field(None, description="Respondents in the category.")
+    p: float | None = Field(None, ge=0, le=1, description="p as published.")
+    below: float | None = Field(None, ge=0, le=1, description="The bound, where p < bound was published.")
+
+
+class Published(Table):
+    """Figures an earlier report published; shown beside the computed ones, and only where named here."""
+
+    source: str | None = Field(None, description="The report they come from.")
+    start_contacts: Count | None = Field(None, description="Start contacts.")
+    profiles: Count | None = Field(None, description="Profiles read.")
+    connections: Count | None = Field(None, description="Connections, each once.")
+    connected_with_two: Count | None = Field(
+        None, description="Profiles connected with two civil servants or more."
+    )
+    civil_servants: Count | None = Field(None, description="Civil servants, each once.")
+    accounts: Count | None = Field(None, description="Linked accounts.")
+    posts: Count | None = Field(None, description="Posts on their timelines.")
+    first_post: date | None = Field(None, description="Day of the first post.")
+    last_post: date | None = Field(None, description="Day of the last post.")
+    communities: Count | None = Field(None, description="Communities told apart in the actor network.")
+    hashtag_communities: Count | None = Field(None, description="Communities in the hashtag network.")
+    ministries: dict[str, PublishedMinistry] = Field(
+        {}, description="Table 5, by ministry.", examples=[{"EZ": {"profiles": 1024, "accounts": 244}}]
+    )
+    shares: dict[Literal["hashtags", "mentions", "begins_with_mention"], PublishedShare] = Field(
+        {}, description="Table 6: hashtags, mentions, begins_with_mention.",
+        examples=[{"hashtags": {"count": 237075, "share": 34.18, "sample": 13.18}}],
+    )  # fmt: skip
+    survey: dict[str, PublishedTest] = Field(
+        {}, description="Tests of a survey, by name.",
+        examples=[{"sex": {"statistic": "chi2", "value": 6.46, "df": 1, "below": 0.05}}],
+    )  # fmt: skip
+
+
+class Access(Table):
+    """Who else may read."""
+
+    group: str | None = Field(
+        None, description="Unix group that may read the database.", examples=["researchers"]
+    )
+
+
+class Interval(Table):
+    """A distance in time; `calendar` counts days, weeks and months, `interval` hours and minutes."""
+
+    months: Count = Field(0, description="Months (calendar).")
+    weeks: Count = Field(0, description="Weeks (calendar).")
+    days: Count = Field(0, description="Days (calendar).")
+    hours: Count = Field(0, description="Hours (interval).")
+    minutes: Count = Field(0, description="Minutes (interval).")
+    time: str | None = Field(
+        None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Time of the day (calendar): 03:30."
+    )
+
+
+class Job(Table):
+    """Something done again and again; it has one of cron, interval or calendar."""
+
+    name: str = Field(pattern=r"^[\w-]+$", description="What it is called.")
+    task: Literal["run", "collect", "load", "report", "compliance", "verify"] = Field(
+        "run", description="Command it runs."
+    )
+    collector: str | None = Field(None, description="With this collector only.", examples=["x"])
+    kinds: tuple[str, ...] | None = Field(None, description="Only these kinds.", examples=[["timeline"]])
+    cron: Cron | None = Field(
+        None, description="When: five fields, weekdays by name.", examples=["30 3 * * *"]
+    )
+    interval: Interval | None = Field(
+        None, description="Or how often, on the clock.", examples=[{"hours": 6}]
+    )
+    calendar: Interval | None = Field(
+        None, description="Or by the calendar.", examples=[{"months": 1, "time": "03:30"}]
+    )
+    timezone: Zone | None = Field(
+        None, description="Time zone of the hours; the study's, if left out.", examples=["UTC"]
+    )
+    jitter: Count = Field(0, description="Starts up to so many seconds later, at random.")
+    catch_up: Count = Field(86_400, description="A start missed by at most so many seconds is made up, once.")
+    overlap: Literal["skip", "wait"] = Field(
+        "skip", description="What happens if the last run still goes on."
+    )
+
+    @model_validator(mode="after")
+    def _one_clock(self) -> Job:
+        """Exactly one of the three ways to say when."""
+        if sum(way is not None for way in (self.cron, self.interval, self.calendar)) != 1:
+            raise ValueError("should have exactly one of cron, interval and calendar")
+        return self
+
+
+class Minimise(Table):
+    """What is not kept of people."""
+
+    drop: tuple[Literal["texts", "names", "descriptions", "locations", "coordinates"], ...] = Field(
+        (), description="Fields dropped before loading: texts, names, descriptions, locations, coordinates."
+    )
+    redact_archive: bool = Field(
+        False, description="Redact them in the archive too (a replay then lacks them)."
+    )
+    keep_days: dict[str, Count] = Field(
+        {}, description="Days that rows of a kind are kept.", examples=[{"posts": 730}]
+    )
+    opt_outs: Literal["honour", "override"] = Field(
+        "honour", description="What is done with opt-outs of people and sites."
+    )
+    override_reason: str | None = Field(None, description="Why, if they are overridden; shown in the report.")
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> Minimise:
+        """An override has a reason."""
+        if self.opt_outs == "override" and not (self.override_reason or "").strip():
+            raise ValueError(
+                "opt_outs = 'override' should come with an override_reason, which the report shows"
+            )
+        return self
+
+
+class Comparison(Table):
+    """A set of posts to compare shares with."""
+
+    name: str = Field(description="What it is called.")
+    source: Literal["stream"] = Field(
+        "stream", description="Where it comes from: the platform's sample stream."
+    )
+    collector: str = Field("x", description="The collector that reads it.")
+    posts: int = Field(100_000, ge=1, description="How many posts.")
