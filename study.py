@@ -91,8 +91,7 @@ class Study(Table):
         own = dict(table.model_extra or {})
         if model := options_model(installed()[collector]):
             set_here = {
-                name: common[name]
-                for name in table.model_fields_set & common.keys() & model.model_fields.keys()
+                name: common[name] for name in table.model_fields_set & common.keys() & model.model_fields.keys()
             }
             own = model.model_validate({**set_here, **own}).model_dump()
         return {**common, **own}
@@ -176,9 +175,7 @@ def _collector_mistakes(tables: Mapping[str, Any], points: Mapping[str, EntryPoi
                 yield from _option_mistakes(at, table, model)
 
 
-def _kind_mistakes(
-    at: tuple[str, str], table: Mapping[str, Any], kinds: Mapping[str, Any]
-) -> Iterator[Mistake]:
+def _kind_mistakes(at: tuple[str, str], table: Mapping[str, Any], kinds: Mapping[str, Any]) -> Iterator[Mistake]:
     """Kinds that the collector does not have, in `kinds`, `limits` and `prices`."""
     for key in ("kinds", "limits", "prices"):
         for kind in table.get(key) or ():
@@ -186,9 +183,7 @@ def _kind_mistakes(
                 yield Mistake((*at, key), f"the collector has no kind {kind!r}; {nearest(str(kind), kinds)}")
 
 
-def _option_mistakes(
-    at: tuple[str, str], table: Mapping[str, Any], model: type[BaseModel]
-) -> Iterator[Mistake]:
+def _option_mistakes(at: tuple[str, str], table: Mapping[str, Any], model: type[BaseModel]) -> Iterator[Mistake]:
     """What a collector's `Options` model refuses; a key that it does not know is a mistake too."""
     common = CollectorTable.model_fields
     own = {key: value for key, value in table.items() if key not in common or key in model.model_fields}
@@ -200,16 +195,12 @@ def _option_mistakes(
         yield from mistakes(error, model, at)
 
 
-def _seed_mistakes(
-    seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], folder: Path
-) -> Iterator[Mistake]:
+def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], folder: Path) -> Iterator[Mistake]:
     """Seeds of collectors that are not there, files that are missing, and names that cannot be right."""
     for key, value in seeds.items():
         collector = key.removesuffix("_file")
         if key not in Seeds.model_fields and collector not in points:
-            yield Mistake(
-                ("seeds", key), f"no collector {collector!r} is installed; {nearest(collector, points)}"
-            )
+            yield Mistake(("seeds", key), f"no collector {collector!r} is installed; {nearest(collector, points)}")
         elif key.endswith("_file"):
             yield from _file_mistakes(("seeds", key), value, folder)
             if isinstance(value, str) and (folder / value).is_file():

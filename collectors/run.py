@@ -48,7 +48,8 @@ class Budget(msgspec.Struct, frozen=True):
     """What a study may spend at most; None: no bound."""
 
     usd: float | None = None
-    items: int | None = None
+    items: int | None = None  # things delivered that cost money or count as posts: what the kinds price
+    requests: int | None = None
 
 
 class Report(msgspec.Struct):
@@ -139,7 +140,7 @@ class _Run:
         self.moves: list[Move] = []
         self.unsaved = 0
         self.saved_at = self.came_at = time.monotonic()
-        self.usd, self.spent_items = frontier.spent()
+        self.usd, self.spent_items, self.requests = frontier.spent()
 
     def whole(self, about: Meta) -> Report:
         """The run from its first note to its last."""
@@ -249,8 +250,10 @@ class _Run:
         dearest = spec.price * max(spec.page, spec.batch)
         if usd is not None and dearest and self.usd + dearest > usd:
             told = f"{self.usd:.2f} of {usd:.2f} USD spent, and the next request for {kind} may cost {dearest:.2f}"
-        elif items is not None and self.spent_items >= items:
-            told = f"{self.spent_items} of {items} items collected"
+        elif items is not None and spec.price and self.spent_items + max(spec.page, spec.batch) > items:
+            told = f"{self.spent_items} of {items} items collected, and the next request for {kind} may bring more"
+        elif self.budget.requests is not None and self.requests >= self.budget.requests:
+            told = f"{self.requests} of {self.budget.requests} requests made"
         else:
             return True
         self.report.status, self.report.reason = "out of budget", f"{told}; raise [budget] to go on"
@@ -268,7 +271,8 @@ class _Run:
         self.report.items += sum(move.items for move in moves)
         self.report.failures += isinstance(answer, Failure)
         self.usd += sum(move.items * move.price for move in moves)
-        self.spent_items += sum(move.items for move in moves)
+        self.spent_items += sum(move.items for move in moves if move.price)
+        self.requests += 1
         self.unsaved += 1
         if answer.wants:
             self.windows_of(answer)
@@ -349,7 +353,8 @@ def moves_of(answer: Page | Failure, collector: Collector, kinds: Mapping[str, K
     else:
         outcomes = collector.outcome(answer)
     found = ((outcome, wants.get(outcome.target)) for outcome in outcomes)
-    return [_move(outcome, want, kinds[want.target.kind].price) for outcome, want in found if want]
+    moves = [_move(outcome, want, kinds[want.target.kind].price) for outcome, want in found if want]
+    return [msgspec.structs.replace(move, requests=1 if n == 0 else 0) for n, move in enumerate(moves)]
 
 
 def failed(failure: Failure, want: Want) -> Outcome:
@@ -411,7 +416,7 @@ def _retrace(entry: archive.Entry, frontier: Frontier, collectors: Mapping[str, 
         if entry.kind == "admission":
             frontier.add(admitted(told), entry.at)
         elif entry.kind == "revisit":
-            frontier.revisit(told["collector"], told["kind"], entry.at, absent=told.get("absent", False))
+            frontier.revisit(told["collector"], told["kind"], entry.at, since=told.get("since", ""))
         elif entry.kind == "run-start":
             frontier.start_run(told["run"], told["collector"], entry.at)
         elif entry.kind == "run-end":

@@ -42,7 +42,7 @@ CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, collector TEXT, started_at REAL, ended_at REAL, status TEXT, reason TEXT,
     answers INTEGER NOT NULL DEFAULT 0, items INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE spend (
-    day TEXT, collector TEXT, kind TEXT, answers INTEGER NOT NULL DEFAULT 0, items INTEGER NOT NULL DEFAULT 0,
+    day TEXT, collector TEXT, kind TEXT, requests INTEGER NOT NULL DEFAULT 0, items INTEGER NOT NULL DEFAULT 0,
     usd REAL NOT NULL DEFAULT 0, PRIMARY KEY (day, collector, kind));
 """
 
@@ -63,6 +63,7 @@ class Move(msgspec.Struct, frozen=True):
     restart: bool = False
     truncated: bool = False  # end: the list was cut short
     price: float = 0.0  # USD an item
+    requests: int = 0  # 1 on the first move of an answer
 
 
 class Frontier:
@@ -144,14 +145,15 @@ class Frontier:
         )
         return [wants[n] for (n,) in rows.fetchall()]
 
-    def revisit(self, collector: str, kind: str, now: datetime, *, absent: bool = False) -> int:
-        """Begin a new walk for all finished targets of a kind (the absent too, if asked); return how many."""
-        states = ("done", "failed", "absent") if absent else ("done", "failed")
-        marks = ",".join("?" * len(states))
+    def revisit(self, collector: str, kind: str, now: datetime, *, since: str = "") -> int:
+        """Begin a new walk for all finished targets of a kind, the absent too; return how many.
+
+        *since* is the mark of those that have none of their own.
+        """
         return self.db.execute(
-            "UPDATE targets SET walk=walk+1, cursor='', position=0, newest='', tries=0, state='open', why='', due_at=0,"
-            f" changed_at=? WHERE kind=? AND due_at IS NULL AND state IN ({marks})",
-            (now.timestamp(), self.kind(collector, kind), *states),
+            "UPDATE targets SET walk=walk+1, cursor='', position=0, newest='', tries=0, alone=0, state='open', why='',"
+            " due_at=0, since=CASE since WHEN '' THEN ? ELSE since END, changed_at=? WHERE kind=? AND due_at IS NULL",
+            (since, now.timestamp(), self.kind(collector, kind)),
         ).rowcount
 
     def free_dead_leases(self, collector: str, run: str) -> int:
@@ -214,7 +216,7 @@ class Frontier:
             kind = self.kind(move.target.collector, move.target.kind)
             where = (kind, move.target.key, int(move.walk.rpartition("/")[2] or 0), move.target.cursor)
             self._STEPS[move.to](self, move, where, now.timestamp())
-            if move.items:
+            if move.items or move.requests:
                 self._spend(move, now)
 
     _WHERE = " WHERE kind=? AND key=? AND walk=? AND cursor=? AND state='open'"
@@ -269,9 +271,16 @@ class Frontier:
 
     def _spend(self, move: Move, now: datetime) -> None:
         self.db.execute(
-            "INSERT INTO spend VALUES (?,?,?,1,?,?) ON CONFLICT DO UPDATE SET answers=answers+1,"
+            "INSERT INTO spend VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET requests=requests+excluded.requests,"
             " items=items+excluded.items, usd=usd+excluded.usd",
-            (f"{now:%Y-%m-%d}", move.target.collector, move.target.kind, move.items, move.items * move.price),
+            (
+                f"{now:%Y-%m-%d}",
+                move.target.collector,
+                move.target.kind,
+                move.requests,
+                move.items,
+                move.items * move.price,
+            ),
         )
 
     # ---- runs and counts
@@ -295,13 +304,13 @@ class Frontier:
             (now.timestamp(), status, reason, answers, items, run),
         )
 
-    def spent(self, collector: str | None = None) -> tuple[float, int]:
-        """USD and items so far."""
-        where = "WHERE collector=?" if collector else ""
+    def spent(self) -> tuple[float, int, int]:
+        """USD, items that had a price, and requests so far."""
         row = self.db.execute(
-            f"SELECT coalesce(sum(usd),0), coalesce(sum(items),0) FROM spend {where}", (collector,) if collector else ()
+            "SELECT coalesce(sum(usd),0), coalesce(sum(CASE WHEN usd>0 THEN items END),0), coalesce(sum(requests),0)"
+            " FROM spend"
         ).fetchone()
-        return float(row[0]), int(row[1])
+        return float(row[0]), int(row[1]), int(row[2])
 
     def counts(self) -> list[tuple[str, str, str, str, int]]:
         """(collector, kind, state, why, number) of all targets; *why* only where it explains a state."""

@@ -34,7 +34,7 @@ def _rule(rule: str) -> str:
     with duckdb.connect(config={"enable_external_access": False}) as db:
         db.execute(f"CREATE TABLE candidates ({CANDIDATES})")
         try:
-            db.execute(f"EXPLAIN SELECT * FROM candidates WHERE ({rule}\n)")  # noqa: S608 - an empty table
+            db.execute(f"EXPLAIN SELECT * FROM candidates WHERE ({rule}\n)")
         except duckdb.Error as error:
             told = str(error).splitlines()[0]
             raise ValueError(
@@ -52,9 +52,7 @@ def _cron(line: str) -> str:
     if len(fields) != 5:
         raise ValueError("should have five fields: minute hour day month weekday, for example '30 3 * * *'")
     if re.search(r"\d", fields[4]):
-        raise ValueError(
-            "should name its weekdays (mon-fri), because numbers mean different days in different crons"
-        )
+        raise ValueError("should name its weekdays (mon-fri), because numbers mean different days in different crons")
     if not all(_CRON.match(field) for field in fields[:3]):
         raise ValueError("should hold numbers, *, /, - and commas in minute, hour and day")
     return line
@@ -71,19 +69,13 @@ class About(Table):
 
     name: str = Field(description="What the study is called; it heads the report.")
     comment: str = Field("", description="Anything to remember about it.")
-    contact: str = Field(
-        "", description="Who answers for the collecting: an e-mail or web address, in the user agent."
-    )
+    contact: str = Field("", description="Who answers for the collecting: an e-mail or web address, in the user agent.")
     language: Literal["en", "nl"] = Field("en", description="Language of the report.")
     timezone: Zone = Field(
         "Europe/Amsterdam", description="Time zone of days, weekdays and hours; stored times are UTC."
     )
-    first_day: date | None = Field(
-        None, description="First day of the period studied.", examples=[date(2012, 1, 1)]
-    )
-    last_day: date | None = Field(
-        None, description="Last day of the period, included.", examples=[date(2012, 12, 31)]
-    )
+    first_day: date | None = Field(None, description="First day of the period studied.", examples=[date(2012, 1, 1)])
+    last_day: date | None = Field(None, description="Last day of the period, included.", examples=[date(2012, 12, 31)])
 
 
 class Seeds(Table):
@@ -96,9 +88,7 @@ class Seeds(Table):
     x: tuple[str, ...] = Field((), description="Handles on X to start from, besides those found on profiles.")
     x_file: str | None = Field(None, description="Text file of such handles.", examples=["handles.txt"])
     mastodon: tuple[str, ...] = Field((), description="Mastodon accounts (user@server).")
-    mastodon_file: str | None = Field(
-        None, description="Text file of such accounts.", examples=["mastodon.txt"]
-    )
+    mastodon_file: str | None = Field(None, description="Text file of such accounts.", examples=["mastodon.txt"])
     bluesky: tuple[str, ...] = Field((), description="Bluesky handles or DIDs.")
     bluesky_file: str | None = Field(None, description="Text file of such handles.", examples=["bluesky.txt"])
 
@@ -107,9 +97,7 @@ class Organisations(Table):
     """Whose staff the study is about."""
 
     list: str = Field("nl", description="A list that ships: nl (the Dutch national government).")
-    file: str | None = Field(
-        None, description="A list of your own instead, in the same form.", examples=["orgs.toml"]
-    )
+    file: str | None = Field(None, description="A list of your own instead, in the same form.", examples=["orgs.toml"])
     era: Literal["2013", "today"] | None = Field(
         None,
         description="Ministries of 2013 or of today; without it, by the study's last day.",
@@ -158,17 +146,13 @@ class CollectorTable(Table):
         examples=[{"api.example.org": "127.0.0.1:8000"}],
     )
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
-    secret_env: str | None = Field(
-        None, description="Environment variable with its secret.", examples=["BEARER_TOKEN"]
-    )
+    secret_env: str | None = Field(None, description="Environment variable with its secret.", examples=["BEARER_TOKEN"])
 
 
 class Budget(Table):
     """What a study may cost; a run stops at it with exit code 4 and keeps the frontier."""
 
-    usd: float | None = Field(
-        None, ge=0, description="US dollars, by the prices of the collectors.", examples=[100.0]
-    )
+    usd: float | None = Field(None, ge=0, description="US dollars, by the prices of the collectors.", examples=[100.0])
     requests: Count | None = Field(None, description="Requests.", examples=[100000])
     posts: Count | None = Field(None, description="Posts delivered.", examples=[1000000])
 
@@ -179,15 +163,9 @@ class Analysis(Table):
     share_profile: Literal["study2013", "tcat", "4cat"] = Field(
         "study2013", description="Which tool's shares (Table 6)."
     )
-    retweets: Literal["all", "without", "originals"] = Field(
-        "all", description="Which posts the shares count."
-    )
-    min_degree: int = Field(
-        51, ge=0, description="Actors with at least so many connections are drawn (Figure 2)."
-    )
-    hashtag_threshold: int = Field(
-        100, ge=0, description="Hashtags used in more than so many posts (Figure 3)."
-    )
+    retweets: Literal["all", "without", "originals"] = Field("all", description="Which posts the shares count.")
+    min_degree: int = Field(51, ge=0, description="Actors with at least so many connections are drawn (Figure 2).")
+    hashtag_threshold: int = Field(100, ge=0, description="Hashtags used in more than so many posts (Figure 3).")
     resolution: float = Field(1.0, gt=0, description="Resolution of the communities, as Gephi counts it.")
     seeds: int = Field(20, ge=1, description="Seeded runs of community detection; the best is kept.")
     seed: int = Field(1, ge=0, description="First seed of everything random.")
@@ -197,9 +175,7 @@ class Analysis(Table):
     school_holidays: str | None = Field(
         None, description="CSV with region,name,first_day,last_day.", examples=["school-holidays.csv"]
     )
-    labels: str | None = Field(
-        None, description="CSV with handle,role: politician, media ...", examples=["labels.csv"]
-    )
+    labels: str | None = Field(None, description="CSV with handle,role: politician, media ...", examples=["labels.csv"])
 
 
 class PublishedMinistry(Table):
@@ -235,9 +211,7 @@ class Published(Table):
     start_contacts: Count | None = Field(None, description="Start contacts.")
     profiles: Count | None = Field(None, description="Profiles read.")
     connections: Count | None = Field(None, description="Connections, each once.")
-    connected_with_two: Count | None = Field(
-        None, description="Profiles connected with two civil servants or more."
-    )
+    connected_with_two: Count | None = Field(None, description="Profiles connected with two civil servants or more.")
     civil_servants: Count | None = Field(None, description="Civil servants, each once.")
     accounts: Count | None = Field(None, description="Linked accounts.")
     posts: Count | None = Field(None, description="Posts on their timelines.")
@@ -261,9 +235,7 @@ class Published(Table):
 class Access(Table):
     """Who else may read."""
 
-    group: str | None = Field(
-        None, description="Unix group that may read the database.", examples=["researchers"]
-    )
+    group: str | None = Field(None, description="Unix group that may read the database.", examples=["researchers"])
 
 
 class Interval(Table):
@@ -288,12 +260,8 @@ class Job(Table):
     )
     collector: str | None = Field(None, description="With this collector only.", examples=["x"])
     kinds: tuple[str, ...] | None = Field(None, description="Only these kinds.", examples=[["timeline"]])
-    cron: Cron | None = Field(
-        None, description="When: five fields, weekdays by name.", examples=["30 3 * * *"]
-    )
-    interval: Interval | None = Field(
-        None, description="Or how often, on the clock.", examples=[{"hours": 6}]
-    )
+    cron: Cron | None = Field(None, description="When: five fields, weekdays by name.", examples=["30 3 * * *"])
+    interval: Interval | None = Field(None, description="Or how often, on the clock.", examples=[{"hours": 6}])
     calendar: Interval | None = Field(
         None, description="Or by the calendar.", examples=[{"months": 1, "time": "03:30"}]
     )
@@ -302,9 +270,7 @@ class Job(Table):
     )
     jitter: Count = Field(0, description="Starts up to so many seconds later, at random.")
     catch_up: Count = Field(86_400, description="A start missed by at most so many seconds is made up, once.")
-    overlap: Literal["skip", "wait"] = Field(
-        "skip", description="What happens if the last run still goes on."
-    )
+    overlap: Literal["skip", "wait"] = Field("skip", description="What happens if the last run still goes on.")
 
     @model_validator(mode="after")
     def _one_clock(self) -> Job:
@@ -320,12 +286,8 @@ class Minimise(Table):
     drop: tuple[Literal["texts", "names", "descriptions", "locations", "coordinates"], ...] = Field(
         (), description="Fields dropped before loading: texts, names, descriptions, locations, coordinates."
     )
-    redact_archive: bool = Field(
-        False, description="Redact them in the archive too (a replay then lacks them)."
-    )
-    keep_days: dict[str, Count] = Field(
-        {}, description="Days that rows of a kind are kept.", examples=[{"posts": 730}]
-    )
+    redact_archive: bool = Field(False, description="Redact them in the archive too (a replay then lacks them).")
+    keep_days: dict[str, Count] = Field({}, description="Days that rows of a kind are kept.", examples=[{"posts": 730}])
     opt_outs: Literal["honour", "override"] = Field(
         "honour", description="What is done with opt-outs of people and sites."
     )
@@ -335,9 +297,7 @@ class Minimise(Table):
     def _reasoned(self) -> Minimise:
         """An override has a reason."""
         if self.opt_outs == "override" and not (self.override_reason or "").strip():
-            raise ValueError(
-                "opt_outs = 'override' should come with an override_reason, which the report shows"
-            )
+            raise ValueError("opt_outs = 'override' should come with an override_reason, which the report shows")
         return self
 
 
@@ -345,8 +305,6 @@ class Comparison(Table):
     """A set of posts to compare shares with."""
 
     name: str = Field(description="What it is called.")
-    source: Literal["stream"] = Field(
-        "stream", description="Where it comes from: the platform's sample stream."
-    )
+    source: Literal["stream"] = Field("stream", description="Where it comes from: the platform's sample stream.")
     collector: str = Field("x", description="The collector that reads it.")
     posts: int = Field(100_000, ge=1, description="How many posts.")

@@ -126,9 +126,7 @@ def _message(found: list[Mistake], text: str, name: str) -> str:
     """All mistakes, in the order of the file."""
     where = lines(text)
     told = sorted({(_line(where, item.loc), _dotted(item.loc), item.message) for item in found})
-    listed = [
-        f"line {line}, {key}: {message}" if line else f"{key}: {message}" for line, key, message in told
-    ]
+    listed = [f"line {line}, {key}: {message}" if line else f"{key}: {message}" for line, key, message in told]
     if len(listed) == 1:
         return f"{name}, {listed[0]}"
     return f"{name} has {len(listed)} mistakes:\n" + "\n".join(f"  {line}" for line in listed)

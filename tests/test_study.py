@@ -30,10 +30,7 @@ def plugin(tmp_path, monkeypatch):
     )
     monkeypatch.syspath_prepend(str(folder))
     points = {"profiles": "sb_plain", "x": "sb_plain", "own": "sb_own"}
-    found = {
-        name: EntryPoint(name, f"{module}:collector", "sneeuwbal.collectors")
-        for name, module in points.items()
-    }
+    found = {name: EntryPoint(name, f"{module}:collector", "sneeuwbal.collectors") for name, module in points.items()}
     monkeypatch.setattr(study_module, "installed", lambda: found)
     return SimpleNamespace(folder=folder)
 
@@ -179,9 +176,7 @@ def test_a_directory_without_a_study_and_a_file_that_is_not_utf8(tmp_path):
 
 def test_seeds_come_from_the_list_and_the_file_each_once(tmp_path):
     (tmp_path / "handles.txt").write_text("# start\n@beta\n\ngamma\nalfa\n", encoding="utf-8")
-    study = load(
-        tmp_path, "[study]\nname='a'\n[seeds]\nx=['@alfa', 'beta']\nx_file='handles.txt'\nown=['somebody']\n"
-    )
+    study = load(tmp_path, "[study]\nname='a'\n[seeds]\nx=['@alfa', 'beta']\nx_file='handles.txt'\nown=['somebody']\n")
     assert study.seeds_for("x") == ("alfa", "beta", "gamma")
     assert study.seeds_for("own") == ("somebody",)
     assert study.seeds_for("profiles") == ()
@@ -218,8 +213,7 @@ def test_every_key_is_documented():
     text = (ROOT / "docs" / "study-file.md").read_text("utf-8")
     models = {f"[{name}]": model for name, model in study_module.sections().items()}
     models |= {
-        name: getattr(settings, name)
-        for name in ("RateLimit", "Interval", "PublishedMinistry", "PublishedShare")
+        name: getattr(settings, name) for name in ("RateLimit", "Interval", "PublishedMinistry", "PublishedShare")
     }
     models["PublishedTest"] = settings.PublishedTest
     for place, model in models.items():

@@ -1,0 +1,124 @@
+"""The command line. Commands are imported when they are called, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from storage.errors import OutOfBudget, Partial, UserError
+
+COMMANDS = {
+    "init": "Begin a study: write a commented study file.",
+    "run": "The whole job: collect, load, link, admit, analyse, in waves until nothing is due.",
+    "collect": "Fetch what is due into the archive.",
+    "load": "Derive the tables from the archive and publish study.duckdb.",
+    "admit": "Queue whom the study's rules let in.",
+    "report": "Make the page, the tables and the figures.",
+    "replay": "Run the whole job again from an archive, without a network.",
+    "rehearse": "Run a whole study against a simulated world on this machine.",
+    "status": "What is done, due, waiting and why.",
+    "sql": "Query study.duckdb, read-only: one query, or a shell.",
+    "recover": "Rebuild the state from the archive.",
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are modules of `commands`, imported when called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of a study's life."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or nothing."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"commands.{cmd_name.replace('-', '_')}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command meant; one line with the nearest name where there is none."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, 1)
+            raise UserError(f"no command {args[0]!r}; " + (f"did you mean {near[0]!r}?" if near else "see --help"))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="sneeuwbal", prog_name="sneeuwbal")
+@click.option("--study", "directory", type=click.Path(path_type=Path), default=Path(), show_default="this directory",
+              help="The study's directory.")  # fmt: skip
+@click.pass_context
+def cli(context: click.Context, directory: Path) -> None:
+    """Snowball-sample professional profiles and the public timelines behind them into one DuckDB file.
+
+    Exit codes: 0 complete, 2 your mistake, 3 partial, 4 out of budget or credit, 130 interrupted.
+    """
+    context.obj = directory
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit code. What a user can mend is one line."""
+    try:
+        code = cli.main(arguments, prog_name="sneeuwbal", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Abort:
+        return 130
+    except KeyboardInterrupt:
+        return _say("interrupted; what came is kept, and the next run goes on", 130)
+    except click.ClickException as error:
+        return _say(error.format_message(), 2)
+    except UserError as error:
+        return _say(str(error), 2)
+    except Partial as error:
+        return _say(str(error), 3)
+    except OutOfBudget as error:
+        return _say(str(error), 4)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (nobody reads any more)
+        return 0
+    except Exception as error:
+        told = _told(error)
+        if told is None:
+            raise
+        return _say(*told)
+
+
+def _told(error: Exception) -> tuple[str, int] | None:
+    """One line and the exit code for what the machine, not the program, does wrong; None if it is ours."""
+    text = str(error)
+    lowered = text.lower()
+    where = getattr(error, "filename", None)
+    if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in lowered or "no space left" in lowered:
+        return f"the disk is full{f' ({where})' if where else ''}; what was synced is safe: make room and run again", 3
+    if isinstance(error, PermissionError) or "permission denied" in lowered or "readonly database" in lowered:
+        return f"{where or text.splitlines()[0]}: no permission; make it writable for you", 2
+    return None
+
+
+def _say(text: str, code: int) -> int:
+    click.echo(f"sneeuwbal: {text}", err=True)
+    return code
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    entry()

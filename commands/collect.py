@@ -1,0 +1,137 @@
+"""`sneeuwbal collect`: fetch what is due into the archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import threading
+
+    from collectors.base import Collector
+    from collectors.run import Report
+    from collectors.wire import Wire
+    from storage.frontier import Frontier
+    from study import Study
+
+
+@click.command()
+@click.argument("collector", required=False)
+@click.option("--kind", "kinds", multiple=True, help="Only this kind; may be given again.")
+@click.option("--limit", type=click.IntRange(1), help="Stop after so many answers.")
+@click.option("--again", is_flag=True, help="Ask again for what is finished: a new walk, back to the old mark.")
+@click.option("--since-id", help="With --again: stop at this id where there is no older mark.")
+@click.option("--hide-progress", is_flag=True, help="No progress line.")
+@click.pass_obj
+def command(
+    directory: Path,
+    collector: str | None,
+    kinds: tuple[str, ...],
+    limit: int | None,
+    again: bool,
+    since_id: str | None,
+    hide_progress: bool,
+) -> None:
+    """Fetch what is due, for one COLLECTOR or for all the study names."""
+    from collectors.wire import Wire
+    from commands.context import collectors_of, judge, open_state, open_study, stopping
+    from storage.errors import UserError
+
+    study = open_study(directory)
+    chosen = collectors_of(study)
+    if collector is not None:
+        if collector not in chosen:
+            raise UserError(f"the study has no collector {collector!r}; it has {', '.join(chosen) or 'none'}")
+        chosen = {collector: chosen[collector]}
+    frontier = open_state(study)
+    with stopping() as stop:
+        reports = []
+        for name, each in chosen.items():
+            if again:
+                revisit(study, frontier, name, each, kinds or tuple(each.kinds), since_id)
+            wire = Wire(timeout=study.options(name).get("timeout", 30.0))
+            reports.append(one(study, frontier, name, each, wire, stop, hide_progress, kinds or None, limit))
+            click.echo(told(reports[-1]))
+    judge(reports)
+
+
+def one(
+    study: Study,
+    frontier: Frontier,
+    name: str,
+    collector: Collector,
+    wire: Wire,
+    stop: threading.Event,
+    hide_progress: bool = True,
+    kinds: tuple[str, ...] | None = None,
+    limit: int | None = None,
+) -> Report:
+    """One run of one collector of a study; the wire is closed afterwards."""
+    from collectors.run import Budget, collect
+    from commands.context import all_secrets, progress, settings_for
+
+    settings = settings_for(study, name, wire, need_secret=wire.live)
+    table = study.collectors.get(name)
+    budget = Budget(study.budget.usd, study.budget.posts, study.budget.requests)
+    about = {"version": version(), "settings": {key: value for key, value in study.rows()}}
+    try:
+        with progress(name, hide_progress) as show:
+            return collect(
+                study.directory,
+                name,
+                collector,
+                settings,
+                frontier=frontier,
+                kinds=kinds or (table.kinds if table is not None else None),
+                budget=budget,
+                secrets=all_secrets(study),
+                about=about,
+                limit=limit,
+                stop=stop,
+                progress=show,
+            )
+    finally:
+        wire.close()
+
+
+def revisit(
+    study: Study,
+    frontier: Frontier,
+    name: str,
+    collector: Collector,
+    kinds: tuple[str, ...],
+    since_id: str | None = None,
+) -> None:
+    """Make finished targets due again, noted in the archive first."""
+    from datetime import UTC, datetime
+
+    from commands.context import all_secrets
+    from storage import archive
+    from storage.locks import lock
+
+    with lock(study.directory, f"collect-{name}"):
+        writer = archive.Writer(study.directory / "archive", name, secrets=all_secrets(study))
+        now = datetime.now(UTC)
+        for kind in kinds:
+            writer.note("revisit", {"collector": name, "kind": kind, "since": since_id or ""}, now)
+        writer.close()
+        with frontier.transaction():
+            for kind in kinds:
+                frontier.revisit(name, kind, now, since=since_id or "")
+
+
+def told(report: Report) -> str:
+    """One line on how a run ended."""
+    text = f"{report.collector}: {report.status}, {report.answers:,} answers, {report.items:,} items"
+    if report.failures:
+        text += f", {report.failures:,} failures"
+    return f"{text} ({report.reason})" if report.reason else text
+
+
+def version() -> str:
+    """The version of sneeuwbal that runs."""
+    from importlib.metadata import version as of
+
+    return of("sneeuwbal")

@@ -1,0 +1,183 @@
+"""What commands share: the study in its directory, its collectors, secrets, wire and progress."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import threading
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storage.errors import OutOfBudget, Partial, UserError
+from study import Study, installed
+
+if TYPE_CHECKING:
+    from collectors.base import Collector, Settings
+    from collectors.run import Report
+    from collectors.wire import Wire
+    from storage.frontier import Frontier
+    from storage.snowball import Rules
+
+STATE, DATABASE, ARCHIVE, DECISIONS, SECRETS = (
+    "state.sqlite",
+    "study.duckdb",
+    "archive",
+    "decisions.csv",
+    "secrets.toml",
+)
+
+
+def open_study(directory: Path) -> Study:
+    """The study of *directory*, which must be writable for us. Raise UserError."""
+    study = Study.load(directory)
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise UserError(f"{directory}: no permission to write; make it writable for you")
+    return study
+
+
+def open_state(study: Study) -> Frontier:
+    """The state of *study*; only its owner reads it."""
+    from storage.frontier import Frontier
+
+    path = study.directory / STATE
+    if not path.exists():
+        path.touch(0o600)
+    return Frontier(path)
+
+
+def collectors_of(study: Study) -> dict[str, Collector]:
+    """The collectors that the study names (or has seeds for), by name, in the order of the study file."""
+    points = installed()
+    names = [name for name, table in study.collectors.items() if table.enabled]
+    names += [name for name in points if name not in study.collectors and study.seeds_for(name)]
+    return {name: points[name].load() for name in names}
+
+
+def parsers() -> dict[str, str]:
+    """Where the parser of each installed collector is, for `load` and its workers."""
+    return {name: point.value for name, point in installed().items()}
+
+
+def secret_of(study: Study, name: str) -> str | None:
+    """The secret of a collector: from the environment, or from secrets.toml (mode 0600). None if there is none."""
+    table = study.collectors.get(name)
+    names = [f"SNEEUWBAL_{name.upper()}_BEARER_TOKEN", f"SNEEUWBAL_{name.upper()}_TOKEN"]
+    if table is not None and table.secret_env:
+        names.insert(0, table.secret_env)
+    if name == "x":
+        names.append("BEARER_TOKEN")  # as twarc calls it
+    for variable in names:
+        if value := os.environ.get(variable, "").strip():
+            return value
+    value = _secrets(study.directory).get(name)
+    return str(value) if value else None
+
+
+def _secrets(directory: Path) -> Mapping[str, Any]:
+    path = directory / SECRETS
+    if not path.exists():
+        return {}
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UserError(f"{path}: others may read it; run `chmod 600 {path.name}`")
+    try:
+        return tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not TOML ({error}); write one line a collector: x = 'token'") from error
+
+
+def all_secrets(study: Study) -> list[str]:
+    """Every secret that is known, to cut out of what is written."""
+    found = [secret_of(study, name) for name in installed()]
+    return sorted({secret for secret in found if secret})
+
+
+def settings_for(study: Study, name: str, wire: Wire, *, need_secret: bool = True) -> Settings:
+    """What the fetch of collector *name* gets. Raise UserError if it needs a secret and there is none."""
+    from collectors.base import Settings
+
+    options = dict(study.options(name))
+    options["contact"] = study.study.contact
+    secret = secret_of(study, name)
+    if need_secret and secret is None and getattr(installed()[name].load(), "needs_secret", False):
+        raise UserError(
+            f"no token for {name}: set SNEEUWBAL_{name.upper()}_BEARER_TOKEN, or {name} = '...' in {SECRETS}"
+        )
+    return Settings(options, secret, wire)
+
+
+def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
+    """Who is followed up, as the study file says."""
+    from storage.snowball import Rules
+
+    kinds = {}
+    for name, collector in collectors.items():
+        table = study.collectors.get(name)
+        wanted = (table.kinds if table is not None else None) or tuple(collector.kinds)
+        kinds[name] = {kind: spec.of for kind, spec in collector.kinds.items() if spec.of and kind in wanted}
+    sets: dict[str, list[str]] = {}
+    for one in study.comparison:
+        sets.setdefault(one.collector, []).append(one.name)
+    canonical = {name: getattr(collector, "canonical", str) for name, collector in collectors.items()}
+    seeds = {name: [canonical[name](seed) for seed in study.seeds_for(name)] for name in collectors}
+    snowball = study.snowball
+    return Rules(seeds, kinds, sets, snowball.waves, snowball.admit, snowball.accounts_of, snowball.max_profiles,
+                 study.minimise.opt_outs == "honour")  # fmt: skip
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that SIGTERM and the first SIGINT set; the second SIGINT interrupts at once."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: object) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def progress(name: str, hide: bool) -> Iterator[Callable[[Report], None]]:
+    """A line that counts, on a terminal; nothing in a pipe or where it is hidden."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if hide or not console.is_terminal:
+        yield lambda report: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(name)
+        yield lambda report: bar.update(
+            task,
+            description=f"{name}: {report.answers:,} answers, {report.items:,} items, {report.failures:,} failures",
+        )
+
+
+def judge(reports: list[Report]) -> None:
+    """Raise what the exit code must say if a run did not end complete."""
+    for report in reports:
+        told = f"{report.collector}: {report.status}: {report.reason}"
+        if report.status in {"out of credit", "out of budget"}:
+            raise OutOfBudget(told)
+        if report.status == "interrupted":
+            raise KeyboardInterrupt
+        if report.status == "refused":
+            raise UserError(told)
+    waiting = [report for report in reports if report.status not in {"complete", "limit"}]
+    if waiting:
+        raise Partial("; ".join(f"{report.collector}: {report.status}: {report.reason}" for report in waiting))

@@ -1,0 +1,111 @@
+"""The whole job: admit, collect, load, link, in waves until nothing is due; then the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from commands.collect import one, told
+from commands.context import collectors_of, open_state, parsers, rules_of
+
+if TYPE_CHECKING:
+    import threading
+    from datetime import datetime
+
+    from storage.load import LoadReport
+
+    from collectors.base import Collector
+    from collectors.run import Report
+    from collectors.wire import Wire
+    from storage.frontier import Frontier
+    from study import Study
+
+ROUNDS = 1_000  # a snowball ends at its waves; this only bounds a mistake
+
+
+def whole(
+    study: Study,
+    wire_of: Callable[[str], Wire],
+    stop: threading.Event,
+    *,
+    hide_progress: bool = True,
+    say: Callable[[str], None] = click.echo,
+) -> list[Report]:
+    """Run the whole job of *study* and return how each collector's last run ended.
+
+    *wire_of* gives the wire for a collector (it is closed after the run). The report is not made here.
+    """
+    chosen = collectors_of(study)
+    frontier = open_state(study)
+    last: dict[str, Report] = {}
+    loaded = load_study(study, say)
+    try:
+        for _ in range(ROUNDS):
+            new = admit_study(study, frontier, chosen, wire_of("snowball").now())
+            if new:
+                say("admitted: " + ", ".join(f"{number:,} {name}" for name, number in new.items()))
+            came = False
+            for name, collector in chosen.items():
+                if stop.is_set() or not _due(frontier, name, collector, study):
+                    continue
+                report = one(study, frontier, name, collector, wire_of(name), stop, hide_progress)
+                last[name] = report
+                came |= report.answers > 0
+                if report.answers or report.status != "complete":
+                    say(told(report))
+            if came or loaded is None:
+                loaded = load_study(study, say)
+            if stop.is_set() or not (came or new):
+                break
+            if any(report.status in {"refused", "out of credit", "out of budget"} for report in last.values()):
+                break
+    finally:
+        frontier.close()
+    return list(last.values())
+
+
+def _due(frontier: Frontier, name: str, collector: Collector, study: Study) -> bool:
+    table = study.collectors.get(name)
+    kinds = (table.kinds if table is not None else None) or tuple(collector.kinds)
+    return frontier.next_due(name, kinds) is not None
+
+
+def admit_study(study: Study, frontier: Frontier, chosen: dict[str, Collector], now: datetime) -> dict[str, int]:
+    """Queue whom the rules let in, by what is published; return how many are new, by collector and kind."""
+    import duckdb
+
+    from collectors.run import mend_archive
+    from commands.context import DATABASE, all_secrets
+    from storage import archive, snowball
+    from storage.locks import lock
+
+    path = study.directory / DATABASE
+    with lock(study.directory, "admit", wait=True):
+        mend_archive(study.directory / "archive", "snowball")
+        writer = archive.Writer(study.directory / "archive", "snowball", secrets=all_secrets(study), now=lambda: now)
+        db = duckdb.connect(str(path), read_only=True) if path.is_file() else None
+        try:
+            return snowball.admit(rules_of(study, chosen), frontier, writer, db, now)
+        finally:
+            writer.close()
+            if db is not None:
+                db.close()
+
+
+def load_study(study: Study, say: Callable[[str], None], *, fresh: bool = False) -> LoadReport | None:
+    """Load what is new in the archive, link, and publish; None if there is no archive yet."""
+    from storage.link import Linking
+    from storage.load import load
+    from storage.organisations import Matcher, organisations
+
+    from storage import archive
+
+    if not archive.segments(study.directory / "archive"):
+        return None
+    listed = organisations(study)
+    linking = Linking(listed.rows(), Matcher(listed), study.directory / "decisions.csv")
+    report = load(study.directory, parsers(), fresh=fresh, linking=linking, settings=list(study.rows()))
+    say(report.told())
+    return report

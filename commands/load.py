@@ -1,0 +1,21 @@
+"""`sneeuwbal load`: archive -> tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--fresh", is_flag=True, help="From nothing, instead of adding what is new.")
+@click.pass_obj
+def command(directory: Path, fresh: bool) -> None:
+    """Derive the tables from the archive and publish study.duckdb; readers of the old file are not disturbed."""
+    from commands.context import open_study
+    from commands.job import load_study
+    from storage.errors import UserError
+
+    study = open_study(directory)
+    if load_study(study, click.echo, fresh=fresh) is None:
+        raise UserError(f"{directory / 'archive'}: there is no archive yet; `sneeuwbal collect` makes one")
