@@ -75,7 +75,7 @@ def one(
     settings = settings_for(study, name, wire, need_secret=wire.live)
     table = study.collectors.get(name)
     budget = Budget(study.budget.usd, study.budget.posts, study.budget.requests)
-    about = {"version": version(), "settings": {key: value for key, value in study.rows()}}
+    about = {"version": version(), "settings": dict(study.rows())}
     try:
         with progress(name, hide_progress) as show:
             return collect(

@@ -24,7 +24,7 @@ def command(directory: Path, archive: Path, into: Path | None, no_report: bool, 
     The real Scrapy, tweepy and httpx run; waits are not slept, and the clock is the recorded one.
     """
     from collectors.wire import Replay
-    from commands.context import DECISIONS, judge, open_study, stopping
+    from commands.context import DECISIONS, SECRETS, judge, open_study, stopping
     from commands.job import whole
     from commands.report import make
     from study import FILE
@@ -39,9 +39,9 @@ def command(directory: Path, archive: Path, into: Path | None, no_report: bool, 
     target.mkdir(parents=True, exist_ok=True)
     target.chmod(0o700)
     for path in directory.iterdir():
-        if path.is_file() and (path.name in {FILE, DECISIONS} or path.suffix in {".toml", ".csv", ".txt"}):
-            if path.name != "secrets.toml":
-                shutil.copy2(path, target / path.name)
+        wanted = path.name in {FILE, DECISIONS} or path.suffix in {".toml", ".csv", ".txt"}
+        if path.is_file() and wanted and path.name != SECRETS:
+            shutil.copy2(path, target / path.name)
     study = open_study(target)
     wire = Replay(archive, target / ".replay.sqlite")
     try:

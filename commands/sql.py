@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -75,7 +76,6 @@ def _answer(db: duckdb.DuckDBPyConnection, query: str, form: str, output: Path |
 
 def _box(relation: duckdb.DuckDBPyRelation) -> str:
     """The rows as DuckDB draws them, at most 10,000."""
-    import contextlib
     import io
 
     text = io.StringIO()
@@ -136,10 +136,8 @@ def _csv(reader, arrow_csv, file: BinaryIO) -> None:  # type: ignore[no-untyped-
 
 def _shell(db: duckdb.DuckDBPyConnection) -> None:
     """Read queries that end with a semicolon; .tables lists the views; .quit or end of input ends it."""
-    try:
+    with contextlib.suppress(ImportError):
         import readline  # noqa: F401 (gives input() a history)
-    except ImportError:
-        pass
     click.echo("study.duckdb, read-only. Queries end with ; — .tables lists the views, .quit ends.")
     lines: list[str] = []
     while True:

@@ -1,0 +1,104 @@
+"""`sneeuwbal status`: what is done, due, waiting and why."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from storage.frontier import Frontier
+    from study import Study
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.pass_obj
+def command(directory: Path, as_json: bool) -> None:
+    """Show at a glance what is running, done, due, waiting until when and why, absent, failed and spent."""
+    from commands.context import open_state
+    from study import Study
+
+    study = Study.load(directory)
+    frontier = open_state(study)
+    told = status(study, frontier)
+    frontier.close()
+    if as_json:
+        click.echo(json.dumps(told, default=str, indent=2))
+    else:
+        _show(told)
+
+
+def status(study: Study, frontier: Frontier) -> dict[str, Any]:
+    """The state of a study as plain values; moments are ISO 8601 in UTC, sizes bytes."""
+    from storage.locks import holder
+    from study import installed
+
+    usd, items, requests = frontier.spent()
+    targets = [
+        {"collector": c, "kind": k, "state": state, "why": why, "targets": n}
+        for c, k, state, why, n in frontier.counts()
+    ]
+    waiting = {}
+    for collector, kind in {(row["collector"], row["kind"]) for row in targets if row["state"] == "open"}:
+        if due := frontier.next_due(str(collector), [str(kind)]):
+            waiting[f"{collector} {kind}"] = {"due": max(due[0], _start()).isoformat(), "why": due[1]}
+    runs = [
+        {"run": r[0], "collector": r[1], "started": _iso(r[2]), "ended": _iso(r[3]), "status": r[4], "reason": r[5],
+         "answers": r[6], "items": r[7]}
+        for r in frontier.db.execute("SELECT * FROM runs ORDER BY started_at DESC LIMIT 20").fetchall()
+    ]  # fmt: skip
+    names = ["load", "admit", *(f"collect-{name}" for name in installed())]
+    running = {name: pid for name in names if (pid := holder(study.directory, name)) is not None}
+    return {
+        "study": study.study.name,
+        "directory": str(study.directory.resolve()),
+        "running": running,
+        "targets": targets,
+        "waiting": dict(sorted(waiting.items())),
+        "spent": {"usd": round(usd, 4), "priced_items": items, "requests": requests},
+        "budget": study.budget.model_dump(exclude_none=True),
+        "runs": runs,
+        "archive_bytes": sum(path.stat().st_size for path in (study.directory / "archive").glob("*")),
+        "database_bytes": _size(study.directory / "study.duckdb"),
+    }
+
+
+def _show(told: dict[str, Any]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    console.print(f"{told['study']} ({told['directory']})", markup=False)
+    table = Table("collector", "kind", "state", "why", "targets", box=box.SIMPLE)
+    table.columns[-1].justify = "right"
+    for row in told["targets"]:
+        table.add_row(row["collector"], row["kind"], row["state"], row["why"] or "", f"{row['targets']:,}")
+    console.print(table)
+    for name, pid in told["running"].items():
+        console.print(f"running: {name} (process {pid})", markup=False)
+    for name, row in told["waiting"].items():
+        console.print(f"due: {name} at {row['due']} ({row['why']})", markup=False)
+    for run in told["runs"][:5]:
+        console.print(f"run {run['run']}: {run['status']} {run['reason'] or ''}".rstrip(), markup=False)
+    spent, budget = told["spent"], told["budget"]
+    of = f" of {budget['usd']:.2f}" if "usd" in budget else ""
+    console.print(f"spent: {spent['usd']:.2f}{of} USD, {spent['requests']:,} requests", markup=False)
+    mega = 1_000_000
+    console.print(f"archive {told['archive_bytes'] / mega:,.1f} MB, database {told['database_bytes'] / mega:,.1f} MB")
+
+
+def _start() -> datetime:
+    return datetime.fromtimestamp(0, UTC)
+
+
+def _iso(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,127 @@
+"""The loop loses nothing and doubles nothing, whatever kills it; its state can be rebuilt from the archive."""
+
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from collectors.base import Settings
+from collectors.run import collect, recover
+from collectors.wire import Replay
+from storage import archive
+from storage.errors import UserError
+from storage.frontier import Frontier
+from storage.locks import lock
+from storage.records import Follow, Page
+from tests import toy
+from tests.conftest import ROOT
+
+LISTS = 120
+
+
+def _collect(study: Path, url: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.toy", str(study), url], cwd=ROOT, text=True, stdout=subprocess.PIPE
+    )
+
+
+def _edges(study: Path) -> set[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
+    for segment in archive.segments(study / "archive"):
+        for entry in archive.read(segment):
+            if isinstance(entry, Page):
+                found |= {(r.follower_id, r.followed_id) for r in toy.collector.parse(entry) if isinstance(r, Follow)}
+    return found
+
+
+def _state(path: Path) -> list[tuple[object, ...]]:
+    with sqlite3.connect(path) as db:
+        return db.execute(
+            "SELECT kind, key, cursor, walk, wave, via, since, newest, position, state, why, tries, due_at FROM targets"
+            " ORDER BY kind, key"
+        ).fetchall()
+
+
+TRUTH = {(str(k), str(i)) for k in range(LISTS) if k % 10 != 9 for i in range(toy.length(str(k)))}
+
+
+def test_killed_at_ten_random_moments_it_ends_like_an_undisturbed_run(tmp_path: Path) -> None:
+    server, url = toy.serve()
+    calm, rough = tmp_path / "calm", tmp_path / "rough"
+    for study in (calm, rough):
+        study.mkdir()
+        toy.seed(study, LISTS)
+    assert _collect(calm, url).communicate(timeout=60)[0] == "complete\n"
+    dice = random.Random(20130223)
+    kills = 0
+    while kills < 10:
+        process = _collect(rough, url)
+        time.sleep(0.35 + dice.random() * 0.4)
+        process.send_signal(signal.SIGKILL)
+        if process.wait() == 0:  # it was done before
+            break
+        kills += 1
+    assert _collect(rough, url).communicate(timeout=60)[0] == "complete\n"
+    assert kills > 0
+    assert _edges(calm) == _edges(rough) == TRUTH
+    assert _state(calm / "state.sqlite") == _state(rough / "state.sqlite")
+    rebuilt = tmp_path / "rebuilt.sqlite"
+    recover(rough, {"toy": toy.collector}, rebuilt)
+    assert _state(rebuilt) == _state(calm / "state.sqlite")
+    server.shutdown()
+
+
+def test_a_replay_asks_nothing_of_the_network_and_ends_the_same(tmp_path: Path) -> None:
+    server, url = toy.serve()
+    live, replayed = tmp_path / "live", tmp_path / "replayed"
+    for study in (live, replayed):
+        study.mkdir()
+        toy.seed(study, LISTS)
+    _collect(live, url).communicate(timeout=60)
+    server.shutdown()
+    asked = len(server.asked)  # type: ignore[attr-defined]
+    wire = Replay(live / "archive", tmp_path / "index.sqlite")
+    with_frontier = Frontier(replayed / "state.sqlite")
+    report = collect(replayed, "toy", toy.collector, Settings({"base_url": url}, None, wire), frontier=with_frontier)
+    assert report.status == "complete"
+    assert len(server.asked) == asked  # type: ignore[attr-defined]
+    assert _edges(replayed) == _edges(live) == TRUTH
+    assert _records(replayed) == _records(live)
+
+
+def _records(study: Path) -> set[tuple[str, object]]:
+    return {
+        (entry.record_id, entry.fetched_at)
+        for segment in archive.segments(study / "archive")
+        for entry in archive.read(segment)
+        if isinstance(entry, Page)
+    }
+
+
+def test_what_was_not_recorded_names_its_target(tmp_path: Path) -> None:
+    from collectors.wire import NotRecorded
+
+    study = tmp_path / "study"
+    study.mkdir()
+    toy.seed(study, 1)
+    writer = archive.Writer(tmp_path / "empty", "toy")
+    writer.note("run-start", {"run": "r", "collector": "toy"})
+    writer.close()
+    wire = Replay(tmp_path / "empty", tmp_path / "index.sqlite")
+    frontier = Frontier(study / "state.sqlite")
+    with pytest.raises(NotRecorded, match="not recorded: toy list 0"):
+        collect(study, "toy", toy.collector, Settings({"base_url": "http://x.invalid"}, None, wire), frontier=frontier)
+
+
+def test_two_runs_of_one_collector_at_once_are_refused(tmp_path: Path) -> None:
+    with (
+        lock(tmp_path, "collect-toy"),
+        pytest.raises(UserError, match="already running"),
+        lock(tmp_path, "collect-toy"),
+    ):
+        pass
