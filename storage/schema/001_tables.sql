@@ -2,7 +2,10 @@
 -- Every table with a record_id leads to the WARC record it came from; moments are UTC.
 CREATE SCHEMA base;
 
-CREATE TABLE base.archives (archive VARCHAR, bytes BIGINT, records BIGINT, loaded_at TIMESTAMPTZ);
+-- how far each segment was read; damage is the first place in it that could not be read
+CREATE TABLE base.archives (archive VARCHAR, bytes BIGINT, entries BIGINT, newest_at TIMESTAMPTZ, damage VARCHAR);
+-- run starts and ends, admissions, gaps, walk ends: as noted; runs, gaps and admissions are made from these
+CREATE TABLE base.notes (record_id VARCHAR, kind VARCHAR, noted_at TIMESTAMPTZ, data JSON);
 
 -- what was asked and what came: one row an answer or failure; one row per target it answers
 CREATE TABLE base.fetches (
@@ -10,7 +13,9 @@ CREATE TABLE base.fetches (
     failure VARCHAR, detail VARCHAR, fetched_at TIMESTAMPTZ, bytes BIGINT, targets INTEGER, archive VARCHAR);
 CREATE TABLE base.answers (
     record_id VARCHAR, collector VARCHAR, kind VARCHAR, key VARCHAR, "cursor" VARCHAR, walk VARCHAR,
-    wave INTEGER, via VARCHAR, outcome VARCHAR, why VARCHAR, items BIGINT, fetched_at TIMESTAMPTZ);
+    wave INTEGER, via VARCHAR, since VARCHAR, run_id VARCHAR, outcome VARCHAR, why VARCHAR, items BIGINT,
+    next_cursor VARCHAR, complete BOOLEAN, reached BOOLEAN, newest VARCHAR, until TIMESTAMPTZ,
+    fetched_at TIMESTAMPTZ);
 CREATE TABLE base.runs (
     run_id VARCHAR, collector VARCHAR, started_at TIMESTAMPTZ, ended_at TIMESTAMPTZ, status VARCHAR,
     reason VARCHAR, version VARCHAR, settings JSON);
@@ -46,12 +51,12 @@ CREATE TABLE base.connections (
     profile_id VARCHAR, other_id VARCHAR, connected_on VARCHAR, walk VARCHAR,
     first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
 
--- accounts: the same, a row per content and run; the counts of the newest sighting
+-- accounts: the same, a row per content and run; the counts are those of the sighting at counted_at
 CREATE TABLE base.accounts (
     account_id VARCHAR, content VARCHAR, run_id VARCHAR, platform VARCHAR, handle VARCHAR, name VARCHAR,
     description VARCHAR, location VARCHAR, url VARCHAR, verified BOOLEAN, protected BOOLEAN,
     created_at TIMESTAMPTZ, followers BIGINT, following BIGINT, posts BIGINT, flags VARCHAR[],
-    first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
+    counted_at TIMESTAMPTZ, first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
 -- a row per edge and walk that showed it
 CREATE TABLE base.follows (
     platform VARCHAR, follower_id VARCHAR, followed_id VARCHAR, listed VARCHAR, walk VARCHAR,
@@ -66,11 +71,31 @@ CREATE TABLE base.posts (
     reply_to_post VARCHAR, reply_to_account VARCHAR, quoted_post VARCHAR, retweeted_post VARCHAR,
     retweeted_account VARCHAR, likes BIGINT, reposts BIGINT, replies BIGINT, source VARCHAR, place VARCHAR,
     longitude DOUBLE, latitude DOUBLE, edit_of VARCHAR, indexed_at TIMESTAMPTZ, sample VARCHAR,
-    first_seen TIMESTAMPTZ, fetched_at TIMESTAMPTZ, record_id VARCHAR);
+    first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, fetched_at TIMESTAMPTZ, record_id VARCHAR);
 -- only posts that were seen with more than one text
 CREATE TABLE base.post_versions (
-    post_id VARCHAR, platform VARCHAR, text VARCHAR, full_text VARCHAR,
-    first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
+    post_id VARCHAR, platform VARCHAR, sample VARCHAR, text VARCHAR, full_text VARCHAR, timeline_of VARCHAR,
+    first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, fetched_at TIMESTAMPTZ, record_id VARCHAR);
+
+-- the current state, one row a key, kept by load so that no query has to find it among the versions
+CREATE TABLE base.current_profiles (
+    profile_id VARCHAR, platform VARCHAR, url VARCHAR, name VARCHAR, headline VARCHAR, description VARCHAR,
+    location VARCHAR, first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, versions BIGINT, record_id VARCHAR,
+    content VARCHAR);
+CREATE TABLE base.current_accounts (
+    account_id VARCHAR, platform VARCHAR, handle VARCHAR, name VARCHAR, description VARCHAR, location VARCHAR,
+    url VARCHAR, verified BOOLEAN, protected BOOLEAN, created_at TIMESTAMPTZ, followers BIGINT, following BIGINT,
+    posts BIGINT, flags VARCHAR[], first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, versions BIGINT,
+    record_id VARCHAR);
+CREATE TABLE base.current_connections (
+    profile_a VARCHAR, profile_b VARCHAR, connected_on VARCHAR, lists BIGINT, first_seen TIMESTAMPTZ,
+    last_seen TIMESTAMPTZ, record_id VARCHAR);
+CREATE TABLE base.current_follows (
+    follower_id VARCHAR, followed_id VARCHAR, platform VARCHAR, first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ,
+    record_id VARCHAR);
+
+-- the links on profiles that name an account somewhere
+CREATE TABLE base.link_handles (url VARCHAR, platform VARCHAR, handle VARCHAR);
 
 -- the study: organisations, who belongs to them, and which account is whose (filled by link)
 CREATE TABLE base.organisations (
@@ -78,9 +103,10 @@ CREATE TABLE base.organisations (
     started VARCHAR, ended VARCHAR, published_profiles BIGINT, published_accounts BIGINT);
 CREATE TABLE base.register (
     organisation_id VARCHAR, name VARCHAR, abbreviation VARCHAR, kind VARCHAR, parent_id VARCHAR,
-    ministry VARCHAR, ended VARCHAR, record_id VARCHAR);
+    ministry VARCHAR, ended VARCHAR, seen_at TIMESTAMPTZ, record_id VARCHAR);
 CREATE TABLE base.offices (
-    organisation_id VARCHAR, "function" VARCHAR, name VARCHAR, started VARCHAR, ended VARCHAR, record_id VARCHAR);
+    organisation_id VARCHAR, "function" VARCHAR, name VARCHAR, started VARCHAR, ended VARCHAR,
+    seen_at TIMESTAMPTZ, record_id VARCHAR);
 CREATE TABLE base.employers (employer VARCHAR, organisation VARCHAR, ministry VARCHAR, rule VARCHAR);
 CREATE TABLE base.links (
     profile_id VARCHAR, account_id VARCHAR, platform VARCHAR, handle VARCHAR, rule VARCHAR, evidence VARCHAR,

@@ -1,0 +1,139 @@
+"""The current state, one row a key, and what is counted from notes and answers: made anew where something came."""
+
+from __future__ import annotations
+
+import duckdb
+
+KEYS = {
+    "profiles": ("profile_id",),
+    "accounts": ("account_id",),
+    "connections": ("least(profile_id, other_id) AS profile_a", "greatest(profile_id, other_id) AS profile_b"),
+    "follows": ("follower_id", "followed_id", "platform"),
+}
+
+# A page about the profile itself tells more than a mention of it in a list, even an older one.
+SELECTS = {
+    "profiles": """
+        SELECT profile_id, platform, url, name, headline, description, location,
+               min(first_seen) OVER same AS first_seen, max(last_seen) OVER same AS last_seen,
+               count(DISTINCT content) OVER same AS versions, record_id, content
+        FROM base.profiles AS t {where}
+        WINDOW same AS (PARTITION BY profile_id)
+        QUALIFY row_number() OVER (
+            PARTITION BY profile_id ORDER BY own DESC, last_seen DESC, content, run_id) = 1""",
+    "accounts": """
+        SELECT account_id, platform, coalesce(first_value(handle IGNORE NULLS) OVER newest, handle) AS handle,
+               first_value(name IGNORE NULLS) OVER newest AS name, description, location, url, verified,
+               protected, created_at, followers, following, posts, flags,
+               min(first_seen) OVER same AS first_seen, max(last_seen) OVER same AS last_seen,
+               count(DISTINCT content) OVER same AS versions, record_id
+        FROM base.accounts AS t {where}
+        WINDOW same AS (PARTITION BY account_id),
+               newest AS (PARTITION BY account_id ORDER BY last_seen DESC, content, run_id
+                          ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+        QUALIFY row_number() OVER (
+            PARTITION BY account_id
+            ORDER BY followers IS NULL AND description IS NULL, last_seen DESC, content, run_id) = 1""",
+    "connections": """
+        SELECT least(profile_id, other_id) AS profile_a, greatest(profile_id, other_id) AS profile_b,
+               min(connected_on) AS connected_on, count(DISTINCT profile_id) AS lists,
+               min(first_seen) AS first_seen, max(last_seen) AS last_seen,
+               min((first_seen, record_id)).record_id AS record_id
+        FROM base.connections AS t {where} GROUP BY 1, 2""",
+    "follows": """
+        SELECT follower_id, followed_id, platform, min(seen_at) AS first_seen, max(seen_at) AS last_seen,
+               min((seen_at, record_id)).record_id AS record_id
+        FROM base.follows AS t {where} GROUP BY ALL""",
+}
+
+
+def touch(db: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Remember which keys came (in the view `came`), so that `refresh` looks at these only."""
+    if table in KEYS:
+        db.execute(f"CREATE OR REPLACE TEMP TABLE touched_{table} AS SELECT DISTINCT {', '.join(KEYS[table])} FROM came")
+
+
+def refresh(db: duckdb.DuckDBPyConnection) -> None:
+    """Bring the current state and the derived tables up to what the tables hold."""
+    for table, keys in KEYS.items():
+        if db.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [f"touched_{table}"]).fetchone():
+            _refresh(db, table, keys)
+    for table, select in DERIVED.items():
+        db.execute(f"DELETE FROM base.{table}")
+        db.execute(f"INSERT INTO base.{table} BY NAME {select}")
+
+
+def _refresh(db: duckdb.DuckDBPyConnection, table: str, keys: tuple[str, ...]) -> None:
+    target = f"base.current_{table}"
+    where = ""
+    if db.execute(f"SELECT 1 FROM {target} LIMIT 1").fetchone() is not None:
+        names = [key.rpartition(" ")[2] for key in keys]
+        places = ", ".join("t." + key.replace("(", "(t.").replace(", ", ", t.").partition(" AS ")[0] for key in keys)
+        places = places.replace("t.least(", "least(").replace("t.greatest(", "greatest(")
+        touched = f"IN (SELECT ({', '.join(names)}) FROM touched_{table})"
+        where = f"WHERE ({places}) {touched}"
+        db.execute(f"DELETE FROM {target} WHERE ({', '.join(names)}) {touched}")
+    db.execute(f"INSERT INTO {target} BY NAME {SELECTS[table].format(where=where)}")
+    db.execute(f"DROP TABLE touched_{table}")
+
+
+# A run is told by its notes; one without (an archive of others) by its answers. What was killed has no end.
+DERIVED = {
+    "runs": """
+        WITH told AS (
+            SELECT coalesce(data->>'run_id', data->>'run') AS run_id, data->>'collector' AS collector,
+                   min(noted_at) FILTER (kind = 'run-start') AS started_at,
+                   max(noted_at) FILTER (kind = 'run-end') AS ended_at,
+                   max(data->>'status') AS status, max(data->>'reason') AS reason,
+                   max(data->>'version') AS version, max(CAST(data->'settings' AS VARCHAR)) AS settings
+            FROM base.notes WHERE kind IN ('run-start', 'run-end') GROUP BY 1, 2)
+        SELECT run_id, collector, started_at, ended_at, status, reason, version, CAST(settings AS JSON) AS settings
+        FROM told
+        UNION ALL
+        SELECT run_id, collector, min(fetched_at), NULL, NULL, NULL, NULL, NULL FROM base.fetches
+        WHERE run_id <> '' AND run_id NOT IN (SELECT run_id FROM told WHERE run_id IS NOT NULL)
+        GROUP BY run_id, collector""",
+    "walks": """
+        WITH one AS (
+            SELECT *, next_cursor IS NULL AND outcome IN ('done', 'absent') AS closes FROM base.answers WHERE walk <> '')
+        SELECT walk, collector, kind, key, min(run_id) AS run_id, min(fetched_at) AS started_at,
+               max(fetched_at) FILTER (closes) AS ended_at, count(*) FILTER (outcome = 'done') AS pages,
+               coalesce(CAST(sum(items) AS BIGINT), 0) AS items, bool_or(closes) AS ended,
+               bool_or(closes AND outcome = 'done' AND complete) AS complete,
+               max(why) FILTER (closes) AS why,
+               min(struct_pack(moment := fetched_at, id := newest)) FILTER (newest <> '').id AS newest, max(since) AS since
+        FROM one GROUP BY walk, collector, kind, key""",
+    "gaps": """
+        WITH told AS (
+            SELECT data->>'collector' AS collector, data->>'kind' AS kind, data->>'key' AS key,
+                   coalesce(data->>'walk', '') AS walk, data->>'cursor' AS "cursor",
+                   coalesce(data->>'until_id', data->>'until') AS until_id, data->>'low_water' AS low_water,
+                   data->>'why' AS why, noted_at AS opened_at
+            FROM base.notes WHERE kind = 'gap'),
+        shut AS (
+            SELECT data->>'collector' AS collector, data->>'kind' AS kind, data->>'key' AS key,
+                   coalesce(data->>'walk', '') AS walk, max(noted_at) AS closed_at
+            FROM base.notes WHERE kind = 'gap-closed' GROUP BY ALL),
+        latest AS (
+            SELECT walk, collector, kind, key, max(struct_pack(moment := fetched_at, next_cursor := next_cursor)).next_cursor
+                   AS "cursor" FROM base.answers WHERE outcome = 'done' GROUP BY ALL)
+        SELECT t.*, coalesce(s.closed_at, w.ended_at) AS closed_at
+        FROM told AS t LEFT JOIN shut AS s USING (collector, kind, key, walk)
+        LEFT JOIN base.walks AS w ON w.walk = t.walk AND w.collector = t.collector AND w.kind = t.kind
+             AND w.key = t.key AND w.complete AND t.walk <> ''
+        UNION ALL
+        SELECT w.collector, w.kind, w.key, w.walk, l."cursor", NULL, w.since,
+               CASE WHEN w.ended THEN coalesce(w.why, 'cut short') ELSE 'not finished' END, w.started_at, NULL
+        FROM base.walks AS w LEFT JOIN latest AS l USING (walk, collector, kind, key)
+        WHERE w.complete IS NOT TRUE AND w.pages > 0
+          AND (w.collector, w.kind, w.key, w.walk) NOT IN (SELECT (collector, kind, key, walk) FROM told
+               WHERE collector IS NOT NULL AND kind IS NOT NULL AND key IS NOT NULL)""",
+    "admissions": """
+        SELECT DISTINCT coalesce(t->>'collector', data->>'collector') AS collector,
+               coalesce(t->>'kind', data->>'kind') AS kind, coalesce(t->>'key', data->>'key') AS key,
+               CAST(coalesce(t->>'wave', data->>'wave') AS INTEGER) AS wave,
+               coalesce(t->>'via', data->>'via') AS via, coalesce(t->>'rule', data->>'rule') AS rule,
+               noted_at AS admitted_at
+        FROM (SELECT data, noted_at, unnest(coalesce(CAST(data->'targets' AS JSON[]), [data])) AS t
+              FROM base.notes WHERE kind = 'admission')""",
+}
