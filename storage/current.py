@@ -129,11 +129,8 @@ DERIVED = {
           AND (w.collector, w.kind, w.key, w.walk) NOT IN (SELECT (collector, kind, key, walk) FROM told
                WHERE collector IS NOT NULL AND kind IS NOT NULL AND key IS NOT NULL)""",
     "admissions": """
-        SELECT DISTINCT coalesce(t->>'collector', data->>'collector') AS collector,
-               coalesce(t->>'kind', data->>'kind') AS kind, coalesce(t->>'key', data->>'key') AS key,
-               CAST(coalesce(t->>'wave', data->>'wave') AS INTEGER) AS wave,
-               coalesce(t->>'via', data->>'via') AS via, coalesce(t->>'rule', data->>'rule') AS rule,
-               noted_at AS admitted_at
-        FROM (SELECT data, noted_at, unnest(coalesce(CAST(data->'targets' AS JSON[]), [data])) AS t
+        SELECT DISTINCT t->>0 AS collector, t->>1 AS kind, t->>2 AS key, CAST(t->>3 AS INTEGER) AS wave, t->>4 AS via,
+               data->>'rule' AS rule, noted_at AS admitted_at
+        FROM (SELECT data, noted_at, unnest(CAST(data->'wants' AS JSON[])) AS t
               FROM base.notes WHERE kind = 'admission')""",
 }
