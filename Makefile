@@ -1,0 +1,32 @@
+# make demo: the main job on recorded traffic. make test: all tests. Both need git, make and python3 with venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check bench soak docs clean
+
+.venv/ready: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+demo: .venv/ready
+	rm -rf demo
+	$(BIN)/sneeuwbal --study fixtures/recording replay fixtures/recording/archive --into demo
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+
+check: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+bench: .venv/ready
+	$(BIN)/python -m benchmarks
+
+docs: .venv/ready
+	$(BIN)/python -m docs.generate
+
+clean:
+	rm -rf .venv demo
