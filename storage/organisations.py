@@ -27,9 +27,7 @@ class Period(Table):
     key: str | None = Field(None, description="Abbreviation shown in tables; the id, if left out.")
     name: str | None = Field(None, description="Name in that time.")
     until: date | None = Field(None, description="Last day of it; none for the last period.")
-    part_of: str | None = Field(
-        None, description="Id of the ministry that it was part of then, instead of a name."
-    )
+    part_of: str | None = Field(None, description="Id of the ministry that it was part of then, instead of a name.")
 
 
 class Named(Table):
@@ -37,9 +35,7 @@ class Named(Table):
 
     aliases: tuple[str, ...] = Field((), description="Other names, matched as a whole, whatever the case.")
     abbreviations: tuple[str, ...] = Field((), description="Matched as a whole; with the case if short.")
-    patterns: tuple[str, ...] = Field(
-        (), description="Regular expressions over the normalised employer, whole words."
-    )
+    patterns: tuple[str, ...] = Field((), description="Regular expressions over the normalised employer, whole words.")
 
 
 class Ministry(Named):
@@ -90,9 +86,7 @@ class Organisations(Table):
 
     ministry: tuple[Ministry, ...] = Field((), description="The ministries.")
     organisation: tuple[Agency, ...] = Field((), description="What counts for them.")
-    exclude: tuple[str, ...] = Field(
-        (), description="Regular expressions: such employers match by full name only."
-    )
+    exclude: tuple[str, ...] = Field((), description="Regular expressions: such employers match by full name only.")
 
     @cached_property
     def by_id(self) -> dict[str, Ministry]:
@@ -119,9 +113,7 @@ class Organisations(Table):
                 held = move.ministry
         return self.key_at(held, day)
 
-    def rows(
-        self, day: date | None = None, published: Mapping[str, Any] | None = None
-    ) -> list[tuple[Any, ...]]:
+    def rows(self, day: date | None = None, published: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """The rows of `base.organisations` on *day*; *published* holds profiles and accounts by ministry."""
         figures = published or {}
         out: list[tuple[Any, ...]] = []
@@ -132,9 +124,7 @@ class Organisations(Table):
                     key = period.key or ministry.id
                     row = figures.get(key)
                     told = (getattr(row, "profiles", None), getattr(row, "accounts", None))
-                    out.append(
-                        (key, key, period.name, key, "ministry", _iso(started), _iso(period.until), *told)
-                    )
+                    out.append((key, key, period.name, key, "ministry", _iso(started), _iso(period.until), *told))
                 started = period.until + timedelta(days=1) if period.until else None
         for agency in self.organisation:
             short = agency.abbreviations[0] if agency.abbreviations else None
@@ -160,9 +150,7 @@ def _checks(data: Mapping[str, Any]) -> Iterator[Mistake]:
     for number, row in enumerate(tables["ministry"]):
         at = ("ministry", number)
         if ids.index(str(row.get("id"))) != number:
-            yield Mistake(
-                (*at, "id"), f"{row.get('id')!r} is used twice; give each ministry an id of its own"
-            )
+            yield Mistake((*at, "id"), f"{row.get('id')!r} is used twice; give each ministry an id of its own")
         periods = [period for period in row.get("periods") or () if isinstance(period, dict)]
         ends = [period.get("until") for period in periods]
         dated = [end for end in ends if isinstance(end, date)]
@@ -172,9 +160,7 @@ def _checks(data: Mapping[str, Any]) -> Iterator[Mistake]:
             )
         for period in periods:
             if (other := period.get("part_of")) is not None and (other not in ids or other == row.get("id")):
-                yield Mistake(
-                    (*at, "periods"), f"no other ministry has the id {other!r}; {nearest(str(other), ids)}"
-                )
+                yield Mistake((*at, "periods"), f"no other ministry has the id {other!r}; {nearest(str(other), ids)}")
     for number, row in enumerate(tables["organisation"]):
         held = [row.get("ministry"), *(move.get("ministry") for move in row.get("moved") or ())]
         for wrong in [each for each in held if each is not None and each not in ids]:
@@ -183,9 +169,7 @@ def _checks(data: Mapping[str, Any]) -> Iterator[Mistake]:
     yield from _pattern_mistakes(data, tables)
 
 
-def _pattern_mistakes(
-    data: Mapping[str, Any], tables: Mapping[str, list[dict[str, Any]]]
-) -> Iterator[Mistake]:
+def _pattern_mistakes(data: Mapping[str, Any], tables: Mapping[str, list[dict[str, Any]]]) -> Iterator[Mistake]:
     """Regular expressions that do not compile."""
     rows: list[tuple[tuple[str | int, ...], Any]] = [(("exclude",), data.get("exclude"))]
     rows += [((t, n, "patterns"), row.get("patterns")) for t in TABLES for n, row in enumerate(tables[t])]
@@ -211,9 +195,7 @@ def normalise(name: str) -> str:
     return " ".join("en" if word == "and" else word for word in words)
 
 
-_FORMER = re.compile(
-    r"(ex|oud|former|formerly|previously|retired|voorheen|voormalig|voormalige|gepensioneerd)\b"
-)
+_FORMER = re.compile(r"(ex|oud|former|formerly|previously|retired|voorheen|voormalig|voormalige|gepensioneerd)\b")
 _DUTCH_PREFIX = re.compile(r"(?:het )?(?:nederlandse? )?(?:ministerie|min)(?: van| v| voor)?(?: het)? (.+)")
 _ENGLISH_PREFIX = re.compile(r"(?:the )?(dutch |netherlands )?ministry (?:of|for) (?:the )?(.+)")
 _MARK = re.compile(r"(.+?) (?:(?:of |in )?the netherlands|netherlands|nederland|nl)$")
@@ -284,9 +266,7 @@ class Matcher:
         if "***" in employer or not employer.strip("*. "):
             return None
         # a remark on what it was called before says nothing about what it is
-        told = re.sub(
-            r"\s*[(\[]\s*(voorheen|voormalig|formerly|former)\b[^)\]]*[)\]]", "", employer, flags=re.I
-        )
+        told = re.sub(r"\s*[(\[]\s*(voorheen|voormalig|formerly|former)\b[^)\]]*[)\]]", "", employer, flags=re.I)
         plain = normalise(told)
         if _FORMER.match(plain):
             return None
@@ -324,9 +304,7 @@ class Matcher:
         if "/" not in text and _UNIT.match(normalise(parts[0])):
             for part in parts[1:]:
                 # 'Directie Financieel - Economische Zaken' is a directorate of any ministry
-                if (found := self._whole(part)) and (
-                    found.rule != "name" or found.organisation != found.ministry
-                ):
+                if (found := self._whole(part)) and (found.rule != "name" or found.organisation != found.ministry):
                     return found._replace(rule="part")
         return None
 
@@ -342,9 +320,7 @@ class Matcher:
 
     def _pattern(self, plain: str) -> Match | None:
         """By the patterns of the list."""
-        return next(
-            (Match(*found, "pattern") for pattern, found in self._patterns if pattern.search(plain)), None
-        )
+        return next((Match(*found, "pattern") for pattern, found in self._patterns if pattern.search(plain)), None)
 
 
 def _cased(text: str) -> str:

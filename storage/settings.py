@@ -97,9 +97,7 @@ class Organisations(Table):
     """Whose staff the study is about."""
 
     list: str = Field("nl", description="A list that ships: nl (the Dutch national government).")
-    file: str | None = Field(
-        None, description="A list of your own instead, in the same form.", examples=["orgs.toml"]
-    )
+    file: str | None = Field(None, description="A list of your own instead, in the same form.", examples=["orgs.toml"])
     era: str | None = Field(
         None,
         pattern=r"^(today|\d{4}|\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))$",

@@ -96,9 +96,7 @@ def test_look_alikes_former_employers_and_masked_names_never_match(matcher, empl
 
 
 def test_case_accents_punctuation_and_legal_forms_do_not_matter():
-    assert (
-        normalise("Financiën & Zo, B.V.") == normalise("FINANCIEN en zo bv") == normalise("financien and zo")
-    )
+    assert normalise("Financiën & Zo, B.V.") == normalise("FINANCIEN en zo bv") == normalise("financien and zo")
 
 
 def test_the_employers_of_the_simulated_world(matcher):
@@ -166,9 +164,7 @@ def test_parts_in_the_register_match_only_the_ministry_they_hang_under(nl, regis
              for row in parts if (match := today.match(row["name"]))]  # fmt: skip
     assert len(pairs) >= 30
     # the register hangs RVO, which works for two ministries, under both
-    assert {name for name, got, held in pairs if got != held} <= {
-        "Rijksdienst voor Ondernemend Nederland (RVO)"
-    }
+    assert {name for name, got, held in pairs if got != held} <= {"Rijksdienst voor Ondernemend Nederland (RVO)"}
 
 
 def test_published_figures_stand_with_their_ministry(nl):
