@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
@@ -68,12 +68,18 @@ class Study(Table):
         return self._directory
 
     @property
-    def era(self) -> Literal["2013", "today"]:
-        """Whose ministries are meant: as set, or by the last day of the period."""
-        if self.organisations.era:
-            return self.organisations.era
-        last = self.study.last_day
-        return "2013" if last and last < date(2017, 10, 26) else "today"
+    def era(self) -> date | None:
+        """The day whose ministries are meant (None: today's): as set, or the last day of the period."""
+        era = self.organisations.era
+        if era is None:
+            return self.study.last_day
+        return None if era == "today" else date.fromisoformat(era if "-" in era else f"{era}-07-01")
+
+    @property
+    def organisation_list(self) -> str | Path:
+        """The list of organisations: the name of one that ships, or the file of the study's own."""
+        own = self.organisations.file
+        return self.directory / own if own else self.organisations.list
 
     def seeds_for(self, collector: str) -> tuple[str, ...]:
         """The seeds of *collector*, from the list and the file, each once, in order, without a leading @."""

@@ -98,14 +98,15 @@ def load_study(study: Study, say: Callable[[str], None], *, fresh: bool = False)
     """Load what is new in the archive, link, and publish; None if there is no archive yet."""
     from storage.link import Linking
     from storage.load import load
-    from storage.organisations import Matcher, organisations
+    from storage.organisations import Matcher, load_list
 
     from storage import archive
 
     if not archive.segments(study.directory / "archive"):
         return None
-    listed = organisations(study)
-    linking = Linking(listed.rows(), Matcher(listed), study.directory / "decisions.csv")
+    listed = load_list(study.organisation_list)
+    rows = listed.rows(study.era, study.published.ministries)
+    linking = Linking(rows, Matcher(listed, study.era), study.directory / "decisions.csv")
     report = load(study.directory, parsers(), fresh=fresh, linking=linking, settings=list(study.rows()))
     say(report.told())
     return report

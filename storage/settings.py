@@ -98,9 +98,10 @@ class Organisations(Table):
 
     list: str = Field("nl", description="A list that ships: nl (the Dutch national government).")
     file: str | None = Field(None, description="A list of your own instead, in the same form.", examples=["orgs.toml"])
-    era: Literal["2013", "today"] | None = Field(
+    era: str | None = Field(
         None,
-        description="Ministries of 2013 or of today; without it, by the study's last day.",
+        pattern=r"^(today|\d{4}|\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))$",
+        description="The ministries of a year, a day or today; without it, of the study's last day.",
         examples=["2013"],
     )
 

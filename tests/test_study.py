@@ -1,6 +1,7 @@
 """The study file: it loads, and every mistake is told with its key, its line and the mend."""
 
 import tomllib
+from datetime import date
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,8 @@ def plugin(tmp_path, monkeypatch):
     """Three collectors of which one has options of its own, as modules that entry points lead to."""
     folder = tmp_path / "plugins"
     folder.mkdir()
-    plain = "from types import SimpleNamespace\ncollector = SimpleNamespace(kinds={'timeline': 1, 'profile': 2})\n"
+    plain = "from types import SimpleNamespace\n"
+    plain += "collector = SimpleNamespace(kinds={'timeline': 1, 'profile': 2})\n"
     (folder / "sb_plain.py").write_text(plain)
     (folder / "sb_own.py").write_text(
         plain
@@ -84,7 +86,7 @@ def test_the_examples_in_the_template_are_true(tmp_path):
 
 def test_the_study_of_2013_loads_with_its_published_figures(tmp_path):
     study = load(tmp_path, (ROOT / "fixtures" / "study2013.toml").read_text("utf-8"))
-    assert study.era == "2013"
+    assert study.era == date(2013, 7, 1)
     rows = study.published.ministries.values()
     assert sum(row.profiles for row in rows) == 6817
     assert sum(row.accounts for row in rows) == 1109 == study.published.accounts

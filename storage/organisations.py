@@ -1,0 +1,335 @@
+"""Whose staff a study is about: a list of ministries with their agencies, and the matcher of employers.
+
+Precision comes before recall: an employer that could be somebody else's is left unmatched.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import Field
+
+from storage.tomlfile import Mistake, Table, nearest, read
+
+LISTS = Path(__file__).parent / "data"
+TABLES = ("ministry", "organisation")
+
+
+class Period(Table):
+    """A ministry's name until a day (included), or whose part it was; the last period has no end."""
+
+    key: str | None = Field(None, description="Abbreviation shown in tables; the id, if left out.")
+    name: str | None = Field(None, description="Name in that time.")
+    until: date | None = Field(None, description="Last day of it; none for the last period.")
+    part_of: str | None = Field(None, description="Id of the ministry that it was part of then, instead of a name.")
+
+
+class Named(Table):
+    """What every entry of a list may have."""
+
+    aliases: tuple[str, ...] = Field((), description="Other names, matched as a whole, whatever the case.")
+    abbreviations: tuple[str, ...] = Field((), description="Matched as a whole; with the case if short.")
+    patterns: tuple[str, ...] = Field((), description="Regular expressions over the normalised employer, whole words.")
+
+
+class Ministry(Named):
+    """A ministry through its names: whoever works for one of them works for the name of the study's time."""
+
+    id: str = Field(description="What other entries call it.")
+    name: str | None = Field(None, description="Its name, if it had only one.")
+    periods: tuple[Period, ...] = Field((), description="Its names in order of time.")
+    prefixed: tuple[str, ...] = Field((), description="Names matched only after 'Ministerie van'.")
+    english: tuple[str, ...] = Field((), description="Names after 'Ministry of' that only this country has.")
+    english_marked: tuple[str, ...] = Field(
+        (), description="Such names that need 'Dutch' or 'Netherlands' beside them."
+    )
+
+    @property
+    def history(self) -> tuple[Period, ...]:
+        """Its periods, of which there is at least one."""
+        return self.periods or (Period(key=self.id, name=self.name),)
+
+
+class Move(Table):
+    """An organisation's change to another ministry."""
+
+    since: date = Field(description="First day there.")
+    ministry: str = Field(description="Id of the ministry.")
+
+
+class Agency(Named):
+    """An organisation that counts for its ministry."""
+
+    name: str = Field(description="Its name, also its key in the tables.")
+    ministry: str = Field(description="Id of the ministry it counts for.")
+    moved: tuple[Move, ...] = Field((), description="Ministries it moved to later, in order of time.")
+    kind: str = Field("agency", description="agency, inspectorate, office ...; shown, never computed with.")
+    units: bool = Field(False, description="Whether the name may be followed by that of a part or place.")
+
+
+class Match(NamedTuple):
+    """The organisation of an employer, its ministry's key in the study's time, and the rule that decided."""
+
+    organisation: str
+    ministry: str
+    rule: str
+
+
+class Organisations(Table):
+    """A list of organisations."""
+
+    ministry: tuple[Ministry, ...] = Field((), description="The ministries.")
+    organisation: tuple[Agency, ...] = Field((), description="What counts for them.")
+    exclude: tuple[str, ...] = Field((), description="Regular expressions: such employers match by full name only.")
+
+    @cached_property
+    def by_id(self) -> dict[str, Ministry]:
+        """The ministries by id."""
+        return {ministry.id: ministry for ministry in self.ministry}
+
+    def at(self, ministry: str, day: date | None) -> Period:
+        """The period of *ministry* (an id) on *day*, or of the one that it was part of; None: today's."""
+        for period in self.by_id[ministry].history:
+            if period.until is None or (day is not None and day <= period.until):
+                return self.at(period.part_of, day) if period.part_of else period
+        raise ValueError(f"{ministry} has no last period")
+
+    def key_at(self, ministry: str, day: date | None) -> str:
+        """The abbreviation of *ministry* (an id) on *day*: the key of its row in Table 5."""
+        period = self.at(ministry, day)
+        return period.key or next(each.id for each in self.ministry if period in each.history)
+
+    def ministry_of(self, agency: Agency, day: date | None) -> str:
+        """The key of the ministry that *agency* counts for on *day*."""
+        held = agency.ministry
+        for move in agency.moved:
+            if day is None or day >= move.since:
+                held = move.ministry
+        return self.key_at(held, day)
+
+    def rows(self, day: date | None = None, published: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """The rows of `base.organisations` on *day*; *published* holds profiles and accounts by ministry."""
+        figures = published or {}
+        out: list[tuple[Any, ...]] = []
+        for ministry in self.ministry:
+            started: date | None = None
+            for period in ministry.history:
+                if period.part_of is None and period == self.at(ministry.id, day):
+                    key = period.key or ministry.id
+                    row = figures.get(key)
+                    told = (getattr(row, "profiles", None), getattr(row, "accounts", None))
+                    out.append((key, key, period.name, key, "ministry", _iso(started), _iso(period.until), *told))
+                started = period.until + timedelta(days=1) if period.until else None
+        for agency in self.organisation:
+            short = agency.abbreviations[0] if agency.abbreviations else None
+            held = self.ministry_of(agency, day)
+            out.append((agency.name, held, agency.name, short, agency.kind, None, None, None, None))
+        return out
+
+
+def load_list(name: str | Path) -> Organisations:
+    """The list that ships as *name* ("nl"), or that of the file *name*; raise UserError with all mistakes."""
+    shipped = LISTS / f"organisations-{name}.toml"
+    return read(shipped if shipped.is_file() else Path(name), Organisations, lambda data: list(_checks(data)))
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _checks(data: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What a model cannot know of a list: references, order, and patterns that are none."""
+    tables = {table: [row for row in data.get(table) or () if isinstance(row, dict)] for table in TABLES}
+    ids = [str(row.get("id")) for row in tables["ministry"]]
+    for number, row in enumerate(tables["ministry"]):
+        at = ("ministry", number)
+        if ids.index(str(row.get("id"))) != number:
+            yield Mistake((*at, "id"), f"{row.get('id')!r} is used twice; give each ministry an id of its own")
+        periods = [period for period in row.get("periods") or () if isinstance(period, dict)]
+        ends = [period.get("until") for period in periods]
+        dated = [end for end in ends if isinstance(end, date)]
+        if periods and (ends[-1] is not None or len(dated) != len(ends) - 1 or dated != sorted(dated)):
+            yield Mistake(
+                (*at, "periods"), "should be in order of time, each but the last with the day it lasted until"
+            )
+        for period in periods:
+            if (other := period.get("part_of")) is not None and (other not in ids or other == row.get("id")):
+                yield Mistake((*at, "periods"), f"no other ministry has the id {other!r}; {nearest(str(other), ids)}")
+    for number, row in enumerate(tables["organisation"]):
+        held = [row.get("ministry"), *(move.get("ministry") for move in row.get("moved") or ())]
+        for wrong in [each for each in held if each is not None and each not in ids]:
+            place = ("organisation", number, "ministry")
+            yield Mistake(place, f"no ministry has the id {wrong!r}; {nearest(str(wrong), ids)}")
+    yield from _pattern_mistakes(data, tables)
+
+
+def _pattern_mistakes(data: Mapping[str, Any], tables: Mapping[str, list[dict[str, Any]]]) -> Iterator[Mistake]:
+    """Regular expressions that do not compile."""
+    rows: list[tuple[tuple[str | int, ...], Any]] = [(("exclude",), data.get("exclude"))]
+    rows += [((t, n, "patterns"), row.get("patterns")) for t in TABLES for n, row in enumerate(tables[t])]
+    for place, patterns in rows:
+        for pattern in patterns if isinstance(patterns, list) else ():
+            try:
+                re.compile(str(pattern))
+            except re.error as error:
+                yield Mistake(place, f"{pattern!r} is not a regular expression ({error})")
+
+
+# ---- matching ----------------------------------------------------------------------------------------------
+
+
+def normalise(name: str) -> str:
+    """*name* in lower case, without accents and punctuation; `and` and `&` as `en`, legal forms left out."""
+    plain = unicodedata.normalize("NFKD", name).casefold().replace("&", " en ")
+    plain = "".join(char for char in plain if not unicodedata.combining(char))
+    plain = re.sub(r"\b([bn])\.\s?v\b\.?", r"\1v", plain)
+    words = re.sub(r"[^\w]+|_", " ", plain).split()
+    while len(words) > 1 and words[-1] in ("bv", "nv", "ltd", "inc", "gmbh"):
+        words.pop()
+    return " ".join("en" if word == "and" else word for word in words)
+
+
+_FORMER = re.compile(r"(ex|oud|former|formerly|previously|retired|voorheen|voormalig|voormalige|gepensioneerd)\b")
+_DUTCH_PREFIX = re.compile(r"(?:het )?(?:nederlandse? )?(?:ministerie|min)(?: van| v| voor)?(?: het)? (.+)")
+_ENGLISH_PREFIX = re.compile(r"(?:the )?(dutch |netherlands )?ministry (?:of|for) (?:the )?(.+)")
+_MARK = re.compile(r"(.+?) (?:(?:of |in )?the netherlands|netherlands|nederland|nl)$")
+_SEPARATOR = re.compile(r"\s+[-–—|]+\s+|\s*[/;:|]\s*|,\s+|\s*[()\[\]]\s*")
+_UNIT = re.compile(
+    r"(?:rijksoverheid|rijk|afdeling|directie|directoraat generaal|dg|programma|programmadirectie"
+    r"|projectdirectie|bureau|team)\b"
+)
+
+
+class Matcher:
+    """Finds the organisation of an employer as people write it; ministries are of *day* (None: today)."""
+
+    def __init__(self, organisations: Organisations, day: date | None = None) -> None:
+        """Index the names of *organisations*."""
+        self._names: dict[str, tuple[str, str]] = {}
+        self._abbreviations: dict[str, tuple[str, str]] = {}
+        self._dutch: dict[str, tuple[str, str]] = {}
+        self._english: dict[str, tuple[str, str]] = {}
+        self._marked: dict[str, tuple[str, str]] = {}
+        self._units: dict[str, tuple[str, str]] = {}
+        self._patterns: list[tuple[re.Pattern[str], tuple[str, str]]] = []
+        self._exclude = [re.compile(rf"\b(?:{pattern})\b") for pattern in organisations.exclude]
+        self._known: dict[str, Match | None] = {}
+        for ministry in organisations.ministry:
+            self._add_ministry(ministry, organisations.key_at(ministry.id, day))
+        for agency in organisations.organisation:
+            self._add_agency(agency, organisations.ministry_of(agency, day))
+
+    def _add_ministry(self, ministry: Ministry, key: str) -> None:
+        self._add(ministry, (key, key))
+        names = [period.name for period in ministry.history if period.name]
+        keys = [period.key or ministry.id for period in ministry.history if not period.part_of]
+        for name in (*names, *ministry.aliases, *ministry.prefixed, *ministry.abbreviations, *keys):
+            self._dutch.setdefault(normalise(name), (key, key))
+        for name in names:
+            if len(normalise(name).split()) > 1:
+                self._names.setdefault(normalise(name), (key, key))
+        self._english |= {normalise(name).removeprefix("the "): (key, key) for name in ministry.english}
+        self._marked |= {normalise(name).removeprefix("the "): (key, key) for name in ministry.english_marked}
+        for short in (*ministry.abbreviations, *ministry.prefixed):
+            if " " not in short:
+                self._names.setdefault("min" + normalise(short).replace(" ", ""), (key, key))
+
+    def _add_agency(self, agency: Agency, ministry: str) -> None:
+        found = (agency.name, ministry)
+        self._add(agency, found)
+        self._names.setdefault(normalise(agency.name), found)
+        if agency.units:
+            self._units[normalise(agency.name)] = found
+
+    def _add(self, entry: Named, found: tuple[str, str]) -> None:
+        for name in entry.aliases:
+            self._names.setdefault(normalise(name), found)
+        for short in entry.abbreviations:
+            self._abbreviations.setdefault(_cased(short), found)
+        self._patterns += [(re.compile(rf"\b(?:{pattern})\b"), found) for pattern in entry.patterns]
+
+    def match(self, employer: str | None) -> Match | None:
+        """The organisation that *employer* names; None if none, or if it could be somebody else's."""
+        if not employer:
+            return None
+        if employer not in self._known:
+            self._known[employer] = self._match(unicodedata.normalize("NFKC", employer).strip())
+        return self._known[employer]
+
+    def _match(self, employer: str) -> Match | None:
+        if "***" in employer or not employer.strip("*. "):
+            return None
+        # a remark on what it was called before says nothing about what it is
+        told = re.sub(r"\s*[(\[]\s*(voorheen|voormalig|formerly|former)\b[^)\]]*[)\]]", "", employer, flags=re.I)
+        plain = normalise(told)
+        if _FORMER.match(plain):
+            return None
+        if found := self._whole(told):
+            return found
+        if any(pattern.search(plain) for pattern in self._exclude):
+            return None
+        return self._part(told) or self._begins(plain) or self._pattern(plain)
+
+    def _whole(self, text: str) -> Match | None:
+        """By the whole text: a name, an abbreviation, or a ministry's name after 'Ministerie van'."""
+        plain = normalise(text)
+        if found := self._names.get(plain):
+            return Match(*found, "name")
+        if found := self._abbreviations.get(_cased(text)):
+            return Match(*found, "abbreviation")
+        if (dutch := _DUTCH_PREFIX.fullmatch(plain)) and (found := self._dutch.get(_unmarked(dutch[1]))):
+            return Match(*found, "ministry")
+        if english := _ENGLISH_PREFIX.fullmatch(plain):
+            name = _unmarked(english[2])
+            marked = bool(english[1]) or name != english[2]
+            if found := self._english.get(name) or (self._marked.get(name) if marked else None):
+                return Match(*found, "ministry")
+        if (unmarked := _unmarked(plain)) != plain and (found := self._names.get(unmarked)):
+            return Match(*found, "name")
+        return None
+
+    def _part(self, text: str) -> Match | None:
+        """By the first part of 'IND - Den Haag', or the second of 'Directie X, Ministerie van Y'."""
+        parts = [part for part in _SEPARATOR.split(text) if part]
+        if len(parts) < 2:
+            return None
+        if found := self._whole(parts[0]):
+            return found._replace(rule="part")
+        if "/" not in text and _UNIT.match(normalise(parts[0])):
+            for part in parts[1:]:
+                # 'Directie Financieel - Economische Zaken' is a directorate of any ministry
+                if (found := self._whole(part)) and (found.rule != "name" or found.organisation != found.ministry):
+                    return found._replace(rule="part")
+        return None
+
+    def _begins(self, plain: str) -> Match | None:
+        """By the beginning: 'Ministerie van Y' or a known name, followed by a part or place."""
+        dutch = _DUTCH_PREFIX.fullmatch(plain)
+        text, names = (dutch[1], self._dutch) if dutch else (plain, self._units)
+        words = text.split()
+        for end in range(len(words), 0, -1):
+            if found := names.get(" ".join(words[:end])):
+                return Match(*found, "beginning")
+        return None
+
+    def _pattern(self, plain: str) -> Match | None:
+        """By the patterns of the list."""
+        return next((Match(*found, "pattern") for pattern, found in self._patterns if pattern.search(plain)), None)
+
+
+def _cased(text: str) -> str:
+    """An abbreviation as it is compared: with its case if it has four letters or fewer."""
+    short = re.sub(r"[\s.]+", "", unicodedata.normalize("NFKC", text))
+    return short if sum(char.isalpha() for char in short) <= 4 else short.casefold()
+
+
+def _unmarked(plain: str) -> str:
+    """*plain* without 'the Netherlands' behind it."""
+    marked = _MARK.fullmatch(plain)
+    return marked[1] if marked else plain
