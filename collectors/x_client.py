@@ -1,0 +1,201 @@
+"""tweepy as we use it: raw answers, no waiting, no redirects, no cookies, and the token in no log."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, time
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any
+
+import requests
+import tweepy
+
+from collectors.wire import Wire
+from collectors.x_problems import wrong_vocabulary
+from storage.records import Failure, Page, Want
+
+if TYPE_CHECKING:
+    from collectors.x import Options
+
+HOSTS = ("https://api.twitter.com", "https://api.x.com")
+# What tweepy raises for an answer it does not like: its own, requests', and what it stumbles over in odd answers
+# (a reset that is no number, JSON that is no object). The answer itself is in the exchange all the same.
+ANSWERED = (tweepy.TweepyException, requests.RequestException, ValueError, TypeError, AttributeError)
+
+USER_FIELDS = ["created_at", "description", "entities", "id", "location", "name", "protected", "public_metrics", "url",
+               "username", "verified", "verified_type", "withheld"]  # fmt: skip
+PLACE_FIELDS = ["full_name", "id"]
+#: by vocabulary: the parameter, its fields, and the expansions that bring referenced posts, authors and places
+FIELDS: dict[str, tuple[str, list[str], list[str]]] = {
+    "tweet": (
+        "tweet.fields",
+        ["author_id", "conversation_id", "created_at", "edit_history_tweet_ids", "entities", "geo", "id",
+         "in_reply_to_user_id", "lang", "note_tweet", "public_metrics", "referenced_tweets", "source", "text",
+         "withheld"],
+        ["author_id", "geo.place_id", "referenced_tweets.id", "referenced_tweets.id.author_id"],
+    ),
+    "post": (
+        "post.fields",
+        ["conversation_id", "created_at", "entities", "geo", "id", "lang", "note_post", "public_metrics", "source",
+         "text", "withheld"],
+        ["author_id", "edit_history_post_ids", "geo.place_id", "in_reply_to_user_id", "referenced_posts"],
+    ),
+}  # fmt: skip
+
+# At DEBUG tweepy logs the Authorization header; its warnings are about parameter names newer than itself.
+logging.getLogger("tweepy").setLevel(logging.ERROR)
+
+
+class Client:
+    """Asks X on a wire, and remembers which vocabulary it takes."""
+
+    def __init__(self, wire: Wire, options: Options, token: str) -> None:
+        self.wire, self.options, self.token = wire, options, token
+        self.vocabulary = "tweet" if options.vocabulary == "auto" else options.vocabulary
+        self.tweepy = tweepy.Client(token, return_type=requests.Response, wait_on_rate_limit=False)
+        self._prepare(self.tweepy.session)
+        self.tweepy.session.hooks["response"].append(_without_body)
+
+    def _prepare(self, session: requests.Session) -> None:
+        """Everything goes through the wire, and nowhere else."""
+        session.trust_env = False  # a .netrc would replace the token
+        session.max_redirects = 0
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.adapters.clear()
+        for host in HOSTS:
+            session.mount(host, self.wire.adapter(self.options.base_url))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.tweepy.session.close()
+
+    def ask(self, wants: tuple[Want, ...]) -> Iterator[Page | Failure]:
+        """Yield the answer to *wants*, all of one kind; for a stream its pages."""
+        with self.wire.ask(wants) as exchange:
+            try:
+                CALLS[wants[0].target.kind](self, wants)
+            except ANSWERED as error:
+                if not exchange.answers:
+                    exchange.fail("other", f"{type(error).__name__}: {error}", "")
+            answers = list(exchange.answers) or [exchange.answer]
+        if self.options.vocabulary == "auto" and isinstance(answers[-1], Page) and wrong_vocabulary(answers[-1]):
+            self.vocabulary = "post"
+        yield from answers
+
+    # ---- one method a kind
+
+    def _of_posts(self) -> dict[str, Any]:
+        parameter, fields, expansions = FIELDS[self.vocabulary]
+        return {parameter: fields, "expansions": expansions, "user.fields": USER_FIELDS, "place.fields": PLACE_FIELDS}
+
+    def _users(self, wants: tuple[Want, ...]) -> None:
+        self.tweepy.get_users(usernames=[want.target.key for want in wants], **{"user.fields": USER_FIELDS})
+
+    def _users_by_id(self, wants: tuple[Want, ...]) -> None:
+        self.tweepy.get_users(ids=[want.target.key for want in wants], **{"user.fields": USER_FIELDS})
+
+    def _posts_by_id(self, wants: tuple[Want, ...]) -> None:
+        self.tweepy.get_tweets([want.target.key for want in wants], **self._of_posts())
+
+    def _timeline(self, wants: tuple[Want, ...]) -> None:
+        """A page of a timeline. The mark is that of a walk that reached its end, so `since_id` loses nothing."""
+        want, options = wants[0], self.options
+        self.tweepy.get_users_tweets(
+            want.target.key,
+            max_results=options.timeline_page,
+            pagination_token=want.target.cursor or None,
+            since_id=want.since or None,
+            exclude=list(options.exclude) or None,
+            start_time=_midnight(options.since),
+            end_time=_midnight(options.until),
+            **self._of_posts(),
+        )
+
+    def _following(self, wants: tuple[Want, ...]) -> None:
+        self.tweepy.get_users_following(wants[0].target.key, **self._of_follows(wants[0]))
+
+    def _followers(self, wants: tuple[Want, ...]) -> None:
+        self.tweepy.get_users_followers(wants[0].target.key, **self._of_follows(wants[0]))
+
+    def _of_follows(self, want: Want) -> dict[str, Any]:
+        return {
+            "max_results": self.options.follows_page,
+            "pagination_token": want.target.cursor or None,
+            "user.fields": USER_FIELDS,
+        }
+
+    def _search(self, wants: tuple[Want, ...]) -> None:
+        """A page of recent search, without `since_id`: X refuses one that is older than its seven days."""
+        want = wants[0]
+        self.tweepy.search_recent_tweets(
+            want.target.key,
+            max_results=self.options.search_page,
+            next_token=want.target.cursor or None,
+            **self._of_posts(),
+        )
+
+    def _sample(self, wants: tuple[Want, ...]) -> None:
+        """The sample stream until there are enough posts. Who wrote a referenced post is not asked for."""
+        stream = _Sample(self.token, self.options.sample_posts)
+        self._prepare(stream.session)
+        parameter, fields, expansions = FIELDS[self.vocabulary]
+        wanted = [name for name in expansions if name in ("referenced_tweets.id", "referenced_posts", "geo.place_id")]
+        if self.vocabulary == "post":
+            wanted.append("author_id")
+        stream.sample(**{parameter: fields, "expansions": wanted, "place.fields": PLACE_FIELDS})
+        if stream.error is not None:
+            raise stream.error
+
+
+CALLS: dict[str, Callable[[Client, tuple[Want, ...]], None]] = {
+    "user": Client._users,
+    "user_id": Client._users_by_id,
+    "timeline": Client._timeline,
+    "following": Client._following,
+    "followers": Client._followers,
+    "sample": Client._sample,
+    "search": Client._search,
+    "post": Client._posts_by_id,
+}
+
+
+class _Sample(tweepy.StreamingClient):  # type: ignore[misc]
+    """A stream that ends at *posts* posts, or at the first trouble: asking again is the frontier's business."""
+
+    def __init__(self, token: str, posts: int) -> None:
+        super().__init__(token)
+        self.left = posts
+        self.error: Exception | None = None
+
+    def on_data(self, raw_data: bytes) -> None:
+        self.left -= b'"data"' in raw_data
+        if self.left <= 0:
+            self.disconnect()
+
+    def on_closed(self, response: requests.Response) -> None:
+        self.disconnect()
+
+    def on_request_error(self, status_code: int) -> None:
+        self.disconnect()
+
+    def on_connection_error(self) -> None:
+        self.disconnect()
+
+    def on_exception(self, exception: Exception) -> None:
+        self.error = exception
+
+
+def _without_body(response: requests.Response, *_: Any, **__: Any) -> requests.Response:
+    """The answer as tweepy sees it: status and headers. The body lies in the exchange, still compressed (it may be
+    a bomb), and tweepy would unpack it only to log it."""
+    bare = requests.Response()
+    bare.status_code, bare.url, bare.request = response.status_code, response.url, response.request
+    bare.headers.update({name: value for name, value in response.headers.items() if name.lower() != "content-encoding"})
+    bare.raw = io.BytesIO(b"{}")
+    return bare
+
+
+def _midnight(day: Any) -> datetime | None:
+    return datetime.combine(day, time(), UTC) if day else None

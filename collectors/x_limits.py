@@ -1,0 +1,49 @@
+"""What each kind of target of X costs: batch, page, requests and USD. The one dated table.
+
+Limits are per 15 minutes with an app's bearer token (with a user's token: the second column); the study file may set
+others under `[x.limits]`. Sources, read in November 2026: docs.x.com, pages "rate limits" and "pricing"; for the
+batch and page maxima X's OpenAPI files 2.166 and 2.167.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from collectors.base import Kind, Limit
+
+QUARTER = 900  # seconds
+
+# USD an item delivered, pay per use since February 2026. De-duplicated per UTC day; failed requests are free; at most
+# 3 million posts a month.
+POST, USER, FOLLOW = 0.005, 0.010, 0.010
+
+#: requests per 15 minutes: (with an app's token, with a user's token); None: not offered
+REQUESTS: Mapping[str, tuple[int, int | None]] = {
+    "user": (300, 900),  # GET /2/users/by
+    "user_id": (300, 900),  # GET /2/users
+    "timeline": (10_000, 900),  # GET /2/users/:id/tweets
+    "following": (300, 300),  # GET /2/users/:id/following
+    "followers": (300, 300),  # GET /2/users/:id/followers
+    "search": (450, 300),  # GET /2/tweets/search/recent
+    "post": (3_500, 5_000),  # GET /2/tweets
+    "sample": (50, None),  # GET /2/tweets/sample/stream; connections; 50 as for the filtered stream (2023 docs)
+}
+
+
+def _limit(kind: str) -> Limit:
+    return Limit(REQUESTS[kind][0], QUARTER)
+
+
+KINDS: Mapping[str, Kind] = {
+    "user": Kind(batch=100, limit=_limit("user"), price=USER, of="handle"),
+    "timeline": Kind(page=100, limit=_limit("timeline"), price=POST, paged=True, of="account"),
+    "following": Kind(page=1000, limit=_limit("following"), price=FOLLOW, paged=True, of="account"),
+    "followers": Kind(page=1000, limit=_limit("followers"), price=FOLLOW, paged=True, of="account"),
+    "sample": Kind(page=500, limit=_limit("sample"), price=POST, of="set"),
+    "search": Kind(page=100, limit=_limit("search"), price=POST, paged=True),
+    "user_id": Kind(batch=100, limit=_limit("user_id"), price=USER),
+    "post": Kind(batch=100, limit=_limit("post"), price=POST),
+}
+
+#: how far back a timeline reaches: in posts, and in posts with exclude=replies (docs.x.com, "timelines", November 2026)
+REACH, REACH_WITHOUT_REPLIES = 3200, 800

@@ -1,0 +1,251 @@
+"""What an answer of X means for its targets: pure, and cheap (only ids, meta and errors are decoded)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from collectors.base import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split
+from collectors.x_limits import REACH, REACH_WITHOUT_REPLIES
+from collectors.x_problems import TOKENS, about, blames, named, problems_of, reason_of, wrong_vocabulary
+from collectors.x_shapes import UNREADABLE, Problem
+from collectors.x_waiting import limited, retry_after
+from storage.records import Absence, Page, Target, Want
+
+LOOKUPS = {"user": "username", "user_id": "id", "post": "id"}  # kinds asked in batches, and what names an item
+WELL_FORMED = {"user": re.compile(r"[A-Za-z0-9_]{1,15}"), "user_id": re.compile(r"[0-9]{1,19}"),
+               "post": re.compile(r"[0-9]{1,19}")}  # fmt: skip
+NEAR = 0.98  # of the reach of a timeline: deleted posts count for the platform's limit and are not delivered
+
+
+class _Item(msgspec.Struct):
+    id: Any = None
+    username: Any = None
+
+
+class _Meta(msgspec.Struct):
+    next_token: Any = None
+
+
+class _Answer(msgspec.Struct):
+    data: list[_Item] | _Item | None = None
+    meta: _Meta | None = None
+    errors: list[Problem] | None = None
+
+
+class _Claim(msgspec.Struct):
+    tweet_count: int | None = None
+    post_count: int | None = None
+
+
+class _Claimant(msgspec.Struct):
+    id: str
+    public_metrics: _Claim | None = None
+
+
+class _Claimants(msgspec.Struct):
+    users: list[_Claimant] = []
+
+
+class _WithClaims(msgspec.Struct):
+    includes: _Claimants | None = None
+
+
+_answer = msgspec.json.Decoder(_Answer).decode
+_claims = msgspec.json.Decoder(_WithClaims).decode
+
+
+def outcome(page: Page) -> Iterator[Outcome]:
+    """Yield what became of each target of *page*."""
+    status = page.status
+    if status == 200:
+        yield from _answered(page)
+    elif status == 429:
+        yield from _limited(page)
+    elif status == 402:
+        yield from (OutOfCredit(target, _told(page)) for target in page.targets)
+    elif status == 401:
+        yield from (Refused(target, _told(page)) for target in page.targets)
+    elif 400 <= status < 500:
+        yield from _rejected(page)
+    else:  # 5xx, and a redirect, which is not followed
+        until = retry_after(page)
+        yield from (Later(target, f"HTTP {status}", until) for target in page.targets)
+
+
+def absences(page: Page) -> list[Absence]:
+    """The targets of *page* that are not to be had, with the platform's own words."""
+    missing = [one for one in outcome(page) if isinstance(one, Absent)]
+    problems = problems_of(page) if missing else []
+    found = ((one, about(problems, one.target.key)) for one in missing)
+    return [Absence("x", one.target.kind, one.target.key, one.why, _detail(problem)) for one, problem in found]
+
+
+def _detail(problem: Problem | None) -> str | None:
+    detail = (problem.detail or problem.message or problem.title) if problem else "left out of the answer"
+    return detail if isinstance(detail, str) else None
+
+
+# ---- 200 ----------------------------------------------------------------------------------------------------
+
+
+def _answered(page: Page) -> Iterator[Outcome]:
+    if page.kind == "sample":
+        lines = sum(b'"data"' in line for line in _content(page).splitlines())
+        yield Done(page.targets[0], items=lines)
+        return
+    try:
+        answer = _answer(page.content())
+    except UNREADABLE:
+        yield from (Later(target, "HTTP 200 without a readable answer") for target in page.targets)
+        return
+    if page.kind in LOOKUPS:
+        yield from _looked_up(page, answer)
+    else:
+        yield _walked(page, page.wants[0], answer)
+
+
+def _content(page: Page) -> bytes:
+    try:
+        return page.content()
+    except UNREADABLE:
+        return b""
+
+
+def _items(answer: _Answer) -> list[_Item]:
+    data = answer.data
+    return data if isinstance(data, list) else [] if data is None else [data]
+
+
+def _looked_up(page: Page, answer: _Answer) -> Iterator[Outcome]:
+    """Each target of a batch: found, absent for the reason given, or left out without a word."""
+    name = LOOKUPS[page.kind]
+    found = {str(getattr(item, name)).lower() for item in _items(answer)}
+    for target in page.targets:
+        if target.key.lower() in found:
+            yield Done(target, items=1)
+            continue
+        problem = about(answer.errors or [], target.key)
+        reason = reason_of(problem) if problem else "unknown"
+        yield Absent(target, reason) if reason else Later(target, str(_detail(problem)))
+
+
+def _walked(page: Page, want: Want, answer: _Answer) -> Outcome:
+    """One page of a timeline, a follow list or a search."""
+    target, items = want.target, _items(answer)
+    next_ = answer.meta.next_token if answer.meta else None
+    if not items and not next_ and answer.errors:
+        problem = about(answer.errors, target.key) or answer.errors[0]
+        reason = reason_of(problem)
+        return Absent(target, reason) if reason else Later(target, str(_detail(problem)))
+    if page.kind not in ("timeline", "search"):
+        return _on(target, next_, len(items))
+    ids = [int(item.id) for item in items if isinstance(item.id, str) and item.id.isdecimal()]
+    newest = str(max(ids)) if ids else ""
+    if want.since and ids and min(ids) <= int(want.since):
+        return Done(target, None, len(items), newest, reached=True)
+    if next_ or page.kind == "search":
+        return _on(target, next_, len(items), newest)
+    total, reach = want.position + len(items), _reach(page)
+    if _cut_short(page, total, reach):
+        return Done(target, None, len(items), newest, complete=False, why=f"truncated at {total} posts")
+    return Done(target, None, len(items), newest, reached=bool(want.since))
+
+
+def _on(target: Target, next_: Any, items: int, newest: str = "") -> Done:
+    """The next page of the walk, or its end. A cursor that leads to itself would never end."""
+    if next_ and str(next_) == target.cursor:
+        return Done(target, None, items, newest, complete=False, why="truncated: the list repeats its cursor")
+    return Done(target, str(next_) if next_ else None, items, newest)
+
+
+def _reach(page: Page) -> int:
+    excluded = parse_qs(urlsplit(page.url).query).get("exclude", [""])[0]
+    return REACH_WITHOUT_REPLIES if "replies" in excluded else REACH
+
+
+def _cut_short(page: Page, total: int, reach: int) -> bool:
+    """Whether a timeline that ends here ends at the platform's reach. The account's own claim decides near it."""
+    if total < NEAR * reach:
+        return False
+    claim = _claimed(page) if reach == REACH else None
+    return claim is None or claim > total
+
+
+def _claimed(page: Page) -> int | None:
+    """How many posts the account of this timeline says it has, if the page says so."""
+    try:
+        includes = _claims(page.content()).includes
+    except UNREADABLE:
+        return None
+    for user in includes.users if includes else []:
+        if user.id == page.key and user.public_metrics:
+            claim = user.public_metrics
+            return claim.tweet_count if claim.post_count is None else claim.post_count
+    return None
+
+
+# ---- 4xx ----------------------------------------------------------------------------------------------------
+
+
+def _told(page: Page) -> str:
+    """The platform's own words for a refusal, short."""
+    problems = problems_of(page)
+    words = [str(problem.detail or problem.message or problem.title) for problem in problems[-1:]]
+    return " ".join([f"HTTP {page.status}", *words])[:300]
+
+
+def _limited(page: Page) -> Iterator[Outcome]:
+    capped = any(str(problem.type).endswith("usage-capped") for problem in problems_of(page))
+    for want in page.wants:
+        if capped:
+            yield OutOfCredit(want.target, _told(page))
+        else:
+            until, free = limited(page, want)
+            yield Later(want.target, "rate limit", until, free=free, whole_kind=True)
+
+
+def _rejected(page: Page) -> Iterator[Outcome]:
+    """400, 403, 404 and the like: about the client, the vocabulary, a cursor, one bad name, or the target itself."""
+    problems, told = problems_of(page), _told(page)
+    types = {str(problem.type).rpartition("/")[2] for problem in problems}
+    if not problems:
+        yield from (Later(target, f"HTTP {page.status} without an answer of the API") for target in page.targets)
+    elif types & {"client-forbidden", "unsupported-authentication", "oauth1-permissions"}:
+        yield from (Refused(target, told) for target in page.targets)
+    elif "usage-capped" in types:
+        yield from (OutOfCredit(target, told) for target in page.targets)
+    elif wrong_vocabulary(page):
+        yield from (Later(target, "vocabulary", page.fetched_at) for target in page.targets)
+    elif page.targets[0].cursor and page.status == 400 and any(blames(problem, TOKENS) for problem in problems):
+        yield from (Later(target, "the cursor has expired", page.fetched_at, restart=True) for target in page.targets)
+    elif len(page.wants) > 1:
+        yield from _spoilt(page, problems)
+    else:
+        yield _alone(page, page.targets[0], problems, told)
+
+
+def _spoilt(page: Page, problems: list[Problem]) -> Iterator[Outcome]:
+    """A batch that one bad name spoilt: that one is asked for alone, the others again together."""
+    named = set().union(*(named(problem) for problem in problems))
+    bad = {target for target in page.targets if target.key.lower() in named}
+    bad = bad or {target for target in page.targets if not WELL_FORMED[page.kind].fullmatch(target.key)}
+    for target in page.targets:
+        if not bad or target in bad:
+            yield Split(target, _told(page))
+        else:
+            yield Later(target, "another name spoilt the batch", page.fetched_at, free=True)
+
+
+def _alone(page: Page, target: Target, problems: list[Problem], told: str) -> Outcome:
+    reason = next((reason for problem in problems if (reason := reason_of(problem))), None)
+    if reason:
+        return Absent(target, reason)
+    if page.status == 400:
+        malformed = page.kind in WELL_FORMED and not WELL_FORMED[page.kind].fullmatch(target.key)
+        return Absent(target, "unknown") if malformed or about(problems, target.key) else Later(target, told)
+    return Later(target, told) if page.status == 404 else Absent(target, "refused")

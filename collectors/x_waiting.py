@@ -1,0 +1,69 @@
+"""When X may be asked again: from whatever the answer says, within bounds."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from storage.records import Page, Want
+
+FARTHEST = timedelta(days=2)  # a reset beyond this is not believed
+WINDOW = timedelta(minutes=15)
+FIRST = timedelta(seconds=5)  # wait after a 429 that says nothing; four times as long each try, up to a window
+GUESSES = 4  # such waits that count as tries; from there on a window at a time for as long as it takes
+MARGIN = timedelta(seconds=1)  # the reset is told in whole seconds
+
+# The daily limits stand in headers of their own; where one of them is used up the short window does not matter.
+RESETS = ("x-app-limit-24hour", "x-user-limit-24hour", "x-rate-limit")
+
+
+def limited(page: Page, want: Want) -> tuple[datetime, bool]:
+    """When to ask again after a 429, and whether that is free (X said when) or counts as a try (we guess).
+
+    A reset that is missing or past is answered by growing waits, never by asking at once.
+    """
+    told = _told(page)
+    if told is not None:
+        return told + MARGIN, True
+    wait = min(WINDOW, FIRST * 4**want.tries)
+    return page.fetched_at + wait, want.tries >= GUESSES
+
+
+def retry_after(page: Page) -> datetime | None:
+    """The time that Retry-After gives in the future, at most FARTHEST away; None without one."""
+    return _future(page, page.header("retry-after"))
+
+
+def _told(page: Page) -> datetime | None:
+    for prefix in RESETS:
+        daily = prefix.endswith("24hour")
+        if daily and page.header(f"{prefix}-remaining") != "0":
+            continue
+        if moment := _future(page, page.header(f"{prefix}-reset")):
+            return moment
+    return retry_after(page)
+
+
+def _future(page: Page, value: str | None) -> datetime | None:
+    """The moment that *value* means, if it lies in the future; at most FARTHEST away."""
+    moment = moment_of(value, page.fetched_at) if value else None
+    if moment is None or moment <= page.fetched_at:
+        return None
+    return min(moment, page.fetched_at + FARTHEST)
+
+
+def moment_of(value: str, now: datetime) -> datetime | None:
+    """A moment given as Unix seconds or milliseconds, seconds from *now*, ISO 8601 or HTTP date; None for others."""
+    value = value.strip()
+    try:
+        if re.fullmatch(r"\d+(\.\d+)?", value):
+            number = float(value)
+            if number > 1e11:
+                number /= 1000
+            return datetime.fromtimestamp(number, UTC) if number > 1e9 else now + timedelta(seconds=number)
+        iso = re.match(r"\d{4}-\d\d-\d\d", value)
+        moment = datetime.fromisoformat(value) if iso else parsedate_to_datetime(value)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
