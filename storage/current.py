@@ -17,17 +17,19 @@ SELECTS = {
         SELECT profile_id, platform, url, name, headline, description, location,
                min(first_seen) OVER same AS first_seen, max(last_seen) OVER same AS last_seen,
                count(DISTINCT content) OVER same AS versions, record_id, content
-        FROM base.profiles AS t {where}
+        FROM base.profiles {where}
         WINDOW same AS (PARTITION BY profile_id)
         QUALIFY row_number() OVER (
-            PARTITION BY profile_id ORDER BY own DESC, last_seen DESC, content, run_id) = 1""",
+            PARTITION BY profile_id
+            ORDER BY own OR content IN (SELECT content FROM base.positions) DESC, last_seen DESC, content, run_id
+        ) = 1""",
     "accounts": """
         SELECT account_id, platform, coalesce(first_value(handle IGNORE NULLS) OVER newest, handle) AS handle,
                first_value(name IGNORE NULLS) OVER newest AS name, description, location, url, verified,
                protected, created_at, followers, following, posts, flags,
                min(first_seen) OVER same AS first_seen, max(last_seen) OVER same AS last_seen,
                count(DISTINCT content) OVER same AS versions, record_id
-        FROM base.accounts AS t {where}
+        FROM base.accounts {where}
         WINDOW same AS (PARTITION BY account_id),
                newest AS (PARTITION BY account_id ORDER BY last_seen DESC, content, run_id
                           ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
@@ -38,19 +40,20 @@ SELECTS = {
         SELECT least(profile_id, other_id) AS profile_a, greatest(profile_id, other_id) AS profile_b,
                min(connected_on) AS connected_on, count(DISTINCT profile_id) AS lists,
                min(first_seen) AS first_seen, max(last_seen) AS last_seen,
-               min((first_seen, record_id)).record_id AS record_id
-        FROM base.connections AS t {where} GROUP BY 1, 2""",
+               min(struct_pack(first_seen := first_seen, record_id := record_id)).record_id AS record_id
+        FROM base.connections {where} GROUP BY 1, 2""",
     "follows": """
         SELECT follower_id, followed_id, platform, min(seen_at) AS first_seen, max(seen_at) AS last_seen,
-               min((seen_at, record_id)).record_id AS record_id
-        FROM base.follows AS t {where} GROUP BY ALL""",
+               min(struct_pack(seen_at := seen_at, record_id := record_id)).record_id AS record_id
+        FROM base.follows {where} GROUP BY ALL""",
 }
 
 
 def touch(db: duckdb.DuckDBPyConnection, table: str) -> None:
     """Remember which keys came (in the view `came`), so that `refresh` looks at these only."""
     if table in KEYS:
-        db.execute(f"CREATE OR REPLACE TEMP TABLE touched_{table} AS SELECT DISTINCT {', '.join(KEYS[table])} FROM came")
+        keys = ", ".join(KEYS[table])
+        db.execute(f"CREATE OR REPLACE TEMP TABLE touched_{table} AS SELECT DISTINCT {keys} FROM came")
 
 
 def refresh(db: duckdb.DuckDBPyConnection) -> None:
@@ -64,15 +67,13 @@ def refresh(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _refresh(db: duckdb.DuckDBPyConnection, table: str, keys: tuple[str, ...]) -> None:
-    target = f"base.current_{table}"
-    where = ""
+    target, where = f"base.current_{table}", ""
     if db.execute(f"SELECT 1 FROM {target} LIMIT 1").fetchone() is not None:
-        names = [key.rpartition(" ")[2] for key in keys]
-        places = ", ".join("t." + key.replace("(", "(t.").replace(", ", ", t.").partition(" AS ")[0] for key in keys)
-        places = places.replace("t.least(", "least(").replace("t.greatest(", "greatest(")
-        touched = f"IN (SELECT ({', '.join(names)}) FROM touched_{table})"
+        parts = [key.partition(" AS ") for key in keys]
+        names, places = ", ".join(after or before for before, _, after in parts), ", ".join(part[0] for part in parts)
+        touched = f"IN (SELECT ({names}) FROM touched_{table})"
         where = f"WHERE ({places}) {touched}"
-        db.execute(f"DELETE FROM {target} WHERE ({', '.join(names)}) {touched}")
+        db.execute(f"DELETE FROM {target} WHERE ({names}) {touched}")
     db.execute(f"INSERT INTO {target} BY NAME {SELECTS[table].format(where=where)}")
     db.execute(f"DROP TABLE touched_{table}")
 
@@ -81,7 +82,7 @@ def _refresh(db: duckdb.DuckDBPyConnection, table: str, keys: tuple[str, ...]) -
 DERIVED = {
     "runs": """
         WITH told AS (
-            SELECT coalesce(data->>'run_id', data->>'run') AS run_id, data->>'collector' AS collector,
+            SELECT data->>'run' AS run_id, data->>'collector' AS collector,
                    min(noted_at) FILTER (kind = 'run-start') AS started_at,
                    max(noted_at) FILTER (kind = 'run-end') AS ended_at,
                    max(data->>'status') AS status, max(data->>'reason') AS reason,
@@ -95,13 +96,15 @@ DERIVED = {
         GROUP BY run_id, collector""",
     "walks": """
         WITH one AS (
-            SELECT *, next_cursor IS NULL AND outcome IN ('done', 'absent') AS closes FROM base.answers WHERE walk <> '')
+            SELECT *, next_cursor IS NULL AND outcome IN ('done', 'absent') AS closes FROM base.answers
+            WHERE walk <> '')
         SELECT walk, collector, kind, key, min(run_id) AS run_id, min(fetched_at) AS started_at,
                max(fetched_at) FILTER (closes) AS ended_at, count(*) FILTER (outcome = 'done') AS pages,
                coalesce(CAST(sum(items) AS BIGINT), 0) AS items, bool_or(closes) AS ended,
                bool_or(closes AND outcome = 'done' AND complete) AS complete,
                max(why) FILTER (closes) AS why,
-               min(struct_pack(moment := fetched_at, id := newest)) FILTER (newest <> '').id AS newest, max(since) AS since
+               min(struct_pack(moment := fetched_at, id := newest)) FILTER (newest <> '').id AS newest,
+               max(since) AS since
         FROM one GROUP BY walk, collector, kind, key""",
     "gaps": """
         WITH told AS (
@@ -115,8 +118,9 @@ DERIVED = {
                    coalesce(data->>'walk', '') AS walk, max(noted_at) AS closed_at
             FROM base.notes WHERE kind = 'gap-closed' GROUP BY ALL),
         latest AS (
-            SELECT walk, collector, kind, key, max(struct_pack(moment := fetched_at, next_cursor := next_cursor)).next_cursor
-                   AS "cursor" FROM base.answers WHERE outcome = 'done' GROUP BY ALL)
+            SELECT walk, collector, kind, key,
+                   max(struct_pack(moment := fetched_at, next_cursor := next_cursor)).next_cursor AS "cursor"
+            FROM base.answers WHERE outcome = 'done' GROUP BY ALL)
         SELECT t.*, coalesce(s.closed_at, w.ended_at) AS closed_at
         FROM told AS t LEFT JOIN shut AS s USING (collector, kind, key, walk)
         LEFT JOIN base.walks AS w ON w.walk = t.walk AND w.collector = t.collector AND w.kind = t.kind
@@ -129,8 +133,8 @@ DERIVED = {
           AND (w.collector, w.kind, w.key, w.walk) NOT IN (SELECT (collector, kind, key, walk) FROM told
                WHERE collector IS NOT NULL AND kind IS NOT NULL AND key IS NOT NULL)""",
     "admissions": """
-        SELECT DISTINCT t->>0 AS collector, t->>1 AS kind, t->>2 AS key, CAST(t->>3 AS INTEGER) AS wave, t->>4 AS via,
-               data->>'rule' AS rule, noted_at AS admitted_at
-        FROM (SELECT data, noted_at, unnest(CAST(data->'wants' AS JSON[])) AS t
+        SELECT DISTINCT w->>0 AS collector, w->>1 AS kind, w->>2 AS key, CAST(w->>3 AS INTEGER) AS wave, w->>4 AS via,
+               rule, admitted_at
+        FROM (SELECT unnest(CAST(data->'wants' AS JSON[])) AS w, data->>'rule' AS rule, noted_at AS admitted_at
               FROM base.notes WHERE kind = 'admission')""",
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 import shutil
@@ -20,6 +19,7 @@ import duckdb
 
 from storage.archive import sync_directory
 from storage.errors import UserError
+from storage.locks import lock
 
 NAME = "study.duckdb"
 WORK = ".load"  # below the study directory: the private file and what is spilled beside it
@@ -85,7 +85,9 @@ def _why_not(path: Path, error: str) -> str:
     wal = path.with_name(path.name + ".wal")
     first = error.splitlines()[0] if error else "unknown"
     if wal.exists():
-        return f"{path}: cannot be opened because of {wal.name}, which a careless reader left: delete it, nothing is lost"
+        return (
+            f"{path}: cannot be read because of {wal.name}, which a careless reader left: delete that, nothing is lost"
+        )
     if "version" in error.lower():
         return f"{path}: was written by a newer DuckDB: install that, or run `sneeuwbal load --fresh` ({first})"
     return f"{path}: cannot be opened: {first}"
@@ -121,17 +123,30 @@ def _check_version(applied: set[int], path: Path | str) -> None:
 
 
 @contextlib.contextmanager
-def load_lock(study: Path) -> Iterator[Path]:
+def working(study: Path) -> Iterator[Path]:
     """Hold the study's load lock, waiting for it; yield a fresh working directory that is removed afterwards."""
-    with (study / ".load.lock").open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with lock(study, "load", wait=True):
         work = study / WORK
         shutil.rmtree(work, ignore_errors=True)  # what a killed load left
-        work.mkdir(mode=0o700)
         try:
+            work.mkdir(mode=0o700)
             yield work
+        except OSError as error:
+            raise _why_not_written(study, error) from error
+        except duckdb.IOException as error:
+            if "No space left" in str(error):
+                raise UserError(f"{study}: the disk is full; make room: the database is as it was") from error
+            raise
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _why_not_written(study: Path, error: OSError) -> BaseException:
+    if error.errno == errno.ENOSPC or "No space left" in str(error):
+        return UserError(f"{study}: the disk is full; make room: the database is as it was")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return UserError(f"{error.filename or study}: {error.strerror}; make the study directory writable for you")
+    return error
 
 
 def start_private(study: Path, work: Path, *, fresh: bool) -> Path:
@@ -202,7 +217,8 @@ def data_dictionary() -> str:
     try:
         migrate(db)
         views = db.execute(
-            "SELECT view_name, comment FROM duckdb_views() WHERE NOT internal AND schema_name = 'main' ORDER BY view_oid"
+            "SELECT view_name, comment FROM duckdb_views() WHERE NOT internal AND schema_name = 'main' "
+            "ORDER BY view_oid"
         ).fetchall()
         columns = db.execute(
             "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() "

@@ -6,11 +6,11 @@ The result is built in a private file and published whole: killed anywhere, the 
 
 from __future__ import annotations
 
-import errno
 import gc
+import hashlib
 import multiprocessing
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -20,11 +20,15 @@ import msgspec
 from storage import archive, current, database, link, merge
 from storage.archive import OPEN
 from storage.errors import UserError
+from storage.link import Linking
 from storage.reading import Parser, Told, Unit, cores, spill, split, torn
 
 SMALL = 2 * 1024 * 1024  # compressed bytes; less is read in this process
 STRETCH = 16 * 1024 * 1024
 MEMORY = "900MB"  # of DuckDB, once the workers are gone
+
+MEND = "put it back, or run `sneeuwbal load --fresh`"
+TOLD = ("profiles", "connections", "accounts", "follows", "posts")
 
 Parsers = Mapping[str, "str | Parser"]
 Progress = Callable[[int, int], None]
@@ -41,10 +45,25 @@ class LoadReport(msgspec.Struct):
     quarantined: int = 0
     damage: list[str] = []  # one line per segment that could not be read whole
 
+    links: dict[str, int] = {}  # by decision
+    published: bool = False
+
     @property
     def partial(self) -> bool:
         """Whether something of the archive could not be read."""
         return bool(self.damage)
+
+    def told(self) -> str:
+        """One line for the terminal, and one more for each damaged segment."""
+        if not self.segments:
+            line = "load: nothing new in the archive"
+        else:
+            rows = ", ".join(f"{self.rows[name]:,} {name}" for name in TOLD if self.rows.get(name))
+            how = "from nothing" if self.fresh else "added"
+            line = f"load ({how}): {self.entries:,} entries of {self.segments} segments: {rows or 'no rows'}"
+        if self.quarantined:
+            line += f"; {self.quarantined:,} pieces could not be read (view `quarantine`)"
+        return "\n".join([line, *self.damage])
 
 
 def load(
@@ -53,34 +72,64 @@ def load(
     *,
     fresh: bool = False,
     archives: Iterable[Path] | None = None,
+    linking: Linking | None = None,
+    settings: Iterable[tuple[str, str]] | None = None,
     workers: int | None = None,
     memory: str = MEMORY,
-    after: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
     group: str | None = None,
     progress: Progress | None = None,
 ) -> LoadReport:
-    """Load what is new in the archive of *study* (all of it if *fresh*) and publish the database.
+    """Load what is new in the archive of *study* (all of it if *fresh*), link, and publish the database.
 
     *parsers* maps a collector's name to "module:object" or to the object. *archives* are directories or files, by
-    default `archive/`. *after* may change the private database before it is published (link does). *progress* is told
-    bytes done and bytes in all. Raise UserError for a database that is newer, or does not belong to the archive.
+    default `archive/`. *settings* are the rows of the view `study`. *progress* is told bytes done and bytes in all.
+    Nothing is published if nothing has changed. Raise UserError for a database that is newer than this program, or
+    does not belong to the archive, and for a mistake in the decisions.
     """
-    with database.load_lock(study) as work, _full_disk(study):
+    workers = workers or cores()
+    rows = None if settings is None else sorted(settings)
+    with database.working(study) as work:
         private = database.start_private(study, work, fresh=fresh)
         report = LoadReport(fresh=not private.exists())
         paths = [path for place in archives or [study / "archive"] for path in archive.segments(place)]
         db = database.open_private(private, memory=memory, threads=workers)
         try:
-            units = plan(paths, _known(db), report, workers or cores())
-            if units or after is not None or report.fresh:
-                _bring_in(db, units, parsers, work / "spilled", report, workers or cores(), progress)
-                if after is not None:
-                    after(db)
+            units = plan(paths, _known(db), report, workers)
+            made_from = _fingerprint(linking, rows)
+            if units or report.fresh or made_from != _made_from(db):
+                _bring_in(db, units, parsers, work / "spilled", report, workers, progress)
+                if rows is not None:
+                    _settings(db, rows)
+                if linking is not None:
+                    report.links = link.link(db, linking)
+                db.execute("DELETE FROM base.made_from")
+                db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
                 database.close_private(db)
                 database.publish(private, study, group)
+                report.published = True
         finally:
             db.close()
     return report
+
+
+def _fingerprint(linking: Linking | None, settings: Sequence[tuple[str, str]] | None) -> str:
+    """A hash of what the tables depend on besides the archive."""
+    made = [repr(settings), repr(database.migrations()[-1][0])]
+    if linking is not None:
+        made.append(repr([tuple(row) for row in linking.organisations]))
+        made.append(linking.decisions.read_text("utf-8-sig") if linking.decisions.exists() else "")
+    return hashlib.blake2b("\n".join(made).encode(), digest_size=16).hexdigest()
+
+
+def _made_from(db: duckdb.DuckDBPyConnection) -> str | None:
+    row = db.execute("SELECT fingerprint FROM base.made_from").fetchone()
+    return row[0] if row else None
+
+
+def _settings(db: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, str]]) -> None:
+    db.execute("DELETE FROM base.study")
+    if rows:
+        db.executemany("INSERT INTO base.study VALUES (?, ?)", [list(row) for row in rows])
 
 
 def load_into(
@@ -108,11 +157,11 @@ def plan(paths: Iterable[Path], known: Mapping[str, int], report: LoadReport, wo
         end = archive.synced_end(path) if path.name.endswith(OPEN) else path.stat().st_size
         start = known.get(name, 0)
         if start > end:
-            raise UserError(f"{path}: is shorter than what was loaded from it: put it back, or run `sneeuwbal load --fresh`")
+            raise UserError(f"{path}: is shorter than what was loaded from it: {MEND}")
         if start < end:
             new.append((path, start, end))
     if gone := sorted(set(known) - seen):
-        raise UserError(f"{gone[0]}: was loaded, but is not in the archive: put it back, or run `sneeuwbal load --fresh`")
+        raise UserError(f"{gone[0]}: was loaded, but is not in the archive: {MEND}")
     report.segments, report.bytes = len(new), sum(end - start for _, start, end in new)
     size = max(SMALL // 2, min(STRETCH, report.bytes // (3 * workers)))
     stretches = [(path, cut, end) for path, start, end in new for cut in split(path, start, end, size)]
@@ -193,17 +242,3 @@ def _remember(db: duckdb.DuckDBPyConnection, told: list[Told], report: LoadRepor
             [name, end, entries, newest, damage or None],
         )
         db.execute("DELETE FROM base.archives WHERE archive = ? AND bytes < ?", [name, end])
-
-
-class _full_disk:  # noqa: N801 - a context manager
-    """Turns "no space left" into the user's line: nothing was changed."""
-
-    def __init__(self, study: Path) -> None:
-        self.study = study
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC or "No space left" in str(error or ""):
-            raise UserError(f"{self.study}: the disk is full: make room; the database is as it was") from error

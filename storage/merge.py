@@ -74,9 +74,10 @@ RULES = (
     ),
     Rule(
         "profiles",
-        ("profile_id", "content", "run_id"),
+        ("profile_id", "content", "run_id", "own"),
         FIRST,
-        f"profile_id, content, run_id, platform, url, name, headline, description, location, {SEEN}",
+        f"profile_id, content, run_id, page_kind = 'profile' AS own, platform, url, name, headline, description, "
+        f"location, {SEEN}",
         ("first_seen",),
         ("last_seen",),
     ),
@@ -195,7 +196,8 @@ def _post_versions(db: duckdb.DuckDBPyConnection) -> None:
     # a post that had versions has its first and last moments there, per text, and not in `again`
     db.execute(f"""
         CREATE TEMP TABLE texts AS
-        SELECT r.* EXCLUDE (row_id) REPLACE (min(first_seen) OVER same AS first_seen, max(last_seen) OVER same AS last_seen)
+        SELECT r.* EXCLUDE (row_id) REPLACE (
+            min(first_seen) OVER same AS first_seen, max(last_seen) OVER same AS last_seen)
         FROM (
             SELECT {key}, text, full_text, timeline_of, first_seen, last_seen, fetched_at, record_id, row_id
             FROM rivals AS r

@@ -10,7 +10,7 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -126,7 +126,8 @@ def resolve(parsers: Mapping[str, str | Parser]) -> dict[str, Parser]:
     for name, parser in parsers.items():
         if isinstance(parser, str):
             module, _, attribute = parser.partition(":")
-            found[name] = getattr(importlib.import_module(module), attribute)
+            imported = importlib.import_module(module)
+            found[name] = getattr(imported, attribute) if attribute else cast(Parser, imported)
         else:
             found[name] = parser
     return found
@@ -245,5 +246,3 @@ def _answer(want: Any, outcome: Any) -> Answer:
 def cores() -> int:
     """How many processes can run at once here."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-

@@ -4,6 +4,7 @@ CREATE SCHEMA base;
 
 -- how far each segment was read; damage is the first place in it that could not be read
 CREATE TABLE base.archives (archive VARCHAR, bytes BIGINT, entries BIGINT, newest_at TIMESTAMPTZ, damage VARCHAR);
+CREATE TABLE base.made_from (fingerprint VARCHAR); -- of settings, organisations, decisions
 -- run starts and ends, admissions, gaps, walk ends: as noted; runs, gaps and admissions are made from these
 CREATE TABLE base.notes (record_id VARCHAR, kind VARCHAR, noted_at TIMESTAMPTZ, data JSON);
 
@@ -38,9 +39,10 @@ CREATE TABLE base.deletions (
     platform VARCHAR, kind VARCHAR, key VARCHAR, reason VARCHAR, told_at TIMESTAMPTZ,
     seen_at TIMESTAMPTZ, record_id VARCHAR);
 
--- profiles: a row per content and run that saw it; base.positions and base.profile_links hang on the content
+-- profiles: a row per content and run that saw it; base.positions and base.profile_links hang on the content.
+-- own: the page was the profile's own, not a list that shows it
 CREATE TABLE base.profiles (
-    profile_id VARCHAR, content VARCHAR, run_id VARCHAR, platform VARCHAR, url VARCHAR, name VARCHAR,
+    profile_id VARCHAR, content VARCHAR, run_id VARCHAR, own BOOLEAN, platform VARCHAR, url VARCHAR, name VARCHAR,
     headline VARCHAR, description VARCHAR, location VARCHAR,
     first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
 CREATE TABLE base.positions (

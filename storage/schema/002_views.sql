@@ -5,15 +5,9 @@ CREATE VIEW profile_versions AS
 SELECT profile_id, platform, url, name, headline, description, location,
        min(first_seen) AS first_seen, max(last_seen) AS last_seen,
        arg_min(record_id, first_seen) AS record_id, content
-FROM base.profiles GROUP BY ALL;
+FROM base.profiles GROUP BY profile_id, platform, url, name, headline, description, location, content;
 
-CREATE VIEW profiles AS
-SELECT profile_id, arg_max(platform, last_seen) AS platform, arg_max(url, last_seen) AS url,
-       arg_max(name, last_seen) AS name, arg_max(headline, last_seen) AS headline,
-       arg_max(description, last_seen) AS description, arg_max(location, last_seen) AS location,
-       min(first_seen) AS first_seen, max(last_seen) AS last_seen, count(DISTINCT content) AS versions,
-       arg_max(record_id, last_seen) AS record_id, arg_max(content, last_seen) AS content
-FROM base.profiles GROUP BY profile_id;
+CREATE VIEW profiles AS SELECT * FROM base.current_profiles;
 
 CREATE VIEW positions AS
 SELECT p.profile_id, p.ordinal, p.employer, p.title, p.started, p.ended, p.current,
@@ -24,6 +18,10 @@ LEFT JOIN base.employers AS e USING (employer);
 CREATE VIEW profile_links AS
 SELECT l.profile_id, l.url, l.rel, f.record_id
 FROM base.profile_links AS l JOIN profiles AS f USING (profile_id, content);
+
+CREATE VIEW profile_handles AS
+SELECT l.profile_id, h.platform, h.handle, l.url, l.rel, l.record_id
+FROM profile_links AS l JOIN base.link_handles AS h USING (url);
 
 CREATE VIEW memberships AS
 SELECT profile_id, ministry, min(organisation) AS organisation, min(employer) AS employer,
@@ -37,44 +35,29 @@ SELECT m.profile_id, any_value(f.name) AS name, list(m.ministry ORDER BY m.minis
        any_value(f.location) AS location, any_value(f.url) AS url, any_value(f.record_id) AS record_id
 FROM memberships AS m JOIN profiles AS f USING (profile_id) GROUP BY m.profile_id;
 
-CREATE VIEW connections AS
-SELECT least(profile_id, other_id) AS profile_a, greatest(profile_id, other_id) AS profile_b,
-       min(connected_on) AS connected_on, count(DISTINCT profile_id) AS lists,
-       min(first_seen) AS first_seen, max(last_seen) AS last_seen, arg_min(record_id, first_seen) AS record_id
-FROM base.connections GROUP BY 1, 2;
+CREATE VIEW connections AS SELECT * FROM base.current_connections;
 
 CREATE VIEW account_versions AS
-SELECT account_id, platform, handle, name, description, location, url, verified, protected,
+SELECT account_id, platform, handle, name, description, location, url, verified, protected, flags,
        min(first_seen) AS first_seen, max(last_seen) AS last_seen, arg_min(record_id, first_seen) AS record_id, content
-FROM base.accounts GROUP BY ALL;
+FROM base.accounts
+GROUP BY account_id, platform, handle, name, description, location, url, verified, protected, flags, content;
 
-CREATE VIEW accounts AS
-SELECT account_id, arg_max(platform, last_seen) AS platform, arg_max(handle, last_seen) AS handle,
-       arg_max(name, last_seen) AS name, arg_max(description, last_seen) AS description,
-       arg_max(location, last_seen) AS location, arg_max(url, last_seen) AS url,
-       arg_max(verified, last_seen) AS verified, arg_max(protected, last_seen) AS protected,
-       arg_max(created_at, last_seen) AS created_at, arg_max(followers, last_seen) AS followers,
-       arg_max(following, last_seen) AS following, arg_max(posts, last_seen) AS posts,
-       arg_max(flags, last_seen) AS flags,
-       min(first_seen) AS first_seen, max(last_seen) AS last_seen, count(DISTINCT content) AS versions,
-       arg_max(record_id, last_seen) AS record_id
-FROM base.accounts GROUP BY account_id;
+CREATE VIEW accounts AS SELECT * FROM base.current_accounts;
 
 CREATE VIEW handles AS
 SELECT account_id, platform, handle, min(first_seen) AS first_seen, max(last_seen) AS last_seen
 FROM base.accounts WHERE handle IS NOT NULL GROUP BY account_id, platform, handle;
 
-CREATE VIEW follows AS
-SELECT follower_id, followed_id, platform, min(seen_at) AS first_seen, max(seen_at) AS last_seen,
-       arg_min(record_id, seen_at) AS record_id
-FROM base.follows GROUP BY follower_id, followed_id, platform;
+CREATE VIEW follows AS SELECT * FROM base.current_follows;
+CREATE VIEW follow_sightings AS SELECT * FROM base.follows;
 
 CREATE VIEW posts AS
 SELECT * EXCLUDE (sample) FROM base.posts WHERE timeline_of IS NOT NULL AND sample IS NULL;
 CREATE VIEW referenced_posts AS
 SELECT * EXCLUDE (sample, timeline_of) FROM base.posts WHERE timeline_of IS NULL AND sample IS NULL;
 CREATE VIEW sample_posts AS SELECT * EXCLUDE (timeline_of) FROM base.posts WHERE sample IS NOT NULL;
-CREATE VIEW post_versions AS SELECT * FROM base.post_versions;
+CREATE VIEW post_versions AS SELECT * EXCLUDE (fetched_at) FROM base.post_versions;
 
 CREATE VIEW post_hashtags AS
 SELECT post_id, account_id, created_at, unnest(hashtags) AS hashtag,
