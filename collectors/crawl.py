@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import msgspec
 
@@ -92,7 +92,8 @@ def _exchange(child: Child, requests: Iterator[tuple[Want, str]], wire: Wire) ->
         outstanding -= answers.settled
         parked = answers.parked
         supply()
-        for answer in (*answers.pages, *answers.failures):
+        came: list[Page | Failure] = [*answers.pages, *answers.failures]
+        for answer in came:
             if isinstance(wire, Replay):
                 wire.pass_to(answer.fetched_at if isinstance(answer, Page) else answer.failed_at)
             yield answer
@@ -137,7 +138,7 @@ class Child:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
             [sys.executable, "-P", "-m", "collectors.spider", str(theirs.fileno())],
@@ -148,7 +149,7 @@ class Child:
             stderr=self._log,
         )
         theirs.close()
-        self._socket, self._file = ours, ours.makefile("rb", buffering=1 << 20)
+        self._socket, self._file = ours, cast("BinaryIO", ours.makefile("rb", buffering=1 << 20))
         self.send(self.job)
 
     def _died(self) -> Partial:

@@ -34,6 +34,7 @@ from collectors.wire import NotRecorded, Wire, canonical, open_wire
 from storage.records import BadBody, Failure, Page, Target, Want
 
 if TYPE_CHECKING:
+    from scrapy.crawler import Crawler
     from twisted.python.failure import Failure as TwistedFailure
 
 ROBOT = "sneeuwbal"  # the name robots.txt rules may be made for
@@ -242,6 +243,9 @@ class Pages(Spider):
     def take(self, want: Want, url: str) -> None:
         """Ask for *url*, unless its host is slow and has enough to do."""
         self.collector = want.target.collector
+        if not url.startswith(("http://", "https://")):
+            self._fail(want, url, "other", "neither http nor https")
+            return
         try:
             request = Request(url, self.done, errback=self.failed, dont_filter=True, meta={"want": want})
         except ValueError as error:
@@ -273,6 +277,7 @@ class Pages(Spider):
         """No answer came to a want: tell why."""
         request: Request = failure.request  # type: ignore[attr-defined]
         want, error = request.meta["want"], failure.value
+        assert error is not None
         if isinstance(error, NotRecorded):
             self.link.missing(want)
         elif isinstance(error, Recorded):

@@ -1,0 +1,218 @@
+"""What a page says for machines: schema.org in JSON-LD, microdata or RDFa, read by extruct, in one shape.
+
+JSON-LD is asked first, as it is cheap; microdata and RDFa (twenty times dearer) only where it holds no Person.
+A node is a dict as JSON-LD has it: `@type`, `@id` and properties with short names.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+from urllib.parse import urljoin
+
+import lxml.etree
+import lxml.html
+from w3lib.encoding import html_to_unicode
+
+Node = dict[str, Any]
+_BEFORE = re.compile(r"^\s*(?:(?://|/\*)?\s*(?:<!--|<!\[CDATA\[)\s*(?:\*/)?)+")
+_AFTER = re.compile(r"(?:(?://|/\*)?\s*(?:-->|\]\]>)\s*(?:\*/)?)+\s*;?\s*$")
+_BREAK = re.compile(r"<br\s*/?>", re.I)
+_PARSER = lxml.html.HTMLParser(encoding="utf-8")
+
+
+class Document:
+    """One HTML page. Raise ValueError if it is none."""
+
+    def __init__(self, content: bytes, content_type: str | None, url: str) -> None:
+        self.url = url
+        _, self.text = html_to_unicode(content_type, content)
+        self.broken: list[tuple[str, str, str]] = []  # place, reason, excerpt
+        try:
+            self.tree = lxml.html.document_fromstring(self.text.replace("\x00", "").encode(), _PARSER)
+        except (lxml.etree.LxmlError, AssertionError) as error:
+            raise ValueError(f"not HTML: {error}") from error
+
+    @cached_property
+    def base(self) -> str:
+        """The URL that relative links start from."""
+        found = self.tree.find(".//base[@href]")
+        return self.url if found is None else urljoin(self.url, found.get("href"))
+
+    def links(self, rel: str) -> Iterator[str]:
+        """The absolute targets of links (`a`, `link`, `area`) with the relation *rel*, in order."""
+        for element in self.tree.iter("a", "link", "area"):
+            if (
+                (rels := element.get("rel"))
+                and rel in rels.lower().split()
+                and (target := self.absolute(element.get("href")))
+            ):
+                yield target
+
+    def absolute(self, link: str | None) -> str | None:
+        """*link* as an absolute web address; None if it is none."""
+        try:
+            target = urljoin(self.base, (link or "").strip())
+        except ValueError:
+            return None
+        return target if link and target.startswith(("http://", "https://")) else None
+
+    @cached_property
+    def nodes(self) -> list[Node]:
+        """All top-level nodes, from the first syntax that holds a Person."""
+        for read in (self._json_ld, self._microdata, self._rdfa):
+            nodes = list(_flat(read()))
+            if any("Person" in types(node) or "mainEntity" in node for node in nodes):
+                return nodes
+        return []
+
+    @cached_property
+    def _by_id(self) -> dict[str, Node]:
+        found: dict[str, Node] = {}
+        for node in self.nodes:
+            if isinstance(name := node.get("@id"), str):
+                found[name] = {**found.get(name, {}), **node}
+        return found
+
+    def whole(self, value: Any) -> Any:
+        """*value*; if it only refers to a node of this page, that node."""
+        if isinstance(value, dict) and isinstance(name := value.get("@id"), str) and len(value) <= 2:
+            return self._by_id.get(name, value)
+        return value
+
+    def persons(self) -> tuple[list[Node], list[Node]]:
+        """The Persons that the page says it is about, and all at its top level; each once."""
+        about = [self.whole(each) for node in self.nodes for each in listed(node.get("mainEntity"))]
+        return _once(about), _once([*about, *map(self.whole, self.nodes)])
+
+    def _json_ld(self) -> Iterator[Any]:
+        scripts = (s for s in self.tree.iter("script") if (s.get("type") or "").strip().lower()[:19] == _LD)
+        for number, script in enumerate(scripts, 1):
+            try:
+                yield from _json(script)
+            except (ValueError, RecursionError) as error:
+                text = script.text or ""
+                self.broken.append((f"JSON-LD block {number}", str(error) or type(error).__name__, text[:1000]))
+
+    def _microdata(self) -> Iterator[Any]:
+        if "itemscope" not in self.text:
+            return
+        from extruct.w3cmicrodata import MicrodataExtractor
+
+        yield from (_from_microdata(item) for item in MicrodataExtractor().extract_items(self.tree, self.base))
+
+    def _rdfa(self) -> Iterator[Any]:
+        if "typeof" not in self.text:
+            return
+        from extruct.rdfa import RDFaExtractor
+
+        text = _BREAK.sub("\n", self.text)
+        try:
+            nodes = RDFaExtractor().extract(text, base_url=self.base)
+        except Exception as error:  # whatever a broken page does to the RDFa library, the page is only flagged
+            self.broken.append(("RDFa", f"{type(error).__name__}: {error}", ""))
+            return
+        yield from _from_rdfa(nodes, text)
+
+
+_LD = "application/ld+json"
+
+
+def _json(script: Any) -> list[Any]:
+    """The items of one block; comment marks around it, and entities in it, are forgiven."""
+    from extruct.jsonld import JsonLdExtractor
+
+    script.set("type", _LD)
+    try:
+        found: list[Any] = JsonLdExtractor().extract_items(script)
+    except ValueError:
+        text = _AFTER.sub("", _BEFORE.sub("", script.text or ""))
+        script.text = html.unescape(text) if "&quot;" in text else text
+        found = JsonLdExtractor().extract_items(script)
+    return found
+
+
+def _flat(items: Any) -> Iterator[Node]:
+    """The nodes among *items*, with those of every @graph."""
+    for item in items:
+        if isinstance(item, list):
+            yield from _flat(item)
+        elif isinstance(item, dict):
+            if "@graph" in item:
+                yield from _flat(listed(item["@graph"]))
+            if len(item.keys() - {"@context", "@graph"}):
+                yield item
+
+
+def _once(nodes: list[Any]) -> list[Node]:
+    found: list[Node] = []
+    for node in nodes:
+        if isinstance(node, dict) and "Person" in types(node) and node not in found:
+            found.append(node)
+    return found
+
+
+def listed(value: Any) -> list[Any]:
+    """*value* as a list: nothing, one thing, a list, or a JSON-LD @list or @set."""
+    if isinstance(value, dict) and len(value) == 1:
+        value = value.get("@list", value.get("@set", value))
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def types(node: Any) -> set[str]:
+    """The types of a node, without their vocabulary."""
+    given = listed(node.get("@type")) if isinstance(node, dict) else []
+    return {_short(name) for name in given if isinstance(name, str)}
+
+
+def _short(name: str) -> str:
+    return re.split(r"[/#:]", name.strip())[-1]
+
+
+def _from_microdata(item: Any) -> Any:
+    """A microdata item as a node."""
+    if not isinstance(item, dict):
+        return item
+    node: Node = {"@type": item.get("type"), **({"@id": item["id"]} if "id" in item else {})}
+    for name, value in item.get("properties", {}).items():
+        node[_short(name)] = [_from_microdata(each) for each in listed(value)]
+    return node
+
+
+def _from_rdfa(nodes: list[Node], text: str) -> Iterator[Node]:
+    """Expanded RDFa nodes with short names, the values in their order on the page, references resolved."""
+    by_id = {node.get("@id"): node for node in nodes}
+
+    def short(node: Node, depth: int) -> Node:
+        return {
+            (name if name.startswith("@") else _short(name)): (
+                value if name.startswith("@") else [short_value(each, depth) for each in in_order(value)]
+            )
+            for name, value in node.items()
+        }
+
+    def short_value(value: Any, depth: int) -> Any:
+        if isinstance(value, dict) and "@value" in value:
+            return value["@value"]
+        name = value.get("@id") if isinstance(value, dict) else None
+        if name in by_id and depth < 4:
+            return short(by_id[name], depth + 1)
+        return name if name is not None else value
+
+    def in_order(values: Any) -> list[Any]:
+        return sorted(listed(values), key=place) if len(listed(values)) > 1 else listed(values)
+
+    def place(value: Any) -> tuple[int, str]:
+        shown = short_value(value, 3)
+        while isinstance(shown, dict):
+            shown = next(iter(shown.get("name", [])), str(sorted(shown)))
+        escaped = html.escape(str(shown))
+        found = text.find(escaped)
+        return (found if found >= 0 else len(text)), escaped
+
+    yield from (short(node, 0) for node in nodes)
