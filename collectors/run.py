@@ -359,7 +359,7 @@ def moves_of(answer: Page | Failure, collector: Collector, kinds: Mapping[str, K
 
 def failed(failure: Failure, want: Want) -> Outcome:
     """The outcome of an answer that never came."""
-    if failure.reason in {"robots", "private-address", "too-large"}:
+    if failure.reason in {"robots", "private-address", "too-large", "invalid-key"}:
         return Absent(want.target, f"refused: {failure.reason}")
     return Later(want.target, failure.reason)
 

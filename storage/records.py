@@ -116,7 +116,7 @@ class Failure(msgspec.Struct, frozen=True):
     """No answer came: a time-out, a refused connection, a name that does not resolve, robots.txt that forbids."""
 
     wants: tuple[Want, ...]
-    reason: str  # timeout | connection | dns | robots | cut | private-address | other
+    reason: str  # timeout | connection | dns | robots | cut | private-address | too-large | invalid-key | other
     detail: str
     failed_at: datetime
     url: str = ""

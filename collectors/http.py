@@ -1,0 +1,174 @@
+"""What the collectors over plain HTTP APIs share: the one httpx client, and what refusals and limits mean.
+
+Nothing here knows a platform. `ask` is the only I/O; the rest reads a page.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import httpx
+
+from collectors.base import Absent, Later, Outcome, OutOfCredit
+from collectors.wire import Wire
+from storage.records import Absence, Failure, Page, Quarantine, Want
+
+AGENT = "sneeuwbal/0.1"
+REDIRECTS = 5  # hops a request follows at most
+WINDOW = timedelta(minutes=15)  # a limit that ends later than this holds for its own target, not for the whole kind
+OLDEST_RESET = 10**9  # seconds; smaller numbers in a reset header are a distance, not a moment
+
+
+def client(wire: Wire, contact: str = "") -> httpx.Client:
+    """The httpx client of *wire*, made once: it records, or replays, whatever it is asked."""
+
+    def make() -> httpx.Client:
+        agent = f"{AGENT} ({contact})" if contact else AGENT
+        return httpx.Client(
+            transport=wire.transport(),
+            timeout=wire.timeout,
+            follow_redirects=True,
+            max_redirects=REDIRECTS,
+            trust_env=False,
+            headers={"User-Agent": agent, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"},
+        )
+
+    made: httpx.Client = wire.resource("httpx", make)
+    return made
+
+
+def ask(
+    wire: Wire,
+    wants: tuple[Want, ...],
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    contact: str = "",
+) -> Page | Failure:
+    """The answer to one GET on behalf of *wants* (after redirects, the last one); never an exception."""
+    with wire.ask(wants) as exchange:
+        http = client(wire, contact)
+        try:
+            request = http.build_request("GET", url, headers=headers)
+            http.send(request, stream=True).close()  # the wire has kept the body as it came: nothing is decoded here
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            if not exchange.answers:
+                exchange.fail("other", str(error) or type(error).__name__, url)
+        return exchange.answer
+
+
+def refuse(wire: Wire, wants: tuple[Want, ...], reason: str, detail: str, url: str = "") -> Failure:
+    """A failure without a request: what is wanted must not, or cannot, be asked for."""
+    with wire.ask(wants) as exchange:
+        return exchange.fail(reason, detail, url)
+
+
+def reachable(host: str, hosts: Mapping[str, str]) -> tuple[str, str | None]:
+    """The origin to ask for *host*, and the Host header to send where the study file gives another address for it."""
+    address = hosts.get(host)
+    if address is None:
+        return f"https://{host}", None
+    return (address.rstrip("/") if "://" in address else f"http://{address}"), host
+
+
+def is_private(origin: str) -> bool:
+    """Whether *origin* is a place that strangers' data must not send us to: this machine, or a private network."""
+    name = (urlsplit(origin).hostname or "").rstrip(".")
+    try:
+        return not ipaddress.ip_address(name).is_global
+    except ValueError:
+        return "." not in name or name.endswith((".localhost", ".local", ".internal"))
+
+
+# ---- what an answer says about when and whether to ask again ----------------------------------------------------
+
+
+def trouble(page: Page) -> Iterator[Outcome] | None:
+    """The outcomes of an answer that says nothing about its targets (402, 408, 429, 5xx); None for all others."""
+    if page.status == 429:
+        return _limited(page)
+    if page.status == 402:
+        return iter([OutOfCredit(target, "the server asks for payment (402)") for target in page.targets])
+    if page.status in (408, 425) or page.status >= 500:
+        until, why = retry_at(page), f"HTTP {page.status}"
+        return iter([Later(target, why, until) for target in page.targets])
+    return None
+
+
+def _limited(page: Page) -> Iterator[Outcome]:
+    """A limit: all of the kind waits for a near one; a far one, which one server may set, holds only its own target.
+
+    Without a usable moment each target backs off and counts its tries, so that requests stay bounded.
+    """
+    until = retry_at(page)
+    near = until is not None and until - page.fetched_at <= WINDOW
+    for target in page.targets:
+        yield Later(target, "rate limit", until, free=until is not None, whole_kind=near)
+
+
+def retry_at(page: Page) -> datetime | None:
+    """When the server wants to be asked again: the latest moment its headers name; None if all are missing or past."""
+    now = page.fetched_at
+    names = ["retry-after"]
+    if page.status == 429:
+        names += ["x-ratelimit-reset", "ratelimit-reset"]
+    moments = [_moment_of(value, now) for name, value in page.headers if name.lower() in names]
+    future = [moment for moment in moments if moment is not None and moment > now]
+    return max(future, default=None)
+
+
+def _moment_of(value: str, now: datetime) -> datetime | None:
+    """A header's moment: seconds from now, Unix seconds, ISO 8601, or an HTTP date."""
+    value = value.strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        return moment(value) or _http_date(value)
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if seconds >= OLDEST_RESET else now + timedelta(seconds=seconds)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+# ---- small words for parsers ------------------------------------------------------------------------------------
+
+
+def moment(text: str | None) -> datetime | None:
+    """ISO 8601 as an aware moment in UTC (UTC too without a zone, as the servers read it); None if it is none."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def count(number: int | None) -> int | None:
+    """A count; None where the platform gives none (some say -1)."""
+    return number if number is not None and number >= 0 else None
+
+
+def absences(outcomes: Iterator[Outcome], platform: str) -> Iterator[Absence]:
+    """The absences among *outcomes* as records: `why` is a reason, with a detail after a colon."""
+    for outcome in outcomes:
+        if isinstance(outcome, Absent):
+            reason, _, detail = outcome.why.partition(": ")
+            yield Absence(platform, outcome.target.kind, outcome.target.key, reason, detail or None)
+
+
+def unreadable(place: str, reason: object, excerpt: bytes) -> Quarantine:
+    """A piece that cannot be read."""
+    return Quarantine(place, str(reason)[:500], excerpt[:1000].decode("utf-8", "replace"))
