@@ -1,1 +1,69 @@
-"""Files as collectors: the same contract over exports and archives."""
+"""Files as collectors: the same contract over exports and archives of others.
+
+`FORMATS` names them; `targets` says what there is to fetch in some files. A run of `sneeuwbal import` is the collect
+loop over those targets, with `paths` in the collector's options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from collectors.files.collector import FileCollector, checked
+from storage.errors import UserError
+from storage.records import Target
+
+FORMATS: Mapping[str, str] = {
+    "linkedin": "a member's own LinkedIn export (ZIP, folder, or Connections.csv)",
+    "zeeschuimer": "posts of X and LinkedIn captured with Zeeschuimer (NDJSON)",
+    "twarc": "twarc's JSONL of X's API v2, pages or flattened; lists of posts",
+    "x-v1": "JSON of X's API v1.1: posts, accounts, lists of ids",
+    "warc": "WARC files with answers of X's API (Social Feed Manager)",
+    "roo": "the Dutch register of organisations (exportOO.xml)",
+    "table": "a table of people (CSV, Excel, Parquet)",
+}
+
+
+def collector(format_: str) -> FileCollector:
+    """The collector of *format_*. Raise UserError for an unknown one."""
+    if format_ not in FORMATS:
+        raise UserError(f"{format_} is no format; the formats are {', '.join(FORMATS)}")
+    found = import_module(f"collectors.files.{format_.replace('-', '_')}").collector
+    assert isinstance(found, FileCollector)
+    return found
+
+
+def targets(format_: str, paths: Sequence[str | Path], options: Mapping[str, Any]) -> dict[Target, Path]:
+    """What there is to fetch in the files at *paths*, with the file of each; a folder stands for the files in it.
+
+    Put `paths_of` of it into the collector's options. Raise UserError for a file that is not there, is empty of what
+    the format needs, or is refused (a damaged zip, a bomb).
+    """
+    one = collector(format_)
+    checked(one.name, options)
+    files = [file for path in paths for file in _files(Path(path), format_)]
+    if isinstance(options.get("owner"), str) and len(files) > 1:
+        raise UserError("one --owner for several exports; import them one by one")
+    found: dict[Target, Path] = {}
+    for file in files:
+        one.check(file, options)
+        found |= dict.fromkeys(one.targets(file), file)
+    return found
+
+
+def paths_of(found: Mapping[Target, Path]) -> dict[str, str]:
+    """Keys and the files they stand for, as fetch wants them in its options."""
+    return {target.key: str(path) for target, path in found.items()}
+
+
+def _files(path: Path, format_: str) -> list[Path]:
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file; check the path")
+    if path.is_file() or (format_ == "linkedin" and any(path.rglob("[Cc]onnections.csv"))):
+        return [path]
+    inside = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    if not inside:
+        raise UserError(f"{path}: no file in this folder; give the file itself")
+    return inside

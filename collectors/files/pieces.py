@@ -1,0 +1,340 @@
+"""A file cut into pieces: whole lines, whole elements, never more than a few megabytes in memory."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import lzma
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import msgspec
+
+from storage.records import MAX_BODY
+
+PIECE = 1 << 20  # bytes of a piece, give or take a line
+MAX_UNIT = 16 << 20  # bytes of one line or element; what is longer is refused
+MAX_RATIO = 200  # of decompressed to compressed bytes: JSON reaches 30, a bomb 1,000
+FREE = 64 << 20  # bytes that any compressed file may grow to
+EXCERPT = 1000
+
+
+class Unreadable(ValueError):
+    """The file cannot be read on from here: why. What was read before stays."""
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A part of a file as it stands there, and the place behind it."""
+
+    body: bytes
+    after: str = ""  # cursor of the next piece; the collector empties it at the end of the file
+    first: int = 1  # number of its first line, element, row or record
+    items: int = 0
+    unit: str = "line"  # line | item | row | record | organisation
+    type: str = "application/x-ndjson"
+    refused: str = ""  # why this part is not read; the body is its beginning
+    told: tuple[tuple[str, str], ...] = ()  # what else parse must know
+    at: datetime | None = None  # when the data were collected, if the file says so
+    url: str = ""  # of a recorded answer; else the file's own
+    status: int = 200
+
+
+def cursor(*places: int) -> str:
+    """The cursor for some places in a file."""
+    return ":".join(map(str, places))
+
+
+def places(text: str, count: int) -> list[int]:
+    """The *count* places in a cursor; zeros for the start. Raise Unreadable for a foreign cursor."""
+    if not text:
+        return [0] * count
+    parts = text.split(":")
+    if len(parts) != count or not all(part.isdigit() for part in parts):
+        raise Unreadable(f"{text!r} is no place in this file")
+    return [int(part) for part in parts]
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """*path* opened for reading, decompressed by its magic bytes (gzip, xz); a bomb ends in Unreadable."""
+    with path.open("rb") as file:
+        magic = file.read(6)
+    if magic[:2] == b"\x1f\x8b":
+        return bounded(gzip.open(path, "rb"), path.name, path.stat().st_size)
+    if magic == b"\xfd7zXZ\x00":
+        return bounded(lzma.open(path, "rb"), path.name, path.stat().st_size)
+    return path.open("rb")
+
+
+def bounded(stream: Any, name: str, packed: int) -> BinaryIO:
+    """*stream*, which unpacks *packed* bytes, read up to MAX_RATIO times that; then, and where damaged, Unreadable."""
+    return cast("BinaryIO", io.BufferedReader(_Bounded(stream, name, packed), PIECE))
+
+
+class _Bounded(io.RawIOBase):
+    def __init__(self, stream: Any, name: str, packed: int) -> None:
+        self.stream, self.name = stream, name
+        self.ceiling = max(FREE, packed * MAX_RATIO)
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        try:
+            data = self.stream.read(len(buffer))
+        except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+            raise Unreadable(f"{self.name} is damaged: {error}") from error
+        self.count += len(data)
+        if self.count > self.ceiling:
+            raise Unreadable(f"{self.name} unpacks to more than {MAX_RATIO} times its size: not read on")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self.stream.close()
+        super().close()
+
+
+def skip(stream: BinaryIO, count: int) -> None:
+    """Move *stream* (at its start) to byte *count*; by reading if it cannot seek."""
+    if stream.seekable():
+        stream.seek(count)
+        return
+    while count and (data := stream.read(min(count, PIECE))):
+        count -= len(data)
+
+
+def look_ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """*pieces* with an empty cursor on the last one; what breaks off ends in a refused piece."""
+    last: Piece | None = None
+    try:
+        for piece in pieces:
+            if last is not None:
+                yield last
+            last = piece
+    except Unreadable as error:
+        if last is not None:
+            yield last
+        yield Piece(b"", refused=str(error), first=last.first + last.items if last else 1)
+        return
+    yield msgspec.structs.replace(last or Piece(b""), after="")
+
+
+# ---- lines --------------------------------------------------------------------------------------------------
+
+
+def line_pieces(stream: BinaryIO, start: str = "", size: int = PIECE) -> Generator[Piece]:
+    """Yield groups of whole lines of *stream* from the cursor *start*; a line over MAX_UNIT comes as refused."""
+    offset, before = places(start, 2)
+    skip(stream, offset)
+    while body := stream.read(size):
+        torn = b""
+        if not body.endswith(b"\n"):
+            body += stream.readline(MAX_UNIT)
+            if not body.endswith(b"\n") and len(body) >= MAX_UNIT:
+                whole = body.rfind(b"\n") + 1
+                body, torn = body[:whole], body[whole:]
+        if body:
+            count = body.count(b"\n") + (not body.endswith(b"\n"))
+            offset, before = offset + len(body), before + count
+            yield Piece(body, cursor(offset, before), before - count + 1, count)
+        if torn:
+            offset, before = offset + len(torn) + _rest_of_line(stream), before + 1
+            reason = f"the line is longer than {MAX_UNIT >> 20} MiB"
+            yield Piece(torn[:EXCERPT], cursor(offset, before), before, 1, refused=reason)
+
+
+def _rest_of_line(stream: BinaryIO) -> int:
+    count = 0
+    while part := stream.readline(PIECE):
+        count += len(part)
+        if part.endswith(b"\n"):
+            break
+    return count
+
+
+# ---- zip and CSV --------------------------------------------------------------------------------------------
+
+MAX_ENTRIES = 10_000
+MAX_MEMBER = 512 << 20  # unpacked bytes of one file in a zip
+MAX_ROW = 100  # lines of one CSV row: more is a quotation mark that was never closed
+
+
+def checked_zip(path: Path) -> zipfile.ZipFile:
+    """*path* as a zip with a harmless directory. Raise Unreadable for a damaged one, strange paths, or a bomb."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+        raise Unreadable(f"{path.name} is not a whole zip file: {error}") from error
+    entries = archive.infolist()
+    if len(entries) > MAX_ENTRIES:
+        raise Unreadable(f"{path.name} holds {len(entries)} files, more than {MAX_ENTRIES}: not opened")
+    for entry in entries:
+        name = entry.filename.replace("\\", "/")
+        if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":":
+            raise Unreadable(f"{path.name} holds a path that leads out of it: not opened")
+        if entry.file_size > MAX_MEMBER or entry.file_size > max(FREE, entry.compress_size * MAX_RATIO):
+            raise Unreadable(f"{path.name}: {Path(name).name} unpacks to {entry.file_size} bytes: not opened")
+    return archive
+
+
+def open_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
+    """A file in a zip, never more of it than its directory promised. Raise Unreadable if it is locked."""
+    try:
+        return bounded(archive.open(entry), entry.filename, entry.compress_size)
+    except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise Unreadable(f"{entry.filename} cannot be unpacked: {error}") from error
+
+
+def rows(stream: BinaryIO, offset: int = 0, before: int = 0) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (line number, offset behind it, bytes) of each CSV row of *stream*, which stands at *offset*.
+
+    A row goes on while a quotation mark is open; after MAX_ROW lines its first line alone is given.
+    """
+    waiting: list[bytes] = []
+    while waiting or (line := stream.readline(MAX_UNIT)):
+        if waiting:
+            line = waiting.pop(0)
+        row, quotes = [line], line.count(b'"')
+        while quotes % 2 and len(row) < MAX_ROW and sum(map(len, row)) < PIECE:
+            more = waiting.pop(0) if waiting else stream.readline(MAX_UNIT)
+            if not more:
+                break
+            row.append(more)
+            quotes += more.count(b'"')
+        if quotes % 2:
+            row, waiting = row[:1], row[1:] + waiting
+        first, raw = before + 1, b"".join(row)
+        before, offset = before + len(row), offset + len(raw)
+        yield first, offset, raw
+
+
+def cells(raw: bytes, delimiter: str = ",") -> list[str] | None:
+    """The cells of one CSV row; None if its quotation marks do not match."""
+    try:
+        found = list(
+            csv.reader(io.StringIO(raw.decode("utf-8", "replace"), newline=""), delimiter=delimiter, strict=True)
+        )
+    except csv.Error:
+        return None
+    return found[0] if len(found) == 1 else None if found else []
+
+
+# ---- JSON that is not one value a line ----------------------------------------------------------------------
+
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}"]', re.DOTALL)
+
+
+def json_pieces(open_: Callable[[], BinaryIO], start: str = "") -> Generator[Piece]:
+    """Yield the pieces of a JSON file: lines, the elements of an array, or one value spread over many lines."""
+    with open_() as stream:
+        shape = _shape(stream)
+    with open_() as stream:
+        if shape == "array":
+            yield from _array_pieces(stream, start)
+        elif shape == "lines":
+            yield from line_pieces(stream, start)
+        else:
+            yield _document(stream)
+
+
+def _shape(stream: BinaryIO) -> str:
+    """lines, array (it begins with [) or document (its first line is no whole object, its second begins no new one)."""
+    heads: list[bytes] = []
+    for _ in range(1000):
+        line = stream.readline(MAX_UNIT)
+        if head := line.removeprefix(b"\xef\xbb\xbf").strip():
+            heads.append(head)
+        if not line or len(heads) == 2:
+            break
+    if not heads or heads[0].startswith(b"["):
+        return "array" if heads else "lines"
+    if not heads[0].startswith(b"{") or heads[0].endswith(b"}"):
+        return "lines"
+    return "lines" if len(heads) == 2 and heads[1].startswith(b"{") else "document"
+
+
+def _document(stream: BinaryIO) -> Piece:
+    body = stream.read(MAX_BODY + 1)
+    if len(body) > MAX_BODY:
+        reason = f"one JSON value of more than {MAX_BODY >> 20} MiB; give it as one value a line"
+        return Piece(body[:EXCERPT], refused=reason)
+    return Piece(body, items=1, unit="item", type="application/json")
+
+
+def _array_pieces(stream: BinaryIO, start: str) -> Iterator[Piece]:
+    """Yield groups of whole elements, each group a JSON array of its own."""
+    offset, index = places(start, 2)
+    skip(stream, offset)
+    cutter = _Cutter(inside=offset > 0)
+    while data := stream.read(PIECE):
+        for body, end, count in cutter.feed(data):
+            index += count
+            yield Piece(body, cursor(offset + end, index), index - count + 1, count, "item", "application/json")
+    if cutter.depth:
+        raise Unreadable(f"the array breaks off in element {index + len(cutter.ends) + 1}")
+
+
+class _Cutter:
+    """Cuts a stream of JSON arrays behind whole elements."""
+
+    def __init__(self, inside: bool = False, size: int = PIECE) -> None:
+        self.size, self.depth = size, int(inside)
+        self.buffer = b""
+        self.base = self.scanned = self.begun = 0  # of the buffer in the stream; in the buffer
+        self.ends: list[int] = []  # of the whole elements that wait, in the buffer
+
+    def feed(self, data: bytes) -> Iterator[tuple[bytes, int, int]]:
+        """Yield (array, end in the stream, elements) for what *data* completes."""
+        self.buffer += data
+        for match in _TOKEN.finditer(self.buffer, self.scanned):
+            token = match[0]
+            if token == b'"':
+                break  # a string that goes on in the next read
+            self.scanned = match.end()
+            if token in (b"[", b"{"):
+                self.depth += 1
+                if self.depth == 1:
+                    self.begun = match.end()
+            elif token in (b"]", b"}"):
+                self.depth -= 1
+                if self.depth < 0:
+                    raise Unreadable(f"an unexpected {token.decode()} at byte {self.base + match.start()}")
+                if self.depth == 1:
+                    self.ends.append(match.end())
+                if self.depth == 0 or (self.depth == 1 and match.end() - self.begun >= self.size):
+                    yield from self._cut(match.start() if self.depth == 0 else match.end())
+        self._forget()
+
+    def _cut(self, end: int) -> Iterator[tuple[bytes, int, int]]:
+        body = self.buffer[self.begun : end].strip().lstrip(b",").strip()
+        if body:
+            yield b"[" + body + b"]", self.base + end, len(self.ends) or 1
+        self.begun, self.ends = end, []
+
+    def _forget(self) -> None:
+        """Drop what has been yielded; raise Unreadable if what is left only grows."""
+        if len(self.buffer) - self.begun > MAX_UNIT + self.size:
+            raise Unreadable(f"the element at byte {self.base + self.begun} is longer than {MAX_UNIT >> 20} MiB")
+        drop = self.begun if self.depth else self.scanned
+        self.buffer = self.buffer[drop:]
+        self.base, self.scanned = self.base + drop, self.scanned - drop
+        self.begun = 0
+        self.ends = [end - drop for end in self.ends]
+
+
+def elements(body: bytes) -> list[bytes]:
+    """The elements of a JSON array as they stand there, unread; what breaks off is the last."""
+    cutter = _Cutter(size=1)
+    try:
+        found = [part[1:-1] for part, _, _ in cutter.feed(body)]
+    except Unreadable:
+        return [body]
+    rest = cutter.buffer.strip().lstrip(b",").strip()
+    return [*found, rest] if rest and cutter.depth else found

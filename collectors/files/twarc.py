@@ -1,0 +1,32 @@
+"""twarc's JSONL of API v2: one page of answers a line, or one post a line (flattened); also bare lists of posts.
+
+A piece is dated by the newest `__twarc.retrieved_at` in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from collectors.files import v2
+from collectors.files.collector import FileCollector
+from collectors.files.pieces import Piece, json_pieces, open_bytes
+from collectors.files.values import moment
+from storage.records import Want
+
+_RETRIEVED = re.compile(rb'"retrieved_at"\s*:\s*"([^"\\]{1,40})"')
+
+
+def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
+    """The pieces of a twarc file."""
+    told = (("Sneeuwbal-Compliance", str(options["compliance"])),) if options.get("compliance") else ()
+    for piece in json_pieces(lambda: open_bytes(path), want.target.cursor):
+        times = [at for raw in set(_RETRIEVED.findall(piece.body)) if (at := moment(raw.decode("ascii", "replace")))]
+        yield msgspec.structs.replace(piece, at=max(times, default=None), told=(*piece.told, *told))
+
+
+collector = FileCollector("twarc", cut, v2.read)

@@ -1,0 +1,146 @@
+"""WARC files of others: the answers of X's API in them, each as it was recorded (Social Feed Manager and the like).
+
+A page keeps the URL, status, headers and time of the recorded answer, and is read by its URL: API v1.1 or v2. Requests
+are never copied: they hold credentials. Answers of other hosts are left out, and counted.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Generator, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import msgspec
+from warcio.archiveiterator import ArchiveIterator
+from warcio.bufferedreaders import ChunkedDataReader
+from warcio.exceptions import ArchiveLoadFailed
+
+from collectors.files import v2, x_v1
+from collectors.files.collector import FileCollector, excerpt, read_json
+from collectors.files.pieces import Piece, Unreadable, cursor, line_pieces, places
+from storage.records import MAX_BODY, Page, Quarantine, Record, Want
+
+HOSTS = {"api.twitter.com", "api.x.com", "stream.twitter.com", "sitestream.twitter.com", "userstream.twitter.com"}
+_STREAM = re.compile(
+    r"^https?://(\w*stream\.twitter\.com|api\.(twitter|x)\.com/2/tweets/(search|sample\d*|firehose)/?stream)"
+)
+
+
+# ---- cutting ------------------------------------------------------------------------------------------------
+
+
+def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
+    """One piece an answer; what came from a stream in groups of lines."""
+    done, offset, line = places(want.target.cursor, 3)
+    left_out = 0
+    with path.open("rb") as stream:
+        for number, one in enumerate(_records(stream, path.name), 1):
+            url = one.rec_headers.get_header("WARC-Target-URI") or ""
+            if number < done or (number == done and not offset):
+                continue
+            if one.rec_type != "response" or one.http_headers is None:
+                continue
+            if (urlsplit(url).hostname or "") not in HOSTS:
+                left_out += 1
+                continue
+            start = cursor(offset, line) if number == done else ""
+            yield from _pieces(one, url, number, start)
+    if left_out:
+        yield Piece(b"", f"{1 << 62}:0:0", told=(("Sneeuwbal-Left-Out", f"{left_out} answers of other hosts"),))
+
+
+def _records(stream: Any, name: str) -> Iterator[Any]:
+    """The records of an archive; Unreadable where it is damaged."""
+    found = iter(ArchiveIterator(stream))
+    while True:
+        try:
+            one = next(found, None)
+        except (ArchiveLoadFailed, EOFError, OSError, ValueError, AttributeError, TypeError) as error:
+            raise Unreadable(f"{name} is no WARC, or damaged: {error}") from error
+        if one is None:
+            return
+        yield one
+
+
+def _pieces(one: Any, url: str, number: int, start: str) -> Iterator[Piece]:
+    headers = tuple(_kept(name, value) for name, value in one.http_headers.headers)
+    status = int(code) if (code := str(one.http_headers.get_statuscode())).isdigit() else 0
+    base = Piece(b"", unit="record", status=status, url=url, at=_at(one))
+    if _STREAM.match(url):
+        told = tuple(pair for pair in headers if pair[0].lower() != "content-encoding")
+        for piece in line_pieces(cast("Any", io.BufferedReader(_Decoded(one))), start):
+            yield msgspec.structs.replace(
+                base, body=piece.body, after=f"{number}:{piece.after}", first=piece.first, items=piece.items,
+                unit="line", refused=piece.refused, told=told,
+            )  # fmt: skip
+        return
+    chunked = (one.http_headers.get_header("transfer-encoding") or "").lower() == "chunked"
+    body = _read(ChunkedDataReader(one.raw_stream, decomp_type=None) if chunked else one.raw_stream)
+    refused = f"the answer is larger than {MAX_BODY >> 20} MiB" if len(body) > MAX_BODY else ""
+    yield msgspec.structs.replace(
+        base, body=body[:1000] if refused else body, after=cursor(number, 0, 0), first=number, items=1,
+        refused=refused, told=headers,
+    )  # fmt: skip
+
+
+def _kept(name: str, value: str) -> tuple[str, str]:
+    return name, " ".join(value.split())
+
+
+def _read(stream: Any) -> bytes:
+    """The body, at most a byte more than is kept."""
+    parts, size = [], 0
+    while size <= MAX_BODY and (part := stream.read(min(1 << 16, MAX_BODY + 1 - size))):
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
+
+
+class _Decoded(io.RawIOBase):
+    """The content of a record, decoded, as a stream."""
+
+    def __init__(self, one: Any) -> None:
+        self.stream = one.content_stream()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _at(one: Any) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(one.rec_headers.get_header("WARC-Date") or "")
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
+
+
+# ---- reading ------------------------------------------------------------------------------------------------
+
+
+def read(page: Page) -> Iterator[Record]:
+    """The records of an answer, by its URL."""
+    if not page.body:
+        return iter(())
+    path = urlsplit(page.url).path
+    if page.status != 200:
+        return iter([Quarantine(_where(page), f"an answer with status {page.status}", excerpt(page.body))])
+    if path.startswith("/2/"):
+        return v2.read(page)
+    context = x_v1.from_url(page.url, x_v1.context_of(page))
+    return x_v1.once(read_json(page, lambda value: x_v1.records(value, context)))
+
+
+def _where(page: Page) -> str:
+    return f"{page.key.rpartition('@')[0]} {urlsplit(page.url).path}"
+
+
+collector = FileCollector("warc", cut, read)
