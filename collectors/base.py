@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
 from storage.records import Failure, Page, Record, Target, Want
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from collectors.wire import Wire
+
+M = TypeVar("M", bound="BaseModel")
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -92,6 +96,11 @@ class Settings(msgspec.Struct, frozen=True):
     options: Mapping[str, Any]  # the collector's own table, validated by its `Options` model if it has one
     secret: str | None = None
     wire: Wire | None = None
+
+    def checked(self, model: type[M]) -> M:
+        """The collector's own options as its `Options` model; what is unset or not its own is left out."""
+        own = {k: v for k, v in self.options.items() if k in model.model_fields and v is not None}
+        return model.model_validate(own)
 
 
 class Collector(Protocol):

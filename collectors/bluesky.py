@@ -79,7 +79,7 @@ class Bluesky:
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield answers; one may serve a batch of `user` wants."""
         assert settings.wire is not None
-        options = Options.model_validate({k: v for k, v in settings.options.items() if v is not None})
+        options = settings.checked(Options)
         for batch in _batches(settings.wire, wants):
             yield _ask(settings.wire, batch, options, settings.secret)
 

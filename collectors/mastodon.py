@@ -61,7 +61,7 @@ class Mastodon:
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield one answer for each want."""
         assert settings.wire is not None
-        options = Options.model_validate(dict(settings.options))
+        options = settings.checked(Options)
         for want in wants:
             yield _ask(settings.wire, want, options, settings.secret)
 

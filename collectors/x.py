@@ -64,7 +64,7 @@ class X:
         assert wire is not None
         if wire.live and not settings.secret:
             raise UserError("no bearer token for X: set SNEEUWBAL_X_BEARER_TOKEN (or BEARER_TOKEN), or leave out [x]")
-        options = Options.model_validate(dict(settings.options))
+        options = settings.checked(Options)
         client: Client = wire.resource("x", lambda: Client(wire, options, settings.secret or "replayed"))
         for batch in wire.batches(wants, lambda kind: KINDS[kind].batch):
             yield from client.ask(batch)

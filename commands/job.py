@@ -14,12 +14,11 @@ if TYPE_CHECKING:
     import threading
     from datetime import datetime
 
-    from storage.load import LoadReport
-
     from collectors.base import Collector
     from collectors.run import Report
     from collectors.wire import Wire
     from storage.frontier import Frontier
+    from storage.load import LoadReport
     from study import Study
 
 ROUNDS = 1_000  # a snowball ends at its waves; this only bounds a mistake
@@ -96,11 +95,10 @@ def admit_study(study: Study, frontier: Frontier, chosen: dict[str, Collector], 
 
 def load_study(study: Study, say: Callable[[str], None], *, fresh: bool = False) -> LoadReport | None:
     """Load what is new in the archive, link, and publish; None if there is no archive yet."""
+    from storage import archive
     from storage.link import Linking
     from storage.load import load
     from storage.organisations import Matcher, load_list
-
-    from storage import archive
 
     if not archive.segments(study.directory / "archive"):
         return None

@@ -306,7 +306,7 @@ BY_HAND = (
     """UPDATE base.links AS l SET decision = 'accepted' FROM (
         SELECT account_id FROM base.links WHERE decided_by = 'rule' AND decision = 'conflict' GROUP BY 1
         HAVING count(*) = 1
-    ) AS only WHERE l.account_id = only.account_id AND l.decision = 'conflict' AND l.decided_by = 'rule'
+    ) AS alone WHERE l.account_id = alone.account_id AND l.decision = 'conflict' AND l.decided_by = 'rule'
       AND l.account_id NOT IN (SELECT account_id FROM decided WHERE decision = 'accepted' AND account_id IS NOT NULL)
       AND l.account_id IN (SELECT account_id FROM decided WHERE decision = 'rejected' AND account_id IS NOT NULL)""",
     "DROP TABLE decided",
