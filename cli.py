@@ -21,6 +21,7 @@ COMMANDS = {
     "report": "Make the page, the tables and the figures.",
     "replay": "Run the whole job again from an archive, without a network.",
     "rehearse": "Run a whole study against a simulated world on this machine.",
+    "schedule": "Run jobs at their times: run, list, next, pause, resume, trigger.",
     "status": "What is done, due, waiting and why.",
     "sql": "Query study.duckdb, read-only: one query, or a shell.",
     "recover": "Rebuild the state from the archive.",

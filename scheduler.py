@@ -96,7 +96,7 @@ def missed(trigger: BaseTrigger, last: datetime | None, now: datetime, catch_up:
 
 def command_of(job: Job, study: Path) -> list[str]:
     """The command line of one run of *job*."""
-    words = [sys.executable, "-P", "-m", "cli", "--study", str(study), job.task]
+    words = [sys.executable, "-m", "cli", "--study", str(study), job.task]
     if job.task == "collect":
         words += [job.collector] if job.collector else []
         words += [word for kind in job.kinds or () for word in ("--kind", kind)]

@@ -8,7 +8,7 @@ import duckdb
 
 # What names a run or a record, or says when something was seen, differs between two collections of the same world;
 # what the world told must not.
-PROVENANCE = {"record_id", "run_id", "walk", "fetched_at", "first_seen", "last_seen", "content", "shown_at", "decided_at"}
+PROVENANCE = {"record_id", "run_id", "walk", "fetched_at", "first_seen", "last_seen", "shown_at", "decided_at"}
 OF_THE_RUN = {"runs", "fetches", "answers", "walks", "gaps", "admissions", "archives", "study", "quarantine"}
 
 
@@ -27,7 +27,7 @@ def differences(one: Path, other: Path, *, provenance: bool) -> dict[str, int]:
             elif view in {"runs", "study", "archives"}:
                 continue
             else:
-                columns = [name for name in columns if name not in {"run_id", "archive"}]
+                columns = [name for name in columns if name not in {"run_id", "archive", "admitted_at"}]
             wanted = ", ".join(f'"{name}"' for name in columns)
             a, b = f'SELECT {wanted} FROM a."{view}"', f'SELECT {wanted} FROM b."{view}"'
             (lost,) = db.execute(f"SELECT count(*) FROM ({a} EXCEPT ALL {b})").fetchone() or (0,)
