@@ -23,8 +23,8 @@ def user(number: int) -> dict[str, object]:
         "description": "An invented person who writes about water, roads and the weather. " * 2,
         "location": "Den Haag", "protected": False, "verified": False, "verified_type": "none",
         "created_at": "2009-05-04T10:11:12.000Z", "url": "https://t.co/abcdefghij",
-        "entities": {"url": {"urls": [{"start": 0, "end": 23, "url": "https://t.co/abcdefghij",
-                                       "expanded_url": "https://example.org/synthetic", "display_url": "example.org"}]}},
+        "entities": {"url": {"urls": [{"start": 0, "end": 23, "url": "https://t.co/abcdefghij", "display_url": "a.org",
+                                       "expanded_url": "https://example.org/synthetic"}]}},
         "public_metrics": {"followers_count": 512, "following_count": 300, "tweet_count": 2048, "listed_count": 9},
     }  # fmt: skip
 
@@ -68,7 +68,9 @@ def page(dice: random.Random, number: int) -> Page:
     }
     headers = (("content-encoding", "gzip"), ("content-type", "application/json"))
     want = Want(Target("x", "timeline", str(10**18 + 1), "c"), "w")
-    return Page((want,), "https://api.twitter.com/2/users/1/tweets", 200, headers, gzip.compress(json.dumps(body).encode()), NOW)
+    return Page(
+        (want,), "https://api.twitter.com/2/users/1/tweets", 200, headers, gzip.compress(json.dumps(body).encode()), NOW
+    )
 
 
 def rate(name: str, work: object, pages: list[Page], seconds: float) -> None:
@@ -78,7 +80,9 @@ def rate(name: str, work: object, pages: list[Page], seconds: float) -> None:
         for each in pages:
             records += sum(1 for _ in work(each))
         count += len(pages)
-    print(f"{name}: {count / spent:.0f} pages/s, {records / count:.0f} records a page, {1e3 * spent / count:.2f} ms a page")
+    print(
+        f"{name}: {count / spent:.0f} pages/s, {records / count:.0f} records a page, {1e3 * spent / count:.2f} ms a page"
+    )
 
 
 def main() -> None:
