@@ -19,33 +19,23 @@ from storage.errors import UserError
 from storage.records import Failure, Page, Want
 
 
-class Requests(BaseModel):
-    """At most *requests* per *seconds*."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    requests: int = Field(gt=0)
-    seconds: int = Field(900, gt=0)
-
-
 class Options(BaseModel):
-    """The table `[x]` of the study file."""
+    """The collector's own keys of `[collectors.x]` in the study file."""
 
     model_config = ConfigDict(extra="forbid")
 
-    base_url: str | None = Field(None, description="where to ask instead of https://api.twitter.com (a test server)")
     vocabulary: Literal["auto", "tweet", "post"] = Field(
-        "auto", description="names of fields: tweet, post, or tweet until the platform refuses it"
+        "auto", description="Names of fields: the old ones (tweet), the new ones (post), or what the platform takes."
     )
-    timeline_page: int = Field(100, ge=5, le=100, description="posts a page of a timeline")
-    follows_page: int = Field(1000, ge=1, le=1000, description="accounts a page of a follow list")
-    search_page: int = Field(100, ge=10, le=100, description="posts a page of a search")
-    exclude: list[Literal["replies", "retweets"]] = Field([], description="left out of timelines by the platform")
-    since: date | None = Field(None, description="timelines: nothing before this day (UTC)")
-    until: date | None = Field(None, description="timelines: nothing from this day on (UTC)")
-    sample_posts: int = Field(10_000, gt=0, description="posts of a comparison set from the sample stream")
-    limits: dict[str, Requests] = Field({}, description="requests by kind, instead of the documented ones")
-    prices: dict[str, float] = Field({}, description="USD an item by kind, instead of the documented ones")
+    timeline_page: int = Field(100, ge=5, le=100, description="Posts a page of a timeline.")
+    follows_page: int = Field(1000, ge=1, le=1000, description="Accounts a page of a follow list.")
+    search_page: int = Field(100, ge=10, le=100, description="Posts a page of a search.")
+    exclude: list[Literal["replies", "retweets"]] = Field(
+        [], description="What X leaves out of timelines.", examples=[["replies"]]
+    )
+    since: date | None = Field(None, description="Timelines: nothing before this day (UTC).", examples=["2012-01-01"])
+    until: date | None = Field(None, description="Timelines: nothing from this day on (UTC).", examples=["2013-02-24"])
+    sample_posts: int = Field(10_000, gt=0, description="Posts of a comparison set from the sample stream.")
 
 
 class X:
@@ -58,14 +48,14 @@ class X:
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield X's answers. Raise UserError without a bearer token on a live wire."""
-        from collectors.x_client import Client  # tweepy takes long to import; loading and planning do not need it
+        from collectors.x_client import Client  # it imports tweepy, which loading and planning do not need
 
         wire = settings.wire
         assert wire is not None
         if wire.live and not settings.secret:
-            raise UserError("no bearer token for X: set SNEEUWBAL_X_BEARER_TOKEN (or BEARER_TOKEN), or leave out [x]")
-        options = settings.checked(Options)
-        client: Client = wire.resource("x", lambda: Client(wire, options, settings.secret or "replayed"))
+            raise UserError("no bearer token for X: set SNEEUWBAL_X_BEARER_TOKEN or BEARER_TOKEN")
+        options, base_url = settings.checked(Options), settings.options.get("base_url")
+        client: Client = wire.resource("x", lambda: Client(wire, options, base_url, settings.secret or "replayed"))
         for batch in wire.batches(wants, lambda kind: KINDS[kind].batch):
             yield from client.ask(batch)
 

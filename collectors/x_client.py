@@ -9,6 +9,7 @@ from datetime import UTC, datetime, time
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import requests
 import tweepy
 
@@ -27,22 +28,53 @@ ANSWERED = (tweepy.TweepyException, requests.RequestException, ValueError, TypeE
 USER_FIELDS = ["created_at", "description", "entities", "id", "location", "name", "protected", "public_metrics", "url",
                "username", "verified", "verified_type", "withheld"]  # fmt: skip
 PLACE_FIELDS = ["full_name", "id"]
-#: by vocabulary: the parameter, its fields, and the expansions that bring referenced posts, authors and places
-FIELDS: dict[str, tuple[str, list[str], list[str]]] = {
-    "tweet": (
-        "tweet.fields",
-        ["author_id", "conversation_id", "created_at", "edit_history_tweet_ids", "entities", "geo", "id",
-         "in_reply_to_user_id", "lang", "note_tweet", "public_metrics", "referenced_tweets", "source", "text",
-         "withheld"],
-        ["author_id", "geo.place_id", "referenced_tweets.id", "referenced_tweets.id.author_id"],
-    ),
-    "post": (
-        "post.fields",
-        ["conversation_id", "created_at", "entities", "geo", "id", "lang", "note_post", "public_metrics", "source",
-         "text", "withheld"],
+_PLAIN = [
+    "conversation_id",
+    "created_at",
+    "entities",
+    "geo",
+    "id",
+    "lang",
+    "public_metrics",
+    "source",
+    "text",
+    "withheld",
+]
+
+
+class Vocabulary(msgspec.Struct, frozen=True):
+    """Names of what is asked for: the parameter, its fields, the expansions, and those of them for strangers' posts."""
+
+    word: str
+    fields: list[str]
+    expansions: list[str]
+    sample: list[str]  # of the stream: what posts refer to, not who wrote it
+
+    @property
+    def parameter(self) -> str:
+        """The parameter that lists the fields of posts, as tweepy spells it (it does not know the new one)."""
+        return "tweet_fields" if self.word == "tweet" else f"{self.word}.fields"
+
+
+def _spelled(word: str) -> Vocabulary:
+    """The vocabulary of OpenAPI 2.166, with *word* for tweet."""
+    own = ["author_id", f"edit_history_{word}_ids", "in_reply_to_user_id", f"note_{word}", f"referenced_{word}s"]
+    refers = f"referenced_{word}s.id"
+    expansions = ["author_id", "geo.place_id", refers, f"{refers}.author_id"]
+    return Vocabulary(word, sorted(_PLAIN + own), expansions, ["geo.place_id", refers])
+
+
+# Tried in this order. 2.167 (August 2026) made expansions of some fields; the last is for servers that only renamed.
+VOCABULARIES = (
+    _spelled("tweet"),
+    Vocabulary(
+        "post",
+        sorted([*_PLAIN, "note_post"]),
         ["author_id", "edit_history_post_ids", "geo.place_id", "in_reply_to_user_id", "referenced_posts"],
+        ["author_id", "geo.place_id", "referenced_posts"],
     ),
-}  # fmt: skip
+    _spelled("post"),
+)
 
 # At DEBUG tweepy logs the Authorization header; its warnings are about parameter names newer than itself.
 logging.getLogger("tweepy").setLevel(logging.ERROR)
@@ -51,9 +83,9 @@ logging.getLogger("tweepy").setLevel(logging.ERROR)
 class Client:
     """Asks X on a wire, and remembers which vocabulary it takes."""
 
-    def __init__(self, wire: Wire, options: Options, token: str) -> None:
-        self.wire, self.options, self.token = wire, options, token
-        self.vocabulary = "tweet" if options.vocabulary == "auto" else options.vocabulary
+    def __init__(self, wire: Wire, options: Options, base_url: str | None, token: str) -> None:
+        self.wire, self.options, self.base_url, self.token = wire, options, base_url, token
+        self.vocabularies = [each for each in VOCABULARIES if options.vocabulary in ("auto", each.word)]
         self.tweepy = tweepy.Client(token, return_type=requests.Response, wait_on_rate_limit=False)
         self._prepare(self.tweepy.session)
         self.tweepy.session.hooks["response"].append(_without_body)
@@ -65,7 +97,7 @@ class Client:
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.adapters.clear()
         for host in HOSTS:
-            session.mount(host, self.wire.adapter(self.options.base_url))
+            session.mount(host, self.wire.adapter(self.base_url))
 
     def close(self) -> None:
         """Close the connections."""
@@ -80,21 +112,26 @@ class Client:
                 if not exchange.answers:
                     exchange.fail("other", f"{type(error).__name__}: {error}", "")
             answers = list(exchange.answers) or [exchange.answer]
-        if self.options.vocabulary == "auto" and isinstance(answers[-1], Page) and wrong_vocabulary(answers[-1]):
-            self.vocabulary = "post"
+        if len(self.vocabularies) > 1 and isinstance(answers[-1], Page) and wrong_vocabulary(answers[-1]):
+            self.vocabularies.pop(0)
         yield from answers
 
     # ---- one method a kind
 
     def _of_posts(self) -> dict[str, Any]:
-        parameter, fields, expansions = FIELDS[self.vocabulary]
-        return {parameter: fields, "expansions": expansions, "user.fields": USER_FIELDS, "place.fields": PLACE_FIELDS}
+        words = self.vocabularies[0]
+        return {
+            words.parameter: words.fields,
+            "expansions": words.expansions,
+            "user_fields": USER_FIELDS,
+            "place_fields": PLACE_FIELDS,
+        }
 
     def _users(self, wants: tuple[Want, ...]) -> None:
-        self.tweepy.get_users(usernames=[want.target.key for want in wants], **{"user.fields": USER_FIELDS})
+        self.tweepy.get_users(usernames=[want.target.key for want in wants], user_fields=USER_FIELDS)
 
     def _users_by_id(self, wants: tuple[Want, ...]) -> None:
-        self.tweepy.get_users(ids=[want.target.key for want in wants], **{"user.fields": USER_FIELDS})
+        self.tweepy.get_users(ids=[want.target.key for want in wants], user_fields=USER_FIELDS)
 
     def _posts_by_id(self, wants: tuple[Want, ...]) -> None:
         self.tweepy.get_tweets([want.target.key for want in wants], **self._of_posts())
@@ -123,7 +160,7 @@ class Client:
         return {
             "max_results": self.options.follows_page,
             "pagination_token": want.target.cursor or None,
-            "user.fields": USER_FIELDS,
+            "user_fields": USER_FIELDS,
         }
 
     def _search(self, wants: tuple[Want, ...]) -> None:
@@ -140,11 +177,8 @@ class Client:
         """The sample stream until there are enough posts. Who wrote a referenced post is not asked for."""
         stream = _Sample(self.token, self.options.sample_posts)
         self._prepare(stream.session)
-        parameter, fields, expansions = FIELDS[self.vocabulary]
-        wanted = [name for name in expansions if name in ("referenced_tweets.id", "referenced_posts", "geo.place_id")]
-        if self.vocabulary == "post":
-            wanted.append("author_id")
-        stream.sample(**{parameter: fields, "expansions": wanted, "place.fields": PLACE_FIELDS})
+        words = self.vocabularies[0]
+        stream.sample(**{words.parameter: words.fields, "expansions": words.sample, "place_fields": PLACE_FIELDS})
         if stream.error is not None:
             raise stream.error
 

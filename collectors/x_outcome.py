@@ -12,7 +12,7 @@ import msgspec
 from collectors.base import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split
 from collectors.x_limits import REACH, REACH_WITHOUT_REPLIES
 from collectors.x_problems import TOKENS, about, blames, named, problems_of, reason_of, wrong_vocabulary
-from collectors.x_shapes import UNREADABLE, Problem
+from collectors.x_shapes import UNREADABLE, Problem, mended
 from collectors.x_waiting import limited, retry_after
 from storage.records import Absence, Page, Target, Want
 
@@ -98,12 +98,10 @@ def _answered(page: Page) -> Iterator[Outcome]:
         lines = sum(b'"data"' in line for line in _content(page).splitlines())
         yield Done(page.targets[0], items=lines)
         return
-    try:
-        answer = _answer(page.content())
-    except UNREADABLE:
+    answer = _read(page)
+    if answer is None:
         yield from (Later(target, "HTTP 200 without a readable answer") for target in page.targets)
-        return
-    if page.kind in LOOKUPS:
+    elif page.kind in LOOKUPS:
         yield from _looked_up(page, answer)
     else:
         yield _walked(page, page.wants[0], answer)
@@ -114,6 +112,19 @@ def _content(page: Page) -> bytes:
         return page.content()
     except UNREADABLE:
         return b""
+
+
+def _read(page: Page) -> _Answer | None:
+    """The answer, if it can be read at all."""
+    content = _content(page)
+    try:
+        return _answer(content)
+    except UNREADABLE:
+        content = mended(content)
+    try:
+        return _answer(content)
+    except UNREADABLE:
+        return None
 
 
 def _items(answer: _Answer) -> list[_Item]:
@@ -231,8 +242,8 @@ def _rejected(page: Page) -> Iterator[Outcome]:
 
 def _spoilt(page: Page, problems: list[Problem]) -> Iterator[Outcome]:
     """A batch that one bad name spoilt: that one is asked for alone, the others again together."""
-    named = set().union(*(named(problem) for problem in problems))
-    bad = {target for target in page.targets if target.key.lower() in named}
+    blamed = set().union(*(named(problem) for problem in problems))
+    bad = {target for target in page.targets if target.key.lower() in blamed}
     bad = bad or {target for target in page.targets if not WELL_FORMED[page.kind].fullmatch(target.key)}
     for target in page.targets:
         if not bad or target in bad:

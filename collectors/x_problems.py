@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -11,7 +10,7 @@ from collectors.x_shapes import UNREADABLE, Problem
 from storage.records import Page
 
 TOKENS = {"pagination_token", "next_token"}
-OLD_WORDS = {"tweet.fields", "referenced_tweets", "note_tweet", "edit_history_tweet_ids"}
+WORDS = {"tweet.fields", "post.fields", "expansions"}
 
 _problem = msgspec.json.Decoder(Problem).decode
 
@@ -76,8 +75,7 @@ def _blame(problem: Problem) -> str:
 
 
 def wrong_vocabulary(page: Page) -> bool:
-    """Whether X refused the tweet vocabulary that was asked with: a 400 that names one of its words."""
-    asked = parse_qs(urlsplit(page.url).query)
-    if page.status != 400 or not ("tweet.fields" in asked or "referenced_tweets" in str(asked.get("expansions"))):
+    """Whether X refused the names of fields that were asked for: a 400 that names one of them."""
+    if page.status != 400 or "expansions=" not in page.url:
         return False
-    return any(blames(problem, OLD_WORDS) for problem in problems_of(page))
+    return any(blames(problem, WORDS) for problem in problems_of(page))

@@ -6,6 +6,7 @@ becomes a Quarantine. Fields that are not named here are skipped, so a page with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -222,6 +223,10 @@ def _decoded(content: bytes, whole: Any, one: Any) -> tuple[Any, list[Quarantine
     try:
         return whole.decode(content), []
     except UNREADABLE:
+        content = mended(content)
+    try:
+        return whole.decode(content), []
+    except UNREADABLE:
         pass
     try:
         raw = _raw_page(content)
@@ -238,6 +243,15 @@ def _decoded(content: bytes, whole: Any, one: Any) -> tuple[Any, list[Quarantine
     )
     page = PostPage if one is _post else UserPage
     return page(_each(data, one, "data", bad), kept, _each(raw.errors, _problem, "errors", bad)), bad
+
+
+_ESCAPE = re.compile(rb"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|(\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)
+
+
+def mended(content: bytes) -> bytes:
+    """*content* with U+FFFD for what no text can hold: halves of surrogate pairs, and bytes that are not UTF-8."""
+    content = content.decode("utf-8", "replace").encode()
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found[2] else found[0], content)
 
 
 def _each(items: Iterable[msgspec.Raw] | None, decoder: Any, place: str, bad: list[Quarantine]) -> list[Any]:

@@ -32,7 +32,7 @@ def limited(page: Page, want: Want) -> tuple[datetime, bool]:
 
 def retry_after(page: Page) -> datetime | None:
     """The time that Retry-After gives in the future, at most FARTHEST away; None without one."""
-    return _future(page, page.header("retry-after"))
+    return _future(page, page.header("retry-after"), relative=True)
 
 
 def _told(page: Page) -> datetime | None:
@@ -45,23 +45,22 @@ def _told(page: Page) -> datetime | None:
     return retry_after(page)
 
 
-def _future(page: Page, value: str | None) -> datetime | None:
+def _future(page: Page, value: str | None, relative: bool = False) -> datetime | None:
     """The moment that *value* means, if it lies in the future; at most FARTHEST away."""
-    moment = moment_of(value, page.fetched_at) if value else None
+    moment = _moment(value.strip(), page.fetched_at if relative else None) if value else None
     if moment is None or moment <= page.fetched_at:
         return None
     return min(moment, page.fetched_at + FARTHEST)
 
 
-def moment_of(value: str, now: datetime) -> datetime | None:
-    """A moment given as Unix seconds or milliseconds, seconds from *now*, ISO 8601 or HTTP date; None for others."""
-    value = value.strip()
+def _moment(value: str, start: datetime | None) -> datetime | None:
+    """A moment given in Unix (milli)seconds, seconds from *start*, ISO 8601 or as an HTTP date; None for others."""
     try:
         if re.fullmatch(r"\d+(\.\d+)?", value):
             number = float(value)
-            if number > 1e11:
-                number /= 1000
-            return datetime.fromtimestamp(number, UTC) if number > 1e9 else now + timedelta(seconds=number)
+            if start is not None and number < 1e9:
+                return start + timedelta(seconds=number)
+            return datetime.fromtimestamp(number / 1000 if number > 1e11 else number, UTC)
         iso = re.match(r"\d{4}-\d\d-\d\d", value)
         moment = datetime.fromisoformat(value) if iso else parsedate_to_datetime(value)
     except (ValueError, OverflowError, OSError):

@@ -1,0 +1,99 @@
+"""A scripted HTTP server on loopback: real sockets, and answers as a test writes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+
+class Request(msgspec.Struct):
+    """What a client asked."""
+
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    method: str = "GET"
+
+
+class Answer(msgspec.Struct):
+    """What it gets. A body that is not bytes is sent as JSON; *cut*: promise more bytes than are sent."""
+
+    status: int = 200
+    body: Any = b""
+    headers: dict[str, str] = {}
+    cut: int = 0
+
+
+Script = Callable[[Request], Answer]
+
+
+class Loopback:
+    """A running server: its URL, and the requests it got."""
+
+    def __init__(self, script: Script) -> None:
+        self.script, self.asked = script, list[Request]()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        loopback = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                query = dict(parse_qsl(parts.query, keep_blank_values=True))
+                request = Request(parts.path, query, {k.lower(): v for k, v in self.headers.items()}, self.command)
+                loopback.asked.append(request)
+                self._send(loopback.script(request))
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length") or 0))
+                self.do_GET()
+
+            def _send(self, answer: Answer) -> None:
+                body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+                headers = {"Content-Type": "application/json; charset=utf-8", **answer.headers}
+                self.send_response(answer.status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body) + answer.cut))
+                self.end_headers()
+                self.wfile.write(body)
+                self.close_connection = self.close_connection or bool(answer.cut)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        return Handler
+
+
+@contextmanager
+def serve(script: Script) -> Iterator[Loopback]:
+    """A server that answers as *script* says, as long as the context lasts."""
+    server = Loopback(script)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def in_turn(*answers: Answer) -> Script:
+    """A script that gives *answers* one after the other, whatever is asked."""
+    waiting = iter(answers)
+    return lambda request: next(waiting)
