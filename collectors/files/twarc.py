@@ -6,7 +6,7 @@ A piece is dated by the newest `__twarc.retrieved_at` in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
