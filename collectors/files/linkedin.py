@@ -157,9 +157,15 @@ def read(page: Page) -> Iterator[Record]:
     found = csv.DictReader(io.StringIO(content.decode("utf-8", "replace"), newline=""), restkey="more")
     try:
         for row in found:
-            yield from _connected(owner, row, place(page, None))
+            yield from _connected(owner, row, _table_of(page))
     except csv.Error as error:
         raise BadBody(f"the rows cannot be read: {error}") from error
+
+
+def _table_of(page: Page) -> str:
+    """The file the rows stand in."""
+    name = place(page)
+    return name if name.lower().endswith(".csv") else f"{name}/Connections.csv"
 
 
 def _json(content: bytes) -> Any:
@@ -203,7 +209,7 @@ def _member(owner: str, body: Any) -> Iterator[Record]:
             started = day(text(row.get("Started On")))
             yield Position(owner, ordinal, company, title, started, day(ended), ended is None)
     for handle in _listed(it.get("Twitter Handles")):
-        yield ProfileLink(owner, f"https://x.com/{handle.lstrip('@')}", "website")
+        yield ProfileLink(owner, f"https://x.com/{handle.lstrip('@')}", "sameAs")
     for site in _listed(it.get("Websites")):
         link = re.sub(r"^[A-Z_]+:(?=\w)", "", site)
         yield ProfileLink(owner, link if "://" in link else f"https://{link}", "website")

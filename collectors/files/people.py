@@ -5,28 +5,23 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import urlsplit
 
+from collectors.addresses import canonical
 from collectors.files.values import text
 
 LINKEDIN = "www.linkedin.com"
 
 
 def profile_url(url: str) -> str | None:
-    """*url* of a profile as one canonical string (host, case, escapes, slash); None for what is no web address."""
+    """*url* of a profile in its canonical form; None for what is no web address, or only that of a site."""
+    found = canonical(url if "://" in url else f"https://{url.strip()}")
     try:
-        parts = urlsplit(url.strip() if "://" in url else f"https://{url.strip()}")
-        host, path = (parts.hostname or ""), unquote(parts.path).strip("/")
+        parts = urlsplit(found)
+        host, path = parts.hostname or "", parts.path
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or "." not in host or " " in host or not path:
-        return None
-    if host == "linkedin.com" or host.endswith(".linkedin.com"):
-        steps = path.split("/")
-        if steps[0] == "in" and len(steps) > 1:
-            path = f"in/{unicodedata.normalize('NFC', steps[1]).lower()}"
-        host = LINKEDIN
-    return f"https://{host}/{quote(path)}"
+    return found if parts.scheme in ("http", "https") and "." in host and path.strip("/") else None
 
 
 def row_id(*told: str, space: str = "linkedin-row") -> str:

@@ -40,6 +40,7 @@ class _Shape(msgspec.Struct):
     data: list[_Keys] | _Keys | msgspec.UnsetType | None = msgspec.UNSET
     includes: Any = None
     errors: Any = None
+    meta: Any = None
     title: Any = None
     id: Any = None
     text: Any = None
@@ -120,6 +121,8 @@ def answer(raw: bytes, context: Context) -> Iterator[Record]:
         yield from _accounts(_encode({"data": [decode(raw)]}), "", context)
     elif shape.users is not None or shape.tweets is not None:
         yield from _posts(_encode({"includes": decode(raw)}), context)
+    elif shape.meta is not None:
+        return  # a page with nothing on it
     else:
         raise ValueError(f"neither a page of API v2 nor a post: {excerpt(raw)[:80]}")
 
@@ -136,7 +139,9 @@ def _page(raw: bytes, shape: _Shape, url: str, context: Context) -> Iterator[Rec
     if any(one.username is not None for one in data):
         yield from _accounts(raw, url, context)
     elif data and not any(isinstance(one.text, str) for one in data):
-        yield from _event(record(decode(raw)))
+        value = record(decode(raw))
+        yield from _posts(_encode({"includes": value.get("includes")}), context)
+        yield _event(value, excerpt(raw))
     elif "/users" in urlsplit(url).path and not data and shape.errors:
         yield from _accounts(raw, url, context)
     else:
@@ -200,15 +205,14 @@ def _notice(it: Mapping[str, Any], context: Context) -> Record:
     return Deletion("x", context.compliance, key, text(it.get("reason")) or "deleted", moment(it.get("redacted_at")))
 
 
-def _event(it: Mapping[str, Any]) -> Iterator[Record]:
+def _event(it: Mapping[str, Any], raw: str) -> Record:
     """An event of a compliance stream; all else is not read."""
-    for place_, kind in (("delete", "post"), ("tweet_delete", "post"), ("user_delete", "account")):
-        event = record(get(it, "data", place_))
+    for name, kind in (("delete", "post"), ("tweet_delete", "post"), ("user_delete", "account")):
+        event = record(get(it, "data", name))
         key = ident(get(event, "tweet", "id"), get(event, "post", "id"), get(event, "user", "id"))
         if key:
-            yield Deletion("x", kind, key, "deleted", moment(event.get("event_at")))
-            return
-    raise ValueError("a page of API v2 that holds neither posts nor accounts")
+            return Deletion("x", kind, key, "deleted", moment(event.get("event_at")))
+    return Quarantine("data", "neither posts nor accounts", raw)
 
 
 # ---- flattened posts ----------------------------------------------------------------------------------------

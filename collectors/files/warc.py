@@ -20,7 +20,7 @@ from warcio.bufferedreaders import ChunkedDataReader
 from warcio.exceptions import ArchiveLoadFailed
 
 from collectors.files import v2, x_v1
-from collectors.files.collector import FileCollector, excerpt, read_json
+from collectors.files.collector import FileCollector, excerpt, place, read_json
 from collectors.files.pieces import Piece, Unreadable, cursor, line_pieces, places
 from storage.records import MAX_BODY, Page, Quarantine, Record, Want
 
@@ -67,7 +67,8 @@ def _records(stream: Any, name: str) -> Iterator[Any]:
 
 
 def _pieces(one: Any, url: str, number: int, start: str) -> Iterator[Piece]:
-    headers = tuple(_kept(name, value) for name, value in one.http_headers.headers)
+    given = (_kept(name, value) for name, value in one.http_headers.headers)
+    headers = tuple(pair for pair in given if not pair[0].lower().startswith("sneeuwbal-"))  # those are ours to set
     status = int(code) if (code := str(one.http_headers.get_statuscode())).isdigit() else 0
     base = Piece(b"", unit="record", status=status, url=url, at=_at(one))
     if _STREAM.match(url):
@@ -128,6 +129,8 @@ def _at(one: Any) -> datetime | None:
 
 def read(page: Page) -> Iterator[Record]:
     """The records of an answer, by its URL."""
+    if left_out := page.header("Sneeuwbal-Left-Out"):
+        return iter([Quarantine(place(page), f"left out: {left_out}")])
     if not page.body:
         return iter(())
     path = urlsplit(page.url).path
