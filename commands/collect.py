@@ -36,21 +36,16 @@ def command(
 ) -> None:
     """Fetch what is due, for one COLLECTOR or for all the study names."""
     from collectors.wire import Wire
-    from commands.context import collectors_of, judge, open_state, open_study, stopping
-    from storage.errors import UserError
+    from commands.context import choose, judge, open_state, open_study, stopping
 
     study = open_study(directory)
-    chosen = collectors_of(study)
-    if collector is not None:
-        if collector not in chosen:
-            raise UserError(f"the study has no collector {collector!r}; it has {', '.join(chosen) or 'none'}")
-        chosen = {collector: chosen[collector]}
+    chosen = choose(study, collector)
     frontier = open_state(study)
     with stopping() as stop:
         reports = []
         for name, each in chosen.items():
             if again:
-                revisit(study, frontier, name, each, kinds or tuple(each.kinds), since_id)
+                revisit(study, frontier, name, kinds or tuple(each.kinds), since_id)
             wire = Wire(timeout=study.options(name).get("timeout", 30.0))
             reports.append(one(study, frontier, name, each, wire, stop, hide_progress, kinds or None, limit))
             click.echo(told(reports[-1]))
@@ -70,10 +65,9 @@ def one(
 ) -> Report:
     """One run of one collector of a study; the wire is closed afterwards."""
     from collectors.run import Budget, collect
-    from commands.context import all_secrets, progress, settings_for
+    from commands.context import all_secrets, kinds_of, progress, settings_for
 
     settings = settings_for(study, name, wire, need_secret=wire.live)
-    table = study.collectors.get(name)
     budget = Budget(study.budget.usd, study.budget.posts, study.budget.requests)
     about = {"version": version(), "settings": dict(study.rows())}
     try:
@@ -84,7 +78,7 @@ def one(
                 collector,
                 settings,
                 frontier=frontier,
-                kinds=kinds or (table.kinds if table is not None else None),
+                kinds=kinds or kinds_of(study, name, collector),
                 budget=budget,
                 secrets=all_secrets(study),
                 about=about,
@@ -96,14 +90,7 @@ def one(
         wire.close()
 
 
-def revisit(
-    study: Study,
-    frontier: Frontier,
-    name: str,
-    collector: Collector,
-    kinds: tuple[str, ...],
-    since_id: str | None = None,
-) -> None:
+def revisit(study: Study, frontier: Frontier, name: str, kinds: tuple[str, ...], since_id: str | None = None) -> None:
     """Make finished targets due again, noted in the archive first."""
     from datetime import UTC, datetime
 

@@ -57,6 +57,22 @@ def collectors_of(study: Study) -> dict[str, Collector]:
     return {name: points[name].load() for name in names}
 
 
+def choose(study: Study, only: str | None) -> dict[str, Collector]:
+    """The collectors of *study*, or the one called *only*. Raise UserError if it has no such."""
+    chosen = collectors_of(study)
+    if only is None:
+        return chosen
+    if only not in chosen:
+        raise UserError(f"the study has no collector {only!r}; it has {', '.join(chosen) or 'none'}")
+    return {only: chosen[only]}
+
+
+def kinds_of(study: Study, name: str, collector: Collector) -> tuple[str, ...]:
+    """The kinds that the study collects with *collector*."""
+    table = study.collectors.get(name)
+    return (table.kinds if table is not None else None) or tuple(collector.kinds)
+
+
 def parsers() -> dict[str, str]:
     """Where the parser of each installed collector is, for `load` and its workers."""
     return {name: point.value for name, point in installed().items()}
@@ -73,8 +89,8 @@ def secret_of(study: Study, name: str) -> str | None:
     for variable in names:
         if value := os.environ.get(variable, "").strip():
             return value
-    value = _secrets(study.directory).get(name)
-    return str(value) if value else None
+    written = _secrets(study.directory).get(name)
+    return str(written) if written else None
 
 
 def _secrets(directory: Path) -> Mapping[str, Any]:
@@ -115,8 +131,7 @@ def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
 
     kinds = {}
     for name, collector in collectors.items():
-        table = study.collectors.get(name)
-        wanted = (table.kinds if table is not None else None) or tuple(collector.kinds)
+        wanted = kinds_of(study, name, collector)
         kinds[name] = {kind: spec.of for kind, spec in collector.kinds.items() if spec.of and kind in wanted}
     sets: dict[str, list[str]] = {}
     for one in study.comparison:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.collect import one, told
-from commands.context import collectors_of, open_state, parsers, rules_of
+from commands.context import collectors_of, kinds_of, open_state, parsers, rules_of
 
 if TYPE_CHECKING:
     import threading
@@ -29,12 +29,15 @@ def whole(
     wire_of: Callable[[str], Wire],
     stop: threading.Event,
     *,
+    only: str | None = None,
+    kinds: tuple[str, ...] | None = None,
     hide_progress: bool = True,
     say: Callable[[str], None] = click.echo,
 ) -> list[Report]:
     """Run the whole job of *study* and return how each collector's last run ended.
 
-    *wire_of* gives the wire for a collector (it is closed after the run). The report is not made here.
+    *wire_of* gives the wire for a collector (it is closed after the run). *only* and *kinds* bound what is collected,
+    not who is admitted. The report is not made here.
     """
     chosen = collectors_of(study)
     frontier = open_state(study)
@@ -47,9 +50,10 @@ def whole(
                 say("admitted: " + ", ".join(f"{number:,} {name}" for name, number in new.items()))
             came = False
             for name, collector in chosen.items():
-                if stop.is_set() or not _due(frontier, name, collector, study):
+                unwanted = only not in (None, name)
+                if stop.is_set() or unwanted or not _due(frontier, name, kinds or kinds_of(study, name, collector)):
                     continue
-                report = one(study, frontier, name, collector, wire_of(name), stop, hide_progress)
+                report = one(study, frontier, name, collector, wire_of(name), stop, hide_progress, kinds)
                 last[name] = report
                 came |= report.answers > 0
                 if report.answers or report.status != "complete":
@@ -65,9 +69,7 @@ def whole(
     return list(last.values())
 
 
-def _due(frontier: Frontier, name: str, collector: Collector, study: Study) -> bool:
-    table = study.collectors.get(name)
-    kinds = (table.kinds if table is not None else None) or tuple(collector.kinds)
+def _due(frontier: Frontier, name: str, kinds: tuple[str, ...]) -> bool:
     return frontier.next_due(name, kinds) is not None
 
 

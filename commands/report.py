@@ -75,8 +75,8 @@ def tables(study: Study, db: duckdb.DuckDBPyConnection) -> list[Section]:
 
 
 POPULATIONS = (
-    "A civil servant has at least one current position whose employer is an organisation of the study; agencies count for "
-    "their ministry. Somebody with current posts in two ministries counts in both rows, so the rows may add up to more."
+    "A civil servant has at least one current position whose employer is an organisation of the study; agencies count "
+    "for their ministry. Somebody with current posts in two ministries counts in both rows, so the rows may add up to more."
 )
 SHARES = "Shares of the distinct posts on the timelines of linked accounts. The definitions are in docs/definitions.md."
 

@@ -8,27 +8,39 @@ import click
 
 
 @click.command()
+@click.option("--collector", "only", help="Collect with this one only.")
+@click.option("--kind", "kinds", multiple=True, help="Collect only this kind; may be given again.")
 @click.option("--again", is_flag=True, help="Collect anew what is finished, back to the newest known.")
 @click.option("--no-report", is_flag=True, help="Leave the report out.")
 @click.option("--hide-progress", is_flag=True, help="No progress line.")
 @click.pass_obj
-def command(directory: Path, again: bool, no_report: bool, hide_progress: bool) -> None:
+def command(
+    directory: Path, only: str | None, kinds: tuple[str, ...], again: bool, no_report: bool, hide_progress: bool
+) -> None:
     """Collect, load, link and admit, in waves until nothing is due; then make the report."""
     from collectors.wire import Wire
     from commands.collect import revisit
-    from commands.context import collectors_of, judge, open_state, open_study, stopping
+    from commands.context import choose, judge, open_state, open_study, stopping
     from commands.job import whole
     from commands.report import make
 
     study = open_study(directory)
+    chosen = choose(study, only)
     if again:
         frontier = open_state(study)
-        for name, collector in collectors_of(study).items():
-            revisit(study, frontier, name, collector, tuple(collector.kinds))
+        for name, collector in chosen.items():
+            revisit(study, frontier, name, kinds or tuple(collector.kinds))
         frontier.close()
     with stopping() as stop:
-        timeout = {name: float(study.options(name)["timeout"]) for name in collectors_of(study)}
-        reports = whole(study, lambda name: Wire(timeout=timeout.get(name, 30.0)), stop, hide_progress=hide_progress)
+        timeout = {name: float(study.options(name)["timeout"]) for name in chosen}
+        reports = whole(
+            study,
+            lambda name: Wire(timeout=timeout.get(name, 30.0)),
+            stop,
+            only=only,
+            kinds=kinds or None,
+            hide_progress=hide_progress,
+        )
     if not no_report and not stop.is_set():
         make(study, click.echo)
     judge(reports)

@@ -1,0 +1,68 @@
+"""One simulated world on loopback for the tests of the whole job, and runs of the command line against it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from commands.rehearse import TOKEN, world
+from tests.conftest import ROOT
+
+SCALE, SEED = "0.02", "2013"
+
+
+def sneeuwbal(
+    *arguments: str | Path, token: str | None = TOKEN, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end."""
+    return subprocess.run(_words(arguments), **_options(token, environment), capture_output=True, check=False)
+
+
+def start(*arguments: str | Path, token: str | None = TOKEN) -> subprocess.Popen[str]:
+    """Start the command line."""
+    return subprocess.Popen(_words(arguments), **_options(token, {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def _words(arguments: tuple[str | Path, ...]) -> list[str]:
+    return [sys.executable, "-m", "cli", *map(str, arguments)]
+
+
+def _options(token: str | None, more: dict[str, str]) -> dict[str, object]:
+    environment = {k: v for k, v in os.environ.items() if "TOKEN" not in k}
+    if token:
+        environment["SNEEUWBAL_X_BEARER_TOKEN"] = token
+    return {"cwd": ROOT, "text": True, "env": {**environment, **more}}
+
+
+class World:
+    """A served world: makes studies that are led to it."""
+
+    def __init__(self, ports: Path, scale: str) -> None:
+        self.ports, self.scale = ports, scale
+
+    def study(self, folder: Path) -> Path:
+        """A new study directory *folder*."""
+        folder.mkdir(parents=True)
+        words = ["study", "--scale", self.scale, "--seed", SEED, "--ports", str(self.ports), str(folder)]
+        subprocess.run([sys.executable, "-m", "fixtures.world", *words], cwd=ROOT, check=True)
+        return folder
+
+    def truth(self, folder: Path) -> Path:
+        """What the world knows, as Parquet files in *folder*."""
+        words = ["truth", "--scale", self.scale, "--seed", SEED, str(folder)]
+        subprocess.run([sys.executable, "-m", "fixtures.world", *words], cwd=ROOT, check=True)
+        return folder
+
+
+@contextmanager
+def served(scale: str = SCALE, *, faults: bool = False) -> Iterator[World]:
+    """A world that is served as long as the block."""
+    with tempfile.TemporaryDirectory() as place:
+        ports = Path(place) / "ports.json"
+        with world(float(scale), int(SEED), ports, faults):
+            yield World(ports, scale)

@@ -1,0 +1,149 @@
+"""The main job over real HTTP: nothing is lost, doubled or invented, however it is interrupted."""
+
+import random
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import psutil
+import pytest
+
+from tests.rehearsal import World, served, sneeuwbal, start
+from tests.tables import differences
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with served() as standing:
+        yield standing
+
+
+@pytest.fixture(scope="module")
+def calm(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study run to its end without a disturbance."""
+    study = world.study(tmp_path_factory.mktemp("calm") / "study")
+    done = sneeuwbal("--study", study, "run", "--hide-progress")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Table 5" in done.stdout
+    assert "Table 6" in done.stdout
+    return study
+
+
+@pytest.fixture(scope="module")
+def truth(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return world.truth(tmp_path_factory.mktemp("truth"))
+
+
+def _one(study: Path, query: str) -> object:
+    with duckdb.connect(str(study / "study.duckdb"), read_only=True) as db:
+        return db.execute(query).fetchone()[0]  # type: ignore[index]
+
+
+def _rows(study: Path, query: str) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(study / "study.duckdb"), read_only=True) as db:
+        return db.execute(query).fetchall()
+
+
+def test_loading_from_nothing_gives_the_same_tables(calm: Path, tmp_path: Path) -> None:
+    again = shutil.copytree(calm, tmp_path / "again")
+    (again / "study.duckdb").unlink()
+    done = sneeuwbal("--study", again, "load", "--fresh")
+    assert done.returncode == 0, done.stderr
+    assert differences(calm / "study.duckdb", again / "study.duckdb", provenance=True) == {}
+
+
+def test_a_replay_gives_the_same_tables_without_a_network(calm: Path, tmp_path: Path) -> None:
+    words = ("--study", calm, "replay", calm / "archive", "--into", tmp_path / "replay", "--hide-progress")
+    done = sneeuwbal(*words, token=None)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert differences(calm / "study.duckdb", tmp_path / "replay" / "study.duckdb", provenance=True) == {}
+
+
+def test_a_replay_of_half_an_archive_names_what_is_missing_and_ends_partial(calm: Path, tmp_path: Path) -> None:
+    half = tmp_path / "archive"
+    half.mkdir()
+    for path in sorted((calm / "archive").iterdir()):
+        if not path.name.startswith("x-"):
+            shutil.copy2(path, half / path.name)
+    done = sneeuwbal("--study", calm, "replay", half, "--into", tmp_path / "replay", "--hide-progress", token=None)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1].startswith("sneeuwbal: not recorded: x ")
+
+
+def test_state_and_database_deleted_are_recovered_and_the_study_goes_on(calm: Path, tmp_path: Path) -> None:
+    again = shutil.copytree(calm, tmp_path / "again")
+    for name in ("state.sqlite", "study.duckdb"):
+        (again / name).unlink()
+    assert sneeuwbal("--study", again, "recover").returncode == 0
+    done = sneeuwbal("--study", again, "run", "--no-report", "--hide-progress")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " answers" not in done.stdout, "what the archive holds was asked for again"
+    assert differences(calm / "study.duckdb", again / "study.duckdb", provenance=True) == {}
+
+
+def test_killed_at_ten_random_moments_it_ends_with_the_same_tables(world: World, calm: Path, tmp_path: Path) -> None:
+    study = world.study(tmp_path / "study")
+    dice = random.Random(47692)
+    kills = 0
+    while kills < 10:
+        process = start("--study", study, "run", "--no-report", "--hide-progress")
+        time.sleep(dice.uniform(1.0, 5.0))
+        if process.poll() is not None:
+            break
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+        gone, alive = psutil.wait_procs(children, timeout=10)
+        assert not alive, "a child outlived its parent"
+    assert kills >= 3
+    done = sneeuwbal("--study", study, "run", "--no-report", "--hide-progress")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert differences(calm / "study.duckdb", study / "study.duckdb", provenance=False) == {}
+
+
+def test_what_the_world_knows_is_what_the_tables_say(calm: Path, truth: Path) -> None:
+    with duckdb.connect() as db:
+        db.execute(f"ATTACH '{calm / 'study.duckdb'}' AS s (READ_ONLY)")
+        for name in ("profiles", "connections", "posts"):
+            (here,) = db.execute(f"SELECT count(*) FROM s.{name}").fetchone()  # type: ignore[misc]
+            assert here > 0
+        lost, made = (
+            db.execute(query).fetchone()[0]  # type: ignore[index]
+            for query in (
+                f"SELECT count(*) FROM (SELECT post_id FROM '{truth}/posts.parquet' EXCEPT SELECT post_id FROM s.posts)",
+                f"SELECT count(*) FROM (SELECT post_id FROM s.posts EXCEPT SELECT post_id FROM '{truth}/posts.parquet')",
+            )
+        )
+    assert (lost, made) == (0, 0)
+
+
+def test_every_row_leads_to_the_recorded_answer_it_came_from(calm: Path) -> None:
+    from storage import archive
+    from storage.records import Page
+
+    known = {
+        entry.record_id
+        for segment in archive.segments(calm / "archive")
+        for entry in archive.read(segment)
+        if isinstance(entry, Page)
+    }
+    for view in ("profiles", "positions", "connections", "accounts", "follows", "posts", "post_hashtags", "links"):
+        records = {row[0] for row in _rows(calm, f"SELECT DISTINCT record_id FROM {view}")}
+        assert records, view
+        assert records <= known, view
+
+
+def test_the_archive_the_state_and_the_report_hold_no_secret(calm: Path) -> None:
+    from commands.rehearse import TOKEN
+    from storage import archive
+
+    for path in calm.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            if path.name.endswith(".warc.gz"):
+                content += b"".join(member for _, _, member in archive.members(path))
+            assert TOKEN.encode() not in content, path.name
