@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import extruct
 import pytest
+
 from fixtures.world import record
 from fixtures.world.api import Api
 from fixtures.world.employers import GOVERNMENT
@@ -28,7 +29,6 @@ from fixtures.world.site import MAIN, Site
 from fixtures.world.truth import figures as told
 from fixtures.world.truth import tables
 from fixtures.world.world import Options, World
-
 from storage import archive
 from storage.records import Page
 
@@ -153,7 +153,9 @@ def test_crawling_the_pages_gives_table_5_and_the_connections():
         url for tie in ties for url, other in (tie, tie[::-1]) if (other in civil if url in starts else other in starts)
     )
     assert sum(count >= 2 for count in neighbours.values()) == f.at_least_two
-    assert refused[404] and refused[999] and refused["masked"]
+    assert refused[404]
+    assert refused[999]
+    assert refused["masked"]
 
 
 def test_ministries_keep_together_in_the_published_order():
@@ -199,7 +201,9 @@ def timelines() -> dict[str, list[dict]]:
     """All posts of all counted accounts, by handle."""
     accounts = world().accounts
     return {
-        accounts.handle[n]: [post for page in walk(f"/2/users/{accounts.ids[n]}/tweets?{TIMELINE}") for post in page.get("data", [])]
+        accounts.handle[n]: [
+            post for page in walk(f"/2/users/{accounts.ids[n]}/tweets?{TIMELINE}") for post in page.get("data", [])
+        ]
         for n in range(accounts.counted)
     }
 
@@ -214,7 +218,8 @@ def test_reading_the_timelines_gives_table_6():
             for post in posts]  # fmt: skip
     assert (min(days), max(days)) == ("2007-03-20", "2013-02-23")
     lengths = sorted(len(found) for found in timelines().values())
-    assert lengths[-1] == 3200 and 3199 in lengths
+    assert lengths[-1] == 3200
+    assert 3199 in lengths
 
 
 def test_entities_stand_where_they_say():
@@ -270,7 +275,8 @@ def test_the_sample_stream_has_the_published_shares():
     status, _, body = api().answer("/2/tweets/sample/stream?" + urlencode({"tweet.fields": "entities"}))
     posts = [json.loads(line)["data"] for line in body.splitlines() if line]
     f = figures(SCALE)
-    assert status == 200 and len(posts) == f.sample
+    assert status == 200
+    assert len(posts) == f.sample
     assert sum("hashtags" in post.get("entities", {}) for post in posts) == f.sample_hashtags
     assert sum("mentions" in post.get("entities", {}) for post in posts) == f.sample_mentions
     assert sum(post["text"].startswith("@") for post in posts) == f.sample_at_start
@@ -299,7 +305,8 @@ def test_pages_are_as_treacherous_as_the_real_ones():
             seen["empty"] += count == 0
             seen["short"] += 0 < count < 100
         seen["meta only"] += len(pages) > 1 and "data" not in pages[-1]
-    assert min(seen.values()) > 0 and len(seen) == 3
+    assert min(seen.values()) > 0
+    assert len(seen) == 3
 
 
 def test_windows_and_exclusions_cut_a_timeline_where_they_should():
@@ -324,8 +331,11 @@ def test_a_timeline_beyond_the_cap_ends_at_3200_and_absent_accounts_say_why():
     one, accounts = api(beyond_cap=1, absent=2), world(beyond_cap=1, absent=2).accounts
     number = accounts.counted
     pages = walk(f"/2/users/{accounts.ids[number]}/tweets?{TIMELINE}", one)
-    assert sum(page["meta"]["result_count"] for page in pages) == 3200 and "data" not in pages[-1]
-    told = [json.loads(one.answer(f"/2/users/{accounts.ids[n]}/tweets?{TIMELINE}")[2]) for n in (number + 1, number + 2)]
+    assert sum(page["meta"]["result_count"] for page in pages) == 3200
+    assert "data" not in pages[-1]
+    told = [
+        json.loads(one.answer(f"/2/users/{accounts.ids[n]}/tweets?{TIMELINE}")[2]) for n in (number + 1, number + 2)
+    ]
     assert "not-authorized-for-resource" in told[0]["errors"][0]["type"]
     assert "suspended" in told[1]["errors"][0]["detail"]
 
@@ -343,23 +353,32 @@ def test_lookups_give_what_exists_and_say_what_does_not():
         assert api().answer("/2/users/by?" + bad)[0] == 400
     ids = f"{accounts.ids[5]},1"
     answer = json.loads(api().answer(f"/2/users?ids={ids}")[2])
-    assert answer["data"][0]["username"] == accounts.handle[5] and answer["errors"][0]["value"] == "1"
+    assert answer["data"][0]["username"] == accounts.handle[5]
+    assert answer["errors"][0]["value"] == "1"
 
 
 @pytest.mark.parametrize("bad", ["max_results=4", "max_results=101", "pagination_token=abc", "tweet.fields=onzin",
                                  "post.fields=text", "expansions=onzin", "since_id=x"])  # fmt: skip
 def test_a_wrong_parameter_is_a_400_that_names_it(bad):
     status, _, body = api().answer(f"/2/users/{world().accounts.ids[0]}/tweets?{bad}")
-    assert status == 400 and bad.partition("=")[0] in json.loads(body)["errors"][0]["parameters"]
+    assert status == 400
+    assert bad.partition("=")[0] in json.loads(body)["errors"][0]["parameters"]
 
 
 def test_search_gives_the_last_week():
     accounts, posts = world().accounts, world().posts
     handle = accounts.handle[int(posts.author[posts.moment.argmax()])]
-    pages = walk("/2/tweets/search/recent?" + urlencode({"query": f"from:{handle}", "max_results": "100"}) + "&" + TIMELINE[16:])
+    pages = walk(
+        "/2/tweets/search/recent?" + urlencode({"query": f"from:{handle}", "max_results": "100"}) + "&" + TIMELINE[16:]
+    )
     found = [post["id"] for page in pages for post in page.get("data", ())]
-    week = [p["id"] for p in timelines()[handle] if datetime.fromisoformat(p["created_at"]) > datetime(2013, 2, 16, 14, tzinfo=UTC)]
-    assert found and found == week
+    week = [
+        p["id"]
+        for p in timelines()[handle]
+        if datetime.fromisoformat(p["created_at"]) > datetime(2013, 2, 16, 14, tzinfo=UTC)
+    ]
+    assert found
+    assert found == week
 
 
 # ---- both vocabularies against X's own description ----------------------------------------------------------
@@ -394,7 +413,8 @@ def test_answers_are_valid_against_the_openapi_description(posts_words, version)
     query = TIMELINE
     if posts_words:
         query = urlencode({
-            "max_results": "100", "post.fields": "conversation_id,created_at,entities,geo,id,lang,note_post,public_metrics,text",
+            "max_results": "100",
+            "post.fields": "conversation_id,created_at,entities,geo,id,lang,note_post,public_metrics,text",
             "expansions": "author_id,edit_history_post_ids,geo.place_id,in_reply_to_user_id,referenced_posts",
             "user.fields": record.USER_FIELDS,
         })  # fmt: skip
@@ -404,18 +424,25 @@ def test_answers_are_valid_against_the_openapi_description(posts_words, version)
         assert set(page["includes"]) >= {"users", word + "s"}
         valid(json.loads(one.answer(f"/2/users/{accounts.ids[n]}/following?max_results=200&user.fields={record.USER_FIELDS}")[2]),
               "/2/users/{id}/following", version)  # fmt: skip
-        assert any(f"referenced_{word}s" in post for post in page["data"]) and all("author_id" in p for p in page["data"])
+        assert any(f"referenced_{word}s" in post for post in page["data"])
+        assert all("author_id" in p for p in page["data"])
     found = json.loads(one.answer(f"/2/tweets?ids={page['data'][3]['id']},{page['data'][1]['id']},77&{query[16:]}")[2])
     valid(found, "/2/tweets", version)
-    assert {post["id"] for post in found["data"]} == {page["data"][3]["id"], page["data"][1]["id"]} and len(found["errors"]) == 1
+    assert {post["id"] for post in found["data"]} == {page["data"][3]["id"], page["data"][1]["id"]}
+    assert len(found["errors"]) == 1
     names = ",".join([*accounts.handle[:3], *accounts.missing][:100])
-    valid(json.loads(one.answer(f"/2/users/by?usernames={names}&user.fields={record.USER_FIELDS}")[2]), "/2/users/by", version)
+    valid(
+        json.loads(one.answer(f"/2/users/by?usernames={names}&user.fields={record.USER_FIELDS}")[2]),
+        "/2/users/by",
+        version,
+    )
     lines = one.answer(f"/2/tweets/sample/stream?{query[16:]}")[2].splitlines()
     for line in lines[:50]:
         valid(json.loads(line), "/2/tweets/sample/stream", version)
     wrong, right = ("tweet.fields", "post.fields") if posts_words else ("post.fields", "tweet.fields")
     path = f"/2/users/{accounts.ids[0]}/tweets?"
-    assert one.answer(path + f"{wrong}=text")[0] == 400 and one.answer(path + f"{right}=text")[0] == 200
+    assert one.answer(path + f"{wrong}=text")[0] == 400
+    assert one.answer(path + f"{right}=text")[0] == 200
 
 
 # ---- the same everywhere, and again -------------------------------------------------------------------------
@@ -441,8 +468,22 @@ def test_fields_are_given_as_asked():
 def test_a_recording_equals_what_is_served_body_for_body(tmp_path):
     """`record` uses no sockets; `serve` does. Every recorded request is asked again over HTTP."""
     record.record(Options(scale=SCALE), tmp_path)
-    pages = [entry for segment in archive.segments(tmp_path / "archive") for entry in archive.read(segment) if isinstance(entry, Page)]
-    command = [sys.executable, "-m", "fixtures.world", "serve", "--scale", str(SCALE), "--port-file", str(tmp_path / "ports")]
+    pages = [
+        entry
+        for segment in archive.segments(tmp_path / "archive")
+        for entry in archive.read(segment)
+        if isinstance(entry, Page)
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "fixtures.world",
+        "serve",
+        "--scale",
+        str(SCALE),
+        "--port-file",
+        str(tmp_path / "ports"),
+    ]
     server = subprocess.Popen(command, cwd=Path(__file__).parents[1])
     try:
         while not (tmp_path / "ports").exists():
@@ -474,7 +515,9 @@ def test_a_recording_equals_what_is_served_body_for_body(tmp_path):
         assert server.wait() == 0
     kinds = Counter(target.kind for page in pages for target in page.targets)
     f = figures(SCALE)
-    assert kinds["timeline"] >= f.posts / 100 and kinds["profile"] > f.profiles and kinds["sample"] == -(-f.sample // 500)
+    assert kinds["timeline"] >= f.posts / 100
+    assert kinds["profile"] > f.profiles
+    assert kinds["sample"] == -(-f.sample // 500)
     size = sum(path.stat().st_size for path in (tmp_path / "archive").iterdir())
     assert 2_000_000 < size < 7_000_000
 
@@ -492,7 +535,10 @@ def test_faults_pass_and_leave_the_answers_as_they_are():
                 assert body == api().answer(path)[2]
                 break
             assert attempt < 2
-    assert met[429] and met[402] and met["cut"] and met[500] + met[502] + met[503]
+    assert met[429]
+    assert met[402]
+    assert met["cut"]
+    assert met[500] + met[502] + met[503]
     first = Faults(frozenset(DEFAULT))
     second = Faults(frozenset(DEFAULT))
     assert [bool(first.meet(True, p)) for p in paths] == [bool(second.meet(True, p)) for p in paths]
@@ -526,15 +572,24 @@ def test_other_scales_keep_every_promise_that_they_can(scale):
         facts = told(one)
         assert facts["accounts"] == sum(row["accounts"] for row in facts["ministries"].values())
         assert min(row["accounts"] for row in facts["ministries"].values()) >= 1
-        assert len(one.posts) == facts["posts"] and (facts["first_post"], facts["last_post"]) == ("2007-03-20", "2013-02-23")
-        table = {row["ministry"]: row["connections"] for row in tables(one)["ministries"].to_pylist() if row["ministry"] == row["other"]}
+        assert len(one.posts) == facts["posts"]
+        assert (facts["first_post"], facts["last_post"]) == (
+            "2007-03-20",
+            "2013-02-23",
+        )
+        table = {
+            row["ministry"]: row["connections"]
+            for row in tables(one)["ministries"].to_pylist()
+            if row["ministry"] == row["other"]
+        }
         assert sorted(table, key=table.get, reverse=True)[:3] == ["I&M", "EZ", "DEF"]
 
 
 def test_the_published_figures_are_the_report_s():
     f = figures(1)
     assert (f.members.sum(), f.civil_servants, f.linked.sum(), f.starts.sum()) == (6817, 6807, 1109, 159)
-    assert f.members.tolist() == [row[2] for row in MINISTRIES] and f.linked.tolist() == [row[3] for row in MINISTRIES]
+    assert f.members.tolist() == [row[2] for row in MINISTRIES]
+    assert f.linked.tolist() == [row[3] for row in MINISTRIES]
     assert (f.profiles, f.connections, f.at_least_two) == (47692, 74821, 11597)
     assert (f.posts, f.hashtags, f.mentions, f.at_start) == (687811, 237075, 422153, 232346)
     assert (f.sample_hashtags, f.sample_mentions, f.sample_at_start) == (13180, 57200, 46800)
