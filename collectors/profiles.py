@@ -32,7 +32,8 @@ GONE, PRIVATE, REFUSED = {404, 410}, {401, 403, 407}, {451, 999}
 _WALL = re.compile(r"/(?:authwall|checkpoint|log-?in|sign-?in|sign-?up|uas/login|aanmelden|inloggen)(?:/|$)", re.I)
 _TRACKING = re.compile(r"^(?:utm_\w+|trk\w*|originalsubdomain|gclid|fbclid|mc_\w+|igshid|lipi|licu|midtoken|_l)$", re.I)
 _LINKEDIN = re.compile(r"^(?:[a-z]{2,3}\.|www\.|mobile\.|touch\.)?linkedin\.com$")
-_LOCALE = re.compile(r"^(/(?:in|pub)/.+?)/[a-z]{2}(?:[-_][a-z]{2})?$")
+_LOCALE = re.compile(r"^(/in/[^/]+)/[a-z]{2}(?:[-_][a-z]{2})?$")
+_BARE = re.compile(r"^[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?:/|$)", re.I)
 _ME = re.compile(rb"""rel\s*=\s*["']?[^"'>]{0,80}\bme\b""", re.I)
 
 
@@ -301,13 +302,14 @@ def canonical(url: str) -> str:
 
     What is no web address comes back as it is.
     """
+    given = url.strip()
     try:
-        parts = urlsplit(safe_url_string(url.strip()))
+        parts = urlsplit(safe_url_string(f"https://{given}" if _BARE.match(given) else given))
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        return url.strip()
+        return given
     if parts.scheme not in ("http", "https") or not host:
-        return url.strip()
+        return given
     scheme, path, query = parts.scheme, re.sub("//+", "/", parts.path).rstrip("/"), parts.query
     if _LINKEDIN.match(host):
         scheme, host, port, query = "https", "www.linkedin.com", None, ""
@@ -317,4 +319,5 @@ def canonical(url: str) -> str:
         pairs = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if not _TRACKING.match(name)]
         query = urlencode(pairs) if len(pairs) != query.count("&") + 1 else query
     default = {"http": 80, "https": 443}[scheme]
+    host = f"[{host}]" if ":" in host else host
     return urlunsplit((scheme, host if port in (None, default) else f"{host}:{port}", path, query, ""))
