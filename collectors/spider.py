@@ -74,6 +74,10 @@ class RobotsUnread(Exception):
         self.reason = reason
 
 
+class Parked(Exception):
+    """A host turned out to be slow: the want goes to the end of its queue."""
+
+
 class Recorded(Exception):
     """A failure that the recording holds."""
 
@@ -278,7 +282,9 @@ class Pages(Spider):
         request: Request = failure.request  # type: ignore[attr-defined]
         want, error = request.meta["want"], failure.value
         assert error is not None
-        if isinstance(error, NotRecorded):
+        if isinstance(error, Parked):
+            self.take(want, request.url)
+        elif isinstance(error, NotRecorded):
             self.link.missing(want)
         elif isinstance(error, Recorded):
             self.link.answer(error.failure)
@@ -370,6 +376,10 @@ class Robots:
             raise
         if not rules.can_fetch(request.url, ROBOT):
             raise IgnoreRequest("forbidden by robots.txt")
+        spider = self.crawler.spider
+        assert isinstance(spider, Pages)
+        if place.hostname in spider.delays and not {"slow", "redirect_times"} & request.meta.keys():
+            raise Parked(place.hostname)
 
     async def _read(self, base: str) -> Protego:
         """The rules of a host; raise RobotsUnread if they cannot be known."""

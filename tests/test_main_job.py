@@ -97,7 +97,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_tables(world: World,
         process.send_signal(signal.SIGKILL)
         process.wait()
         kills += 1
-        gone, alive = psutil.wait_procs(children, timeout=10)
+        _, alive = psutil.wait_procs(children, timeout=10)
         assert not alive, "a child outlived its parent"
     assert kills >= 3
     done = sneeuwbal("--study", study, "run", "--no-report", "--hide-progress")

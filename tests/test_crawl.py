@@ -1,0 +1,338 @@
+"""The crawl: real Scrapy over real sockets on loopback, and the same Scrapy over a recording."""
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from collectors.base import Settings
+from collectors.crawl import BATCH, Child, Job, crawl, redirected, retry_after
+from collectors.wire import NotRecorded, Replay, Wire
+from storage import archive
+from storage.errors import Partial
+from storage.records import Failure, Page, Target, Want
+from tests.website import serving
+
+HOST = "http://netwerk.example"
+ROBOTS = (200, {"Content-Type": "text/plain"}, b"User-agent: *\nDisallow: /prive/\n")
+
+
+def want(url: str) -> Want:
+    return Want(Target("profiles", "profile", url), "walk")
+
+
+def options(site, **more) -> dict:
+    return {"hosts": {"netwerk.example": site.address}, "autothrottle": False, "timeout": 1.5, **more}
+
+
+def answers(site, urls, wire=None, **more) -> list[Page | Failure]:
+    with closing(wire or Wire("run")) as wire:
+        return list(crawl(((want(url), url) for url in urls), Settings(options(site, **more)), wire))
+
+
+def by_key(came) -> dict[str, list[Page | Failure]]:
+    found: dict[str, list] = {}
+    for answer in came:
+        found.setdefault(answer.wants[0].target.key, []).append(answer)
+    return found
+
+
+def close(handler):
+    handler.connection.close()
+
+
+def slow(handler):
+    time.sleep(4)
+
+
+SITE = {
+    "/robots.txt": (200, {"Content-Encoding": "gzip"}, gzip.compress(ROBOTS[2])),
+    "/in/plain": (200, {"Content-Type": "text/html"}, b"<p>plain"),
+    "/in/gzipped": (200, {"Content-Encoding": "gzip"}, gzip.compress(b"<p>gzipped")),
+    "/in/chunked": (200, {"Transfer-Encoding": "chunked"}, b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"),
+    "/in/empty": (200, {}, b""),
+    "/in/error": (503, {"Retry-After": "7"}, b"<h1>busy"),
+    "/in/denied": (999, {}, b"denied"),
+    "/in/moved": (301, {"Location": "/in/moved2"}, b"there"),
+    "/in/moved2": (302, {"Location": HOST + "/in/plain"}, b""),
+    "/in/circle": (302, {"Location": "/in/circle"}, b""),
+    "/in/ftp": (301, {"Location": "ftp://netwerk.example/x"}, b""),
+    "/in/inside": (302, {"Location": "http://127.0.0.1:1/secret"}, b""),
+    "/in/metadata": (302, {"Location": "http://169.254.169.254/latest/meta-data"}, b""),
+    "/in/local": (302, {"Location": "http://localhost:1/"}, b""),
+    "/in/forbidden": (302, {"Location": "/prive/x"}, b""),
+    "/in/cut": (200, {"Content-Length": "100"}, b"only this"),
+    "/in/cutchunk": (200, {"Transfer-Encoding": "chunked"}, b"ff\r\nonly this"),
+    "/in/hangup": close,
+    "/in/slow": slow,
+    "/in/large": (200, {}, b"x" * 300_000),
+}
+
+
+def test_every_answer_comes_as_it_was_received_and_every_want_once():
+    cutting = {"/in/cut", "/in/cutchunk"}
+
+    def cut(answer):
+        def send(handler):
+            handler.close_connection = True
+            return answer
+
+        return send
+
+    site_answers = {path: cut(a) if path in cutting else a for path, a in SITE.items()}
+    outside = ["http://does-not-exist.invalid/", "http://10.1.2.3/", "nonsense", "file:///etc/hostname"]
+    with serving(site_answers) as site:
+        urls = [HOST + path for path in SITE if path != "/robots.txt"] + [
+            HOST + "/prive/x",
+            HOST + "/in/none",
+            *outside,
+        ]
+        came = answers(site, urls, max_bytes=200_000)
+        found = by_key(came)
+        reasons = {url.removeprefix(HOST): [a.reason for a in found[url] if isinstance(a, Failure)] for url in urls}
+        failed = {path: reason for path, reason in reasons.items() if reason}
+        asked = site.asked
+    assert failed == {
+        "/in/circle": ["other"], "/in/ftp": ["other"], "/in/inside": ["private-address"],
+        "/in/metadata": ["private-address"], "/in/local": ["private-address"], "/in/forbidden": ["robots"],
+        "/in/cut": ["cut"], "/in/cutchunk": ["cut"], "/in/hangup": ["connection"], "/in/slow": ["timeout"],
+        "/in/large": ["too-large"], "/prive/x": ["robots"], "http://does-not-exist.invalid/": ["dns"],
+        "http://10.1.2.3/": ["private-address"], "nonsense": ["other"], "file:///etc/hostname": ["other"],
+    }  # fmt: skip
+    for url in urls:
+        last = [a for a in found[url] if isinstance(a, Failure) or not redirected(a)]
+        assert len(last) == 1 or url.endswith("/in/ftp"), url  # answered, and once
+        assert all(isinstance(a, Page) and redirected(a) for a in found[url][:-1])
+    pages = {url.removeprefix(HOST): [a for a in found[url] if isinstance(a, Page)] for url in urls}
+    assert [(p.status, p.url) for p in pages["/in/moved"]] == [
+        (301, HOST + "/in/moved"), (302, HOST + "/in/moved2"), (200, HOST + "/in/plain"),
+    ]  # fmt: skip
+    assert len(pages["/in/circle"]) == 6  # the first, and five redirects
+    gzipped = pages["/in/gzipped"][0]
+    assert gzipped.body == SITE["/in/gzipped"][2]
+    assert gzipped.content() == b"<p>gzipped"
+    chunked = pages["/in/chunked"][0]
+    assert (chunked.body, chunked.header("transfer-encoding")) == (b"hello world", None)
+    assert chunked.header("content-length") == "11"
+    assert (pages["/in/error"][0].status, pages["/in/error"][0].header("retry-after")) == (503, "7")
+    assert pages["/in/denied"][0].status == 999
+    robots = found[HOST + "/robots.txt"]
+    assert [(a.wants[0].target.kind, a.wants[0].walk, a.status) for a in robots] == [("robots", "robots", 200)]
+    assert "/prive/x" not in [path for _, path, _ in asked]
+    assert {headers["host"] for _, _, headers in asked} == {"netwerk.example"}
+    assert not any("cookie" in headers or "referer" in headers for _, _, headers in asked)
+
+
+def test_the_user_agent_names_the_program_and_the_contact():
+    with serving({"/robots.txt": ROBOTS}) as site:
+        answers(site, [HOST + "/in/a"], contact="onderzoek@voorbeeld.example")
+        agents = {headers["user-agent"] for _, _, headers in site.asked}
+    assert len(agents) == 1
+    assert agents.pop().startswith("sneeuwbal")
+    assert "onderzoek@voorbeeld.example" in site.asked[0][2]["user-agent"]
+
+
+def test_robots_txt_holds_for_all_that_wait_for_it():
+    """Scrapy's own middleware lets the second and later of the waiting requests pass."""
+    with serving({"/robots.txt": ROBOTS}) as site:
+        came = answers(site, [f"{HOST}/prive/{number}" for number in range(30)])
+        assert site.paths == ["/robots.txt"]
+    assert Counter(a.reason for a in came if isinstance(a, Failure)) == {"robots": 30}
+
+
+@pytest.mark.parametrize("robots", [(503, {}, b"Disallow: nothing"), (429, {}, b""), close])
+def test_without_knowing_robots_txt_nothing_is_asked(robots):
+    """RFC 9309, 2.3.1.4: unreachable means complete disallow; here: not now."""
+    with serving({"/robots.txt": robots, "/in/a": (200, {}, b"")}) as site, closing(Wire()) as wire:
+        settings = Settings(options(site))
+        came = list(crawl(iter([(want(HOST + "/in/a"), HOST + "/in/a")]), settings, wire))
+        assert site.paths == ["/robots.txt"]
+        assert [a.reason for a in came if a.wants[0].target.kind == "profile"] == ["connection"]
+        site.answers["/robots.txt"] = (404, {}, b"User-agent: *\nDisallow: /\n")  # no rules: all is allowed
+        came = list(crawl(iter([(want(HOST + "/in/a"), HOST + "/in/a")]), settings, wire))
+        assert site.paths == ["/robots.txt", "/robots.txt", "/in/a"]
+    assert [a.status for a in came] == [404, 200]
+
+
+def test_robots_txt_is_disobeyed_only_with_a_reason():
+    with serving({"/robots.txt": ROBOTS, "/prive/a": (200, {}, b"")}) as site:
+        for robots, status in (({"obey": False}, None), ({"obey": False, "reason": "written permission"}, 200)):
+            came = by_key(answers(site, [HOST + "/prive/a"], robots=robots))[HOST + "/prive/a"]
+            assert getattr(came[0], "status", None) == status
+
+
+def test_a_crawl_delay_is_kept_for_its_host_and_a_slow_host_does_not_hold_up_another():
+    rules = (200, {}, b"User-agent: *\nCrawl-delay: 0.1\n")
+    pages = {f"/in/{n}": (200, {}, b"") for n in range(200)}
+    with serving({"/robots.txt": rules, **pages}) as late, serving({"/robots.txt": ROBOTS, **pages}) as site:
+        hosts = {"traag.example": late.address, "netwerk.example": site.address}
+        urls = [f"http://traag.example/in/{n}" for n in range(24)] + [f"{HOST}/in/{n}" for n in range(150)]
+        answers(site, urls, hosts=hosts, concurrency=2)
+        times = [at for at, _, _ in late.asked]
+        assert len(times) == 25
+        assert len(site.asked) == 151
+        assert min(b - a for a, b in pairwise(times)) >= 0.09
+        assert site.asked[-1][0] < times[-1]
+
+
+def test_wants_are_read_as_there_is_room_for_them():
+    read = 0
+
+    def wants():
+        nonlocal read
+        for number in range(1000):
+            read += 1
+            yield want(f"{HOST}/in/{number}"), f"{HOST}/in/{number}"
+
+    with serving({"/robots.txt": ROBOTS}) as site, closing(Wire()) as wire:
+        came = crawl(wants(), Settings(options(site, concurrency=2)), wire)
+        window = Child(Job({}, {"concurrency": 2})).window
+        for number, _ in enumerate(came, 1):
+            assert read <= 2 * window + number
+            if number == 300:
+                break
+        came.close()
+        assert read < 1000
+
+
+def test_the_child_lives_as_long_as_the_wire_and_serves_many_crawls():
+    with serving({"/robots.txt": ROBOTS}) as site, closing(Wire()) as wire:
+        for number in range(3):
+            url = f"{HOST}/in/{number}"
+            list(crawl(iter([(want(url), url)]), Settings(options(site)), wire))
+        assert site.paths == ["/robots.txt", "/in/0", "/in/1", "/in/2"]
+        children = crawling(os.getpid())
+        assert len(children) == 1
+    assert not children[0].is_running()
+
+
+def crawling(pid: int) -> list[psutil.Process]:
+    return [p for p in psutil.Process(pid).children() if "collectors.spider" in " ".join(p.cmdline())]
+
+
+def test_a_child_that_dies_is_told_and_nothing_hangs():
+    with serving({"/robots.txt": ROBOTS, "/in/slow": slow}) as site, closing(Wire()) as wire:
+        came = crawl(iter([(want(HOST + "/in/slow"), HOST + "/in/slow")]), Settings(options(site, timeout=9)), wire)
+        assert next(came).status == 200  # robots.txt
+        crawling(os.getpid())[0].kill()
+        with pytest.raises(Partial, match="the crawling process ended"):
+            next(came)
+        url = HOST + "/in/a"
+        assert [a.status for a in crawl(iter([(want(url), url)]), Settings(options(site, timeout=9)), wire)] == [
+            200,
+            404,
+        ]
+
+
+def test_the_child_ends_with_a_parent_that_was_killed():
+    script = (
+        "import sys\n"
+        "from tests.test_crawl import *\n"
+        "url = 'http://netwerk.example/in/slow'\n"
+        "settings = Settings({'hosts': {'netwerk.example': sys.argv[1]}, 'timeout': 30})\n"
+        "for answer in crawl(iter([(want(url), url)]), settings, Wire()): print('up', flush=True)\n"
+    )
+    with serving({"/robots.txt": ROBOTS, "/in/slow": slow}) as site:
+        here = Path(__file__).parent
+        parent = subprocess.Popen(
+            [sys.executable, "-c", script, site.address, str(here)], cwd=here.parent, stdout=subprocess.PIPE
+        )
+        assert parent.stdout.readline() == b"up\n"
+        (child,) = crawling(parent.pid)
+        os.kill(child.pid, signal.SIGINT)  # the terminal's Ctrl-C reaches it too; the parent decides
+        time.sleep(0.2)
+        assert child.is_running()
+        parent.kill()
+        parent.wait()
+        parent.stdout.close()
+        psutil.wait_procs([child], timeout=5)
+        assert not child.is_running()
+
+
+def recorded(folder: Path, came) -> None:
+    writer = archive.Writer(folder, "profiles", fsync=False)
+    for answer in came:
+        writer.append(answer)
+    writer.close()
+
+
+def plain(came):
+    """The answers by key, without what a recording adds."""
+    replaced = (msgspec.structs.replace(answer, record_id="", run="") for answer in came)
+    return {key: [redated(a) for a in some] for key, some in by_key(replaced).items()}
+
+
+def redated(answer):
+    if isinstance(answer, Page):
+        return answer.url, answer.status, sorted(answer.headers), answer.body, answer.fetched_at
+    return answer.url, answer.reason, answer.detail, answer.failed_at
+
+
+def test_a_replay_gives_the_recorded_answers_through_the_real_scrapy(tmp_path):
+    paths = ["/in/plain", "/in/gzipped", "/in/moved", "/in/circle", "/in/error", "/in/inside", "/prive/x", "/in/none"]
+    urls = [HOST + path for path in paths]
+    with serving(SITE) as site:
+        live = answers(site, urls)
+    recorded(tmp_path / "archive", live)
+    again = answers(site, urls, Replay(tmp_path / "archive", tmp_path / "index", "again"))
+    private = "http://127.0.0.1:1/robots.txt"
+    expected = plain(live)
+    assert {k: v for k, v in plain(again).items() if k != private} == {
+        k: v for k, v in expected.items() if k != private
+    }
+    assert {a.run for a in again} == {"again"}
+
+
+def test_a_replay_names_what_was_not_recorded(tmp_path):
+    with serving(SITE) as site:
+        recorded(tmp_path / "archive", answers(site, [HOST + "/in/plain"]))
+    with pytest.raises(NotRecorded, match=r"profiles profile http://netwerk\.example/in/other"):
+        answers(site, [HOST + "/in/plain", HOST + "/in/other"], Replay(tmp_path / "archive", tmp_path / "index"))
+
+
+def test_an_archive_without_robots_txt_replays(tmp_path):
+    with serving(SITE) as site:
+        live = answers(site, [HOST + "/in/plain"])
+    recorded(tmp_path / "archive", [a for a in live if a.wants[0].target.kind == "profile"])
+    again = answers(site, [HOST + "/in/plain"], Replay(tmp_path / "archive", tmp_path / "index"))
+    assert [a.body for a in again] == [b"<p>plain"]
+
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        (["120"], 120),
+        ([" 5 "], 5),
+        ([format_datetime(NOW + timedelta(minutes=2), usegmt=True)], 120),
+        (["60", format_datetime(NOW + timedelta(seconds=90), usegmt=True)], 90),  # GoToSocial sends both
+        (["0"], None),
+        (["-5"], None),
+        (["99999999999999999999"], None),
+        ([format_datetime(NOW - timedelta(hours=1), usegmt=True)], None),
+        (["2592000"], None),
+        (["soon"], None),
+        ([], None),
+    ],
+)
+def test_retry_after_in_both_forms(values, seconds):
+    page = Page((want("k"),), "k", 503, tuple(("retry-after", value) for value in values), b"", NOW)
+    assert retry_after(page) == (None if seconds is None else NOW + timedelta(seconds=seconds))
+
+
+def test_a_batch_is_smaller_than_the_room():
+    assert Child(Job({}, {"concurrency": 1})).window >= 2 * BATCH

@@ -1,0 +1,163 @@
+"""A user's mistake gives one clear line and exit code 2, and loses nothing."""
+
+import gzip
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.conftest import ROOT
+from tests.rehearsal import sneeuwbal
+
+STUDY = """
+[study]
+name = "Test"
+[seeds]
+profiles = ["http://127.0.0.1:9/in/niemand"]
+[collectors.profiles]
+allow_private = true
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    (folder / "sneeuwbal.toml").write_text(STUDY)
+    return folder
+
+
+def _one_line(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
+    assert done.returncode == code, done.stdout + done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("sneeuwbal: ")
+    return lines[0]
+
+
+def test_all_mistakes_of_a_study_file_are_told_at_once(study: Path) -> None:
+    (study / "sneeuwbal.toml").write_text('[study]\nname = 3\nzone = "UTC"\n[snowball]\nwaves = "two"\n')
+    done = sneeuwbal("--study", study, "run")
+    assert done.returncode == 2
+    for key in ("study.name", "study.zone", "snowball.waves"):
+        assert key in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_study_an_unknown_command_and_an_unknown_collector(tmp_path: Path, study: Path) -> None:
+    assert "there is no study here" in _one_line(sneeuwbal("--study", tmp_path, "run"))
+    assert "did you mean 'load'" in _one_line(sneeuwbal("--study", study, "laod"))
+    assert "no collector 'myspace'" in _one_line(sneeuwbal("--study", study, "collect", "myspace"))
+
+
+def test_a_missing_token_is_told_before_anything_is_asked(study: Path) -> None:
+    with (study / "sneeuwbal.toml").open("a") as file:
+        file.write("[collectors.x]\n")
+    text = (study / "sneeuwbal.toml").read_text().replace("[seeds]", '[seeds]\nx = ["verzonnen"]')
+    (study / "sneeuwbal.toml").write_text(text)
+    told = _one_line(sneeuwbal("--study", study, "collect", "x", token=None))
+    assert "no token for x" in told
+    (study / "secrets.toml").write_text("x = 'abc'")
+    (study / "secrets.toml").chmod(0o644)
+    assert "others may read it" in _one_line(sneeuwbal("--study", study, "collect", "x", token=None))
+
+
+def test_init_writes_a_study_that_loads_and_overwrites_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    assert sneeuwbal("init", folder).returncode == 0
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert "there is a study already" in _one_line(sneeuwbal("init", folder))
+    assert sneeuwbal("--study", folder, "status").returncode == 0
+
+
+def test_a_query_before_anything_is_published_and_a_wrong_query(study: Path) -> None:
+    assert "nothing is published yet" in _one_line(sneeuwbal("--study", study, "sql", "SELECT 1"))
+    _published(study)
+    assert "Catalog Error" in _one_line(sneeuwbal("--study", study, "sql", "SELECT * FROM nonsense"))
+    for query in ("COPY (SELECT 1) TO '/tmp/leak.csv'", "SELECT * FROM read_csv('/etc/passwd')", "DROP VIEW posts"):
+        assert sneeuwbal("--study", study, "sql", query).returncode == 2
+    done = sneeuwbal("--study", study, "sql", "SELECT 'a' AS x, [1, 2] AS y", "--format", "csv")
+    assert done.stdout == '"x","y"\n"a","[1,2]"\n'
+
+
+def _published(study: Path) -> None:
+    from storage import archive
+
+    writer = archive.Writer(study / "archive", "profiles")
+    writer.note("run-start", {"run": "r", "collector": "profiles"})
+    writer.close()
+    assert sneeuwbal("--study", study, "load").returncode == 0
+
+
+def test_a_database_of_a_newer_version_is_left_alone(study: Path) -> None:
+    _published(study)
+    path = study / "study.duckdb"
+    path.chmod(0o644)
+    with duckdb.connect(str(path)) as db:
+        (table,) = db.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE schema_name='base' AND table_name LIKE '%migration%'"
+            " OR table_name LIKE '%version%' AND table_name NOT LIKE 'post%' LIMIT 1"
+        ).fetchone() or ("migrations",)
+        columns = [row[0] for row in db.execute(f"DESCRIBE base.{table}").fetchall()]
+        db.execute(f"INSERT INTO base.{table} ({columns[0]}) VALUES (999)")
+    before = path.read_bytes()
+    from storage import archive
+
+    writer = archive.Writer(study / "archive", "profiles")
+    writer.note("run-start", {"run": "r2", "collector": "profiles"})
+    writer.close()
+    assert "newer" in _one_line(sneeuwbal("--study", study, "load"))
+    assert path.read_bytes() == before
+
+
+def test_a_segment_cut_in_the_middle_loads_up_to_there_and_is_told(study: Path) -> None:
+    _published(study)
+    (segment,) = (study / "archive").iterdir()
+    content = segment.read_bytes()
+    foreign = gzip.compress(
+        b"WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:1>\r\nContent-Length: 0\r\n\r\n\r\n\r\n"
+    )
+    (study / "archive" / "other.warc.gz").write_bytes(foreign + content[: len(content) - 20])
+    done = sneeuwbal("--study", study, "load", "--fresh")
+    assert done.returncode == 3
+    assert "other.warc.gz: the last record is cut off" in done.stdout + done.stderr
+
+
+def test_a_directory_without_permission_to_write(study: Path) -> None:
+    study.chmod(0o500)
+    try:
+        words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+        if words and not shutil.which("setpriv"):
+            pytest.skip("root, and no setpriv")
+        if words:
+            for parent in [study, *study.parents]:
+                if not parent.stat().st_mode & 0o001:
+                    parent.chmod(parent.stat().st_mode | 0o011)
+        from sys import executable
+
+        done = subprocess.run(
+            [*words, executable, "-m", "cli", "--study", str(study), "run"], cwd=ROOT, capture_output=True, text=True
+        )
+        if "No module named" in done.stderr or "Permission denied" in done.stderr.splitlines()[-1]:
+            pytest.skip("this checkout itself cannot be read by another user")
+        assert "no permission" in _one_line(done)
+    finally:
+        study.chmod(0o700)
+
+
+def test_two_runs_of_one_collector_at_once(study: Path) -> None:
+    from storage.locks import lock
+
+    with lock(study, "collect-profiles"):
+        assert "already running" in _one_line(sneeuwbal("--study", study, "collect", "profiles"))
+
+
+def test_a_seed_that_does_not_exist_is_waited_for_and_told_partial(study: Path) -> None:
+    assert sneeuwbal("--study", study, "admit").returncode == 0
+    done = sneeuwbal("--study", study, "collect", "profiles", "--limit", "4")
+    assert "connection" in sneeuwbal("--study", study, "status", "--json").stdout
+    assert done.returncode in (0, 3)
