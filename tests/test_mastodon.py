@@ -41,7 +41,8 @@ def status(number: int | str, author: dict[str, Any], **told: Any) -> dict[str, 
     """A documented post."""
     return {
         "id": str(number), "uri": f"{author['url']}/statuses/{number}", "account": author,
-        "content": f"<p>{number}</p>", "created_at": "2026-11-01T10:00:00.000Z", "edited_at": None, "visibility": "public", "language": "nl",
+        "content": f"<p>{number}</p>",
+        "created_at": "2026-11-01T10:00:00.000Z", "edited_at": None, "visibility": "public", "language": "nl",
         "in_reply_to_id": None, "in_reply_to_account_id": None, "reblog": None, "mentions": [], "tags": [],
         "favourites_count": 0, "reblogs_count": 0, "replies_count": 0,
     } | told  # fmt: skip
