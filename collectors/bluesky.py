@@ -212,7 +212,11 @@ def _odd(want: Want) -> Outcome:
 
 def _of_batch(page: Page, body: dict[str, Any]) -> Iterator[Outcome]:
     """The profiles found; whoever was left out is asked for alone, because only then the server says why."""
-    found = {str(view.get(name, "")).lower() for view in body["profiles"] for name in ("did", "handle")}
+    found = {
+        name.lower()
+        for view in msgspec.convert(body["profiles"], list[records.Names])
+        for name in (view.did, view.handle)
+    }
     for target in page.targets:
         known = _actor(target.key).lower() in found
         yield Done(target, items=1) if known else Split(target, "left out of the batch")
@@ -230,11 +234,10 @@ def _of_walk(page: Page, body: dict[str, Any]) -> Outcome:
 
 def _of_document(want: Want, body: dict[str, Any]) -> Outcome:
     """Where the account's records are."""
-    ends = [service.get("serviceEndpoint") for service in body.get("service") or ()
-            if str(service.get("id", "")).endswith("#atproto_pds")]  # fmt: skip
-    if not ends or not str(ends[0]).startswith(("https://", "http://")):
+    server = records.server(body)
+    if server is None:
         return Absent(want.target, "unknown: the DID document names no server")
-    return Done(want.target, next=PDS + str(ends[0]).rstrip("/"))
+    return Done(want.target, next=PDS + server)
 
 
 def _of_profile(want: Want, body: dict[str, Any]) -> Outcome:
@@ -249,7 +252,7 @@ def _of_profile(want: Want, body: dict[str, Any]) -> Outcome:
 def _of_page(page: Page, body: dict[str, Any]) -> Outcome:
     """A page of a list: short and empty ones go on as long as there is a new cursor."""
     want = page.wants[0]
-    target, items = want.target, body[LISTS[want.target.kind]]
+    target, items = want.target, msgspec.convert(body[LISTS[want.target.kind]], list[Any])
     newest, reached = _mark(items, want.since) if target.kind == "timeline" else ("", False)
     following = body.get("cursor")
     if following and not reached:

@@ -23,6 +23,20 @@ class ErrorView(msgspec.Struct):
     message: str | None = None
 
 
+class Names(msgspec.Struct):
+    """What an account in a batch is called; a broken one has no names."""
+
+    did: str = ""
+    handle: str = ""
+
+
+class ServiceView(msgspec.Struct, rename="camel"):
+    """A service in a DID document."""
+
+    id: str = ""
+    service_endpoint: Any = None
+
+
 class LabelView(msgspec.Struct):
     """A label on an account; *neg* takes an earlier one back."""
 
@@ -153,13 +167,29 @@ def error(page: Page) -> ErrorView | None:
         return None
 
 
+def server(document: dict[str, Any]) -> str | None:
+    """The account's own server in a DID document; None if it names none. Raise ValidationError if it is no document."""
+    for service in msgspec.convert(document.get("service") or [], list[ServiceView]):
+        end = str(service.service_endpoint)
+        if service.id.endswith("#atproto_pds") and end.startswith(("https://", "http://")):
+            return end.rstrip("/")
+    return None
+
+
 def seen_at(item: Any) -> datetime | None:
     """When the server saw an item of a timeline (for a repost: the repost); None for a pinned one."""
-    reason = item.get("reason") or {}
+    reason = _part(item, "reason")
     kind = str(reason.get("$type", ""))
     if kind.endswith(PIN):
         return None
-    return moment((reason if kind.endswith(REPOST) else item.get("post") or {}).get("indexedAt"))
+    told = (reason if kind.endswith(REPOST) else _part(item, "post")).get("indexedAt")
+    return moment(told) if isinstance(told, str) else None
+
+
+def _part(of: Any, name: str) -> dict[str, Any]:
+    """The object called *name* in *of*; empty if there is none."""
+    found = of.get(name) if isinstance(of, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def read(page: Page) -> Iterator[Record]:
@@ -248,12 +278,10 @@ def _referenced(found: Any) -> Iterator[Record]:
         yield post(view, None)
 
 
-def _quoted_view(embed: dict[str, Any] | None) -> Any:
-    """The quoted post as the server shows it, in an embed."""
-    found = (embed or {}).get("record")
-    if isinstance(found, dict) and isinstance(found.get("record"), dict) and "uri" not in found:
-        found = found["record"]
-    return found
+def _quoted_view(embed: dict[str, Any] | None) -> dict[str, Any]:
+    """The quoted post in an embed, as the server shows it or as the author named it; empty if there is none."""
+    found = _part(embed, "record")
+    return _part(found, "record") if "uri" not in found else found
 
 
 def post(view: PostView, owner: str | None) -> Post:
@@ -307,9 +335,8 @@ def _words(record: PostRecord) -> dict[str, Any]:
                 mentions.append(Mention(shown.strip().removeprefix("@"), str(feature["did"])))
             elif kind == "link" and feature.get("uri"):
                 urls.append(str(feature["uri"]))
-    external = (record.embed or {}).get("external")
-    if isinstance(external, dict) and external.get("uri") and str(external["uri"]) not in urls:
-        urls.append(str(external["uri"]))
+    if (external := _part(record.embed, "external").get("uri")) and str(external) not in urls:
+        urls.append(str(external))
     return {
         "platform": "bluesky",
         "text": record.text,
@@ -322,8 +349,7 @@ def _words(record: PostRecord) -> dict[str, Any]:
 
 def _quoted(embed: dict[str, Any] | None) -> str | None:
     """The URI of the post that an embed quotes; None if it quotes none (a list or a feed is no post)."""
-    found = _quoted_view(embed)
-    uri = str(found.get("uri", "")) if isinstance(found, dict) else ""
+    uri = str(_quoted_view(embed).get("uri", ""))
     return uri if f"/{POST}/" in uri else None
 
 
