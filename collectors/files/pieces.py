@@ -129,11 +129,11 @@ def look_ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
 # ---- lines --------------------------------------------------------------------------------------------------
 
 
-def line_pieces(stream: BinaryIO, start: str = "", size: int = PIECE) -> Generator[Piece]:
+def line_pieces(stream: BinaryIO, start: str = "", size: int | None = None) -> Generator[Piece]:
     """Yield groups of whole lines of *stream* from the cursor *start*; a line over MAX_UNIT comes as refused."""
     offset, before = places(start, 2)
     skip(stream, offset)
-    while body := stream.read(size):
+    while body := stream.read(size or PIECE):
         torn = b""
         if not body.endswith(b"\n"):
             body += stream.readline(MAX_UNIT)
@@ -284,8 +284,8 @@ def _array_pieces(stream: BinaryIO, start: str) -> Iterator[Piece]:
 class _Cutter:
     """Cuts a stream of JSON arrays behind whole elements."""
 
-    def __init__(self, inside: bool = False, size: int = PIECE) -> None:
-        self.size, self.depth = size, int(inside)
+    def __init__(self, inside: bool = False, size: int | None = None) -> None:
+        self.size, self.depth = size or PIECE, int(inside)
         self.buffer = b""
         self.base = self.scanned = self.begun = 0  # of the buffer in the stream; in the buffer
         self.ends: list[int] = []  # of the whole elements that wait, in the buffer
