@@ -67,7 +67,7 @@ def one(
     from collectors.run import Budget, collect
     from commands.context import all_secrets, kinds_of, progress, settings_for
 
-    settings = settings_for(study, name, wire, need_secret=wire.live)
+    settings = settings_for(study, name, wire)
     budget = Budget(study.budget.usd, study.budget.posts, study.budget.requests)
     about = {"version": version(), "settings": dict(study.rows())}
     try:

@@ -111,18 +111,12 @@ def all_secrets(study: Study) -> list[str]:
     return sorted({secret for secret in found if secret})
 
 
-def settings_for(study: Study, name: str, wire: Wire, *, need_secret: bool = True) -> Settings:
-    """What the fetch of collector *name* gets. Raise UserError if it needs a secret and there is none."""
+def settings_for(study: Study, name: str, wire: Wire) -> Settings:
+    """What the fetch of collector *name* gets."""
     from collectors.base import Settings
 
-    options = dict(study.options(name))
-    options["contact"] = study.study.contact
-    secret = secret_of(study, name)
-    if need_secret and secret is None and getattr(installed()[name].load(), "needs_secret", False):
-        raise UserError(
-            f"no token for {name}: set SNEEUWBAL_{name.upper()}_BEARER_TOKEN, or {name} = '...' in {SECRETS}"
-        )
-    return Settings(options, secret, wire)
+    options = {**study.options(name), "contact": study.study.contact}
+    return Settings(options, secret_of(study, name), wire)
 
 
 def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:

@@ -14,8 +14,11 @@ def command(directory: Path, fresh: bool) -> None:
     """Derive the tables from the archive and publish study.duckdb; readers of the old file are not disturbed."""
     from commands.context import open_study
     from commands.job import load_study
-    from storage.errors import UserError
+    from storage.errors import Partial, UserError
 
     study = open_study(directory)
-    if load_study(study, click.echo, fresh=fresh) is None:
+    report = load_study(study, click.echo, fresh=fresh)
+    if report is None:
         raise UserError(f"{directory / 'archive'}: there is no archive yet; `sneeuwbal collect` makes one")
+    if report.partial:
+        raise Partial(f"{len(report.damage)} segments could not be read whole; what could be is loaded")
