@@ -1,0 +1,57 @@
+"""What every analysis needs: settings and published figures of the study, and frames that carry their parameters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+Database = duckdb.DuckDBPyConnection
+
+LINKED_ACCOUNTS = "SELECT account_id FROM links WHERE profile_id IN (SELECT profile_id FROM civil_servants)"
+
+
+def query(db: Database, sql: str, values: Sequence[Any] = ()) -> pd.DataFrame:
+    """The result of *sql* as a frame."""
+    return db.execute(sql, list(values)).df()
+
+
+def number(db: Database, sql: str, values: Sequence[Any] = ()) -> int:
+    """The one number that *sql* gives."""
+    ((value,),) = db.execute(sql, list(values)).fetchall()
+    return int(value or 0)
+
+
+def setting(db: Database, key: str, default: Any = None) -> Any:
+    """The setting *key* (dotted) of the study file that the database was loaded with."""
+    rows = db.execute("SELECT value FROM study WHERE key = ? AND value IS NOT NULL", [key]).fetchall()
+    return json.loads(rows[0][0]) if rows else default
+
+
+def published(db: Database, key: str) -> Any:
+    """The figure *key* that the study names as published; None where it names none."""
+    return setting(db, f"published.{key}")
+
+
+def timeline_posts(db: Database, accounts: str | None = None) -> tuple[str, str]:
+    """The posts that count, as SQL for a FROM clause, and whose they are: linked, or all.
+
+    *accounts* "linked": on the timelines of accounts linked to civil servants; "all": on every timeline that was
+    read; None: linked, unless the study links none.
+    """
+    if accounts is None:
+        accounts = "linked" if number(db, f"SELECT count(*) FROM ({LINKED_ACCOUNTS})") else "all"
+    if accounts == "all":
+        return "posts", accounts
+    if accounts != "linked":
+        raise ValueError(f"accounts is linked or all, not {accounts!r}")
+    return f"(SELECT * FROM posts WHERE timeline_of IN ({LINKED_ACCOUNTS}))", accounts
+
+
+def with_parameters(frame: pd.DataFrame, **parameters: Any) -> pd.DataFrame:
+    """*frame* with the parameters that it was made with in its attrs."""
+    frame.attrs["parameters"] = parameters
+    return frame

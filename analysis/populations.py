@@ -1,0 +1,191 @@
+"""Who was found: civil servants by ministry and platform (Table 5), the study's key figures, and what was not read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from analysis.frames import (
+    LINKED_ACCOUNTS,
+    Database,
+    number,
+    published,
+    query,
+    setting,
+    timeline_posts,
+    with_parameters,
+)
+
+# a page about the profile itself, not a list that shows it
+READ = """
+read_profiles AS (
+    SELECT profile_id FROM profiles AS p
+    WHERE NOT EXISTS (SELECT 1 FROM fetches AS f WHERE f.record_id = p.record_id AND f.kind = 'connections')
+), starts AS (
+    SELECT DISTINCT v.profile_id FROM profile_versions AS v
+    WHERE v.profile_id IN (FROM read_profiles)
+      AND v.record_id IN (SELECT record_id FROM answers WHERE kind = 'profile' AND via = '')
+    UNION
+    SELECT profile_id FROM profiles WHERE profile_id IN (FROM read_profiles)
+      AND record_id IN (SELECT record_id FROM answers WHERE kind = 'profile' AND via = '')
+), ties AS (
+    SELECT profile_a AS one, profile_b AS two FROM connections
+    WHERE profile_a IN (FROM read_profiles) AND profile_b IN (FROM read_profiles) AND profile_a <> profile_b
+), both_ways AS (
+    SELECT one AS profile_id, two AS other_id FROM ties UNION ALL SELECT two, one FROM ties
+)"""
+
+SELECTION = f"""
+WITH {READ}, counted AS (
+    SELECT b.profile_id, b.profile_id IN (FROM starts) AS is_start,
+           count(*) FILTER (b.other_id IN (FROM starts)) AS starts_connected,
+           count(*) FILTER (b.other_id IN (SELECT profile_id FROM civil_servants)) AS civil_servants_connected
+    FROM both_ways AS b GROUP BY 1, 2
+)
+SELECT (SELECT count(*) FROM starts) AS start_contacts,
+       (SELECT count(*) FROM read_profiles) AS profiles,
+       (SELECT count(*) FROM ties) AS connections,
+       (SELECT count(*) FROM counted
+        WHERE CASE WHEN is_start THEN civil_servants_connected ELSE starts_connected END >= 2) AS connected_with_two,
+       (SELECT count(*) FROM civil_servants) AS civil_servants,
+       (SELECT count(*) FROM memberships) AS sum_of_rows,
+       (SELECT count(DISTINCT account_id) FROM ({LINKED_ACCOUNTS})) AS accounts
+"""
+
+SELECTED = {
+    "start_contacts": "start contacts (seeds whose profile was read)",
+    "profiles": "profiles read",
+    "connections": "connections between them, each once",
+    "connected_with_two": "profiles connected with two civil servants or more",
+    "civil_servants": "civil servants, each once",
+    "sum_of_rows": "civil servants, added up over the ministries",
+    "accounts": "linked accounts of civil servants",
+    "posts": "posts on their timelines",
+    "first_post": "day of the first post",
+    "last_post": "day of the last post",
+}
+
+TABLE = """
+WITH found AS (
+    SELECT DISTINCT m.ministry, m.profile_id, l.platform, l.account_id
+    FROM memberships AS m JOIN links AS l USING (profile_id)
+), lists AS (
+    SELECT DISTINCT key FROM answers WHERE kind = 'connections' AND outcome = 'done'
+), named AS (
+    SELECT ministry, name, published_profiles, published_accounts FROM ministries
+    UNION ALL SELECT DISTINCT ministry, NULL, NULL, NULL FROM memberships
+    WHERE ministry NOT IN (SELECT ministry FROM ministries)
+)
+SELECT n.ministry, n.name,
+       (SELECT count(*) FROM memberships AS m WHERE m.ministry = n.ministry) AS profiles,
+       (SELECT count(DISTINCT profile_id) FROM found AS f WHERE f.ministry = n.ministry) AS on_a_platform,
+       (SELECT count(DISTINCT account_id) FROM found AS f WHERE f.ministry = n.ministry) AS accounts,
+       (SELECT count(DISTINCT m.profile_id) FROM memberships AS m JOIN profiles AS p USING (profile_id)
+        WHERE m.ministry = n.ministry AND (p.profile_id IN (FROM lists) OR p.url IN (FROM lists))) AS lists_read,
+       n.published_profiles, n.published_accounts
+FROM named AS n ORDER BY profiles DESC, ministry
+"""
+
+PLATFORMS = """
+SELECT m.ministry, l.platform, count(DISTINCT l.profile_id) AS profiles
+FROM memberships AS m JOIN links AS l USING (profile_id) GROUP BY ALL
+"""
+
+
+def table(db: Database) -> pd.DataFrame:
+    """Table 5: a row a ministry, with its civil servants and how many of them were found on each platform.
+
+    Columns: ministry, name, profiles (persons), one per platform (persons found on it), accounts, share (per cent of
+    persons found on any), lists_read (persons whose connection list was read), and where the study names them
+    published_profiles and published_accounts. Somebody with current posts in two ministries counts in both: attrs
+    hold `civil_servants` (each once) and `sum_of_rows`.
+    """
+    rows = query(db, TABLE)
+    platforms = query(db, PLATFORMS).pivot_table(index="ministry", columns="platform", values="profiles", aggfunc="sum")
+    found = platforms.reindex(rows["ministry"]).fillna(0).astype("int64").reset_index(drop=True)
+    for place, platform in enumerate(sorted(found.columns)):
+        rows.insert(3 + place, platform, found[platform])
+    share = 100 * rows.pop("on_a_platform") / rows["profiles"].where(rows["profiles"] > 0)
+    rows.insert(list(rows.columns).index("accounts") + 1, "share", share)
+    for column in ("published_profiles", "published_accounts"):
+        rows = rows.drop(columns=column) if rows[column].isna().all() else rows.astype({column: "Int64"})
+    rows.attrs["civil_servants"] = number(db, "SELECT count(*) FROM civil_servants")
+    rows.attrs["sum_of_rows"] = int(rows["profiles"].sum())
+    rows.attrs["published_civil_servants"] = published(db, "civil_servants")
+    return with_parameters(rows, unit="persons", current="position without an end", source=published(db, "source"))
+
+
+def selection(db: Database) -> pd.DataFrame:
+    """The key figures of the study: a row each with its name, what it counts, and what was published (or NA).
+
+    A connection counts once, and only between profiles that were read. Connected with two civil servants or more:
+    others connected with two start contacts or more, and start contacts with two civil servants or more in their list.
+    """
+    zone = setting(db, "study.timezone", "Europe/Amsterdam")
+    counted = query(db, SELECTION).iloc[0]
+    values: dict[str, Any] = {str(name): int(count) for name, count in counted.items()} | _posts(db, zone)
+    rows = pd.DataFrame(
+        [(name, what, values[name], published(db, name)) for name, what in SELECTED.items()],
+        columns=["figure", "what", "computed", "published"],
+    ).astype({"computed": object, "published": object})
+    return with_parameters(rows, timezone=zone, source=published(db, "source"))
+
+
+def _posts(db: Database, zone: str) -> dict[str, Any]:
+    """Number, first and last day of the posts on the timelines of linked accounts."""
+    posts, _ = timeline_posts(db)
+    row = query(db, f"SELECT count(*) AS posts, min(created_at) AS first, max(created_at) AS last FROM {posts}").iloc[0]
+    days = {f"{end}_post": _day(row[end], zone) for end in ("first", "last")}
+    return {"posts": int(row["posts"]), **days}
+
+
+def _day(moment: Any, zone: str) -> str | None:
+    """The day of *moment* in *zone*, as ISO writes it."""
+    return None if pd.isna(moment) else pd.Timestamp(moment).tz_convert(zone).date().isoformat()
+
+
+COVERAGE = """
+WITH one AS (
+    SELECT collector, kind, key,
+           bool_or(outcome = 'done' AND next_cursor IS NULL AND coalesce(complete, TRUE)) AS whole,
+           bool_or(outcome = 'done') AS any_page,
+           max_by(outcome, fetched_at) AS outcome, max_by(coalesce(why, outcome), fetched_at) AS why
+    FROM answers GROUP BY ALL
+)
+SELECT collector, kind, count(*) AS asked, count(*) FILTER (whole) AS read_whole,
+       count(*) FILTER (any_page AND NOT coalesce(whole, FALSE)) AS read_in_part,
+       count(*) FILTER (NOT any_page AND outcome = 'absent') AS absent,
+       count(*) FILTER (NOT any_page AND outcome <> 'absent') AS not_read,
+       list(why) FILTER (NOT coalesce(whole, FALSE)) AS reasons
+FROM one GROUP BY collector, kind ORDER BY collector, kind
+"""
+
+
+def coverage(db: Database) -> pd.DataFrame:
+    """What was asked for and what came, a row a collector and kind; `told` says it in a sentence.
+
+    Columns: collector, kind, asked, read_whole, read_in_part, absent, not_read, reasons (counts by reason), told.
+    """
+    rows = query(db, COVERAGE)
+    rows["reasons"] = rows["reasons"].map(_tally)
+    rows["told"] = [_told(row) for row in rows.to_dict("records")]
+    return with_parameters(rows, unit="targets")
+
+
+def _tally(reasons: Any) -> dict[str, int]:
+    """How often each reason occurs, the most frequent first."""
+    if reasons is None or (isinstance(reasons, float) and pd.isna(reasons)):
+        return {}
+    return {str(why): int(count) for why, count in pd.Series(list(reasons)).value_counts().items()}
+
+
+def _told(row: dict[Any, Any]) -> str:
+    """For example: 12 of 159 x timelines were not read whole: protected (9), suspended (3)."""
+    short = row["asked"] - row["read_whole"]
+    thing = f"{row['collector']} {row['kind']}"
+    if not short:
+        return f"all {row['asked']:,} of {thing} were read whole"
+    because = ", ".join(f"{why} ({count:,})" for why, count in row["reasons"].items())
+    part = f", {row['read_in_part']:,} of them in part" if row["read_in_part"] else ""
+    return f"{short:,} of {row['asked']:,} of {thing} were not read whole{part}: {because}"
