@@ -175,7 +175,7 @@ def coverage(db: Database) -> pd.DataFrame:
 
 def _tally(reasons: Any) -> dict[str, int]:
     """How often each reason occurs, the most frequent first."""
-    if reasons is None or (isinstance(reasons, float) and pd.isna(reasons)):
+    if not pd.api.types.is_list_like(reasons):
         return {}
     return {str(why): int(count) for why, count in pd.Series(list(reasons)).value_counts().items()}
 

@@ -38,7 +38,7 @@ def write(folder: Path, sections: Iterable[Section], facts: Mapping[str, Any]) -
     tables.mkdir(parents=True, exist_ok=True)
     for section in sections:
         defused(section.table).to_csv(tables / f"{section.name}.csv", index=False)
-        section.table.to_parquet(tables / f"{section.name}.parquet", index=False)
+        _uniform(section.table).to_parquet(tables / f"{section.name}.parquet", index=False)
     page = folder / "report.html"
     rendered = [(s, _columns(s.table), _rows(s.table), _parameters(s.table)) for s in sections]
     text = TEMPLATES.get_template("page.html.j2").render(sections=rendered, facts=facts)
@@ -49,6 +49,20 @@ def write(folder: Path, sections: Iterable[Section], facts: Mapping[str, Any]) -
 def defused(table: pd.DataFrame) -> pd.DataFrame:
     """*table* for CSV: texts that begin like a formula get a quote before them, lists become JSON."""
     return table.map(_cell)
+
+
+def _uniform(table: pd.DataFrame) -> pd.DataFrame:
+    """*table* for Parquet: a column of mixed values becomes text, as a file's column has one type."""
+    table = table.copy()
+    for name in table.columns:
+        kinds = {type(value) for value in table[name] if not _missing(value)}
+        if table[name].dtype == object and (len(kinds) > 1 or dict in kinds):
+            table[name] = [None if _missing(value) else str(_cell(value)) for value in table[name]]
+    return table
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 
 def _cell(value: Any) -> Any:
@@ -68,7 +82,7 @@ def _rows(table: pd.DataFrame) -> list[list[str]]:
 
 
 def _shown(value: Any) -> str:
-    if value is None or (not isinstance(value, list | tuple | dict) and pd.isna(value)):
+    if _missing(value):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -76,6 +90,8 @@ def _shown(value: Any) -> str:
         return f"{int(value):,}"
     if isinstance(value, float):
         return f"{value:,.2f}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_shown(each)}" for name, each in value.items())
     return str(value)
 
 
