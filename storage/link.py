@@ -195,6 +195,7 @@ def link(db: duckdb.DuckDBPyConnection, linking: Linking) -> dict[str, int]:
     _insert(db, "base.organisations", ORGANISATION, list(linking.organisations))
     employers(db, match)
     _claims(db, match)
+    db.execute(MACROS)
     db.execute("INSERT INTO base.links BY NAME " + BY_RULE)
     _apply(db, made)
     db.execute("DROP TABLE claims; DROP TABLE organisation_accounts")
@@ -253,17 +254,44 @@ def _is_organisation(match: Callable[[str], Match | None], text: str | None) -> 
     return found is not None and found[2] in WHOLE
 
 
-BY_RULE = """
-SELECT profile_id, account_id, platform, handle, rel AS rule, url AS evidence, 1.0 AS confidence,
-       'rule' AS decided_by,
+# A link on one's own profile is strong evidence; what speaks against it makes it a proposal for a person to decide:
+# two profiles claim the account (unless the account links back to one of them), or its name is another's.
+BY_RULE = r"""
+WITH told AS (
+    SELECT c.*, p.name AS person, a.name AS bearer,
+           coalesce(bare(a.url) IN (bare(p.profile_id), bare(p.url)), FALSE) AS returned,
+           names_agree(p.name, a.name, c.handle) AS agrees
+    FROM claims AS c LEFT JOIN accounts AS a USING (account_id) LEFT JOIN profiles AS p USING (profile_id)
+), counted AS (
+    SELECT *, count(*) FILTER (NOT later_bearer) OVER (PARTITION BY account_id) AS claimed,
+           count(*) FILTER (returned) OVER (PARTITION BY account_id) AS ties_back
+    FROM told
+)
+SELECT profile_id, account_id, platform, handle, CASE WHEN returned THEN rel || ', both ways' ELSE rel END AS rule,
+       url AS evidence, 1.0 AS confidence, 'rule' AS decided_by,
        CASE WHEN account_id IS NULL THEN 'unresolved'
             WHEN account_id IN (FROM organisation_accounts) THEN 'organisation'
             WHEN later_bearer THEN 'other-bearer'
             WHEN unclear THEN 'unclear'
-            WHEN count(*) FILTER (NOT later_bearer) OVER (PARTITION BY account_id) > 1 THEN 'conflict'
+            WHEN claimed > 1 AND NOT (returned AND ties_back = 1) THEN 'conflict'
+            WHEN NOT returned AND NOT agrees THEN 'name-differs'
             ELSE 'accepted' END AS decision,
        shown_at AS decided_at, record_id
-FROM claims
+FROM counted
+"""
+
+# Addresses without scheme, www and trailing slashes; names as their words, without accents, case and particles.
+MACROS = r"""
+CREATE OR REPLACE TEMP MACRO bare(address) AS
+    regexp_replace(regexp_replace(lower(trim(address)), '^(https?:)?//(www\.)?', ''), '/+$', '');
+CREATE OR REPLACE TEMP MACRO words(name) AS list_filter(
+    string_split_regex(lower(strip_accents(name)), '[^\p{L}\p{N}]+'),
+    lambda w: length(w) >= 3 AND w NOT IN ('van', 'der', 'den', 'ter', 'ten', 'von', 'the', 'del', 'bin', 'prof', 'ing'));
+CREATE OR REPLACE TEMP MACRO names_agree(person, bearer, handle) AS
+    coalesce(len(words(person)) = 0 OR len(words(bearer)) = 0 OR list_has_any(words(person), words(bearer))
+        OR len(list_filter(words(person), lambda w: length(w) >= 4 AND contains(
+               lower(strip_accents(bearer || ' ' || handle)), w))) > 0
+        OR jaro_winkler_similarity(lower(strip_accents(person)), lower(strip_accents(bearer))) >= 0.9, TRUE);
 """
 
 

@@ -8,7 +8,17 @@ import duckdb
 
 # What names a run or a record, or says when something was seen, differs between two collections of the same world;
 # what the world told must not.
-PROVENANCE = {"record_id", "run_id", "walk", "fetched_at", "first_seen", "last_seen", "shown_at", "decided_at"}
+PROVENANCE = {
+    "seen_at",
+    "record_id",
+    "run_id",
+    "walk",
+    "fetched_at",
+    "first_seen",
+    "last_seen",
+    "shown_at",
+    "decided_at",
+}
 OF_THE_RUN = {"runs", "fetches", "answers", "walks", "gaps", "admissions", "archives", "study", "quarantine"}
 
 
