@@ -170,7 +170,7 @@ def _record(
         created_at=post.created_at,
         text=post.text,
         timeline_of=timeline_of,
-        kind=_kind(refers),
+        kind=_kind(refers, post.in_reply_to_user_id),
         full_text=full_text,
         lang=post.lang,
         hashtags=_hashtags(post.entities),
@@ -199,10 +199,13 @@ def _record(
 _NO_METRICS = PostMetrics()
 
 
-def _kind(refers: dict[str, str]) -> str:
-    if not refers:
-        return "original"
-    return "retweet" if "retweeted" in refers else "reply" if "replied_to" in refers else "quote"
+def _kind(refers: dict[str, str], replied_to: str | None) -> str:
+    """What a post is. Early replies name only the account they answer, and no post."""
+    if "retweeted" in refers:
+        return "retweet"
+    if "replied_to" in refers or replied_to:
+        return "reply"
+    return "quote" if "quoted" in refers else "original"
 
 
 def _full(
