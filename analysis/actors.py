@@ -1,0 +1,232 @@
+"""The actor network (Figure 2): who is central, which communities there are, and who bridges them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from analysis.communities import Communities
+from analysis.measures import Measured, measured
+from analysis.networks import Network
+from analysis.ties import INTERACTIONS, Database, Kind, network
+
+OUTSIDE = "outside"  # members who are no civil servants
+SAME_MINISTRY = 0.5  # a community is named after a ministry with at least this share of its civil servants
+LIFT = 1.5  # and after a label that is so many times as frequent in it as in the network
+
+
+def graph(db: Database, *, measures: bool = True, **options: Any) -> nx.DiGraph[Any]:
+    """The actor network as a networkx DiGraph with all attributes; *options* are those of `network` and `measured`.
+
+    Without *measures* it has the tables' attributes only.
+    """
+    found = study(db, **options).network if measures else network(db, **options)
+    made = found.to_networkx()
+    assert isinstance(made, nx.DiGraph)
+    return made
+
+
+def study(db: Database, **options: Any) -> Measured:
+    """The actor network measured; *options* are those of `network` and `measured`."""
+    of_network = {name: options.pop(name) for name in list(options) if name in NETWORK_OPTIONS}
+    return measured(network(db, **of_network), **options)
+
+
+NETWORK_OPTIONS = ("kind", "platform", "min_degree", "counting", "scope", "since", "until", "labels")
+
+
+def top(found: Network, by: str = "betweenness", count: int = 25) -> pd.DataFrame:
+    """The *count* actors highest in column *by*, with who they are."""
+    shown = ["handle", "name", "label", "ministry", "organisation", "community", "degree", "in_degree", by]
+    columns = [name for name in dict.fromkeys(shown) if name in found.nodes]
+    table = found.nodes.sort_index().nlargest(count, by)[columns].rename_axis("account_id").reset_index()
+    table.attrs["parameters"] = dict(found.parameters)
+    return table
+
+
+# ---- communities described ---------------------------------------------------------------------------------
+
+
+def communities(found: Measured, central: int = 5) -> pd.DataFrame:
+    """One row a community: name, size, members by label, ministries, central members, density and E-I index.
+
+    The name is a suggestion from these numbers; there is none where there are no communities to speak of, and
+    `attrs["verdict"]` says so in a sentence. Density is of the directed ties inside; the E-I index counts ties.
+    """
+    nodes, group = found.network.nodes, found.communities.membership.to_numpy()
+    count = int(group.max(initial=-1)) + 1
+    inside, ends = _ties_of(found.network, group, count)
+    size = np.bincount(group, minlength=count)
+    labels = pd.crosstab(group, nodes["label"].to_numpy())
+    everywhere = labels.sum()
+    rows = []
+    for number in range(count):
+        members = nodes[group == number]
+        pairs = size[number] * (size[number] - 1)
+        outer = ends[number] - 2 * inside[number]
+        ministries = members.loc[members["label"] == "civil servant", "ministry"].dropna().value_counts()
+        rows.append({
+            "community": number, "name": None, "size": size[number], "share": size[number] / len(nodes),
+            **{_column(label): count for label, count in _row(labels, number).items()},
+            "ministries": _shares(ministries), "central": _central(members, central),
+            "density": inside[number] / pairs if pairs else 0.0,
+            "e_i_index": (outer - inside[number]) / (outer + inside[number]) if outer + inside[number] else np.nan,
+        })  # fmt: skip
+        if found.communities.to_speak_of:
+            rows[-1]["name"] = suggested_name(ministries, _row(labels, number), everywhere)
+    table = pd.DataFrame(rows)
+    table.attrs["parameters"] = dict(found.network.parameters)
+    table.attrs["verdict"] = found.communities.verdict()
+    return table
+
+
+def _ties_of(found: Network, group: NDArray[Any], count: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Per community: the ties inside it, and the ends of ties in it."""
+    source, target = group[found.source], group[found.target]
+    inside = np.bincount(source[source == target], minlength=count)
+    return inside, np.bincount(source, minlength=count) + np.bincount(target, minlength=count)
+
+
+def _row(table: pd.DataFrame, number: int) -> pd.Series[int]:
+    return pd.Series(table.to_numpy()[table.index.get_loc(number)], index=table.columns)
+
+
+def _column(label: Any) -> str:
+    return "civil_servants" if label == "civil servant" else str(label)
+
+
+def _shares(counts: pd.Series[int], most: int = 5) -> str:
+    """Counts as a text: EZ 61%, BZK 12% ..."""
+    total = max(int(counts.sum()), 1)
+    return ", ".join(f"{name} {value / total:.0%}" for name, value in counts.head(most).items())
+
+
+def _central(members: pd.DataFrame, count: int) -> list[str]:
+    """The most central members: handle (or id), with the ministry or label."""
+    chosen = members.sort_index().nlargest(count, "betweenness")
+    who = chosen["handle"].where(chosen["handle"].notna(), chosen.index.to_series())
+    where = chosen["ministry"].where(chosen["ministry"].notna(), chosen["label"])
+    return [f"{name} ({place})" for name, place in zip(who, where, strict=True)]
+
+
+def suggested_name(ministries: pd.Series[int], labels: pd.Series[int], everywhere: pd.Series[int]) -> str:
+    """A name for a community from its counts by ministry and by label, beside the label counts of the network.
+
+    The ministry that at least half of its civil servants are of, or two that two thirds are of, or that it runs
+    across ministries; then the labels (media, politicians ...) that are half as frequent again as elsewhere.
+    """
+    share = ministries / max(int(ministries.sum()), 1)
+    if len(share) and share.iloc[0] >= SAME_MINISTRY:
+        name = str(share.index[0])
+    elif len(share) > 1 and share.iloc[:2].sum() >= 2 / 3:
+        name = f"{share.index[0]} and {share.index[1]}"
+    elif len(share):
+        name = f"across ministries ({', '.join(map(str, share.index[:3]))} first)"
+    else:
+        name = "outside the ministries"
+    expected = everywhere / everywhere.sum() * labels.sum()
+    many = [
+        str(label) for label in labels.index
+        if label not in ("civil servant", "other") and labels[label] >= 3 and labels[label] >= LIFT * expected[label]
+    ]  # fmt: skip
+    return f"{name}, with {' and '.join(many)}" if many else name
+
+
+def by_ministry(found: Measured) -> pd.DataFrame:
+    """Members by community and ministry: count, share of the community, share of the ministry; others as outside."""
+    nodes = found.network.nodes
+    place = nodes["ministry"].where(nodes["label"] == "civil servant").fillna(OUTSIDE)
+    table = (
+        pd.DataFrame({"community": found.communities.membership.to_numpy(), "ministry": place.to_numpy()})
+        .value_counts().rename("members").reset_index().sort_values(["community", "members", "ministry"],
+                                                                     ascending=[True, False, True])
+    )  # fmt: skip
+    for column in ("community", "ministry"):
+        table[f"share_of_{column}"] = table["members"] / table.groupby(column)["members"].transform("sum")
+    table.attrs["parameters"] = dict(found.network.parameters)
+    return table.reset_index(drop=True)
+
+
+# ---- bridges -----------------------------------------------------------------------------------------------
+
+
+def participation(found: Network, communities: Communities) -> pd.DataFrame:
+    """Per actor: the communities its ties reach, the share of its ties outside its own, and its participation.
+
+    Participation is Guimerà & Amaral's (2005) coefficient: 1 minus the sum of squared shares of its ties by
+    community; 0 where all ties are in one.
+    """
+    group = communities.membership.to_numpy()
+    count = int(group.max(initial=-1)) + 1
+    indicator = sparse.csr_array((np.ones(found.n), (np.arange(found.n), group)), shape=(found.n, count))
+    ties = found.matrix(weighted=False)
+    ties = ties + ties.T if found.directed else ties
+    reach = (ties @ indicator).toarray()
+    total = np.maximum(reach.sum(axis=1), 1)
+    own = reach[np.arange(found.n), group] if count else np.zeros(0)
+    return pd.DataFrame(
+        {
+            "communities_reached": (reach > 0).sum(axis=1),
+            "outside_share": np.where(reach.sum(axis=1) > 0, 1 - own / total, 0.0),
+            "participation": np.where(reach.sum(axis=1) > 0, 1 - ((reach / total[:, None]) ** 2).sum(axis=1), 0.0),
+        },
+        index=found.nodes.index,
+    )
+
+
+def bridges(found: Measured, count: int = 25) -> pd.DataFrame:
+    """The *count* actors that bridge communities most: betweenness times participation (column `bridging`)."""
+    part = participation(found.network, found.communities)
+    joined = found.network.nodes.join(part)
+    joined["bridging"] = joined["betweenness"] * joined["participation"]
+    shown = [
+        "handle", "name", "label", "ministry", "community", "betweenness", "communities_reached", "outside_share",
+        "participation", "bridging",
+    ]  # fmt: skip
+    table = joined.sort_index().nlargest(count, "bridging")[[name for name in shown if name in joined]]
+    table = table.rename_axis("account_id").reset_index()
+    table.attrs["parameters"] = dict(found.network.parameters)
+    return table
+
+
+# ---- interaction against follow ----------------------------------------------------------------------------
+
+
+def interaction_and_follow(db: Database, kinds: Sequence[Kind] = INTERACTIONS, **options: Any) -> pd.DataFrame:
+    """How far interaction goes along follow ties: one row a kind of interaction.
+
+    Columns: ties, posts, the share of ties (and of posts) where the sender follows the other, the share where the
+    other follows the sender, and the share of follow ties that carry such an interaction. Only accounts' lists that
+    were read can tell; *options* are those of `network` (platform, scope, since, until).
+    """
+    follows = network(db, kind="follow", min_degree=0, **options)
+    known = _pairs(follows)
+    rows = []
+    for kind in kinds:
+        other = network(db, kind=kind, min_degree=0, **options)
+        pairs = _pairs(other)
+        along = pairs.isin(known)
+        back = pairs.swaplevel().isin(known)
+        rows.append({
+            "interaction": kind, "ties": other.m, "posts": int(other.weights.sum()),
+            "sender_follows": _mean(along), "posts_to_followed": _mean(along, other.weights),
+            "other_follows": _mean(back), "follow_ties_used": along.sum() / follows.m if follows.m else np.nan,
+        })  # fmt: skip
+    table = pd.DataFrame(rows)
+    table.attrs["parameters"] = dict(follows.parameters) | {"network": "interaction against follow"}
+    return table
+
+
+def _pairs(found: Network) -> pd.MultiIndex:
+    ids = found.nodes.index
+    return pd.MultiIndex.from_arrays([ids[found.source], ids[found.target]])
+
+
+def _mean(flags: NDArray[np.bool_], weights: NDArray[np.float64] | None = None) -> float:
+    return float(np.average(flags, weights=weights)) if len(flags) else float("nan")
