@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.days import KINDS, WEEKDAYS, calendar, hours, week
+from analysis.days import KINDS, WEEKDAYS, calendar, hours, known_school_holidays, week
 from analysis.frames import Database, number, query, setting, timeline_posts, with_parameters
 
 QUARTER = 900  # seconds
@@ -31,7 +31,8 @@ class Scope:
     last_day: date | None = None
     accounts: str | None = None  # see analysis.frames.timeline_posts
     country: str = "NL"  # of the public holidays
-    school: pd.DataFrame | None = None  # see analysis.days.school_holidays
+    school_regions: tuple[str, ...] = ()  # whose school holidays are told apart
+    school: pd.DataFrame | None = None  # from a file: analysis.days.school_holidays; None: those the library knows
 
 
 def scope_of(db: Database, **changes: Any) -> Scope:
@@ -42,6 +43,7 @@ def scope_of(db: Database, **changes: Any) -> Scope:
         first_day=date.fromisoformat(first) if first else None,
         last_day=date.fromisoformat(last) if last else None,
         country=setting(db, "analysis.holiday_country", "NL"),
+        school_regions=tuple(setting(db, "analysis.school_regions", ())),
     )
     return replace(scope, **changes)
 
@@ -71,9 +73,8 @@ def _count(db: Database, scope: Scope | None, counts: str = "") -> _Counted:
         "accounts": accounts, "first_day": first.date() if first is not None else None,
         "last_day": last.date() if last is not None else None, "posts_without_time": without,
         "posts_outside_period": int(bins.loc[~inside, "posts"].sum()),
-        "school_regions": () if scope.school is None else tuple(sorted(set(scope.school["region"]))),
     }  # fmt: skip
-    days = _no_days(scope) if first is None else calendar(first.date(), last.date(), scope.country, scope.school)
+    days = _no_days() if first is None else _calendar(first.date(), last.date(), scope)
     return _Counted(bins[inside].reset_index(drop=True), days, source, parameters)
 
 
@@ -84,9 +85,16 @@ def _period(bins: pd.DataFrame, scope: Scope) -> tuple[Any, Any]:
     return (None, None) if pd.isna(first) or pd.isna(last) else (first, last)
 
 
-def _no_days(scope: Scope) -> pd.DataFrame:
+def _calendar(first: date, last: date, scope: Scope) -> pd.DataFrame:
+    school = scope.school
+    if school is None and scope.school_regions:
+        school = known_school_holidays(first, last, scope.school_regions, scope.country)
+    return calendar(first, last, scope.country, school)
+
+
+def _no_days() -> pd.DataFrame:
     """A calendar without days."""
-    return calendar(date(2013, 1, 1), date(2013, 1, 1), scope.country, scope.school).iloc[:0]
+    return calendar(date(2013, 1, 1), date(2013, 1, 1)).iloc[:0]
 
 
 def daily(db: Database, scope: Scope | None = None) -> pd.DataFrame:

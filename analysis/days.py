@@ -40,10 +40,35 @@ def calendar(first: date, last: date, country: str = "NL", school: pd.DataFrame 
     return frame
 
 
+def known_school_holidays(first: date, last: date, regions: Iterable[str], country: str = "NL") -> pd.DataFrame:
+    """The school holidays that the holidays package knows, a row a day and region: region, name, first_day, last_day.
+
+    For the Netherlands that is 2014 to 2030, regions Noord, Midden and Zuid. Raise UserError for a region or year that
+    it does not know, because a day that is not known to be free is not a school day.
+    """
+    years, rows = range(first.year, last.year + 1), []
+    for region in regions:
+        for year in years:
+            try:
+                known = holidays.country_holidays(country, subdiv=region, years=year, categories=("school",))
+            except (NotImplementedError, ValueError):
+                there = ", ".join(getattr(holidays, country).subdivisions) if hasattr(holidays, country) else "none"
+                raise UserError(
+                    f"analysis.school_regions: no school holidays of {region!r} are known; the regions of {country} "
+                    f"are {there}, others can be given in the file school_holidays"
+                ) from None
+            if not known:
+                raise UserError(
+                    f"analysis.school_regions: the school holidays of {year} are not known; give them in the file "
+                    "school_holidays, or choose a later first_day"
+                )
+            rows += [(region, name, pd.Timestamp(day), pd.Timestamp(day)) for day, name in known.items()]
+    return pd.DataFrame(rows, columns=list(SCHOOL))
+
+
 def school_holidays(path: Path, regions: Iterable[str] = ()) -> pd.DataFrame:
     """The school holidays of a CSV file with region,name,first_day,last_day; of *regions* only, if any are named.
 
-    None ships: the Dutch ministry sets them year by year, and no list from 2007 on with a free licence was at hand.
     Raise UserError with the line for a file that is not like that.
     """
     try:

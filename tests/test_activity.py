@@ -146,6 +146,29 @@ def test_school_holidays_of_a_file_are_told_apart_by_region(db, tmp_path):
         days.school_holidays(path)
 
 
+def test_school_holidays_that_are_known_by_region(db):
+    """The summer of 2023: Noord 22 July to 3 September, Midden 8 July to 20 August, Zuid 15 July to 27 August."""
+    year = (date(2023, 1, 1), date(2023, 12, 31))
+    for region, first, last in (("Noord", "07-22", "09-03"), ("Midden", "07-08", "08-20"), ("Zuid", "07-15", "08-27")):
+        free = days.calendar(*year, school=days.known_school_holidays(*year, [region]))[f"school {region}"]
+        assert free[f"2023-{first}" : f"2023-{last}"].all()
+        assert not free[pd.Timestamp(f"2023-{first}") - pd.Timedelta(days=1)]
+        assert not free[pd.Timestamp(f"2023-{last}") + pd.Timedelta(days=1)]
+    post_at(db, "2023-07-10T12:00:00Z")
+    period = Scope(first_day=date(2023, 7, 3), last_day=date(2023, 7, 14), school_regions=("Midden",))
+    assert activity.working_days(db, period).loc["working day, school Midden holiday", ["days", "posts"]].tolist() == [
+        5,
+        1,
+    ]
+
+
+def test_school_holidays_that_are_not_known_are_not_guessed():
+    with pytest.raises(UserError, match="school holidays of 2012 are not known"):
+        days.known_school_holidays(date(2012, 1, 1), date(2012, 12, 31), ["Noord"])
+    with pytest.raises(UserError, match="regions of NL are Midden, Noord, Zuid"):
+        days.known_school_holidays(date(2023, 1, 1), date(2023, 12, 31), ["Oost"])
+
+
 def test_rolling_means_look_back_over_whole_windows_only(db):
     post_at(db, *[f"2012-01-{day:02}T12:00:00Z" for day in range(1, 32)])
     frame = activity.daily(db)
