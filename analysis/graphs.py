@@ -97,9 +97,7 @@ def _betweenness(network: Network, groups: Sequence[Any]) -> list[Floats]:
     return [np.array(graph.betweenness(sources=group.tolist())) for group in groups]
 
 
-def _shared(
-    task: Task, network: Network, jobs: Sequence[Any], processes: int | None, rounds: int
-) -> list[Any]:
+def _shared(task: Task, network: Network, jobs: Sequence[Any], processes: int | None, rounds: int) -> list[Any]:
     """*task* over *jobs*, in this process if the whole of it (*rounds* over the network) is small."""
     bare = replace(network, nodes=pd.DataFrame(index=range(network.n)), parameters={})
     small = rounds * (network.n + network.m) < WORTH_A_PROCESS
@@ -161,9 +159,7 @@ def diameter(graph: Graph) -> int:
 # ---- communities -------------------------------------------------------------------------------------------
 
 
-def modularity(
-    graph: Graph, partition: Mapping[Hashable, Any] | pd.Series[Any], resolution: float = 1.0
-) -> float:
+def modularity(graph: Graph, partition: Mapping[Hashable, Any] | pd.Series[Any], resolution: float = 1.0) -> float:
     """Newman's modularity of *partition* (node to group) on the undirected graph, weighted if it is.
 
     At *resolution* r the expected term is divided by r, as in Gephi's algorithm.
@@ -221,9 +217,7 @@ def _loopless(network: Network) -> Network:
     return replace(network, source=network.source[other], target=network.target[other], weight=weight)
 
 
-def _communities(
-    network: Network, jobs: Sequence[tuple[Method, float, int]]
-) -> list[tuple[NDArray[Any], float]]:
+def _communities(network: Network, jobs: Sequence[tuple[Method, float, int]]) -> list[tuple[NDArray[Any], float]]:
     """A membership and its quality (modularity at the resolution asked for) per job."""
     if not network.m:
         return [(np.arange(network.n), 0.0) for _ in jobs]

@@ -61,9 +61,7 @@ class Network:
     def degrees(self) -> pd.DataFrame:
         """Per node: degree, in and out degree (a mutual tie counts two), and the same weighted."""
         out, into = (np.bincount(end, minlength=self.n) for end in (self.source, self.target))
-        strong_out, strong_in = (
-            np.bincount(end, self.weights, minlength=self.n) for end in (self.source, self.target)
-        )
+        strong_out, strong_in = (np.bincount(end, self.weights, minlength=self.n) for end in (self.source, self.target))
         columns: dict[str, NDArray[Any]] = {"degree": out + into}
         if self.directed:
             columns |= {"in_degree": into, "out_degree": out}

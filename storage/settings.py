@@ -172,9 +172,13 @@ class Analysis(Table):
     seed: int = Field(1, ge=0, description="First seed of everything random.")
     betweenness_exact_up_to: int = Field(10_000, ge=0, description="Nodes up to which betweenness is exact.")
     holiday_country: str = Field("NL", pattern="^[A-Z]{2}$", description="Country of the public holidays.")
-    school_regions: tuple[str, ...] = Field((), description="School regions whose holidays are told apart.")
+    school_regions: tuple[str, ...] = Field(
+        (), description="School regions whose holidays are told apart (NL: Noord, Midden, Zuid; known from 2014)."
+    )
     school_holidays: str | None = Field(
-        None, description="CSV with region,name,first_day,last_day.", examples=["school-holidays.csv"]
+        None,
+        description="CSV with region,name,first_day,last_day, for other years and countries.",
+        examples=["school-holidays.csv"],
     )
     labels: str | None = Field(None, description="CSV with handle,role: politician, media ...", examples=["labels.csv"])
 
