@@ -17,8 +17,8 @@ from collectors.x_waiting import limited, retry_after
 from storage.records import Absence, Page, Target, Want
 
 LOOKUPS = {"user": "username", "user_id": "id", "post": "id"}  # kinds asked in batches, and what names an item
-WELL_FORMED = {"user": re.compile(r"[A-Za-z0-9_]{1,15}"), "user_id": re.compile(r"[0-9]{1,19}"),
-               "post": re.compile(r"[0-9]{1,19}")}  # fmt: skip
+ID = re.compile(r"[0-9]{1,19}")
+WELL_FORMED = {"user": re.compile(r"[A-Za-z0-9_]{1,15}"), "user_id": ID, "post": ID}
 NEAR = 0.98  # of the reach of a timeline: deleted posts count for the platform's limit and are not delivered
 
 
@@ -148,16 +148,17 @@ def _looked_up(page: Page, answer: _Answer) -> Iterator[Outcome]:
 def _walked(page: Page, want: Want, answer: _Answer) -> Outcome:
     """One page of a timeline, a follow list or a search."""
     target, items = want.target, _items(answer)
-    next_ = answer.meta.next_token if answer.meta else None
+    token = answer.meta.next_token if answer.meta else None
+    next_ = token if isinstance(token, str) else None
     if not items and not next_ and answer.errors:
         problem = about(answer.errors, target.key) or answer.errors[0]
         reason = reason_of(problem)
         return Absent(target, reason) if reason else Later(target, str(_detail(problem)))
     if page.kind not in ("timeline", "search"):
         return _on(target, next_, len(items))
-    ids = [int(item.id) for item in items if isinstance(item.id, str) and item.id.isdecimal()]
+    ids = [int(item.id) for item in items if isinstance(item.id, str) and ID.fullmatch(item.id)]
     newest = str(max(ids)) if ids else ""
-    if want.since and ids and min(ids) <= int(want.since):
+    if ids and ID.fullmatch(want.since) and min(ids) <= int(want.since):
         return Done(target, None, len(items), newest, reached=True)
     if next_ or page.kind == "search":
         return _on(target, next_, len(items), newest)
@@ -167,11 +168,11 @@ def _walked(page: Page, want: Want, answer: _Answer) -> Outcome:
     return Done(target, None, len(items), newest, reached=bool(want.since))
 
 
-def _on(target: Target, next_: Any, items: int, newest: str = "") -> Done:
+def _on(target: Target, next_: str | None, items: int, newest: str = "") -> Done:
     """The next page of the walk, or its end. A cursor that leads to itself would never end."""
-    if next_ and str(next_) == target.cursor:
+    if next_ and next_ == target.cursor:
         return Done(target, None, items, newest, complete=False, why="truncated: the list repeats its cursor")
-    return Done(target, str(next_) if next_ else None, items, newest)
+    return Done(target, next_ or None, items, newest)
 
 
 def _reach(page: Page) -> int:

@@ -136,6 +136,7 @@ def test_a_429_waits_for_the_reset_it_names_whatever_its_body(body: bytes) -> No
         "X-Rate-Limit-Reset": (now + timedelta(seconds=600)).isoformat(),
         "Retry-After": format_datetime(now + timedelta(seconds=600), usegmt=True),
         "retry-after": "600",
+        "X-RateLimit-Reset": str(int(now.timestamp()) + 600),
     }
     for name, value in reset.items():
         _, (later,), records = ask(Answer(429, body, {"Content-Type": "text/plain", name: value}), want("timeline"))
@@ -671,6 +672,38 @@ def test_a_job_comes_through_its_troubles_and_replays_the_same_from_its_archive(
     assert sorted(map(repr, told(again))) == sorted(map(repr, told(live)))
     recover(live, {"x": collector}, tmp_path / "rebuilt.sqlite")
     assert {row[:4] for row in state(Frontier(tmp_path / "rebuilt.sqlite"))} <= {row[:4] for row in state(frontier)}
+
+
+def test_a_walk_that_was_cut_short_leaves_no_gap_behind_the_mark(tmp_path: Path) -> None:
+    """What the established tools lose: posts between the newest one seen and where a walk was cut."""
+    newest = 300
+
+    def script(request: Request) -> Answer:
+        top = int(request.query.get("pagination_token") or newest)
+        since = int(request.query.get("since_id") or 0)
+        ids = [number for number in range(top, 0, -1) if number > since]
+        return posts(*ids[:100], **({"next_token": str(ids[100])} if len(ids) > 100 else {}))
+
+    def walk(server: Loopback, limit: int | None) -> tuple[str, str]:
+        with closing(Wire(timeout=5)) as wire:
+            options = Settings({"base_url": server.url}, TOKEN, wire)
+            collect(tmp_path, "x", collector, options, frontier=frontier, patience=0.5, limit=limit)
+        return frontier.db.execute("SELECT state, since FROM targets").fetchone()
+
+    frontier = Frontier(tmp_path / "state.sqlite")
+    with serve(script) as server:
+        with frontier.transaction():
+            frontier.add([want("timeline", "1")], datetime.now(UTC))
+        assert walk(server, 2) == ("open", "")  # cut: the mark has not moved
+        newest = 350
+        assert walk(server, None) == ("done", "300")  # what came since then is above the mark
+        with frontier.transaction():
+            frontier.revisit("x", "timeline", datetime.now(UTC))
+        newest = 520
+        assert walk(server, 1) == ("open", "300")
+        assert walk(server, None) == ("done", "520")
+    assert {int(post.post_id) for post in of(tmp_path, Post)} == set(range(1, 521))
+    assert [request.query.get("since_id") for request in server.asked] == [None] * 3 + ["300"] * 3
 
 
 def test_a_sample_and_a_change_of_vocabulary_replay_too(tmp_path: Path) -> None:
