@@ -19,6 +19,7 @@ from storage.records import Absence, Page, Target, Want
 LOOKUPS = {"user": "username", "user_id": "id", "post": "id"}  # kinds asked in batches, and what names an item
 ID = re.compile(r"[0-9]{1,19}")
 WELL_FORMED = {"user": re.compile(r"[A-Za-z0-9_]{1,15}"), "user_id": ID, "post": ID}
+END = "#end"  # behind the address of the last page of a stream (`x_stream`)
 NEAR = 0.98  # of the reach of a timeline: deleted posts count for the platform's limit and are not delivered
 
 
@@ -95,8 +96,7 @@ def _detail(problem: Problem | None) -> str | None:
 
 def _answered(page: Page) -> Iterator[Outcome]:
     if page.kind == "sample":
-        lines = sum(b'"data"' in line for line in _content(page).splitlines())
-        yield Done(page.targets[0], items=lines)
+        yield _streamed(page, page.wants[0])
         return
     answer = _read(page)
     if answer is None:
@@ -105,6 +105,21 @@ def _answered(page: Page) -> Iterator[Outcome]:
         yield from _looked_up(page, answer)
     else:
         yield _walked(page, page.wants[0], answer)
+
+
+def _streamed(page: Page, want: Want) -> Outcome:
+    """A page of the stream: its place in the set is its cursor, and the last one is marked."""
+    posts = posts_of(page)
+    if page.url.endswith(END):
+        return Done(want.target, None, posts)
+    if not posts:
+        return Later(want.target, "the stream brought no posts")
+    return Done(want.target, str(want.position + posts), posts)
+
+
+def posts_of(page: Page) -> int:
+    """How many posts a page of the stream holds."""
+    return sum(b'"data"' in line for line in _content(page).splitlines())
 
 
 def _content(page: Page) -> bytes:
