@@ -35,7 +35,6 @@ class Options(BaseModel):
     )
     since: date | None = Field(None, description="Timelines: nothing before this day (UTC).", examples=["2012-01-01"])
     until: date | None = Field(None, description="Timelines: nothing from this day on (UTC).", examples=["2013-02-24"])
-    sample_posts: int = Field(10_000, gt=0, description="Posts of a comparison set from the sample stream.")
 
 
 class X:
@@ -46,16 +45,27 @@ class X:
     outcome = staticmethod(outcome)
     parse = staticmethod(parse)
 
+    @staticmethod
+    def canonical(seed: str) -> str:
+        """The key of a handle."""
+        return seed.strip().removeprefix("@").lower()
+
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield X's answers. Raise UserError without a bearer token on a live wire."""
+        """Yield X's answers. Raise UserError without a bearer token on a live wire.
+
+        Of the common options it reads `base_url`, and `sets`: how many posts each comparison set shall have.
+        """
         from collectors.x_client import Client  # it imports tweepy, which loading and planning do not need
 
         wire = settings.wire
         assert wire is not None
         if wire.live and not settings.secret:
             raise UserError("no bearer token for X: set SNEEUWBAL_X_BEARER_TOKEN or BEARER_TOKEN")
-        options, base_url = settings.checked(Options), settings.options.get("base_url")
-        client: Client = wire.resource("x", lambda: Client(wire, options, base_url, settings.secret or "replayed"))
+        options, given = settings.checked(Options), settings.options
+        token = settings.secret or "replayed"
+        client: Client = wire.resource(
+            "x", lambda: Client(wire, options, token, given.get("base_url"), given.get("sets"))
+        )
         for batch in wire.batches(wants, lambda kind: KINDS[kind].batch):
             yield from client.ask(batch)
 

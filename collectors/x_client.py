@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, time
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import tweepy
 
 from collectors.wire import Wire
 from collectors.x_problems import wrong_vocabulary
+from collectors.x_stream import POSTS, Sample, pages
 from storage.records import Failure, Page, Want
 
 if TYPE_CHECKING:
@@ -83,8 +84,15 @@ logging.getLogger("tweepy").setLevel(logging.ERROR)
 class Client:
     """Asks X on a wire, and remembers which vocabulary it takes."""
 
-    def __init__(self, wire: Wire, options: Options, base_url: str | None, token: str) -> None:
-        self.wire, self.options, self.base_url, self.token = wire, options, base_url, token
+    def __init__(
+        self,
+        wire: Wire,
+        options: Options,
+        token: str,
+        base_url: str | None = None,
+        sets: Mapping[str, int] | None = None,
+    ) -> None:
+        self.wire, self.options, self.token, self.base_url, self.sets = wire, options, token, base_url, sets or {}
         self.vocabularies = [each for each in VOCABULARIES if options.vocabulary in ("auto", each.word)]
         self.tweepy = tweepy.Client(token, return_type=requests.Response, wait_on_rate_limit=False)
         self._prepare(self.tweepy.session)
@@ -105,16 +113,33 @@ class Client:
 
     def ask(self, wants: tuple[Want, ...]) -> Iterator[Page | Failure]:
         """Yield the answer to *wants*, all of one kind; for a stream its pages."""
+        if wants[0].target.kind == "sample":
+            yield from map(self._heard, self._sample(wants))
+            return
         with self.wire.ask(wants) as exchange:
             try:
                 CALLS[wants[0].target.kind](self, wants)
             except ANSWERED as error:
                 if not exchange.answers:
                     exchange.fail("other", f"{type(error).__name__}: {error}", "")
-            answers = list(exchange.answers) or [exchange.answer]
-        if len(self.vocabularies) > 1 and isinstance(answers[-1], Page) and wrong_vocabulary(answers[-1]):
+            answer = exchange.answer
+        yield self._heard(answer)
+
+    def _heard(self, answer: Page | Failure) -> Page | Failure:
+        """*answer*; the next vocabulary is spoken from now on if it refuses this one."""
+        if len(self.vocabularies) > 1 and isinstance(answer, Page) and wrong_vocabulary(answer):
             self.vocabularies.pop(0)
-        yield from answers
+        return answer
+
+    def _sample(self, wants: tuple[Want, ...]) -> Iterator[Page | Failure]:
+        """The sample stream until there are enough posts. Who wrote a referenced post is not asked for."""
+        (want,) = wants
+        wished, words = self.sets.get(want.target.key, POSTS), self.vocabularies[0]
+        stream = Sample(self.token, wished - want.position if self.wire.live else 1)  # recorded: a page a request
+        self._prepare(stream.session)
+        asked = {words.parameter: words.fields, "expansions": words.sample, "place_fields": PLACE_FIELDS}
+        with self.wire.ask(wants) as exchange:
+            yield from pages(exchange, stream, wished, lambda threaded: stream.sample(threaded=threaded, **asked))
 
     # ---- one method a kind
 
@@ -173,15 +198,6 @@ class Client:
             **self._of_posts(),
         )
 
-    def _sample(self, wants: tuple[Want, ...]) -> None:
-        """The sample stream until there are enough posts. Who wrote a referenced post is not asked for."""
-        stream = _Sample(self.token, self.options.sample_posts)
-        self._prepare(stream.session)
-        words = self.vocabularies[0]
-        stream.sample(**{words.parameter: words.fields, "expansions": words.sample, "place_fields": PLACE_FIELDS})
-        if stream.error is not None:
-            raise stream.error
-
 
 CALLS: dict[str, Callable[[Client, tuple[Want, ...]], None]] = {
     "user": Client._users,
@@ -189,36 +205,9 @@ CALLS: dict[str, Callable[[Client, tuple[Want, ...]], None]] = {
     "timeline": Client._timeline,
     "following": Client._following,
     "followers": Client._followers,
-    "sample": Client._sample,
     "search": Client._search,
     "post": Client._posts_by_id,
 }
-
-
-class _Sample(tweepy.StreamingClient):  # type: ignore[misc]
-    """A stream that ends at *posts* posts, or at the first trouble: asking again is the frontier's business."""
-
-    def __init__(self, token: str, posts: int) -> None:
-        super().__init__(token)
-        self.left = posts
-        self.error: Exception | None = None
-
-    def on_data(self, raw_data: bytes) -> None:
-        self.left -= b'"data"' in raw_data
-        if self.left <= 0:
-            self.disconnect()
-
-    def on_closed(self, response: requests.Response) -> None:
-        self.disconnect()
-
-    def on_request_error(self, status_code: int) -> None:
-        self.disconnect()
-
-    def on_connection_error(self) -> None:
-        self.disconnect()
-
-    def on_exception(self, exception: Exception) -> None:
-        self.error = exception
 
 
 def _without_body(response: requests.Response, *_: Any, **__: Any) -> requests.Response:

@@ -17,8 +17,9 @@ from collectors.x_waiting import limited, retry_after
 from storage.records import Absence, Page, Target, Want
 
 LOOKUPS = {"user": "username", "user_id": "id", "post": "id"}  # kinds asked in batches, and what names an item
-WELL_FORMED = {"user": re.compile(r"[A-Za-z0-9_]{1,15}"), "user_id": re.compile(r"[0-9]{1,19}"),
-               "post": re.compile(r"[0-9]{1,19}")}  # fmt: skip
+ID = re.compile(r"[0-9]{1,19}")
+WELL_FORMED = {"user": re.compile(r"[A-Za-z0-9_]{1,15}"), "user_id": ID, "post": ID}
+END = "#end"  # behind the address of the last page of a stream (`x_stream`)
 NEAR = 0.98  # of the reach of a timeline: deleted posts count for the platform's limit and are not delivered
 
 
@@ -95,8 +96,7 @@ def _detail(problem: Problem | None) -> str | None:
 
 def _answered(page: Page) -> Iterator[Outcome]:
     if page.kind == "sample":
-        lines = sum(b'"data"' in line for line in _content(page).splitlines())
-        yield Done(page.targets[0], items=lines)
+        yield _streamed(page, page.wants[0])
         return
     answer = _read(page)
     if answer is None:
@@ -105,6 +105,21 @@ def _answered(page: Page) -> Iterator[Outcome]:
         yield from _looked_up(page, answer)
     else:
         yield _walked(page, page.wants[0], answer)
+
+
+def _streamed(page: Page, want: Want) -> Outcome:
+    """A page of the stream: its place in the set is its cursor, and the last one is marked."""
+    posts = posts_of(page)
+    if page.url.endswith(END):
+        return Done(want.target, None, posts)
+    if not posts:
+        return Later(want.target, "the stream brought no posts")
+    return Done(want.target, str(want.position + posts), posts)
+
+
+def posts_of(page: Page) -> int:
+    """How many posts a page of the stream holds."""
+    return sum(b'"data"' in line for line in _content(page).splitlines())
 
 
 def _content(page: Page) -> bytes:
@@ -148,16 +163,17 @@ def _looked_up(page: Page, answer: _Answer) -> Iterator[Outcome]:
 def _walked(page: Page, want: Want, answer: _Answer) -> Outcome:
     """One page of a timeline, a follow list or a search."""
     target, items = want.target, _items(answer)
-    next_ = answer.meta.next_token if answer.meta else None
+    token = answer.meta.next_token if answer.meta else None
+    next_ = token if isinstance(token, str) else None
     if not items and not next_ and answer.errors:
         problem = about(answer.errors, target.key) or answer.errors[0]
         reason = reason_of(problem)
         return Absent(target, reason) if reason else Later(target, str(_detail(problem)))
     if page.kind not in ("timeline", "search"):
         return _on(target, next_, len(items))
-    ids = [int(item.id) for item in items if isinstance(item.id, str) and item.id.isdecimal()]
+    ids = [int(item.id) for item in items if isinstance(item.id, str) and ID.fullmatch(item.id)]
     newest = str(max(ids)) if ids else ""
-    if want.since and ids and min(ids) <= int(want.since):
+    if ids and ID.fullmatch(want.since) and min(ids) <= int(want.since):
         return Done(target, None, len(items), newest, reached=True)
     if next_ or page.kind == "search":
         return _on(target, next_, len(items), newest)
@@ -167,11 +183,11 @@ def _walked(page: Page, want: Want, answer: _Answer) -> Outcome:
     return Done(target, None, len(items), newest, reached=bool(want.since))
 
 
-def _on(target: Target, next_: Any, items: int, newest: str = "") -> Done:
+def _on(target: Target, next_: str | None, items: int, newest: str = "") -> Done:
     """The next page of the walk, or its end. A cursor that leads to itself would never end."""
-    if next_ and str(next_) == target.cursor:
+    if next_ and next_ == target.cursor:
         return Done(target, None, items, newest, complete=False, why="truncated: the list repeats its cursor")
-    return Done(target, str(next_) if next_ else None, items, newest)
+    return Done(target, next_ or None, items, newest)
 
 
 def _reach(page: Page) -> int:

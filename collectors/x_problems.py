@@ -65,7 +65,8 @@ def named(problem: Problem) -> set[str]:
 
 def blames(problem: Problem, words: set[str]) -> bool:
     """Whether *problem* names one of *words* (parameters, or fields in their values) as what is wrong."""
-    found = {*re.findall(r"[\w.]+", _blame(problem)), str(problem.parameter), *(problem.parameters or ())}
+    listed = problem.parameters if isinstance(problem.parameters, dict) else {}
+    found = {*re.findall(r"[\w.]+", _blame(problem)), str(problem.parameter), *listed}
     return any(one == word or one.startswith(word + ".") for word in words for one in found)
 
 

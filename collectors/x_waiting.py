@@ -15,7 +15,7 @@ GUESSES = 4  # such waits that count as tries; from there on a window at a time 
 MARGIN = timedelta(seconds=1)  # the reset is told in whole seconds
 
 # The daily limits stand in headers of their own; where one of them is used up the short window does not matter.
-RESETS = ("x-app-limit-24hour", "x-user-limit-24hour", "x-rate-limit")
+RESETS = ("x-app-limit-24hour", "x-user-limit-24hour", "x-rate-limit", "x-ratelimit")
 
 
 def limited(page: Page, want: Want) -> tuple[datetime, bool]:
@@ -32,7 +32,7 @@ def limited(page: Page, want: Want) -> tuple[datetime, bool]:
 
 def retry_after(page: Page) -> datetime | None:
     """The time that Retry-After gives in the future, at most FARTHEST away; None without one."""
-    return _future(page, page.header("retry-after"), relative=True)
+    return _future(page, "retry-after", relative=True)
 
 
 def _told(page: Page) -> datetime | None:
@@ -40,17 +40,17 @@ def _told(page: Page) -> datetime | None:
         daily = prefix.endswith("24hour")
         if daily and page.header(f"{prefix}-remaining") != "0":
             continue
-        if moment := _future(page, page.header(f"{prefix}-reset")):
+        if moment := _future(page, f"{prefix}-reset"):
             return moment
     return retry_after(page)
 
 
-def _future(page: Page, value: str | None, relative: bool = False) -> datetime | None:
-    """The moment that *value* means, if it lies in the future; at most FARTHEST away."""
-    moment = _moment(value.strip(), page.fetched_at if relative else None) if value else None
-    if moment is None or moment <= page.fetched_at:
-        return None
-    return min(moment, page.fetched_at + FARTHEST)
+def _future(page: Page, name: str, relative: bool = False) -> datetime | None:
+    """The latest moment in the future that headers called *name* give; at most FARTHEST away."""
+    start = page.fetched_at if relative else None
+    moments = [_moment(value.strip(), start) for key, value in page.headers if key.lower() == name]
+    future = [moment for moment in moments if moment is not None and moment > page.fetched_at]
+    return min(max(future), page.fetched_at + FARTHEST) if future else None
 
 
 def _moment(value: str, start: datetime | None) -> datetime | None:

@@ -115,7 +115,8 @@ def settings_for(study: Study, name: str, wire: Wire) -> Settings:
     """What the fetch of collector *name* gets."""
     from collectors.base import Settings
 
-    options = {**study.options(name), "contact": study.study.contact}
+    sets = {one.name: one.posts for one in study.comparison if one.collector == name}
+    options = {**study.options(name), "contact": study.study.contact, "sets": sets}
     return Settings(options, secret_of(study, name), wire)
 
 

@@ -34,13 +34,19 @@ class Answer(msgspec.Struct):
 Script = Callable[[Request], Answer]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no error of a test's server."""
+
+
 class Loopback:
     """A running server: its URL, and the requests it got."""
 
     def __init__(self, script: Script) -> None:
         self.script, self.asked = script, list[Request]()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 

@@ -136,6 +136,7 @@ def test_a_429_waits_for_the_reset_it_names_whatever_its_body(body: bytes) -> No
         "X-Rate-Limit-Reset": (now + timedelta(seconds=600)).isoformat(),
         "Retry-After": format_datetime(now + timedelta(seconds=600), usegmt=True),
         "retry-after": "600",
+        "X-RateLimit-Reset": str(int(now.timestamp()) + 600),
     }
     for name, value in reset.items():
         _, (later,), records = ask(Answer(429, body, {"Content-Type": "text/plain", name: value}), want("timeline"))
@@ -369,6 +370,27 @@ def test_data_and_errors_together_are_both_kept() -> None:
         ("post", "5", "gone"), ("post", "6", "protected")]  # fmt: skip
 
 
+def test_posts_and_accounts_are_looked_up_again_by_id_in_batches() -> None:
+    lost = problem("6", "Could not find tweet with ids: [6].", parameter="ids", resource_type="tweet")
+    shut = problem("7", "Sorry, you are not authorized to see the Tweet with ids: [7].", CLOSED, "Authorization Error",
+                   parameter="ids", resource_type="tweet")  # fmt: skip
+    answer = posts(5)
+    answer.body["errors"] = [lost, shut]
+    page, outcomes, records = ask(answer, *(want("post", key) for key in "5678"))
+    assert page.url.endswith("&ids=5%2C6%2C7%2C8")
+    assert [(one.target.key, getattr(one, "why", "")) for one in outcomes] == [
+        ("5", ""), ("6", "gone"), ("7", "protected"), ("8", "unknown")]  # fmt: skip
+    assert sorted((r.kind, r.key, r.reason) for r in records if isinstance(r, Absence)) == [
+        ("post", "6", "gone"), ("post", "7", "protected"), ("post", "8", "unknown")]  # fmt: skip
+    body = {
+        "data": [user(1, "Renamed")],
+        "errors": [problem("2", "Could not find user with ids: [2].", parameter="ids")],
+    }
+    _, outcomes, records = ask(Answer(200, body), want("user_id", "1"), want("user_id", "2"))
+    assert [getattr(one, "why", "") for one in outcomes] == ["", "gone"]
+    assert [(r.account_id, r.handle) for r in records if isinstance(r, Account)] == [("1", "Renamed")]
+
+
 def x_users(known: dict[str, int]) -> Callable[[Request], Answer]:
     """X's look-up of users by name, with its refusal of a batch that holds a malformed name."""
 
@@ -573,11 +595,14 @@ def stream(number: int) -> Answer:
 
 
 def test_a_sample_ends_when_there_is_enough_of_it_or_the_stream_ends() -> None:
-    for delivered, wished, pages in ((1200, 900, [500, 500]), (1200, 9999, [500, 500, 200]), (3, 10, [3])):
+    for delivered, wished, cursors in ((1200, 900, ["", "500"]), (1200, 9999, ["", "500", "1000"]), (3, 10, [""])):
         with serve(lambda request, n=delivered: stream(n)) as server:
-            found = fetch(server, want("sample", "worldwide"), sample_posts=wished)
-        assert [next(iter(collector.outcome(page))).items for page in found] == pages
+            found = fetch(server, want("sample", "worldwide"), sets={"worldwide": wished})
         assert len(server.asked) == 1
+        assert [page.targets[0].cursor for page in found] == cursors
+        outcomes = [next(iter(collector.outcome(page))) for page in found]
+        assert [one.next for one in outcomes] == [*cursors[1:], None]
+        assert sum(one.items for one in outcomes) == min(delivered, 500 * len(cursors))
 
 
 def test_posts_of_a_sample_are_marked_and_those_they_refer_to_do_not_count_as_it() -> None:
@@ -588,6 +613,28 @@ def test_posts_of_a_sample_are_marked_and_those_they_refer_to_do_not_count_as_it
         (str(n + 10), "worldwide", None, "whole") for n in range(4)
     ]
     assert "referenced_tweets.id.author_id" not in server.asked[0].query["expansions"]
+
+
+def test_a_sample_whose_stream_breaks_goes_on_where_it_was(tmp_path: Path) -> None:
+    whole = stream(2000).body.split(b"\r\n")
+    script = in_turn(Answer(200, b"\r\n".join(whole[:700]), cut=999), Answer(200, b"\r\n".join(whole[700:])))
+    with serve(script) as server:
+        frontier = run(tmp_path, server, Wire(timeout=5), [want("sample", "worldwide")], sets={"worldwide": 1600})
+        assert state(frontier) == {("sample", "worldwide", "open", "cut", "")}
+        with frontier.transaction():
+            frontier.db.execute("UPDATE targets SET due_at = 0")
+        run(tmp_path, server, Wire(timeout=5), [], sets={"worldwide": 1600})
+    assert {row[2] for row in state(frontier)} == {"done"}
+    ids = [int(post.post_id) for post in of(tmp_path, Post)]
+    assert len(ids) == len(set(ids))
+    assert 1600 <= len(ids) <= 2000
+
+
+def test_a_stream_that_brings_nothing_is_a_failure() -> None:
+    with serve(lambda request: Answer(200, b"\r\n\r\n")) as server:
+        (failure,) = fetch(server, want("sample", "worldwide"))
+    assert isinstance(failure, Failure)
+    assert len(server.asked) == 1
 
 
 def test_a_stream_that_is_refused_waits_like_any_other_request() -> None:
@@ -671,6 +718,38 @@ def test_a_job_comes_through_its_troubles_and_replays_the_same_from_its_archive(
     assert sorted(map(repr, told(again))) == sorted(map(repr, told(live)))
     recover(live, {"x": collector}, tmp_path / "rebuilt.sqlite")
     assert {row[:4] for row in state(Frontier(tmp_path / "rebuilt.sqlite"))} <= {row[:4] for row in state(frontier)}
+
+
+def test_a_walk_that_was_cut_short_leaves_no_gap_behind_the_mark(tmp_path: Path) -> None:
+    """What the established tools lose: posts between the newest one seen and where a walk was cut."""
+    newest = 300
+
+    def script(request: Request) -> Answer:
+        top = int(request.query.get("pagination_token") or newest)
+        since = int(request.query.get("since_id") or 0)
+        ids = [number for number in range(top, 0, -1) if number > since]
+        return posts(*ids[:100], **({"next_token": str(ids[100])} if len(ids) > 100 else {}))
+
+    def walk(server: Loopback, limit: int | None) -> tuple[str, str]:
+        with closing(Wire(timeout=5)) as wire:
+            options = Settings({"base_url": server.url}, TOKEN, wire)
+            collect(tmp_path, "x", collector, options, frontier=frontier, patience=0.5, limit=limit)
+        return frontier.db.execute("SELECT state, since FROM targets").fetchone()
+
+    frontier = Frontier(tmp_path / "state.sqlite")
+    with serve(script) as server:
+        with frontier.transaction():
+            frontier.add([want("timeline", "1")], datetime.now(UTC))
+        assert walk(server, 2) == ("open", "")  # cut: the mark has not moved
+        newest = 350
+        assert walk(server, None) == ("done", "300")  # what came since then is above the mark
+        with frontier.transaction():
+            frontier.revisit("x", "timeline", datetime.now(UTC))
+        newest = 520
+        assert walk(server, 1) == ("open", "300")
+        assert walk(server, None) == ("done", "520")
+    assert {int(post.post_id) for post in of(tmp_path, Post)} == set(range(1, 521))
+    assert [request.query.get("since_id") for request in server.asked] == [None] * 3 + ["300"] * 3
 
 
 def test_a_sample_and_a_change_of_vocabulary_replay_too(tmp_path: Path) -> None:
