@@ -26,6 +26,7 @@ from fixtures.world.world import Options, World
 from storage.records import Page, Target, Want
 
 SIZE = 17 * 1024
+WIDTHS = (7, 6, 10, 9, 12, 12, 7)
 FILLER = b"".join(b'<li class="x"><a href="/leden/%d?trk=y">Leden %d</a></li>\n' % (n, n) for n in range(250))
 
 
@@ -38,9 +39,6 @@ def pages(scale: float) -> dict[str, list[Page]]:
         if people.page[number] == READ:
             url = people.url(number)
             status, headers, body = site.answer(MAIN, url.removeprefix(HOST))
-            filler = b"".join(
-                b'<li class="x"><a href="/leden/%d?trk=y">Leden %d</a></li>\n' % (n, n) for n in range(250)
-            )
             body = body.replace(b"</body>", FILLER[: max(0, SIZE - len(body))].rpartition(b"\n")[0] + b"</body>")
             want = Want(Target("profiles", "profile", url), "walk")
             found[LAYOUTS[people.layout[number]]].append(Page((want,), url, status, tuple(headers), body, now))
@@ -61,9 +59,8 @@ def seconds(work, things) -> float:
 def main(scale: float) -> None:
     """Print the table."""
     logging.disable(logging.CRITICAL)
-    print(
-        f"{'layout':12}{'pages':>7}{'KB':>6}{'parse ms':>10}{'pages/s':>9}{'outcome ms':>12}{'extruct ms':>12}{'ratio':>7}"
-    )
+    heads = ("pages", "KB", "parse ms", "pages/s", "outcome ms", "extruct ms", "ratio")
+    print("layout      " + "".join(f"{head:>{width}}" for head, width in zip(heads, WIDTHS, strict=True)))
     found = pages(scale)
     total = count = 0.0
     for layout, some in found.items():

@@ -32,9 +32,11 @@ class Document:
         self.url = url
         _, self.text = html_to_unicode(content_type, content)
         self.broken: list[tuple[str, str, str]] = []  # place, reason, excerpt
-        text = self.text.replace("</body>", "").replace("</html>", "")  # libxml2 would drop what stands behind them
+        text = self.text.replace("\x00", "") if "\x00" in self.text else self.text
+        if 0 <= text.find("</body>") < len(text) - 32:  # libxml2 would drop what stands behind the end
+            text = text.replace("</body>", "").replace("</html>", "")
         try:
-            self.tree = lxml.html.document_fromstring(text.replace("\x00", "").encode(), _PARSER)
+            self.tree = lxml.html.document_fromstring(text.encode(), _PARSER)
         except (lxml.etree.LxmlError, AssertionError) as error:
             raise ValueError(f"not HTML: {error}") from error
 
