@@ -71,7 +71,9 @@ def bare(port: int, pages: int, plain: bool = False) -> None:
 
         ours = scrapy_settings(OPTIONS, True)
         del ours["DOWNLOAD_HANDLERS"], ours["DNS_RESOLVER"]
-        middlewares = {k: v for k, v in ours["DOWNLOADER_MIDDLEWARES"].items() if isinstance(k, str) and "robots" not in k}
+        middlewares = {
+            k: v for k, v in ours["DOWNLOADER_MIDDLEWARES"].items() if isinstance(k, str) and "robots" not in k
+        }
         settings = {**ours, "DOWNLOADER_MIDDLEWARES": middlewares}
     process = CrawlerProcess(settings)
     process.crawl(Bare)
@@ -137,7 +139,9 @@ def cost(name: str, port: int, pages: int) -> tuple[float, float]:
 def main(pages: int) -> None:
     """Print the table."""
     ports = multiprocessing.Queue()
-    server = multiprocessing.Process(target=serve, args=(ports, os.urandom(6400).hex().encode() + b" " * 4200), daemon=True)
+    server = multiprocessing.Process(
+        target=serve, args=(ports, os.urandom(6400).hex().encode() + b" " * 4200), daemon=True
+    )
     server.start()
     port = ports.get()
     base = None
@@ -160,6 +164,8 @@ def _cpu(pid: int) -> float:
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
-        {"bare": bare, "slim": slim, "crawl": crawl, "collect": collect}[sys.argv[1]](int(sys.argv[2]), int(sys.argv[3]))
+        {"bare": bare, "slim": slim, "crawl": crawl, "collect": collect}[sys.argv[1]](
+            int(sys.argv[2]), int(sys.argv[3])
+        )
     else:
         main(int(sys.argv[1]) if len(sys.argv) > 1 else 4000)

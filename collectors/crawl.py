@@ -27,6 +27,7 @@ from storage.records import Failure, Page, Want
 
 BATCH = 16  # wants sent together
 WINDOW = 8  # wants in the child at most, as a multiple of its concurrency
+PARKED = 512  # wants of slow hosts that take no room in the child, at most
 CONCURRENCY = 8  # requests at the same time to one host
 REDIRECTS = {301, 302, 303, 307, 308}
 MAX_WAIT = timedelta(days=1)  # a Retry-After further away is not believed
@@ -90,7 +91,7 @@ def _exchange(child: Child, requests: Iterator[tuple[Want, str]], wire: Wire) ->
         if answers.missing:
             raise NotRecorded(answers.missing)
         outstanding -= answers.settled
-        parked = answers.parked
+        parked = min(answers.parked, PARKED)
         supply()
         came: list[Page | Failure] = [*answers.pages, *answers.failures]
         for answer in came:

@@ -21,6 +21,7 @@ Node = dict[str, Any]
 _BEFORE = re.compile(r"^\s*(?:(?://|/\*)?\s*(?:<!--|<!\[CDATA\[)\s*(?:\*/)?)+")
 _AFTER = re.compile(r"(?:(?://|/\*)?\s*(?:-->|\]\]>)\s*(?:\*/)?)+\s*;?\s*$")
 _BREAK = re.compile(r"<br\s*/?>", re.I)
+_RELATIONS = lxml.etree.XPath("//@rel")
 _PARSER = lxml.html.HTMLParser(encoding="utf-8")
 
 
@@ -31,8 +32,11 @@ class Document:
         self.url = url
         _, self.text = html_to_unicode(content_type, content)
         self.broken: list[tuple[str, str, str]] = []  # place, reason, excerpt
+        text = self.text.replace("\x00", "") if "\x00" in self.text else self.text
+        if 0 <= text.find("</body>") < len(text) - 32:  # libxml2 would drop what stands behind the end
+            text = text.replace("</body>", "").replace("</html>", "")
         try:
-            self.tree = lxml.html.document_fromstring(self.text.replace("\x00", "").encode(), _PARSER)
+            self.tree = lxml.html.document_fromstring(text.encode(), _PARSER)
         except (lxml.etree.LxmlError, AssertionError) as error:
             raise ValueError(f"not HTML: {error}") from error
 
@@ -43,13 +47,9 @@ class Document:
         return self.url if found is None else urljoin(self.url, found.get("href"))
 
     def links(self, rel: str) -> Iterator[str]:
-        """The absolute targets of links (`a`, `link`, `area`) with the relation *rel*, in order."""
-        for element in self.tree.iter("a", "link", "area"):
-            if (
-                (rels := element.get("rel"))
-                and rel in rels.lower().split()
-                and (target := self.absolute(element.get("href")))
-            ):
+        """The absolute targets of links with the relation *rel*, in order."""
+        for relations in _RELATIONS(self.tree):
+            if rel in relations.lower().split() and (target := self.absolute(relations.getparent().get("href"))):
                 yield target
 
     def absolute(self, link: str | None) -> str | None:

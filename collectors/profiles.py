@@ -33,8 +33,10 @@ _WALL = re.compile(r"/(?:authwall|checkpoint|log-?in|sign-?in|sign-?up|uas/login
 _TRACKING = re.compile(r"^(?:utm_\w+|trk\w*|originalsubdomain|gclid|fbclid|mc_\w+|igshid|lipi|licu|midtoken|_l)$", re.I)
 _LINKEDIN = re.compile(r"^(?:[a-z]{2,3}\.|www\.|mobile\.|touch\.)?linkedin\.com$")
 _LOCALE = re.compile(r"^(/in/[^/]+)/[a-z]{2}(?:[-_][a-z]{2})?$")
+_PLAIN = re.compile(
+    r"https?://[a-z0-9]+(?:[.-][a-z0-9]+)*\.[a-z]{2,}(?:/[\w~-]+(?:\.[\w~-]+)*)+", re.A
+)  # in its one form already
 _BARE = re.compile(r"^[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?:/|$)", re.I)
-_ME = re.compile(rb"""rel\s*=\s*["']?[^"'>]{0,80}\bme\b""", re.I)
 
 
 class Robots(BaseModel):
@@ -265,8 +267,7 @@ def _profile(page: Page, want: Want, content: bytes) -> Iterator[Record]:
     yield person.profile(found, key, platform(key), url)
     yield from person.positions(found, key, document.whole)
     links = [*person.links(found, key, {key, url}, canonical)]
-    if _ME.search(content):
-        links += [ProfileLink(key, link, "me") for link in document.links("me") if canonical(link) not in {key, url}]
+    links += [ProfileLink(key, link, "me") for link in document.links("me") if canonical(link) not in {key, url}]
     yield from dict.fromkeys(links)
 
 
@@ -303,6 +304,8 @@ def canonical(url: str) -> str:
     What is no web address comes back as it is.
     """
     given = url.strip()
+    if _PLAIN.fullmatch(given) and "linkedin.com" not in given:
+        return given
     try:
         parts = urlsplit(safe_url_string(f"https://{given}" if _BARE.match(given) else given))
         host, port = parts.hostname or "", parts.port
