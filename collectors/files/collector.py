@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from collectors.base import Done, Kind, Outcome, Settings
+from collectors.files.arrays import elements
 from collectors.files.pieces import EXCERPT, Piece, Unreadable, look_ahead
 from collectors.files.values import decode
 from collectors.wire import Wire
@@ -237,8 +238,6 @@ def read_json(page: Page, make: Callable[[Any], Iterator[Record]]) -> Iterator[R
 
 
 def _read_array(page: Page, content: bytes, make: Callable[[Any], Iterator[Record]]) -> Iterator[Record]:
-    from collectors.files.pieces import elements  # only broken arrays need it
-
     content = content.removeprefix(b"\xef\xbb\xbf")
     try:
         value = decode(content)

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from collectors import x_outcome, x_parse
+from collectors.files.arrays import elements
 from collectors.files.collector import excerpt, guarded, place
 from collectors.files.values import decode, each, get, ident, moment, record, text
 from collectors.files.x_v1 import once
@@ -81,8 +82,6 @@ def _read(page: Page, context: Context) -> Iterator[Record]:
     if (page.header("Sneeuwbal-Unit") or "line") == "line":
         units = enumerate(content.split(b"\n"))
     elif content.lstrip().startswith(b"["):
-        from collectors.files.pieces import elements
-
         units = enumerate(elements(content))
     else:
         units = enumerate([content])

@@ -13,8 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from collectors.files.arrays import json_pieces
 from collectors.files.collector import FileCollector, read_json
-from collectors.files.pieces import Piece, json_pieces, open_bytes
+from collectors.files.pieces import Piece, open_bytes
 from collectors.files.values import decode, each, flag, from_epoch, get, ident, moment, number, real, record, text
 from storage.records import Absence, Account, Deletion, Follow, Mention, Page, Post, Quarantine, Record, Want
 
