@@ -215,7 +215,8 @@ def x_user(key: str, handle: str, new: bool = False) -> dict[str, Any]:
 def x_item(key: str, text: str, user: dict[str, Any], **more: Any) -> dict[str, Any]:
     legacy = {
         "created_at": "Sat Feb 23 13:00:00 +0000 2013", "full_text": text, "user_id_str": user["rest_id"],
-        "id_str": key, "conversation_id_str": key, "lang": "nl", "favorite_count": 1, "retweet_count": 2, "reply_count": 3,
+        "id_str": key, "conversation_id_str": key, "lang": "nl",
+        "favorite_count": 1, "retweet_count": 2, "reply_count": 3,
         "entities": {"hashtags": [{"text": "een"}], "user_mentions": [{"screen_name": "wie", "id_str": "9"}],
                      "urls": [{"expanded_url": "https://example.org"}]},
         **more.pop("legacy", {}),
