@@ -149,6 +149,11 @@ def _zip(path: Path, name: str, data: bytes) -> Path:
     return path
 
 
+def _text(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
 @pytest.mark.parametrize(
     ("format_", "make", "says"),
     [
@@ -157,6 +162,10 @@ def _zip(path: Path, name: str, data: bytes) -> Path:
         ("linkedin", lambda d: _zip(d / "a.zip", "Messages.csv", b"x"), "holds no Connections.csv"),
         ("linkedin", lambda d: _zip(d / "a.zip", "Connections.csv", b"a,b\n1,2\n"), "not a Connections.csv"),
         ("linkedin", lambda d: d / "nothing.zip", "no such file"),
+        ("twarc", lambda d: _text(d / "a.json", b'{"naam": "geen post"}'), "is it another format"),
+        ("x-v1", lambda d: _text(d / "a.json", b'{"ids": [1, 2]}'), "--of"),
+        ("warc", lambda d: _text(d / "a.warc", b"geen WARC"), "no WARC"),
+        ("table", lambda d: _text(d / "a.csv", "name\nJosé\n".encode("cp1252")), "--encoding"),
         ("table", lambda d: _zip(d / "a.xlsx", "xl/workbook.xml", bytes(300 << 20)), "unpacks to"),
         ("fax", lambda d: d, "no format"),
     ],

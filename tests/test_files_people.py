@@ -454,6 +454,13 @@ def test_a_mapping_that_does_not_fit_is_a_users_mistake(tmp_path: Path, columns:
         files.targets("table", [write(tmp_path, "csv")], {"columns": columns})
 
 
+def test_a_table_in_an_old_encoding_reads_once_it_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mensen.csv"
+    path.write_bytes("name;employer\nJosé;Café\n".encode("cp1252"))
+    (profile,) = of(read("table", path, encoding="cp1252"), Profile)
+    assert profile.name == "José"
+
+
 def test_handles_become_links_to_their_pages(tmp_path: Path) -> None:
     path = tmp_path / "mensen.csv"
     path.write_text(

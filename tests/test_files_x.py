@@ -145,10 +145,10 @@ def test_a_stream_tells_deletions_and_a_map_tells_absences(tmp_path: Path) -> No
     assert _read(tmp_path, {"id": {"5": None}}) == [Absence("x", "post", "5", "unknown")]
 
 
-def test_a_comparison_set_is_marked_on_every_post(tmp_path: Path) -> None:
+def test_a_comparison_set_holds_its_own_posts_and_marks_them(tmp_path: Path) -> None:
     inner = {"id_str": "2", "text": "y", "user": {"id_str": "7"}}
     found = of(_read(tmp_path, {"id_str": "1", "text": "x", "retweeted_status": inner}, sample="1 percent"), Post)
-    assert {post.sample for post in found} == {"1 percent"}
+    assert [(post.post_id, post.sample) for post in found] == [("1", "1 percent")]
 
 
 # ---- twarc --------------------------------------------------------------------------------------------------
@@ -300,3 +300,27 @@ def test_a_recorded_stream_is_cut_into_pieces_of_lines(
     pages = walk("warc", path, forget=True)
     assert len(pages) > 5
     assert [int(post.post_id) for post in of(parse("warc", pages), Post)] == list(range(1, 30))
+
+
+def test_answers_without_data_tell_who_is_not_to_be_had(tmp_path: Path) -> None:
+    base = "https://api.twitter.com/1.1/"
+    body = json.dumps({"errors": [{"code": 63, "message": "User has been suspended."}]}).encode()
+    path = tmp_path / "a.warc.gz"
+    out = BytesIO()
+    writer = WARCWriter(out, gzip=True)
+    for url, status_, said in (
+        (base + "users/show.json?user_id=5", "403 Forbidden", body),
+        (base + "statuses/user_timeline.json?user_id=6", "401 Authorization Required", b'{"error":"Not authorized."}'),
+        (base + "statuses/user_timeline.json?user_id=7", "429 Too Many Requests", b"{}"),
+        (base + "statuses/user_timeline.json?user_id=8", "404 Not Found", b"<html>"),
+        ("https://api.twitter.com/2/users/9/followers", "503 Service Unavailable", b"<html>"),
+    ):
+        line = StatusAndHeaders(status_, [], "HTTP/1.1")
+        writer.write_record(writer.create_warc_record(url, "response", payload=BytesIO(said), http_headers=line))
+    path.write_bytes(out.getvalue())
+    found = read("warc", path)
+    assert [(one.kind, one.key, one.reason) for one in of(found, Absence)] == [
+        ("account", "5", "suspended"),
+        ("account", "6", "protected"),
+    ]
+    assert len(found) == 3  # and the page of HTML; limits and broken servers tell nothing

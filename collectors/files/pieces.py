@@ -212,12 +212,11 @@ def rows(stream: BinaryIO, offset: int = 0, before: int = 0) -> Iterator[tuple[i
         yield first, offset, raw
 
 
-def cells(raw: bytes, delimiter: str = ",") -> list[str] | None:
-    """The cells of one CSV row; None if its quotation marks do not match."""
+def cells(raw: bytes, delimiter: str = ",", encoding: str = "utf-8") -> list[str] | None:
+    """The cells of one CSV row; None if its quotation marks do not match. Bytes of another encoding are replaced."""
+    text = io.StringIO(raw.decode(encoding, "replace"), newline="")
     try:
-        found = list(
-            csv.reader(io.StringIO(raw.decode("utf-8", "replace"), newline=""), delimiter=delimiter, strict=True)
-        )
+        found = list(csv.reader(text, delimiter=delimiter, strict=True))
     except csv.Error:
         return None
     return found[0] if len(found) == 1 else None if found else []

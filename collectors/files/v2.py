@@ -70,6 +70,15 @@ def read(page: Page) -> Iterator[Record]:
     return once(_read(page, context))
 
 
+def refused(page: Page) -> Iterator[Record]:
+    """What an answer without data says of what it was asked for."""
+    wants = _asked(page.url)
+    found = x_outcome.absences(msgspec.structs.replace(page, wants=wants)) if wants else []
+    if not found and page.status != 429 and page.status < 500:
+        yield Quarantine(urlsplit(page.url).path, f"an answer with status {page.status}", excerpt(page.body))
+    yield from found
+
+
 def _about(page: Page) -> str:
     """What compliance notices in this file are about: as told, else as the file's name says."""
     told = page.header("Sneeuwbal-Compliance")
