@@ -7,6 +7,7 @@ import lzma
 import subprocess
 import sys
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 
 from collectors import files
 from collectors.base import Settings
-from collectors.files.pieces import Unreadable, _Cutter, elements, line_pieces
+from collectors.files.arrays import Cutter, elements
+from collectors.files.pieces import Unreadable, line_pieces
 from collectors.run import collect
 from collectors.wire import Replay, Wire
 from storage import archive
@@ -45,15 +47,17 @@ def test_the_pieces_of_any_bytes_are_the_bytes_and_begin_on_whole_lines(data: by
     found = list(line_pieces(io.BytesIO(data), "", size))
     assert b"".join(piece.body for piece in found) == data
     assert all(piece.body.endswith(b"\n") for piece in found[:-1])
-    for before, piece in zip(found, found[1:], strict=False):
+    for before, piece in pairwise(found):
         assert piece.first == before.first + before.body.count(b"\n")
         assert next(line_pieces(io.BytesIO(data), before.after, size)) == piece
 
 
-@given(st.lists(st.dictionaries(st.text(max_size=4), JSON, max_size=3), max_size=8), st.integers(1, 30), st.integers(1, 50))
+@given(
+    st.lists(st.dictionaries(st.text(max_size=4), JSON, max_size=3), max_size=8), st.integers(1, 30), st.integers(1, 50)
+)
 def test_an_array_cut_anywhere_keeps_its_elements(value: list[object], chunk: int, size: int) -> None:
     data = json.dumps(value, indent=1 if chunk % 2 else None).encode()
-    cutter, got, places = _Cutter(size=size), [], []
+    cutter, got, places = Cutter(size=size), [], []
     for start in range(0, len(data), chunk):
         for body, end, count in cutter.feed(data[start : start + chunk]):
             assert len(json.loads(body)) == count
@@ -62,7 +66,7 @@ def test_an_array_cut_anywhere_keeps_its_elements(value: list[object], chunk: in
     assert got == value
     assert [json.loads(one) for one in elements(data)] == value
     for end, count in places:  # and from the place behind any piece it goes on with the next element
-        rest, tail = _Cutter(inside=True, size=size), []
+        rest, tail = Cutter(inside=True, size=size), []
         for body, _, _ in rest.feed(data[end:]):
             tail += json.loads(body)
         assert tail == value[count:]
@@ -120,7 +124,7 @@ def test_a_line_without_end_is_refused_and_what_follows_is_read(tmp_path: Path) 
         file.seek(80 << 20)
         file.write(b"\n" + status(2))
     found = read("x-v1", path)
-    assert counts(found) == {"Post": 2, "Account": 1, "Quarantine": 1} or counts(found)["Post"] == 2
+    assert counts(found) == {"Post": 2, "Account": 2, "Quarantine": 1}  # an account once a piece
     (told,) = of(found, Quarantine)
     assert told.place == "posts.jsonl:2"
     assert "longer than" in told.reason
@@ -145,6 +149,11 @@ def _zip(path: Path, name: str, data: bytes) -> Path:
     return path
 
 
+def _text(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
 @pytest.mark.parametrize(
     ("format_", "make", "says"),
     [
@@ -153,6 +162,10 @@ def _zip(path: Path, name: str, data: bytes) -> Path:
         ("linkedin", lambda d: _zip(d / "a.zip", "Messages.csv", b"x"), "holds no Connections.csv"),
         ("linkedin", lambda d: _zip(d / "a.zip", "Connections.csv", b"a,b\n1,2\n"), "not a Connections.csv"),
         ("linkedin", lambda d: d / "nothing.zip", "no such file"),
+        ("twarc", lambda d: _text(d / "a.json", b'{"naam": "geen post"}'), "is it another format"),
+        ("x-v1", lambda d: _text(d / "a.json", b'{"ids": [1, 2]}'), "--of"),
+        ("warc", lambda d: _text(d / "a.warc", b"geen WARC"), "no WARC"),
+        ("table", lambda d: _text(d / "a.csv", "name\nJosé\n".encode("cp1252")), "--encoding"),
         ("table", lambda d: _zip(d / "a.xlsx", "xl/workbook.xml", bytes(300 << 20)), "unpacks to"),
         ("fax", lambda d: d, "no format"),
     ],
@@ -208,7 +221,9 @@ def test_no_bytes_break_a_collector(format_: str, tmp_path: Path, data: bytes) -
             assert format_ == "table"  # no such columns
             continue
         assert len(answers) == 1
-        page = Page((want,), "file:///any", 200, (("Sneeuwbal-Unit", "item"),) if len(data) % 2 else (), data, Wire().now())
+        page = Page(
+            (want,), "file:///any", 200, (("Sneeuwbal-Unit", "item"),) if len(data) % 2 else (), data, Wire().now()
+        )
         for one in (*answers, page):
             assert isinstance(one, Page)
             list(collector.parse(one))
@@ -245,7 +260,9 @@ def test_an_import_is_a_run_of_the_loop_and_its_archive_replays_without_the_file
     assert [page.body for page in again] == [page.body for page in live]
     assert parse("x-v1", again) == parse("x-v1", live)
     assert len(of(parse("x-v1", live), Post)) == 50
-    stored = b"".join(content for part in archive.segments(study / "archive") for _, _, content in archive.members(part))
+    stored = b"".join(
+        content for part in archive.segments(study / "archive") for _, _, content in archive.members(part)
+    )
     assert b"posts.jsonl" in stored
     assert str(tmp_path).encode() not in stored
 

@@ -38,19 +38,18 @@ def collector(format_: str) -> FileCollector:
 def targets(format_: str, paths: Sequence[str | Path], options: Mapping[str, Any]) -> dict[Target, Path]:
     """What there is to fetch in the files at *paths*, with the file of each; a folder stands for the files in it.
 
-    Put `paths_of` of it into the collector's options. Raise UserError for a file that is not there, is empty of what
-    the format needs, or is refused (a damaged zip, a bomb).
+    Put `paths_of` of it into the collector's options. Raise UserError for a file that is not there, is of another
+    format, or is refused (a damaged zip, a bomb).
     """
     one = collector(format_)
     checked(one.name, options)
     files = [file for path in paths for file in _files(Path(path), format_)]
     if isinstance(options.get("owner"), str) and len(files) > 1:
         raise UserError("one --owner for several exports; import them one by one")
-    found: dict[Target, Path] = {}
-    for file in files:
-        one.check(file, options)
-        found |= dict.fromkeys(one.targets(file), file)
-    return found
+    wrong = [one.check(file, options) for file in files]
+    if (first := wrong[0]) and all(wrong):
+        raise UserError(f"nothing here can be read as {format_}: {first.place}: {first.reason}; is it another format?")
+    return {target: file for file in files for target in one.targets(file)}
 
 
 def paths_of(found: Mapping[Target, Path]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from collectors.base import Done, Kind, Outcome, Settings
+from collectors.files.arrays import elements
 from collectors.files.pieces import EXCERPT, Piece, Unreadable, look_ahead
 from collectors.files.values import decode
 from collectors.wire import Wire
@@ -33,16 +34,24 @@ class FileCollector:
         self.name, self._cut, self._read = name, cut, read
         self.kinds: Mapping[str, Kind] = {kind: Kind(paged=True) for kind in kinds}
 
-    def check(self, path: Path, options: Mapping[str, Any]) -> None:
-        """Raise UserError if the beginning of *path* cannot be read as this format."""
+    def check(self, path: Path, options: Mapping[str, Any]) -> Quarantine | None:
+        """What is wrong with the beginning of *path* if nothing in it can be read, else None.
+
+        Raise UserError if it cannot be opened as this format at all.
+        """
         want = Want(Target(self.name, list(self.kinds)[-1], key_of_name(path)), "")
         try:
             with closing(self._cut(path, want, options)) as pieces:
-                next(pieces, None)
+                piece = next(pieces, Piece(b""))
         except Unreadable as error:
             raise UserError(f"{path}: {error}") from error
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+        url = piece.url or file_url(want.target.key)
+        page = Page((want,), url, piece.status, _headers(piece, options), piece.body, datetime.now(UTC))
+        found = list(self.parse(page))
+        told = [one for one in found if isinstance(one, Quarantine)]
+        return told[0] if told and len(told) == len(found) else None
 
     def targets(self, path: Path) -> list[Target]:
         """What there is to fetch in *path*: one target a kind."""
@@ -128,12 +137,17 @@ def key_of(path: Path) -> str:
         with part.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
-    return f"{path.resolve().name}@{digest.hexdigest()[:16]}"
+    return f"{_name(path)}@{digest.hexdigest()[:16]}"
 
 
 def key_of_name(path: Path) -> str:
     """A key for looking into a file, before its content is known."""
-    return f"{path.name}@"
+    return f"{_name(path)}@"
+
+
+def _name(path: Path) -> str:
+    """The name of a file as text, even if its bytes are none."""
+    return (path.name or path.resolve().name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def name_of(key: str) -> str:
@@ -149,7 +163,7 @@ def file_url(key: str) -> str:
 OPTIONS = {
     "paths": "", "sample": "", "collected": "",
     "owner": "linkedin", "of": "x-v1 warc", "listed": "x-v1 warc", "compliance": "twarc warc",
-    "columns": "table", "delimiter": "table", "sheet": "table",
+    "columns": "table", "delimiter": "table", "sheet": "table", "encoding": "table",
 }  # fmt: skip
 
 
@@ -237,8 +251,6 @@ def read_json(page: Page, make: Callable[[Any], Iterator[Record]]) -> Iterator[R
 
 
 def _read_array(page: Page, content: bytes, make: Callable[[Any], Iterator[Record]]) -> Iterator[Record]:
-    from collectors.files.pieces import elements  # only broken arrays need it
-
     content = content.removeprefix(b"\xef\xbb\xbf")
     try:
         value = decode(content)

@@ -11,6 +11,7 @@ import io
 import re
 import zipfile
 from collections.abc import Generator, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,17 +34,28 @@ _EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;]+")
 # ---- the export ---------------------------------------------------------------------------------------------
 
 
-def _open(path: Path, wanted: str) -> BinaryIO | None:
-    """The file *wanted* of an export (ZIP, folder, or the one CSV); None if it is not in it."""
+def _open(path: Path, wanted: str) -> tuple[BinaryIO, datetime | None] | None:
+    """The file *wanted* of an export (ZIP, folder, or the one CSV), and when it was made; None if it is not in it."""
     if path.is_dir():
         found = sorted(p for p in path.rglob("*.csv") if p.name.casefold() == wanted)
-        return found[0].open("rb") if found else None
+        return (found[0].open("rb"), None) if found else None
     if not zipfile.is_zipfile(path):
         single = path.name.casefold()
-        return path.open("rb") if wanted == (single if single in _KNOWN else "connections.csv") else None
+        return (path.open("rb"), None) if wanted == (single if single in _KNOWN else "connections.csv") else None
     archive = checked_zip(path)
     entries = [e for e in archive.infolist() if e.filename.replace("\\", "/").rpartition("/")[2].casefold() == wanted]
-    return open_member(archive, min(entries, key=lambda e: e.filename.count("/"))) if entries else None
+    if not entries:
+        return None
+    entry = min(entries, key=lambda one: one.filename.count("/"))
+    return open_member(archive, entry), _made(entry)
+
+
+def _made(entry: zipfile.ZipInfo) -> datetime | None:
+    """When LinkedIn wrote a file of the export (a zip keeps no zone: taken as UTC); None if it does not say."""
+    try:
+        return datetime(*entry.date_time, tzinfo=UTC) if entry.date_time[0] > 2002 else None
+    except ValueError:
+        return None
 
 
 _KNOWN = ("connections.csv", "profile.csv", "positions.csv")
@@ -63,11 +75,12 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
     if want.target.kind == "profile":
         yield _profile_piece(path, told)
         return
-    stream = _open(path, "connections.csv")
-    if stream is None:
+    found = _open(path, "connections.csv")
+    if found is None:
         raise Unreadable(f"{path.name} holds no Connections.csv")
-    with stream:
-        yield from _connection_pieces(stream, want.target.cursor, told)
+    with found[0]:
+        for piece in _connection_pieces(found[0], want.target.cursor, told):
+            yield msgspec.structs.replace(piece, at=found[1])
 
 
 def _connection_pieces(stream: BinaryIO, start: str, told: tuple[tuple[str, str], ...]) -> Iterator[Piece]:
@@ -126,17 +139,19 @@ def _kept(header: list[str], raw: bytes) -> list[str]:
 
 def _profile_piece(path: Path, told: tuple[tuple[str, str], ...]) -> Piece:
     profile, positions = _table(path, "profile.csv", PROFILE), _table(path, "positions.csv", POSITIONS)
+    opened = _open(path, "profile.csv")
+    at = opened[1] if opened else None
     body = msgspec.json.encode({"profile": (profile or [{}])[0], "positions": positions})
-    return Piece(body, "", 1, 1, "item", "application/json", told=told)
+    return Piece(body, "", 1, 1, "item", "application/json", told=told, at=at)
 
 
 def _table(path: Path, name: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
     """The rows of a small CSV, of *columns* only."""
-    stream = _open(path, name)
-    if stream is None:
+    opened = _open(path, name)
+    if opened is None:
         return []
-    with stream:
-        data = stream.read(4 * PIECE).decode("utf-8-sig", "replace")
+    with opened[0]:
+        data = opened[0].read(4 * PIECE).decode("utf-8-sig", "replace")
     found = csv.DictReader(io.StringIO(data, newline=""))
     try:
         return [{name: _EMAIL.sub("", row[name]) for name in columns if row.get(name)} for row in found]
@@ -220,4 +235,5 @@ def _listed(value: Any) -> list[str]:
     return [one.strip() for one in (text(value) or "").strip("[] ").split(",") if one.strip()]
 
 
-collector = FileCollector("linkedin", cut, read, ("profile", "connections"))
+# a donated list tells employer and title of the persons on it: it is no mere list of links ("connections")
+collector = FileCollector("linkedin", cut, read, ("profile", "donation"))

@@ -53,7 +53,7 @@ def _post(
         replies=replies,
         sample=sample,
     )
-    if shared_urn:
+    if shared_urn and sample is None:
         yield from _post(shared, collected, sample, on_timeline=False)
 
 

@@ -95,12 +95,20 @@ def _source(path: Path) -> Callable[[Path, Mapping[str, Any]], tuple[list[str], 
 
 
 def _csv(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterator[Row]]:
+    encoding = str(options.get("encoding") or "utf-8")
+    with open_bytes(path) as stream:
+        begin = stream.read(PIECE)
+    begin = begin[: begin.rfind(b"\n") + 1] or begin
+    try:
+        begin.decode(encoding)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise UserError(f"{path.name} is not {encoding}; give --encoding, for example cp1252 or utf-8") from error
     found = rows(open_bytes(path))
     _, _, raw = next(found, (0, 0, b""))
     head = raw.removeprefix(b"\xef\xbb\xbf")
-    delimiter = str(options.get("delimiter") or max(",;\t", key=head.decode("utf-8", "replace").count))
-    names = cells(head, delimiter) or []
-    return names, ((line, cells(raw, delimiter) or []) for line, _, raw in found if raw.strip())
+    delimiter = str(options.get("delimiter") or max(",;\t", key=head.decode(encoding, "replace").count))
+    names = cells(head, delimiter, encoding) or []
+    return names, ((line, cells(raw, delimiter, encoding) or []) for line, _, raw in found if raw.strip())
 
 
 def _excel(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterator[Row]]:

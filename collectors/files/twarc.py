@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from collectors.files import v2
+from collectors.files.arrays import json_pieces
 from collectors.files.collector import FileCollector
-from collectors.files.pieces import Piece, json_pieces, open_bytes
+from collectors.files.pieces import Piece, open_bytes
 from collectors.files.values import moment
 from storage.records import Want
 

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from collectors import x_outcome, x_parse
+from collectors.files.arrays import elements
 from collectors.files.collector import excerpt, guarded, place
 from collectors.files.values import decode, each, get, ident, moment, record, text
 from collectors.files.x_v1 import once
@@ -69,6 +70,15 @@ def read(page: Page) -> Iterator[Record]:
     return once(_read(page, context))
 
 
+def refused(page: Page) -> Iterator[Record]:
+    """What an answer without data says of what it was asked for."""
+    wants = _asked(page.url)
+    found = x_outcome.absences(msgspec.structs.replace(page, wants=wants)) if wants else []
+    if not found and page.status != 429 and page.status < 500:
+        yield Quarantine(urlsplit(page.url).path, f"an answer with status {page.status}", excerpt(page.body))
+    yield from found
+
+
 def _about(page: Page) -> str:
     """What compliance notices in this file are about: as told, else as the file's name says."""
     told = page.header("Sneeuwbal-Compliance")
@@ -81,8 +91,6 @@ def _read(page: Page, context: Context) -> Iterator[Record]:
     if (page.header("Sneeuwbal-Unit") or "line") == "line":
         units = enumerate(content.split(b"\n"))
     elif content.lstrip().startswith(b"["):
-        from collectors.files.pieces import elements
-
         units = enumerate(elements(content))
     else:
         units = enumerate([content])

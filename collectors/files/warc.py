@@ -20,7 +20,7 @@ from warcio.bufferedreaders import ChunkedDataReader
 from warcio.exceptions import ArchiveLoadFailed
 
 from collectors.files import v2, x_v1
-from collectors.files.collector import FileCollector, excerpt, place, read_json
+from collectors.files.collector import FileCollector, place, read_json
 from collectors.files.pieces import Piece, Unreadable, cursor, line_pieces, places
 from storage.records import MAX_BODY, Page, Quarantine, Record, Want
 
@@ -133,17 +133,13 @@ def read(page: Page) -> Iterator[Record]:
         return iter([Quarantine(place(page), f"left out: {left_out}")])
     if not page.body:
         return iter(())
-    path = urlsplit(page.url).path
+    second = urlsplit(page.url).path.startswith("/2/")
     if page.status != 200:
-        return iter([Quarantine(_where(page), f"an answer with status {page.status}", excerpt(page.body))])
-    if path.startswith("/2/"):
+        return v2.refused(page) if second else x_v1.refused(page)
+    if second:
         return v2.read(page)
     context = x_v1.from_url(page.url, x_v1.context_of(page))
     return x_v1.once(read_json(page, lambda value: x_v1.records(value, context)))
-
-
-def _where(page: Page) -> str:
-    return f"{page.key.rpartition('@')[0]} {urlsplit(page.url).path}"
 
 
 collector = FileCollector("warc", cut, read)
