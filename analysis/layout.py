@@ -69,9 +69,7 @@ def _springs(network: Network, exponent: float) -> Any:
     return (matrix + matrix.T).tocsr()
 
 
-def _forces(
-    points: Points, mass: NDArray[Any], springs: Any, away: Points, scaling: float, gravity: float
-) -> Points:
+def _forces(points: Points, mass: NDArray[Any], springs: Any, away: Points, scaling: float, gravity: float) -> Points:
     """The sum of repulsion, attraction and gravity on each node."""
     pull = np.asarray(springs.sum(axis=1)).ravel()[:, None] * points - springs @ points
     distance = np.sqrt((points**2).sum(axis=1)) + 1e-9

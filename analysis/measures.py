@@ -47,9 +47,7 @@ def measured(
     moves the nodes apart at its end. The parameters of all of it are those of the network returned.
     """
     between = graphs.betweenness(network, exact_nodes=exact_nodes, samples=samples, seed=seed, processes=processes)
-    found = graphs.communities(
-        network, method=method, resolution=resolution, runs=runs, seed=seed, processes=processes
-    )
+    found = graphs.communities(network, method=method, resolution=resolution, runs=runs, seed=seed, processes=processes)
     network = network.with_columns(network.degrees())
     network = network.with_columns(between, **between.attrs["parameters"])
     network = network.with_columns({"pagerank": graphs.pagerank(network), "community": found.membership})

@@ -90,8 +90,11 @@ def network(
     if scope is None:
         scope = "linked" if _number(db, f"SELECT count(*) FROM ({LINKED})", {"platform": platform}) else "all"
     query = FOLLOWS if kind == "follow" else f"SELECT source, target, 1 AS weight FROM ({TARGETS[kind]})"
-    with _temporary(db, "_ties", _ties(query, scope), bounds), _temporary(
-        db, "_kept", _kept(counting, scope, 0 if counting == "k-core" else min_degree), {"platform": platform}
+    with (
+        _temporary(db, "_ties", _ties(query, scope), bounds),
+        _temporary(
+            db, "_kept", _kept(counting, scope, 0 if counting == "k-core" else min_degree), {"platform": platform}
+        ),
     ):
         nodes = db.execute(PEOPLE).df().set_index("id")
         edges = db.execute(

@@ -69,7 +69,9 @@ def main() -> None:
         plain, theirs = timed(lambda: db.execute(PLAIN).df())
         same = plain.pivot(index="weekday", columns="hour", values="posts").fillna(0)
         assert (same.to_numpy() == grid.to_numpy()).all()
-        print(f"weekday by hour of {options.posts:,} posts: {ours:.2f} s; plain query {theirs:.2f} s ({theirs / ours:.1f} times)")
+        print(
+            f"weekday by hour of {options.posts:,} posts: {ours:.2f} s; plain query {theirs:.2f} s ({theirs / ours:.1f} times)"
+        )
         days, ours = timed(activity.daily, db, scope)
         plain, theirs = timed(lambda: db.execute(PLAIN_DAILY).df())
         plain = plain.set_index(pd.to_datetime(plain["day"]))

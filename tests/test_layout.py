@@ -61,9 +61,7 @@ def test_with_sizes_no_two_nodes_overlap():
     assert _overlaps(place.to_numpy(), sizes[place.index].to_numpy()) == 0
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.floats(0.1, 3)), min_size=1, max_size=40)
-)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.floats(0.1, 3)), min_size=1, max_size=40))
 @settings(deadline=None, max_examples=50)
 def test_discs_are_always_parted_even_when_they_coincide(discs):
     points, radii = np.array([d[:2] for d in discs], dtype=float), np.array([d[2] for d in discs])

@@ -48,9 +48,7 @@ def same(db, computed: str, known: str) -> None:
 
 
 def test_people_and_where_they_work(db, world):
-    same(
-        db, "SELECT profile_id, name FROM profiles", "SELECT profile_id, name FROM true_profiles WHERE state = 'read'"
-    )
+    same(db, "SELECT profile_id, name FROM profiles", "SELECT profile_id, name FROM true_profiles WHERE state = 'read'")
     same(
         db,
         "SELECT profile_id, ministry FROM memberships",
