@@ -26,7 +26,7 @@ bench: .venv/ready
 	$(BIN)/python -m benchmarks
 
 docs: .venv/ready
-	$(BIN)/python -m docs.generate
+	$(BIN)/python -m commands.docs
 
 clean:
 	rm -rf .venv demo

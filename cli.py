@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 
 import click
@@ -19,6 +20,8 @@ COMMANDS = {
     "load": "Derive the tables from the archive and publish study.duckdb.",
     "admit": "Queue whom the study's rules let in.",
     "report": "Make the page, the tables and the figures.",
+    "import": "Read exports, captures, others' archives, registers and tables of people.",
+    "plan": "What a study will take: requests, hours, money, disk.",
     "replay": "Run the whole job again from an archive, without a network.",
     "rehearse": "Run a whole study against a simulated world on this machine.",
     "schedule": "Run jobs at their times: run, list, next, pause, resume, trigger.",
@@ -39,7 +42,8 @@ class _Lazy(click.Group):
         """The command, or nothing."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"commands.{cmd_name.replace('-', '_')}").command
+        name = cmd_name.replace("-", "_") + "_" * iskeyword(cmd_name)
+        command: click.Command = import_module(f"commands.{name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -60,7 +60,8 @@ class WallClock(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
                 return None
             moment = wall.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
             if moment >= floor:
-                return moment.astimezone(self.zone)
+                at: datetime = moment.astimezone(self.zone)
+                return at
             wall += timedelta(seconds=1)
         return None
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Mapping
 
     from collectors.base import Collector
     from collectors.run import Report
@@ -62,12 +63,13 @@ def one(
     hide_progress: bool = True,
     kinds: tuple[str, ...] | None = None,
     limit: int | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Report:
-    """One run of one collector of a study; the wire is closed afterwards."""
+    """One run of one collector of a study, with *options* beside the study's; the wire is closed afterwards."""
     from collectors.run import Budget, collect
     from commands.context import all_secrets, kinds_of, progress, settings_for
 
-    settings = settings_for(study, name, wire)
+    settings = settings_for(study, name, wire, options or {})
     budget = Budget(study.budget.usd, study.budget.posts, study.budget.requests)
     about = {"version": version(), "settings": dict(study.rows())}
     try:

@@ -111,12 +111,12 @@ def all_secrets(study: Study) -> list[str]:
     return sorted({secret for secret in found if secret})
 
 
-def settings_for(study: Study, name: str, wire: Wire) -> Settings:
-    """What the fetch of collector *name* gets."""
+def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -> Settings:
+    """What the fetch of collector *name* gets; *more* are options beside those of the study file."""
     from collectors.base import Settings
 
     sets = {one.name: one.posts for one in study.comparison if one.collector == name}
-    options = {**study.options(name), "contact": study.study.contact, "sets": sets}
+    options = {**study.options(name), "contact": study.study.contact, "sets": sets, **more}
     return Settings(options, secret_of(study, name), wire)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from collectors.base import Collector
     from collectors.run import Report
     from collectors.wire import Wire
+    from storage.archive import Writer
     from storage.frontier import Frontier
     from storage.load import LoadReport
+    from storage.records import Want
     from study import Study
 
 ROUNDS = 1_000  # a snowball ends at its waves; this only bounds a mistake
@@ -77,22 +80,42 @@ def admit_study(study: Study, frontier: Frontier, chosen: dict[str, Collector], 
     """Queue whom the rules let in, by what is published; return how many are new, by collector and kind."""
     import duckdb
 
-    from collectors.run import mend_archive
-    from commands.context import DATABASE, all_secrets
-    from storage import archive, snowball
-    from storage.locks import lock
+    from commands.context import DATABASE
+    from storage import snowball
 
     path = study.directory / DATABASE
-    with lock(study.directory, "admit", wait=True):
-        mend_archive(study.directory / "archive", "snowball")
-        writer = archive.Writer(study.directory / "archive", "snowball", secrets=all_secrets(study), now=lambda: now)
+    with admitting(study, now) as writer:
         db = duckdb.connect(str(path), read_only=True) if path.is_file() else None
         try:
             return snowball.admit(rules_of(study, chosen), frontier, writer, db, now)
         finally:
-            writer.close()
             if db is not None:
                 db.close()
+
+
+def admit_wants(study: Study, frontier: Frontier, rule: str, wants: list[Want], now: datetime) -> dict[str, int]:
+    """Queue *wants* by hand; return how many are new, by collector and kind."""
+    from storage import snowball
+
+    with admitting(study, now) as writer:
+        return snowball.enter(rule, wants, frontier, writer, now)
+
+
+@contextmanager
+def admitting(study: Study, now: datetime) -> Iterator[Writer]:
+    """The archive's writer for admissions; one process at a time."""
+    from collectors.run import mend_archive
+    from commands.context import all_secrets
+    from storage import archive
+    from storage.locks import lock
+
+    with lock(study.directory, "admit", wait=True):
+        mend_archive(study.directory / "archive", "snowball")
+        writer = archive.Writer(study.directory / "archive", "snowball", secrets=all_secrets(study), now=lambda: now)
+        try:
+            yield writer
+        finally:
+            writer.close()
 
 
 def load_study(study: Study, say: Callable[[str], None], *, fresh: bool = False) -> LoadReport | None:

@@ -76,7 +76,7 @@ def tables(study: Study, db: duckdb.DuckDBPyConnection) -> list[Section]:
 
 POPULATIONS = (
     "A civil servant has at least one current position whose employer is an organisation of the study; agencies count "
-    "for their ministry. Somebody with current posts in two ministries counts in both rows, so the rows may add up to more."
+    "for their ministry. Somebody with current posts in two ministries counts in both rows: they may add up to more."
 )
 SHARES = "Shares of the distinct posts on the timelines of linked accounts. The definitions are in docs/definitions.md."
 

@@ -70,7 +70,7 @@ RULES = (
         "deletions",
         ("platform", "kind", "key", "reason"),
         "seen_at, record_id, row_id",
-        "platform, kind, key, reason, at AS told_at, fetched_at AS seen_at, record_id",
+        'platform, kind, key, reason, "at" AS told_at, fetched_at AS seen_at, record_id',
     ),
     Rule(
         "profiles",

@@ -46,18 +46,28 @@ def admit(
     """
     counts: dict[str, int] = {}
     for rule, wants in _admissions(rules, db):
-        for start in range(0, len(wants), CHUNK):
-            new = frontier.unknown(wants[start : start + CHUNK])
-            if not new:
-                continue
-            rows = [[*msgspec.structs.astuple(want.target)[:3], want.wave, want.via, want.since] for want in new]
-            writer.note("admission", {"rule": rule, "wants": rows}, now)
-            writer.sync()
-            with frontier.transaction():
-                frontier.add(new, now)
-            for want in new:
-                name = f"{want.target.collector} {want.target.kind}"
-                counts[name] = counts.get(name, 0) + 1
+        for name, number in enter(rule, wants, frontier, writer, now).items():
+            counts[name] = counts.get(name, 0) + number
+    return counts
+
+
+def enter(
+    rule: str, wants: Sequence[Want], frontier: Frontier, writer: archive.Writer, now: datetime
+) -> dict[str, int]:
+    """Note and queue those of *wants* that the frontier does not know; return how many by collector and kind."""
+    counts: dict[str, int] = {}
+    for start in range(0, len(wants), CHUNK):
+        new = frontier.unknown(wants[start : start + CHUNK])
+        if not new:
+            continue
+        rows = [[*msgspec.structs.astuple(want.target)[:3], want.wave, want.via, want.since] for want in new]
+        writer.note("admission", {"rule": rule, "wants": rows}, now)
+        writer.sync()
+        with frontier.transaction():
+            frontier.add(new, now)
+        for want in new:
+            name = f"{want.target.collector} {want.target.kind}"
+            counts[name] = counts.get(name, 0) + 1
     return counts
 
 

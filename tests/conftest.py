@@ -14,3 +14,15 @@ def real() -> Path:
     if not folder.is_dir():
         pytest.skip("no recorded real data beside the checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study that the demo makes: the recording of the simulated world at scale 0.02, replayed."""
+    from tests.rehearsal import sneeuwbal
+
+    study = tmp_path_factory.mktemp("replayed") / "study"
+    recording = ROOT / "fixtures" / "recording"
+    done = sneeuwbal("--study", recording, "replay", recording / "archive", "--into", study, token=None)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return study
