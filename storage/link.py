@@ -35,8 +35,8 @@ BLUESKY_ACTOR = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+|(?:[a-z0-9](?:[a-z0-9-
 # sites that write their users as /@name and are no Mastodon servers
 NOT_MASTODON = {
     "codepen.io", "dev.to", "flipboard.com", "hackernoon.com", "kick.com", "linktr.ee", "medium.com", "npmjs.com",
-    "odysee.com", "pinterest.com", "rumble.com", "steemit.com", "substack.com", "t.me", "threads.com", "threads.net", "tiktok.com",
-    "unsplash.com", "vimeo.com", "youtube.com",
+    "odysee.com", "pinterest.com", "rumble.com", "steemit.com", "substack.com", "t.me", "threads.com", "threads.net",
+    "tiktok.com", "unsplash.com", "vimeo.com", "youtube.com",
 }  # fmt: skip
 MASTODON_USER = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]+")
@@ -260,7 +260,6 @@ SELECT profile_id, account_id, platform, handle, rel AS rule, url AS evidence, 1
             WHEN account_id IN (FROM organisation_accounts) THEN 'organisation'
             WHEN later_bearer THEN 'other-bearer'
             WHEN unclear THEN 'unclear'
-            WHEN count(*) FILTER (NOT later_bearer) OVER (PARTITION BY account_id) > 1 THEN 'conflict'
             ELSE 'accepted' END AS decision,
        shown_at AS decided_at, record_id
 FROM claims
@@ -268,7 +267,7 @@ FROM claims
 
 
 def _apply(db: duckdb.DuckDBPyConnection, made: Sequence[Decision]) -> None:
-    """Let decisions by hand win."""
+    """Let decisions by hand win; what several profiles still claim by rule is a conflict."""
     rows = [(number, *msgspec.structs.astuple(one)) for number, one in enumerate(made)]
     db.execute(
         "CREATE OR REPLACE TEMP TABLE made (number BIGINT, decided_at TIMESTAMPTZ, profile_id VARCHAR,"
@@ -302,13 +301,7 @@ BY_HAND = (
     FROM decided AS d LEFT JOIN profiles AS p USING (profile_id) WHERE d.decision <> 'organisation'""",
     """UPDATE base.links SET decision = 'conflict'
     WHERE decided_by = 'rule' AND decision = 'accepted' AND account_id IN (
-        SELECT account_id FROM decided WHERE decision = 'accepted')""",
-    """UPDATE base.links AS l SET decision = 'accepted' FROM (
-        SELECT account_id FROM base.links WHERE decided_by = 'rule' AND decision = 'conflict' GROUP BY 1
-        HAVING count(*) = 1
-    ) AS only WHERE l.account_id = only.account_id AND l.decision = 'conflict' AND l.decided_by = 'rule'
-      AND l.account_id NOT IN (SELECT account_id FROM decided WHERE decision = 'accepted' AND account_id IS NOT NULL)
-      AND l.account_id IN (SELECT account_id FROM decided WHERE decision = 'rejected' AND account_id IS NOT NULL)""",
+        SELECT account_id FROM base.links WHERE decision = 'accepted' GROUP BY 1 HAVING count(*) > 1)""",
     "DROP TABLE decided",
     "DROP TABLE made",
 )
