@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import types
 from collections.abc import Iterable, Sequence
@@ -254,7 +253,6 @@ class Spill:
                     self.columns[Quarantine].mark(context)
                 self._rows[kind] = columns.rows
         self._rows[Quarantine] = self.columns[Quarantine].rows
-        gc.collect()
 
     def close(self) -> dict[str, int]:
         """Write everything; return the number of rows per table."""

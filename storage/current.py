@@ -133,8 +133,10 @@ DERIVED = {
           AND (w.collector, w.kind, w.key, w.walk) NOT IN (SELECT (collector, kind, key, walk) FROM told
                WHERE collector IS NOT NULL AND kind IS NOT NULL AND key IS NOT NULL)""",
     "admissions": """
-        SELECT DISTINCT w->>0 AS collector, w->>1 AS kind, w->>2 AS key, CAST(w->>3 AS INTEGER) AS wave, w->>4 AS via,
-               rule, admitted_at
-        FROM (SELECT unnest(CAST(data->'wants' AS JSON[])) AS w, data->>'rule' AS rule, noted_at AS admitted_at
-              FROM base.notes WHERE kind = 'admission')""",
+        WITH told AS MATERIALIZED (
+            SELECT from_json(data->'wants', '[["VARCHAR"]]') AS wants, data->>'rule' AS rule, noted_at AS admitted_at
+            FROM base.notes WHERE kind = 'admission'),
+        each AS (SELECT unnest(wants) AS w, rule, admitted_at FROM told)
+        SELECT DISTINCT w[1] AS collector, w[2] AS kind, w[3] AS key, CAST(w[4] AS INTEGER) AS wave, w[5] AS via,
+               rule, admitted_at FROM each""",
 }

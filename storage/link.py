@@ -35,8 +35,8 @@ BLUESKY_ACTOR = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+|(?:[a-z0-9](?:[a-z0-9-
 # sites that write their users as /@name and are no Mastodon servers
 NOT_MASTODON = {
     "codepen.io", "dev.to", "flipboard.com", "hackernoon.com", "kick.com", "linktr.ee", "medium.com", "npmjs.com",
-    "odysee.com", "pinterest.com", "rumble.com", "steemit.com", "substack.com", "t.me", "threads.com", "threads.net", "tiktok.com",
-    "unsplash.com", "vimeo.com", "youtube.com",
+    "odysee.com", "pinterest.com", "rumble.com", "steemit.com", "substack.com", "t.me", "threads.com", "threads.net",
+    "tiktok.com", "unsplash.com", "vimeo.com", "youtube.com",
 }  # fmt: skip
 MASTODON_USER = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]+")
@@ -263,9 +263,7 @@ WITH told AS (
            names_agree(p.name, a.name, c.handle) AS agrees
     FROM claims AS c LEFT JOIN accounts AS a USING (account_id) LEFT JOIN profiles AS p USING (profile_id)
 ), counted AS (
-    SELECT *, count(*) FILTER (NOT later_bearer) OVER (PARTITION BY account_id) AS claimed,
-           count(*) FILTER (returned) OVER (PARTITION BY account_id) AS ties_back
-    FROM told
+    SELECT *, count(*) FILTER (returned) OVER (PARTITION BY account_id) AS ties_back FROM told
 )
 SELECT profile_id, account_id, platform, handle, CASE WHEN returned THEN rel || ', both ways' ELSE rel END AS rule,
        url AS evidence, 1.0 AS confidence, 'rule' AS decided_by,
@@ -273,7 +271,7 @@ SELECT profile_id, account_id, platform, handle, CASE WHEN returned THEN rel || 
             WHEN account_id IN (FROM organisation_accounts) THEN 'organisation'
             WHEN later_bearer THEN 'other-bearer'
             WHEN unclear THEN 'unclear'
-            WHEN claimed > 1 AND NOT (returned AND ties_back = 1) THEN 'conflict'
+            WHEN ties_back = 1 AND NOT returned THEN 'conflict'
             WHEN NOT returned AND NOT agrees THEN 'name-differs'
             ELSE 'accepted' END AS decision,
        shown_at AS decided_at, record_id
@@ -296,7 +294,7 @@ CREATE OR REPLACE TEMP MACRO names_agree(person, bearer, handle) AS
 
 
 def _apply(db: duckdb.DuckDBPyConnection, made: Sequence[Decision]) -> None:
-    """Let decisions by hand win."""
+    """Let decisions by hand win; what several profiles still claim by rule is a conflict."""
     rows = [(number, *msgspec.structs.astuple(one)) for number, one in enumerate(made)]
     db.execute(
         "CREATE OR REPLACE TEMP TABLE made (number BIGINT, decided_at TIMESTAMPTZ, profile_id VARCHAR,"
@@ -330,13 +328,7 @@ BY_HAND = (
     FROM decided AS d LEFT JOIN profiles AS p USING (profile_id) WHERE d.decision <> 'organisation'""",
     """UPDATE base.links SET decision = 'conflict'
     WHERE decided_by = 'rule' AND decision = 'accepted' AND account_id IN (
-        SELECT account_id FROM decided WHERE decision = 'accepted')""",
-    """UPDATE base.links AS l SET decision = 'accepted' FROM (
-        SELECT account_id FROM base.links WHERE decided_by = 'rule' AND decision = 'conflict' GROUP BY 1
-        HAVING count(*) = 1
-    ) AS alone WHERE l.account_id = alone.account_id AND l.decision = 'conflict' AND l.decided_by = 'rule'
-      AND l.account_id NOT IN (SELECT account_id FROM decided WHERE decision = 'accepted' AND account_id IS NOT NULL)
-      AND l.account_id IN (SELECT account_id FROM decided WHERE decision = 'rejected' AND account_id IS NOT NULL)""",
+        SELECT account_id FROM base.links WHERE decision = 'accepted' GROUP BY 1 HAVING count(*) > 1)""",
     "DROP TABLE decided",
     "DROP TABLE made",
 )

@@ -6,7 +6,6 @@ The result is built in a private file and published whole: killed anywhere, the 
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import multiprocessing
 import shutil
@@ -212,7 +211,7 @@ def _each(units: list[Unit], parsers: Parsers, spilled: Path, workers: int) -> I
         yield from (spill(unit, parsers, str(spilled)) for unit in units)
         return
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit DuckDB's threads
-    with ProcessPoolExecutor(min(workers, len(units)), spawn, initializer=gc.disable) as pool:
+    with ProcessPoolExecutor(min(workers, len(units)), spawn) as pool:
         waiting = [pool.submit(spill, unit, dict(parsers), str(spilled)) for unit in units]
         try:
             for future in as_completed(waiting):

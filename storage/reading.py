@@ -5,10 +5,12 @@ Gzip members stand alone, so a segment can be read from the middle by several pr
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -21,6 +23,7 @@ from storage.records import Failure, Page, Quarantine, Record
 
 MAGIC = b"\x1f\x8b\x08"
 WINDOW = 1 << 20
+COLLECT = 500  # entries
 
 
 class Parser(Protocol):
@@ -137,11 +140,26 @@ def spill(unit: Unit, parsers: Mapping[str, str | Parser], directory: str) -> To
     """Read *unit*, parse its pages, and write what they tell as columns into *directory*."""
     out = Spill(Path(directory) / f"{unit.number:06d}", unit.number)
     reader, told = _Reader(resolve(parsers), out, unit.archive), Told(unit)
-    for entry in _entries(unit, told):
-        told.entries += 1
-        told.newest_at = max(told.newest_at, reader.take(entry).isoformat(timespec="microseconds"))
+    with _seldom_collected() as collect:
+        for entry in _entries(unit, told):
+            told.entries += 1
+            told.newest_at = max(told.newest_at, reader.take(entry).isoformat(timespec="microseconds"))
+            if told.entries % COLLECT == 0:
+                collect()
     told.rows = out.close()
     return told
+
+
+@contextlib.contextmanager
+def _seldom_collected() -> Iterator[Callable[[], object]]:
+    """Leave the garbage of cycles to be collected now and then: a million live records are dear to look through."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield gc.collect
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _entries(unit: Unit, told: Told) -> Iterator[Entry]:
@@ -186,9 +204,11 @@ class _Reader:
         context = _context(page, page.record_id, page.fetched_at, page.run)
         fetch = Fetch(page.url, page.status, None, None, len(page.body), len(page.wants), self.archive)
         self.out.add(context, [fetch])
+        if not page.wants:  # robots.txt, a redirect: asked for on the way
+            return
         parser = self.parsers.get(context.collector)
         if parser is None:
-            reason = f"no collector called {context.collector!r} is installed" if page.wants else "it answers nothing"
+            reason = f"no collector called {context.collector!r} is installed"
             self.out.add(context, [Quarantine("page", reason)])
             return
         self._try(context, "outcome", self._answers(parser, page))

@@ -61,8 +61,8 @@ def page(number, found, *, minutes=None, kind="profile", key=None, run="run-1", 
     want = Want(
         Target("toy", kind, key, str(outcomes.pop("cursor", ""))), walk or f"toy/{kind}/{key}/1", wave, via, since
     )
-    body = msgspec.json.encode({"records": [[type(r).__name__, r] if not isinstance(r, str) else [r, {}] for r in found],
-                                "outcomes": outcomes})  # fmt: skip
+    told = [[type(r).__name__, r] if not isinstance(r, str) else [r, {}] for r in found]
+    body = msgspec.json.encode({"records": told, "outcomes": outcomes})
     moment = at(number if minutes is None else minutes)
     return Page((want,), f"https://toy.example/{key}", status, (("Content-Type", "application/json"),), body, moment,
                 f"<urn:uuid:{uuid.UUID(int=number)}>", "GET", run)  # fmt: skip
