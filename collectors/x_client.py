@@ -15,7 +15,7 @@ import tweepy
 
 from collectors.wire import Wire
 from collectors.x_problems import wrong_vocabulary
-from collectors.x_stream import POSTS, Sample, pages
+from collectors.x_stream import POSTS, Sample, pages, recorded
 from storage.records import Failure, Page, Want
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ class Client:
         sets: Mapping[str, int] | None = None,
     ) -> None:
         self.wire, self.options, self.token, self.base_url, self.sets = wire, options, token, base_url, sets or {}
+        self.seen: dict[str, tuple[int, set[str]]] = {}  # of each set: posts of earlier processes, and ids of this one
         self.vocabularies = [each for each in VOCABULARIES if options.vocabulary in ("auto", each.word)]
         self.tweepy = tweepy.Client(token, return_type=requests.Response, wait_on_rate_limit=False)
         self._prepare(self.tweepy.session)
@@ -133,13 +134,18 @@ class Client:
 
     def _sample(self, wants: tuple[Want, ...]) -> Iterator[Page | Failure]:
         """The sample stream until there are enough posts. Who wrote a referenced post is not asked for."""
-        (want,) = wants
-        wished, words = self.sets.get(want.target.key, POSTS), self.vocabularies[0]
-        stream = Sample(self.token, wished - want.position if self.wire.live else 1)  # recorded: a page a request
+        (want,), words = wants, self.vocabularies[0]
+        base, seen = self.seen.setdefault(want.target.key, (want.position, set()))
+        wished = self.sets.get(want.target.key, POSTS) - base if self.wire.live else 1
+        stream = Sample(self.token, wished, seen)
         self._prepare(stream.session)
         asked = {words.parameter: words.fields, "expansions": words.sample, "place_fields": PLACE_FIELDS}
+
+        def start(threaded: bool) -> Any:
+            return stream.sample(threaded=threaded, **asked)
+
         with self.wire.ask(wants) as exchange:
-            yield from pages(exchange, stream, wished, lambda threaded: stream.sample(threaded=threaded, **asked))
+            yield from pages(exchange, stream, seen, start) if self.wire.live else recorded(exchange, stream, start)
 
     # ---- one method a kind
 

@@ -6,7 +6,7 @@ behind its address (a fragment is never sent): that is how `outcome`, which sees
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from threading import Thread
 
 import msgspec
@@ -15,23 +15,46 @@ import tweepy
 
 from collectors.wire import STREAM_LINES, Exchange
 from collectors.x_outcome import END, posts_of
+from collectors.x_shapes import UNREADABLE
 from storage.records import Failure, Page, Want
 
 POSTS = 100_000  # of a set whose size the study file does not say
 
 
-class Sample(tweepy.StreamingClient):  # type: ignore[misc]
-    """A stream that ends at *posts* posts, or at the first trouble: asking again is the frontier's business."""
+class _Post(msgspec.Struct):
+    id: str = ""
 
-    def __init__(self, token: str, posts: int) -> None:
+
+class _Line(msgspec.Struct):
+    data: _Post | None = None
+
+
+_line = msgspec.json.Decoder(_Line).decode
+
+
+def post_id(line: bytes) -> str:
+    """The id of the post in a line of the stream; empty for a notice, or what cannot be read."""
+    try:
+        found = _line(line).data
+    except UNREADABLE:
+        return ""
+    return found.id if found else ""
+
+
+class Sample(tweepy.StreamingClient):  # type: ignore[misc]
+    """A stream that ends when *seen* has grown to *wished* posts, or at the first trouble: asking again is the
+    frontier's business."""
+
+    def __init__(self, token: str, wished: int, seen: Iterable[str] = ()) -> None:
         super().__init__(token, daemon=True)
-        self.left = posts
+        self.wished, self.seen = wished, set(seen)
         self.error: Exception | None = None
 
     def on_data(self, raw_data: bytes) -> None:
-        """Count a line; stop when there are enough."""
-        self.left -= b'"data"' in raw_data
-        if self.left <= 0:
+        """Stop when there are enough."""
+        self.seen.add(post_id(raw_data))
+        self.seen.discard("")
+        if len(self.seen) >= self.wished:
             self.disconnect()
 
     def on_closed(self, response: requests.Response) -> None:
@@ -51,23 +74,36 @@ class Sample(tweepy.StreamingClient):  # type: ignore[misc]
         self.error = exception
 
 
+def recorded(exchange: Exchange, stream: Sample, start: Callable[[bool], None]) -> Iterator[Page | Failure]:
+    """Yield the recorded page that comes next."""
+    start(False)
+    if stream.error is not None:
+        raise stream.error
+    yield exchange.answer
+
+
 def pages(
-    exchange: Exchange, stream: Sample, wished: int, start: Callable[[bool], Thread | None]
+    exchange: Exchange, stream: Sample, seen: set[str], start: Callable[[bool], Thread]
 ) -> Iterator[Page | Failure]:
-    """Yield what *stream* brings until there are *wished* posts, while it runs; of a recorded one the next page."""
-    live = exchange.wire.live
-    thread = start(live)
+    """Yield what *stream* brings, as it comes, until *seen* has grown to as many posts as are wished.
+
+    What the stream brings beyond the page where that is reached is dropped.
+    """
     (want,) = exchange.wants
+    thread = start(True)
     came = False
     try:
         for answer, broken in _arriving(exchange, thread):
             came = True
-            if live:
-                answer = msgspec.structs.replace(answer, wants=(want,))
-            if live and isinstance(answer, Page) and answer.status == 200:
-                answer = _marked(answer, wished, broken)
+            answer = msgspec.structs.replace(answer, wants=(want,))
+            if isinstance(answer, Page) and answer.status == 200:
+                seen.update(filter(None, map(post_id, answer.body.splitlines())))
+                ended = len(seen) >= stream.wished or not (broken or _full(answer))
+                answer = msgspec.structs.replace(answer, url=answer.url + END * ended)
                 want = _after(want, posts_of(answer))
             yield answer
+            if isinstance(answer, Page) and answer.url.endswith(END):
+                return
     finally:
         stream.disconnect()
     if stream.error is not None:
@@ -76,29 +112,22 @@ def pages(
         yield exchange.fail("cut", "the stream ended before it brought anything", "")
 
 
-def _arriving(exchange: Exchange, thread: Thread | None) -> Iterator[tuple[Page | Failure, bool]]:
+def _arriving(exchange: Exchange, thread: Thread) -> Iterator[tuple[Page | Failure, bool]]:
     """Each answer as soon as it is whole, and whether the connection broke behind it. A short page may be the last."""
     waiting = exchange.answers
     while True:
-        running = thread is not None and thread.is_alive()
+        running = thread.is_alive()
         if waiting and (len(waiting) > 1 or not running or _full(waiting[0])):
             answer = waiting.popleft()
             yield answer, bool(waiting) and isinstance(waiting[0], Failure)
         elif not running:
             return
-        elif thread is not None:
+        else:
             thread.join(0.02)
 
 
 def _full(answer: Page | Failure) -> bool:
     return isinstance(answer, Page) and answer.body.count(b"\n") >= STREAM_LINES
-
-
-def _marked(page: Page, wished: int, broken: bool) -> Page:
-    """*page* with END behind its address if it is the last one."""
-    enough = page.wants[0].position + posts_of(page) >= wished
-    ended = enough or not (broken or _full(page))
-    return msgspec.structs.replace(page, url=page.url + END * ended)
 
 
 def _after(want: Want, posts: int) -> Want:
