@@ -278,7 +278,8 @@ _EXTENSIONS = (
 
 def main() -> None:
     """Run until the parent goes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for signum in (signal.SIGINT, signal.SIGTERM):  # they go to the whole group; the parent decides
+        signal.signal(signum, signal.SIG_IGN)
     link = socket.socket(fileno=int(sys.argv[1]))
     size = int.from_bytes(_read(link, 4), "big")
     job = msgspec.msgpack.decode(_read(link, size), type=Job)

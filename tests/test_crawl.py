@@ -250,7 +250,8 @@ def test_the_child_ends_with_a_parent_that_was_killed():
         )
         assert parent.stdout.readline() == b"up\n"
         (child,) = crawling(parent.pid)
-        os.kill(child.pid, signal.SIGINT)  # the terminal's Ctrl-C reaches it too; the parent decides
+        for signum in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the parent decides
+            os.kill(child.pid, signum)
         time.sleep(0.2)
         assert child.is_running()
         parent.kill()
