@@ -29,6 +29,7 @@ BATCH = 16  # wants sent together
 WINDOW = 8  # wants in the child at most, as a multiple of its concurrency
 PARKED = 512  # wants of slow hosts that take no room in the child, at most
 CONCURRENCY = 8  # requests at the same time to one host
+CHILD = "from collectors.spider import main; main()"
 REDIRECTS = {301, 302, 303, 307, 308}
 MAX_WAIT = timedelta(days=1)  # a Retry-After further away is not believed
 
@@ -142,7 +143,7 @@ class Child:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-            [sys.executable, "-P", "-m", "collectors.spider", str(theirs.fileno())],
+            [sys.executable, "-P", "-c", CHILD, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env={**os.environ, "PYTHONPATH": path},
             stdin=subprocess.DEVNULL,

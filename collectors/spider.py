@@ -7,7 +7,6 @@ retries, decompression, proxies and referers are off: the archive wants answers 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import signal
 import socket
@@ -15,140 +14,138 @@ import sys
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
-from protego import Protego
 from scrapy import Request, Spider
-from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 from scrapy.crawler import CrawlerProcess
-from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.http import Response
-from scrapy.http.request import NO_CALLBACK
-from scrapy.resolver import CachingThreadedResolver
 from scrapy.utils.httpobj import urlparse_cached
-from twisted.internet.error import DNSLookupError
 
-from collectors.crawl import BATCH, CONCURRENCY, Answers, Job
-from collectors.wire import NotRecorded, Wire, canonical, open_wire
-from storage.records import BadBody, Failure, Page, Target, Want
+from collectors.crawl import BATCH, CONCURRENCY, REDIRECTS, Answers, Job
+from collectors.downloading import ROBOT, Parked, Recorded, Recorder, Resolver, Robots, authority, reason_of
+from collectors.wire import NotRecorded, Wire, open_wire
+from storage.records import Failure, Page, Want
 
 if TYPE_CHECKING:
-    from scrapy.crawler import Crawler
     from twisted.python.failure import Failure as TwistedFailure
 
-ROBOT = "sneeuwbal"  # the name robots.txt rules may be made for
-ROBOTS = "robots"  # kind and walk of robots.txt
 HEADERS = {
     "Accept": "text/html,application/xhtml+xml,application/ld+json;q=0.9,*/*;q=0.1",
     "Accept-Encoding": "gzip, deflate",
     "Accept-Language": "nl,en;q=0.8",
 }
 MAX_BYTES = 16 * 1024 * 1024  # of one answer on the wire
-MAX_ROBOTS = 512 * 1024  # of robots.txt that are read (RFC 9309, 2.5: at least 500 KiB)
 FLUSH = 0.01  # seconds that answers wait for company
 SLOW = 2  # wants of a host with a Crawl-delay that are in Scrapy's hands at a time
-REASONS = {
-    "DownloadTimeoutError": "timeout",
-    "TimeoutError": "timeout",
-    "CannotResolveHostError": "dns",
-    "DNSLookupError": "dns",
-    "DownloadConnectionRefusedError": "connection",
-    "DownloadFailedError": "connection",
-    "ConnectError": "connection",
-    "ConnectionClosed": "connection",
-    "ResponseDataLossError": "cut",
-    "DownloadCancelledError": "too-large",
-}
 
 
-class PrivateAddress(Exception):
-    """A request to an address that is not on the public internet."""
+class Pages(Spider):
+    """Fetches what the parent wants."""
 
+    name = ROBOT
 
-class RobotsUnread(Exception):
-    """robots.txt could not be read: nothing of the host may be asked now (RFC 9309, 2.3.1.4)."""
+    def __init__(self, link_socket: socket.socket, wire: Wire, hosts: Mapping[str, str], private: bool) -> None:
+        super().__init__()
+        self.socket, self.wire, self.hosts, self.private = link_socket, wire, hosts, private
+        self.reached = {authority(address)[1].partition(":")[0] for address in hosts.values()}
+        self.refused: set[str] = set()  # names that lead to private addresses
+        self.collector = ""
+        self.delays: dict[str, float] = {}  # Crawl-delay by host
+        self.slow: defaultdict[str, int] = defaultdict(int)  # wants of slow hosts in Scrapy's hands
+        self.waiting: defaultdict[str, deque[Request]] = defaultdict(deque)
+        self.parked = 0
+        self.link = Link(self)
+        Resolver.spider = self
 
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"robots.txt could not be read: {detail}")
-        self.reason = reason
+    async def start(self) -> AsyncIterator[Any]:
+        """Talk to the parent for ever; its end is ours."""
+        await asyncio.get_running_loop().create_connection(lambda: self.link, sock=self.socket)
+        await asyncio.Event().wait()
+        yield None
 
+    def take(self, want: Want, url: str) -> None:
+        """Ask for *url*, unless its host is slow and has enough to do."""
+        self.collector = want.target.collector
+        if not url.startswith(("http://", "https://")):
+            self._fail(want, url, "other", "neither http nor https")
+            return
+        try:
+            request = Request(url, self.done, errback=self.failed, dont_filter=True, meta={"want": want})
+        except ValueError as error:
+            self._fail(want, url, "other", str(error))
+            return
+        host = urlparse_cached(request).hostname or ""
+        if host in self.delays:
+            if self.slow[host] >= SLOW:
+                self.waiting[host].append(request)
+                self.parked += 1
+                return
+            self.slow[host] += 1
+            request.meta["slow"] = host
+        self.crawler.engine.crawl(request)
 
-class Parked(Exception):
-    """A host turned out to be slow: the want goes to the end of its queue."""
+    def done(self, response: Response) -> None:
+        """The last answer to a want was recorded below; say so."""
+        request = response.request
+        assert request is not None
+        if "Location" in response.headers and response.status in REDIRECTS:
+            location = response.headers["Location"] or b""
+            detail = f"redirected to {location.decode('latin-1')}, which is not followed"
+            self._fail(request.meta["want"], request.url, "other", detail)
+        else:
+            self.link.settle(request.meta["want"])
+        self._next(request)
 
+    def failed(self, failure: TwistedFailure) -> None:
+        """No answer came to a want: tell why."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        want, error = request.meta["want"], failure.value
+        assert error is not None
+        if isinstance(error, Parked):
+            self.take(want, request.url)
+        elif isinstance(error, NotRecorded):
+            self.link.missing(want)
+        elif isinstance(error, Recorded):
+            self.link.answer(error.failure)
+            self.link.settle(want)
+        else:
+            self._fail(want, request.url, *reason_of(error, request, self))
+        self._next(request)
 
-class Recorded(Exception):
-    """A failure that the recording holds."""
+    def _fail(self, want: Want, url: str, reason: str, detail: str) -> None:
+        """Settle *want* with a failure; in a replay with the recorded one, for its time."""
+        failure = Failure((want,), reason, detail[:500], self.wire.now(), url, "", self.wire.run)
+        if not self.wire.live:
+            try:
+                recorded = self.wire.recorded((want,), url)
+            except NotRecorded:
+                self.link.missing(want)
+                return
+            failure = recorded if isinstance(recorded, Failure) else failure
+        self.link.answer(failure)
+        self.link.settle(want)
 
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.reason)
-        self.failure = failure
+    def _next(self, request: Request) -> None:
+        """Let the next want of a slow host go."""
+        host = request.meta.get("slow")
+        if host is None:
+            return
+        if self.waiting[host]:
+            self.parked -= 1
+            following = self.waiting[host].popleft()
+            following.meta["slow"] = host
+            self.crawler.engine.crawl(following)
+        else:
+            self.slow[host] -= 1
 
-
-def scrapy_settings(options: Mapping[str, Any], live: bool) -> dict[str, Any]:
-    """Scrapy's settings for the collector's *options*; a replay (not *live*) waits for nothing."""
-    concurrency = int(options.get("concurrency") or CONCURRENCY)
-    contact = options.get("contact")
-    agent = options.get("user_agent") or f"{ROBOT} (research archive{f'; {contact}' if contact else ''})"
-    robots = options.get("robots") or {}
-    base = "scrapy.downloadermiddlewares."
-    return {
-        "USER_AGENT": agent,
-        "DEFAULT_REQUEST_HEADERS": HEADERS,
-        "ROBOTSTXT_OBEY": not (robots.get("obey") is False and robots.get("reason")),
-        "ROBOTSTXT_USER_AGENT": ROBOT,
-        "CONCURRENT_REQUESTS": max(16, concurrency),
-        "CONCURRENT_REQUESTS_PER_DOMAIN": concurrency,
-        "AUTOTHROTTLE_ENABLED": live and options.get("autothrottle", True),
-        "AUTOTHROTTLE_START_DELAY": 1.0,
-        "DOWNLOAD_DELAY": float(options.get("delay") or 0) if live else 0,
-        "DOWNLOAD_DELAY_JITTER": 0,
-        "DOWNLOAD_TIMEOUT": float(options.get("timeout") or 30),
-        "DOWNLOAD_MAXSIZE": int(options.get("max_bytes") or MAX_BYTES),
-        "DOWNLOAD_WARNSIZE": 0,
-        "DOWNLOAD_FAIL_ON_DATALOSS": True,
-        "DOWNLOAD_VERIFY_CERTIFICATES": True,
-        "DOWNLOAD_HANDLERS": {
-            "http": Recorder, "https": Recorder, "ftp": None, "s3": None, "file": None, "data": None,
-        },
-        "DNS_RESOLVER": Resolver,
-        "DNS_TIMEOUT": 10,
-        "DNSCACHE_ENABLED": False,
-        "REDIRECT_MAX_TIMES": 5,
-        "COOKIES_ENABLED": False,
-        "RETRY_ENABLED": False,
-        "METAREFRESH_ENABLED": False,
-        "COMPRESSION_ENABLED": False,
-        "HTTPPROXY_ENABLED": False,
-        "DOWNLOADER_STATS": False,
-        "DOWNLOADER_MIDDLEWARES": {
-            base + "offsite.OffsiteMiddleware": None,
-            base + "httpauth.HttpAuthMiddleware": None,
-            base + "robotstxt.RobotsTxtMiddleware": None,
-            Robots: 100,
-        },
-        "SPIDER_MIDDLEWARES": {f"scrapy.spidermiddlewares.{name}": None for name in _SPIDER_MIDDLEWARES},
-        "EXTENSIONS": {f"scrapy.extensions.{name}": None for name in _EXTENSIONS},
-        "STATS_CLASS": "scrapy.statscollectors.DummyStatsCollector",
-        "TELNETCONSOLE_ENABLED": False,
-        "LOG_LEVEL": "CRITICAL",
-        "TWISTED_REACTOR": "twisted.internet.asyncioreactor.AsyncioSelectorReactor",
-    }  # fmt: skip
-
-
-_SPIDER_MIDDLEWARES = (
-    "httperror.HttpErrorMiddleware", "referer.RefererMiddleware", "urllength.UrlLengthMiddleware",
-    "depth.DepthMiddleware", "metacopy.MetaCopyDetectionMiddleware",
-)  # fmt: skip
-_EXTENSIONS = (
-    "corestats.CoreStats", "logcount.LogCount", "telnet.TelnetConsole", "memusage.MemoryUsage",
-    "memdebug.MemoryDebugger", "closespider.CloseSpider", "feedexport.FeedExporter", "logstats.LogStats",
-    "spiderstate.SpiderState",
-)  # fmt: skip
-
-
-# ---- to and from the parent ---------------------------------------------------------------------------------
+    def slow_down(self, host: str, delay: float) -> None:
+        """Keep *delay* seconds between two requests to *host*."""
+        delay = max(delay, self.delays.get(host, 0.0), self.settings.getfloat("DOWNLOAD_DELAY"))
+        self.delays[host] = delay
+        downloader = self.crawler.engine.downloader
+        downloader.per_slot_settings[host] = {"delay": delay, "concurrency": 1, "jitter": 0}
+        if slot := downloader.slots.get(host):
+            slot.delay, slot.concurrency = delay, 1
 
 
 class Link(asyncio.Protocol):
@@ -217,310 +214,72 @@ class Link(asyncio.Protocol):
             self.transport.write(len(body).to_bytes(4, "big") + body)
 
 
-# ---- Scrapy -------------------------------------------------------------------------------------------------
+def scrapy_settings(options: Mapping[str, Any], live: bool) -> dict[str, Any]:
+    """Scrapy's settings for the collector's *options*; a replay (not *live*) waits for nothing."""
+    concurrency = int(options.get("concurrency") or CONCURRENCY)
+    contact = options.get("contact")
+    agent = options.get("user_agent") or f"{ROBOT} (research archive{f'; {contact}' if contact else ''})"
+    robots = options.get("robots") or {}
+    base = "scrapy.downloadermiddlewares."
+    return {
+        "USER_AGENT": agent,
+        "DEFAULT_REQUEST_HEADERS": HEADERS,
+        "ROBOTSTXT_OBEY": not (robots.get("obey") is False and robots.get("reason")),
+        "ROBOTSTXT_USER_AGENT": ROBOT,
+        "CONCURRENT_REQUESTS": max(16, concurrency),
+        "CONCURRENT_REQUESTS_PER_DOMAIN": concurrency,
+        "AUTOTHROTTLE_ENABLED": live and options.get("autothrottle", True),
+        "AUTOTHROTTLE_START_DELAY": 1.0,
+        "DOWNLOAD_DELAY": float(options.get("delay") or 0) if live else 0,
+        "DOWNLOAD_DELAY_JITTER": 0,
+        "DOWNLOAD_TIMEOUT": float(options.get("timeout") or 30),
+        "DOWNLOAD_MAXSIZE": int(options.get("max_bytes") or MAX_BYTES),
+        "DOWNLOAD_WARNSIZE": 0,
+        "DOWNLOAD_FAIL_ON_DATALOSS": True,
+        "DOWNLOAD_VERIFY_CERTIFICATES": True,
+        "DOWNLOAD_HANDLERS": {
+            "http": Recorder, "https": Recorder, "ftp": None, "s3": None, "file": None, "data": None,
+        },
+        "DNS_RESOLVER": Resolver,
+        "DNS_TIMEOUT": 10,
+        "DNSCACHE_ENABLED": False,
+        "REDIRECT_MAX_TIMES": 5,
+        "COOKIES_ENABLED": False,
+        "RETRY_ENABLED": False,
+        "METAREFRESH_ENABLED": False,
+        "COMPRESSION_ENABLED": False,
+        "HTTPPROXY_ENABLED": False,
+        "DOWNLOADER_STATS": False,
+        "DOWNLOADER_MIDDLEWARES": {
+            base + "offsite.OffsiteMiddleware": None,
+            base + "httpauth.HttpAuthMiddleware": None,
+            base + "robotstxt.RobotsTxtMiddleware": None,
+            Robots: 100,
+        },
+        "SPIDER_MIDDLEWARES": {f"scrapy.spidermiddlewares.{name}": None for name in _SPIDER_MIDDLEWARES},
+        "EXTENSIONS": {f"scrapy.extensions.{name}": None for name in _EXTENSIONS},
+        "STATS_CLASS": "scrapy.statscollectors.DummyStatsCollector",
+        "TELNETCONSOLE_ENABLED": False,
+        "LOG_LEVEL": "CRITICAL",
+        "TWISTED_REACTOR": "twisted.internet.asyncioreactor.AsyncioSelectorReactor",
+    }  # fmt: skip
 
 
-class Pages(Spider):
-    """Fetches what the parent wants."""
-
-    name = ROBOT
-
-    def __init__(self, link_socket: socket.socket, wire: Wire, hosts: Mapping[str, str], private: bool) -> None:
-        super().__init__()
-        self.socket, self.wire, self.hosts, self.private = link_socket, wire, hosts, private
-        self.reached = {_authority(address)[1].partition(":")[0] for address in hosts.values()}
-        self.refused: set[str] = set()  # names that lead to private addresses
-        self.collector = ""
-        self.delays: dict[str, float] = {}  # Crawl-delay by host
-        self.slow: defaultdict[str, int] = defaultdict(int)  # wants of slow hosts in Scrapy's hands
-        self.waiting: defaultdict[str, deque[Request]] = defaultdict(deque)
-        self.parked = 0
-        self.link = Link(self)
-        Resolver.spider = self
-
-    async def start(self) -> AsyncIterator[Any]:
-        """Talk to the parent for ever; its end is ours."""
-        await asyncio.get_running_loop().create_connection(lambda: self.link, sock=self.socket)
-        await asyncio.Event().wait()
-        yield None
-
-    def take(self, want: Want, url: str) -> None:
-        """Ask for *url*, unless its host is slow and has enough to do."""
-        self.collector = want.target.collector
-        if not url.startswith(("http://", "https://")):
-            self._fail(want, url, "other", "neither http nor https")
-            return
-        try:
-            request = Request(url, self.done, errback=self.failed, dont_filter=True, meta={"want": want})
-        except ValueError as error:
-            self._fail(want, url, "other", str(error))
-            return
-        host = urlparse_cached(request).hostname or ""
-        if host in self.delays:
-            if self.slow[host] >= SLOW:
-                self.waiting[host].append(request)
-                self.parked += 1
-                return
-            self.slow[host] += 1
-            request.meta["slow"] = host
-        self.crawler.engine.crawl(request)
-
-    def done(self, response: Response) -> None:
-        """The last answer to a want was recorded below; say so."""
-        request = response.request
-        assert request is not None
-        if "Location" in response.headers and response.status in {301, 302, 303, 307, 308}:
-            location = response.headers["Location"] or b""
-            detail = f"redirected to {location.decode('latin-1')}, which is not followed"
-            self._fail(request.meta["want"], request.url, "other", detail)
-        else:
-            self.link.settle(request.meta["want"])
-        self._next(request)
-
-    def failed(self, failure: TwistedFailure) -> None:
-        """No answer came to a want: tell why."""
-        request: Request = failure.request  # type: ignore[attr-defined]
-        want, error = request.meta["want"], failure.value
-        assert error is not None
-        if isinstance(error, Parked):
-            self.take(want, request.url)
-        elif isinstance(error, NotRecorded):
-            self.link.missing(want)
-        elif isinstance(error, Recorded):
-            self.link.answer(error.failure)
-            self.link.settle(want)
-        else:
-            self._fail(want, request.url, *self.reason(error, request))
-        self._next(request)
-
-    def _fail(self, want: Want, url: str, reason: str, detail: str) -> None:
-        """Settle *want* with a failure; in a replay with the recorded one, for its time."""
-        failure = Failure((want,), reason, detail[:500], self.wire.now(), url, "", self.wire.run)
-        if not self.wire.live:
-            try:
-                recorded = self.wire.recorded((want,), url)
-            except NotRecorded:
-                self.link.missing(want)
-                return
-            failure = recorded if isinstance(recorded, Failure) else failure
-        self.link.answer(failure)
-        self.link.settle(want)
-
-    def reason(self, error: BaseException, request: Request) -> tuple[str, str]:
-        """The word for *error*, and what it says."""
-        detail = str(error) or type(error).__name__
-        host = urlparse_cached(request).hostname or ""
-        if isinstance(error, RobotsUnread):
-            return error.reason, detail
-        if isinstance(error, PrivateAddress) or host in self.refused:
-            return "private-address", f"{host} is not on the public internet"
-        if isinstance(error, Recorded):
-            return error.failure.reason, error.failure.detail
-        if isinstance(error, IgnoreRequest):
-            return ("robots" if "robots.txt" in detail else "other"), detail
-        names = [kind.__name__ for kind in type(error).__mro__]
-        return next((REASONS[name] for name in names if name in REASONS), "other"), detail
-
-    def _next(self, request: Request) -> None:
-        """Let the next want of a slow host go."""
-        host = request.meta.get("slow")
-        if host is None:
-            return
-        if self.waiting[host]:
-            self.parked -= 1
-            following = self.waiting[host].popleft()
-            following.meta["slow"] = host
-            self.crawler.engine.crawl(following)
-        else:
-            self.slow[host] -= 1
-
-    def slow_down(self, host: str, delay: float) -> None:
-        """Keep *delay* seconds between two requests to *host*."""
-        delay = max(delay, self.delays.get(host, 0.0), self.settings.getfloat("DOWNLOAD_DELAY"))
-        self.delays[host] = delay
-        downloader = self.crawler.engine.downloader
-        downloader.per_slot_settings[host] = {"delay": delay, "concurrency": 1, "jitter": 0}
-        if slot := downloader.slots.get(host):
-            slot.delay, slot.concurrency = delay, 1
-
-
-class Robots:
-    """robots.txt in Scrapy's place. Scrapy's own (2.19) lets the second and later of the requests that wait for the
-    first robots.txt of a host pass unchecked, and allows everything where it could not be read; RFC 9309 forbids it.
-    """
-
-    def __init__(self, crawler: Crawler) -> None:
-        if not crawler.settings.getbool("ROBOTSTXT_OBEY"):
-            raise NotConfigured
-        self.crawler = crawler
-        self.rules: dict[str, asyncio.Future[Protego]] = {}  # by scheme and authority
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Robots:
-        """The middleware of *crawler*."""
-        return cls(crawler)
-
-    async def process_request(self, request: Request) -> None:
-        """Refuse what robots.txt forbids."""
-        request.meta.pop("download_slot", None)  # a redirect goes into the slot of its own host
-        if "want" not in request.meta:
-            return
-        place = urlparse_cached(request)
-        base = f"{place.scheme}://{place.netloc}"
-        if base not in self.rules:
-            self.rules[base] = asyncio.ensure_future(self._read(base))
-        try:
-            rules = await asyncio.shield(self.rules[base])
-        except Exception:
-            self.rules.pop(base, None)  # so that it is asked again
-            raise
-        if not rules.can_fetch(request.url, ROBOT):
-            raise IgnoreRequest("forbidden by robots.txt")
-        spider = self.crawler.spider
-        assert isinstance(spider, Pages)
-        if place.hostname in spider.delays and not {"slow", "redirect_times"} & request.meta.keys():
-            raise Parked(place.hostname)
-
-    async def _read(self, base: str) -> Protego:
-        """The rules of a host; raise RobotsUnread if they cannot be known."""
-        spider = self.crawler.spider
-        assert isinstance(spider, Pages)
-        request = Request(f"{base}/robots.txt", priority=1000, callback=NO_CALLBACK)
-        try:
-            response = await self.crawler.engine.download_async(request)
-        except Exception as error:
-            raise RobotsUnread(*spider.reason(error, request)) from error
-        if response.status >= 500 or response.status == 429:
-            raise RobotsUnread("connection", f"it answered {response.status}")
-        text = response.body[:MAX_ROBOTS].decode("utf-8", "replace") if response.status < 300 else ""
-        rules = Protego.parse(text)
-        delay = rules.crawl_delay(ROBOT)
-        if delay and spider.wire.live:
-            spider.slow_down(urlsplit(base).hostname or "", float(delay))
-        return rules
-
-
-class Resolver(CachingThreadedResolver):
-    """Scrapy's, but private addresses are not found."""
-
-    spider: Pages  # the one of this process
-
-    def getHostByName(self, name: str, timeout: Any = ()) -> Any:  # noqa: N802 (Twisted's name)
-        """The address of *name*."""
-        return super().getHostByName(name, timeout).addCallback(self._checked, name)
-
-    def _checked(self, address: str, name: str) -> str:
-        spider = self.spider
-        if not spider.private and name not in spider.reached and not public(address):
-            spider.refused.add(name)
-            raise DNSLookupError(f"{name} is at the private address {address}")
-        return address
-
-
-def public(address: str) -> bool:
-    """Whether *address* is on the public internet."""
-    parsed = ipaddress.ip_address(address)
-    return parsed.is_global and not parsed.is_multicast
-
-
-class Recorder(HTTP11DownloadHandler):
-    """Scrapy's handler for HTTP; every answer is kept as received. In a replay the recording answers instead."""
-
-    async def download_request(self, request: Request) -> Response:
-        """The answer to *request*, kept."""
-        spider = self.crawler.spider
-        assert isinstance(spider, Pages)
-        want = request.meta.get("want")
-        if want is None:
-            return await self._robots(request, spider)
-        response, page = await self._ask(request, spider, want)
-        spider.link.answer(page)
-        return response
-
-    async def _ask(self, request: Request, spider: Pages, want: Want) -> tuple[Response, Page]:
-        """The answer as Scrapy wants it, and as it is kept."""
-        host = urlparse_cached(request).hostname or ""
-        if not spider.wire.live:
-            answer = spider.wire.recorded((want,), request.url)
-            if isinstance(answer, Failure):
-                raise Recorded(answer)
-            assert answer is not None
-            return Response(request.url, answer.status, _headers(answer), answer.body), answer
-        if host in spider.delays:
-            request.meta["autothrottle_dont_adjust_delay"] = True
-        response = await super().download_request(self._routed(request, spider, host))
-        headers = [
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, values in response.headers.items()
-            for value in values
-        ]
-        body = response.body
-        page = Page(
-            (want,), request.url, response.status, canonical(headers, body), body, spider.wire.now(), "", "GET",
-            spider.wire.run,
-        )  # fmt: skip
-        return response, page
-
-    def _routed(self, request: Request, spider: Pages, host: str) -> Request:
-        """*request*, on its way to the address that `hosts` gives; raise PrivateAddress if it may not be made."""
-        netloc = urlparse_cached(request).netloc
-        address = spider.hosts.get(netloc) or spider.hosts.get(host)
-        if address:
-            scheme, authority = _authority(address)
-            parts = urlsplit(request.url)
-            url = urlunsplit((scheme or parts.scheme, authority, parts.path, parts.query, ""))
-            routed = request.replace(url=url)
-            routed.headers["Host"] = netloc
-            routed._meta = request.meta  # the latency is noted there
-            return routed
-        if not spider.private and (host in spider.reached or not _public_name(host)):
-            raise PrivateAddress(host)
-        return request
-
-    async def _robots(self, request: Request, spider: Pages) -> Response:
-        """robots.txt, kept, and decoded for its reader."""
-        asked = (request.meta.get("redirect_urls") or [request.url])[0]
-        want = Want(Target(spider.collector, ROBOTS, asked), ROBOTS)
-        try:
-            response, page = await self._ask(request, spider, want)
-        except NotRecorded:
-            return Response(request.url, 404)  # what was recorded was allowed
-        except Exception as error:
-            reason, detail = spider.reason(error, request)
-            failure = Failure((want,), reason, detail[:500], spider.wire.now(), request.url, "", spider.wire.run)
-            spider.link.answer(error.failure if isinstance(error, Recorded) else failure)
-            raise
-        spider.link.answer(page)
-        try:
-            return response.replace(body=page.content())
-        except BadBody as error:
-            raise RobotsUnread("other", str(error)) from error
-
-
-def _headers(page: Page) -> dict[str, list[str]]:
-    headers: dict[str, list[str]] = {}
-    for name, value in page.headers:
-        headers.setdefault(name, []).append(value)
-    return headers
-
-
-def _public_name(host: str) -> bool:
-    """Whether *host* is a name, or an address on the public internet."""
-    try:
-        return public(host)
-    except ValueError:
-        return True
-
-
-def _authority(address: str) -> tuple[str, str]:
-    """Scheme (or nothing) and host:port of an address in `hosts`."""
-    scheme, mark, rest = address.partition("://")
-    return (scheme, rest.rstrip("/")) if mark else ("", address)
+_SPIDER_MIDDLEWARES = (
+    "httperror.HttpErrorMiddleware", "referer.RefererMiddleware", "urllength.UrlLengthMiddleware",
+    "depth.DepthMiddleware", "metacopy.MetaCopyDetectionMiddleware",
+)  # fmt: skip
+_EXTENSIONS = (
+    "corestats.CoreStats", "logcount.LogCount", "telnet.TelnetConsole", "memusage.MemoryUsage",
+    "memdebug.MemoryDebugger", "closespider.CloseSpider", "feedexport.FeedExporter", "logstats.LogStats",
+    "spiderstate.SpiderState",
+)  # fmt: skip
 
 
 def main() -> None:
     """Run until the parent goes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for signum in (signal.SIGINT, signal.SIGTERM):  # they go to the whole group; the parent decides
+        signal.signal(signum, signal.SIG_IGN)
     link = socket.socket(fileno=int(sys.argv[1]))
     size = int.from_bytes(_read(link, 4), "big")
     job = msgspec.msgpack.decode(_read(link, size), type=Job)
@@ -540,7 +299,3 @@ def _read(link: socket.socket, size: int) -> bytes:
             os._exit(0)
         data += piece
     return data
-
-
-if __name__ == "__main__":
-    main()

