@@ -95,7 +95,7 @@ class Run(NamedTuple):
     pages: list[Page | Failure]
     records: list[Record]
     states: dict[tuple[str, str], tuple[str, str]]  # (kind, key) -> (state, why)
-    wire: FastWire
+    wire: Any
 
     def of(self, kind: type) -> list[Any]:
         """The records of one kind."""
@@ -110,7 +110,7 @@ def run(
     wants: Sequence[tuple[str, str]] = (),
     *,
     secret: str | None = None,
-    wire: FastWire | None = None,
+    wire: Wire | None = None,
     again: Sequence[str] = (),
     **more: Any,
 ) -> Run:

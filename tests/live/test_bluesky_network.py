@@ -1,0 +1,119 @@
+"""The Bluesky collector against Bluesky's own servers, on 127.0.0.1: what it finds is what is there.
+
+Skipped unless SNEEUWBAL_LIVE holds the command that starts the network (`make live` sets it).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from collectors.bluesky import collector
+from collectors.wire import Wire
+from storage.records import Absence, Account, Follow, Post
+from tests.served import Run, run
+
+COMMAND = os.environ.get("SNEEUWBAL_LIVE", "")
+
+pytestmark = [pytest.mark.live, pytest.mark.skipif(not COMMAND, reason="SNEEUWBAL_LIVE is not set; see `make live`")]
+
+
+class Network:
+    """The running network; what is true of it is read after each step."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(shlex.split(COMMAND), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.truth = self._read()
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith('{"bsky"'):
+                found: dict[str, Any] = json.loads(line)
+                return found
+        raise RuntimeError("the network ended")
+
+    def step(self, name: str) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{name}\n")
+        self._process.stdin.flush()
+        self.truth = self._read()
+        return self.truth
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Network]:
+    started = Network()
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("live") / "study"
+
+
+def collect(study: Path, truth: dict[str, Any], *wants: tuple[str, str], **more: Any) -> Run:
+    """One run with the real clock."""
+    local = {urlsplit(truth[name]).netloc: truth[name] for name in ("bsky", "pds", "plc")}
+    options = {"base_url": truth["bsky"], "plc_url": truth["plc"], "hosts": local}
+    return run(study, "bluesky", collector, options, wants, wire=Wire(), patience=60.0, **more)
+
+
+def test_people_lists_and_timelines_are_what_the_network_holds(network: Network, study: Path) -> None:
+    truth = network.truth
+    people = {person["did"]: person["handle"] for person in truth["people"]}
+    ann, bob, shy = list(people)[:3]
+    wants = [("user", did) for did in people] + [("user", "person5.test"), ("user", "nobody.test")]
+    wants += [(kind, ann) for kind in ("timeline", "following", "followers", "follow_records")]
+    wants += [("timeline", bob), ("timeline", shy), ("follow_records", bob)]
+    found = collect(study, truth, *wants)
+    assert found.report.status == "complete"
+    assert {a.account_id: a.handle for a in found.of(Account)} == people
+    edges = {(edge.follower_id, edge.followed_id, edge.listed) for edge in found.of(Follow)}
+    follows = {tuple(pair) for pair in truth["follows"]}
+    assert {(a, b) for a, b, listed in edges if listed == "followers"} == {pair for pair in follows if pair[1] == ann}
+    assert {(a, b) for a, b, listed in edges if listed == "following"} == {p for p in follows if p[0] in (ann, bob)}
+    assert found.states["followers", ann] == found.states["following", ann] == ("done", "")
+    own = {post.post_id: post for post in found.of(Post) if post.timeline_of == ann}
+    assert {(p.post_id, p.text) for p in own.values()} == {(p["uri"], p["text"]) for p in truth["posts"][ann]}
+    root = own[truth["posts"][ann][0]["uri"]]
+    assert root.hashtags == ("zorg",)
+    assert [(m.handle, m.account_id) for m in root.mentions] == [("person1.test", bob)]
+    bobs = {post.kind: post for post in found.of(Post) if post.timeline_of == bob}
+    assert set(bobs) == {"reply", "quote", "retweet"}
+    assert bobs["reply"].reply_to_post == bobs["quote"].quoted_post == bobs["retweet"].retweeted_post == root.post_id
+    assert bobs["retweet"].retweeted_account == bobs["reply"].reply_to_account == ann
+    assert found.states["timeline", shy] == ("absent", "opted-out")
+    assert not [post for post in found.of(Post) if post.account_id == shy]
+    assert Absence("bluesky", "user", "nobody.test", "unknown", "Profile not found") in found.records
+
+
+def test_a_later_run_finds_what_changed_and_who_is_gone(network: Network, study: Path) -> None:
+    before = {p["uri"] for posts in network.truth["posts"].values() for p in posts}
+    truth = network.step("change")
+    ann, bob = (person["did"] for person in truth["people"][:2])
+    found = collect(study, truth, again=["user", "timeline", "followers"])
+    assert found.report.status == "complete"
+    seen = {post.post_id for post in found.of(Post) if post.timeline_of == ann}
+    assert {p["uri"] for p in truth["posts"][ann]} - before <= seen
+    assert len(seen) < len(truth["posts"][ann])  # the walk ended at the old mark
+    assert {a.handle for a in found.of(Account) if a.account_id == bob} == {"robert.test"}
+    reasons = {absence.key: absence.reason for absence in found.of(Absence)}
+    assert reasons[truth["deactivated"]] == "deactivated"
+    assert reasons[truth["suspended"]] == "suspended"
+    state, why = found.states["followers", ann]
+    assert (state, why.partition(" of the ")[0]) == ("done", str(len(truth["people"]) - 3))
