@@ -129,6 +129,18 @@ def test_the_url_column_may_be_missing(tmp_path: Path) -> None:
     assert other.other_id == row_id("  testa ", "VOORBEELD", "Fictie", "adviseur")
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Vorname,Nachname,URL,E-Mail-Adresse,Unternehmen,Position,Verbunden am\n",
+        'Notes :\n"Quotes that do not match\n"\n"\nPrénom,Nom,URL,Adresse e-mail,Entreprise,Poste,Date de connexion\n',
+    ],
+)
+def test_the_columns_may_bear_translated_names(tmp_path: Path, head: str) -> None:
+    (other,) = of(read("linkedin", export(tmp_path, head + ROWS.splitlines(keepends=True)[0])), Connection)
+    assert (other.other_id, other.connected_on) == ("https://www.linkedin.com/in/testa-voorbeeld", "2024-03-15")
+
+
 def test_zip_folder_and_single_file_tell_the_same(tmp_path: Path) -> None:
     zipped = read("linkedin", export(tmp_path), owner="https://www.linkedin.com/in/start")
     folder = tmp_path / "export"

@@ -20,14 +20,36 @@ import msgspec
 from collectors.files.collector import FileCollector, guarded, name_of, place
 from collectors.files.people import LINKEDIN as PLATFORM
 from collectors.files.people import profile_url, row_id, shown
-from collectors.files.pieces import PIECE, Piece, Unreadable, cells, checked_zip, cursor, open_member, places, rows
+from collectors.files.pieces import (
+    MAX_UNIT,
+    PIECE,
+    Piece,
+    Unreadable,
+    cells,
+    checked_zip,
+    cursor,
+    open_member,
+    places,
+    rows,
+)
 from collectors.files.values import day, each, get, record, text
 from storage.records import BadBody, Connection, Page, Position, Profile, ProfileLink, Quarantine, Record, Want
 
 KEPT = ("First Name", "Last Name", "URL", "Company", "Position", "Connected On")
 PROFILE = ("First Name", "Last Name", "Headline", "Summary", "Geo Location", "Twitter Handles", "Websites")
 POSITIONS = ("Company Name", "Title", "Started On", "Finished On")
-PREAMBLE = 50  # rows before the header at most
+PREAMBLE = 50  # lines before the header at most
+# the columns of Connections.csv as they are called where the account's language is Dutch, German or French
+_TRANSLATED = {
+    "First Name": ("voornaam", "vorname", "prénom"),
+    "Last Name": ("achternaam", "nachname", "nom"),
+    "Company": ("bedrijf", "unternehmen", "entreprise"),
+    "Position": ("functie", "position", "poste"),
+    "Connected On": ("verbonden op", "verbunden am", "date de connexion"),
+}
+_COLUMNS = {name.casefold(): name for name in KEPT} | {
+    word: name for name, words in _TRANSLATED.items() for word in words
+}
 _EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;]+")
 
 
@@ -85,7 +107,7 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
 
 def _connection_pieces(stream: BinaryIO, start: str, told: tuple[tuple[str, str], ...]) -> Iterator[Piece]:
     offset, _ = places(start, 2)
-    header, found = _header(rows(stream))
+    header, found = _header(stream)
     kept: list[list[str]] = []
     first = end = size = 0
     for line, end, raw in found:
@@ -112,16 +134,17 @@ def _piece(
     return Piece(text_.getvalue().encode(), after, first, len(kept), "line", "text/csv; charset=utf-8", told=more)
 
 
-def _header(found: Iterator[tuple[int, int, bytes]]) -> tuple[list[str], Iterator[tuple[int, int, bytes]]]:
+def _header(stream: BinaryIO) -> tuple[list[str], Iterator[tuple[int, int, bytes]]]:
     """The columns, and the rows below them; what stands above (notes, blank lines) is passed over."""
-    for number, (_, _, raw) in enumerate(found):
+    offset = 0
+    for number in range(1, PREAMBLE + 1):
+        raw = stream.readline(MAX_UNIT)
+        offset += len(raw)
         names = [name.strip().removeprefix("\ufeff").strip() for name in cells(raw) or []]
-        names = [next((known for known in KEPT if known.casefold() == name.casefold()), name) for name in names]
-        if {"First Name", "Last Name"} <= set(names):
-            return names, found
-        if number >= PREAMBLE:
-            break
-    raise Unreadable("no row names the columns First Name and Last Name: not a Connections.csv")
+        header = [_COLUMNS.get(name.casefold(), name) for name in names]
+        if {"First Name", "Last Name"} <= set(header):
+            return header, rows(stream, offset, number)
+    raise Unreadable("no line names the columns First Name and Last Name: not a Connections.csv; rename its columns")
 
 
 def _kept(header: list[str], raw: bytes) -> list[str]:

@@ -1,4 +1,4 @@
-"""X's API v1.1 as it was kept in files: statuses, accounts, lists of ids, stream messages; one value a line, or arrays."""
+"""X's API v1.1 as it was kept in files: posts, accounts, lists of ids, stream messages; one value a line, or arrays."""
 
 from __future__ import annotations
 
