@@ -599,3 +599,28 @@ def test_nobody_shares_a_handle_or_an_id():
     assert all(re.fullmatch(r"[A-Za-z0-9_]{1,15}", h) for h in accounts.handle)
     assert len(set(world().people.slug)) == len(world().people.slug)
     assert not any(a & b for a, b in combinations([set(accounts.missing), {h.lower() for h in accounts.handle}], 2))
+
+
+def test_a_renamed_account_keeps_its_id_and_its_old_handle_leads_nowhere():
+    service = Service(World(Options(scale=SCALE, faults=frozenset({"renamed"}))))
+    accounts = world().accounts
+    account, handle = accounts.ids[6], accounts.handle[6]
+
+    def ask(path: str) -> dict:
+        return json.loads(service.x("", path, f"Bearer {TOKEN}")[0][2])
+
+    assert ask(f"/2/users/by?usernames={handle}")["data"][0]["id"] == str(account)
+    page = ask(f"/2/users/{account}/tweets?max_results=5&expansions=author_id")
+    renamed = next(user for user in page["includes"]["users"] if user["id"] == str(account))["username"]
+    assert renamed != handle
+    assert "data" not in ask(f"/2/users/by?usernames={handle}")
+    assert ask(f"/2/users/by?usernames={renamed}")["data"][0]["id"] == str(account)
+    assert ask(f"/2/users?ids={account}")["data"][0]["username"] == renamed
+
+
+@pytest.mark.parametrize("wrong", [["--scale", "0.001"], ["--faults", "onzin"]])
+def test_a_mistake_on_the_command_line_is_one_clear_line(wrong, tmp_path):
+    command = [sys.executable, "-m", "fixtures.world", "serve", "--port-file", str(tmp_path / "ports"), *wrong]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
