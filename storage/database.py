@@ -240,3 +240,7 @@ def data_dictionary() -> str:
             if table == view
         ]
     return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":  # python -m storage.database > docs/data-dictionary.md
+    print(data_dictionary(), end="")

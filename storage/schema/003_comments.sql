@@ -289,7 +289,7 @@ COMMENT ON COLUMN links."decided_by" IS 'rule, or who decided by hand';
 COMMENT ON COLUMN links."decided_at" IS 'time of the evidence or of the decision';
 COMMENT ON COLUMN links."record_id" IS 'page of the profile that shows the link';
 
-COMMENT ON VIEW link_candidates IS 'Links that do not hold (yet): `unresolved` (no such account was found), `conflict` (two profiles claim it), `organisation` (it is an organisation''s), `other-bearer` and `unclear` (the handle was borne by several accounts), `rejected`.';
+COMMENT ON VIEW link_candidates IS 'Links that do not hold (yet): `unresolved` (no such account was found), `conflict` (two profiles claim it), `organisation` (it is an organisation''s), `other-bearer` and `unclear` (the handle was borne by several accounts), `name-differs` (the account''s name is another''s), `rejected`.';
 COMMENT ON COLUMN link_candidates."profile_id" IS 'the profile: its canonical URL, or the platform''s own id';
 COMMENT ON COLUMN link_candidates."account_id" IS 'the account: the platform''s stable id';
 COMMENT ON COLUMN link_candidates."platform" IS 'x, mastodon, bluesky ...; for profiles the site';
