@@ -181,11 +181,10 @@ def _tally(reasons: Any) -> dict[str, int]:
 
 
 def _told(row: dict[Any, Any]) -> str:
-    """For example: 12 of 159 x timelines were not read whole: protected (9), suspended (3)."""
-    short = row["asked"] - row["read_whole"]
-    thing = f"{row['collector']} {row['kind']}"
+    """For example: x timeline: 12 of 159 were not read whole: protected (9), suspended (3)."""
+    short, thing = row["asked"] - row["read_whole"], f"{row['collector']} {row['kind']}"
     if not short:
-        return f"all {row['asked']:,} of {thing} were read whole"
+        return f"{thing}: all {row['asked']:,} were read whole"
     because = ", ".join(f"{why} ({count:,})" for why, count in row["reasons"].items())
     part = f", {row['read_in_part']:,} of them in part" if row["read_in_part"] else ""
-    return f"{short:,} of {row['asked']:,} of {thing} were not read whole{part}: {because}"
+    return f"{thing}: {short:,} of {row['asked']:,} were not read whole{part}: {because}"

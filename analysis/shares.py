@@ -22,8 +22,8 @@ CONDITIONS: dict[str, dict[str, str]] = {
         "begins_with_mention": "starts_with(text, '@')",
     },
     "tcat": {
-        "hashtags": "len(coalesce(full_hashtags, hashtags)) > 0",
-        "mentions": "kind = 'retweet' OR len(coalesce(full_mentions, mentions)) > 0",
+        "hashtags": "len(CASE WHEN kind = 'retweet' THEN coalesce(full_hashtags, hashtags) ELSE hashtags END) > 0",
+        "mentions": "kind = 'retweet' OR len(mentions) > 0",
         "begins_with_mention": "kind <> 'retweet' AND starts_with(text, '@')",
     },
     "4cat": {

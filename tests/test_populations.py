@@ -140,7 +140,7 @@ def test_coverage_says_what_was_not_read_and_why():
         0,
     )
     assert row["told"] == (
-        "12 of 159 of profiles connections were not read whole, 1 of them in part: refused (6), gone (5), timeout (1)"
+        "profiles connections: 12 of 159 were not read whole, 1 of them in part: refused (6), gone (5), timeout (1)"
     )
 
 

@@ -137,7 +137,11 @@ def test_shares_equal_a_count_by_hand(shared, rows):
     assert frame["mentions"] == sum(bool(row["mentions"]) for row in rows)
     assert frame["begins_with_mention"] == sum(row["text"].startswith("@") for row in rows)
     tcat = shares.table(db, "tcat").set_index("kind")["count"]
-    full = [row["hashtags"] if row["full_hashtags"] is None else row["full_hashtags"] for row in rows]
+    full = [
+        row["hashtags"] if row["kind"] != "retweet" or row["full_hashtags"] is None else row["full_hashtags"]
+        for row in rows
+    ]
     assert tcat["hashtags"] == sum(map(bool, full))
+    assert tcat["mentions"] == sum(row["kind"] == "retweet" or bool(row["mentions"]) for row in rows)
     without = shares.table(db, retweets="without")
     assert set(without["posts"]) == {sum(row["kind"] != "retweet" for row in rows)}
