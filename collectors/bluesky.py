@@ -21,7 +21,7 @@ from collectors import bluesky_records as records
 from collectors import http
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings, Split
 from collectors.wire import Wire
-from storage.records import BadBody, Failure, Page, Record, Want
+from storage.records import Failure, Page, Record, Want
 
 # https://docs.bsky.app/docs/advanced-guides/rate-limits (read November 2026): 3,000 requests per 5 minutes and IP on a
 # PDS; the public AppView documents none of its own. Batches and pages: the lexicons of app.bsky.actor.getProfiles (25),
@@ -101,7 +101,7 @@ class Bluesky:
             return
         try:
             yield from records.read(page)
-        except (BadBody, ValueError, msgspec.MsgspecError) as error:
+        except http.UNREADABLE as error:
             yield http.unreadable("body", error, page.body)
 
 
@@ -202,7 +202,7 @@ def _answers(page: Page) -> Iterator[Outcome]:
             yield Done(page.wants[0].target, items=1) if "did" in body else _odd(page.wants[0])
         else:
             yield _of_walk(page, body)
-    except (BadBody, ValueError, TypeError, msgspec.MsgspecError) as error:
+    except http.UNREADABLE as error:
         yield from (Later(target, f"the answer cannot be read: {error}") for target in page.targets)
 
 
@@ -214,7 +214,7 @@ def _of_batch(page: Page, body: dict[str, Any]) -> Iterator[Outcome]:
     """The profiles found; whoever was left out is asked for alone, because only then the server says why."""
     found = {
         name.lower()
-        for view in msgspec.convert(body["profiles"], list[records.Names])
+        for view in msgspec.convert(body.get("profiles"), list[records.Names])
         for name in (view.did, view.handle)
     }
     for target in page.targets:

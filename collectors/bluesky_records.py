@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from collectors.http import count, moment, unreadable
-from storage.records import Account, BadBody, Follow, Mention, Page, Post, Record
+from collectors.http import UNREADABLE, count, moment, unreadable
+from storage.records import Account, Follow, Mention, Page, Post, Record
 
 POST = "app.bsky.feed.post"
 REPOST, PIN = "#reasonRepost", "#reasonPin"
@@ -163,7 +163,7 @@ def error(page: Page) -> ErrorView | None:
     """The XRPC error in the body; None if there is none."""
     try:
         return msgspec.json.decode(page.content(), type=ErrorView)
-    except (BadBody, ValueError, msgspec.MsgspecError):
+    except UNREADABLE:
         return None
 
 
@@ -207,7 +207,7 @@ def read(page: Page) -> Iterator[Record]:
         for n, raw in enumerate(msgspec.json.decode(body[name], type=list[msgspec.Raw])):
             try:
                 yield from lists[name](bytes(raw), page)
-            except (ValueError, TypeError, msgspec.MsgspecError) as reason:
+            except UNREADABLE as reason:
                 yield unreadable(f"{name}[{n}]", reason, bytes(raw))
 
 

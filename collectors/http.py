@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 
 from collectors.base import Absent, Later, Outcome, OutOfCredit
 from collectors.wire import Wire
@@ -20,6 +21,7 @@ from storage.records import Absence, Failure, Page, Quarantine, Want
 AGENT = "sneeuwbal/0.1"
 REDIRECTS = 5  # hops a request follows at most
 WINDOW = timedelta(minutes=15)  # a limit that ends later than this holds for its own target, not for the whole kind
+UNREADABLE = (ValueError, TypeError, msgspec.MsgspecError)  # what reading a body, or a piece of it, may raise
 OLDEST_RESET = 10**9  # seconds; smaller numbers in a reset header are a distance, not a moment
 
 

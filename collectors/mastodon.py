@@ -24,7 +24,7 @@ from collectors import mastodon_records as records
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
 from collectors.mastodon_records import AccountView
 from collectors.wire import Wire
-from storage.records import BadBody, Failure, Page, Record, Want
+from storage.records import Failure, Page, Record, Want
 
 # https://docs.joinmastodon.org/api/rate-limits/ (read November 2026): 300 requests per 5 minutes and account, and as
 # many per IP, on each server. Pages: https://docs.joinmastodon.org/methods/accounts/ (statuses 40, follows 80).
@@ -82,7 +82,7 @@ class Mastodon:
             return
         try:
             yield from records.read(page)
-        except (BadBody, ValueError, msgspec.MsgspecError) as error:
+        except http.UNREADABLE as error:
             if page.kind != "user":  # a web site that is no server answers a look-up with its own pages
                 yield http.unreadable("body", error, page.body)
 
@@ -155,7 +155,7 @@ def _account(page: Page) -> AccountView | None:
     """The account that is the body of *page*; None if the body is something else."""
     try:
         return msgspec.json.decode(page.content(), type=AccountView) if page.status == 200 else None
-    except (BadBody, msgspec.MsgspecError):
+    except http.UNREADABLE:
         return None
 
 
@@ -202,7 +202,7 @@ def _of_list(page: Page) -> Outcome:
         if not target.cursor:
             return _of_head(page, msgspec.json.decode(page.content(), type=AccountView))
         return _of_page(page, msgspec.json.decode(page.content(), type=list[Any]))
-    except (BadBody, msgspec.MsgspecError) as error:
+    except http.UNREADABLE as error:
         return Later(target, f"the answer cannot be read: {error}")
 
 
@@ -277,7 +277,7 @@ def _error(page: Page) -> str | None:
     """The `error` of a JSON body; None if the body is something else."""
     try:
         return msgspec.json.decode(page.content(), type=records.Error).error
-    except (BadBody, msgspec.MsgspecError):
+    except http.UNREADABLE:
         return None
 
 

@@ -10,7 +10,7 @@ import msgspec
 from lxml import html
 from lxml.etree import ParserError
 
-from collectors.http import count, moment, unreadable
+from collectors.http import UNREADABLE, count, moment, unreadable
 from storage.records import Account, Follow, Mention, Page, Post, Record
 
 PUBLIC = (None, "public", "unlisted")  # what a token might show beyond these is not kept
@@ -172,7 +172,7 @@ def self_link(page: Page) -> str | None:
     """The account's own URI in a WebFinger answer; None if the body is none."""
     try:
         links = msgspec.json.decode(page.content(), type=Descriptor).links
-    except (ValueError, msgspec.MsgspecError):
+    except UNREADABLE:
         return None
     return next((link.href for link in links if link.rel == "self" and link.href), None)
 
@@ -189,7 +189,7 @@ def read(page: Page) -> Iterator[Record]:
                 yield from _statuses(msgspec.json.decode(raw, type=StatusView), page, first=n == 0)
             else:
                 yield from _follow(msgspec.json.decode(raw, type=AccountView), page)
-        except (ValueError, msgspec.MsgspecError) as error:
+        except UNREADABLE as error:
             yield unreadable(f"[{n}]", error, bytes(raw))
 
 

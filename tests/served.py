@@ -37,6 +37,7 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 outer.asked.append(Asked(self.path, dict(self.headers.items())))
@@ -63,7 +64,7 @@ class Server:
         return [asked.path for asked in self.asked]
 
     def __enter__(self) -> Server:
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
         return self
 
