@@ -51,7 +51,7 @@ POSTS = st.lists(st.lists(st.lists(LETTERS, max_size=2).map("".join), max_size=5
 
 
 @given(POSTS, st.integers(0, 3))
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=25)
 def test_co_occurrence_equals_a_brute_force_count(shared, lists, threshold):
     db = shared
     posts(db, lists)
