@@ -87,8 +87,7 @@ def network(
     if min_degree is None:
         min_degree = 51 if kind == "follow" else 1
     bounds = {"platform": platform, "since": since, "until": until}
-    if scope is None:
-        scope = "linked" if _number(db, f"SELECT count(*) FROM ({LINKED})", {"platform": platform}) else "all"
+    scope = scope or default_scope(db, platform)
     query = FOLLOWS if kind == "follow" else f"SELECT source, target, 1 AS weight FROM ({TARGETS[kind]})"
     with (
         _temporary(db, "_ties", _ties(query, scope), bounds),
@@ -114,6 +113,11 @@ def network(
     if counting == "k-core":
         return found.subgraph(graphs.coreness(found, distinct=False).to_numpy() >= min_degree)
     return found
+
+
+def default_scope(db: Database, platform: str | None = None) -> Scope:
+    """What counts unless said otherwise: civil servants' linked accounts, or all where there are none."""
+    return "linked" if _number(db, f"SELECT count(*) FROM ({LINKED})", {"platform": platform}) else "all"
 
 
 def _ties(query: str, scope: Scope) -> str:

@@ -1,0 +1,215 @@
+"""Two studies, periods or comparison sets side by side, and what changed between two snapshots of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
+
+from analysis import graphs, inwardness
+from analysis.communities import Communities, matched
+from analysis.measures import Measured
+from analysis.networks import Network
+from analysis.ties import Database
+
+
+class Window(NamedTuple):
+    """A round of collection: from *since* up to and including *until*."""
+
+    since: datetime
+    until: datetime
+
+
+def proportions(count: float, total: float, other: float, of: float, confidence: float = 0.95) -> dict[str, float]:
+    """Two shares, their difference with its interval (Newcombe's), and the p-value of the two-proportion z-test.
+
+    Missing where a total is 0. The interval takes the counted things as independent.
+    """
+    missing = float("nan")
+    if not total or not of:
+        return dict.fromkeys(("share", "other_share", "difference", "low", "high", "p"), missing)
+    low, high = confint_proportions_2indep(
+        count, total, other, of, method="newcomb", compare="diff", alpha=1 - confidence
+    )
+    pooled = (count + other) / (total + of)
+    _, p = proportions_ztest([count, other], [total, of]) if 0 < pooled < 1 else (0.0, 1.0)
+    share, other_share = count / total, other / of
+    return {
+        "share": share, "other_share": other_share, "difference": share - other_share, "low": float(low),
+        "high": float(high), "p": float(p),
+    }  # fmt: skip
+
+
+def side_by_side(
+    one: pd.DataFrame,
+    other: pd.DataFrame,
+    on: Sequence[str],
+    *,
+    totals: Mapping[str, tuple[float, float]] | None = None,
+    names: tuple[str, str] = ("one", "other"),
+) -> pd.DataFrame:
+    """Two tables of the same shape as one: each figure of both, and the difference.
+
+    Rows meet by the columns *on*; a row that only one has is there, the other's figures missing. A column of counts
+    named in *totals* (of what each is a part of) also gets its shares, their difference and a 95% interval.
+    """
+    both = [str(name) for name in one if name in other and name not in on]
+    figures = [name for name in both if pd.api.types.is_numeric_dtype(one[name])]
+    keys = list(on)
+    merged = one[[*keys, *figures]].merge(
+        other[[*keys, *figures]], on=keys, how="outer", suffixes=(f"_{names[0]}", f"_{names[1]}")
+    )
+    columns: dict[str, Any] = {key: merged[key] for key in keys}
+    for figure in figures:
+        left, right = (merged[f"{figure}_{name}"] for name in names)
+        columns |= {f"{figure}_{names[0]}": left, f"{figure}_{names[1]}": right, f"{figure}_difference": left - right}
+        if totals and figure in totals:
+            columns |= _interval(figure, left, right, totals[figure])
+    made = pd.DataFrame(columns)
+    made.attrs["parameters"] = {
+        names[0]: one.attrs.get("parameters", {}), names[1]: other.attrs.get("parameters", {}),
+    }  # fmt: skip
+    return made
+
+
+def _interval(figure: str, left: pd.Series[Any], right: pd.Series[Any], totals: tuple[float, float]) -> dict[str, Any]:
+    tests = [proportions(a, totals[0], b, totals[1]) for a, b in zip(left.fillna(0), right.fillna(0), strict=True)]
+    return {
+        f"{figure}_share_difference": [test["difference"] for test in tests],
+        f"{figure}_low": [test["low"] for test in tests],
+        f"{figure}_high": [test["high"] for test in tests],
+    }
+
+
+# ---- two networks ------------------------------------------------------------------------------------------
+
+
+def networks(one: Measured, other: Measured, names: tuple[str, str] = ("one", "other"), seed: int = 0) -> pd.DataFrame:
+    """Figures of two measured networks side by side, a row a figure, with their difference.
+
+    Size, density, reciprocity, clustering, modularity, stability and, where actors have labels, the E-I index of civil
+    servants with a 95% bootstrap interval of the difference (accounts are the sampling unit).
+    """
+    columns = {name: _figures(found) for name, found in zip(names, (one, other), strict=True)}
+    made = pd.DataFrame(columns)
+    made["difference"] = made[names[0]] - made[names[1]]
+    made[["low", "high"]] = np.nan
+    if "e_i_index" in made.index:
+        apart = resampled_e_i(one.network, seed=seed) - resampled_e_i(other.network, seed=seed + 1)
+        made.loc["e_i_index", ["low", "high"]] = np.nanquantile(apart, [0.025, 0.975])
+    made = made.rename_axis("figure").reset_index()
+    made.attrs["parameters"] = {
+        name: dict(found.network.parameters) for name, found in zip(names, (one, other), strict=True)
+    }
+    made.attrs["overlap"] = overlap(one.network, other.network)
+    return made
+
+
+def _figures(found: Measured) -> pd.Series[float]:
+    figures = graphs.summary(found.network)
+    figures["communities"] = found.communities.membership.nunique()
+    figures["modularity"] = found.communities.modularity
+    figures["stability"] = found.communities.stability
+    if "label" in found.network.nodes and (found.network.nodes["label"] == inwardness.CIVIL).any():
+        figures["e_i_index"] = inwardness.table(found.network, permutations=0)["e_i_index"].iloc[0]
+    return figures
+
+
+def resampled_e_i(found: Network, runs: int = 1000, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The E-I index of civil servants in *runs* bootstrap samples of their accounts.
+
+    An account brings its ties with others whole, and half of each tie with another civil servant.
+    """
+    civil = (found.nodes["label"] == inwardness.CIVIL).to_numpy()
+    both = civil[found.source] & civil[found.target]
+    internal = sum(np.bincount(end[both], minlength=found.n) for end in (found.source, found.target)) / 2
+    external = sum(np.bincount(end[~both], minlength=found.n) for end in (found.source, found.target))
+    inside, outside = np.asarray(internal)[civil], np.asarray(external)[civil]
+    count = len(inside)
+    if not count:
+        return np.full(runs, np.nan)
+    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=runs)
+    within, beyond = times @ inside, times @ outside
+    with np.errstate(invalid="ignore"):
+        return np.asarray((beyond - within) / (beyond + within))
+
+
+def overlap(one: Network, other: Network, by: str = "betweenness", most: int = 100) -> dict[str, float]:
+    """How alike two networks are: nodes in both, edges in both (Jaccard), shared top *most*, rank correlation."""
+    shared = one.nodes.index.intersection(other.nodes.index)
+    union = len(one.nodes.index.union(other.nodes.index))
+    edges = [set(zip(n.nodes.index[n.source], n.nodes.index[n.target], strict=True)) for n in (one, other)]
+    figures = {
+        "nodes_in_both": float(len(shared)), "nodes_jaccard": len(shared) / union if union else np.nan,
+        "edges_jaccard": len(edges[0] & edges[1]) / max(len(edges[0] | edges[1]), 1),
+    }  # fmt: skip
+    if by in one.nodes and by in other.nodes:
+        tops = [set(n.nodes.sort_index().nlargest(most, by).index) for n in (one, other)]
+        figures["top_shared"] = len(tops[0] & tops[1]) / max(min(map(len, tops)), 1)
+        if len(shared) > 2:
+            figures["rank_correlation"] = float(spearmanr(one.nodes.loc[shared, by], other.nodes.loc[shared, by])[0])
+    return figures
+
+
+# ---- change ------------------------------------------------------------------------------------------------
+
+CHANGES = """
+WITH read AS (  -- lists that were read whole in both rounds, by whose they are and which
+    SELECT key AS owner, kind AS listed FROM walks WHERE complete AND kind IN ('following', 'followers')
+    GROUP BY key, kind
+    HAVING bool_or(ended_at BETWEEN $before_since AND $before_until)
+       AND bool_or(ended_at BETWEEN $after_since AND $after_until)),
+seen AS (
+    SELECT follower_id, followed_id, listed,
+           CASE listed WHEN 'following' THEN follower_id ELSE followed_id END AS owner,
+           bool_or(seen_at BETWEEN $before_since AND $before_until) AS before,
+           bool_or(seen_at BETWEEN $after_since AND $after_until) AS after
+    FROM follow_sightings WHERE $platform IS NULL OR platform = $platform GROUP BY ALL),
+ties AS (
+    SELECT follower_id, followed_id, bool_or(before) AS before, bool_or(after) AS after,
+           bool_or((owner, listed) IN (SELECT (owner, listed) FROM read)) AS known
+    FROM seen GROUP BY follower_id, followed_id)
+SELECT follower_id, followed_id,
+       CASE WHEN before AND after THEN 'kept' WHEN after THEN 'opened' ELSE 'closed' END AS change
+FROM ties WHERE known AND (before OR after) ORDER BY ALL"""
+
+
+def changes(db: Database, before: Window, after: Window, platform: str | None = None) -> pd.DataFrame:
+    """Follow ties kept, opened and closed between two rounds: follower_id, followed_id, change.
+
+    Only ties in lists that were read whole in both rounds can tell; a tie of another list says nothing and is left out.
+    """
+    values = {
+        "before_since": before.since, "before_until": before.until, "after_since": after.since,
+        "after_until": after.until, "platform": platform,
+    }  # fmt: skip
+    made = db.execute(CHANGES, values).df()
+    made.attrs["parameters"] = {"before": [str(t) for t in before], "after": [str(t) for t in after]}
+    return made
+
+
+def moved(before: Communities, after: Communities) -> pd.DataFrame:
+    """Who is where in two snapshots: id, community before, after, and whether it stayed, moved, entered or left.
+
+    Communities of *after* count as continuing those of *before* with which they share most; a community that continues
+    none keeps its members as moved.
+    """
+    follows = matched(before.membership, after.membership)
+    ids = before.membership.index.union(after.membership.index)
+    made = pd.DataFrame(
+        {"before": before.membership.reindex(ids), "after": after.membership.reindex(ids)}, index=ids
+    ).astype("Int64")
+    wanted = made["before"].map(follows).astype("Int64")
+    made["change"] = np.select(
+        [made["before"].isna(), made["after"].isna(), (wanted == made["after"]).fillna(False)],
+        ["entered", "left", "stayed"],
+        "moved",
+    )
+    made = made.rename_axis("id").reset_index()
+    made.attrs["parameters"] = {"before": dict(before.parameters), "after": dict(after.parameters)}
+    return made

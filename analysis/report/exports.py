@@ -1,0 +1,211 @@
+"""Networks as files: GEXF 1.3 and GraphML for Gephi and its kin, Parquet node and edge lists for everything else."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from xml.sax.saxutils import escape, quoteattr
+
+import networkx as nx
+import pandas as pd
+
+from analysis.networks import Network, as_network
+
+# what XML 1.0 cannot hold at all, escaped or not
+FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+VIZ = ("x", "y", "size", "color")  # shown by Gephi as they are, not as attributes
+GREY = (186, 176, 172)
+Graph = Any  # a Network or a networkx graph
+
+
+def clean(text: Any) -> str:
+    """*text* with the characters that XML cannot hold replaced by U+FFFD."""
+    return FORBIDDEN.sub("\ufffd", str(text))
+
+
+def unique(ids: pd.Index[Any]) -> list[str]:
+    """*ids* as texts that XML can hold, still one for each: where two become the same, a number is added."""
+    taken: set[str] = set()
+    names = []
+    for name in map(clean, ids):
+        wanted, number = name, 2
+        while wanted in taken:
+            wanted, number = f"{name}~{number}", number + 1
+        taken.add(wanted)
+        names.append(wanted)
+    return names
+
+
+# ---- GEXF --------------------------------------------------------------------------------------------------
+
+
+def gexf(graph: Graph, path: Path | str, label: str | None = None) -> Path:
+    """Write *graph* as GEXF 1.3, a line at a time, and return the path.
+
+    Columns x, y, size and color become position, size and colour; all others are attributes. A node is labelled by the
+    column *label*; without one by its handle, else by its id. The parameters are in the description.
+    """
+    network = as_network(graph)
+    with _replaced(Path(path)) as out:
+        out.write('<?xml version="1.0" encoding="UTF-8"?>\n')
+        out.write('<gexf xmlns="http://gexf.net/1.3" xmlns:viz="http://gexf.net/1.3/viz" version="1.3">\n')
+        out.write(f"<meta><creator>sneeuwbal</creator><description>{_description(network)}</description></meta>\n")
+        out.write(f'<graph defaultedgetype="{"directed" if network.directed else "undirected"}" mode="static">\n')
+        columns = [str(name) for name in network.nodes if name not in VIZ]
+        out.writelines(_declared(network.nodes, columns))
+        names = unique(network.nodes.index)
+        out.write("<nodes>\n")
+        out.writelines(_nodes(network.nodes, names, columns, label))
+        out.write("</nodes>\n<edges>\n")
+        out.writelines(_edges(network, names))
+        out.write("</edges>\n</graph>\n</gexf>\n")
+    return Path(path)
+
+
+def _description(network: Network) -> str:
+    return escape(clean(json.dumps(dict(network.parameters), ensure_ascii=False, default=str)))
+
+
+def _kind(column: pd.Series[Any]) -> str:
+    """The GEXF type of a column: one that every value fits."""
+    if pd.api.types.is_bool_dtype(column):
+        return "boolean"
+    if pd.api.types.is_integer_dtype(column):
+        return "long"
+    return "double" if pd.api.types.is_float_dtype(column) else "string"
+
+
+def _declared(nodes: pd.DataFrame, columns: list[str]) -> Iterator[str]:
+    yield '<attributes class="node" mode="static">\n'
+    for number, name in enumerate(columns):
+        yield f'<attribute id="{number}" title={_quoted(name)} type="{_kind(nodes[name])}"/>\n'
+    yield "</attributes>\n"
+
+
+def _quoted(value: Any) -> str:
+    """*value* as a quoted XML attribute; line ends and tabs survive."""
+    return quoteattr(clean(value), {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
+
+
+def _texts(column: pd.Series[Any]) -> list[str | None]:
+    """The values of *column* as GEXF has them, None where missing."""
+    kind = _kind(column)
+    gone = column.isna().to_numpy()
+    values = [None if missing else value for missing, value in zip(gone, column.tolist(), strict=True)]
+    if kind == "boolean":
+        return [None if value is None else str(bool(value)).lower() for value in values]
+    if kind == "double":  # infinities have names of their own there
+        return [None if value is None else repr(value).replace("inf", "INF") for value in values]
+    return [None if value is None else str(value) for value in values]
+
+
+def _nodes(nodes: pd.DataFrame, names: list[str], columns: list[str], label: str | None) -> Iterator[str]:
+    texts = [_texts(nodes[name]) for name in columns]
+    shown = _labels(nodes, names, label)
+    looks = _looks(nodes)
+    for row, name in enumerate(names):
+        yield f"<node id={_quoted(name)} label={_quoted(shown[row])}>"
+        said = [(number, values[row]) for number, values in enumerate(texts) if values[row] is not None]
+        if said:
+            pairs = "".join(f'<attvalue for="{number}" value={_quoted(value)}/>' for number, value in said)
+            yield f"<attvalues>{pairs}</attvalues>"
+        yield f"{looks[row]}</node>\n"
+
+
+def _labels(nodes: pd.DataFrame, names: list[str], label: str | None) -> list[str]:
+    column = label or ("handle" if "handle" in nodes else None)
+    if column is None:
+        return names
+    return [name if value is None else value for name, value in zip(names, _texts(nodes[column]), strict=True)]
+
+
+def _looks(nodes: pd.DataFrame) -> list[str]:
+    """Position, size and colour of each node, as far as it has them."""
+    parts: list[list[str]] = []
+    if {"x", "y"} <= set(nodes):
+        places = zip(nodes["x"], nodes["y"], strict=True)
+        parts.append([f'<viz:position x="{x:.4f}" y="{y:.4f}" z="0.0"/>' for x, y in places])
+    if "size" in nodes:
+        parts.append([f'<viz:size value="{size:.4f}"/>' for size in nodes["size"]])
+    if "color" in nodes:
+        parts.append(['<viz:color r="{}" g="{}" b="{}"/>'.format(*rgb(color)) for color in nodes["color"]])
+    return ["".join(row) for row in zip(*parts, strict=True)] if parts else [""] * len(nodes)
+
+
+def rgb(color: Any) -> tuple[int, int, int]:
+    """Red, green and blue of #rrggbb; grey for anything else."""
+    found = re.fullmatch(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", str(color))
+    return (int(found[1], 16), int(found[2], 16), int(found[3], 16)) if found else GREY
+
+
+def _edges(network: Network, names: list[str]) -> Iterator[str]:
+    quoted = [_quoted(name) for name in names]
+    weighted = network.weight is not None
+    rows = zip(network.source.tolist(), network.target.tolist(), network.weights.tolist(), strict=True)
+    for number, (a, b, weight) in enumerate(rows):
+        worth = f' weight="{weight!r}"' if weighted else ""
+        yield f'<edge id="{number}" source={quoted[a]} target={quoted[b]}{worth}/>\n'
+
+
+# ---- GraphML and Parquet -----------------------------------------------------------------------------------
+
+
+def graphml(graph: Graph, path: Path | str) -> Path:
+    """Write *graph* as GraphML, by networkx, and return the path."""
+    network = as_network(graph)
+    names = unique(network.nodes.index)
+    made: nx.Graph[Any] = nx.DiGraph() if network.directed else nx.Graph()
+    columns = [(clean(name), _plain(network.nodes[name])) for name in network.nodes]
+    for row, node in enumerate(names):
+        made.add_node(node, **{name: values[row] for name, values in columns if values[row] is not None})
+    ends = zip(network.source.tolist(), network.target.tolist(), network.weights.tolist(), strict=True)
+    plain = network.weight is None
+    made.add_edges_from((names[a], names[b], {} if plain else {"weight": w}) for a, b, w in ends)
+    made.graph["parameters"] = clean(json.dumps(dict(network.parameters), ensure_ascii=False, default=str))
+    with _replaced(Path(path)) as out:
+        nx.write_graphml(made, out.buffer)  # type: ignore[attr-defined]
+    return Path(path)
+
+
+def _plain(column: pd.Series[Any]) -> list[Any]:
+    """Values of the types that GraphML knows."""
+    values = column.tolist()
+    gone = column.isna().to_numpy()
+    text = _kind(column) == "string"
+    return [None if missing else clean(v) if text else v for missing, v in zip(gone, values, strict=True)]
+
+
+def parquet(graph: Graph, nodes: Path | str, edges: Path | str) -> tuple[Path, Path]:
+    """Write the node list (id first) and the edge list (source, target, weight) as Parquet; return the paths."""
+    network = as_network(graph)
+    frame = network.nodes.rename_axis("id").reset_index()
+    frame["id"] = frame["id"].astype(str)
+    pairs = network.edges()
+    pairs[["source", "target"]] = pairs[["source", "target"]].astype(str)
+    for table, path in ((frame, nodes), (pairs, edges)):
+        table.attrs = {}
+        partial = _partial(Path(path))
+        table.to_parquet(partial, index=False)
+        os.replace(partial, path)
+    return Path(nodes), Path(edges)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[IO[str]]:
+    """A text file that takes the place of *path* once it is whole."""
+    partial = _partial(path)
+    try:
+        with partial.open("w", encoding="utf-8", newline="\n") as out:
+            yield out
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

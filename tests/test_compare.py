@@ -1,0 +1,98 @@
+"""Comparisons: published differences, intervals, and changes between two rounds of collection."""
+
+from datetime import UTC, datetime
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis import compare, measures, networks
+from analysis.communities import Communities
+from tests import studies
+
+
+def test_table_6_differs_from_the_sample_as_published():
+    """237,075 of 687,811 posts with hashtags against 13.18% of a sample of 100,000."""
+    found = compare.proportions(237_075, 687_811, 13_180, 100_000)
+    assert found["difference"] == pytest.approx(0.3447 - 0.1318, abs=1e-4)
+    assert found["low"] < found["difference"] < found["high"]
+    assert found["high"] - found["low"] < 0.006
+    assert found["p"] < 1e-6
+
+
+@given(st.integers(1, 200), st.integers(1, 200), st.data())
+def test_differences_flip_when_the_sides_do(total, of, data):
+    count, other = data.draw(st.integers(0, total)), data.draw(st.integers(0, of))
+    one, two = compare.proportions(count, total, other, of), compare.proportions(other, of, count, total)
+    assert one["difference"] == pytest.approx(-two["difference"])
+    assert one["low"] == pytest.approx(-two["high"])
+    assert one["p"] == pytest.approx(two["p"])
+    assert one["low"] - 1e-9 <= one["difference"] <= one["high"] + 1e-9
+
+
+def test_side_by_side_keeps_rows_that_one_has():
+    one = pd.DataFrame({"ministry": ["EZ", "BZK"], "posts": [30, 10]})
+    other = pd.DataFrame({"ministry": ["EZ", "AZ"], "posts": [20, 5]})
+    table = compare.side_by_side(one, other, ["ministry"], totals={"posts": (100, 100)}, names=("2011", "2012"))
+    table = table.set_index("ministry")
+    assert table.loc["EZ", "posts_difference"] == 10
+    assert table.loc["EZ", "posts_share_difference"] == pytest.approx(0.1)
+    assert pd.isna(table.loc["AZ", "posts_2011"])
+    assert len(table) == 3
+
+
+def test_two_networks_side_by_side():
+    karate = measures.measured(networks.from_networkx(nx.karate_club_graph(), weight=None), positions=False)
+    same = compare.networks(karate, karate)
+    assert (same["difference"].dropna() == 0).all()
+    assert same.attrs["overlap"]["edges_jaccard"] == 1
+    assert same.attrs["overlap"]["rank_correlation"] == pytest.approx(1)
+
+
+def test_the_bootstrap_interval_holds_the_index():
+    rng = np.random.default_rng(1)
+    nodes = pd.DataFrame({"label": ["civil servant"] * 30 + ["other"] * 30})
+    network = networks.from_arrays(nodes, rng.integers(0, 30, 400), rng.integers(0, 60, 400))
+    found = compare.resampled_e_i(network, runs=500)
+    low, high = np.quantile(found, [0.025, 0.975])
+    civil = network.nodes["label"].to_numpy() == "civil servant"
+    inside = (civil[network.source] & civil[network.target]).sum()
+    assert low < (network.m - 2 * inside) / network.m < high
+
+
+def test_ties_opened_and_closed_between_two_rounds():
+    """Only lists read whole in both rounds tell; the unfinished list of 4 says nothing about what it lacks."""
+    day = [datetime(2013, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4)]
+    with studies.empty() as db:
+        walks = [("1", 0), ("1", 2), ("4", 0), ("5", 2)]
+        studies.insert(db, "walks", [
+            {"walk": f"{key}-{at}", "kind": "following", "key": key, "ended_at": day[at], "complete": True}
+            for key, at in walks
+        ])  # fmt: skip
+        sightings = [("1", "2", 0), ("1", "3", 0), ("1", "2", 2), ("1", "6", 2), ("4", "2", 0), ("5", "2", 2)]
+        studies.insert(db, "follows", [
+            {"platform": "x", "follower_id": a, "followed_id": b, "listed": "following", "seen_at": day[at]}
+            for a, b, at in sightings
+        ])  # fmt: skip
+        table = compare.changes(db, compare.Window(day[0], day[1]), compare.Window(day[2], day[3]))
+    assert {(a, b): c for a, b, c in table.itertuples(index=False)} == {
+        ("1", "2"): "kept", ("1", "3"): "closed", ("1", "6"): "opened"
+    }  # fmt: skip
+
+
+def communities(**members):
+    of = pd.Series({name: int(key[1:]) for key, names in members.items() for name in names})
+    return Communities(of, 0.5, np.array([0.5]), 1.0, 1.0)
+
+
+def test_who_moved_between_communities():
+    before = communities(c0="abcd", c1="efg")
+    after = communities(c0="efgd", c1="abch")
+    table = compare.moved(before, after).set_index("id")["change"]
+    assert table.to_dict() == {
+        "a": "stayed", "b": "stayed", "c": "stayed", "d": "moved", "e": "stayed", "f": "stayed", "g": "stayed",
+        "h": "entered",
+    }  # fmt: skip
