@@ -188,7 +188,10 @@ def test_decoys_of_every_kind_are_there_and_none_of_them_is_a_linked_account():
     links = tables(world())["links"].to_pylist()
     linked = {row["account_id"] for row in links if row["linked"]}
     assert len(linked) == world().accounts.counted
-    assert not linked & {row["account_id"] for row in links if not row["linked"]}
+    strangers = {row["account_id"] for row in links if row["oddity"] == "claimed by a stranger"}
+    assert linked & {row["account_id"] for row in links if not row["linked"]} == strangers
+    backlink = world().accounts.backlink
+    assert all(backlink[world().accounts.by_id(int(account))] for account in strangers)
 
 
 # ---- X ------------------------------------------------------------------------------------------------------
