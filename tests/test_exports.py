@@ -13,7 +13,7 @@ from analysis import measures, networks
 from analysis.report import exports
 
 NS = {"g": "http://gexf.net/1.3", "viz": "http://gexf.net/1.3/viz"}
-ANYTHING = st.text(st.characters(), max_size=8)  # control characters and lone surrogates too
+ANYTHING = st.text(st.characters(codec="utf-8"), max_size=8)  # control characters too
 
 
 @given(st.lists(ANYTHING, min_size=2, max_size=6, unique=True), ANYTHING)
