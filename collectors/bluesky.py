@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, ClassVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 from pydantic import BaseModel, Field
@@ -75,6 +75,12 @@ class Bluesky:
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     Options = Options
+
+    @staticmethod
+    def canonical(seed: str) -> str:
+        """The key of an account: its DID, or its handle in lower case without the @ before it."""
+        actor = _actor(seed)
+        return actor if actor.startswith("did:") else actor.lower()
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield answers; one may serve a batch of `user` wants."""
@@ -146,7 +152,7 @@ def _ask_records(wire: Wire, want: Want, options: Options) -> Page | Failure:
             origin, alias = http.reachable(did.removeprefix("did:web:"), options.hosts)
             path = "/.well-known/did.json"
     else:
-        host = urlsplit(server).netloc
+        host = http.netloc(server)
         origin, alias = http.reachable(host, options.hosts) if host else (str(options.pds_url).rstrip("/"), None)
         params = [("repo", did), ("collection", "app.bsky.graph.follow"), ("limit", str(KINDS["follow_records"].page))]
         params += [("cursor", place)] if place else []

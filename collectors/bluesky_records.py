@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from collectors.http import UNREADABLE, count, moment, unreadable
+from collectors.http import UNREADABLE, count, moment, netloc, unreadable
 from storage.records import Account, Follow, Mention, Page, Post, Record
 
 POST = "app.bsky.feed.post"
@@ -171,7 +171,7 @@ def server(document: dict[str, Any]) -> str | None:
     """The account's own server in a DID document; None if it names none. Raise ValidationError if it is no document."""
     for service in msgspec.convert(document.get("service") or [], list[ServiceView]):
         end = str(service.service_endpoint)
-        if service.id.endswith("#atproto_pds") and end.startswith(("https://", "http://")):
+        if service.id.endswith("#atproto_pds") and netloc(end):
             return end.rstrip("/")
     return None
 
@@ -254,11 +254,10 @@ def _item(raw: bytes, page: Page) -> Iterator[Record]:
     item = msgspec.json.decode(raw, type=FeedItem)
     view, owner = item.post, page.key
     repost = str((item.reason or {}).get("$type", "")).endswith(REPOST)
-    yield account(view.author)
+    if view.author.did != owner or not page.wants[0].target.cursor:  # the head of the walk told more of the owner
+        yield account(view.author)
     if repost:
-        reason = msgspec.convert(item.reason, ReasonView)
-        yield account(reason.by)
-        yield _repost(view, reason, owner)
+        yield _repost(view, msgspec.convert(item.reason, ReasonView), owner)
     if not repost or not view.author.opted_out:
         yield post(view, owner if not repost and view.author.did == owner else None)
     yield from _referenced((item.reply or {}).get("parent"))

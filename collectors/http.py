@@ -6,7 +6,7 @@ Nothing here knows a platform. `ask` is the only I/O; the rest reads a page.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -21,7 +21,12 @@ from storage.records import Absence, Failure, Page, Quarantine, Want
 AGENT = "sneeuwbal/0.1"
 REDIRECTS = 5  # hops a request follows at most
 WINDOW = timedelta(minutes=15)  # a limit that ends later than this holds for its own target, not for the whole kind
-UNREADABLE = (ValueError, TypeError, msgspec.MsgspecError)  # what reading a body, or a piece of it, may raise
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    RecursionError,
+    msgspec.MsgspecError,
+)  # what reading a body, or a piece of it, may raise
 OLDEST_RESET = 10**9  # seconds; smaller numbers in a reset header are a distance, not a moment
 
 
@@ -54,6 +59,7 @@ def ask(
     """The answer to one GET on behalf of *wants* (after redirects, the last one); never an exception."""
     with wire.ask(wants) as exchange:
         http = client(wire, contact)
+        http.event_hooks = {"request": [_stay_out(url)]}
         try:
             request = http.build_request("GET", url, headers=headers)
             http.send(request, stream=True).close()  # the wire has kept the body as it came: nothing is decoded here
@@ -61,6 +67,17 @@ def ask(
             if not exchange.answers:
                 exchange.fail("other", str(error) or type(error).__name__, url)
         return exchange.answer
+
+
+def _stay_out(url: str) -> Callable[[httpx.Request], None]:
+    """A check on every request for *url*: no redirect may lead to a private place."""
+
+    def check(request: httpx.Request) -> None:
+        origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
+        if not url.startswith(origin) and is_private(origin):
+            raise httpx.UnsupportedProtocol(f"a redirect to the private address {origin}")
+
+    return check
 
 
 def refuse(wire: Wire, wants: tuple[Want, ...], reason: str, detail: str, url: str = "") -> Failure:
@@ -75,6 +92,15 @@ def reachable(host: str, hosts: Mapping[str, str]) -> tuple[str, str | None]:
     if address is None:
         return f"https://{host}", None
     return (address.rstrip("/") if "://" in address else f"http://{address}"), host
+
+
+def netloc(url: str | None) -> str:
+    """Host and port of *url* in lower case; empty if it is no web address."""
+    try:
+        parts = urlsplit(url or "")
+        return parts.netloc.lower() if parts.scheme in ("https", "http") and parts.hostname else ""
+    except ValueError:
+        return ""
 
 
 def is_private(origin: str) -> bool:

@@ -58,6 +58,12 @@ class Mastodon:
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     Options = Options
 
+    @staticmethod
+    def canonical(seed: str) -> str:
+        """The key of an account: `user@server` without the @ before it; an address as it is."""
+        handle = HANDLE.match(seed.strip())
+        return f"{handle[1]}@{handle[2].lower()}" if handle else seed.strip()
+
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield one answer for each want."""
         assert settings.wire is not None
@@ -123,11 +129,9 @@ def _host(want: Want) -> tuple[str, str] | None:
     if handle := HANDLE.match(key):
         name, host = handle.groups()
         return (cursor.partition("//")[2] if cursor.startswith("https://") else host.lower()), f"{name}@{host.lower()}"
-    parts = urlsplit(key)
-    if parts.scheme not in ("https", "http") or not parts.netloc:
-        return None
-    name = parts.path.rstrip("/").rpartition("/")[2].lstrip("@")
-    return (parts.netloc.lower(), name) if name else None
+    server = http.netloc(key)
+    name = urlsplit(key).path.rstrip("/").rpartition("/")[2].lstrip("@") if server else ""
+    return (server, name) if name else None
 
 
 def _path(want: Want, host: str, name: str) -> str:
@@ -183,7 +187,7 @@ def _of_webfinger(page: Page) -> Outcome:
     if page.status == 410:
         return Absent(target, "gone")
     found = _host(page.wants[0])
-    server = urlsplit(records.self_link(page) or "").netloc.lower() if page.status == 200 else ""
+    server = http.netloc(records.self_link(page)) if page.status == 200 else ""
     if not server or found is None or server == found[0]:
         return Absent(target, "unknown")
     return Done(target, next=f"https://{server}")

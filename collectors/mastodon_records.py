@@ -10,7 +10,7 @@ import msgspec
 from lxml import html
 from lxml.etree import ParserError
 
-from collectors.http import UNREADABLE, count, moment, unreadable
+from collectors.http import UNREADABLE, count, moment, netloc, unreadable
 from storage.records import Account, Follow, Mention, Page, Post, Record
 
 PUBLIC = (None, "public", "unlisted")  # what a token might show beyond these is not kept
@@ -100,7 +100,7 @@ class AccountView(msgspec.Struct):
         """user@server; for an account of the server itself by *domain*, or the host of its page."""
         if self.is_remote:
             return self.acct
-        return f"{self.acct}@{domain or urlsplit(self.url or self.uri or '').netloc}"
+        return f"{self.acct}@{domain or netloc(self.url or self.uri)}"
 
 
 class MentionView(msgspec.Struct):
@@ -186,7 +186,7 @@ def read(page: Page) -> Iterator[Record]:
     for n, raw in enumerate(msgspec.json.decode(page.content(), type=list[msgspec.Raw])):
         try:
             if page.kind == "timeline":
-                yield from _statuses(msgspec.json.decode(raw, type=StatusView), page, first=n == 0)
+                yield from _statuses(msgspec.json.decode(raw, type=StatusView), page)
             else:
                 yield from _follow(msgspec.json.decode(raw, type=AccountView), page)
         except UNREADABLE as error:
@@ -229,12 +229,10 @@ def _follow(view: AccountView, page: Page) -> Iterator[Record]:
         yield Follow("mastodon", view.account_id, page.key, "followers")
 
 
-def _statuses(view: StatusView, page: Page, first: bool) -> Iterator[Record]:
+def _statuses(view: StatusView, page: Page) -> Iterator[Record]:
     """A post on the timeline of the page's key, and those it quotes or reblogs under their own authors."""
     if view.visibility not in PUBLIC:
         return
-    if first:
-        yield from _accounts(view.account)
     yield _post(view, page, page.key)
     for other in (view.reblog, view.quote.quoted_status if view.quote else None):
         if other is not None and other.visibility in PUBLIC:
@@ -306,8 +304,8 @@ def _known(mention: MentionView, view: StatusView) -> str | None:
 
 
 def _mention(mention: MentionView, view: StatusView, page: Page) -> Mention:
-    host = urlsplit(view.account.url or page.url).netloc if not view.account.is_remote else urlsplit(page.url).netloc
-    handle = mention.acct if "@" in mention.acct else f"{mention.acct}@{urlsplit(mention.url or '').netloc or host}"
+    host = netloc(mention.url) or netloc(page.url)
+    handle = mention.acct if "@" in mention.acct else f"{mention.acct}@{host}"
     return Mention(handle, _known(mention, view))
 
 

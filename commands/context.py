@@ -117,6 +117,8 @@ def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -
 
     sets = {one.name: one.posts for one in study.comparison if one.collector == name}
     options = {**study.options(name), "contact": study.study.contact, "sets": sets, **more}
+    if study.minimise.opt_outs == "override":
+        options["honour_opt_outs"] = False
     return Settings(options, secret_of(study, name), wire)
 
 

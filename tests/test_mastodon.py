@@ -154,6 +154,8 @@ def test_recorded_posts_say_what_their_json_says(real: Path) -> None:
     found = list(
         bodies(real, lambda body: isinstance(body, list) and bool(body) and {"content", "uri"} <= set(body[0]))
     )
+    alone = bodies(real, lambda body: isinstance(body, dict) and {"content", "uri", "account"} <= set(body))
+    found += [(url, headers, [body]) for url, headers, body in alone]
     total = 0
     for url, headers, body in found:
         told = list(collector.parse(page("timeline", body, url=url, cursor="/x", headers=headers.items())))
@@ -553,6 +555,29 @@ def test_a_private_address_and_a_key_that_is_none_are_not_asked(tmp_path: Path) 
     assert {found.states[want] for want in wants} == {("absent", "refused: private-address")}
     assert found.states["timeline", "12345"] == ("absent", "refused: invalid-key")
     assert all(isinstance(answer, Failure) for answer in found.pages)
+
+
+def test_a_redirect_is_followed_but_not_into_a_private_network(tmp_path: Path) -> None:
+    def answer(path: str) -> Answer:
+        if path.startswith("/moved"):
+            return 200, {}, ME
+        return 302, {"Location": f"{inside.url if 'bad' in path else ''}/moved?{path.partition('?')[2]}"}, b""
+
+    with Server(lambda path: (200, {}, account(66))) as inside:
+        found, server = collected(tmp_path, answer, ("user", f"user1@{HOST}"), ("user", f"bad@{HOST}"))
+    assert [a.account_id for a in found.of(Account)] == [KEY]
+    assert not inside.asked
+    assert found.states["user", f"bad@{HOST}"] == ("absent", "unknown")
+    assert len(server.asked) == 2 + 2
+
+
+def test_seeds_are_brought_to_one_form() -> None:
+    assert (
+        collector.canonical("@Ann@Social.Example")
+        == collector.canonical("acct:Ann@social.example")
+        == "Ann@social.example"
+    )
+    assert collector.canonical("https://social.example/@ann") == "https://social.example/@ann"
 
 
 def test_another_server_tells_only_what_it_has_seen(tmp_path: Path) -> None:
