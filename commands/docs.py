@@ -1,13 +1,19 @@
-"""The pages of docs/ that are made from the code: the commands and the data dictionary."""
+"""The pages of docs/ that are made from the code: the commands, the data dictionary, the keys of the study file."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 import cli
 from storage.database import data_dictionary
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -40,7 +46,40 @@ def _help(command: click.Command, parent: click.Context, name: str, level: str) 
     return parts
 
 
-PAGES = {"commands.md": commands_page, "data-dictionary.md": data_dictionary}
+def study_file_page() -> str:
+    """docs/study-file.md with its tables of keys renewed; the prose between them is written by hand."""
+    from storage import settings
+
+    page = (DOCS / "study-file.md").read_text(encoding="utf-8")
+    return re.sub(
+        r"(<!-- keys of (\w+) -->\n).*?(\n<!-- end -->)",
+        lambda found: found[1] + _keys(getattr(settings, found[2])) + found[3],
+        page,
+        flags=re.S,
+    )
+
+
+def _keys(model: type[BaseModel]) -> str:
+    rows = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in model.model_fields.items()]
+    return "\n".join(["| key | default | what it is |", "|---|---|---|", *rows])
+
+
+def _default(field: FieldInfo) -> str:
+    from storage.tomlfile import literal
+
+    if field.is_required():
+        return "required"
+    value = field.get_default()
+    if value is not None and value != {}:
+        return f"`{literal(value)}`"
+    return f"none; for example `{literal(field.examples[0])}`" if field.examples else "none"
+
+
+PAGES = {
+    "commands.md": commands_page,
+    "data-dictionary.md": data_dictionary,
+    "study-file.md": study_file_page,
+}
 
 
 def main() -> None:

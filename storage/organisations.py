@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
+from storage.errors import UserError
 from storage.tomlfile import Mistake, Table, nearest, read
 
 LISTS = Path(__file__).parent / "data"
@@ -114,8 +115,15 @@ class Organisations(Table):
         return self.key_at(held, day)
 
     def rows(self, day: date | None = None, published: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """The rows of `base.organisations` on *day*; *published* holds profiles and accounts by ministry."""
+        """The rows of `base.organisations` on *day*; *published* holds profiles and accounts by ministry.
+
+        Raise UserError for a published ministry that there was not on that day.
+        """
         figures = published or {}
+        keys = {self.key_at(ministry.id, day) for ministry in self.ministry}
+        for name in figures.keys() - keys:
+            when = day.isoformat() if day else "today"
+            raise UserError(f'published.ministries."{name}": there is no such ministry ({when}); {nearest(name, keys)}')
         out: list[tuple[Any, ...]] = []
         for ministry in self.ministry:
             started: date | None = None
@@ -218,7 +226,8 @@ class Matcher:
         self._marked: dict[str, tuple[str, str]] = {}
         self._units: dict[str, tuple[str, str]] = {}
         self._patterns: list[tuple[re.Pattern[str], tuple[str, str]]] = []
-        self._exclude = [re.compile(rf"\b(?:{pattern})\b") for pattern in organisations.exclude]
+        excluded = "|".join(f"(?:{pattern})" for pattern in organisations.exclude)
+        self._exclude = re.compile(rf"\b(?:{excluded})\b") if excluded else re.compile("(?!)")
         self._known: dict[str, Match | None] = {}
         for ministry in organisations.ministry:
             self._add_ministry(ministry, organisations.key_at(ministry.id, day))
@@ -272,7 +281,7 @@ class Matcher:
             return None
         if found := self._whole(told):
             return found
-        if any(pattern.search(plain) for pattern in self._exclude):
+        if self._exclude.search(plain):
             return None
         return self._part(told) or self._begins(plain) or self._pattern(plain)
 

@@ -172,6 +172,8 @@ def test_published_figures_stand_with_their_ministry(nl):
     rows = {each[0]: each for each in nl.rows(STUDY, {"I&M": row})}
     assert rows["I&M"][7:] == (1901, 266)
     assert rows["EZ"][7:] == (None, None)
+    with pytest.raises(UserError, match=r'published.ministries."I&W": there is no such ministry \(2013-02-23\)'):
+        nl.rows(STUDY, {"I&W": row})
 
 
 def test_a_list_of_ones_own_with_all_its_mistakes_at_once(tmp_path):

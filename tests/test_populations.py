@@ -15,7 +15,7 @@ MINISTRIES = {"EZ": "Economische Zaken", "BZK": "Binnenlandse Zaken", "FIN": "Fi
 def db():
     """Three start contacts, of whom one has two ministries; others; and what must not count.
 
-    s1 - s2, s3 (in both lists); a is in the lists of s1, s2; b of s1; c of s1, s2, s3; gone, who has no page, of s1, s2.
+    s1 - s2, s3 (in both lists); a is in the lists of s1, s2; b of s1; c of all three; gone, who has no page, of s1, s2.
     """
     db = small.database()
     small.insert(db, "organisations", [
