@@ -20,6 +20,11 @@ FORMATS = ("linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "table")
 @click.option("--collected", help="When it was collected (a date), where the file does not say.")
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="table: which column is what.")
 @click.option("--sheet", help="table: the sheet of a workbook.")
+@click.option("--delimiter", help="table: what parts the columns of a CSV; found out if not given.")
+@click.option("--encoding", help="table: of a CSV, if not UTF-8; for example cp1252.")
+@click.option(
+    "--compliance", type=click.Choice(["post", "account"]), help="twarc, warc: what a compliance job is about."
+)
 @click.option("--hide-progress", is_flag=True, help="No progress line.")
 @click.pass_obj
 def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_progress: bool, **given: Any) -> None:

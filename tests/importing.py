@@ -17,7 +17,7 @@ from storage.records import Failure, Page, Record, Want
 def walk(format_: str, *paths: Path, forget: bool = False, **options: Any) -> list[Page]:
     """The pages of *paths*; with *forget*, every piece is asked of a collector that has just started."""
     collector = files.collector(format_)
-    found = {target: path for path in paths for target in collector.targets(path)}
+    found = {target: path for path in paths for target in collector.targets(path, options)}
     told = {"paths": files.paths_of(found), **options}
     got: list[Page] = []
     settings = Settings(told, wire=Wire())

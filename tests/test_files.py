@@ -212,7 +212,7 @@ def test_no_bytes_break_a_collector(format_: str, tmp_path: Path, data: bytes) -
     path = tmp_path / "any"
     path.write_bytes(data)
     collector = files.collector(format_)
-    key = collector.targets(path)[-1].key
+    key = collector.targets(path, {})[-1].key
     for kind in collector.kinds:
         want = Want(Target(format_, kind, key), "walk")
         try:
@@ -265,6 +265,19 @@ def test_an_import_is_a_run_of_the_loop_and_its_archive_replays_without_the_file
     )
     assert b"posts.jsonl" in stored
     assert str(tmp_path).encode() not in stored
+
+
+def test_a_file_is_one_target_however_it_is_called_and_another_when_read_otherwise(tmp_path: Path) -> None:
+    one, two = tmp_path / "a" / "ids.json", tmp_path / "b" / "ids.json"
+    for path in (one, two):
+        path.parent.mkdir()
+        path.write_bytes(b'{"ids": [1, 2]}')
+    told = {"of": "12", "listed": "followers"}
+    assert set(files.targets("x-v1", [one], told)) == set(files.targets("x-v1", [two, one], told))
+    other = files.targets("x-v1", [one], {"of": "13", "listed": "followers"})
+    assert set(other).isdisjoint(files.targets("x-v1", [one], told))
+    (one.parent / "LICENSE").write_text("x")
+    assert set(files.targets("x-v1", [one.parent], told)) == set(files.targets("x-v1", [one], told))
 
 
 def test_a_file_that_is_gone_is_a_failure_and_no_crash(tmp_path: Path) -> None:

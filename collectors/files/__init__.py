@@ -25,6 +25,17 @@ FORMATS: Mapping[str, str] = {
     "table": "a table of people (CSV, Excel, Parquet)",
 }
 
+_JSON = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz", ".json.xz", ".jsonl.xz", ".ndjson.xz")
+ENDINGS: Mapping[str, tuple[str, ...]] = {  # of what is taken from a folder
+    "linkedin": (".zip", "connections.csv"),
+    "zeeschuimer": _JSON,
+    "twarc": _JSON,
+    "x-v1": _JSON,
+    "warc": (".warc", ".warc.gz"),
+    "roo": (".xml", ".xml.gz"),
+    "table": (".csv", ".tsv", ".xlsx", ".parquet"),
+}
+
 
 def collector(format_: str) -> FileCollector:
     """The collector of *format_*. Raise UserError for an unknown one."""
@@ -49,7 +60,7 @@ def targets(format_: str, paths: Sequence[str | Path], options: Mapping[str, Any
     wrong = [one.check(file, options) for file in files]
     if (first := wrong[0]) and all(wrong):
         raise UserError(f"nothing here can be read as {format_}: {first.place}: {first.reason}; is it another format?")
-    return {target: file for file in files for target in one.targets(file)}
+    return {target: file for file in files for target in one.targets(file, options)}
 
 
 def paths_of(found: Mapping[Target, Path]) -> dict[str, str]:
@@ -62,7 +73,8 @@ def _files(path: Path, format_: str) -> list[Path]:
         raise UserError(f"{path}: there is no such file; check the path")
     if path.is_file() or (format_ == "linkedin" and any(path.rglob("[Cc]onnections.csv"))):
         return [path]
-    inside = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    endings = ENDINGS[format_]
+    inside = sorted(file for file in path.iterdir() if file.is_file() and file.name.lower().endswith(endings))
     if not inside:
-        raise UserError(f"{path}: no file in this folder; give the file itself")
+        raise UserError(f"{path}: no file in this folder ends in {' or '.join(endings)}; give the file itself")
     return inside

@@ -53,9 +53,9 @@ class FileCollector:
         told = [one for one in found if isinstance(one, Quarantine)]
         return told[0] if told and len(told) == len(found) else None
 
-    def targets(self, path: Path) -> list[Target]:
-        """What there is to fetch in *path*: one target a kind."""
-        key = key_of(path)
+    def targets(self, path: Path, options: Mapping[str, Any]) -> list[Target]:
+        """What there is to fetch in *path*: one target a kind. Read with other options it is another target."""
+        key = key_of(path) + _variant(options)
         return [Target(self.name, kind, key) for kind in self.kinds]
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
@@ -138,6 +138,19 @@ def key_of(path: Path) -> str:
             while block := file.read(1 << 20):
                 digest.update(block)
     return f"{_name(path)}@{digest.hexdigest()[:16]}"
+
+
+def _variant(options: Mapping[str, Any]) -> str:
+    """A mark for the options that change what a file means, so that it can be imported again with better ones."""
+    told = sorted(
+        (name, str(value)) for name, value in options.items() if name in OPTIONS and name != "paths" and value
+    )
+    return "+" + hashlib.sha256(repr(told).encode()).hexdigest()[:8] if told else ""
+
+
+def digest_of(key: str) -> str:
+    """The part of a key that stands for the file's content."""
+    return key.rpartition("@")[2].partition("+")[0]
 
 
 def key_of_name(path: Path) -> str:

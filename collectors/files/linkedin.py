@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from collectors.files.collector import FileCollector, guarded, name_of, place
+from collectors.files.collector import FileCollector, digest_of, guarded, name_of, place
 from collectors.files.people import LINKEDIN as PLATFORM
 from collectors.files.people import profile_url, row_id, shown
 from collectors.files.pieces import (
@@ -88,7 +88,7 @@ def owner_of(key: str, options: Mapping[str, Any]) -> str:
     given = options.get("owner")
     if isinstance(given, Mapping):
         given = given.get(key) or given.get(name_of(key))
-    return (profile_url(str(given)) or str(given)) if given else f"urn:linkedin-export:{key.rpartition('@')[2]}"
+    return (profile_url(str(given)) or str(given)) if given else f"urn:linkedin-export:{digest_of(key)}"
 
 
 def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:

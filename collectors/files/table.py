@@ -101,8 +101,13 @@ def _csv(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterator[Ro
     begin = begin[: begin.rfind(b"\n") + 1] or begin
     try:
         begin.decode(encoding)
-    except (UnicodeDecodeError, LookupError) as error:
-        raise UserError(f"{path.name} is not {encoding}; give --encoding, for example cp1252 or utf-8") from error
+    except LookupError as error:
+        raise UserError(f"--encoding {encoding}: there is no such encoding; try cp1252 or utf-8") from error
+    except UnicodeDecodeError as error:
+        line = begin.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path.name}:{line} is not {encoding}; give --encoding, for example cp1252 or latin-1"
+        ) from error
     found = rows(open_bytes(path))
     _, _, raw = next(found, (0, 0, b""))
     head = raw.removeprefix(b"\xef\xbb\xbf")
