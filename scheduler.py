@@ -53,16 +53,16 @@ class WallClock(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
         """The first moment at or after *now* and after *previous_fire_time*; None if there is none."""
         floor = now if previous_fire_time is None else max(now, previous_fire_time + timedelta(microseconds=1))
-        wall = floor.astimezone(self.zone).replace(tzinfo=UTC) - timedelta(hours=3)
-        for _ in range(10_000):
-            wall = self.inner.get_next_fire_time(None, wall)
+        now_on_the_wall = floor.astimezone(self.zone).replace(tzinfo=UTC) - timedelta(hours=3)
+        wall: datetime | None = None
+        for _ in range(20_000):  # a calendar trigger counts up from its first day
+            wall = self.inner.get_next_fire_time(wall, now_on_the_wall)
             if wall is None:
                 return None
             moment = wall.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
             if moment >= floor:
-                at: datetime = moment.astimezone(self.zone)
-                return at
-            wall += timedelta(seconds=1)
+                return moment.astimezone(self.zone)
+            now_on_the_wall = max(now_on_the_wall, wall + timedelta(microseconds=1))
         return None
 
 

@@ -26,7 +26,7 @@ from storage.records import Failure, Follow, Page, Record, Target, Want
 class Toy:
     """Lists of numbers: /list/<key>?cursor=N gives five, and where to go on."""
 
-    kinds: ClassVar = {"list": Kind(page=5, paged=True, of="account")}
+    kinds: ClassVar = {"list": Kind(page=5, paged=True, of="handle")}
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         with httpx.Client(transport=settings.wire.transport(), base_url=settings.options["base_url"]) as client:
