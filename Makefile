@@ -15,7 +15,7 @@ demo: .venv/ready
 	$(BIN)/sneeuwbal --study fixtures/recording replay fixtures/recording/archive --into demo
 
 test: .venv/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 live: .venv/ready
 	PYTHON=$(CURDIR)/$(BIN)/python tests/live/run.sh

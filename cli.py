@@ -20,6 +20,7 @@ COMMANDS = {
     "load": "Derive the tables from the archive and publish study.duckdb.",
     "admit": "Queue whom the study's rules let in.",
     "report": "Make the page, the tables and the figures.",
+    "network": "A network as GEXF, GraphML or Parquet, or its communities.",
     "import": "Read exports, captures, others' archives, registers and tables of people.",
     "plan": "What a study will take: requests, hours, money, disk.",
     "replay": "Run the whole job again from an archive, without a network.",

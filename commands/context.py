@@ -105,6 +105,19 @@ def _secrets(directory: Path) -> Mapping[str, Any]:
         raise UserError(f"{path}: not TOML ({error}); write one line a collector: x = 'token'") from error
 
 
+def labels_of(study: Study) -> Any:
+    """The table of labels (politician, media ...) that the study names, as a frame; None if it names none."""
+    if study.analysis.labels is None:
+        return None
+    import pandas as pd
+
+    path = study.directory / study.analysis.labels
+    try:
+        return pd.read_csv(path, dtype=str)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a table in CSV ({str(error).splitlines()[0]})") from error
+
+
 def all_secrets(study: Study) -> list[str]:
     """Every secret that is known, to cut out of what is written."""
     found = [secret_of(study, name) for name in installed()]

@@ -22,7 +22,7 @@ STARTING = 600  # seconds that the world may take to stand
 
 @click.command()
 @click.option(
-    "--scale", type=click.FloatRange(0.002, 1.0), default=0.02, show_default=True, help="1 is the study of 2013."
+    "--scale", type=click.FloatRange(0.01, 20.0), default=0.02, show_default=True, help="1 is the study of 2013."
 )
 @click.option("--dir", "folder", type=click.Path(path_type=Path), required=True, help="The study directory to make.")
 @click.option("--seed", default=2013, show_default=True, help="Seed of the world.")

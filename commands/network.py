@@ -1,0 +1,78 @@
+"""`sneeuwbal network`: a network as a file, or its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+NETWORKS = ("actors", "mentions", "replies", "retweets", "hashtags", "ministries")
+KINDS = {"actors": "follow", "mentions": "mention", "replies": "reply", "retweets": "retweet"}
+
+
+@click.command()
+@click.argument("name", metavar="NETWORK", type=click.Choice(NETWORKS))
+@click.option("--min-degree", type=click.IntRange(0), help="Actors with at least so many connections (study file).")
+@click.option("--threshold", type=click.IntRange(0), help="Hashtags used in more than so many posts (study file).")
+@click.option("--profile", type=click.Choice(["study2013", "tcat", "4cat"]), help="How hashtags are counted.")
+@click.option("--method", type=click.Choice(["louvain", "leiden"]), default="louvain", show_default=True)
+@click.option("--resolution", type=click.FloatRange(0, min_open=True), help="As Gephi counts it (study file).")
+@click.option("--seed", type=int, help="First seed of everything random (study file).")
+@click.option("--no-layout", is_flag=True, help="Leave positions out.")
+@click.option("--gexf", type=click.Path(path_type=Path), help="Write GEXF 1.3, for Gephi.")
+@click.option("--graphml", type=click.Path(path_type=Path), help="Write GraphML.")
+@click.option(
+    "--parquet", type=click.Path(path_type=Path), help="Write nodes.parquet and edges.parquet into this folder."
+)
+@click.pass_obj
+def command(directory: Path, /, name: str, **given: Any) -> None:
+    """Make a NETWORK of what is published: its files, or without any, its communities on the terminal.
+
+    \b
+    sneeuwbal network actors --min-degree 51 --gexf out.gexf
+    """
+    from analysis import actors, hashtags, ministries
+    from analysis.report import exports
+    from commands.context import DATABASE, labels_of
+    from storage.database import open_readonly
+    from study import Study
+
+    study = Study.load(directory)
+    chosen = study.analysis
+    options: dict[str, Any] = {
+        "method": given["method"],
+        "resolution": given["resolution"] or chosen.resolution,
+        "runs": chosen.seeds,
+        "seed": chosen.seed if given["seed"] is None else given["seed"],
+        "exact_nodes": chosen.betweenness_exact_up_to,
+        "positions": not given["no_layout"],
+    }
+    with open_readonly(directory / DATABASE) as db:
+        if name == "ministries":
+            graph: Any = ministries.graph(db)
+            table = ministries.table(db)
+        elif name == "hashtags":
+            threshold = chosen.hashtag_threshold if given["threshold"] is None else given["threshold"]
+            tags = hashtags.study(db, threshold=threshold, profile=given["profile"] or chosen.share_profile, **options)
+            graph, table = tags.network, hashtags.communities(tags)
+        else:
+            least = (
+                given["min_degree"]
+                if given["min_degree"] is not None
+                else (chosen.min_degree if name == "actors" else None)
+            )
+            found = actors.study(db, kind=KINDS[name], min_degree=least, labels=labels_of(study), **options)
+            graph, table = found.network, actors.communities(found)
+        if given["gexf"]:
+            click.echo(exports.gexf(graph, given["gexf"]))
+        if given["graphml"]:
+            click.echo(exports.graphml(graph, given["graphml"]))
+        if given["parquet"]:
+            given["parquet"].mkdir(parents=True, exist_ok=True)
+            for path in exports.parquet(graph, given["parquet"] / "nodes.parquet", given["parquet"] / "edges.parquet"):
+                click.echo(path)
+    if not (given["gexf"] or given["graphml"] or given["parquet"]):
+        click.echo(table.to_string(index=False, max_colwidth=60, float_format=lambda value: f"{value:,.3f}"))
+        if verdict := table.attrs.get("verdict"):
+            click.echo(verdict)
