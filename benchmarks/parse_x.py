@@ -80,8 +80,8 @@ def rate(name: str, work: object, pages: list[Page], seconds: float) -> None:
         for each in pages:
             records += sum(1 for _ in work(each))
         count += len(pages)
-    each_ms = 1e3 * spent / count
-    print(f"{name}: {count / spent:.0f} pages/s, {records / count:.0f} records a page, {each_ms:.2f} ms a page")
+    each_ms, found = 1e3 * spent / count, records / count
+    print(f"{name}: {count / spent:.0f} pages/s, {found:.0f} records a page, {each_ms:.2f} ms a page")
 
 
 def main() -> None:

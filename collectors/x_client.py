@@ -6,7 +6,6 @@ import io
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, time
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -103,7 +102,6 @@ class Client:
         """Everything goes through the wire, and nowhere else."""
         session.trust_env = False  # a .netrc would replace the token
         session.max_redirects = 0
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.adapters.clear()
         for host in HOSTS:
             session.mount(host, self.wire.adapter(self.base_url))

@@ -1,8 +1,8 @@
 """What each kind of target of X costs: batch, page, requests and USD. The one dated table.
 
 Limits are per 15 minutes with an app's bearer token (with a user's token: the second column); the study file may set
-others under `[x.limits]`. Sources, read in November 2026: stored copies of the documents of X ("rate limits", "pricing"), not the live pages; for the
-batch and page maxima X's OpenAPI files 2.166 and 2.167.
+others under `[collectors.x.limits]`. Sources, read in November 2026: stored copies of X's documents ("rate limits",
+"pricing"), not the live pages; for the batch and page maxima X's OpenAPI files 2.166 and 2.167.
 """
 
 from __future__ import annotations
