@@ -18,7 +18,7 @@ import pytest
 
 from collectors.base import Absent, Done, Later, Refused, Split
 from collectors.bluesky import KINDS, REASONS, collector
-from storage.records import Absence, Account, Follow, Mention, Page, Post, Quarantine, Target, Want
+from storage.records import Absence, Account, Deletion, Follow, Mention, Page, Post, Quarantine, Target, Want
 from tests.served import Answer, Run, Server, run
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -401,6 +401,7 @@ def test_trap_22_dates_from_the_future_and_the_past_do_not_move_the_mark(tmp_pat
         assert len(server.paths) - idle == 2
         whole = run(tmp_path / "whole", "bluesky", collector, options, [("timeline", did(1))])
     assert new <= {p.post_id for p in found.of(Post)}
+    assert not found.of(Deletion)  # traps 25, 26: what an answer lacks is not taken for deleted
     assert cost == 1 + 2
     assert past in {p.post_id for p in whole.of(Post)}
 

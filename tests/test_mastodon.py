@@ -405,6 +405,15 @@ def test_trap_16_a_503_in_html_is_asked_again_and_never_read(tmp_path: Path, hea
     assert not headers or found.wire.slept[0] == pytest.approx(120)
 
 
+def test_trap_17_a_402_stops_the_run_and_keeps_the_target(tmp_path: Path) -> None:
+    found, server = collected(
+        tmp_path, lambda path: (402, {}, {"error": "Payment required"}), ("user", f"user1@{HOST}")
+    )
+    assert found.report.status == "out of credit"
+    assert found.states["user", f"user1@{HOST}"][0] == "open"
+    assert len(server.paths) == 1
+
+
 def test_trap_18_an_html_404_from_the_api_is_a_404(tmp_path: Path) -> None:
     """Takahe answers so for accounts it does not know."""
     wants = [("user", f"nobody@{HOST}"), ("timeline", KEY)]
@@ -587,6 +596,13 @@ def test_another_server_tells_only_what_it_has_seen(tmp_path: Path) -> None:
         found = run(tmp_path / "study", "mastodon", collector, {"base_url": server.url}, [("timeline", far["uri"])])
     assert found.states["timeline", far["uri"]][1] == "asked at another server, which knows only what it has seen"
     assert [post.timeline_of for post in found.of(Post)] == [far["uri"]]
+
+
+def test_trap_06_long_ids_stay_exact_even_as_json_numbers() -> None:
+    items = [status(n, ME) | {"id": n} for n in (117020580452511285, 117020580452511284)]
+    found = outcome(page("timeline", items, cursor="/x", since="117020580452511284"))
+    assert (found.newest, found.reached) == ("117020580452511285", True)
+    assert not outcome(page("timeline", items, cursor="/x", since="117020580452511283")).reached
 
 
 def test_outcomes_name_the_mark_only_by_ids() -> None:

@@ -47,5 +47,5 @@ redis=$!
 
 cd "$root"
 DB_POSTGRES_URL="postgresql://pg@127.0.0.1:$pgport/postgres" REDIS_HOST="127.0.0.1:$redisport" \
-    SNEEUWBAL_LIVE="$node22/bin/node $LIVE/npm/network.cjs" \
+    SNEEUWBAL_LIVE="env TMPDIR=$data $node22/bin/node $LIVE/npm/network.cjs" \
     "$PYTHON" -m pytest -m live "$here" "$@"
