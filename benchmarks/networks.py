@@ -7,7 +7,6 @@ step runs in a process of its own, so that its memory is its own (children count
 
 import contextlib
 import importlib.util
-import os
 import resource
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import duckdb
 import networkx as nx
 import numpy as np
 import pandas as pd
+import psutil
 
 SCHEMA = Path(__file__).parents[1] / "storage" / "schema"
 SIZES = {"actors": (5_000, 300_000), "large": (50_000, 3_000_000)}
@@ -86,6 +86,7 @@ def ours_actors(path: Path, samples: int = 1000) -> None:
     from analysis.measures import measured
 
     with duckdb.connect(str(path), read_only=True) as db:
+        db.execute("SET enable_progress_bar = false")
         least = 1 if "large" in path.name else 51
         with lap("DuckDB to arrays"):
             network = ties.network(db, min_degree=least, scope="all")
@@ -136,7 +137,7 @@ def ours_hashtags(path: Path) -> None:
     from analysis import tags
 
     with duckdb.connect(str(path), read_only=True) as db:
-        db.execute("SET threads = 2; SET memory_limit = '1500MB'")
+        db.execute("SET threads = 2; SET memory_limit = '1500MB'; SET enable_progress_bar = false")
         db.execute(f"SET temp_directory = '{path.parent / 'spill'}'")
         tags.specials()
         with lap("co-occurrence"):
@@ -218,15 +219,23 @@ def _step(step: str, path: Path) -> float | None:
         print(f"  {step}: {needs} is not installed (pip install 'sneeuwbal[bench]')")
         return None
     began = time.perf_counter()
-    code = f"from benchmarks import networks as b; from pathlib import Path; b.{step}(Path({str(path)!r})); b.memory()"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1], env={**os.environ})
+    code = f"from benchmarks import networks as b; from pathlib import Path; b.{step}(Path({str(path)!r}))"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[1]) as process:
+        peak = _peak_memory(process)
+    if process.returncode:
+        raise SystemExit(f"{step} ended with {process.returncode}")
+    print(f"  {step}: peak memory {peak / 1e9:.2f} GB, all its processes together", flush=True)
     return time.perf_counter() - began
 
 
-def memory() -> None:
-    """Print the peak memory of this process and of its largest child."""
-    own, child = (resource.getrusage(who).ru_maxrss / 1e6 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(f"  peak memory: {own:.2f} GB, and {child:.2f} GB in the largest child", flush=True)
+def _peak_memory(process: subprocess.Popen) -> int:
+    """The most that *process* and its children hold together until it ends, looked at ten times a second."""
+    peak, tree = 0, psutil.Process(process.pid)
+    while process.poll() is None:
+        with contextlib.suppress(psutil.Error):
+            peak = max(peak, sum(one.memory_info().rss for one in [tree, *tree.children(recursive=True)]))
+        time.sleep(0.1)
+    return peak
 
 
 if __name__ == "__main__":
