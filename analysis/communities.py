@@ -44,8 +44,11 @@ class Communities:
         steady = f"{self.parameters.get('runs')} runs, mean adjusted Rand index {self.stability:.2f}"
         if not self.to_speak_of:
             return f"No communities to speak of: the runs do not agree ({steady}, Q {self.modularity:.3f})."
+        groups = int((self.sizes > 1).sum())
+        single = len(self.sizes) - groups
+        apart = f" and {single} nodes on their own" if single else ""
         return (
-            f"{self.membership.nunique()} communities, Q {self.modularity:.3f} ({steady}; "
+            f"{groups} communities{apart}, Q {self.modularity:.3f} ({steady}; "
             f"{self.together:.0%} of the pairs in one community are together in every run)."
         )
 
