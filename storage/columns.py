@@ -21,6 +21,10 @@ from storage.records import Mention, Quarantine
 
 FLUSH = 20_000  # rows of one class held as objects before they become columns
 MOMENT = pa.timestamp("us", "UTC")
+REPEATED = {  # columns whose values repeat, worth a dictionary
+    "record_id", "fetched_at", "run_id", "collector", "page_kind", "page_key", "walk", "platform", "account_id",
+    "timeline_of", "kind", "lang", "source", "listed", "profile_id", "outcome", "reason", "rel", "archive",
+}  # fmt: skip
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -124,11 +128,9 @@ def _struct_lists(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
     given = [value or () for value in values]
     flat = list(chain.from_iterable(given))
     offsets = np.zeros(len(given) + 1, np.int32)
-    np.cumsum([len(value) for value in given], out=offsets[1:])
-    missing = np.zeros(len(given) + 1, bool)
-    missing[:-1] = [value is None for value in values]
-    names = [field.name for field in type_.value_type]
-    parts = [pa.array([getattr(item, name) for item in flat], pa.string()) for name in names]
+    np.cumsum(list(map(len, given)), out=offsets[1:])
+    missing = np.array([*(value is None for value in values), False]) if None in values else None
+    parts = [pa.array(list(map(attrgetter(field.name), flat)), field.type) for field in type_.value_type]
     structs = pa.StructArray.from_arrays(parts, fields=list(type_.value_type))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32(), mask=missing), structs, type=type_)
 
@@ -192,7 +194,7 @@ class Columns:
         for name, kind in fields(Context).items():
             if name not in self.types:
                 values = pa.array([getattr(context, name) for context in self.contexts], kind)
-                arrays.append(values.take(pa.array(owner)))
+                arrays.append(pa.DictionaryArray.from_arrays(pa.array(owner), values))
                 names.append(name)
         arrays.append(pa.array(kept + self.next, pa.int64()))
         names.append("row_id")
@@ -201,7 +203,10 @@ class Columns:
             names.append("content")
         table = pa.Table.from_arrays(arrays, names)
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self.path, table.schema, compression="lz4", write_statistics=False)
+            few = [name for name in table.column_names if name in REPEATED]
+            self._writer = pq.ParquetWriter(
+                self.path, table.schema, compression="lz4", use_dictionary=few, write_statistics=False
+            )
         self._writer.write_table(table)
         self.written += table.num_rows
 
