@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from storage import records
 from storage.records import Mention, Quarantine
 
-FLUSH = 20_000  # rows of one class held as objects before they become columns
+FLUSH = 1_000  # rows of one class held as objects: few enough to be in the cache still when they become columns
+GROUP = 40_000  # rows of one class held as columns before they are written
 MOMENT = pa.timestamp("us", "UTC")
 REPEATED = {  # columns whose values repeat, worth a dictionary
     "record_id", "fetched_at", "run_id", "collector", "page_kind", "page_key", "walk", "platform", "account_id",
@@ -145,7 +146,8 @@ class Columns:
         self.content: list[str] = []
         self.contexts: list[Context] = []
         self.counts: list[int] = []
-        self.marked = self.written = 0
+        self.batches: list[pa.RecordBatch] = []
+        self.marked = self.held = self.written = 0
         self._writer: pq.ParquetWriter | None = None
 
     def mark(self, context: Context) -> None:
@@ -157,7 +159,7 @@ class Columns:
             self.marked += new
 
     def flush(self) -> list[tuple[Context, Quarantine]]:
-        """Write what is held; return what did not fit its column, with its page."""
+        """Make columns of the rows that are held; return what did not fit its column, with its page."""
         if not self.rows:
             return []
         owner = np.repeat(np.arange(len(self.contexts), dtype=np.int32), self.counts)
@@ -165,13 +167,29 @@ class Columns:
         told = [(self.contexts[owner[i]], _misfit(self.rows[i], why)) for i, why in bad]
         kept = np.delete(np.arange(len(self.rows)), [i for i, _ in bad])
         if len(kept):
-            self._write(good, owner[kept], kept)
+            self.batches.append(self._batch(good, owner[kept], kept))
+            self.held += len(kept)
         self.next += len(self.rows)
         self.rows, self.content, self.contexts, self.counts, self.marked = [], [], [], [], 0
         return told
 
+    def write(self, least: int = 1) -> None:
+        """Write the columns that are held, if they have *least* rows or more."""
+        if self.held < least:
+            return
+        table = pa.Table.from_batches(self.batches).unify_dictionaries()
+        if self._writer is None:
+            few = [name for name in table.column_names if name in REPEATED]
+            self._writer = pq.ParquetWriter(
+                self.path, table.schema, compression="lz4", use_dictionary=few, write_statistics=False
+            )
+        self._writer.write_table(table)
+        self.written += self.held
+        self.batches, self.held = [], 0
+
     def close(self) -> None:
-        """Finish the file."""
+        """Write what is held and finish the file."""
+        self.write()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -189,7 +207,8 @@ class Columns:
         right, bad_right = self._arrays(middle, end)
         return [pa.concat_arrays(pair) for pair in zip(left, right, strict=True)], bad_left + bad_right
 
-    def _write(self, arrays: list[pa.Array], owner: np.ndarray[Any, Any], kept: np.ndarray[Any, Any]) -> None:
+    def _batch(self, arrays: list[pa.Array], owner: np.ndarray[Any, Any], kept: np.ndarray[Any, Any]) -> pa.RecordBatch:
+        """The columns of the records with those of their pages, a row id, and the content hash if there is one."""
         names = list(self.types)
         for name, kind in fields(Context).items():
             if name not in self.types:
@@ -201,14 +220,7 @@ class Columns:
         if self.content:
             arrays.append(pa.array([self.content[i] for i in kept], pa.string()))
             names.append("content")
-        table = pa.Table.from_arrays(arrays, names)
-        if self._writer is None:
-            few = [name for name in table.column_names if name in REPEATED]
-            self._writer = pq.ParquetWriter(
-                self.path, table.schema, compression="lz4", use_dictionary=few, write_statistics=False
-            )
-        self._writer.write_table(table)
-        self.written += table.num_rows
+        return pa.RecordBatch.from_arrays(arrays, names)
 
 
 def _misfit(record: Any, why: str) -> Quarantine:
@@ -250,12 +262,13 @@ class Spill:
             self.flush(FLUSH)
 
     def flush(self, least: int = 1) -> None:
-        """Write each class that holds *least* rows or more."""
+        """Make columns of each class that holds *least* rows or more."""
         for kind, columns in self.columns.items():
             if len(columns.rows) >= least:
                 for context, quarantine in columns.flush():
                     self.columns[Quarantine].rows.append(quarantine)
                     self.columns[Quarantine].mark(context)
+                columns.write(GROUP)
                 self._rows[kind] = columns.rows
         self._rows[Quarantine] = self.columns[Quarantine].rows
 
