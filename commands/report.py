@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-    from analysis.report.page import Section
+    from analysis.report.findings import Options
     from study import Study
 
 
@@ -29,56 +29,47 @@ def command(directory: Path) -> None:
 
 def make(study: Study, say: Callable[[str], None]) -> Path:
     """Make the report of *study*, say Tables 5 and 6 and where the page is, and return its path."""
-    from analysis.report import page
+    from analysis.report.findings import Findings
+    from analysis.report.page import Facts, write_report
     from commands.context import DATABASE
     from storage import database
 
     with database.open_readonly(study.directory / DATABASE) as db:
-        sections = tables(study, db)
         made = f"Made by sneeuwbal on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; loaded up to {_loaded(db)}."
-        facts = {"name": study.study.name, "comment": study.study.comment, "made": made}
+        facts = Facts(study.study.name, study.study.comment, made, study.study.language)
         folder = _folder(study)
-        path = page.write(folder, sections, facts)
-    latest = study.directory / "reports" / "latest"
-    fresh = latest.with_name(".latest")
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(folder.name)
-    os.replace(fresh, latest)
-    for section in sections[1:3]:
-        say(f"\n{section.title}. {study.study.name}{_comment(study)}\n\n{_text(section.table)}")
-    say(f"\nthe page: {path}")
+        report = write_report(Findings(db, options(study)), folder, facts)
+    _latest(study, folder)
+    for table in (report.tables()[name] for name in ("populations", "shares")):
+        say(f"\n{table.title}. {study.study.name}{_comment(study)}\n\n{_text(table.frame)}")
+    say(f"\nthe page: {report.page}")
     say(f"a query to try: sneeuwbal --study {study.directory} sql {EXAMPLE!r}".replace("'", '"'))
-    return path
+    return report.page
 
 
 EXAMPLE = "SELECT ministry, count(*) AS people FROM memberships GROUP BY ALL ORDER BY people DESC"
 
 
-def tables(study: Study, db: duckdb.DuckDBPyConnection) -> list[Section]:
-    """The tables of the page, in its order."""
-    from analysis import populations, shares
-    from analysis.report.page import Section
+def options(study: Study) -> Options:
+    """What the report of *study* is made with beside its database: labels and school holidays of its own."""
+    import pandas as pd
 
-    names = [one.name for one in study.comparison]
-    comparison = names[0] if names else None
-    found = [
-        Section("selection", "The selection", populations.selection(db), "What was collected, and from whom."),
-        Section("populations", "Table 5: civil servants by ministry", populations.table(db), POPULATIONS),
-    ]
-    profile, retweets = study.analysis.share_profile, study.analysis.retweets
-    chosen = shares.table(db, profile, retweets, comparison)
-    found.append(Section("shares", "Table 6: posts with hashtags and mentions", chosen, SHARES))
-    other = shares.table(db, "tcat" if profile == "study2013" else "study2013", retweets, comparison)
-    found.append(Section("shares-otherwise", "Table 6 by another definition", other, SHARES))
-    found.append(Section("coverage", "What was asked, and what came", populations.coverage(db)))
-    return found
+    from analysis.days import school_holidays
+    from analysis.report.findings import Options
+
+    own = study.analysis
+    labels = pd.read_csv(study.directory / own.labels, dtype=str, encoding="utf-8-sig") if own.labels else None
+    school = school_holidays(study.directory / own.school_holidays, own.school_regions) if own.school_holidays else None
+    return Options(labels=labels, school=school)
 
 
-POPULATIONS = (
-    "A civil servant has at least one current position whose employer is an organisation of the study; agencies count "
-    "for their ministry. Somebody with current posts in two ministries counts in both rows: they may add up to more."
-)
-SHARES = "Shares of the distinct posts on the timelines of linked accounts. The definitions are in docs/definitions.md."
+def _latest(study: Study, folder: Path) -> None:
+    """Let reports/latest point at *folder*."""
+    latest = study.directory / "reports" / "latest"
+    fresh = latest.with_name(".latest")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(folder.name)
+    os.replace(fresh, latest)
 
 
 def _text(table: pd.DataFrame) -> str:

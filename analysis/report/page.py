@@ -1,100 +1,151 @@
-"""The plain page: the study's tables in one HTML file, each also as CSV and Parquet beside it."""
+"""The page: one file that needs no network and runs no script but ours; tables, figures and networks beside it."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import pandas as pd
+from markupsafe import Markup
+from PIL import Image
 
-TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-)
+from analysis.report import data, exports
+from analysis.report.blocks import Picture, Section
+from analysis.report.figures import style
+from analysis.report.figures.registry import DRAWINGS, Drawing
+from analysis.report.findings import Findings
+from analysis.report.listening import tidy
+from analysis.report.sections import sections
+from analysis.report.tables import Table, write
+from analysis.report.texts import clean
+from analysis.report.words import Words
+
+HERE = Path(__file__).parent
+SCRIPT = HERE / "report.js"
+PAGE = "report.html"
 
 
 @dataclass(frozen=True)
-class Section:
-    """One table of the page; *figures* are SVG texts of our own making."""
+class Facts:
+    """What heads the page."""
 
-    name: str  # of its files
-    title: str
-    table: pd.DataFrame
-    note: str = ""
-    figures: tuple[str, ...] = field(default=())
-
-
-def write(folder: Path, sections: Iterable[Section], facts: Mapping[str, Any]) -> Path:
-    """Write the page and its tables into *folder* and return the page's path.
-
-    *facts* heads the page: name, scale or comment, when and from what it was made. Names and texts from outside are
-    escaped; in CSV a cell that a spreadsheet would run as a formula gets a quote before it.
-    """
-    sections = list(sections)
-    tables = folder / "tables"
-    tables.mkdir(parents=True, exist_ok=True)
-    for section in sections:
-        defused(section.table).to_csv(tables / f"{section.name}.csv", index=False)
-        _uniform(section.table).to_parquet(tables / f"{section.name}.parquet", index=False)
-    page = folder / "report.html"
-    rendered = [(s, _columns(s.table), _rows(s.table), _parameters(s.table)) for s in sections]
-    text = TEMPLATES.get_template("page.html.j2").render(sections=rendered, facts=facts)
-    page.write_text(text, encoding="utf-8")
-    return page
+    name: str
+    comment: str
+    made: str
+    language: str = "en"
 
 
-def defused(table: pd.DataFrame) -> pd.DataFrame:
-    """*table* for CSV: texts that begin like a formula get a quote before them, lists become JSON."""
-    return table.map(_cell)
+@dataclass(frozen=True)
+class Made:
+    """A report that was written: its page, and its sections."""
+
+    page: Path
+    sections: tuple[Section, ...]
+
+    def tables(self) -> dict[str, Table]:
+        """The tables of the page by name."""
+        return {part.name: part for one in self.sections for part in one.parts if isinstance(part, Table)}
 
 
-def _uniform(table: pd.DataFrame) -> pd.DataFrame:
-    """*table* for Parquet: a column of mixed values becomes text, as a file's column has one type."""
-    table = table.copy()
-    for name in table.columns:
-        kinds = {type(value) for value in table[name] if not _missing(value)}
-        if table[name].dtype == object and (len(kinds) > 1 or dict in kinds):
-            table[name] = [None if _missing(value) else str(_cell(value)) for value in table[name]]
-    return table
+def write_report(found: Findings, folder: Path, facts: Facts) -> Made:
+    """Write the report of *found* into *folder*: report.html, tables/, figures/ and networks/."""
+    _ = Words(facts.language)
+    parts = sections(found, _)
+    for name in ("tables", "figures", "networks"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for part in (part for one in parts for part in one.parts if isinstance(part, Table)):
+        part.write(folder / "tables")
+    pictures = dict(_pictures(found, folder / "figures", parts, _))
+    _networks(found, folder / "networks")
+    page = folder / PAGE
+    page.write_text(rendered(found, parts, pictures, facts), encoding="utf-8")
+    return Made(page, tuple(parts))
 
 
-def _missing(value: Any) -> bool:
-    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+def _pictures(found: Findings, folder: Path, parts: list[Section], _: Words) -> Iterator[tuple[str, Markup]]:
+    """Write every figure and its data; give what the page shows of it."""
+    alts = {part.name: part.alt for one in parts for part in one.parts if isinstance(part, Picture)}
+    for drawing in DRAWINGS.values():
+        figure = drawing.drawn(found, _)
+        write(drawing.data(found), folder / drawing.file)
+        for form in ("svg", "pdf"):
+            style.write(figure, folder / f"{drawing.file}.{form}")
+        png = style.saved(figure, "png")
+        (folder / f"{drawing.file}.png").write_bytes(png)
+        alt = alts.get(drawing.name, _(drawing.title))
+        yield drawing.name, _image(png, alt) if drawing.still else Markup(style.inline(figure, drawing.name, alt))  # noqa: S704
 
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    if isinstance(value, list | dict | tuple):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return value
+def figure(found: Findings, drawing: Drawing, path: Path, language: str) -> Path:
+    """Write one figure to *path*, in the format of its ending, and its data beside it as CSV and Parquet."""
+    made = style.write(drawing.drawn(found, Words(language)), path)
+    write(drawing.data(found), path.with_suffix(""))
+    return made
 
 
-def _columns(table: pd.DataFrame) -> list[tuple[str, bool]]:
-    return [(str(name).replace("_", " "), pd.api.types.is_numeric_dtype(table[name])) for name in table.columns]
+def _image(png: bytes, alt: str) -> Markup:
+    """A picture for the page, smaller than the one beside it."""
+    with Image.open(io.BytesIO(png)) as full:
+        small = full.convert("RGB").resize((1200, 1200 * full.height // full.width), Image.Resampling.LANCZOS)
+        out = io.BytesIO()
+        small.save(out, "WEBP", quality=55, method=4)
+    source = "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode("ascii")
+    return Markup('<img src="{}" alt="{}" width="{}" height="{}">').format(source, alt, small.width, small.height)
 
 
-def _rows(table: pd.DataFrame) -> list[list[str]]:
-    return [[_shown(value) for value in row] for row in table.itertuples(index=False, name=None)]
+def _networks(found: Findings, folder: Path) -> None:
+    """Write both networks as GEXF for Gephi, and as Parquet node and edge lists."""
+    for name, network in (("actors", found.actors.network), ("hashtags", found.hashtags.network)):
+        exports.gexf(network, folder / f"{name}.gexf", label="name" if name == "actors" else None)
+        exports.parquet(network, folder / f"{name}-nodes.parquet", folder / f"{name}-edges.parquet")
 
 
-def _shown(value: Any) -> str:
-    if _missing(value):
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int) or (isinstance(value, float) and value.is_integer() and abs(value) < 1e15):
-        return f"{int(value):,}"
-    if isinstance(value, float):
-        return f"{value:,.2f}"
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {_shown(each)}" for name, each in value.items())
-    return str(value)
+# ---- the page itself -----------------------------------------------------------------------------------------
 
 
-def _parameters(table: pd.DataFrame) -> str:
-    parameters = table.attrs.get("parameters") or {}
-    return ", ".join(f"{name} = {value}" for name, value in parameters.items() if value is not None)
+def rendered(found: Findings, parts: list[Section], pictures: dict[str, Markup], facts: Facts) -> str:
+    """The page as HTML."""
+    _ = Words(facts.language)
+    script = SCRIPT.read_text("utf-8")
+    if "</script" in script.lower() or "<!--" in script:
+        raise ValueError(f"{SCRIPT.name} holds markup that would end its own element")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("page.html.j2").render(
+        _=_, facts=Facts(clean(facts.name), clean(facts.comment), clean(facts.made), facts.language), sections=parts,
+        pictures=pictures, drawings=DRAWINGS, tidy=tidy, is_table=_is_table, slots=_slots(found, _),
+        style=Markup((HERE / "page.css").read_text("utf-8")), script=Markup(script),  # noqa: S704 - both are ours
+        digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+    )  # fmt: skip
+
+
+def _is_table(part: Any) -> bool:
+    return isinstance(part, Table)
+
+
+def _slots(found: Findings, _: Words) -> dict[str, str]:
+    """The data blocks of the page, packed."""
+    return {
+        "words": data.as_json({**{word: _(word) for word in _script_words()}, "language": _.language}),
+        "actors-nodes": data.as_json(data.actors(found, _)),
+        "actors-edges": data.edges(found.actors.network),
+        "hashtags-nodes": data.as_json(data.hashtags(found, _)),
+        "hashtags-edges": data.edges(found.hashtags.network),
+        "daily": data.as_json(data.daily(found, _)),
+    }
+
+
+def _script_words() -> list[str]:
+    """The English words that the script shows."""
+    return list(json.loads((HERE / "js" / "words.json").read_text("utf-8")))
+
+
+__all__ = ["PAGE", "Facts", "Made", "figure", "rendered", "write_report"]

@@ -1,0 +1,113 @@
+"""The data that the page's scripts read: gzip in base64, so that nothing in it can ever be markup."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.networks import Network
+from analysis.report.findings import GREY, PALETTE, Findings
+from analysis.report.texts import clean
+from analysis.report.words import Words
+
+
+def packed(data: bytes) -> str:
+    """*data* as gzip in base64; the same bytes for the same data."""
+    return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode("ascii")
+
+
+def as_json(value: Any) -> str:
+    """*value* as JSON, packed."""
+    return packed(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8"))
+
+
+def edges(network: Network) -> str:
+    """The edges as little-endian 32-bit numbers, packed: n + 1 offsets, targets by source, and weights if any."""
+    order = np.lexsort((network.target, network.source))
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(network.source, minlength=network.n))])
+    parts = [offsets, network.target[order]]
+    if network.weight is not None:
+        parts.append(np.round(network.weight[order]).astype(np.int64))
+    return packed(np.concatenate(parts).astype("<u4").tobytes())
+
+
+def actors(found: Findings, _: Words) -> dict[str, Any]:
+    """The actors for the page: names, positions, measures, and what can be filtered by."""
+    network = found.actors.network
+    nodes = network.nodes
+    names = nodes["name"].where(nodes["name"].notna() & (nodes["name"] != ""), nodes["handle"])
+    names = names.where(names.notna(), nodes.index.to_series())
+    civil = nodes["ministry"].where(nodes["label"] == "civil servant")
+    return {
+        **_common(network, _names(found.communities)),
+        "id": [clean(one) for one in nodes.index],
+        "label": [clean(name) for name in names],
+        "handle": [clean(name) if isinstance(name, str) else "" for name in nodes["handle"]],
+        "groups": [_coded(_("ministry"), civil), _coded(_("label"), nodes["label"].map(lambda name: _(str(name))))],
+        "score": _whole(nodes["betweenness"]),
+        "scoreName": _("betweenness"),
+        "directed": True,
+    }
+
+
+def hashtags(found: Findings, _: Words) -> dict[str, Any]:
+    """The hashtags for the page."""
+    network = found.hashtags.network
+    tags = [f"#{clean(tag)}" for tag in network.nodes.index]
+    return {
+        **_common(network, _names(found.hashtag_communities)),
+        "id": tags, "label": tags, "handle": None, "groups": [],
+        "score": _whole(network.nodes["posts"]), "scoreName": _("posts"), "directed": False,
+    }  # fmt: skip
+
+
+def _common(network: Network, names: Sequence[str]) -> dict[str, Any]:
+    nodes = network.nodes
+    return {
+        "x": np.round(nodes["x"].to_numpy(dtype=float), 1).tolist(),
+        "y": np.round(nodes["y"].to_numpy(dtype=float), 1).tolist(),
+        "size": np.round(nodes["size"].to_numpy(dtype=float), 2).tolist(),
+        "degree": nodes["degree"].astype(int).tolist(),
+        "community": nodes["community"].astype(int).tolist(),
+        "communities": list(names),
+        "palette": [*PALETTE, GREY],
+        "weighted": network.weight is not None,
+        "parameters": json.loads(json.dumps(dict(network.parameters), default=str)),
+    }
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    return [clean(name) if isinstance(name, str) else "" for name in table["name"]]
+
+
+def _coded(name: str, values: pd.Series[Any]) -> Mapping[str, Any]:
+    """A column as its distinct values, the most frequent first, and a number per node; -1 where missing."""
+    counts = values.value_counts()
+    order = sorted(counts.index, key=lambda value: (-int(counts[value]), str(value)))
+    codes = pd.Categorical(values, categories=order).codes
+    return {"name": name, "values": [clean(value) for value in order], "code": codes.astype(int).tolist()}
+
+
+def _whole(values: pd.Series[Any]) -> list[float]:
+    rounded: NDArray[Any] = np.round(values.to_numpy(dtype=float), 1)
+    return [int(value) if value == int(value) else float(value) for value in rounded]
+
+
+def daily(found: Findings, _: Words) -> dict[str, Any]:
+    """The days for the page: the first, and a list each of what is counted."""
+    days = found.daily
+    first = days.index[0].strftime("%Y-%m-%d") if len(days) else None
+    series = {"posts": _("posts"), "active_accounts": _("active accounts"), "located": _("posts with a location told"),
+              "geocoded": _("geo-coded posts")}  # fmt: skip
+    return {
+        "first": first,
+        "series": [{"name": name, "values": days[column].astype(int).tolist()} for column, name in series.items()],
+        "holidays": {str(at): clean(name) for at, name in enumerate(days["holiday"]) if isinstance(name, str)},
+    }

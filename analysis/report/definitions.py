@@ -1,0 +1,90 @@
+"""What the numbers of each table mean, a sentence or two each; docs/definitions.md has the whole of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_DEGREE = (
+    "Degree is in + out on the full network, a tie that goes both ways counting two; the filter is applied once, and "
+    "everything after it sees only what it leaves."
+)
+_COMMUNITY = (
+    "Communities are Louvain's on the undirected network (one edge for a tie that goes both ways), the best of the "
+    "seeded runs by modularity; they are numbered by size."
+)
+_DAYS = "Days, weekdays and hours are in the study's time zone; a public holiday in a weekend is a weekend day."
+
+DEFINITIONS: Mapping[str, tuple[str, ...]] = {
+    "selection": (
+        "A connection counts once, and only between profiles that were read. A civil servant has at least one current "
+        "position (without an end) at an organisation of the study.",
+    ),
+    "populations": (
+        "A civil servant has at least one current position (without an end) at an organisation of the study; agencies "
+        "count for their ministry, and current posts in two ministries in both.",
+        "Found on a platform: a profile linked to an account by evidence. Lists read: persons whose connections could "
+        "be read.",
+    ),
+    "ministries": (
+        "A connection between two civil servants counts once in every cell it belongs to. Expected: the ends of all "
+        "connections joined by chance, each ministry keeping its number of ends (configuration model).",
+    ),
+    "ministry_coverage": ("Readable: members with at least one connection that was seen.",),
+    "communities": (
+        _DEGREE,
+        _COMMUNITY,
+        "Density: ties inside over all that could be. E-I index: (external - internal) / (external + internal) ties.",
+    ),
+    "communities_by_ministry": (_COMMUNITY, "Outside: members who are no civil servants."),
+    "central": (
+        "Betweenness (Brandes 2001): unweighted, directed, not normalised, on the filtered network.",
+        _DEGREE,
+    ),
+    "bridges": (
+        "Bridging is betweenness times participation: 1 minus the sum of squared shares of an actor's ties by "
+        "community (Guimerà and Amaral 2005).",
+    ),
+    "inward": (
+        "E-I index (Krackhardt and Stern 1988): (external - internal) / (external + internal) ties, -1 all inside, +1 "
+        "all outside. Expected: ties by chance with every actor's degrees kept. Permuted: mean over shuffled labels; p "
+        "is two-sided. For a ministry only the labels of civil servants are shuffled.",
+    ),
+    "most_central": ("Labels come from the study's table of politicians, media and organisations; all others: other.",),
+    "working_days": (_DAYS,),
+    "professional_use": (
+        "Posts per working day over posts per day off; percentile interval of a bootstrap by account, because accounts "
+        "are the sampling unit and not posts.",
+        _DAYS,
+    ),
+    "weekday": (_DAYS,),
+    "months": (
+        "Located: posts whose author tells a location, as the account is now. Geocoded: posts with coordinates or a "
+        "place.",
+        _DAYS,
+    ),
+    "hours": ("Posts per such hour of the period, by the clock; summer time is counted as the clock shows it.",),
+    "shares": (
+        "Distinct posts with at least one hashtag, with at least one @mention, and whose text begins with @, over all "
+        "distinct posts. The conditions are among the parameters, as SQL.",
+        "Interval: two independent proportions, Newcombe's method. It takes posts as independent, which posts of one "
+        "account are not; it is therefore too narrow.",
+    ),
+    "shares_otherwise": (
+        "DMI-TCAT: a retweet has its original's hashtags and mentions whom it retweets. 4CAT: a retweet has both its "
+        "own and its original's.",
+    ),
+    "hashtag_communities": (
+        "Hashtags are case-folded; their frequency is the number of posts that hold them, each post once. Two are "
+        "linked when one post holds both.",
+        "Characteristic: by log-odds with an informative prior (Monroe, Colaresi and Quinn 2008).",
+        _COMMUNITY,
+    ),
+    "hashtags": ("Posts: how many hold the hashtag, each once. Degree: hashtags it shares a post with.",),
+    "hashtags_by_ministry": ("A post that uses two communities counts in both.",),
+    "hashtag_course": ("A post that uses two communities counts in both; months are in the study's time zone.",),
+    "filters": ("Every filter in the order in which it is applied, with what goes in and what comes out.",),
+    "coverage": (
+        "Read whole: the last page of a walk was reached. In part: some pages. Absent: the platform said so. The "
+        "reasons are the platform's answers.",
+    ),
+}

@@ -1,0 +1,103 @@
+"""A still picture of a network: edges as density, nodes as discs, labels that do not overlap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.patheffects as effects
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from analysis.networks import Network
+from analysis.report.figures.style import canvas, label
+from analysis.report.findings import Findings
+from analysis.report.words import Words
+
+PIXELS = 900
+STEPS = 700_000  # points of edges counted at a time
+
+
+def actors(found: Findings, _: Words) -> Figure:
+    """Figure 2: the actor network."""
+    network = found.actors.network
+    names = network.nodes["name"].where(network.nodes["name"].notna(), network.nodes["handle"])
+    return still(network, [label(name, 28) for name in names.where(names.notna(), network.nodes.index.to_series())])
+
+
+def hashtags(found: Findings, _: Words) -> Figure:
+    """Figure 3: the hashtag network."""
+    network = found.hashtags.network
+    return still(network, [label(f"#{tag}", 28) for tag in network.nodes.index])
+
+
+def still(network: Network, names: list[str], labels: int = 90) -> Figure:
+    """*network* drawn at its positions, labelled by size."""
+    figure = canvas(8.4, 8.4)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    if not network.n:
+        return figure
+    points = network.nodes[["x", "y"]].to_numpy(dtype=float)
+    low, high = points.min(axis=0), points.max(axis=0)
+    centre, half = (low + high) / 2, max(float((high - low).max()) / 2, 1.0) * 1.08
+    box = (centre[0] - half, centre[0] + half, centre[1] - half, centre[1] + half)
+    place = (points - (centre - half)) / (2 * half) * (PIXELS - 1)
+    count = density(place, network.source, network.target)
+    dark = np.log1p(count) / max(float(np.log1p(count).max()), 1e-9)
+    picture = np.full((PIXELS, PIXELS, 4), 107, dtype=np.uint8)
+    picture[..., 3] = 12 * np.round(16 * dark)  # few shades, which compress well
+    axes.imshow(picture, extent=box, origin="lower", interpolation="none")
+    order = np.argsort(-network.nodes["size"].to_numpy())
+    sizes = network.nodes["size"].to_numpy()[order]
+    scale = 0.55 if network.n > 600 else 0.75  # points across per unit of size
+    x, y = points[order[::-1]].T
+    colours = network.nodes["color"].to_numpy()[order[::-1]]
+    axes.scatter(x, y, s=(sizes[::-1] * scale) ** 2, c=colours, linewidths=0.3, edgecolors="white")
+    axes.set(xlim=box[:2], ylim=box[2:])
+    _labelled(figure, axes, points[order], [names[at] for at in order], sizes, labels)
+    return figure
+
+
+def density(place: NDArray[Any], source: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64]:
+    """How many edges cross each pixel, counted along each edge at steps of a pixel."""
+    count = np.zeros(PIXELS * PIXELS)
+    length = np.ceil(np.abs(place[source] - place[target]).max(axis=1)).astype(np.int64) + 1
+    ends = np.cumsum(length)
+    start = 0
+    while start < len(source):
+        stop = max(int(np.searchsorted(ends, (ends[start - 1] if start else 0) + STEPS, side="right")), start + 1)
+        steps = length[start:stop]
+        edge = np.repeat(np.arange(start, stop), steps)
+        along = (np.arange(steps.sum()) - np.repeat(np.cumsum(steps) - steps, steps)) / np.maximum(steps - 1, 1)[
+            edge - start
+        ]
+        spot = place[source[edge]] + along[:, None] * (place[target[edge]] - place[source[edge]])
+        pixel = spot.astype(np.int64)
+        count += np.bincount(pixel[:, 1] * PIXELS + pixel[:, 0], minlength=PIXELS * PIXELS)
+        start = stop
+    return count.reshape(PIXELS, PIXELS)
+
+
+def _labelled(figure: Any, axes: Any, points: NDArray[Any], names: list[str], sizes: NDArray[Any], most: int) -> None:
+    """The largest nodes named where there is room, inside the picture."""
+    around = [effects.withStroke(linewidth=2, foreground="white")]
+    spots = axes.transData.transform(points)
+    top = float(sizes.max(initial=1.0))
+    wide, high = figure.bbox.width, figure.bbox.height
+    taken = np.zeros((0, 4))
+    for (x, y), name, size in list(zip(spots, names, sizes, strict=True))[: most * 4]:
+        points_high = 6 + 8 * (size / top)
+        tall = points_high * figure.dpi / 72
+        broad = 0.58 * tall * len(name)
+        x = min(max(x, broad / 2 + 4), wide - broad / 2 - 4)
+        box = np.array([x - broad / 2, y - tall * 0.6, x + broad / 2, y + tall * 0.6])
+        clash = (taken[:, 0] < box[2]) & (taken[:, 2] > box[0]) & (taken[:, 1] < box[3]) & (taken[:, 3] > box[1])
+        if len(taken) >= most:
+            break
+        if clash.any() or not 0 < y < high:
+            continue
+        taken = np.vstack([taken, box])
+        axes.text(*axes.transData.inverted().transform((x, y)), name, ha="center", va="center", fontsize=points_high,
+                  color="#111111", path_effects=around, zorder=5)  # fmt: skip

@@ -1,0 +1,152 @@
+"""Figures of ministries, actors' communities and inwardness."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, PathPatch
+from matplotlib.path import Path as Curve
+from numpy.typing import NDArray
+
+from analysis.report.figures.style import BLUE, FAINT, GREY, INK, ORANGE, canvas, grid, label
+from analysis.report.findings import PALETTE, Findings
+from analysis.report.words import Words
+
+
+def square(table: pd.DataFrame, value: str) -> tuple[list[str], NDArray[Any]]:
+    """The pairs of *table* as a symmetric matrix, the ministry with most connections first."""
+    names = sorted(set(table["ministry"]))
+    place = {name: at for at, name in enumerate(names)}
+    matrix = np.full((len(names), len(names)), np.nan)
+    one, two = table["ministry"].map(place), table["other"].map(place)
+    matrix[one, two] = matrix[two, one] = table[value].astype(float)
+    whole = np.zeros(len(names))
+    np.add.at(whole, one, table["connections"])
+    np.add.at(whole, two, table["connections"])
+    order = np.argsort(-whole, kind="stable")
+    return [names[at] for at in order], matrix[np.ix_(order, order)]
+
+
+def circle(found: Findings, _: Words) -> Figure:
+    """Figure 1: ministries on a circle, sized by connections inside, lines by connections between."""
+    names, matrix = square(found.ministries, "connections")
+    matrix = np.nan_to_num(matrix)
+    figure = canvas(6.4, 6.0)
+    axes = figure.add_subplot()
+    angle = np.pi / 2 - 2 * np.pi * np.arange(len(names)) / max(len(names), 1)
+    spot = np.column_stack((np.cos(angle), np.sin(angle)))
+    most = max(float(np.triu(matrix, 1).max(initial=0)), 1.0)
+    inner = np.sqrt(np.diag(matrix) / max(float(np.diag(matrix).max(initial=0)), 1.0)) * 0.17 + 0.015
+    pairs = [(i, j) for i in range(len(names)) for j in range(i) if matrix[i, j] > 0]
+    for i, j in sorted(pairs, key=lambda pair: matrix[pair]):
+        bend = Curve([spot[i], 0.35 * (spot[i] + spot[j]) / 2, spot[j]], [Curve.MOVETO, Curve.CURVE3, Curve.CURVE3])
+        share = matrix[i, j] / most
+        axes.add_patch(PathPatch(bend, fill=False, ec=GREY, lw=0.3 + 9 * share, alpha=0.2 + 0.5 * share))
+    for at, name in enumerate(names):
+        axes.add_patch(Circle(tuple(spot[at]), inner[at], fc=PALETTE[at % len(PALETTE)], ec="white", lw=1.2, zorder=3))
+        x, y = spot[at] * (1.06 + inner[at])
+        side = "center" if abs(spot[at][0]) < 0.3 else "left" if spot[at][0] > 0 else "right"
+        axes.text(x, y, f"{label(name, 24)} ({_.number(matrix[at, at])})", ha=side, va="center", fontsize=9.5)
+    axes.set(xlim=(-1.65, 1.65), ylim=(-1.4, 1.4), aspect="equal")
+    axes.axis("off")
+    return figure
+
+
+def matrix(found: Findings, _: Words) -> Figure:
+    """The ministries' connections as a sorted matrix: numbers, coloured by observed over expected."""
+    names, counts = square(found.ministries, "connections")
+    _names, ratio = square(found.ministries, "connections_ratio")
+    figure = canvas(7.2, 6.0)
+    axes = figure.add_subplot()
+    shown = np.log2(np.where(np.nan_to_num(ratio) > 0, np.nan_to_num(ratio, nan=1.0), 0.125))
+    image = axes.pcolormesh(np.clip(shown, -3, 3), cmap="PuOr_r", vmin=-3, vmax=3, edgecolors="white", linewidth=1)
+    for row in range(len(names)):
+        for column in range(len(names)):
+            count = counts[row, column]
+            dark = abs(shown[row, column]) > 1.7
+            axes.text(column + 0.5, row + 0.5, _.number(count), ha="center", va="center", fontsize=7.5,
+                      color="white" if dark else "#000000")  # fmt: skip
+    axes.set_xticks(np.arange(len(names)) + 0.5, [label(name, 16) for name in names], rotation=45, ha="right")
+    axes.set_yticks(np.arange(len(names)) + 0.5, [label(name, 16) for name in names])
+    axes.invert_yaxis()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=axes, shrink=0.6, ticks=[-3, -2, -1, 0, 1, 2, 3])
+    bar.ax.set_yticklabels(["≤⅛", "¼", "½", "1", "2", "4", "≥8"])
+    bar.set_label(_("observed / expected by chance"))
+    bar.outline.set_visible(False)
+    return figure
+
+
+def communities(found: Findings, _: Words) -> Figure:
+    """The communities of actors by ministry: bars of members."""
+    table = found.communities_by_ministry
+    inside = table[table["ministry"] != "outside"]
+    wide = inside.pivot_table(index="community", columns="ministry", values="members", fill_value=0)
+    wide = wide.reindex(sorted(set(table["community"])), fill_value=0).iloc[:14]
+    wide = wide[wide.sum().sort_values(ascending=False).index]
+    figure = canvas(7.6, max(1.8, 0.36 * len(wide) + 1.2))
+    axes = figure.add_subplot()
+    left = np.zeros(len(wide))
+    rows = np.arange(len(wide))
+    for at, name in enumerate(wide.columns):
+        values = wide[name].to_numpy(dtype=float)
+        axes.barh(rows, values, left=left, color=PALETTE[at % len(PALETTE)], label=label(name, 20), height=0.72,
+                  edgecolor="white", linewidth=0.5)  # fmt: skip
+        left += values
+    names = found.communities.set_index("community")["name"]
+    ticks = [f"{at + 1}  {label(names.get(at) or _('community'), 38)}" for at in wide.index]
+    axes.set_yticks(rows, ticks)
+    axes.invert_yaxis()
+    axes.set_xlabel(_("civil servants in the community"))
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    grid(axes, "x")
+    return figure
+
+
+def inward(found: Findings, _: Words) -> Figure:
+    """E-I indices: observed, beside what chance would give."""
+    table = found.inward.iloc[::-1]
+    figure = canvas(6.8, 0.32 * len(table) + 1.3)
+    axes = figure.add_subplot()
+    rows = np.arange(len(table))
+    axes.hlines(rows, table[["e_i_index", "permuted"]].min(axis=1), table[["e_i_index", "permuted"]].max(axis=1),
+                color=FAINT, lw=2)  # fmt: skip
+    axes.plot(table["permuted"], rows, "D", color=ORANGE, ms=5.5, label=_("mean of the shuffled labels"))
+    axes.plot(table["e_i_index"], rows, "o", color=BLUE, ms=7, label=_("observed"))
+    axes.axvline(0, color=INK, lw=0.7)
+    axes.set_yticks(rows, [label(_(name), 24) for name in table["group"]])
+    lowest = float(np.nanmin(table[["e_i_index", "permuted"]].to_numpy(dtype=float), initial=0.0))
+    axes.set_xlim(min(lowest, 0) - 0.05, 1.04)
+    axes.set_xlabel(_("E-I index: −1 all ties inside, +1 all ties outside"))
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.14), ncols=2)
+    grid(axes, "x")
+    return figure
+
+
+def shares(found: Findings, _: Words) -> Figure:
+    """Table 6 as bars: the study, the comparison set, what was published."""
+    table = found.shares
+    sets = [("share", _("this study"), BLUE), ("sample_share", _("comparison set"), ORANGE),
+            ("published_share", _("published"), GREY), 
+            ("published_sample", _("published, comparison"), FAINT)]  # fmt: skip
+    there = [one for one in sets if one[0] in table]
+    figure = canvas(6.8, 0.9 + 0.28 * len(there) * len(table))
+    axes = figure.add_subplot()
+    for at, (column, name, colour) in enumerate(there):
+        values = table[column].astype(float)
+        rows = np.arange(len(table)) + (at - (len(there) - 1) / 2) * (0.8 / len(there))
+        axes.barh(rows, values, height=0.74 / len(there), color=colour, label=name)
+        for row, value in zip(rows, values, strict=True):
+            if np.isfinite(value):
+                axes.text(value + 0.6, row, _.number(value, 2) + "%", va="center", fontsize=8)
+    axes.set_yticks(np.arange(len(table)), [_(what) for what in table["what"]])
+    axes.invert_yaxis()
+    axes.set_xlabel(_("per cent of the posts"))
+    axes.margins(x=0.12)
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    grid(axes, "x")
+    return figure

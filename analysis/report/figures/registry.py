@@ -1,0 +1,72 @@
+"""Every figure: its number and name, how it is drawn, the data behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.report.figures import networks, people, time
+from analysis.report.figures.style import styled
+from analysis.report.findings import Findings
+from analysis.report.words import Words
+from storage.errors import UserError
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of the report."""
+
+    name: str
+    title: str
+    draw: Callable[[Findings, Words], Figure]
+    data: Callable[[Findings], pd.DataFrame]
+    still: bool = False  # stands for an explorable picture, so that the page has it as an image
+    number: int = 0
+
+    @property
+    def file(self) -> str:
+        """The name of its files: numbered, without ending."""
+        return f"{self.number:02d}-{self.name}"
+
+    def drawn(self, found: Findings, words: Words) -> Figure:
+        """The figure in the report's style."""
+        with styled():
+            return self.draw(found, words)
+
+
+def _reset(table: pd.DataFrame) -> pd.DataFrame:
+    made = table.reset_index()
+    made.columns = [str(name) for name in made.columns]
+    return made
+
+
+_ALL = (
+    Drawing("ministries", "Connections within and between ministries", people.circle, lambda f: f.ministries),
+    Drawing("ministry-matrix", "Connections between ministries, observed and by chance", people.matrix,
+            lambda f: f.ministries),
+    Drawing("actors", "The actor network", networks.actors, lambda f: _reset(f.actors.network.nodes), True),
+    Drawing("communities", "Communities of actors by ministry", people.communities,
+            lambda f: f.communities_by_ministry),
+    Drawing("inwardness", "Inward-looking or not", people.inward, lambda f: f.inward),
+    Drawing("activity-timeline", "Activity per day", time.timeline, lambda f: _reset(f.daily)),
+    Drawing("activity-calendar", "Every day of the period", time.calendar, lambda f: _reset(f.daily)),
+    Drawing("activity-hours", "Weekday by hour", time.hours, lambda f: _reset(f.hours)),
+    Drawing("working-days", "Working days against days off", time.working, lambda f: _reset(f.professional_use)),
+    Drawing("shares", "Posts with hashtags and mentions", people.shares, lambda f: f.shares),
+    Drawing("hashtags", "The hashtag network", networks.hashtags, lambda f: _reset(f.hashtags.network.nodes), True),
+    Drawing("hashtag-course", "The hashtag communities over time", time.course, lambda f: _reset(f.hashtag_course)),
+)  # fmt: skip
+DRAWINGS = {
+    one.name: Drawing(one.name, one.title, one.draw, one.data, one.still, at + 1) for at, one in enumerate(_ALL)
+}
+
+
+def drawing(name: str) -> Drawing:
+    """The figure called *name* (with or without its number); raise UserError for another."""
+    short = name.split("-", 1)[1] if name[:2].isdigit() and "-" in name else name
+    if short not in DRAWINGS:
+        raise UserError(f"there is no figure {name!r}; the figures are {', '.join(DRAWINGS)}")
+    return DRAWINGS[short]

@@ -1,0 +1,103 @@
+"""How the figures look, and how they become files: editable text, no clock, the same bytes for the same data."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from analysis.report.texts import clean
+
+INK, FAINT = "#1c1d1e", "#c9cacb"  # what the page turns into its own colours, light or dark
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#8C8C8C"
+RAMP = LinearSegmentedColormap.from_list("ramp", ["#eef4fa", "#b7d3ea", "#6baed6", "#2f7ebc", "#0b4f94", "#08306b"])
+
+SETTINGS: dict[str, Any] = {
+    "axes.edgecolor": FAINT, "axes.grid": False, "axes.labelcolor": INK, "axes.labelsize": 9,
+    "axes.spines.right": False, "axes.spines.top": False, "axes.titlesize": 10, "figure.dpi": 100,
+    "font.family": ["Noto Sans", "DejaVu Sans"], "font.size": 9, "legend.frameon": False, "legend.fontsize": 9,
+    "pdf.fonttype": 42, "savefig.dpi": 200, "svg.fonttype": "none", "svg.hashsalt": "sneeuwbal", "text.color": INK,
+    "text.parse_math": False, "xtick.color": INK, "ytick.color": INK, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5,
+}  # fmt: skip
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Matplotlib in the report's style; names from outside are never taken for mathematics."""
+    fonts = matplotlib.font_manager.get_font_names()
+    wanted = [name for name in SETTINGS["font.family"] if name in fonts]
+    settings: Any = {**SETTINGS, "font.family": wanted}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def canvas(width: float, height: float, **options: Any) -> Figure:
+    """An empty figure of *width* by *height* inches."""
+    figure = Figure(figsize=(width, height), layout="constrained", **options)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def label(text: Any, most: int = 40) -> str:
+    """*text* from outside for a figure: without control characters, not too long."""
+    cleaned = clean(text)
+    return cleaned if len(cleaned) <= most else cleaned[: most - 1] + "…"
+
+
+def grid(axes: Any, axis: str = "y") -> None:
+    """Faint lines behind the data."""
+    axes.set_axisbelow(True)
+    axes.grid(True, axis=axis, color=FAINT, linewidth=0.6)
+    axes.tick_params(length=0)
+
+
+NOTHING: dict[str, dict[str, None]] = {
+    "svg": {"Date": None, "Creator": None, "Format": None, "Type": None}, "pdf": {"CreationDate": None}, "png": {},
+}  # fmt: skip
+
+
+def saved(figure: Figure, form: str) -> bytes:
+    """*figure* as svg, pdf or png."""
+    out = BytesIO()
+    with styled():
+        figure.savefig(out, format=form, metadata=NOTHING[form], transparent=False, facecolor="white")
+    return out.getvalue()
+
+
+def write(figure: Figure, path: Path) -> Path:
+    """Write *figure* to *path*, in the format of its ending."""
+    path.write_bytes(saved(figure, path.suffix.removeprefix(".")))
+    return path
+
+
+def inline(figure: Figure, name: str, alt: str) -> str:
+    """*figure* as SVG for the page: ids of its own, the page's colours, no size but its shape, described by *alt*."""
+    out = BytesIO()
+    with styled():
+        figure.savefig(out, format="svg", metadata=NOTHING["svg"], transparent=True)
+    text = out.getvalue().decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)  # a hundredth of a point is fine enough
+    text = re.sub(r'(\bid="|"url\(#|\burl\(#|href="#)', rf"\g<1>{name}-", text)
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    text = text.replace(INK, "currentColor").replace(FAINT, "var(--line)")
+    width = float(figure.get_figwidth())
+    return text.replace(
+        "<svg ", f'<svg role="img" aria-label="{_attribute(alt)}" style="max-width:{width * 96:.0f}px" ', 1
+    )
+
+
+def _attribute(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

@@ -1,0 +1,162 @@
+"""Figures of activity and of the hashtags' course."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from analysis.report.figures.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, RAMP, RED, canvas, grid, label
+from analysis.report.findings import PALETTE, Findings
+from analysis.report.words import Words
+
+
+def timeline(found: Findings, _: Words) -> Figure:
+    """Graphs 11 and 12: posts per day with their running means, active accounts, located and geo-coded posts."""
+    daily = found.daily
+    figure = canvas(9.6, 4.6)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+    above.plot(daily.index, daily["posts"], color=FAINT, lw=0.6, label=_("posts per day"))
+    above.plot(daily.index, daily["posts_7"], color=BLUE, lw=0.9, label=_("mean of 7 days"))
+    above.plot(daily.index, daily["posts_30"], color=RED, lw=1.5, label=_("mean of 30 days"))
+    series = (("active_accounts", "active accounts", GREEN), ("located", "posts with a location told", ORANGE),
+              ("geocoded", "geo-coded posts", BLUE))  # fmt: skip
+    for column, name, colour in series:
+        below.plot(daily.index, daily[column].rolling(7).mean(), lw=1, color=colour, label=_(name))
+    below.set_title(_("means of 7 days"), loc="left", fontsize=8.5)
+    for axes in (above, below):
+        axes.legend(loc="upper left", ncols=1)
+        axes.set_ylim(bottom=0)
+        axes.margins(x=0.005)
+        axes.yaxis.set_major_formatter(lambda value, place: _.number(value))
+        grid(axes)
+    return figure
+
+
+def calendar(found: Findings, _: Words) -> Figure:
+    """Every day a square, coloured by posts; public holidays outlined, school holidays barred, gaps marked."""
+    daily = found.daily
+    index = pd.DatetimeIndex(daily.index)
+    years = sorted(set(index.year)) or [2000]
+    edges = _edges(daily["posts"])
+    figure = canvas(9.6, 1.18 * len(years) + 0.75)
+    axes_of = figure.subplots(len(years), 1, squeeze=False)[:, 0]
+    for axes, year in zip(axes_of, years, strict=True):
+        _year(axes, daily[index.year == year], year, edges, _)
+    colours = RAMP(np.linspace(0, 1, len(edges) + 1))
+    names = _intervals(edges, _)
+    keys = [Patch(fc=colour, label=name) for colour, name in zip(colours, names, strict=True)]
+    keys.append(Patch(fc="none", ec=RED, lw=1.3, label=_("public holiday")))
+    if any(str(name).startswith("school ") for name in daily):
+        keys.append(Patch(fc=GREY, label=_("school holiday (any region)")))
+    if (daily["gap_accounts"] > 0).any():
+        keys.append(Patch(fc=ORANGE, label=_("posts of some accounts not collected")))
+    figure.legend(handles=keys, loc="outside lower center", ncols=min(len(keys), 9), handlelength=1.1,
+                  columnspacing=1.0, fontsize=8)  # fmt: skip
+    return figure
+
+
+def _edges(posts: pd.Series[Any]) -> list[int]:
+    """Borders between the colours, at the quantiles of the days with posts; the first colour is none."""
+    there = posts[posts > 0]
+    if there.empty:
+        return [1]
+    return sorted({1, *(round(value) for value in np.quantile(there, [0.2, 0.4, 0.6, 0.8, 0.95]) if value > 1)})
+
+
+def _intervals(edges: list[int], _: Words) -> list[str]:
+    ends = [*(edge - 1 for edge in edges[1:]), None]
+    named = ["0"]
+    for low, high in zip(edges, ends, strict=True):
+        plain = _.number(low) if high == low else f"{_.number(low)}–{_.number(high)}" if high else f"{_.number(low)}+"
+        named.append(plain)
+    return named
+
+
+def _year(axes: Any, days: pd.DataFrame, year: int, edges: list[int], _: Words) -> None:
+    first = pd.Timestamp(year, 1, 1)
+    week = (pd.DatetimeIndex(days.index).dayofyear - 1 + first.dayofweek) // 7
+    grid_of = np.full((7, 54), np.nan)
+    grid_of[days["weekday"], week] = np.searchsorted(edges, days["posts"], side="right")
+    axes.pcolormesh(grid_of, cmap=RAMP, vmin=0, vmax=len(edges), edgecolors="white", linewidth=0.8)
+    for at, day in zip(week[days["holiday"].notna()], days["weekday"][days["holiday"].notna()], strict=True):
+        axes.add_patch(Rectangle((at + 0.06, day + 0.06), 0.88, 0.88, fill=False, ec=RED, lw=1.1))
+    school = [name for name in days if str(name).startswith("school ")]
+    free = days[school].any(axis=1).to_numpy() if school else np.zeros(len(days), bool)
+    for marked, colour, height in ((free, GREY, 7.15), ((days["gap_accounts"] > 0).to_numpy(), ORANGE, 7.6)):
+        for at in sorted(set(week[marked])):
+            axes.add_patch(Rectangle((at, height), 1, 0.3, fc=colour, ec="none"))
+    months = pd.date_range(first, periods=12, freq="MS")
+    axes.set_xticks(
+        [(day.dayofyear - 1 + first.dayofweek) // 7 + 0.5 for day in months], [_.month(m) for m in range(1, 13)]
+    )
+    axes.set_yticks([0.5, 2.5, 4.5], [_.weekday(day)[:2] for day in (0, 2, 4)])
+    axes.set(xlim=(0, 54), ylim=(8, 0))
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, pad=1, labelsize=7.5)
+    axes.spines[:].set_visible(False)
+    axes.set_ylabel(str(year), rotation=0, ha="right", va="center", fontsize=11, fontweight="bold", labelpad=10)
+
+
+def hours(found: Findings, _: Words) -> Figure:
+    """Weekday by hour: posts per such hour."""
+    rates = found.hours
+    figure = canvas(9.6, 3.1)
+    axes = figure.add_subplot()
+    image = axes.pcolormesh(rates.to_numpy(dtype=float), cmap=RAMP, vmin=0, edgecolors="white", linewidth=1)
+    axes.set_xticks(np.arange(0, 24, 2) + 0.5, [f"{hour:02d}" for hour in range(0, 24, 2)])
+    axes.set_yticks(np.arange(7) + 0.5, [_.weekday(day) for day in range(7)])
+    axes.invert_yaxis()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel(_("hour of the day, local time"))
+    bar = figure.colorbar(image, ax=axes, pad=0.01)
+    bar.set_label(_("posts per such hour"))
+    bar.outline.set_visible(False)
+    return figure
+
+
+def working(found: Findings, _: Words) -> Figure:
+    """Posts per kind of day, and how many times more on working days, with the interval."""
+    kinds, use = found.working_days, found.professional_use
+    figure = canvas(9.6, 0.3 * max(len(kinds), 3) + 1.3)
+    left, right = figure.subplots(1, 2)
+    rows = np.arange(len(kinds))
+    left.barh(rows, kinds["per_day"], color=[BLUE, ORANGE, RED, *[GREY] * 20][: len(kinds)], height=0.66)
+    left.set_yticks(rows, [_(kind) for kind in kinds.index])
+    left.invert_yaxis()
+    left.set_xlabel(_("posts per such day"))
+    rows = np.arange(len(use))
+    spread = np.abs(use[["low", "high"]].to_numpy(dtype=float).T - use["ratio"].to_numpy(dtype=float))
+    right.errorbar(use["ratio"], rows, xerr=np.nan_to_num(spread), fmt="o", color=BLUE, capsize=4, ms=6)
+    right.axvline(1, color=INK, lw=0.8)
+    right.set_yticks(rows, [_(kind) for kind in use.index])
+    right.set_ylim(len(use) - 0.4, -0.6)
+    right.set_xlim(left=0)
+    right.set_xlabel(_("times as many posts on a working day"))
+    for axes in (left, right):
+        grid(axes, "x")
+    return figure
+
+
+def course(found: Findings, _: Words) -> Figure:
+    """Posts per month with hashtags of each community."""
+    table = found.hashtag_course.iloc[:, :8]
+    names = found.hashtag_communities.set_index("community")["name"]
+    figure = canvas(9.6, 3.6)
+    axes = figure.add_subplot()
+    for at, community in enumerate(int(column) for column in table.columns):
+        name = names.get(community) or f"{_('community')} {community + 1}"
+        axes.plot(table.index, table[community], lw=1.6, color=PALETTE[at % len(PALETTE)],
+                  label=f"{community + 1}  {label(name, 48)}")  # fmt: skip
+    axes.set_ylabel(_("posts per month"))
+    axes.set_ylim(bottom=0)
+    axes.margins(x=0.01)
+    axes.yaxis.set_major_formatter(lambda value, place: _.number(value))
+    if len(table.columns):
+        axes.legend(loc="upper left")
+    grid(axes)
+    return figure

@@ -1,0 +1,50 @@
+"""A connection that keeps the SQL it ran, so that a report can show the queries behind each of its numbers."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import duckdb
+
+
+class Listening:
+    """A DuckDB connection that notes every statement in `heard`, the newest last."""
+
+    def __init__(self, db: duckdb.DuckDBPyConnection, heard: list[str] | None = None) -> None:
+        self._db = db
+        self.heard: list[str] = [] if heard is None else heard
+
+    def execute(self, query: Any, parameters: Any = None) -> Any:
+        """Note *query* and run it."""
+        if isinstance(query, str):
+            self.heard.append(query)
+        return self._db.execute(query) if parameters is None else self._db.execute(query, parameters)
+
+    def cursor(self) -> Listening:
+        """A cursor that notes its statements in the same list."""
+        return Listening(self._db.cursor(), self.heard)
+
+    def __enter__(self) -> Listening:
+        self._db.__enter__()
+        return self
+
+    def __exit__(self, *what: Any) -> Any:
+        return self._db.__exit__(*what)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+
+def listening(db: duckdb.DuckDBPyConnection) -> tuple[duckdb.DuckDBPyConnection, list[str]]:
+    """*db* as a connection that notes what it runs, and the list that it notes in."""
+    db.execute("SET python_scan_all_frames = true")  # so that a frame of the caller is found past ours
+    made = Listening(db)
+    return cast(duckdb.DuckDBPyConnection, made), made.heard
+
+
+def tidy(query: str) -> str:
+    """*query* without the indentation it has in our source."""
+    lines = query.strip("\n").rstrip().splitlines()
+    deep = [len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()]
+    cut = min(deep, default=0)
+    return "\n".join([lines[0].strip(), *(line[cut:].rstrip() for line in lines[1:])]) if lines else ""

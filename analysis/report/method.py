@@ -1,0 +1,106 @@
+"""The section on method and data: filters, coverage, runs, settings, versions, limits."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import pandas as pd
+
+from analysis.frames import query
+from analysis.report.blocks import Section
+from analysis.report.definitions import DEFINITIONS
+from analysis.report.findings import Findings
+from analysis.report.tables import Table
+from analysis.report.words import Words
+
+PACKAGES = (
+    "sneeuwbal", "duckdb", "pandas", "numpy", "scipy", "statsmodels", "igraph", "networkx", "holidays", "matplotlib",
+    "pyarrow",
+)  # fmt: skip
+
+RUNS = """
+SELECT collector, count(*) AS runs, min(started_at) AS first_start, max(coalesce(ended_at, started_at)) AS last_end,
+       string_agg(DISTINCT status, ', ' ORDER BY status) AS status FROM runs GROUP BY collector ORDER BY collector"""
+
+QUARANTINE = """
+SELECT collector, kind, place, reason, count(*) AS records FROM quarantine GROUP BY ALL 
+ORDER BY records DESC, collector, kind, place, reason
+LIMIT 50"""
+
+PRIVATE = ("seeds.", "study.contact", "access", "published.", "budget", "schedule")
+
+LIMITS = (
+    "Only what is public, or was shown to the research account, could be read: who has no profile, or another "
+    "employer on it, is not in the study.",
+    "The start contacts are no random sample. Shares of them say nothing of all civil servants; a network of one hop "
+    "shows those near the start contacts best.",
+    "An account is linked to a profile by evidence, which can be wrong; every link keeps its rule and its source.",
+    "The degree filter leaves the well connected. Who has few ties is hidden, and so is the rim of the network.",
+    "Communities are one good partition among many; the stability over the runs says how far to trust them.",
+    "Posts that were deleted before they were read are missing; timelines are cut where the platform cuts them.",
+    "A tie is what the platform shows: following is no agreement, and a connection no friendship.",
+)
+
+
+def method(found: Findings, _: Words) -> Section:
+    """Filters with counts, what could not be read and why, runs, settings, versions, and limits in plain words."""
+    public = bool(found.options.least)
+    said = [_(text) for text in LIMITS]
+    if public:
+        said.append(_(PUBLIC).format(least=found.options.least))
+    tables = [
+        _table(found, _, "filters", "Every filter, before and after", found.filters, "filters", places={"share": 1}),
+        _table(found, _, "coverage", "What was asked, and what came", _coverage(found, public), "coverage"),
+    ]
+    refused = query(found.db, QUARANTINE)
+    if len(refused) and not public:
+        tables.append(_table(found, _, "quarantine", "What could not be parsed", refused, folded=True))
+    tables += [
+        _table(found, _, "runs", "The runs that collected it", query(found.db, RUNS)),
+        _table(found, _, "settings", "The settings of the study", _settings(found), folded=True),
+        _table(found, _, "versions", "The versions of the software", versions(), folded=True),
+    ]
+    return Section("method", _("Method and data"), tuple(said), tuple(tables))
+
+
+PUBLIC = (
+    "This report is for publication: persons have pseudonyms that only the study's key could turn back, texts and "
+    "handles are left out, and cells of fewer than {least} persons are hidden. The shape of a network can still give "
+    "somebody away to who knows it well."
+)
+
+
+def _table(
+    found: Findings, _: Words, name: str, title: str, frame: pd.DataFrame, *sql: str, **options: object
+) -> Table:
+    heard = [statement for key in sql for statement in found.sql.get(key, ())]
+    definitions = tuple(_(text) for text in DEFINITIONS.get(name, ()))
+    return Table(name, _(title), frame, definitions=definitions, sql=tuple(heard), **options)  # type: ignore[arg-type]
+
+
+def _coverage(found: Findings, public: bool) -> pd.DataFrame:
+    frame = found.coverage.drop(columns=["told", *(["reasons"] if public else [])])
+    frame.attrs = found.coverage.attrs
+    return frame
+
+
+def _settings(found: Findings) -> pd.DataFrame:
+    """The settings that are set, without seeds and contact."""
+    rows = query(found.db, "SELECT key AS setting, value FROM study WHERE value IS NOT NULL ORDER BY key")
+    kept = ~rows["setting"].str.startswith(PRIVATE) & ~rows["value"].isin(["[]", "{}", '""'])
+    rows = rows[kept].reset_index(drop=True)
+    rows["value"] = [str(json.loads(value)) for value in rows["value"]]
+    return rows
+
+
+def versions() -> pd.DataFrame:
+    """Python's and the packages' versions."""
+    rows = [("Python", platform.python_version())]
+    for name in PACKAGES:
+        try:
+            rows.append((name, version(name)))
+        except PackageNotFoundError:
+            continue
+    return pd.DataFrame(rows, columns=["package", "version"])

@@ -1,0 +1,138 @@
+"""Tables of the report: shown on the page in its language, and written as CSV and Parquet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.report import texts
+from analysis.report.words import Words
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its *frame* with parameters in its attrs, what it shows, and the SQL behind it."""
+
+    name: str  # of its files
+    title: str
+    frame: pd.DataFrame
+    columns: tuple[str, ...] = ()  # shown, in order; all if empty; the files have all
+    note: str = ""
+    definitions: tuple[str, ...] = ()
+    sql: tuple[str, ...] = ()
+    places: Mapping[str, int] = field(default_factory=dict)
+    percent: tuple[str, ...] = ()  # fractions, shown in per cent
+    folded: bool = False  # behind a summary, as the accessible way into a picture
+    hidden: str = ""  # what stands for a missing cell
+
+    @property
+    def shown(self) -> list[str]:
+        """The columns shown, those that are there."""
+        return [name for name in self.columns if name in self.frame] if self.columns else list(self.frame.columns)
+
+    def head(self, _: Words) -> list[tuple[str, bool]]:
+        """The heads of the columns and whether they hold numbers."""
+        return [(_(name.replace("_", " ")), _numeric(self.frame[name])) for name in self.shown]
+
+    def rows(self, _: Words) -> list[list[tuple[str, str]]]:
+        """The cells as texts, each with the value to sort by."""
+        columns = [self._cells(name, _) for name in self.shown]
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def _cells(self, name: str, _: Words) -> list[tuple[str, str]]:
+        values = self.frame[name].tolist()
+        places = self.places.get(name, 1 if name in self.percent else 2)
+        if name in self.percent:
+            return [(self._percent(value, places, _), _sort(value)) for value in values]
+        return [(self._shown(value, places, _), _sort(value)) for value in values]
+
+    def _percent(self, value: Any, places: int, _: Words) -> str:
+        return self.hidden or "–" if missing(value) else _.number(100 * float(value), places) + "%"
+
+    def _shown(self, value: Any, places: int, _: Words) -> str:
+        return self.hidden or "–" if missing(value) else shown(value, places, _)
+
+    def parameters(self, _: Words) -> list[tuple[str, str]]:
+        """The parameters that the table was made with."""
+        found = self.frame.attrs.get("parameters") or {}
+        return [(_(str(key).replace("_", " ")), shown(value, 2, _)) for key, value in found.items() if _told(value)]
+
+    def write(self, folder: Path) -> None:
+        """Write NAME.csv and NAME.parquet into *folder*."""
+        write(self.frame, folder / self.name)
+
+
+def write(frame: pd.DataFrame, path: Path) -> None:
+    """Write *frame* as *path*.csv (formulas defused, UTF-8 with its mark, for spreadsheets) and *path*.parquet."""
+    safe = frame.map(cell)
+    safe.columns = [texts.defused(texts.clean(name)) for name in frame.columns]
+    safe.to_csv(path.with_name(path.name + ".csv"), index=False, encoding="utf-8-sig")
+    uniform(frame).to_parquet(path.with_name(path.name + ".parquet"), index=False)
+
+
+def uniform(frame: pd.DataFrame) -> pd.DataFrame:
+    """*frame* for Parquet: a column of mixed values becomes text, as a file's column has one type."""
+    made = pd.DataFrame(frame).copy()
+    made.attrs = {"parameters": json.dumps(frame.attrs.get("parameters") or {}, default=str, ensure_ascii=False)}
+    made.columns = [str(name) for name in made.columns]
+    for name in made.columns:
+        kinds = {type(value) for value in made[name] if not missing(value)}
+        if made[name].dtype == object and (len(kinds) > 1 or dict in kinds):
+            made[name] = [None if missing(value) else str(cell(value)) for value in made[name]]
+    return made
+
+
+def missing(value: Any) -> bool:
+    """Whether *value* is None, NaN, NaT or NA."""
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+
+
+def cell(value: Any) -> Any:
+    """*value* for CSV: texts cleaned and defused, lists as JSON."""
+    if isinstance(value, str):
+        return texts.defused(texts.clean(value))
+    if isinstance(value, list | dict | tuple):
+        return texts.defused(texts.clean(json.dumps(value, ensure_ascii=False, default=str)))
+    return value
+
+
+def shown(value: Any, places: int, _: Words) -> str:
+    """*value* as the page shows it; texts from outside without what could harm."""
+    if missing(value):
+        return "–"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, pd.Timestamp):
+        return value.strftime("%Y-%m-%d %H:%M" if value.hour or value.minute else "%Y-%m-%d")
+    if isinstance(value, int):
+        return _.number(value)
+    if isinstance(value, float):
+        return _.number(value, 0 if value.is_integer() and abs(value) < 1e15 and not places else places)
+    if isinstance(value, Mapping):
+        return "; ".join(f"{_(str(key).replace('_', ' '))}: {shown(each, places, _)}" for key, each in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(shown(each, places, _) for each in value)
+    return _(texts.clean(value))
+
+
+def _numeric(column: pd.Series[Any]) -> bool:
+    kinds = {type(value) for value in column if not missing(value)}
+    return pd.api.types.is_numeric_dtype(column) or bool(kinds & {int, float})
+
+
+def _sort(value: Any) -> str:
+    return "" if missing(value) else str(value) if isinstance(value, int | float) else ""
+
+
+def _told(value: Any) -> bool:
+    """Whether a parameter says anything."""
+    return (
+        not missing(value)
+        and not (isinstance(value, list | tuple | dict | str) and not value)
+        and not isinstance(value, pd.DataFrame)
+    )
