@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.layout import layout
+from analysis.measures import node_sizes
 from analysis.ties import Database
 
 CONNECTIONS = """
@@ -101,8 +103,8 @@ def table(db: Database) -> pd.DataFrame:
 def graph(db: Database) -> nx.Graph[Any]:
     """The ministry network as a networkx Graph.
 
-    Node attributes: weight (connections inside the ministry), members, readable, linked, expected, ratio, follows. Edge
-    attributes: weight (connections between the two), expected, ratio, follows.
+    Node attributes: weight (connections inside the ministry), members, readable, linked, expected, ratio, follows, and
+    x, y and size for drawing. Edge attributes: weight (connections between the two), expected, ratio, follows.
     """
     made: nx.Graph[Any] = nx.Graph()
     rows = table(db)
@@ -120,4 +122,8 @@ def graph(db: Database) -> nx.Graph[Any]:
             made.nodes[row["ministry"]].update(figures)
         elif row["connections"] or row["follows"]:
             made.add_edge(row["ministry"], row["other"], **figures)
+    places = layout(made, weight_exponent=0.5)
+    sizes = node_sizes(np.array([made.nodes[name]["weight"] for name in places.index], dtype=float))
+    for (name, place), size in zip(places.iterrows(), sizes, strict=True):
+        made.nodes[name].update(x=float(place["x"]), y=float(place["y"]), size=float(size))
     return made

@@ -23,8 +23,12 @@ from storage.errors import UserError
 Profile = Literal["study2013", "tcat", "4cat"]
 On = Literal["nodes", "edges"]
 
-# The hashtags of a post: as delivered, or (tcat) with those of the original that a retweet cut off.
-LISTS = {"study2013": "hashtags", "4cat": "hashtags", "tcat": "coalesce(full_hashtags, hashtags)"}
+# The hashtags of a post: as delivered; those of the original that a retweet cut off (tcat); or both (4cat).
+LISTS = {
+    "study2013": "hashtags",
+    "tcat": "coalesce(full_hashtags, hashtags)",
+    "4cat": "list_concat(hashtags, full_hashtags)",
+}
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,9 @@ def network(
     """The undirected co-occurrence network: hashtags weighted by posts, edges by the posts that hold both.
 
     *profile* says what is counted: study2013 (frequency > *threshold*, each post once), tcat (pairs of rows, the
-    original's hashtags for a retweet, frequency >= threshold) or 4cat (frequency in posts with another tag). The
-    threshold is *on* the nodes, or on the weights of the edges. Column `posts` is the frequency.
+    original's hashtags for a retweet, frequency >= threshold) or 4cat (a retweet's own and its original's, frequency in
+    posts with another tag). The threshold is *on* the nodes, or on the weights of the edges. Column `posts` is the
+    frequency.
     """
     rules = profile_of(profile)
     scope = scope or default_scope(db, platform)

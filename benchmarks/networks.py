@@ -7,6 +7,7 @@ step runs in a process of its own, so that its memory is its own (children count
 
 import contextlib
 import importlib.util
+import os
 import resource
 import subprocess
 import sys
@@ -81,30 +82,34 @@ def _schema(path: Path):
 # ---- what is measured --------------------------------------------------------------------------------------
 
 
-def ours_actors(path: Path, samples: int = 1000) -> None:
-    from analysis import ties
-    from analysis.measures import measured
+def ours_actors(path: Path) -> None:
+    from analysis import graphs, ties
+    from analysis.layout import layout
 
     with duckdb.connect(str(path), read_only=True) as db:
         db.execute("SET enable_progress_bar = false")
-        least = 1 if "large" in path.name else 51
-        with lap("DuckDB to arrays"):
-            network = ties.network(db, min_degree=least, scope="all")
+        with lap("ours", "from DuckDB to arrays"):
+            network = ties.network(db, min_degree=1 if "large" in path.name else 51, scope="all")
     print(f"  {network.n:,} nodes, {network.m:,} edges after the filter")
-    with lap("betweenness, communities of 20 seeds with stability, layout"):
-        found = measured(network, samples=samples)
-    print(f"  {found.communities.verdict()}")
+    with lap("ours", "betweenness"):
+        between = graphs.betweenness(network, samples=1000)
+    print(f"  {between.attrs['parameters']}")
+    with lap("ours", "communities of 20 seeds with stability"):
+        found = graphs.communities(network)
+    print(f"  {found.verdict()}")
+    with lap("ours", "layout of 100 iterations"):
+        layout(network, iterations=100)
 
 
 def peer_networkx(path: Path) -> None:
     """Ten sources of betweenness, one Louvain run, three steps of layout: the whole is worked out from these."""
     graph = _digraph(path)
     sources = list(graph)[:10]
-    with lap("networkx betweenness, a source", parts=len(sources)):
+    with lap("networkx", "betweenness", times=len(graph) / len(sources)):
         nx.betweenness_centrality_subset(graph, sources, list(graph), normalized=False)
-    with lap("networkx Louvain, a run"):
+    with lap("networkx", "communities of 20 seeds with stability", times=20):
         nx.community.louvain_communities(nx.Graph(graph), seed=1)
-    with lap("networkx forceatlas2_layout, an iteration", parts=3):
+    with lap("networkx", "layout of 100 iterations", times=100 / 3):
         nx.forceatlas2_layout(graph, max_iter=3, seed=1)
 
 
@@ -115,7 +120,7 @@ def peer_rustworkx(path: Path) -> None:
     index, pairs = _pairs(path)
     graph.add_nodes_from(range(index))
     graph.extend_from_edge_list([(int(a), int(b)) for a, b in pairs])
-    with lap("rustworkx exact betweenness"):
+    with lap("rustworkx", "betweenness"):
         rx.digraph_betweenness_centrality(graph, normalized=False)
 
 
@@ -125,11 +130,11 @@ def peer_networkit(path: Path) -> None:
     count, pairs = _pairs(path)
     graph = nk.GraphFromCoo((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), n=count, directed=True, weighted=False)
     nk.setNumberOfThreads(2)
-    with lap("networkit betweenness" + (", exact" if count <= 10_000 else ", 1,000 sources")):
+    with lap("networkit", "betweenness"):
         (nk.centrality.Betweenness(graph) if count <= 10_000 else nk.centrality.EstimateBetweenness(graph, 1000)).run()
     simple = nk.graphtools.toUndirected(graph)
     simple.removeMultiEdges()
-    with lap("networkit PLM (Louvain), a run"):
+    with lap("networkit", "communities of 20 seeds with stability", times=20):  # without the stability
         nk.community.PLM(simple, refine=False).run()
 
 
@@ -140,14 +145,14 @@ def ours_hashtags(path: Path) -> None:
         db.execute("SET threads = 2; SET memory_limit = '1500MB'; SET enable_progress_bar = false")
         db.execute(f"SET temp_directory = '{path.parent / 'spill'}'")
         tags.specials()
-        with lap("co-occurrence"):
+        with lap("ours", "co-occurrence"):
             network = tags.network(db, scope="all")
     print(f"  {network.n:,} hashtags, {network.m:,} edges")
 
 
 def peer_pandas(path: Path) -> None:
     """The same by pandas: explode, fold, drop duplicates, merge with itself."""
-    with duckdb.connect(str(path), read_only=True) as db, lap("pandas co-occurrence"):
+    with duckdb.connect(str(path), read_only=True) as db, lap("pandas", "co-occurrence"):
         rows = db.execute("SELECT post_id, hashtags FROM posts WHERE len(hashtags) > 0").df().explode("hashtags")
         rows["hashtags"] = rows["hashtags"].str.casefold()
         rows = rows.drop_duplicates()
@@ -173,12 +178,15 @@ def _digraph(path: Path) -> nx.DiGraph:
 
 
 @contextlib.contextmanager
-def lap(name: str, parts: int = 1):
-    """Print how long it took, in wall and CPU seconds (children counted), divided by *parts*."""
+def lap(who: str, what: str, times: float = 1):
+    """Print how long *what* took *who*, in wall and CPU seconds (children counted); a part of it is taken *times*."""
     began, cpu = time.perf_counter(), _cpu()
     yield
-    wall, used = (time.perf_counter() - began) / parts, (_cpu() - cpu) / parts
-    print(f"  {name}: {wall:.2f} s wall, {used:.2f} s CPU", flush=True)
+    wall, used = (time.perf_counter() - began) * times, (_cpu() - cpu) * times
+    worked_out = f" (worked out from 1/{times:.0f} of it)" if times > 1 else ""
+    print(f"  {who}, {what}: {wall:.2f} s wall, {used:.2f} s CPU{worked_out}", flush=True)
+    with Path(os.environ["LAPS"]).open("a") as out:
+        out.write(f"{who}\t{what}\t{wall}\n")
 
 
 def _cpu() -> float:
@@ -206,26 +214,28 @@ def main(wanted: list[str]) -> None:
             else:
                 hashtag_database(path, POSTS[name])
             print(f"{name}:")
-            walls = {step: _step(step, path) for step in STEPS[name]}
-            for step, wall in walls.items():
-                if wall is not None and step != STEPS[name][0]:
-                    print(f"  {step} / ours, whole processes: {wall / (walls[STEPS[name][0]] or 1):.1f}")
+            os.environ["LAPS"] = str(path.with_suffix(".laps"))
+            for step in STEPS[name]:
+                _step(step, path)
+            laps = pd.read_csv(os.environ["LAPS"], sep="\t", names=["who", "what", "wall"])
+            ours = laps[laps.who == "ours"].set_index("what")["wall"]
+            print(f"  ours, together: {ours.sum():.2f} s wall")
+            for who, what, wall in laps[laps.who != "ours"].itertuples(index=False):
+                print(f"  {what}: {who} / ours = {wall / ours[what]:.1f}")
 
 
-def _step(step: str, path: Path) -> float | None:
-    """The wall seconds of *step* in a process of its own; None where its library is not installed."""
+def _step(step: str, path: Path) -> None:
+    """Run *step* in a process of its own, if its library is installed."""
     needs = NEEDS.get(step)
     if needs and importlib.util.find_spec(needs) is None:
         print(f"  {step}: {needs} is not installed (pip install 'sneeuwbal[bench]')")
-        return None
-    began = time.perf_counter()
+        return
     code = f"from benchmarks import networks as b; from pathlib import Path; b.{step}(Path({str(path)!r}))"
     with subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[1]) as process:
         peak = _peak_memory(process)
     if process.returncode:
         raise SystemExit(f"{step} ended with {process.returncode}")
     print(f"  {step}: peak memory {peak / 1e9:.2f} GB, all its processes together", flush=True)
-    return time.perf_counter() - began
 
 
 def _peak_memory(process: subprocess.Popen) -> int:

@@ -96,6 +96,7 @@ def test_tcat_takes_the_originals_hashtags_of_a_retweet(db):
     posts(db, [["a"]], kind="retweet", full_hashtags=["a", "b"])
     assert table(tags.network(db, threshold=0)) == ({"a": 1}, {})
     assert table(tags.network(db, threshold=1, profile="tcat")) == ({"a": 1, "b": 1}, {frozenset("ab"): 1})
+    assert table(tags.network(db, threshold=0, profile="4cat")) == ({"a": 1, "b": 1}, {frozenset("ab"): 1})
 
 
 def test_only_posts_of_civil_servants_count_unless_all_are_wanted(db):
