@@ -44,6 +44,11 @@ class Watched:
         self.address = path.resolve().as_uri()
         self.page.goto(self.address)
 
+    def _said(self, message: Any) -> None:
+        # what the driver of the software renderer says of its own speed is no fault of the page
+        if message.type in ("error", "warning") and "GL Driver Message" not in message.text:
+            self.errors.append(message.text)
+
     @property
     def outside(self) -> list[str]:
         """The requests for anything but the page itself and what it holds."""

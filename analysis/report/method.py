@@ -25,7 +25,7 @@ SELECT collector, count(*) AS runs, min(started_at) AS first_start, max(coalesce
        string_agg(DISTINCT status, ', ' ORDER BY status) AS status FROM runs GROUP BY collector ORDER BY collector"""
 
 QUARANTINE = """
-SELECT collector, kind, place, reason, count(*) AS records FROM quarantine GROUP BY ALL 
+SELECT collector, kind, place, reason, count(*) AS records FROM quarantine GROUP BY ALL
 ORDER BY records DESC, collector, kind, place, reason
 LIMIT 50"""
 

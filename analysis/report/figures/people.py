@@ -131,7 +131,7 @@ def shares(found: Findings, _: Words) -> Figure:
     """Table 6 as bars: the study, the comparison set, what was published."""
     table = found.shares
     sets = [("share", _("this study"), BLUE), ("sample_share", _("comparison set"), ORANGE),
-            ("published_share", _("published"), GREY), 
+            ("published_share", _("published"), GREY),
             ("published_sample", _("published, comparison"), FAINT)]  # fmt: skip
     there = [one for one in sets if one[0] in table]
     figure = canvas(6.8, 0.9 + 0.28 * len(there) * len(table))

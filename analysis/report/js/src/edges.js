@@ -1,0 +1,144 @@
+// All edges in one draw call: counted per pixel in a half-float buffer, then shown in a log tone, so that what is dense
+// stays to be told from what is denser. Positions and colours of the nodes are textures; an edge is two numbers.
+
+const HEAD = "#version 300 es\nprecision highp float;precision highp int;";
+const COUNT = [
+  `in uvec2 edge;uniform sampler2D place,tint;uniform mat3 matrix;uniform int width;out vec3 c;
+  void main(){int a=int(edge.x),b=int(edge.y);ivec2 ia=ivec2(a%width,a/width),ib=ivec2(b%width,b/width);
+  vec4 ca=texelFetch(tint,ia,0),cb=texelFetch(tint,ib,0);c=ca.rgb;
+  if(ca.a*cb.a<.5){gl_Position=vec4(2.,2.,2.,1.);return;}
+  vec2 p=texelFetch(place,(gl_VertexID&1)==0?ia:ib,0).xy;gl_Position=vec4((matrix*vec3(p,1.)).xy,0.,1.);}`,
+  "in vec3 c;out vec4 o;void main(){o=vec4(c,1.);}",
+];
+const TONE = [
+  `out vec2 u;void main(){u=vec2(gl_VertexID==1?2.:0.,gl_VertexID==2?2.:0.);gl_Position=vec4(u*2.-1.,0.,1.);}`,
+  `in vec2 u;uniform sampler2D counts;uniform float reference,gain;out vec4 o;
+  void main(){vec4 s=texture(counts,u);if(s.a<.5)discard;vec3 c=mix(s.rgb/s.a,vec3(.5),.45);
+  float a=gain*clamp(log(1.+s.a)/log(1.+reference),0.,1.);o=vec4(c*a,a);}`,
+];
+
+export class Edges {
+  constructor(canvas, nodes, source, target) {
+    this.canvas = canvas;
+    const gl = (this.gl = canvas.getContext("webgl2", { antialias: false, preserveDrawingBuffer: true }));
+    if (!gl || !gl.getExtension("EXT_color_buffer_float")) throw new Error("no WebGL 2 with float buffers");
+    this.count = source.length;
+    this.side = Math.max(1, Math.ceil(Math.sqrt(nodes)));
+    this.reference = source.length > 20000 ? 120 : 25;
+    this.gain = 0.65;
+    this.counting = this.program(COUNT);
+    this.toning = this.program(TONE);
+    this.array = this.upload(nodes, source, target);
+    [this.place, this.tint, this.counts] = [this.texture(), this.texture(), this.texture()];
+    this.buffer = gl.createFramebuffer();
+  }
+
+  program(sources) {
+    const gl = this.gl;
+    const made = gl.createProgram();
+    for (const [at, type] of [gl.VERTEX_SHADER, gl.FRAGMENT_SHADER].entries()) {
+      const shader = gl.createShader(type);
+      gl.shaderSource(shader, HEAD + sources[at]);
+      gl.compileShader(shader);
+      gl.attachShader(made, shader);
+    }
+    gl.linkProgram(made);
+    if (!gl.getProgramParameter(made, gl.LINK_STATUS)) throw new Error(gl.getProgramInfoLog(made));
+    return made;
+  }
+
+  upload(nodes, source, target) {
+    const gl = this.gl;
+    const wide = nodes > 65535;
+    const ends = wide ? new Uint32Array(this.count * 4) : new Uint16Array(this.count * 4);
+    for (let i = 0; i < this.count; i++) {
+      ends[4 * i] = ends[4 * i + 2] = source[i];
+      ends[4 * i + 1] = ends[4 * i + 3] = target[i];
+    }
+    const array = gl.createVertexArray();
+    gl.bindVertexArray(array);
+    gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+    gl.bufferData(gl.ARRAY_BUFFER, ends, gl.STATIC_DRAW);
+    const at = gl.getAttribLocation(this.counting, "edge");
+    gl.enableVertexAttribArray(at);
+    gl.vertexAttribIPointer(at, 2, wide ? gl.UNSIGNED_INT : gl.UNSIGNED_SHORT, 0, 0);
+    gl.bindVertexArray(null);
+    return array;
+  }
+
+  texture() {
+    const gl = this.gl;
+    const made = gl.createTexture();
+    gl.bindTexture(gl.TEXTURE_2D, made);
+    for (const key of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, key, gl.NEAREST);
+    for (const key of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T])
+      gl.texParameteri(gl.TEXTURE_2D, key, gl.CLAMP_TO_EDGE);
+    return made;
+  }
+
+  places(xy) {
+    const gl = this.gl;
+    const data = new Float32Array(this.side ** 2 * 2);
+    data.set(xy);
+    gl.bindTexture(gl.TEXTURE_2D, this.place);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RG32F, this.side, this.side, 0, gl.RG, gl.FLOAT, data);
+  }
+
+  colours(rgba) {
+    const gl = this.gl;
+    const data = new Uint8Array(this.side ** 2 * 4);
+    data.set(rgba);
+    gl.bindTexture(gl.TEXTURE_2D, this.tint);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, this.side, this.side, 0, gl.RGBA, gl.UNSIGNED_BYTE, data);
+  }
+
+  resize(width, height) {
+    if (this.width === width && this.height === height) return;
+    const gl = this.gl;
+    this.width = this.canvas.width = width;
+    this.height = this.canvas.height = height;
+    gl.bindTexture(gl.TEXTURE_2D, this.counts);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA16F, width, height, 0, gl.RGBA, gl.HALF_FLOAT, null);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.buffer);
+    gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, this.counts, 0);
+  }
+
+  draw(matrix, width, height) {
+    const gl = this.gl;
+    this.resize(width, height);
+    const set = (program, name) => gl.getUniformLocation(program, name);
+    gl.viewport(0, 0, width, height);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.buffer);
+    gl.clearColor(0, 0, 0, 0);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    gl.enable(gl.BLEND);
+    gl.blendFunc(gl.ONE, gl.ONE);
+    gl.useProgram(this.counting);
+    for (const [at, texture] of [this.place, this.tint].entries()) {
+      gl.activeTexture(gl.TEXTURE0 + at);
+      gl.bindTexture(gl.TEXTURE_2D, texture);
+    }
+    gl.uniform1i(set(this.counting, "place"), 0);
+    gl.uniform1i(set(this.counting, "tint"), 1);
+    gl.uniform1i(set(this.counting, "width"), this.side);
+    gl.uniformMatrix3fv(set(this.counting, "matrix"), false, matrix);
+    gl.bindVertexArray(this.array);
+    gl.drawArrays(gl.LINES, 0, this.count * 2);
+    gl.bindVertexArray(null);
+    this.tone();
+  }
+
+  tone() {
+    const gl = this.gl;
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    gl.disable(gl.BLEND);
+    gl.useProgram(this.toning);
+    gl.activeTexture(gl.TEXTURE0);
+    gl.bindTexture(gl.TEXTURE_2D, this.counts);
+    gl.uniform1i(gl.getUniformLocation(this.toning, "counts"), 0);
+    gl.uniform1f(gl.getUniformLocation(this.toning, "reference"), this.reference);
+    gl.uniform1f(gl.getUniformLocation(this.toning, "gain"), this.gain);
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+  }
+}

@@ -1,0 +1,81 @@
+// The days as a line that can be smoothed, zoomed by dragging or by year, and its series turned off.
+
+import uPlot from "uplot";
+import { colour, el, json, number, w } from "./dom.js";
+
+const INKS = ["#0072B2", "#009E73", "#E69F00", "#D55E00"];
+
+// the mean of the last *width* days, missing until there are as many
+function smoothed(values, width) {
+  let sum = 0;
+  return values.map((value, at) => {
+    sum += value - (at >= width ? values[at - width] : 0);
+    return at >= width - 1 ? sum / width : null;
+  });
+}
+
+export async function timeline(root) {
+  const data = await json("daily");
+  if (!data.first) return;
+  const start = Date.parse(`${data.first}T00:00:00Z`) / 1000;
+  const days = data.series[0].values.map((_, at) => start + at * 86400);
+  const plot = el("div", { className: "plot" });
+  const off = new Set([1, 2, 3]);
+  const width = el("select", {}, ...[1, 7, 30].map((n) =>
+    el("option", { value: n, textContent: n === 1 ? w("each day") : `${n} ${w("days")}`, selected: n === 7 })));
+  const years = [...new Set(days.map((day) => new Date(day * 1000).getUTCFullYear()))];
+  const year = el("select", {}, el("option", { value: "", textContent: w("whole period") }),
+    ...years.map((one) => el("option", { value: one, textContent: one })));
+  const boxes = data.series.map(({ name }, at) => {
+    const box = el("input", { type: "checkbox", checked: !off.has(at), onchange: () => {
+      box.checked ? off.delete(at) : off.add(at);
+      chart.setSeries(at + 1, { show: box.checked });
+    } });
+    const swatch = el("i", {});
+    swatch.style.background = INKS[at];
+    return el("label", {}, box, swatch, name);
+  });
+  const told = el("p", { className: "told", role: "status" });
+  root.append(el("div", { className: "bar" }, el("label", {}, `${w("mean of")} `, width), el("label", {}, `${w("year")} `, year),
+    ...boxes), plot, told);
+  root.hidden = false;
+  let chart;
+
+  const zoomed = () => {
+    const one = +year.value;
+    const ends = one ? [Date.UTC(one, 0, 1) / 1000, Date.UTC(one, 11, 31) / 1000] : [days[0], days.at(-1)];
+    chart.setScale("x", { min: Math.max(ends[0], days[0]), max: Math.min(ends[1], days.at(-1)) });
+  };
+  const say = (u) => {
+    const [low, high] = [u.scales.x.min, u.scales.x.max].map((at) => Math.round((at - start) / 86400));
+    const sum = data.series[0].values.slice(Math.max(low, 0), high + 1).reduce((total, value) => total + value, 0);
+    const [first, last] = [low, high].map((at) => new Date((start + at * 86400) * 1000).toISOString().slice(0, 10));
+    told.textContent = `${first} – ${last}: ${number(sum)} ${data.series[0].name}`;
+  };
+  const draw = () => {
+    chart?.destroy();
+    const grid = { stroke: colour("--line"), width: 1 };
+    const axis = { stroke: colour("--ink"), grid, ticks: grid, font: "12px system-ui,sans-serif" };
+    const series = data.series.map(({ name }, at) => ({
+      label: name, stroke: INKS[at], width: 1.4, show: !off.has(at), points: { show: false },
+      value: (_, value) => (value === null ? "–" : number(value, 1)),
+    }));
+    const day = (_, value) => (value === null ? "–" : new Date(value * 1000).toISOString().slice(0, 10) +
+      (data.holidays[Math.round((value - start) / 86400)] ? ` ${data.holidays[Math.round((value - start) / 86400)]}` : ""));
+    chart = new uPlot({
+      width: Math.max(plot.clientWidth, 240), height: 320, tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
+      cursor: { drag: { x: true, y: false } }, scales: { y: { range: (_, low, high) => [0, high * 1.04 || 1] } },
+      axes: [axis, { ...axis, size: 62, values: (_, values) => values.map((value) => number(value)) }],
+      series: [{ label: w("day"), value: day }, ...series], hooks: { setScale: [(u, key) => key === "x" && say(u)] },
+    }, [days, ...data.series.map(({ values }) => smoothed(values, +width.value))], plot);
+    zoomed();
+  };
+  root.closest("figure").classList.add("on");
+  draw();
+  width.addEventListener("change", draw);
+  year.addEventListener("change", zoomed);
+  plot.addEventListener("dblclick", () => ((year.value = ""), zoomed()));
+  new ResizeObserver(() => chart.setSize({ width: Math.max(plot.clientWidth, 240), height: 320 })).observe(plot);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  root.timeline = { chart: () => chart };
+}
