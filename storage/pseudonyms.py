@@ -81,4 +81,4 @@ def _once(path: Path, text: str, make: bool) -> str:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not text"
-        raise UserError(f"{path}: {why}; the pseudonyms of this study need it ({VARIABLE} names the key file)") from error
+        raise UserError(f"{path}: {why}; pseudonyms need it ({VARIABLE} names the key file)") from error

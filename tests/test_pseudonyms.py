@@ -64,7 +64,8 @@ def test_the_key_is_its_owners_and_outside_the_study(
     directory = study(tmp_path, "a")
     pseudonyms = Pseudonyms(directory)
     key = pseudonyms.path.read_text().strip()
-    assert pseudonyms.path.is_relative_to(home) and pseudonyms.path.stat().st_mode & 0o777 == 0o600
+    assert pseudonyms.path.is_relative_to(home)
+    assert pseudonyms.path.stat().st_mode & 0o777 == 0o600
     assert all(key not in path.read_text() for path in directory.iterdir())
     pseudonyms.path.chmod(0o644)
     with pytest.raises(UserError, match="chmod 600"):
