@@ -29,6 +29,7 @@ COMMANDS = {
     "status": "What is done, due, waiting and why.",
     "sql": "Query study.duckdb, read-only: one query, or a shell.",
     "recover": "Rebuild the state from the archive.",
+    "doctor": "Look whether everything here is as it should be.",
 }
 
 

@@ -1,0 +1,128 @@
+"""The doctor finds what is wrong with a study, names the mend, and tells no secret."""
+
+import grp
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from commands.doctor import _clock as clock
+from commands.doctor import checks
+from storage import database
+from tests.rehearsal import sneeuwbal
+
+STUDY = """
+[study]
+name = "Test"
+[seeds]
+x = ["verzonnen"]
+[collectors.x]
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """A small study with a published database."""
+    folder = tmp_path / "study"
+    folder.mkdir(mode=0o700)
+    (folder / "sneeuwbal.toml").write_text(STUDY)
+    (folder / "archive").mkdir()
+    private = tmp_path / "made.duckdb"
+    database.close_private(database.open_private(private))
+    database.publish(private, folder)
+    return folder
+
+
+def _ill(study: Path) -> dict[str, str]:
+    return {check.name: check.told for check in checks(study) if not check.well}
+
+
+def test_a_healthy_study_ends_with_0_and_an_ill_one_with_3(study: Path) -> None:
+    done = sneeuwbal("--study", study, "doctor", token="verysecretindeed")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(line.startswith("ok") for line in done.stdout.splitlines())
+    assert "verysecretindeed" not in done.stdout
+    done = sneeuwbal("--study", study, "doctor", token=None)
+    assert done.returncode == 3
+    assert "MEND  secret of x: none; set SNEEUWBAL_X_TOKEN" in done.stdout
+
+
+def test_every_illness_is_found_and_named(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNEEUWBAL_X_TOKEN", "verysecretindeed")
+    assert _ill(study) == {}
+    (study / "secrets.toml").write_text("x = 'verysecretindeed'\n")
+    (study / "secrets.toml").chmod(0o644)
+    (study / "state.sqlite").write_bytes(b"SQLite format 3\0" + bytes(4080))
+    (study / "state.sqlite").chmod(0o600)
+    (study / "study.duckdb.wal").write_bytes(b"")
+    (study / "study.duckdb").chmod(0o644)
+    study.chmod(0o777)
+    with (study / "sneeuwbal.toml").open("a") as file:
+        file.write("[access]\ngroup = 'no-such-group-here'\n")
+    ill = _ill(study)
+    assert set(ill) >= {"private files", "state", "leftovers", "access", "group"}
+    assert "database" in ill
+    assert "chmod 600 secrets.toml" in ill["private files"]
+    assert "recover" in ill["state"]
+    assert not any("verysecretindeed" in told for told in ill.values())
+
+
+def test_a_database_that_does_not_belong_to_the_group_is_told(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNEEUWBAL_X_TOKEN", "t0k3n")
+    own = (study / "study.duckdb").stat().st_gid
+    other = next((each.gr_name for each in grp.getgrall() if each.gr_gid != own), None)
+    if other is None:
+        pytest.skip("this machine has one group")
+    with (study / "sneeuwbal.toml").open("a") as file:
+        file.write(f"[access]\ngroup = '{other}'\n")
+    assert other in _ill(study)["group"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fdinfo").is_dir(), reason="only Linux shows who holds a file")
+def test_a_process_that_holds_the_database_for_writing_is_named(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNEEUWBAL_X_TOKEN", "t0k3n")
+    (study / "study.duckdb").chmod(0o644)
+    code = (
+        "import duckdb, sys; db = duckdb.connect(sys.argv[1], read_only=MODE); print(1, flush=True); sys.stdin.read()"
+    )
+    for writing in (False, True):
+        words = [sys.executable, "-c", code.replace("MODE", str(not writing)), str(study / "study.duckdb")]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            assert other.stdout is not None
+            other.stdout.readline()
+            told = {check.name: check for check in checks(study)}["writers"]
+            assert other.stdin is not None
+            other.stdin.close()
+            other.wait()
+        assert told.well is not writing
+        assert (f"process {other.pid}" in told.told) is writing
+        assert ("1 readers" in told.told) is not writing
+
+
+def test_a_clock_behind_the_archive_is_told(study: Path) -> None:
+    now = datetime.now(UTC)
+    segment = study / "archive" / "x-1.warc.gz"
+    segment.write_bytes(b"")
+    os.utime(segment, ((now + timedelta(days=2)).timestamp(),) * 2)
+    assert not clock(study, now).well
+    assert clock(study, now + timedelta(days=2)).well
+
+
+def test_without_a_study_the_machine_is_looked_at_all_the_same(tmp_path: Path) -> None:
+    found = {check.name: check.well for check in checks(tmp_path)}
+    assert found["study file"] is False
+    assert found["python"]
+    assert found["packages"]
+
+
+def test_a_database_of_a_newer_program_is_ill(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNEEUWBAL_X_TOKEN", "t0k3n")
+    (study / "study.duckdb").chmod(0o644)
+    with duckdb.connect(str(study / "study.duckdb")) as db:
+        db.execute("INSERT INTO base.migrations VALUES (999, 'later')")
+    (study / "study.duckdb").chmod(0o444)
+    assert "newer sneeuwbal" in _ill(study)["database"]
