@@ -20,7 +20,7 @@ from storage import archive, current, database, link, merge
 from storage.archive import OPEN
 from storage.errors import UserError
 from storage.link import Linking
-from storage.reading import Parser, Told, Unit, cores, spill, split, torn
+from storage.reading import Parser, Told, Unit, cores, die_with_parent, spill, split, torn
 
 SMALL = 2 * 1024 * 1024  # compressed bytes; less is read in this process
 STRETCH = 16 * 1024 * 1024
@@ -211,7 +211,7 @@ def _each(units: list[Unit], parsers: Parsers, spilled: Path, workers: int) -> I
         yield from (spill(unit, parsers, str(spilled)) for unit in units)
         return
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit DuckDB's threads
-    with ProcessPoolExecutor(min(workers, len(units)), spawn) as pool:
+    with ProcessPoolExecutor(min(workers, len(units)), spawn, initializer=die_with_parent) as pool:
         waiting = [pool.submit(spill, unit, dict(parsers), str(spilled)) for unit in units]
         try:
             for future in as_completed(waiting):

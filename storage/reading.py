@@ -8,9 +8,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import multiprocessing
 import os
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -261,6 +264,13 @@ def _answer(want: Any, outcome: Any) -> Answer:
     complete = outcome.complete if outcome.next is None else None
     why, newest = outcome.why or None, outcome.newest or None
     return Answer(*row, "done", why, outcome.items, outcome.next, complete, outcome.reached, newest)
+
+
+def die_with_parent() -> None:
+    """End this worker as soon as its parent is gone: a pool's workers hold each other's pipes open, and would wait."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
 def cores() -> int:
