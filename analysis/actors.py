@@ -54,10 +54,11 @@ def top(found: Network, by: str = "betweenness", count: int = 25) -> pd.DataFram
 
 
 def communities(found: Measured, central: int = 5) -> pd.DataFrame:
-    """One row a community: name, size, members by label, ministries, central members, density and E-I index.
+    """One row a community: name, size, members by label, ministries, titles, central members, density, E-I index.
 
     The name is a suggestion from these numbers; there is none where there are no communities to speak of, and
-    `attrs["verdict"]` says so in a sentence. Density is of the directed ties inside; the E-I index counts ties.
+    `attrs["verdict"]` says so in a sentence. Density is of the directed ties inside; the E-I index counts ties. Titles
+    are current job titles that at least two members share, as shares of those.
     """
     nodes, group = found.network.nodes, found.communities.membership.to_numpy()
     count = int(group.max(initial=-1)) + 1
@@ -74,7 +75,8 @@ def communities(found: Measured, central: int = 5) -> pd.DataFrame:
         rows.append({
             "community": number, "name": None, "size": size[number], "share": size[number] / len(nodes),
             **{_column(label): count for label, count in _row(labels, number).items()},
-            "ministries": _shares(ministries), "central": _central(members, central),
+            "ministries": _shares(ministries), "titles": _shares(_common(members["title"])),
+            "central": _central(members, central),
             "density": inside[number] / pairs if pairs else 0.0,
             "e_i_index": (outer - inside[number]) / (outer + inside[number]) if outer + inside[number] else np.nan,
         })  # fmt: skip
@@ -105,6 +107,12 @@ def _shares(counts: pd.Series[int], most: int = 5) -> str:
     """Counts as a text: EZ 61%, BZK 12% ..."""
     total = max(int(counts.sum()), 1)
     return ", ".join(f"{name} {value / total:.0%}" for name, value in counts.head(most).items())
+
+
+def _common(titles: pd.Series[Any]) -> pd.Series[int]:
+    """Current job titles that two members or more share, however they write them."""
+    counts = titles.dropna().str.strip().str.lower().value_counts()
+    return counts[counts > 1]
 
 
 def _central(members: pd.DataFrame, count: int) -> list[str]:
