@@ -198,7 +198,8 @@ class Columns:
         """The columns of some rows, and the rows that do not fit: found by halving, as there are hardly any."""
         rows = self.rows[start:end]
         try:
-            return [column(list(map(attrgetter(name), rows)), kind) for name, kind in self.types.items()], []
+            values = zip(*map(msgspec.structs.astuple, rows), strict=True)
+            return [column(each, kind) for each, kind in zip(values, self.types.values(), strict=True)], []
         except (TypeError, ValueError, OverflowError, AttributeError) as error:
             if end - start == 1:
                 return [pa.array([], kind) for kind in self.types.values()], [(start, str(error))]

@@ -23,7 +23,7 @@ from storage.link import Linking
 from storage.reading import Parser, Told, Unit, cores, die_with_parent, spill, split, torn
 
 SMALL = 2 * 1024 * 1024  # compressed bytes; less is read in this process
-STRETCH = 16 * 1024 * 1024
+STRETCH = 4 * 1024 * 1024  # compressed bytes a worker reads at a time: small enough that both end together
 MEMORY = "900MB"  # of DuckDB, once the workers are gone
 
 MEND = "put it back, or run `sneeuwbal load --fresh`"
@@ -162,7 +162,7 @@ def plan(paths: Iterable[Path], known: Mapping[str, int], report: LoadReport, wo
     if gone := sorted(set(known) - seen):
         raise UserError(f"{gone[0]}: was loaded, but is not in the archive: {MEND}")
     report.segments, report.bytes = len(new), sum(end - start for _, start, end in new)
-    size = max(SMALL // 2, min(STRETCH, report.bytes // (3 * workers)))
+    size = max(SMALL // 4, min(STRETCH, report.bytes // (4 * workers)))
     stretches = [(path, cut, end) for path, start, end in new for cut in split(path, start, end, size)]
     return [Unit(number, str(path), *cut, end) for number, (path, cut, end) in enumerate(stretches, 1)]
 

@@ -153,22 +153,24 @@ def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, files: list[str]) -> int:
     db.execute(f"CREATE TEMP VIEW came AS SELECT {rule.select}, row_id FROM read_parquet([{listed}])")
     _take_out(db, rule)
     db.execute("CREATE TEMP VIEW rivals AS FROM came UNION ALL BY NAME FROM again")
-    if rule.table == "posts":
-        _post_versions(db)
     folded = [f"min({name}) OVER same AS {name}" for name in rule.least]
     folded += [f"max({name}) OVER same AS {name}" for name in rule.most]
     replaced = ", ".join(f"f.{name} AS {name}" for name in (*rule.least, *rule.most))
+    if rule.table == "posts":
+        folded.append("min(hash(text)) OVER same <> max(hash(text)) OVER same AS changed")
+    db.execute(f"""
+        CREATE TEMP TABLE first AS SELECT {", ".join(["row_id", *folded])} FROM rivals
+        WINDOW same AS (PARTITION BY {keys})
+        QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {rule.order}) = 1""")
+    if rule.table == "posts":
+        _post_versions(db)
     db.execute(f"""
         INSERT INTO {table} BY NAME
         SELECT r.* EXCLUDE (row_id) {f"REPLACE ({replaced})" if replaced else ""}
-        FROM rivals AS r JOIN (
-            SELECT {", ".join(["row_id", *folded])} FROM rivals
-            WINDOW same AS (PARTITION BY {keys})
-            QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {rule.order}) = 1
-        ) AS f USING (row_id)""")
+        FROM rivals AS r JOIN first AS f USING (row_id)""")
     current.touch(db, rule.table)
     (rows,) = db.execute("SELECT count(*) FROM came").fetchone() or (0,)
-    db.execute("DROP VIEW rivals; DROP VIEW came; DROP TABLE again")
+    db.execute("DROP VIEW rivals; DROP VIEW came; DROP TABLE again; DROP TABLE first")
     return int(rows)
 
 
@@ -186,28 +188,29 @@ def _take_out(db: duckdb.DuckDBPyConnection, rule: Rule) -> None:
 
 
 def _post_versions(db: duckdb.DuckDBPyConnection) -> None:
-    """Keep the texts of posts that were seen with more than one."""
+    """Keep the texts of posts that were seen with more than one, now or before."""
     key = "platform, post_id, sample"
     same = " AND ".join(f"r.{name} IS NOT DISTINCT FROM c.{name}" for name in key.split(", "))
     db.execute(f"""
-        CREATE TEMP TABLE changed AS SELECT {key} FROM (
-            SELECT {key}, text FROM rivals UNION ALL SELECT {key}, text FROM base.post_versions)
-        GROUP BY ALL HAVING min(hash(text)) <> max(hash(text))""")
-    # a post that had versions has its first and last moments there, per text, and not in `again`
-    db.execute(f"""
-        CREATE TEMP TABLE texts AS
-        SELECT r.* EXCLUDE (row_id) REPLACE (
-            min(first_seen) OVER same AS first_seen, max(last_seen) OVER same AS last_seen)
-        FROM (
-            SELECT {key}, text, full_text, timeline_of, first_seen, last_seen, fetched_at, record_id, row_id
-            FROM rivals AS r
-            WHERE row_id >= 0 OR NOT EXISTS (FROM base.post_versions AS c WHERE {same})
-            UNION ALL BY NAME SELECT *, -1 AS row_id FROM base.post_versions) AS r
-        SEMI JOIN changed AS c ON {same}
-        WINDOW same AS (PARTITION BY {", ".join(f"r.{n}" for n in key.split(", "))}, text)
-        QUALIFY row_number() OVER (
-            PARTITION BY {", ".join(f"r.{n}" for n in key.split(", "))}, text
-            ORDER BY timeline_of IS NULL, fetched_at DESC, record_id, row_id) = 1""")
-    db.execute("DELETE FROM base.post_versions")
-    db.execute("INSERT INTO base.post_versions BY NAME FROM texts")
-    db.execute("DROP TABLE texts; DROP TABLE changed")
+        CREATE TEMP TABLE changed AS
+        SELECT {key} FROM rivals SEMI JOIN (FROM first WHERE changed) USING (row_id)
+        UNION SELECT {key} FROM base.post_versions""")
+    if db.execute("SELECT 1 FROM changed LIMIT 1").fetchone() is not None:
+        # a post that had versions has its first and last moments there, per text, and not in `again`
+        order = "timeline_of IS NULL, fetched_at DESC, record_id, row_id"
+        db.execute(f"""
+            CREATE TEMP TABLE texts AS
+            SELECT r.* EXCLUDE (row_id) REPLACE (
+                min(first_seen) OVER same AS first_seen, max(last_seen) OVER same AS last_seen)
+            FROM (
+                SELECT {key}, text, full_text, timeline_of, first_seen, last_seen, fetched_at, record_id, row_id
+                FROM rivals AS r
+                WHERE row_id >= 0 OR NOT EXISTS (FROM base.post_versions AS c WHERE {same})
+                UNION ALL BY NAME SELECT *, -1 AS row_id FROM base.post_versions) AS r
+            SEMI JOIN changed AS c ON {same}
+            WINDOW same AS (PARTITION BY {key}, text)
+            QUALIFY row_number() OVER (PARTITION BY {key}, text ORDER BY {order}) = 1""")
+        db.execute("DELETE FROM base.post_versions")
+        db.execute("INSERT INTO base.post_versions BY NAME FROM texts")
+        db.execute("DROP TABLE texts")
+    db.execute("DROP TABLE changed")

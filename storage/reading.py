@@ -158,9 +158,11 @@ def _seldom_collected() -> Iterator[Callable[[], object]]:
     """Leave the garbage of cycles to be collected now and then: a million live records are dear to look through."""
     enabled = gc.isenabled()
     gc.disable()
+    gc.freeze()  # what was imported is not garbage
     try:
         yield gc.collect
     finally:
+        gc.unfreeze()
         if enabled:
             gc.enable()
 
