@@ -21,6 +21,7 @@ COMMANDS = {
     "admit": "Queue whom the study's rules let in.",
     "report": "Make the page, the tables and the figures.",
     "network": "A network as GEXF, GraphML or Parquet, or its communities.",
+    "figure": "One figure of the report for a paper: SVG, PDF or PNG, with its data.",
     "import": "Read exports, captures, others' archives, registers and tables of people.",
     "plan": "What a study will take: requests, hours, money, disk.",
     "replay": "Run the whole job again from an archive, without a network.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,36 +12,48 @@ from typing import TYPE_CHECKING
 
 import click
 
+from storage.errors import UserError
+
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
     from analysis.report.findings import Options
+    from analysis.report.words import Words
     from study import Study
 
 
 @click.command()
+@click.option("--public", is_flag=True, help="For publication: pseudonyms, no texts or handles, small cells hidden.")
 @click.pass_obj
-def command(directory: Path) -> None:
-    """Make the report of what is published, under reports/."""
+def command(directory: Path, public: bool) -> None:
+    """Make the report of what is published, under reports/: the page, tables/, figures/ and networks/.
+
+    The page is one file that needs no network. With --public persons have pseudonyms by a key of the study: the file
+    that SNEEUWBAL_PSEUDONYM_KEY names, or one made under ~/.config/sneeuwbal/keys. Keep it out of what is published.
+    """
     from commands.context import open_study
 
-    make(open_study(directory), click.echo)
+    make(open_study(directory), click.echo, public)
 
 
-def make(study: Study, say: Callable[[str], None]) -> Path:
+def make(study: Study, say: Callable[[str], None], public: bool = False) -> Path:
     """Make the report of *study*, say Tables 5 and 6 and where the page is, and return its path."""
     from analysis.report.findings import Findings
     from analysis.report.page import Facts, write_report
+    from analysis.report.words import Words
     from commands.context import DATABASE
     from storage import database
 
     with database.open_readonly(study.directory / DATABASE) as db:
-        made = f"Made by sneeuwbal on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; loaded up to {_loaded(db)}."
+        words = Words(study.study.language)
+        made = words("Made by sneeuwbal on {when}; loaded up to {loaded}.").format(
+            when=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", loaded=_loaded(db, words)
+        )
         facts = Facts(study.study.name, study.study.comment, made, study.study.language)
-        folder = _folder(study)
-        report = write_report(Findings(db, options(study)), folder, facts)
-    _latest(study, folder)
+        folder = _folder(study, "-public" if public else "")
+        report = write_report(Findings(db, options(study, public)), folder, facts)
+    _latest(study, folder, "latest-public" if public else "latest")
     for table in (report.tables()[name] for name in ("populations", "shares")):
         say(f"\n{table.title}. {study.study.name}{_comment(study)}\n\n{_text(table.frame)}")
     say(f"\nthe page: {report.page}")
@@ -50,23 +64,48 @@ def make(study: Study, say: Callable[[str], None]) -> Path:
 EXAMPLE = "SELECT ministry, count(*) AS people FROM memberships GROUP BY ALL ORDER BY people DESC"
 
 
-def options(study: Study) -> Options:
-    """What the report of *study* is made with beside its database: labels and school holidays of its own."""
+def options(study: Study, public: bool = False) -> Options:
+    """What the report of *study* is made with beside its database: labels, school holidays, and if *public* its key."""
     import pandas as pd
 
     from analysis.days import school_holidays
     from analysis.report.findings import Options
+    from analysis.report.pseudonyms import Pseudonyms
 
     own = study.analysis
     labels = pd.read_csv(study.directory / own.labels, dtype=str, encoding="utf-8-sig") if own.labels else None
     school = school_holidays(study.directory / own.school_holidays, own.school_regions) if own.school_holidays else None
-    return Options(labels=labels, school=school)
+    if not public:
+        return Options(labels=labels, school=school)
+    return Options(labels=labels, school=school, pseudonyms=Pseudonyms(key_of(study)), least=SMALL_CELLS)
 
 
-def _latest(study: Study, folder: Path) -> None:
-    """Let reports/latest point at *folder*."""
-    latest = study.directory / "reports" / "latest"
-    fresh = latest.with_name(".latest")
+SMALL_CELLS = 5
+KEY = "SNEEUWBAL_PSEUDONYM_KEY"
+
+
+def key_of(study: Study) -> bytes:
+    """The key of the study's pseudonyms, made if there is none; raise UserError if it lies in the study's directory."""
+    place = study.directory.resolve()
+    name = hashlib.sha256(str(place).encode()).hexdigest()[:16]
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    path = Path(os.environ.get(KEY) or config / "sneeuwbal" / "keys" / name).resolve()
+    if path.is_relative_to(place):
+        raise UserError(f"{path}: the key of the pseudonyms lies in the study's directory; keep it elsewhere")
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+    key = path.read_bytes()
+    if len(key) < 16:
+        raise UserError(f"{path}: too short for a key; it should have 16 bytes or more")
+    return key
+
+
+def _latest(study: Study, folder: Path, name: str) -> None:
+    """Let reports/NAME point at *folder*."""
+    latest = study.directory / "reports" / name
+    fresh = latest.with_name(f".{name}")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(folder.name)
     os.replace(fresh, latest)
@@ -81,15 +120,15 @@ def _comment(study: Study) -> str:
     return f" ({study.study.comment})" if study.study.comment else ""
 
 
-def _loaded(db: duckdb.DuckDBPyConnection) -> str:
+def _loaded(db: duckdb.DuckDBPyConnection, _: Words) -> str:
     row = db.execute("SELECT max(fetched_at) FROM fetches").fetchone()
-    return f"{row[0]:%Y-%m-%d %H:%M} UTC" if row and row[0] else "nothing yet"
+    return f"{row[0]:%Y-%m-%d %H:%M} UTC" if row and row[0] else _("nothing yet")
 
 
-def _folder(study: Study) -> Path:
+def _folder(study: Study, end: str = "") -> Path:
     """A new folder for this report: named by the time, numbered if there is one already."""
     place = study.directory / "reports"
-    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}{end}"
     number = 0
     while True:
         folder = place / (f"{name}-{number}" if number else name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from analysis import activity, actors, hashtags, inwardness, ministries, populations, shares, tags
-from analysis.frames import number, setting, timeline_posts, with_parameters
-from analysis.measures import Measured
+from analysis.frames import number, query, setting, with_parameters
+from analysis.measures import Measured, measured
+from analysis.report.filters import filters
 from analysis.report.listening import listening
-from analysis.report.pseudonyms import Pseudonyms, named_network
+from analysis.report.pseudonyms import Pseudonyms, pseudonymous, small
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class Options:
     pseudonyms: Pseudonyms | None = None  # of a report that can be published
     processes: int | None = None
     shown: int = 25  # rows of the tables of central actors
-    least: int = field(default=0)  # cells of persons under it are hidden
+    least: int = 0  # cells of persons under it are hidden
 
 
 class Findings:
@@ -70,10 +71,8 @@ class Findings:
         """The setting *key* of the study file that the database was loaded with."""
         return setting(self.db, key, default)
 
-    @property
-    def person(self) -> Callable[[str], str]:
-        """What a person's id is shown as."""
-        return self.options.pseudonyms.of if self.options.pseudonyms else str
+    def _small(self, frame: pd.DataFrame, totals: tuple[str, ...] = (), **counts: tuple[str, ...]) -> pd.DataFrame:
+        return small(frame, self.options.least, counts, totals)
 
     # ---- who was found -------------------------------------------------------------------------------------
 
@@ -85,7 +84,10 @@ class Findings:
     @finding
     def populations(self) -> pd.DataFrame:
         """Table 5."""
-        return populations.table(self.db)
+        frame = populations.table(self.db)
+        platforms = [str(name) for name in frame if name not in FIXED]
+        counts = {"profiles": ("share",), "accounts": ("share",), "lists_read": (), **dict.fromkeys(platforms, ())}
+        return self._small(frame, ("profiles", "accounts"), **counts)
 
     @finding
     def coverage(self) -> pd.DataFrame:
@@ -95,12 +97,16 @@ class Findings:
     @finding
     def ministries(self) -> pd.DataFrame:
         """A row a pair of ministries."""
-        return ministries.table(self.db)
+        return self._small(
+            ministries.table(self.db), connections=("connections_ratio", "share_of_row", "share_of_other"),
+            follows=("follows_ratio",),
+        )  # fmt: skip
 
     @finding
     def ministry_coverage(self) -> pd.DataFrame:
         """How many lists could be read, by ministry."""
-        return ministries.coverage(self.db)
+        frame = ministries.coverage(self.db)
+        return self._small(frame, members=("share_readable",), readable=("share_readable",), linked=())
 
     # ---- actors --------------------------------------------------------------------------------------------
 
@@ -125,17 +131,25 @@ class Findings:
         colours = np.array([*PALETTE, GREY])[np.minimum(group, len(PALETTE))]
         coloured = Measured(found.network.with_columns({"color": colours}), found.communities)
         pseudonyms = self.options.pseudonyms
-        return named_network(coloured, pseudonyms) if pseudonyms and "handle" in found.network.nodes else coloured
+        if pseudonyms is None or "handle" not in found.network.nodes:
+            return coloured
+        return pseudonymous(coloured, pseudonyms, self.options.least)
 
     @finding
     def communities(self) -> pd.DataFrame:
         """The communities of actors described."""
-        return actors.communities(self.actors)
+        frame = actors.communities(self.actors)
+        if self.options.least:
+            frame = frame.drop(columns="ministries")
+        other = ("community", "name", "size", "share", "ministries", "central", "density", "e_i_index")
+        return self._small(frame, **dict.fromkeys([str(name) for name in frame if name not in other], ()))
 
     @finding
     def communities_by_ministry(self) -> pd.DataFrame:
         """Members by community and ministry."""
-        return actors.by_ministry(self.actors)
+        return self._small(
+            actors.by_ministry(self.actors), members=("share_of_community", "share_of_ministry")
+        )  # fmt: skip
 
     @finding
     def central(self) -> pd.DataFrame:
@@ -156,7 +170,8 @@ class Findings:
     @finding
     def most_central(self) -> pd.DataFrame:
         """Who the hundred most central are."""
-        return inwardness.most_central(self.actors.network)
+        frame = inwardness.most_central(self.actors.network)
+        return self._small(frame, ("actors",), actors=("share", "top_betweenness", "top_in_degree"))
 
     # ---- activity ------------------------------------------------------------------------------------------
 
@@ -233,9 +248,12 @@ class Findings:
     @finding
     def hashtags(self) -> Measured:
         """The hashtag network after the threshold, measured."""
-        return self._shown(hashtags.study(
-            self.db, threshold=self.setting("analysis.hashtag_threshold", 100), no_overlap=True, **self._measuring()
-        ))  # fmt: skip
+        network = tags.network(self.db, threshold=self.setting("analysis.hashtag_threshold", 100))
+        if self.options.least:  # a hashtag of a few persons could give them away
+            users = query(self.db, USERS).set_index("tag")["accounts"]
+            keep = network.nodes.index.to_series().map(users).fillna(0).to_numpy() >= self.options.least
+            network = network.subgraph(keep, used_by=f"at least {self.options.least} accounts")
+        return self._shown(measured(network, by="posts", no_overlap=True, **self._measuring()))
 
     @finding
     def hashtag_communities(self) -> pd.DataFrame:
@@ -245,7 +263,7 @@ class Findings:
     @finding
     def hashtags_by_ministry(self) -> pd.DataFrame:
         """Who uses which community, by ministry."""
-        return hashtags.by_ministry(self.db, self.hashtags)
+        return self._small(hashtags.by_ministry(self.db, self.hashtags), accounts=("posts", "share"))
 
     @finding
     def hashtag_course(self) -> pd.DataFrame:
@@ -257,31 +275,11 @@ class Findings:
     @finding
     def filters(self) -> pd.DataFrame:
         """Every filter, in its order: what it keeps, and the counts before and after."""
-        found = {row["figure"]: row["computed"] for row in self.selection.to_dict("records")}
-        every = number(self.db, "SELECT count(*) FROM posts")
-        source, whose = timeline_posts(self.db)
-        ours = number(self.db, f"SELECT count(*) FROM {source}")
-        days, tagged = self.daily.attrs["parameters"], tags.network(self.db, threshold=0)
-        timed = ours - days["posts_without_time"]
-        network, hashed = self.actors.network, self.hashtags.network
-        met = number(self.db, "SELECT count(*) FROM profiles")
-        rows = [
-            ("profiles whose page was read", "profiles seen", met, found["profiles"]),
-            ("profiles with a current position at an organisation of the study", "profiles seen", met,
-             found["civil_servants"]),
-            ("profiles linked to an account", "civil servants", found["civil_servants"],
-             number(self.db, f"SELECT count(DISTINCT profile_id) FROM links WHERE account_id IN ({LINKED})")),
-            ("posts on the timelines that count: " + whose, "posts on timelines", every, ours),
-            ("posts with a time", "posts", ours, timed),
-            ("posts inside the period", "posts", timed, timed - days["posts_outside_period"]),
-            ("actors: " + network.parameters["filter"], "actors", network.parameters["full_nodes"], network.n),
-            ("ties between the actors that are left", "ties", network.parameters["full_edges"], network.m),
-            ("hashtags: " + hashed.parameters["filter"], "hashtags", tagged.n, hashed.n),
-            ("co-occurrences between the hashtags that are left", "pairs", tagged.m, hashed.m),
-        ]  # fmt: skip
-        made = pd.DataFrame(rows, columns=["filter", "of", "before", "after"]).astype({"before": int, "after": int})
-        made["share"] = 100 * made["after"] / made["before"].where(made["before"] > 0)
-        return with_parameters(made, order="as listed; each network filter once, on its full network")
+        return filters(self)
 
 
-LINKED = "SELECT account_id FROM links WHERE profile_id IN (SELECT profile_id FROM civil_servants)"
+FIXED = ("ministry", "name", "profiles", "accounts", "share", "lists_read", "published_profiles", "published_accounts")
+USERS = f"""
+SELECT tag, count(DISTINCT timeline_of) AS accounts FROM (
+    SELECT timeline_of, {tags.folded()} AS tag FROM (SELECT timeline_of, unnest(hashtags) AS t FROM posts))
+GROUP BY tag"""

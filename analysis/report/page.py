@@ -28,6 +28,7 @@ from analysis.report.words import Words
 
 HERE = Path(__file__).parent
 SCRIPT = HERE / "report.js"
+STYLES = (HERE / "report.css", HERE / "page.css")
 PAGE = "report.html"
 
 
@@ -122,7 +123,7 @@ def rendered(found: Findings, parts: list[Section], pictures: dict[str, Markup],
     return environment.get_template("page.html.j2").render(
         _=_, facts=Facts(clean(facts.name), clean(facts.comment), clean(facts.made), facts.language), sections=parts,
         pictures=pictures, drawings=DRAWINGS, tidy=tidy, is_table=_is_table, slots=_slots(found, _),
-        style=Markup((HERE / "report.css").read_text("utf-8") + (HERE / "page.css").read_text("utf-8")), script=Markup(script),  # noqa: S704 - both are ours
+        style=Markup("".join(path.read_text("utf-8") for path in STYLES)), script=Markup(script),  # noqa: S704 - ours
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
     )  # fmt: skip
 

@@ -14,6 +14,9 @@ from analysis.report import texts
 from analysis.report.words import Words
 
 
+OURS = ("against", "filter", "group", "kind", "label", "of", "what")  # columns of our own words; all others are data
+
+
 @dataclass(frozen=True)
 class Table:
     """One table: its *frame* with parameters in its attrs, what it shows, and the SQL behind it."""
@@ -49,6 +52,8 @@ class Table:
         places = self.places.get(name, 1 if name in self.percent else 2)
         if name in self.percent:
             return [(self._percent(value, places, _), _sort(value)) for value in values]
+        if name in OURS:
+            values = [_(value) if isinstance(value, str) else value for value in values]
         return [(self._shown(value, places, _), _sort(value)) for value in values]
 
     def _percent(self, value: Any, places: int, _: Words) -> str:
@@ -117,7 +122,7 @@ def shown(value: Any, places: int, _: Words) -> str:
         return "; ".join(f"{_(str(key).replace('_', ' '))}: {shown(each, places, _)}" for key, each in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(shown(each, places, _) for each in value)
-    return _(texts.clean(value))
+    return texts.clean(value)
 
 
 def _numeric(column: pd.Series[Any]) -> bool:

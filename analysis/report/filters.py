@@ -1,0 +1,42 @@
+"""Every filter between what was seen and what is drawn, with the counts before and after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from analysis import tags
+from analysis.frames import LINKED_ACCOUNTS, number, timeline_posts, with_parameters
+
+if TYPE_CHECKING:
+    from analysis.report.findings import Findings
+
+
+def filters(found: Findings) -> pd.DataFrame:
+    """A row a filter, in their order: filter, of, before, after, share (per cent)."""
+    value = {row["figure"]: row["computed"] for row in found.selection.to_dict("records")}
+    met = number(found.db, "SELECT count(*) FROM profiles")
+    linked = f"SELECT count(DISTINCT profile_id) FROM links WHERE account_id IN ({LINKED_ACCOUNTS})"
+    every = number(found.db, "SELECT count(*) FROM posts")
+    source, whose = timeline_posts(found.db)
+    ours = number(found.db, f"SELECT count(*) FROM {source}")
+    days = found.daily.attrs["parameters"]
+    timed = ours - days["posts_without_time"]
+    network, hashed, tagged = found.actors.network, found.hashtags.network, tags.network(found.db, threshold=0)
+    rows = [
+        ("profiles whose page was read", "profiles seen", met, value["profiles"]),
+        ("profiles with a current position at an organisation of the study", "profiles seen", met,
+         value["civil_servants"]),
+        ("civil servants linked to an account", "civil servants", value["civil_servants"], number(found.db, linked)),
+        (f"posts on the timelines that count ({whose})", "posts", every, ours),
+        ("posts with a time", "posts", ours, timed),
+        ("posts inside the period", "posts", timed, timed - days["posts_outside_period"]),
+        (f"actors: {network.parameters['filter']}", "actors", network.parameters["full_nodes"], network.n),
+        ("ties between the actors that are left", "ties", network.parameters["full_edges"], network.m),
+        (f"hashtags: {hashed.parameters['filter']}", "hashtags", tagged.n, hashed.n),
+        ("co-occurrences between the hashtags that are left", "pairs", tagged.m, hashed.m),
+    ]  # fmt: skip
+    made = pd.DataFrame(rows, columns=["filter", "of", "before", "after"]).astype({"before": int, "after": int})
+    made["share"] = 100 * made["after"] / made["before"].where(made["before"] > 0)
+    return with_parameters(made, order="as listed; each network filter once, on its full network")
