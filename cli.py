@@ -28,6 +28,7 @@ COMMANDS = {
     "status": "What is done, due, waiting and why.",
     "sql": "Query study.duckdb, read-only: one query, or a shell.",
     "recover": "Rebuild the state from the archive.",
+    "forget": "Remove a person from everything, for good.",
 }
 
 
