@@ -31,6 +31,7 @@ COMMANDS = {
     "sql": "Query study.duckdb, read-only: one query, or a shell.",
     "recover": "Rebuild the state from the archive.",
     "doctor": "Look whether everything here is as it should be.",
+    "forget": "Remove a person from everything, for good.",
 }
 
 

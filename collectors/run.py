@@ -31,6 +31,7 @@ from collectors.base import (
 )
 from collectors.wire import Wire
 from storage import archive
+from storage.cutting import Guard
 from storage.errors import UserError
 from storage.frontier import Frontier, Move
 from storage.locks import lock
@@ -137,6 +138,7 @@ class _Run:
         self.report = Report(run_id(name, self.wire.now()), name)
         self.wire.run = self.report.run
         self.windows = {kind: _Window(spec, self.wire) for kind, spec in self.kinds.items()}
+        self.guard = Guard(writer.directory.parent)
         self.moves: list[Move] = []
         self.unsaved = 0
         self.saved_at = self.came_at = time.monotonic()
@@ -264,7 +266,9 @@ class _Run:
     def _take(self, answer: Page | Failure) -> None:
         if isinstance(answer, Page) and not answer.record_id:
             answer = msgspec.structs.replace(answer, record_id=archive.new_id())
-        self.writer.append(answer)
+        kept = self.guard.entry(answer)
+        if kept is not None and not isinstance(kept, archive.Note):
+            self.writer.append(kept)
         moves = moves_of(answer, self.collector, self.kinds)
         self.moves += moves
         self.report.answers += 1

@@ -103,15 +103,11 @@ class Writer:
         """Write *answer*, redacted; return its record id."""
         record_id = answer.record_id or new_id()
         if isinstance(answer, Page):
-            page = redact(answer, self.secrets)
-            head = _Head("answer", page.run, page.wants, page.method)
-            data = _record("metadata", new_id(), page.fetched_at, page.url, FORMAT, _encode(head), record_id)
-            data += _record("response", record_id, page.fetched_at, page.url, _HTTP, _http(page))
+            answer = redact(answer, self.secrets)
         else:
             url, detail = _cut(answer.url, self.secrets), _cut(answer.detail, self.secrets)
-            head = _Head("failure", answer.run, answer.wants, reason=answer.reason, detail=detail)
-            data = _record("metadata", record_id, answer.failed_at, url, FORMAT, _encode(head))
-        self._write(data)
+            answer = msgspec.structs.replace(answer, url=url, detail=detail)
+        self._write(encoded(msgspec.structs.replace(answer, record_id=record_id)))
         return record_id
 
     def note(self, kind: str, data: Meta, at: datetime | None = None) -> str:
@@ -160,6 +156,19 @@ class Writer:
         self._file.close()
         self._file = None
         seal(self._path)
+
+
+def encoded(entry: Entry) -> bytes:
+    """*entry* as gzip members, as it is: with its record id and nothing cut."""
+    if isinstance(entry, Page):
+        head = _Head("answer", entry.run, entry.wants, entry.method)
+        data = _record("metadata", new_id(), entry.fetched_at, entry.url, FORMAT, _encode(head), entry.record_id)
+        return data + _record("response", entry.record_id, entry.fetched_at, entry.url, _HTTP, _http(entry))
+    if isinstance(entry, Failure):
+        head = _Head("failure", entry.run, entry.wants, reason=entry.reason, detail=entry.detail)
+        return _record("metadata", entry.record_id, entry.failed_at, entry.url, FORMAT, _encode(head))
+    head = _Head("note", kind=entry.kind, data=entry.data)
+    return _record("metadata", entry.record_id, entry.at, "", FORMAT, _encode(head))
 
 
 _HTTP = "application/http; msgtype=response"

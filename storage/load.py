@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from storage import archive, current, database, link, merge
+from storage import archive, current, database, forgotten, link, merge
 from storage.archive import OPEN
 from storage.errors import UserError
 from storage.link import Linking
@@ -96,7 +96,8 @@ def load(
             units = plan(paths, _known(db), report, workers)
             made_from = _fingerprint(linking, rows)
             if units or report.fresh or made_from != _made_from(db):
-                _bring_in(db, units, parsers, work / "spilled", report, workers, progress)
+                guard = str(study) if (study / forgotten.FILE).exists() else ""
+                _bring_in(db, units, parsers, work / "spilled", report, workers, progress, guard)
                 if rows is not None:
                     _settings(db, rows)
                 if linking is not None:
@@ -175,8 +176,9 @@ def _bring_in(
     report: LoadReport,
     workers: int,
     progress: Progress | None,
+    guard: str = "",
 ) -> None:
-    told = _spill_all(units, parsers, spilled, workers, progress)
+    told = _spill_all(units, parsers, spilled, workers, progress, guard)
     report.entries = sum(one.entries for one in told)
     report.rows = merge.merge(db, spilled)
     shutil.rmtree(spilled, ignore_errors=True)
@@ -187,12 +189,12 @@ def _bring_in(
 
 
 def _spill_all(
-    units: list[Unit], parsers: Parsers, spilled: Path, workers: int, progress: Progress | None
+    units: list[Unit], parsers: Parsers, spilled: Path, workers: int, progress: Progress | None, guard: str
 ) -> list[Told]:
     """Have every unit read and spilled; a segment whose cuts were no places to cut is read again in one piece."""
     total = sum(unit.end - unit.start for unit in units)
     told: list[Told] = []
-    for one in _each(units, parsers, spilled, workers if total > SMALL else 1):
+    for one in _each(units, parsers, spilled, workers if total > SMALL else 1, guard):
         told.append(one)
         if progress is not None:
             progress(sum(done.unit.end - done.unit.start for done in told), total)
@@ -202,17 +204,17 @@ def _spill_all(
             shutil.rmtree(spilled / f"{piece.unit.number:06d}")
             told.remove(piece)
         first, last = pieces[0].unit, pieces[-1].unit
-        told.append(spill(msgspec.structs.replace(first, end=last.end), parsers, str(spilled)))
+        told.append(spill(msgspec.structs.replace(first, end=last.end), parsers, str(spilled), guard))
     return told
 
 
-def _each(units: list[Unit], parsers: Parsers, spilled: Path, workers: int) -> Iterable[Told]:
+def _each(units: list[Unit], parsers: Parsers, spilled: Path, workers: int, guard: str) -> Iterable[Told]:
     if workers == 1 or len(units) < 2:
-        yield from (spill(unit, parsers, str(spilled)) for unit in units)
+        yield from (spill(unit, parsers, str(spilled), guard) for unit in units)
         return
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit DuckDB's threads
     with ProcessPoolExecutor(min(workers, len(units)), spawn, initializer=die_with_parent) as pool:
-        waiting = [pool.submit(spill, unit, dict(parsers), str(spilled)) for unit in units]
+        waiting = [pool.submit(spill, unit, dict(parsers), str(spilled), guard) for unit in units]
         try:
             for future in as_completed(waiting):
                 yield future.result()

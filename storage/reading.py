@@ -22,6 +22,7 @@ import msgspec
 from storage import archive
 from storage.archive import Damage, Entry
 from storage.columns import Answer, Context, Fetch, Noted, Spill
+from storage.cutting import Guard
 from storage.records import Failure, Page, Quarantine, Record
 
 MAGIC = b"\x1f\x8b\x08"
@@ -139,12 +140,19 @@ def resolve(parsers: Mapping[str, str | Parser]) -> dict[str, Parser]:
     return found
 
 
-def spill(unit: Unit, parsers: Mapping[str, str | Parser], directory: str) -> Told:
-    """Read *unit*, parse its pages, and write what they tell as columns into *directory*."""
+def spill(unit: Unit, parsers: Mapping[str, str | Parser], directory: str, guard: str = "") -> Told:
+    """Read *unit*, parse its pages, and write what they tell as columns into *directory*.
+
+    *guard* is the study's directory if people are forgotten there: an archive put back may still hold them.
+    """
     out = Spill(Path(directory) / f"{unit.number:06d}", unit.number)
     reader, told = _Reader(resolve(parsers), out, unit.archive), Told(unit)
+    guarded = Guard(Path(guard)) if guard else None
     with _seldom_collected() as collect:
-        for entry in _entries(unit, told):
+        for found in _entries(unit, told):
+            entry = guarded.entry(found) if guarded else found
+            if entry is None:
+                continue
             told.entries += 1
             told.newest_at = max(told.newest_at, reader.take(entry).isoformat(timespec="microseconds"))
             if told.entries % COLLECT == 0:

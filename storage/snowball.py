@@ -13,6 +13,7 @@ import duckdb
 import msgspec
 
 from storage import archive
+from storage.cutting import Guard
 from storage.frontier import Frontier
 from storage.records import Meta, Target, Want
 
@@ -56,6 +57,7 @@ def enter(
 ) -> dict[str, int]:
     """Note and queue those of *wants* that the frontier does not know; return how many by collector and kind."""
     counts: dict[str, int] = {}
+    wants = Guard(frontier.path.parent).wants(wants)
     for start in range(0, len(wants), CHUNK):
         new = frontier.unknown(wants[start : start + CHUNK])
         if not new:

@@ -1,0 +1,112 @@
+"""`sneeuwbal forget`: a person taken out of everything, and not collected again."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from storage.cutting import Cutter
+    from storage.forgetting import Cut
+    from study import Study
+
+
+@click.command()
+@click.argument("who")
+@click.option("--backup", "backups", multiple=True, type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="A directory with copies of the study to cut too; may be given again.")  # fmt: skip
+@click.option("--yes", is_flag=True, help="Do not ask first.")
+@click.pass_obj
+def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> None:
+    """Remove WHO (the address, handle or id of an account or profile) and whatever the study links to them.
+
+    Archive, state, database, reports and the backups named lose all that is theirs; in other people's records a token
+    stands for them. Only keyed digests stay, so that they are not collected again. This cannot be undone.
+    """
+    from commands.context import DATABASE, open_study
+    from storage.cutting import Cutter
+    from storage.errors import Partial
+    from storage.forgetting import Cut, forget
+    from storage.forgetting import who as person_of
+    from storage.forgotten import Forgotten
+
+    study = open_study(directory)
+    person = person_of(who, directory / DATABASE)
+    told = f"{len(person.names):,} identifiers" if person.known else "nobody in the database; only this name"
+    if not yes:
+        click.confirm(f"forget {who} ({told})? This cannot be undone", abort=True)
+    cut = Cut()
+    with ExitStack() as locks:
+        _hold(locks, study)
+        forgotten = Forgotten(directory)
+        forgotten.add(person.names)
+        cutter = Cutter(person.names, forgotten, person.people)
+        with ExitStack() as loading:
+            from storage.locks import lock
+
+            loading.enter_context(lock(directory, "load"))
+            forget(directory, cutter, cut, published=directory / DATABASE)
+            for place in backups:
+                forget(place, cutter, cut)
+            _note(study, cut)
+        _rebuild(directory)
+        left = _left(study, cutter)
+    _tell(cut)
+    if left or cut.unread:
+        raise Partial("; ".join([*(f"still there: {place}" for place in left),
+                                 *(f"could not be looked into: {place}" for place in cut.unread)]))  # fmt: skip
+
+
+def _hold(locks: ExitStack, study: Study) -> None:
+    """Take the locks of all who write, and seal what dead runs left open."""
+    from collectors.run import mend_archive
+    from storage.locks import lock
+    from study import installed
+
+    for name in ("schedule", "admit", *(f"collect-{name}" for name in installed())):
+        locks.enter_context(lock(study.directory, name))
+    for name in ("snowball", "forget", *installed()):
+        mend_archive(study.directory / "archive", name)
+
+
+def _note(study: Study, cut: Cut) -> None:
+    """Document the cut in the archive, without a word of whom."""
+    from storage import archive
+
+    writer = archive.Writer(study.directory / "archive", "forget")
+    counts = {"removed": cut.removed, "changed": cut.changed, "segments": cut.segments}
+    writer.note("cut", {"by": "forget", "why": "a person was forgotten", **counts})
+    writer.close()
+
+
+def _rebuild(directory: Path) -> None:
+    """Make the database anew; the study file is read again, as a seed may be gone from it."""
+    from commands.context import open_study
+    from commands.job import load_study
+
+    load_study(open_study(directory), click.echo, fresh=True)
+
+
+def _left(study: Study, cutter: Cutter) -> list[str]:
+    """Where an identifier still stands in the archive, after all."""
+    from storage import archive
+
+    left = []
+    for path in archive.segments(study.directory / "archive"):
+        if any(cutter.entry(entry) is not entry for entry in archive.read(path)):
+            left.append(path.name)
+    return left
+
+
+def _tell(cut: Cut) -> None:
+    click.echo(f"archive: {cut.removed:,} records removed, {cut.changed:,} changed, in {cut.segments} segments")
+    click.echo(f"state: {cut.state:,} rows; reports removed: {cut.reports}; files changed: {len(cut.files)}")
+    if cut.databases:
+        click.echo(f"old databases deleted: {', '.join(cut.databases)}")
+    if cut.review:
+        click.echo(f"their name, or a namesake's, still stands in {len(cut.review)} places; look at:")
+        for place in sorted(set(cut.review)):
+            click.echo(f"  {place}")

@@ -1,0 +1,291 @@
+"""Forgetting a person: who is meant, and taking them out of archive, state, files, reports and backups.
+
+What is cut is not put anywhere else. Every step can be done again: killed in the middle, the same command finishes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from storage import archive
+from storage.cutting import Cutter
+from storage.errors import UserError
+from storage.forgotten import FILE, Name, mastodon_addresses, names_of
+from storage.pseudonyms import ID
+from storage.records import Failure
+
+EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+TEXT = {".toml", ".csv", ".txt", ".json", ".jsonl", ".ndjson", ".md", ".log", ".tsv", ".yaml", ".yml", ""}
+KEPT = {FILE, ID, "secrets.toml"}
+PACKED = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".parquet", ".arrow", ".xlsx", ".pdf", ".png"}
+
+
+class Person(msgspec.Struct, frozen=True):
+    """All that is known of who is to be forgotten."""
+
+    names: frozenset[Name]
+    people: frozenset[str] = frozenset()  # names as written
+    known: bool = True  # False: the database knows nobody so called
+
+
+class Cut(msgspec.Struct):
+    """What was done, in numbers and places: nothing of the person."""
+
+    removed: int = 0  # records of the archive that were theirs
+    changed: int = 0  # records of others with tokens in them now
+    segments: int = 0
+    state: int = 0  # rows of the state
+    files: list[str] = []
+    reports: int = 0
+    databases: list[str] = []  # deleted; load makes them again
+    unread: list[str] = []  # could not be looked into
+    review: list[str] = []  # places where the person's name, or a namesake's, still stands
+
+
+# ---- who ----------------------------------------------------------------------------------------------------
+
+
+def who(text: str, database: Path) -> Person:
+    """Whom *text* (an account's or a profile's address, handle or id) means, with all the names they ever had.
+
+    Profiles and accounts that the study links count as one person. Raise UserError if *text* names nobody at all.
+    """
+    asked = names_of(text)
+    if not asked:
+        raise UserError(f"{text!r} is no account or profile; give an address, a handle or an id")
+    if not database.exists():
+        return Person(frozenset(_widened(asked)), known=False)
+    with duckdb.connect(str(database), read_only=True) as db:
+        profiles, accounts = _seeds(db, [name.key for name in asked])
+        for _ in range(3):  # a person's profile, its accounts, and the other profiles that these are linked to
+            profiles, accounts = _linked(db, profiles, accounts)
+        if not profiles and not accounts:
+            return Person(frozenset(_widened(asked)), known=False)
+        names, people = {name for name in asked if name.kind == "profile"}, set[str]()
+        for kind, value in _rows(db, PROFILE_NAMES, sorted(profiles)) + _rows(db, ACCOUNT_NAMES, sorted(accounts)):
+            if kind == "name":
+                people.add(value)
+            elif kind == "text":
+                names |= {Name("email", found) for found in EMAIL.findall(value)}
+            else:
+                names.add(Name(kind, value))
+    return Person(frozenset(_widened(names)), frozenset(people))
+
+
+def _widened(names: list[Name] | set[Name]) -> Iterator[Name]:
+    yield from names
+    for name in names:
+        if name.kind == "mastodon":
+            yield from mastodon_addresses(name.text)
+
+
+PROFILE_NAMES = """
+SELECT 'profile', profile_id FROM base.profiles WHERE list_contains($1, profile_id)
+UNION SELECT 'profile', url FROM base.profiles WHERE list_contains($1, profile_id) AND url IS NOT NULL
+UNION SELECT 'profile', unnest($1)
+UNION SELECT 'name', name FROM base.profiles WHERE list_contains($1, profile_id) AND name IS NOT NULL
+UNION SELECT 'text', unnest([headline, description]) FROM base.profiles WHERE list_contains($1, profile_id)
+UNION SELECT platform, handle FROM base.links
+    WHERE list_contains($1, profile_id) AND decision IN ('accepted', 'unresolved')
+"""
+ACCOUNT_NAMES = """
+SELECT 'account', unnest($1)
+UNION SELECT platform, handle FROM base.accounts WHERE list_contains($1, account_id) AND handle IS NOT NULL
+UNION SELECT 'name', name FROM base.accounts WHERE list_contains($1, account_id) AND name IS NOT NULL
+UNION SELECT 'text', description FROM base.accounts WHERE list_contains($1, account_id)
+UNION SELECT 'post', post_id FROM base.posts
+    WHERE list_contains($1, account_id) AND NOT starts_with(post_id, 'at://')
+"""
+
+
+def _rows(db: duckdb.DuckDBPyConnection, query: str, keys: list[str]) -> list[tuple[str, str]]:
+    return [row for row in db.execute(query, [keys]).fetchall() if row[1]] if keys else []
+
+
+def _seeds(db: duckdb.DuckDBPyConnection, keys: list[str]) -> tuple[set[str], set[str]]:
+    profiles = db.execute(
+        "SELECT DISTINCT profile_id FROM base.profiles WHERE list_contains($1, lower(rtrim(profile_id, '/')))"
+        " OR list_contains($1, lower(rtrim(url, '/')))",
+        [keys],
+    ).fetchall()
+    accounts = db.execute(
+        "SELECT DISTINCT account_id FROM base.accounts"
+        " WHERE list_contains($1, lower(account_id)) OR list_contains($1, lower(handle))",
+        [keys],
+    ).fetchall()
+    return {row[0] for row in profiles}, {row[0] for row in accounts}
+
+
+def _linked(db: duckdb.DuckDBPyConnection, profiles: set[str], accounts: set[str]) -> tuple[set[str], set[str]]:
+    rows = db.execute(
+        "SELECT profile_id, account_id FROM base.links WHERE decision = 'accepted'"
+        " AND (list_contains($1, profile_id) OR list_contains($2, account_id))",
+        [sorted(profiles), sorted(accounts)],
+    ).fetchall()
+    return profiles | {row[0] for row in rows}, accounts | {row[1] for row in rows if row[1]}
+
+
+# ---- where ---------------------------------------------------------------------------------------------------
+
+
+def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = None) -> None:
+    """Take the people of *cutter* out of all files below *place*; tell *cut*. Nobody may write there meanwhile.
+
+    The database *published* stays: `load --fresh` replaces it. Other databases are deleted.
+    """
+    reports = [path for path in place.rglob("reports") if path.is_dir() and not path.is_symlink()]
+    for folder in reports:
+        cut.reports += sum(1 for each in folder.iterdir() if each.is_dir() and not each.is_symlink())
+        shutil.rmtree(folder)
+    for path in sorted(place.rglob("*")):
+        if not path.is_file() or path.is_symlink() or path.name in KEPT or ".locks" in path.parts:
+            continue
+        name = path.name
+        if name.endswith((archive.SEALED, archive.OPEN)):
+            _segment(path, cutter, cut)
+        elif ".duckdb" in name:
+            if path != published:
+                path.unlink()
+                cut.databases.append(str(path.relative_to(place)))
+        elif ".sqlite" in name:
+            if not name.endswith(("-wal", "-shm")):
+                cut.state += _state(path, cutter)
+        elif path.suffix.lower() in PACKED:
+            cut.unread.append(str(path.relative_to(place)))
+        elif path.suffix.lower() in TEXT:
+            _file(path, place, cutter, cut)
+        else:
+            cut.unread.append(str(path.relative_to(place)))
+
+
+def _segment(path: Path, cutter: Cutter, cut: Cut) -> None:
+    """Rewrite one segment, member by member; untouched members keep their bytes."""
+    fresh = path.with_name(path.name + ".cut")
+    before = (cut.removed, cut.changed)
+    try:
+        with path.open("rb") as old, fresh.open("wb") as new:
+            last = 0
+            for at, after, entry in archive.read_at(path, 0, path.stat().st_size):
+                _between(path, last, at, cutter, cut, new)
+                left = cutter.entry(entry)
+                if left is entry:
+                    old.seek(at)
+                    new.write(old.read(after - at))
+                    _review(path, entry, cutter, cut)
+                elif left is None:
+                    cut.removed += 1
+                else:
+                    cut.changed += 1
+                    new.write(archive.encoded(left))
+                    _review(path, left, cutter, cut)
+                last = after
+            _between(path, last, path.stat().st_size, cutter, cut, new)
+            new.flush()
+            os.fsync(new.fileno())
+    except archive.Damage as error:
+        fresh.unlink(missing_ok=True)
+        raise UserError(f"{error}; mend or remove the segment: what cannot be read cannot be forgotten") from error
+    if before == (cut.removed, cut.changed):
+        fresh.unlink()
+        return
+    cut.segments += 1
+    shutil.copymode(path, fresh)
+    os.replace(fresh, path)
+    archive.sync_directory(path.parent)
+
+
+def _between(path: Path, start: int, end: int, cutter: Cutter, cut: Cut, out: object) -> None:
+    """Copy the records that `read` leaves out: marks, and what is not ours; of the latter not those that name them."""
+    if start >= end:
+        return
+    with path.open("rb") as old:
+        for at, after, content in archive.members(path, start, end):
+            if cutter.finds(content.decode("utf-8", "replace")):
+                cut.removed += 1
+                continue
+            old.seek(at)
+            out.write(old.read(after - at))  # type: ignore[attr-defined]
+
+
+def _review(path: Path, entry: archive.Entry, cutter: Cutter, cut: Cut) -> None:
+    """Note where a name of the people still stands: it may be a namesake's."""
+    if not cutter.people or isinstance(entry, archive.Note | Failure):
+        return
+    try:
+        content = entry.content().decode("utf-8", "replace")
+    except ValueError:
+        return
+    if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", content) for name in cutter.people if name in content):
+        cut.review.append(f"{path.name} {entry.record_id}")
+
+
+def _state(path: Path, cutter: Cutter) -> int:
+    """Take them out of a SQLite file, and out of its free pages; return the number of rows."""
+    db = sqlite3.connect(path, timeout=30, isolation_level=None)
+    try:
+        db.execute("PRAGMA secure_delete=ON")
+        db.create_function("cut", 1, cutter.whole, deterministic=True)
+        db.create_function("owned", 2, cutter.named, deterministic=True)
+        rows = 0
+        tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall()]
+        db.execute("BEGIN IMMEDIATE")
+        if "targets" in tables and "kinds" in tables:
+            rows += db.execute(
+                "DELETE FROM targets WHERE id IN (SELECT t.id FROM targets AS t JOIN kinds AS k ON k.id = t.kind"
+                " WHERE owned(k.collector, t.key))"
+            ).rowcount
+        for table in tables:
+            columns = db.execute(f'PRAGMA table_info("{table}")').fetchall()
+            for column in (row[1] for row in columns if "TEXT" in (row[2] or "TEXT").upper()):
+                rows += db.execute(
+                    f'UPDATE OR REPLACE "{table}" SET "{column}" = cut("{column}")'
+                    f' WHERE typeof("{column}") = \'text\' AND "{column}" <> \'\' AND cut("{column}") <> "{column}"'
+                ).rowcount
+        db.execute("COMMIT")
+        db.execute("VACUUM")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.DatabaseError as error:
+        raise UserError(f"{path}: cannot be read as SQLite ({error}); remove it, or run `sneeuwbal recover`") from error
+    finally:
+        db.close()
+    return rows
+
+
+def _file(path: Path, place: Path, cutter: Cutter, cut: Cut) -> None:
+    """Take them out of a text file: lines of decisions and seeds, values of a list, tokens elsewhere."""
+    old = path.read_bytes()
+    text = old.decode("utf-8", "surrogateescape")
+    if path.suffix == ".toml":
+        new = re.sub(r"(\"[^\"\n]*\"|'[^'\n]*')[ \t]*(,[ \t]*)?", lambda m: _listed(m, cutter), text)
+        new = cutter.text(new)
+    elif path.suffix in (".csv", ".txt"):
+        new = "".join(line for line in text.splitlines(keepends=True) if not _names(line, cutter))
+    else:
+        new = cutter.text(text)
+    if new != text:
+        fresh = path.with_name(path.name + ".cut")
+        fresh.write_bytes(new.encode("utf-8", "surrogateescape"))
+        shutil.copymode(path, fresh)
+        os.replace(fresh, path)
+        cut.files.append(str(path.relative_to(place)))
+    if any(name in new for name in cutter.people):
+        cut.review.append(str(path.relative_to(place)))
+
+
+def _listed(match: re.Match[str], cutter: Cutter) -> str:
+    bare = match.group(1)[1:-1]
+    return "" if match.group(2) is not None and cutter.whole(bare) != bare else match.group()
+
+
+def _names(line: str, cutter: Cutter) -> bool:
+    """Whether a line of a table, or of a list of bare names, is about them."""
+    cells = [cell.strip().strip('"') for cell in line.rstrip("\r\n").split(",")]
+    return cutter.finds(line) or any(cell and cutter.whole(cell) != cell for cell in cells)

@@ -1,0 +1,185 @@
+"""Who is forgotten: keyed digests that recognise a person when one comes by again, and cannot be read back.
+
+`forgotten.csv` in the study holds a digest per identifier (account, handle, profile, post, e-mail address) and no
+identifier. The key is that of the study's pseudonyms. In other people's records an identifier becomes a token: the
+same one every time, of the same kind as what it stands for, so that what refers to it still does.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from storage.errors import UserError
+from storage.link import handle_of
+from storage.pseudonyms import Pseudonyms
+
+FILE = "forgotten.csv"
+HEAD = ("digest", "kind", "forgotten_at")
+HOST = "forgotten.invalid"  # RFC 2606: no such host can be
+CHECK = "check"  # the kind of the line that tells whether the key is the right one
+
+NUMBER = re.compile(r"(?<![\w.-])\d{3,25}(?!\w)")
+ADDRESS = re.compile(r"https?://[^\s\"'<>)\\,]+", re.I)
+DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
+AT = re.compile(r"(?<![\w.])@([A-Za-z0-9_]{1,15})(?![\w@])|\"(?:username|screen_name)\":\"(\w{1,15})\"")
+X_URL = re.compile(r"(?:twitter|x)\.com/(?:#!/)?@?(\w{1,15})(?!\w)", re.I)
+DOTTED = re.compile(r"[\w.+-]*@?[\w-]+(?:\.[\w-]+)+")
+
+
+class Name(msgspec.Struct, frozen=True, order=True):
+    """One identifier of a person.
+
+    *kind*: account (an id), x, mastodon or bluesky (a handle there), profile (an address), post (an id), email.
+    """
+
+    kind: str
+    text: str
+
+    @property
+    def key(self) -> str:
+        """What is digested: the case never tells two people apart."""
+        return self.text.lower().rstrip("/")
+
+
+class Forgotten:
+    """The people that the study in *study* has forgotten."""
+
+    def __init__(self, study: Path) -> None:
+        self.path = study / FILE
+        self._study = study
+        self.kinds: dict[str, str] = {}  # digest -> kind
+        if self.path.exists():
+            with self.path.open(encoding="utf-8", newline="") as file:
+                self.kinds = {row["digest"]: row["kind"] for row in csv.DictReader(file)}
+            self._check()
+
+    def __bool__(self) -> bool:
+        """Whether anybody is forgotten."""
+        return bool(self.kinds)
+
+    @cached_property
+    def _pseudonyms(self) -> Pseudonyms:
+        return Pseudonyms(self._study, make=not self.kinds)
+
+    def _check(self) -> None:
+        """Raise UserError if the key is another than the one that the digests were made with."""
+        if self.kinds.get(self._pseudonyms.digest(CHECK, "")) != CHECK:
+            raise UserError(f"{self.path}: was made with another key; put the key file back (docs/law-and-ethics.md)")
+
+    def add(self, names: Iterable[Name]) -> int:
+        """Remember *names* as digests; return how many are new."""
+        new = {self._digest(name.kind, name.key): name.kind for name in names}
+        new = {digest: kind for digest, kind in sorted(new.items()) if digest not in self.kinds}
+        fresh = not self.path.exists()
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            now = f"{datetime.now(UTC):%Y-%m-%d}"
+            if fresh:
+                writer.writerow(HEAD)
+                check = self._pseudonyms.digest(CHECK, "")
+                writer.writerow((check, CHECK, now))
+                self.kinds[check] = CHECK
+            writer.writerows((digest, kind, now) for digest, kind in new.items())
+        self.path.chmod(0o600)
+        self.kinds |= new
+        return len(new)
+
+    def holds(self, collector: str, key: str) -> bool:
+        """Whether *key*, as a target of *collector*, names a forgotten person."""
+        if not self.kinds:
+            return False
+        kinds = dict.fromkeys([collector, "account", "profile", "post"])
+        return any(self._digest(kind, bare(key)) in self.kinds for kind in kinds)
+
+    def _digest(self, kind: str, key: str) -> str:
+        return self._pseudonyms.digest(f"forgotten {kind}", key)
+
+    def token(self, name: Name) -> str:
+        """What stands for *name* in others' records: never a real identifier, and the same every time."""
+        digest = self._digest(name.kind, name.key)
+        if name.text.isdigit():
+            return str(-(int.from_bytes(digest.encode()[:16], "big") % 10**18))  # no platform has negative ids
+        if name.text.lower().startswith("did:"):
+            return f"did:forgotten:{digest[:16]}"
+        if name.text.lower().startswith(("http://", "https://")):
+            return f"https://{HOST}/{digest[:16]}"
+        if name.kind == "x":
+            return f"f{digest[:14]}"
+        if name.kind in ("mastodon", "email"):
+            return f"{digest[:16]}@{HOST}"
+        return f"{digest[:16]}.{HOST}" if name.kind == "bluesky" else f"forgotten-{digest[:16]}"
+
+    def sight(self, text: str) -> set[Name]:
+        """The identifiers of forgotten people in *text*."""
+        return {name for name in candidates(text) if self._digest(name.kind, name.key) in self.kinds}
+
+
+def bare(key: str) -> str:
+    """A target's key as it is digested: without the marks that handles may begin with."""
+    return key.lower().removeprefix("acct:").lstrip("@").rstrip("/")
+
+
+def candidates(text: str) -> set[Name]:
+    """Whatever in *text* could be somebody's identifier."""
+    found = {Name(kind, number) for number in set(NUMBER.findall(text)) for kind in ("account", "post")}
+    for address in set(ADDRESS.findall(text)):
+        for piece in _pieces(address.rstrip(".;:!?")):
+            found |= {Name(kind, piece) for kind in ("account", "profile", "post")}
+    found |= {Name("account", did.rstrip(".:")) for did in set(DID.findall(text))}
+    found |= {Name("x", one or other) for one, other in set(AT.findall(text))}
+    found |= {Name("x", handle) for handle in set(X_URL.findall(text))}
+    for found_word in set(DOTTED.findall(text)):
+        word = found_word.strip(".@")
+        found |= {Name(kind, word) for kind in (("mastodon", "email") if "@" in word else ("bluesky",))}
+    return found
+
+
+def _pieces(address: str) -> Iterator[str]:
+    """*address*, and the ones above it: a post's address begins with its author's."""
+    above = address.split("#")[0].split("?")[0]
+    yield address
+    for _ in range(5):
+        yield above
+        above = above.rpartition("/")[0]
+        if above.count("/") < 3:
+            return
+
+
+def names_of(text: str) -> list[Name]:
+    """How a user may mean somebody by *text*: an address of a profile or account, a handle, an id."""
+    text = text.strip()
+    found: list[Name] = []
+    if text.lower().startswith(("http://", "https://")):
+        found += [Name("profile", text), Name("account", text)]
+        if read := handle_of(text):
+            found.append(Name(*read))
+        return found
+    name = text.removeprefix("x:").removeprefix("acct:").lstrip("@")
+    if name.startswith("did:") or name.isdigit():
+        found.append(Name("account", name))
+    elif "@" in name:
+        found.append(Name("mastodon", name))
+    elif "." in name:
+        found.append(Name("bluesky", name))
+    if re.fullmatch(r"\w{1,15}", name):
+        found.append(Name("x", name))
+    return found
+
+
+def mastodon_addresses(handle: str) -> list[Name]:
+    """The addresses that user@server usually has: the API shows pages where it means accounts."""
+    user, _, server = handle.partition("@")
+    return [Name("account", f"https://{server}/{path}{user}") for path in ("@", "users/")] if server else []
+
+
+def path_of(address: str) -> str:
+    """The path of *address*: how pages of the same site write it."""
+    return urlsplit(address).path.rstrip("/")
