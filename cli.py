@@ -30,6 +30,8 @@ COMMANDS = {
     "status": "What is done, due, waiting and why.",
     "sql": "Query study.duckdb, read-only: one query, or a shell.",
     "recover": "Rebuild the state from the archive.",
+    "verify": "Prove that archive, state and database are consistent.",
+    "backup": "Copy the study safely while it runs.",
     "doctor": "Look whether everything here is as it should be.",
 }
 
