@@ -30,6 +30,8 @@ COMMANDS = {
     "status": "What is done, due, waiting and why.",
     "sql": "Query study.duckdb, read-only: one query, or a shell.",
     "recover": "Rebuild the state from the archive.",
+    "verify": "Prove that archive, state and database are consistent.",
+    "backup": "Copy the study safely while it runs.",
     "doctor": "Look whether everything here is as it should be.",
     "forget": "Remove a person from everything, for good.",
 }
@@ -71,13 +73,18 @@ class _Lazy(click.Group):
 @click.version_option(package_name="sneeuwbal", prog_name="sneeuwbal")
 @click.option("--study", "directory", type=click.Path(path_type=Path), default=Path(), show_default="this directory",
               help="The study's directory.")  # fmt: skip
+@click.option("--log", "form", type=click.Choice(["lines", "json"]), envvar="SNEEUWBAL_LOG",
+              help="Log what happens to standard error, without secrets.")  # fmt: skip
 @click.pass_context
-def cli(context: click.Context, directory: Path) -> None:
+def cli(context: click.Context, directory: Path, form: str | None) -> None:
     """Snowball-sample professional profiles and the public timelines behind them into one DuckDB file.
 
     Exit codes: 0 complete, 2 your mistake, 3 partial, 4 out of budget or credit, 130 interrupted.
     """
+    from commands.logs import setup
+
     context.obj = directory
+    setup(directory, form)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -116,7 +116,10 @@ def next_starts(study: Study, now: datetime) -> Iterator[tuple[str, datetime | N
 
 
 class Daemon:
-    """Runs the jobs of one study until it is told to stop. *start* starts a child: `subprocess.Popen`, or a test's."""
+    """Runs the jobs of one study until it is told to stop. *start* starts a child: `subprocess.Popen`, or a test's.
+
+    *say* is told what happens, *ended* how each run of a job ended.
+    """
 
     def __init__(
         self,
@@ -125,8 +128,9 @@ class Daemon:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         start: Callable[[Sequence[str]], Any] = lambda words: subprocess.Popen(words),  # noqa: S603
         say: Callable[[str], None] = print,
+        ended: Callable[[str, int], object] = lambda job, code: None,
     ) -> None:
-        self.study, self.now, self.start, self.say = study, now, start, say
+        self.study, self.now, self.start, self.say, self.ended = study, now, start, say, ended
         self.journal = Journal(study.directory)
         self.children: dict[str, Any] = {}
         self.stop = threading.Event()
@@ -215,6 +219,7 @@ class Daemon:
             self.children.pop(job.name, None)
         self.journal.end(row, self.now(), code)
         self.say(f"{job.name}: exit code {code}")
+        self.ended(job.name, code)
         return code
 
     def _end_children(self) -> None:

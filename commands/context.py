@@ -89,11 +89,12 @@ def secret_of(study: Study, name: str) -> str | None:
     for variable in names:
         if value := os.environ.get(variable, "").strip():
             return value
-    written = _secrets(study.directory).get(name)
+    written = secrets_table(study.directory).get(name)
     return str(written) if written else None
 
 
-def _secrets(directory: Path) -> Mapping[str, Any]:
+def secrets_table(directory: Path) -> Mapping[str, Any]:
+    """What secrets.toml holds; nothing if there is none. Raise UserError if others may read it."""
     path = directory / SECRETS
     if not path.exists():
         return {}

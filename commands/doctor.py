@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
-from storage.errors import Partial, UserError
+from commands.checks import Check, tell
+from storage.errors import UserError
 
 if TYPE_CHECKING:
     from study import Study
@@ -22,24 +23,11 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 LEAST_FREE = 2_000_000_000  # bytes; less is called short
 
 
-class Check(NamedTuple):
-    """One thing looked at: its name, whether it is well, and what was found (with the mend, where it is not)."""
-
-    name: str
-    well: bool
-    told: str
-
-
 @click.command()
 @click.pass_obj
 def command(directory: Path) -> None:
     """Look at the environment, access, secrets, disk, clock and files; exit code 3 if something is to be mended."""
-    ill = 0
-    for check in checks(directory):
-        click.echo(f"{'ok  ' if check.well else 'MEND'}  {check.name}: {check.told}")
-        ill += not check.well
-    if ill:
-        raise Partial(f"{ill} to mend")
+    tell(checks(directory))
 
 
 def checks(directory: Path) -> Iterator[Check]:

@@ -26,11 +26,18 @@ def run(directory: Path, once: str | None) -> None:
     """Run in the foreground until SIGTERM: for systemd, a container or tmux."""
     import sys
 
+    from commands import notify
     from commands.context import open_study
+    from commands.logs import log
     from scheduler import Daemon
 
     study = open_study(directory)
-    daemon = Daemon(study, say=click.echo)
+    notify.settings(directory)  # a mistake in secrets.toml is told now, not at the first failure
+    daemon = Daemon(
+        study,
+        say=log.info if log.isEnabledFor(20) else click.echo,
+        ended=lambda job, code: notify.ended(directory, study.study.name, job, code),
+    )
     if once is None:
         daemon.run()
         return

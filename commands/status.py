@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--prometheus", type=click.Path(path_type=Path), help="Write it to this file for Prometheus, too.")
 @click.pass_obj
-def command(directory: Path, as_json: bool) -> None:
-    """Show at a glance what is running, done, due, waiting until when and why, absent, failed and spent."""
+def command(directory: Path, as_json: bool, prometheus: Path | None) -> None:
+    """Show at a glance what is running, done, due, waiting until when and why, absent, failed and spent.
+
+    The exit code is the study's health: 0 if nothing needs attention, 3 if something does, 4 if budget or credit is
+    used up.
+    """
+    import sys
+
+    from commands import health
     from commands.context import open_state
     from study import Study
 
@@ -30,10 +38,14 @@ def command(directory: Path, as_json: bool) -> None:
         click.echo(json.dumps(told, default=str, indent=2))
     else:
         _show(told)
+    if prometheus is not None:
+        health.write_whole(prometheus, health.prometheus(told))
+    sys.exit(told["exit_code"])
 
 
 def status(study: Study, frontier: Frontier) -> dict[str, Any]:
     """The state of a study as plain values; moments are ISO 8601 in UTC, sizes bytes."""
+    from commands import health
     from storage.locks import holder
     from study import installed
 
@@ -51,9 +63,9 @@ def status(study: Study, frontier: Frontier) -> dict[str, Any]:
          "answers": r[6], "items": r[7]}
         for r in frontier.db.execute("SELECT * FROM runs ORDER BY started_at DESC LIMIT 20").fetchall()
     ]  # fmt: skip
-    names = ["load", "admit", *(f"collect-{name}" for name in installed())]
+    names = ["schedule", "load", "admit", *(f"collect-{name}" for name in installed())]
     running = {name: pid for name in names if (pid := holder(study.directory, name)) is not None}
-    return {
+    told = {
         "study": study.study.name,
         "directory": str(study.directory.resolve()),
         "running": running,
@@ -64,7 +76,14 @@ def status(study: Study, frontier: Frontier) -> dict[str, Any]:
         "runs": runs,
         "archive_bytes": sum(path.stat().st_size for path in (study.directory / "archive").glob("*")),
         "database_bytes": _size(study.directory / "study.duckdb"),
+        "disk_free_bytes": health.disk_free(study.directory),
+        "jobs": health.jobs(study, datetime.now(UTC)),
+        **health.published(study),
     }
+    found = list(health.problems(told))
+    told["problems"], told["healthy"] = [text for _, text in found], not found
+    told["exit_code"] = min((code for code, _ in found), default=0)
+    return told
 
 
 def _show(told: dict[str, Any]) -> None:
@@ -73,22 +92,34 @@ def _show(told: dict[str, Any]) -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
-    console.print(f"{told['study']} ({told['directory']})", markup=False)
+    console.print(f"{told['study']} ({told['directory']})", markup=False, soft_wrap=True)
     table = Table("collector", "kind", "state", "why", "targets", box=box.SIMPLE)
     table.columns[-1].justify = "right"
     for row in told["targets"]:
         table.add_row(row["collector"], row["kind"], row["state"], row["why"] or "", f"{row['targets']:,}")
     console.print(table)
     for name, pid in told["running"].items():
-        console.print(f"running: {name} (process {pid})", markup=False)
+        console.print(f"running: {name} (process {pid})", markup=False, soft_wrap=True)
     for name, row in told["waiting"].items():
-        console.print(f"due: {name} at {row['due']} ({row['why']})", markup=False)
+        console.print(f"due: {name} at {row['due']} ({row['why']})", markup=False, soft_wrap=True)
+    for job in told["jobs"]:
+        when = "paused" if job["paused"] else f"next {job['next']}"
+        ended = f"; last: {job['last']} {job['ended'] or job['started']}" if job["last"] else ""
+        console.print(f"job {job['job']}: {when}{ended}", markup=False, soft_wrap=True)
+    for row in told["snapshots"]:
+        whole = f"complete since {row['snapshot']}" if row["snapshot"] else "not complete"
+        console.print(f"{row['collector']} {row['kind']}: {row['complete']:,} of {row['lists']:,} walked to the end, "
+                      f"{whole}", markup=False, soft_wrap=True)  # fmt: skip
     for run in told["runs"][:5]:
-        console.print(f"run {run['run']}: {run['status']} {run['reason'] or ''}".rstrip(), markup=False)
+        console.print(f"run {run['run']}: {run['status']} {run['reason'] or ''}".rstrip(), markup=False, soft_wrap=True)
     spent, budget = told["spent"], told["budget"]
     of = f" of {budget['usd']:.2f}" if "usd" in budget else ""
-    console.print(f"spent: {spent['usd']:.2f}{of} USD, {spent['requests']:,} requests", markup=False)
+    console.print(f"spent: {spent['usd']:.2f}{of} USD, {spent['requests']:,} requests", markup=False, soft_wrap=True)
     mega = 1_000_000
+    if told["open_gaps"]:
+        console.print(f"{told['open_gaps']:,} gaps are open (view `gaps`)", markup=False, soft_wrap=True)
+    for text in told["problems"]:
+        console.print(f"needs attention: {text}", markup=False, soft_wrap=True)
     console.print(f"archive {told['archive_bytes'] / mega:,.1f} MB, database {told['database_bytes'] / mega:,.1f} MB")
 
 

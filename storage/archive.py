@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
+from storage import manifest
 from storage.records import BadBody, Failure, Meta, Page, Want, compress
 
 SEALED, OPEN = ".warc.gz", ".warc.gz.open"
@@ -181,8 +182,9 @@ def new_id() -> str:
 
 
 def seal(path: Path) -> Path:
-    """Give an open segment its final name; return it."""
+    """Note the checksum of an open segment, give it its final name, and return that."""
     final = path.with_name(path.name.removesuffix(".open"))
+    manifest.note(path, final.name)  # first: a sum without a segment is harmless, for mending seals it again
     path.rename(final)
     sync_directory(path.parent)
     return final

@@ -61,6 +61,7 @@ def length(key: str) -> int:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: two would wait 40 ms for each other
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?cursor=")

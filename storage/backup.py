@@ -1,0 +1,142 @@
+"""A copy of a study, made safely while it runs: what is copied first never knows more than what is copied last."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from storage import archive, database, manifest
+from storage.errors import UserError
+
+STATES = ("state.sqlite", "schedule.sqlite")
+
+
+class Report(msgspec.Struct):
+    """What a backup holds."""
+
+    segments: int = 0
+    linked: int = 0  # of them, and the database: hard links, which take no room
+    bytes: int = 0
+    left_out: list[str] = []  # files that hold a secret
+
+
+def backup(
+    study: Path, target: Path, files: Iterable[Path] = (), *, secrets: Sequence[str] = (), link: bool = True
+) -> Report:
+    """Copy the study of *study* to *target*, which must not exist; return what was copied.
+
+    *files* are those that the study file names. Sealed segments and the published database never change, so they are
+    linked where *target* is on the same disk and *link* is true. Of an open segment what its last sync mark covers is
+    copied. Files that hold one of *secrets* are left out. Raise UserError if *target* is there or cannot be made.
+    """
+    if target.exists():
+        raise UserError(f"{target}: is there already; give a backup a directory of its own")
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True, mode=0o700)
+    except OSError as error:
+        raise UserError(f"{target}: {error.strerror}; choose a place where you may write") from error
+    report = Report()
+    # state and database first: they may only know what the archive, which is copied last, holds
+    for name in STATES:
+        _state(study / name, part / name, report)
+    published = study / database.NAME
+    if published.exists():
+        _copy(published, part / database.NAME, link, report)
+    for path in files:
+        _text(study, path, part, secrets, report)
+    _archive(study / "archive", part / "archive", link, report)
+    _sync(part)
+    os.rename(part, target)
+    archive.sync_directory(target.parent)
+    return report
+
+
+def _state(source: Path, target: Path, report: Report) -> None:
+    """SQLite's own online backup: a consistent picture of one moment."""
+    if not source.exists():
+        return
+    target.touch(0o600)
+    reading, writing = sqlite3.connect(source, timeout=30), sqlite3.connect(target)
+    try:
+        reading.backup(writing, pages=4096)
+    finally:
+        writing.close()
+        reading.close()
+    report.bytes += target.stat().st_size
+
+
+def _copy(source: Path, target: Path, link: bool, report: Report) -> None:
+    if link:
+        try:
+            os.link(source, target)
+        except OSError:  # another disk, or one without hard links
+            pass
+        else:
+            report.linked += 1
+            return
+    database.copy(source, target)
+    shutil.copystat(source, target)
+    report.bytes += target.stat().st_size
+
+
+def _text(study: Path, path: Path, part: Path, secrets: Sequence[str], report: Report) -> None:
+    """A file of the study's own, at the same place below the backup."""
+    source = study / path
+    if not source.is_file() or not source.resolve().is_relative_to(study.resolve()):
+        return
+    content = source.read_bytes()
+    if any(secret.encode() in content for secret in secrets):
+        report.left_out.append(str(path))
+        return
+    target = part / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    shutil.copystat(source, target)
+    report.bytes += len(content)
+
+
+def _archive(source: Path, target: Path, link: bool, report: Report) -> None:
+    target.mkdir(mode=0o700)
+    sums = manifest.read(source)
+    for path in archive.segments(source):
+        name = path.name.removesuffix(".open")
+        try:
+            if path.name.endswith(archive.OPEN):
+                _synced(path, target / path.name, report)
+            else:
+                _copy(path, target / name, link, report)
+        except FileNotFoundError:  # sealed meanwhile
+            (target / path.name).unlink(missing_ok=True)
+            _copy(source / name, target / name, link, report)
+        report.segments += 1
+    held = {path.name for path in target.iterdir()}
+    lines = [f"{digest}  {name}\n" for name, digest in manifest.read(source).items() if name in held]
+    lines += [f"{digest}  {name}\n" for name, digest in sums.items() if name not in held]  # missing already: told so
+    (target / manifest.NAME).write_text("".join(lines), "utf-8")
+
+
+def _synced(source: Path, target: Path, report: Report) -> None:
+    end = archive.synced_end(source)
+    with source.open("rb") as reading, target.open("xb") as writing:
+        left = end
+        while left and (chunk := reading.read(min(left, 1 << 20))):
+            writing.write(chunk)
+            left -= len(chunk)
+    report.bytes += end
+
+
+def _sync(folder: Path) -> None:
+    """Make all below *folder* safe."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,42 @@
+"""archive/MANIFEST: the SHA-256 of every sealed segment, in the form of `sha256sum` (`sha256sum -c MANIFEST`)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+NAME = "MANIFEST"
+
+
+def checksum(path: Path) -> str:
+    """The SHA-256 of the file *path*, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read(directory: Path) -> dict[str, str]:
+    """The noted checksum of each segment of the archive *directory*, by name; the newest line of a name counts.
+
+    A last line that was cut off by a crash is left out.
+    """
+    try:
+        text = (directory / NAME).read_text("utf-8")
+    except FileNotFoundError:
+        return {}
+    pairs = (line.split("  ", 1) for line in text.splitlines())
+    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2 and len(pair[0]) == 64}
+
+
+def note(path: Path, name: str | None = None) -> None:
+    """Note the checksum of the segment *path* under its final *name* (its own, if left out), synced.
+
+    One append a line: several processes may seal at once.
+    """
+    line = f"{checksum(path)}  {name or path.name}\n"
+    handle = os.open(path.parent / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(handle, line.encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)

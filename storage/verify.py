@@ -1,0 +1,162 @@
+"""Whether the archive is whole, and whether the database is what the archive holds: nothing lost, nothing invented."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from storage import archive, manifest
+from storage.records import Failure, Page
+
+BATCH = 100_000  # record ids handed over at once
+KINDS = {Page: "answer", Failure: "answer", archive.Note: "note"}
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """What was found of one segment."""
+
+    name: str
+    entries: int
+    bytes: int  # that can be relied on: of an open segment up to its last sync mark
+    damage: str = ""  # what is wrong, and where
+    unsealed: bool = False  # sealed, but its checksum is noted nowhere
+
+
+class Held:
+    """The record ids of an archive, in a database of their own that spills to disk."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="sneeuwbal-verify-")
+        self.db = duckdb.connect(f"{self._folder.name}/held.duckdb")
+        self.db.execute("SET memory_limit='600MB'")
+        self.db.execute("CREATE TABLE held (record_id VARCHAR, kind VARCHAR, archive VARCHAR, ends BIGINT)")
+        self._rows: list[tuple[str, str, str, int]] = []
+
+    def add(self, record_id: str, kind: str, name: str, ends: int) -> None:
+        """Remember a record, and where in its segment it ends."""
+        self._rows.append((record_id, kind, name, ends))
+        if len(self._rows) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand the rows over."""
+        if self._rows:
+            ids, kinds, names, ends = zip(*self._rows, strict=True)
+            batch = pa.table({"record_id": ids, "kind": kinds, "archive": names, "ends": ends})
+            self.db.register("batch", batch)
+            self.db.execute("INSERT INTO held FROM batch")
+            self.db.unregister("batch")
+            self._rows.clear()
+
+    def close(self) -> None:
+        """Forget it all."""
+        self.db.close()
+        self._folder.cleanup()
+
+
+def segments(directory: Path, held: Held) -> Iterator[Segment]:
+    """Read every segment of the archive *directory* to its end, and yield what was found; *held* gets its records.
+
+    A segment of the manifest that is not there is yielded too.
+    """
+    sums = manifest.read(directory)
+    seen = set()
+    for path in archive.segments(directory):
+        found = _segment(path, sums, held)
+        seen.add(found.name)
+        yield found
+    for name in sorted(set(sums) - seen):
+        if not (directory / name).exists() and not (directory / f"{name}.open").exists():
+            yield Segment(name, 0, 0, "is in MANIFEST, but not in the archive; put it back from a backup")
+    held.flush()
+
+
+def _segment(path: Path, sums: dict[str, str], held: Held) -> Segment:
+    name, entries, last, damage = path.name.removesuffix(".open"), 0, 0, ""
+    sealed = path.name.endswith(archive.SEALED)
+    try:
+        end = archive.synced_end(path)
+        for _, last, entry in archive.read_at(path, 0, end):
+            entries += 1
+            held.add(entry.record_id, KINDS[type(entry)], name, last)
+        if sealed and end < path.stat().st_size:
+            damage = f"{path.name}: the last record is cut off at byte {end}"
+        last = end
+    except archive.Damage as error:
+        damage = str(error)
+    except FileNotFoundError:  # sealed under our hands
+        return _segment(path.with_name(name), sums, held)
+    if sealed and name in sums and manifest.checksum(path) != sums[name]:
+        damage = f"{name}: is not what was sealed (SHA-256); put it back from a backup" + (damage and f"; {damage}")
+    return Segment(name, entries, last, damage, sealed and name not in sums)
+
+
+def database(path: Path, held: Held) -> Iterator[str]:
+    """What of the published database *path* and the records *held* disagrees, one line each; nothing if all agrees."""
+    db = held.db
+    db.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS study (READ_ONLY)")
+    try:
+        yield from _invented(db)
+        yield from _lost(db)
+    finally:
+        db.execute("DETACH study")
+
+
+def _invented(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Rows that lead to no record of the archive."""
+    tables = db.execute(
+        "SELECT table_name FROM duckdb_columns() WHERE database_name='study' AND schema_name='base' "
+        "AND column_name='record_id' AND NOT internal ORDER BY 1"
+    ).fetchall()
+    for (table,) in tables:
+        count, example = _pair(
+            db,
+            f"SELECT count(*), min(record_id) FROM study.base.{table} "
+            "WHERE record_id <> '' AND record_id NOT IN (SELECT record_id FROM held)",
+        )
+        if count:
+            yield f"{count:,} rows of {table} lead to no record of the archive, such as {example}"
+
+
+def _lost(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Records in what was loaded of the archive that are in no row."""
+    count, example = _pair(
+        db,
+        """SELECT count(*), min(h.record_id) FROM held AS h JOIN study.base.archives AS a USING (archive)
+           WHERE h.ends <= a.bytes AND h.record_id NOT IN (
+               SELECT record_id FROM study.base.fetches UNION ALL SELECT record_id FROM study.base.notes)""",
+    )
+    if count:
+        yield f"{count:,} records of the archive were loaded but are in no table, such as {example}"
+    count, example = _pair(
+        db, "SELECT count(*), min(archive) FROM study.base.archives WHERE archive NOT IN (SELECT archive FROM held)"
+    )
+    if count:
+        yield f"{count:,} segments were loaded but are not in the archive, such as {example}"
+
+
+def waiting(path: Path, held: Held) -> int:
+    """How many records of the archive are not loaded into *path* yet."""
+    db = held.db
+    db.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS study (READ_ONLY)")
+    try:
+        return int(
+            _pair(
+                db,
+                """SELECT count(*), NULL FROM held AS h LEFT JOIN study.base.archives AS a USING (archive)
+                   WHERE a.archive IS NULL OR h.ends > a.bytes""",
+            )[0]
+        )
+    finally:
+        db.execute("DETACH study")
+
+
+def _pair(db: duckdb.DuckDBPyConnection, query: str) -> tuple[int, str]:
+    row = db.execute(query).fetchone()
+    assert row is not None
+    return int(row[0]), str(row[1])

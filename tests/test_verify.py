@@ -1,0 +1,174 @@
+"""Verify proves a study consistent and finds every way in which it is not; a backup is a study that goes on."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from collectors.base import Settings
+from collectors.run import collect, recover
+from collectors.wire import Wire
+from commands.verify import checks
+from storage import archive, manifest
+from storage.backup import backup
+from storage.errors import UserError
+from storage.frontier import Frontier
+from storage.load import load
+from tests.conftest import ROOT
+from tests.pages import contents
+from tests.toy import collector, seed, serve
+
+PARSERS = {"toy": "tests.toy:collector"}
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    server, address = serve()
+    yield address
+    server.shutdown()
+    server.server_close()
+
+
+def _collect(study: Path, url: str) -> None:
+    frontier = Frontier(study / "state.sqlite")
+    collect(study, "toy", collector, Settings({"base_url": url}, None, Wire(timeout=5)), frontier=frontier)
+    frontier.close()
+
+
+def _ill(study: Path) -> dict[str, str]:
+    return {check.name: check.told for check in checks(study, {"toy": collector}) if not check.well}
+
+
+@pytest.fixture
+def study(tmp_path: Path, url: str) -> Path:
+    """A finished study of thirty lists, published."""
+    folder = tmp_path / "study"
+    seed(folder, 30)
+    _collect(folder, url)
+    load(folder, PARSERS)
+    return folder
+
+
+def test_a_finished_study_is_consistent_and_sha256sum_agrees(study: Path) -> None:
+    told = {check.name: check for check in checks(study, {"toy": collector})}
+    assert all(check.well for check in told.values()), told
+    assert "30 targets, as the archive says" in told["state"].told
+    assert "not loaded yet" not in told["database"].told
+    done = subprocess.run(["sha256sum", "-c", "MANIFEST"], cwd=study / "archive", capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert len(done.stdout.splitlines()) == len(archive.segments(study / "archive"))
+
+
+def _segment(study: Path) -> Path:
+    return next(path for path in archive.segments(study / "archive") if path.name.startswith("toy-"))
+
+
+def test_a_changed_a_torn_and_a_missing_segment_are_found(study: Path) -> None:
+    path = _segment(study)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-60] + bytes([whole[-60] ^ 1]) + whole[-59:])
+    assert "not what was sealed" in _ill(study)["archive"]
+    path.write_bytes(whole[:-7])
+    assert "cut off" in _ill(study)["archive"]
+    path.unlink()
+    ill = _ill(study)
+    assert "put it back from a backup" in ill["archive"]
+    assert "load --fresh" in ill["database"]
+    path.write_bytes(whole)
+    assert _ill(study) == {}
+
+
+def _write(study: Path, statement: str) -> None:
+    path = study / "study.duckdb"
+    path.chmod(0o644)
+    with duckdb.connect(str(path)) as db:
+        db.execute(statement)
+    path.chmod(0o444)
+
+
+def test_an_invented_row_and_a_lost_one_are_found(study: Path) -> None:
+    _write(study, "INSERT INTO base.follows (follower_id, record_id) VALUES ('x', '<urn:uuid:nobody>')")
+    assert "1 rows of follows lead to no record of the archive, such as <urn:uuid:nobody>" in _ill(study)["database"]
+    load(study, PARSERS, fresh=True)
+    _write(study, "DELETE FROM base.fetches WHERE rowid = (SELECT max(rowid) FROM base.fetches)")
+    assert "1 records of the archive were loaded but are in no table" in _ill(study)["database"]
+
+
+def test_a_state_that_is_not_the_archives_is_found_and_recover_mends_it(study: Path) -> None:
+    with sqlite3.connect(study / "state.sqlite") as db:
+        db.execute("UPDATE targets SET position=position+1 WHERE id=3")
+    db.close()
+    assert "1 targets are not as the archive says" in _ill(study)["state"]
+    (study / "state.sqlite").unlink()
+    recover(study, {"toy": collector}, study / "state.sqlite")
+    assert _ill(study) == {}
+
+
+def test_a_state_that_lags_behind_a_kill_is_well_and_told(study: Path) -> None:
+    with sqlite3.connect(study / "state.sqlite") as db:
+        db.execute("UPDATE targets SET state='open', cursor='', position=0, since='', due_at=0 WHERE key='20'")
+    db.close()
+    told = {check.name: check for check in checks(study, {"toy": collector})}
+    assert told["state"].well
+    assert "1 lag behind" in told["state"].told
+
+
+def test_segments_without_a_checksum_get_one_when_asked(study: Path) -> None:
+    (study / "archive" / manifest.NAME).unlink()
+    told = next(iter(checks(study, {"toy": collector})))
+    assert told.well
+    assert "without a checksum" in told.told
+    list(checks(study, {"toy": collector}, seal=True))
+    assert set(manifest.read(study / "archive")) == {path.name for path in archive.segments(study / "archive")}
+    assert "without a checksum" not in next(iter(checks(study, {"toy": collector}))).told
+
+
+@pytest.mark.parametrize("link", [True, False])
+def test_backups_made_while_a_run_goes_on_are_studies_that_end_the_same(
+    study: Path, tmp_path: Path, url: str, link: bool
+) -> None:
+    busy = tmp_path / "busy"
+    seed(busy, 300)
+    words = [sys.executable, "-m", "tests.toy", str(busy), url]
+    copies = []
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL) as run:
+        while run.poll() is None and len(copies) < 4:
+            load(busy, PARSERS)
+            copies.append(tmp_path / f"copy-{len(copies)}")
+            backup(busy, copies[-1], link=link)
+        assert run.wait() == 0
+    load(busy, PARSERS)
+    assert len(copies) > 1
+    for copy in copies:
+        assert _ill(copy) == {}, copy
+        _collect(copy, url)
+        load(copy, PARSERS)
+        assert _ill(copy) == {}, copy
+        assert _follows(copy) == _follows(busy)
+
+
+def _follows(study: Path) -> list[tuple[str, ...]]:
+    with duckdb.connect(str(study / "study.duckdb"), read_only=True) as db:
+        return db.execute("SELECT platform, follower_id, followed_id FROM follows ORDER BY ALL").fetchall()
+
+
+def test_a_backup_holds_the_files_of_the_study_and_never_a_secret(study: Path, tmp_path: Path) -> None:
+    (study / "seeds.txt").write_text("someone\n")
+    (study / "token.txt").write_text("let me in: verysecretindeed\n")
+    (study / "secrets.toml").write_text("toy = 'verysecretindeed'\n")
+    named = [Path("seeds.txt"), Path("token.txt")]
+    done = backup(study, tmp_path / "copy", named, secrets=["verysecretindeed"])
+    assert done.left_out == ["token.txt"]
+    held = {path.name for path in (tmp_path / "copy").rglob("*") if path.is_file()}
+    assert "seeds.txt" in held
+    assert not held & {"secrets.toml", "token.txt"}
+    for path in (tmp_path / "copy").rglob("*"):
+        assert not path.is_file() or b"verysecretindeed" not in path.read_bytes()
+    assert (tmp_path / "copy").stat().st_mode & 0o077 == 0
+    assert contents(tmp_path / "copy") == contents(study)
+    with pytest.raises(UserError, match="is there already"):
+        backup(study, tmp_path / "copy")
