@@ -1,0 +1,108 @@
+"""The house keeps its plan: who may import whom, and what stands behind one door."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+MAY = {
+    "storage": {"storage"},
+    "collectors": {"collectors", "storage"},
+    "analysis": {"analysis", "storage"},
+    "fixtures": {"fixtures", "storage"},
+    "study.py": {"storage"},
+    "scheduler.py": {"storage", "study"},
+    "cli.py": {"commands", "storage"},
+    "commands": {"analysis", "cli", "collectors", "commands", "scheduler", "storage", "study"},
+}
+OURS = {name.removesuffix(".py") for name in MAY}
+PLATFORMS = ("bluesky", "mastodon", "profiles", "x", "files")
+
+
+def _modules(room: str) -> list[Path]:
+    path = ROOT / room
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+
+
+def _imports(path: Path, *, types: bool = False) -> Iterator[str]:
+    """The modules that *path* imports; without *types* those for the type checker alone are left out."""
+    tree = ast.parse(path.read_text("utf-8"))
+    guarded = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test)
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree):
+        if not types and id(node) in guarded:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("room", MAY)
+def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
+    for path in _modules(room):
+        allowed = MAY[room]
+        for name in _imports(path):
+            top = name.partition(".")[0]
+            assert top not in OURS or top in allowed, f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_no_platform_imports_another() -> None:
+    for path in _modules("collectors"):
+        here = path.relative_to(ROOT / "collectors").parts[0].removesuffix(".py").partition("_")[0]
+        if here not in PLATFORMS:
+            continue
+        for name in _imports(path):
+            there = name.removeprefix("collectors.").partition(".")[0].partition("_")[0]
+            shared = here == "files" and there == "x"  # the pages of X in files are read by X's own pure parser
+            assert not name.startswith("collectors.") or there not in PLATFORMS or there == here or shared, (path, name)
+
+
+def test_what_stands_behind_one_door() -> None:
+    doors = {
+        "igraph": {"analysis/graphs.py"},
+        "httpx": {"collectors/wire.py", "collectors/http.py", "commands/notify.py"},
+        "tweepy": {"collectors/x_client.py", "collectors/x_stream.py", "collectors/x.py"},
+        "scrapy": {"collectors/spider.py", "collectors/downloading.py"},
+    }
+    for room in MAY:
+        for path in _modules(room):
+            for name in _imports(path):
+                top = name.partition(".")[0]
+                if top in doors:
+                    assert str(path.relative_to(ROOT)) in doors[top], f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_analysis_writes_no_files_and_reads_no_clock_outside_the_report() -> None:
+    for path in _modules("analysis"):
+        if "report" in path.parts:
+            continue
+        text = path.read_text("utf-8")
+        assert not re.search(r"\bopen\(", text), path.relative_to(ROOT)
+        for word in (".write_text(", ".to_csv(", ".to_parquet(", "datetime.now(", "time.time(", "date.today("):
+            assert word not in text, f"{path.relative_to(ROOT)}: {word}"
+
+
+def test_the_tree_names_no_machine_and_no_registry() -> None:
+    words = ("/work/", "files.pythonhosted.org", "registry.npmjs.org", "pypi.org/simple")
+    for path in [
+        *ROOT.rglob("*.md"),
+        *ROOT.rglob("*.py"),
+        *ROOT.rglob("*.toml"),
+        *ROOT.rglob("*.txt"),
+        *ROOT.rglob("*.json"),
+    ]:
+        parts = path.relative_to(ROOT).parts
+        if parts[0] in {".venv", "demo", "build", "node_modules"} or "node_modules" in parts or path == Path(__file__):
+            continue
+        text = path.read_text("utf-8", "replace")
+        assert not [word for word in words if word in text], path.relative_to(ROOT)
