@@ -13,7 +13,6 @@ import pandas as pd
 from analysis.report import texts
 from analysis.report.words import Words
 
-
 OURS = ("against", "filter", "group", "kind", "label", "of", "what")  # columns of our own words; all others are data
 
 
