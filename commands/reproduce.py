@@ -51,8 +51,7 @@ def _tell_versions(package: Path) -> None:
     from commands.package import versions
 
     made, here = json.loads((package / "versions.json").read_text("utf-8")), versions()
-    other = [
-        f"{name} {made[name]} (here {here.get(name, 'none')})" for name in sorted(made) if made[name] != here.get(name)
-    ]
+    changed = [name for name in sorted(made) if made[name] != here.get(name)]
+    other = [f"{name} {made[name]} (here {here.get(name, 'none')})" for name in changed]
     if other:
         click.echo(f"made with other versions: {', '.join(other)}")

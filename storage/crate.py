@@ -73,7 +73,7 @@ def seal(folder: Path) -> str:
 
 
 def verify(folder: Path) -> int:
-    """Check every file of a package against its manifest; return their number. Raise UserError naming the first wrong."""
+    """Check every file of a package against its manifest; return their number. Raise UserError naming a wrong one."""
     manifest = folder / MANIFEST
     if not manifest.is_file():
         raise UserError(f"{folder}: is no package of sneeuwbal: it has no {MANIFEST}")

@@ -23,7 +23,7 @@ UNION SELECT 'text', description FROM base.profiles
 
 
 def leaks(source: Path, folder: Path, most: int = 10) -> list[str]:
-    """Where below *folder* somebody of the database *source* is named: a line each, at most *most*, without the name."""
+    """Where below *folder* somebody of the database *source* is named: at most *most* lines, without the name."""
     words, phrases = _known(source)
     found: list[str] = []
     for path in sorted(folder.rglob("*")):
