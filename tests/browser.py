@@ -15,16 +15,22 @@ FLAGS = (
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
-    """A headless browser with a profile of its own."""
+def playing() -> Iterator[Any]:
+    """Playwright; only one at a time."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        try:
-            yield browser
-        finally:
-            browser.close()
+        yield play
+
+
+@contextmanager
+def chromium(play: Any, *flags: str) -> Iterator[Any]:
+    """A headless browser with a profile of its own, and further *flags*."""
+    browser = play.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 class Watched:
@@ -37,9 +43,7 @@ class Watched:
         self.requests: list[str] = []
         self.errors: list[str] = []
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on(
-            "console", lambda message: message.type in ("error", "warning") and self.errors.append(message.text)
-        )
+        self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.address = path.resolve().as_uri()
         self.page.goto(self.address)

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.networks import Network
+from analysis.report import exports
 from analysis.report.findings import GREY, PALETTE, Findings
 from analysis.report.texts import clean
 from analysis.report.words import Words
@@ -47,7 +48,7 @@ def actors(found: Findings, _: Words) -> dict[str, Any]:
     civil = nodes["ministry"].where(nodes["label"] == "civil servant")
     return {
         **_common(network, _names(found.communities)),
-        "id": [clean(one) for one in nodes.index],
+        "id": exports.unique(nodes.index.map(clean)),
         "label": [clean(name) for name in names],
         "handle": [clean(name) if isinstance(name, str) else "" for name in nodes["handle"]],
         "groups": [_coded(_("ministry"), civil), _coded(_("label"), nodes["label"].map(lambda name: _(str(name))))],
@@ -63,7 +64,7 @@ def hashtags(found: Findings, _: Words) -> dict[str, Any]:
     tags = [f"#{clean(tag)}" for tag in network.nodes.index]
     return {
         **_common(network, _names(found.hashtag_communities)),
-        "id": tags, "label": tags, "handle": None, "groups": [],
+        "id": exports.unique(pd.Index(tags, dtype=object)), "label": tags, "handle": None, "groups": [],
         "score": _whole(network.nodes["posts"]), "scoreName": _("posts"), "directed": False,
     }  # fmt: skip
 
@@ -84,7 +85,7 @@ def _common(network: Network, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _names(table: pd.DataFrame) -> list[str]:
-    return [clean(name) if isinstance(name, str) else "" for name in table["name"]]
+    return [clean(name) if isinstance(name, str) else "" for name in table.get("name", ())]
 
 
 def _coded(name: str, values: pd.Series[Any]) -> Mapping[str, Any]:

@@ -27,6 +27,7 @@ PALETTE = (
     "#C9B037", "#117733",
 )  # fmt: skip
 GREY = "#8C8C8C"
+PERMUTATIONS = 499
 
 
 def finding(make: Callable[[Any], T]) -> cached_property[T]:
@@ -165,7 +166,8 @@ class Findings:
     def inward(self) -> pd.DataFrame:
         """E-I indices with tests."""
         seed = self.setting("analysis.seed", 1)
-        return inwardness.table(self.actors.network, permutations=499, seed=seed)
+        network = self.actors.network
+        return inwardness.table(network, permutations=PERMUTATIONS if network.m else 0, seed=seed)
 
     @finding
     def most_central(self) -> pd.DataFrame:

@@ -120,6 +120,7 @@ def rendered(found: Findings, parts: list[Section], pictures: dict[str, Markup],
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    environment.filters["clean"] = clean
     return environment.get_template("page.html.j2").render(
         _=_, facts=Facts(clean(facts.name), clean(facts.comment), clean(facts.made), facts.language), sections=parts,
         pictures=pictures, drawings=DRAWINGS, tidy=tidy, is_table=_is_table, slots=_slots(found, _),

@@ -48,6 +48,7 @@ def overview(found: Findings, _: Words) -> Section:
     published = _published(found.selection)
     selection = table(found, _, "selection", "The selection", found.selection, "selection",
                       columns=("what", "computed", "published")[: 3 if published else 2],
+                      places={"computed": 0, "published": 0},
                       note=_(BESIDE) if published else "")  # fmt: skip
     return Section("overview", _("Overview"), (_(SNOWBALL),), (selection,), facts)
 
@@ -175,7 +176,7 @@ def _described(row: Mapping[Any, Any], _: Words) -> str:
     return _("Community {number} ({name}): {size} actors, {civil} of them civil servants ({ministries}); most central: "
              "{central}. Of all possible ties {density}% are there; E-I index {index}.").format(
         number=row["community"] + 1, name=row["name"] or _("no name"), size=_.number(row["size"]),
-        civil=_.number(row.get("civil_servants", 0)), ministries=row["ministries"] or "–", central=central,
+        civil=_.number(row.get("civil_servants", 0)), ministries=row.get("ministries") or "–", central=central,
         density=_.number(100 * row["density"], 1), index=_.number(row["e_i_index"], 2))  # fmt: skip
 
 
@@ -266,6 +267,7 @@ def shares(found: Findings, _: Words) -> Section:
     if "published_sample" in frame:
         order.insert(order.index("sample_share") + 1 if "sample_share" in order else len(order), "published_sample")
     six = table(found, _, "shares", "Table 6: posts with hashtags and mentions", frame, "shares", columns=tuple(order),
+                places={"published_count": 0},
                 note=_(BESIDE) if _published(frame) else "")  # fmt: skip
     other = table(found, _, "shares_otherwise", "Table 6 by the definitions of other tools", found.shares_otherwise,
                   "shares_otherwise", folded=True)  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib.patheffects as effects
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -82,7 +81,7 @@ def density(place: NDArray[Any], source: NDArray[Any], target: NDArray[Any]) -> 
 
 def _labelled(figure: Any, axes: Any, points: NDArray[Any], names: list[str], sizes: NDArray[Any], most: int) -> None:
     """The largest nodes named where there is room, inside the picture."""
-    around = [effects.withStroke(linewidth=2, foreground="white")]
+    behind = {"facecolor": "white", "alpha": 0.6, "edgecolor": "none", "pad": 0.6}  # a halo would make paths of texts
     spots = axes.transData.transform(points)
     top = float(sizes.max(initial=1.0))
     wide, high = figure.bbox.width, figure.bbox.height
@@ -100,4 +99,4 @@ def _labelled(figure: Any, axes: Any, points: NDArray[Any], names: list[str], si
             continue
         taken = np.vstack([taken, box])
         axes.text(*axes.transData.inverted().transform((x, y)), name, ha="center", va="center", fontsize=points_high,
-                  color="#111111", path_effects=around, zorder=5)  # fmt: skip
+                  color="#111111", bbox=behind, zorder=5)  # fmt: skip

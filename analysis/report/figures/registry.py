@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.report.figures import networks, people, time
-from analysis.report.figures.style import styled
+from analysis.report.figures.style import nothing, styled
 from analysis.report.findings import Findings
 from analysis.report.words import Words
 from storage.errors import UserError
@@ -34,7 +34,7 @@ class Drawing:
     def drawn(self, found: Findings, words: Words) -> Figure:
         """The figure in the report's style."""
         with styled():
-            return self.draw(found, words)
+            return nothing(words) if self.data(found).empty else self.draw(found, words)
 
 
 def _reset(table: pd.DataFrame) -> pd.DataFrame:

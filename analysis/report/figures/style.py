@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -59,6 +59,13 @@ def grid(axes: Any, axis: str = "y") -> None:
     axes.set_axisbelow(True)
     axes.grid(True, axis=axis, color=FAINT, linewidth=0.6)
     axes.tick_params(length=0)
+
+
+def nothing(words: Callable[[str], str]) -> Figure:
+    """A figure that says that there is nothing to draw."""
+    figure = canvas(4, 0.8)
+    figure.text(0.5, 0.5, words("nothing to draw yet"), ha="center", va="center")
+    return figure
 
 
 NOTHING: dict[str, dict[str, None]] = {

@@ -78,7 +78,7 @@ def _intervals(edges: list[int], _: Words) -> list[str]:
 
 def _year(axes: Any, days: pd.DataFrame, year: int, edges: list[int], _: Words) -> None:
     first = pd.Timestamp(year, 1, 1)
-    week = (pd.DatetimeIndex(days.index).dayofyear - 1 + first.dayofweek) // 7
+    week = (pd.DatetimeIndex(days.index).day_of_year - 1 + first.day_of_week) // 7
     grid_of = np.full((7, 54), np.nan)
     grid_of[days["weekday"], week] = np.searchsorted(edges, days["posts"], side="right")
     axes.pcolormesh(grid_of, cmap=RAMP, vmin=0, vmax=len(edges), edgecolors="white", linewidth=0.8)
@@ -91,7 +91,7 @@ def _year(axes: Any, days: pd.DataFrame, year: int, edges: list[int], _: Words) 
             axes.add_patch(Rectangle((at, height), 1, 0.3, fc=colour, ec="none"))
     months = pd.date_range(first, periods=12, freq="MS")
     axes.set_xticks(
-        [(day.dayofyear - 1 + first.dayofweek) // 7 + 0.5 for day in months], [_.month(m) for m in range(1, 13)]
+        [(day.day_of_year - 1 + first.day_of_week) // 7 + 0.5 for day in months], [_.month(m) for m in range(1, 13)]
     )
     axes.set_yticks([0.5, 2.5, 4.5], [_.weekday(day)[:2] for day in (0, 2, 4)])
     axes.set(xlim=(0, 54), ylim=(8, 0))

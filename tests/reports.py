@@ -1,0 +1,92 @@
+"""Reports for the tests: of the demo's study, and of the same with names that would do harm."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from analysis.report.findings import Findings, Options
+from analysis.report.page import Facts, Made, write_report
+from storage import database
+
+HOSTILE = (
+    "</script><script>document.title='owned'</script>",
+    '"><img src=x onerror="document.title=\'owned\'">',
+    "=HYPERLINK(\"http://127.0.0.1:9/\",\"x\")",
+    "+1+cmd|' /C calc'!A0",
+    "@SUM(1+1)",
+    "\u202egnp.exe\u202c \u2066x\u2069",
+    "\x1b[31mred\x1b[0m\x07\x00",
+    "{{ 7 * 7 }}${7*7}<%= 7 %>",
+    "$\\frac{1}{0}$ _x^y",
+    "]]><!-- &amp; &#x27; -->",
+    "שלום עולם",
+    "مرحبا بالعالم",
+    "Zoë Ünïcode-Đorđević",
+    "line\u2028break\nand\ttab",
+    "javascript:alert(1)",
+)  # fmt: skip
+
+
+def spoilt(study: Path, into: Path, min_degree: int = 4, hashtags: int = 5) -> Path:
+    """A copy of the *study*'s database whose people, ministries and hashtags have hostile names; and low thresholds."""
+    into.mkdir()
+    path = into / "study.duckdb"
+    shutil.copyfile(study / "study.duckdb", path)
+    path.chmod(0o600)
+    with duckdb.connect(str(path)) as db:
+        db.execute(
+            "CREATE TEMP TABLE bad AS SELECT unnest(?) AS text, unnest(range(?)) AS n", [list(HOSTILE), len(HOSTILE)]
+        )
+        bad = f"(SELECT text FROM bad WHERE n = hash({{}}) % {len(HOSTILE)})"
+        for table, column, key in (("current_accounts", "name", "account_id"), ("current_accounts", "handle", "account_id"),
+                                   ("current_profiles", "name", "profile_id"), ("employers", "ministry", "ministry"),
+                                   ("employers", "organisation", "employer")):  # fmt: skip
+            db.execute(
+                f"UPDATE base.{table} SET {column} = {bad.format(key)} || substr({column}, 1, 40) WHERE {column} IS NOT NULL"
+            )
+        db.execute(
+            "UPDATE base.posts SET hashtags = list_transform(hashtags, lambda t: CASE WHEN t ILIKE 'fail' "
+            "THEN '</script><b>&\u202e' ELSE t END)"
+        )
+        for key, value in (("analysis.min_degree", min_degree), ("analysis.hashtag_threshold", hashtags)):
+            db.execute("UPDATE base.study SET value = ? WHERE key = ?", [str(value), key])
+    return into
+
+
+def lowered(study: Path, into: Path, min_degree: int = 4, hashtags: int = 5) -> Path:
+    """A copy of the *study*'s database with thresholds low enough for a small world."""
+    into.mkdir()
+    path = into / "study.duckdb"
+    shutil.copyfile(study / "study.duckdb", path)
+    path.chmod(0o600)
+    with duckdb.connect(str(path)) as db:
+        for key, value in (("analysis.min_degree", min_degree), ("analysis.hashtag_threshold", hashtags)):
+            db.execute("UPDATE base.study SET value = ? WHERE key = ?", [str(value), key])
+    return into
+
+
+def report(study: Path, folder: Path, options: Options | None = None, language: str = "en") -> tuple[Findings, Made]:
+    """The report of the database in *study*, in *folder*, and the findings it tells (whose database stays open)."""
+    db = database.open_readonly(study / "study.duckdb")
+    found = Findings(db, options)
+    name = 'A <study> & "its" name </title>\u202e'
+    return found, write_report(found, folder, Facts(name, HOSTILE[0], "made for a test", language))
+
+
+def blocks(page: str) -> dict[str, bytes]:
+    """The data blocks of a page, unpacked."""
+    found = re.findall(r'<script type="application/octet-stream" id="data-([\w-]+)">([^<]*)</script>', page)
+    return {name: gzip.decompress(base64.b64decode(text)) for name, text in found}
+
+
+def block(page: str, name: str) -> Any:
+    """A block of JSON."""
+    return json.loads(blocks(page)[name])

@@ -1,0 +1,263 @@
+"""The report as files: the numbers of the analyses, safe against names from outside, fit for a paper, publishable."""
+
+import base64
+import csv
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+from lxml import etree, html
+
+from analysis import populations, shares
+from analysis.report.figures.registry import DRAWINGS
+from analysis.report.findings import Findings, Options
+from analysis.report.page import HERE, Facts, Made, write_report
+from analysis.report.pseudonyms import Pseudonyms, small
+from analysis.report.texts import HARMFUL
+from analysis.report.words import Words, table
+from storage import database
+from tests import studies
+from tests.conftest import ROOT
+from tests.rehearsal import sneeuwbal
+from tests.reports import HOSTILE, block, blocks, lowered, report, spoilt
+
+WORDS = re.compile(r'\b_\(\s*((?:f?"(?:[^"\\]|\\.)*"\s*)+)')
+
+
+@pytest.fixture(scope="module")
+def made(replayed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, Made]:
+    """A report of the study with hostile names."""
+    place = tmp_path_factory.mktemp("hostile")
+    return report(spoilt(replayed, place / "study"), place / "report")
+
+
+@pytest.fixture(scope="module")
+def page(made: tuple[Findings, Made]) -> str:
+    return made[1].page.read_text("utf-8")
+
+
+def _cells(page: str, name: str) -> list[list[str]]:
+    (place,) = html.fromstring(page).xpath(f'//div[@id="table-{name}"]')
+    return [[cell.text_content() for cell in row] for row in place.xpath(".//tbody/tr")]
+
+
+def test_the_page_has_the_figures_of_the_analyses(replayed: Path, made: tuple[Findings, Made], page: str) -> None:
+    with database.open_readonly(replayed / "study.duckdb") as db:
+        six, selection = shares.table(db, comparison="sample"), populations.selection(db)
+    told = _cells(page, "selection")
+    numbers = [f"{value:,}" if isinstance(value, int) else value for value in selection["computed"]]
+    assert [row[1] for row in told] == numbers
+    column = list(made[1].tables()["shares"].shown).index("share")
+    assert [row[column] for row in _cells(page, "shares")] == [f"{value:.2f}" for value in six["share"]]
+
+
+def test_published_figures_stand_beside_the_computed_ones(replayed: Path, tmp_path: Path) -> None:
+    import duckdb
+
+    study = lowered(replayed, tmp_path / "study")
+    with duckdb.connect(str(study / "study.duckdb")) as db:
+        db.execute("""INSERT INTO base.study VALUES ('published.civil_servants', '6807'),
+            ('published.shares.hashtags.share', '34.18'), ('published.shares.hashtags.count', '237075')""")
+    found, done = report(study, tmp_path / "report", language="nl")
+    text = done.page.read_text("utf-8")
+    assert next(row for row in _cells(text, "selection") if row[0] == "ambtenaren, elk één keer")[2] == "6.807"
+    shown = done.tables()["shares"].shown
+    assert shown[shown.index("share") + 1] == "published_share"
+    assert _cells(text, "shares")[0][shown.index("published_share")] == "34,18"
+    assert html.fromstring(text).get("lang") == "nl"
+    found.db.close()
+
+
+def test_every_filter_says_what_went_in_and_what_came_out(made: tuple[Findings, Made]) -> None:
+    filters = made[0].filters
+    assert (filters["after"] <= filters["before"]).all()
+    assert filters["after"].iloc[-4] == made[0].actors.network.n
+    assert all(made[0].sql[name] for name in ("populations", "actors", "hashtags", "daily", "shares", "ministries"))
+
+
+def test_every_word_of_the_report_has_its_dutch() -> None:
+    from analysis.report import method, sections
+    from analysis.report.definitions import DEFINITIONS
+
+    wanted = {text for texts in DEFINITIONS.values() for text in texts} | {one.title for one in DRAWINGS.values()}
+    wanted |= {*method.LIMITS, method.PUBLIC, sections.SNOWBALL, sections.BESIDE}
+    wanted |= set(json.loads((HERE / "js" / "words.json").read_text("utf-8"))) | set(populations.SELECTED.values())
+    for path in [*HERE.rglob("*.py"), HERE / "page.html.j2", ROOT / "commands" / "report.py"]:
+        for found in WORDS.findall(path.read_text("utf-8")):
+            wanted.add("".join(json.loads(part) for part in re.findall(r'"(?:[^"\\]|\\.)*"', found)))
+    used = re.findall(
+        r'\bw\("([^"]*)"\)', "".join(path.read_text("utf-8") for path in (HERE / "js" / "src").glob("*.js"))
+    )
+    assert set(used) <= set(json.loads((HERE / "js" / "words.json").read_text("utf-8")))
+    assert not sorted(wanted - set(table("nl")))
+    braces = re.compile(r"\{\w+\}")
+    assert all(sorted(braces.findall(one)) == sorted(braces.findall(other)) for one, other in table("nl").items())
+
+
+def test_numbers_are_written_as_the_language_does() -> None:
+    assert (Words("en").number(687811), Words("nl").number(687811)) == ("687,811", "687.811")
+    assert (Words("en").number(34.467, 2), Words("nl").number(34.467, 2)) == ("34.47", "34,47")
+    assert Words("nl").number(float("nan")) == "–"
+
+
+# ---- safety --------------------------------------------------------------------------------------------------
+
+
+def test_no_script_runs_but_ours_and_nothing_is_loaded(page: str) -> None:
+    tree = html.fromstring(page)
+    (policy,) = tree.xpath('//meta[@http-equiv="Content-Security-Policy"]/@content')
+    scripts = tree.xpath("//script[not(@type)]")
+    assert len(scripts) == 1
+    digest = base64.b64encode(hashlib.sha256(scripts[0].text.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'")
+    assert all(one.get("type") == "application/octet-stream" for one in tree.xpath("//script[@type]"))
+    assert not tree.xpath("//@*[starts-with(name(), 'on')]")
+    assert all(src.startswith("data:image/") for src in tree.xpath("//@src"))
+    assert all(re.match(r"#|tables/|figures/|networks/", href) for href in tree.xpath("//a/@href"))
+    assert not tree.xpath("//iframe | //object | //embed | //link | //base | //form | //b")
+
+
+def test_hostile_names_stay_text(made: tuple[Findings, Made], page: str) -> None:
+    names = block(page, "actors-nodes")["label"]
+    assert any("<script>" in name for name in names)
+    assert any("שלום" in name for name in names)
+    inside = "".join(data.decode("utf-8", "replace") for name, data in blocks(page).items() if "edges" not in name)
+    for text in (page.replace("\n", "").replace("\r", ""), inside):
+        assert not [hit for hit in HARMFUL.findall(text) if hit != "\n"]
+    assert (
+        "document.title"
+        not in re.sub(r"<script.*?</script>", "", page, flags=re.S).replace("&#39;", "'").split("<body")[0]
+    )
+
+
+def test_no_cell_of_a_table_is_a_formula(made: tuple[Findings, Made]) -> None:
+    folder = made[1].page.parent
+    files = [*(folder / "tables").glob("*.csv"), *(folder / "figures").glob("*.csv")]
+    assert len(files) > 25
+    for path in files:
+        for row in csv.reader(path.open(encoding="utf-8-sig", newline="")):
+            for cell in row:
+                assert not HARMFUL.search(cell)
+                if cell[:1] in ("=", "+", "-", "@"):
+                    float(cell)  # a number, not a formula
+
+
+def test_figures_are_well_formed_and_their_text_can_be_edited(made: tuple[Findings, Made]) -> None:
+    folder = made[1].page.parent / "figures"
+    for drawing in DRAWINGS.values():
+        text = (folder / f"{drawing.file}.svg").read_bytes()
+        tree = etree.fromstring(text, etree.XMLParser(huge_tree=True))
+        assert tree.findall(".//{*}text"), drawing.name
+        assert not tree.findall(".//{*}script")
+        assert b"/Type3" not in (folder / f"{drawing.file}.pdf").read_bytes()
+        assert (folder / f"{drawing.file}.png").read_bytes().startswith(b"\x89PNG")
+        data = pd.read_parquet(folder / f"{drawing.file}.parquet")
+        assert len(data) == len(pd.read_csv(folder / f"{drawing.file}.csv")) == len(drawing.data(made[0]))
+
+
+def test_the_network_files_read_back_equal(made: tuple[Findings, Made]) -> None:
+    folder, network = made[1].page.parent / "networks", made[0].actors.network
+    read = nx.read_gexf(folder / "actors.gexf")
+    assert set(read) == set(network.nodes.index)
+    assert set(read.edges) == set(network.edges()[["source", "target"]].itertuples(index=False, name=None))
+    hashtags = nx.read_gexf(folder / "hashtags.gexf")
+    assert sum(data["weight"] for *_, data in hashtags.edges(data=True)) == made[0].hashtags.network.weights.sum()
+
+
+def test_the_page_holds_the_network_that_was_measured(made: tuple[Findings, Made], page: str) -> None:
+    network = made[0].actors.network
+    numbers = np.frombuffer(blocks(page)["actors-edges"], dtype="<u4")
+    offsets, target = numbers[: network.n + 1], numbers[network.n + 1 :]
+    source = np.repeat(np.arange(network.n), np.diff(offsets))
+    assert set(zip(source, target, strict=True)) == set(zip(network.source, network.target, strict=True))
+    assert block(page, "actors-nodes")["community"] == network.nodes["community"].tolist()
+
+
+def test_a_study_without_anything_has_a_report_too(tmp_path: Path) -> None:
+    found = Findings(studies.empty())
+    done = write_report(found, tmp_path, Facts("Nothing yet", "", "made for a test"))
+    assert "nothing to draw yet" in done.page.read_text("utf-8")
+
+
+# ---- for publication -----------------------------------------------------------------------------------------
+
+
+def test_a_report_for_publication_tells_no_person(replayed: Path, tmp_path: Path) -> None:
+    study = lowered(replayed, tmp_path / "study")
+    found, done = report(study, tmp_path / "report", Options(pseudonyms=Pseudonyms(b"k" * 32), least=5))
+    query = """SELECT handle FROM accounts UNION SELECT account_id FROM accounts UNION SELECT profile_id FROM profiles
+        UNION SELECT a.name FROM accounts AS a UNION SELECT p.name FROM profiles AS p UNION SELECT url FROM profiles"""
+    persons = {str(one) for (one,) in found.db.execute(query).fetchall() if one and len(str(one)) > 4}
+    assert len(persons) > 1000
+    files = [path for path in done.page.parent.rglob("*") if path.suffix in (".html", ".csv", ".svg", ".gexf")]
+    text = "\n".join(path.read_text("utf-8") for path in files)
+    text += "\n".join(pd.read_parquet(path).to_csv() for path in done.page.parent.rglob("*.parquet"))
+    text += "".join(data.decode("utf-8", "replace") for data in blocks(done.page.read_text("utf-8")).values())
+    words = set(re.findall(r"[^\s\"'<>,;:()=|/\[\]{}]+", text))
+    assert not {one for one in persons if " " not in one} & words
+    assert not [one for one in persons if " " in one and one in text]
+    assert re.search(r"P-[A-Z2-7]{10}", text)
+    assert "<5" in [cell for row in _cells(done.page.read_text("utf-8"), "populations") for cell in row]
+    counts = pd.read_csv(done.page.parent / "tables" / "populations.csv")[["profiles", "accounts"]]
+    assert not ((counts > 0) & (counts < 5)).any(axis=None)
+    found.db.close()
+
+
+def test_pseudonyms_go_with_the_key() -> None:
+    one, other = Pseudonyms(b"a" * 32), Pseudonyms(b"b" * 32)
+    assert one.of("12") == one.of("12") != other.of("12")
+    assert len({one.of(str(number)) for number in range(20_000)}) == 20_000
+    assert "a" * 32 not in repr(one)
+
+
+def test_small_cells_are_hidden_and_cannot_be_worked_out_from_a_total() -> None:
+    frame = pd.DataFrame({"ministry": list("abc"), "profiles": [40, 9, 3], "share": [10.0, 20.0, 33.3]})
+    hidden = small(frame, 5, {"profiles": ("share",)}, ("profiles",))
+    assert hidden["profiles"].isna().tolist() == hidden["share"].isna().tolist() == [False, True, True]
+    assert small(frame, 0, {"profiles": ()}) is frame
+
+
+def test_the_key_lies_outside_the_study(replayed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from commands.report import key_of
+    from storage.errors import UserError
+    from study import Study
+
+    study = Study.load(replayed)
+    monkeypatch.setenv("SNEEUWBAL_PSEUDONYM_KEY", str(tmp_path / "key"))
+    assert key_of(study) == key_of(study)
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("SNEEUWBAL_PSEUDONYM_KEY", str(replayed / "key"))
+    with pytest.raises(UserError, match="keep it elsewhere"):
+        key_of(study)
+
+
+# ---- commands ------------------------------------------------------------------------------------------------
+
+
+def test_one_figure_for_a_paper(replayed: Path, tmp_path: Path) -> None:
+    done = sneeuwbal("--study", replayed, "figure", "activity-calendar", "--format", "pdf", "-o", tmp_path / "days.pdf")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "days.pdf").read_bytes().startswith(b"%PDF")
+    days = pd.read_parquet(tmp_path / "days.parquet")
+    assert len(days) == len(pd.date_range("2007-03-20", "2013-02-23"))
+    wrong = sneeuwbal("--study", replayed, "figure", "pie")
+    assert wrong.returncode == 2
+    assert "activity-calendar" in wrong.stderr
+
+
+def test_the_bundle_belongs_to_its_sources() -> None:
+    folder = HERE / "js"
+    digest = hashlib.sha256()
+    for name in [*sorted(f"src/{path.name}" for path in (folder / "src").iterdir()), "package-lock.json"]:
+        digest.update((folder / name).read_bytes())
+    assert digest.hexdigest() in (HERE / "report.js").read_text("utf-8")[:400], "run `make report-js`"
+    assert "resolved" not in (folder / "package-lock.json").read_text("utf-8")
+
+
+assert HOSTILE
