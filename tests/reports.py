@@ -35,6 +35,13 @@ HOSTILE = (
 )  # fmt: skip
 
 
+SPOILT = (
+    ("current_accounts", "name", "account_id"), ("current_accounts", "handle", "account_id"),
+    ("current_profiles", "name", "profile_id"), ("employers", "ministry", "ministry"),
+    ("employers", "organisation", "employer"),
+)  # fmt: skip
+
+
 def spoilt(study: Path, into: Path, min_degree: int = 4, hashtags: int = 5) -> Path:
     """A copy of the *study*'s database whose people, ministries and hashtags have hostile names; and low thresholds."""
     into.mkdir()
@@ -42,16 +49,12 @@ def spoilt(study: Path, into: Path, min_degree: int = 4, hashtags: int = 5) -> P
     shutil.copyfile(study / "study.duckdb", path)
     path.chmod(0o600)
     with duckdb.connect(str(path)) as db:
-        db.execute(
-            "CREATE TEMP TABLE bad AS SELECT unnest(?) AS text, unnest(range(?)) AS n", [list(HOSTILE), len(HOSTILE)]
-        )
+        names = [list(HOSTILE), len(HOSTILE)]
+        db.execute("CREATE TEMP TABLE bad AS SELECT unnest(?) AS text, unnest(range(?)) AS n", names)
         bad = f"(SELECT text FROM bad WHERE n = hash({{}}) % {len(HOSTILE)})"
-        for table, column, key in (("current_accounts", "name", "account_id"), ("current_accounts", "handle", "account_id"),
-                                   ("current_profiles", "name", "profile_id"), ("employers", "ministry", "ministry"),
-                                   ("employers", "organisation", "employer")):  # fmt: skip
-            db.execute(
-                f"UPDATE base.{table} SET {column} = {bad.format(key)} || substr({column}, 1, 40) WHERE {column} IS NOT NULL"
-            )
+        for table, column, key in SPOILT:
+            worse = f"{bad.format(key)} || substr({column}, 1, 40)"
+            db.execute(f"UPDATE base.{table} SET {column} = {worse} WHERE {column} IS NOT NULL")
         db.execute(
             "UPDATE base.posts SET hashtags = list_transform(hashtags, lambda t: CASE WHEN t ILIKE 'fail' "
             "THEN '</script><b>&\u202e' ELSE t END)"

@@ -127,7 +127,8 @@ def test_filters_leave_what_they_say_and_the_picture_fits_it(watched: Watched, m
         == f"{kept.sum():,} of {network.n:,} shown, {edges:,} ties between them"
     )
     outside = watched.page.evaluate(
-        f"(() => {{ const n = {NETWORK.format('actors')}, d = n.view.sigma.getDimensions(); return [...n.model.id.keys()]"
+        f"(() => {{ const n = {NETWORK.format('actors')}, d = n.view.sigma.getDimensions();"
+        " return [...n.model.id.keys()]"
         ".filter(i => n.model.shown[i]).map(i => n.view.spot(i))"
         ".filter(p => p.x < 0 || p.y < 0 || p.x > d.width || p.y > d.height).length })()"
     )
@@ -170,7 +171,8 @@ def test_labels_do_not_overlap(watched: Watched) -> None:
     boxes = watched.page.evaluate(
         f"(() => {{ const v = {NETWORK.format('actors')}.view, d = v.sigma.getDimensions();"
         " const m = v.measure(document.createElement('canvas').getContext('2d'));"
-        " return [...v.placed(d.width, d.height, m)].map(p => [p.x, p.y - p.size * .8, p.x + m(p.node, p.size), p.y]) })()"
+        " return [...v.placed(d.width, d.height, m)]"
+        ".map(p => [p.x, p.y - p.size * .8, p.x + m(p.node, p.size), p.y]) })()"
     )
     assert len(boxes) > 5
     for a, b in itertools.combinations(boxes, 2):

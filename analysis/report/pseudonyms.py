@@ -79,7 +79,7 @@ def small(
             few |= values.index == values[values >= least].idxmin()
         hidden += int(few.sum())
         for name in (column, *(name for name in derived if name in made)):
-            made[name] = made[name].astype(object).where(~few, None)
-            made[name] = made[name].convert_dtypes()
+            whole = pd.api.types.is_integer_dtype(made[name])
+            made[name] = made[name].astype("Int64" if whole else float).mask(few)
     made.attrs["hidden"] = hidden
     return made

@@ -22,7 +22,7 @@ def square(table: pd.DataFrame, value: str) -> tuple[list[str], NDArray[Any]]:
     place = {name: at for at, name in enumerate(names)}
     matrix = np.full((len(names), len(names)), np.nan)
     one, two = table["ministry"].map(place), table["other"].map(place)
-    matrix[one, two] = matrix[two, one] = table[value].astype(float)
+    matrix[one, two] = matrix[two, one] = table[value].to_numpy(dtype=float, na_value=np.nan)
     whole = np.zeros(len(names))
     np.add.at(whole, one, table["connections"])
     np.add.at(whole, two, table["connections"])
