@@ -34,6 +34,8 @@ COMMANDS = {
     "backup": "Copy the study safely while it runs.",
     "doctor": "Look whether everything here is as it should be.",
     "forget": "Remove a person from everything, for good.",
+    "package": "Make a replication package: report, tables, definitions, database.",
+    "reproduce": "Make every figure of a package again, and say which are equal.",
 }
 
 

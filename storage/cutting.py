@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote, urlencode
 
 import msgspec
 
@@ -45,7 +45,8 @@ class Guard:
         """*entry* without forgotten people; the very same object if none is in it; None if it is all theirs."""
         if not self.forgotten:
             return entry
-        names = self.forgotten.sight(_readable(entry))
+        told = _told(entry)
+        names = self.forgotten.sight(f"{told} {_readable(entry)}", told)
         if not isinstance(entry, Note):
             kinds = ("account", "profile", "post")
             targets = [
@@ -61,13 +62,19 @@ class Guard:
         return [want for want in wants if not self.forgotten.holds(want.target.collector, want.target.key)]
 
 
-def _readable(entry: Entry) -> str:
-    """All text of *entry*, escapes undone and relative links made whole."""
+def _told(entry: Entry) -> str:
+    """What we wrote beside an answer, or in a note: in it even a bare word may be a handle."""
     if isinstance(entry, Note):
-        return msgspec.json.encode(entry.data).decode()
-    told = msgspec.json.encode(entry.wants).decode()
+        return msgspec.json.encode(entry.data).decode().replace('\\"', '"')
+    return f"{unquote(entry.url)} {msgspec.json.encode(entry.wants).decode()}"
+
+
+def _readable(entry: Entry) -> str:
+    """All text of *entry* itself, escapes undone and relative links made whole."""
+    if isinstance(entry, Note):
+        return ""
     if isinstance(entry, Failure):
-        return f"{entry.url} {entry.detail} {told}"
+        return entry.detail
     try:
         content = entry.content()
     except BadBody:
@@ -75,7 +82,7 @@ def _readable(entry: Entry) -> str:
     text = _unescaped(content)
     origin = "/".join(entry.url.split("/", 3)[:3])
     links = " ".join(origin + path for path in set(RELATIVE.findall(text))) if "<" in text[:2000] else ""
-    return f"{entry.url} {told} {text} {links}"
+    return f"{text} {links}"
 
 
 def _unescaped(content: bytes) -> str:
@@ -105,6 +112,7 @@ class Cutter:
         self._local: dict[str, str] = {}  # ids that one page gives what is theirs
         self._known = self._tokens  # and both together
         self._issued = set(self._tokens.values())
+        self._handles = {self._tokens[name.key] for name in self.names if name.kind == "x"}
 
     # ---- whole entries
 
@@ -342,10 +350,9 @@ class Cutter:
 
     def retweet(self, text: str) -> str:
         """*text* without what the person said, if it repeats that after a token (RT @token: ...)."""
-        tokens = {self._tokens[name.key] for name in self.names if name.kind == "x"}
         head, mark, rest = text.partition("RT @")
         token, colon, _ = rest.partition(":")
-        return f"{head}{mark}{token}{colon}" if mark and token in tokens else text
+        return f"{head}{mark}{token}{colon}" if mark and token in self._handles else text
 
     def _strip(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """What is left of an object of theirs."""

@@ -25,12 +25,15 @@ FILE = "forgotten.csv"
 HEAD = ("digest", "kind", "forgotten_at")
 HOST = "forgotten.invalid"  # RFC 2606: no such host can be
 CHECK = "check"  # the kind of the line that tells whether the key is the right one
+IDS = {"account": "id", "profile": "id", "post": "id"}  # where an id stands does not tell which it is
+SEEN = 500_000  # look-ups remembered
 
 NUMBER = re.compile(r"(?<![\w.-])\d{3,25}(?!\w)")
 ADDRESS = re.compile(r"https?://[^\s\"'<>)\\,]+", re.I)
 DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
 AT = re.compile(r"(?<![\w.])@([A-Za-z0-9_]{1,15})(?![\w@])|\"(?:username|screen_name)\":\"(\w{1,15})\"")
 X_URL = re.compile(r"(?:twitter|x)\.com/(?:#!/)?@?(\w{1,15})(?!\w)", re.I)
+SHORT = re.compile(r"(?<!\w)\w{1,15}(?!\w)")
 DOTTED = re.compile(r"[\w.+-]*@?[\w-]+(?:\.[\w-]+)+")
 
 
@@ -56,6 +59,7 @@ class Forgotten:
         self.path = study / FILE
         self._study = study
         self.kinds: dict[str, str] = {}  # digest -> kind
+        self._seen: dict[Name, str | None] = {}  # what was looked up before
         if self.path.exists():
             with self.path.open(encoding="utf-8", newline="") as file:
                 self.kinds = {row["digest"]: row["kind"] for row in csv.DictReader(file)}
@@ -90,17 +94,17 @@ class Forgotten:
             writer.writerows((digest, kind, now) for digest, kind in new.items())
         self.path.chmod(0o600)
         self.kinds |= new
+        self._seen.clear()
         return len(new)
 
     def holds(self, collector: str, key: str) -> bool:
         """Whether *key*, as a target of *collector*, names a forgotten person."""
         if not self.kinds:
             return False
-        kinds = dict.fromkeys([collector, "account", "profile", "post"])
-        return any(self._digest(kind, bare(key)) in self.kinds for kind in kinds)
+        return any(self._digest(kind, bare(key)) in self.kinds for kind in (collector, "id"))
 
     def _digest(self, kind: str, key: str) -> str:
-        return self._pseudonyms.digest(f"forgotten {kind}", key)
+        return self._pseudonyms.digest(f"forgotten {IDS.get(kind, kind)}", key)
 
     def token(self, name: Name) -> str:
         """What stands for *name* in others' records: never a real identifier, and the same every time."""
@@ -117,9 +121,17 @@ class Forgotten:
             return f"{digest[:16]}@{HOST}"
         return f"{digest[:16]}.{HOST}" if name.kind == "bluesky" else f"forgotten-{digest[:16]}"
 
-    def sight(self, text: str) -> set[Name]:
-        """The identifiers of forgotten people in *text*."""
-        return {name for name in candidates(text) if self._digest(name.kind, name.key) in self.kinds}
+    def sight(self, text: str, told: str = "") -> set[Name]:
+        """The identifiers of forgotten people in *text*; in *told* any word may be a handle."""
+        found = set()
+        for name in candidates(text) | {Name("x", word) for word in set(SHORT.findall(told))}:
+            if name not in self._seen:
+                if len(self._seen) > SEEN:
+                    self._seen.clear()
+                self._seen[name] = self.kinds.get(self._digest(name.kind, name.key))
+            if kind := self._seen[name]:
+                found.add(Name(kind, name.text))
+        return found
 
 
 def bare(key: str) -> str:
@@ -129,11 +141,11 @@ def bare(key: str) -> str:
 
 def candidates(text: str) -> set[Name]:
     """Whatever in *text* could be somebody's identifier."""
-    found = {Name(kind, number) for number in set(NUMBER.findall(text)) for kind in ("account", "post")}
+    found = {Name("id", number) for number in set(NUMBER.findall(text))}
     for address in set(ADDRESS.findall(text)):
         for piece in _pieces(address.rstrip(".;:!?")):
-            found |= {Name(kind, piece) for kind in ("account", "profile", "post")}
-    found |= {Name("account", did.rstrip(".:")) for did in set(DID.findall(text))}
+            found.add(Name("id", piece))
+    found |= {Name("id", did.rstrip(".:")) for did in set(DID.findall(text))}
     found |= {Name("x", one or other) for one, other in set(AT.findall(text))}
     found |= {Name("x", handle) for handle in set(X_URL.findall(text))}
     for found_word in set(DOTTED.findall(text)):

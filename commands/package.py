@@ -1,0 +1,160 @@
+"""`sneeuwbal package`: all that a reviewer needs, in one folder that describes itself."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from analysis.report.findings import Options
+    from study import Study
+
+DATABASE_IN, REPORT_IN, STUDY_IN = "database/study.duckdb", "report", "study"
+NO_LICENCE = "https://choosealicense.com/no-permission/"
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--with-archive", is_flag=True,
+              help="Archive, study file and database as they are: names people, for those you trust.")  # fmt: skip
+@click.option("--license", "licence", default=NO_LICENCE, show_default=True, help="Address of the licence.")
+@click.pass_obj
+def command(directory: Path, folder: Path, with_archive: bool, licence: str) -> None:
+    """Make a replication package in FOLDER: an RO-Crate with report, tables, definitions, versions and database.
+
+    Its database has pseudonyms instead of persons, and no texts; the report in it is made from that. `reproduce` makes
+    every figure again from the package alone.
+    """
+    from commands.context import DATABASE, open_study
+    from storage import crate
+    from storage.errors import UserError
+
+    study = open_study(directory)
+    if not (directory / DATABASE).is_file():
+        raise UserError(f"{directory / DATABASE}: there is no database yet; run `sneeuwbal load`")
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"{folder}: is not empty; name a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    database = folder / DATABASE_IN
+    database.parent.mkdir()
+    if with_archive:
+        shutil.copyfile(directory / DATABASE, database)
+        _confidential(study, folder)
+    else:
+        from storage.pseudonymised import pseudonymise
+        from storage.pseudonyms import Pseudonyms
+
+        pseudonymise(directory / DATABASE, database, Pseudonyms(directory))
+    _papers(study, folder, with_archive)
+    click.echo("making the report of the package")
+    make(database, folder / REPORT_IN, report_options(study if with_archive else None))
+    if not with_archive:
+        _check(directory / DATABASE, folder)
+    about = {"name": f"{study.study.name}: replication package", "license": licence, "version": _version(),
+             "description": CONFIDENTIAL if with_archive else PUBLIC}  # fmt: skip
+    crate.describe(folder, about, datetime.now(UTC))
+    seal = crate.seal(folder)
+    click.echo(f"{folder}: {sum(1 for _ in crate.files(folder)):,} files; checksum of the manifest: {seal}")
+
+
+PUBLIC = "Report, tables, figures, definitions and the pseudonymised database of a study made with sneeuwbal."
+CONFIDENTIAL = "Archive, study file, database, report and definitions of a study made with sneeuwbal. It names people."
+
+
+def report_options(study: Study | None) -> Options:
+    """What a package's report is made with: as the study's own if its files are in it, else only its database."""
+    from analysis.report.findings import Options
+    from commands.report import SMALL_CELLS, options
+
+    return options(study) if study is not None else Options(least=SMALL_CELLS)
+
+
+def make(database: Path, folder: Path, options: Options) -> Path:
+    """Make the report of *database* in *folder*; return its page. It says nothing of when it was made."""
+    from analysis.frames import setting
+    from analysis.report.findings import Findings
+    from analysis.report.page import Facts, write_report
+    from storage import database as storage_database
+
+    with storage_database.open_readonly(database) as db:
+        name, language = str(setting(db, "study.name", "A study")), str(setting(db, "study.language", "en"))
+        facts = Facts(name, str(setting(db, "study.comment", "")), f"sneeuwbal {_version()}", language)
+        return write_report(Findings(db, options), folder, facts).page
+
+
+def _confidential(study: Study, folder: Path) -> None:
+    """The archive and the study's own files; never the secrets."""
+    from commands.context import ARCHIVE, SECRETS
+
+    place = folder / STUDY_IN
+    place.mkdir()
+    for path in sorted(study.directory.iterdir()):
+        if path.is_file() and path.suffix in {".toml", ".csv", ".txt"} and path.name != SECRETS:
+            shutil.copyfile(path, place / path.name)
+    shutil.copytree(study.directory / ARCHIVE, place / ARCHIVE, copy_function=shutil.copyfile)
+
+
+def _papers(study: Study, folder: Path, all_settings: bool) -> None:
+    """Settings, versions and definitions."""
+    import json
+
+    from analysis.report.definitions import DEFINITIONS
+    from storage import database
+
+    hidden = () if all_settings else ("seeds", "access", "study.contact")
+    settings = {key: json.loads(value) for key, value in study.rows() if not key.startswith(hidden)}
+    _write(folder / "settings.json", settings)
+    _write(folder / "versions.json", versions())
+    _write(folder / "definitions.json", {name: list(texts) for name, texts in DEFINITIONS.items()})
+    (folder / "data-dictionary.md").write_text(database.data_dictionary(), encoding="utf-8")
+    (folder / "README.md").write_text(README, encoding="utf-8")
+
+
+README = """# Replication package
+
+`report/report.html` is the report; its tables are in `report/tables` (CSV and Parquet), its figures in
+`report/figures`. `database/study.duckdb` opens in any DuckDB; `data-dictionary.md` says what is in it.
+`sneeuwbal reproduce FOLDER` checks every file and makes every figure again, without a network.
+"""
+
+
+def _write(path: Path, content: Any) -> None:
+    import json
+
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python, of sneeuwbal and of all it stands on."""
+    import platform
+    import re
+    from importlib.metadata import PackageNotFoundError, requires, version
+
+    found = {"python": platform.python_version(), "sneeuwbal": _version()}
+    for line in requires("sneeuwbal") or ():
+        name = re.split(r"[^A-Za-z0-9_.-]", line, maxsplit=1)[0]
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _version() -> str:
+    from commands.collect import version
+
+    return version()
+
+
+def _check(source: Path, folder: Path) -> None:
+    """Refuse to make a public package in which a person is named."""
+    from storage.errors import UserError
+    from storage.leaks import leaks
+
+    if found := leaks(source, folder):
+        shutil.rmtree(folder)
+        raise UserError(f"{found[0]}; the package was not made. This is a mistake of sneeuwbal's: please tell us")
