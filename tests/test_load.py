@@ -264,6 +264,20 @@ def test_any_text_is_kept_or_told(tmp_path, text, monkeypatch):
     assert kept == [(text,)] or (kept == [] and len(rows(tmp_path, "FROM quarantine")) == 1)
 
 
+def test_a_record_without_its_key_is_told_and_not_kept(tmp_path, monkeypatch):
+    from tests import pages
+
+    found = [Follow("x", None, "2", "following"), Follow("x", "1", "2", "following"), Account(None, "x", "anna")]
+    monkeypatch.setattr(pages.Toy, "parse", lambda self, page: iter(found))
+    write(tmp_path / "archive", [page(1, [])])
+    load(tmp_path, {"toy": pages.collector})
+    assert rows(tmp_path, "SELECT follower_id FROM follows") == [("1",)]
+    assert sorted(rows(tmp_path, "SELECT place, reason FROM quarantine")) == [
+        ("Account", "a value does not fit its column: account_id is missing"),
+        ("Follow", "a value does not fit its column: follower_id is missing"),
+    ]
+
+
 def some_pages(count=40):
     return [page(n, [Post(str(n), "x", "7", T0, f"text {n}", "7")]) for n in range(1, count + 1)]
 
