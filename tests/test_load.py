@@ -214,6 +214,20 @@ def test_a_walk_that_was_not_finished_is_a_gap_until_it_is(tmp_path):
     ]
 
 
+def test_a_follow_edge_ends_only_when_a_later_complete_walk_no_longer_shows_it(tmp_path):
+    def listed(number, walk, *followed, **told):
+        edges = [Follow("toy", "7", other, "following") for other in followed]
+        return page(number, edges, kind="following", key="7", walk=walk, **told)
+
+    write(tmp_path / "archive", [listed(1, "first", "1", "2"), listed(2, "cut short", "1", next="c")], "a")
+    load(tmp_path, PARSERS)
+    over = "SELECT followed_id, closed_at FROM follow_history ORDER BY 1"
+    assert rows(tmp_path, over) == [("1", None), ("2", None)]
+    write(tmp_path / "archive", [listed(3, "third", "1")], "b")
+    load(tmp_path, PARSERS)
+    assert rows(tmp_path, over) == [("1", None), ("2", at(3))]
+
+
 def test_runs_admissions_and_failures_are_rows(tmp_path):
     wants = page(1, []).wants
     admitted = [["toy", "profile", f"p{n}", 1, "p0", ""] for n in range(5000)]
