@@ -94,7 +94,7 @@ def test_any_order_any_number_of_loads_and_any_repetition_give_the_same_tables(t
     write(place / "one", pages[:cut], "one")
     write(place / "two", pages[cut:], "two")
     one, two = place / "one", place / "two"
-    (again,) = one.iterdir()
+    (again,) = archive.segments(one)
     copy = place / "copy"
     copy.mkdir()
     shutil.copy(again, copy / "z-copy.warc.gz")
@@ -298,7 +298,7 @@ def some_pages(count=40):
 
 def test_a_segment_cut_in_the_middle_gives_what_is_whole_and_is_told(tmp_path):
     write(tmp_path / "archive", some_pages())
-    (path,) = (tmp_path / "archive").iterdir()
+    (path,) = archive.segments(tmp_path / "archive")
     os.truncate(path, path.stat().st_size * 2 // 3)
     report = load(tmp_path, PARSERS)
     assert report.partial
@@ -308,7 +308,7 @@ def test_a_segment_cut_in_the_middle_gives_what_is_whole_and_is_told(tmp_path):
 
 def test_behind_a_damaged_record_reading_goes_on(tmp_path):
     write(tmp_path / "archive", some_pages())
-    (path,) = (tmp_path / "archive").iterdir()
+    (path,) = archive.segments(tmp_path / "archive")
     places = [(offset, end) for offset, end, _ in archive.read_at(path)]
     with path.open("r+b") as file:
         file.seek((places[9][0] + places[9][1]) // 2)
@@ -322,14 +322,14 @@ def test_behind_a_damaged_record_reading_goes_on(tmp_path):
 def test_a_body_that_looks_like_an_archive_is_never_read_as_one(tmp_path, monkeypatch):
     forged = tmp_path / "forged"
     write(forged, [page(1000, [Post("forged", "x", "7", T0, "lie", "7")])])
-    (lie,) = forged.iterdir()
+    (lie,) = archive.segments(forged)
     noise = random.Random(1).randbytes  # what cannot be compressed lies in the segment as it is
     start, end, _ = next(archive.read_at(lie))
     body = b"".join(noise(50_000) + lie.read_bytes()[start:end] for _ in range(4))
     bait = msgspec.structs.replace(page(500, []), status=404, body=body)
     write(tmp_path / "archive", [*some_pages(3), bait, *some_pages(6)[3:]])
     monkeypatch.setattr(loading, "SMALL", 0)
-    (path,) = (tmp_path / "archive").iterdir()
+    (path,) = archive.segments(tmp_path / "archive")
     cuts = reading.split(path, 0, path.stat().st_size, path.stat().st_size // 6)
     places = {offset for offset, _, _ in archive.read_at(path)}
     assert any(start not in places for start, _ in cuts[1:])  # the bait is taken ...
@@ -339,7 +339,7 @@ def test_a_body_that_looks_like_an_archive_is_never_read_as_one(tmp_path, monkey
 
 def test_records_of_others_are_left_out(tmp_path):
     write(tmp_path / "archive", some_pages(2))
-    (path,) = (tmp_path / "archive").iterdir()
+    (path,) = archive.segments(tmp_path / "archive")
     foreign = b"WARC/1.0\r\nWARC-Type: resource\r\nWARC-Record-ID: <urn:x>\r\nContent-Length: 2\r\n\r\nhi\r\n\r\n"
     path.write_bytes(path.read_bytes() + gzip.compress(foreign))
     report = load(tmp_path, PARSERS)
@@ -376,7 +376,7 @@ def test_nothing_new_publishes_nothing(tmp_path):
 def test_a_segment_that_has_gone_stops_the_load_and_loses_nothing(tmp_path):
     write(tmp_path / "archive", some_pages(2))
     load(tmp_path, PARSERS)
-    (path,) = (tmp_path / "archive").iterdir()
+    (path,) = archive.segments(tmp_path / "archive")
     path.rename(tmp_path / path.name)
     with pytest.raises(UserError, match="put it back, or run `sneeuwbal load --fresh`"):
         load(tmp_path, PARSERS)
