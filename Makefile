@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test live check bench soak docs clean
+.PHONY: demo test fuzz live check bench soak docs clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -16,6 +16,9 @@ demo: .venv/ready
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+fuzz: .venv/ready
+	SNEEUWBAL_FUZZ=2000 $(BIN)/python -m pytest tests/test_fuzz.py -s
 
 live: .venv/ready
 	PYTHON=$(CURDIR)/$(BIN)/python tests/live/run.sh

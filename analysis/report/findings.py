@@ -141,8 +141,8 @@ class Findings:
         """The communities of actors described."""
         frame = actors.communities(self.actors)
         if self.options.least:
-            frame = frame.drop(columns="ministries")
-        other = ("community", "name", "size", "share", "ministries", "central", "density", "e_i_index")
+            frame = frame.drop(columns=["ministries", "titles"], errors="ignore")
+        other = ("community", "name", "size", "share", "ministries", "titles", "central", "density", "e_i_index")
         return self._small(frame, **dict.fromkeys([str(name) for name in frame if name not in other], ()))
 
     @finding

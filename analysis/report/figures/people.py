@@ -24,8 +24,8 @@ def square(table: pd.DataFrame, value: str) -> tuple[list[str], NDArray[Any]]:
     one, two = table["ministry"].map(place), table["other"].map(place)
     matrix[one, two] = matrix[two, one] = table[value].to_numpy(dtype=float, na_value=np.nan)
     whole = np.zeros(len(names))
-    np.add.at(whole, one, table["connections"])
-    np.add.at(whole, two, table["connections"])
+    np.add.at(whole, one.to_numpy(), table["connections"].to_numpy(dtype=float, na_value=0))
+    np.add.at(whole, two.to_numpy(), table["connections"].to_numpy(dtype=float, na_value=0))
     order = np.argsort(-whole, kind="stable")
     return [names[at] for at in order], matrix[np.ix_(order, order)]
 

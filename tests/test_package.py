@@ -1,0 +1,112 @@
+"""A replication package: nobody is named in it, every figure comes out again, and a changed byte is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from analysis import populations, shares
+from commands.comparing import compared
+from storage import crate
+from storage.errors import UserError
+from storage.leaks import leaks
+from storage.pseudonyms import VARIABLE
+from tests.rehearsal import sneeuwbal
+
+
+@pytest.fixture(scope="module")
+def package(replayed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package of the demo's study."""
+    place = tmp_path_factory.mktemp("package")
+    done = sneeuwbal("--study", replayed, "package", place / "made", token=None, **{VARIABLE: str(place / "key")})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert crate.checksum(place / "made" / crate.MANIFEST) in done.stdout
+    return place / "made"
+
+
+def test_it_describes_itself_as_a_ro_crate(package: Path) -> None:
+    """Every file but the description and the manifest is an entity with its size and checksum, and no seed is told."""
+    graph = {one["@id"]: one for one in json.loads((package / crate.METADATA).read_text())["@graph"]}
+    assert graph[crate.METADATA]["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
+    root = graph["./"]
+    assert {"name", "description", "datePublished", "license"} <= set(root)
+    there = {p.relative_to(package).as_posix() for p in crate.files(package)} - {crate.METADATA}
+    assert {part["@id"] for part in root["hasPart"]} == there
+    for name in there:
+        assert graph[name]["sha256"] == crate.checksum(package / name)
+    assert not [key for key in json.loads((package / "settings.json").read_text()) if key.startswith("seeds")]
+    assert crate.verify(package) == len(there) + 1
+
+
+def test_nobody_is_named_in_it_and_the_check_would_find_it(replayed: Path, package: Path, tmp_path: Path) -> None:
+    """No id, handle, address, name or text of anybody; each of them, planted in any kind of file, is found."""
+    source = replayed / "study.duckdb"
+    assert leaks(source, package) == []
+    with duckdb.connect(str(source), read_only=True) as db:
+        row = db.execute(
+            "SELECT a.account_id, a.handle, p.profile_id, p.name, max(o.text) FROM links AS l JOIN accounts AS a USING"
+            " (account_id) JOIN profiles AS p USING (profile_id) JOIN posts AS o ON o.account_id = a.account_id"
+            " WHERE length(o.text) > 40 GROUP BY ALL ORDER BY 1 LIMIT 1"
+        ).fetchone()
+    assert row is not None
+    for number, canary in enumerate(row):
+        place = tmp_path / str(number)
+        place.mkdir()
+        (place / "page.html").write_text(f"<p>een tabel</p><td>{canary}</td>")
+        pd.DataFrame({"column": ["een", canary]}).to_parquet(place / "table.parquet")
+        assert len(leaks(source, place)) == 2, f"canary {number} is not found"
+
+
+def test_its_tables_are_those_of_the_study(replayed: Path, package: Path) -> None:
+    """Tables 5 and 6 of the pseudonymised database equal those of the real one."""
+    with (
+        duckdb.connect(str(replayed / "study.duckdb"), read_only=True) as real,
+        duckdb.connect(str(package / "database" / "study.duckdb"), read_only=True) as hidden,
+    ):
+        pd.testing.assert_frame_equal(populations.table(real), populations.table(hidden))
+        for profile in ("study2013", "tcat", "4cat"):
+            one, other = (shares.table(db, profile, "all", "sample") for db in (real, hidden))
+            pd.testing.assert_frame_equal(one, other)
+
+
+def test_every_figure_comes_out_again_to_the_last_digit(package: Path, tmp_path: Path) -> None:
+    """On a machine that has neither study nor key."""
+    done = sneeuwbal("reproduce", package, token=None, HOME=str(tmp_path), XDG_CONFIG_HOME=str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "are equal to the last digit" in done.stdout
+    assert "differ" not in done.stdout
+
+
+def test_a_changed_byte_a_lost_file_and_a_strange_one_are_refused_by_name(package: Path, tmp_path: Path) -> None:
+    """Exit code 2, with the name of the file."""
+    copy = shutil.copytree(package, tmp_path / "copy")
+    table = copy / "report" / "tables" / "populations.parquet"
+    content = bytearray(table.read_bytes())
+    content[100] ^= 1
+    table.write_bytes(content)
+    done = sneeuwbal("reproduce", copy, token=None)
+    assert done.returncode == 2
+    assert "populations.parquet: was changed" in done.stderr
+    table.unlink()
+    with pytest.raises(UserError, match=r"populations\.parquet: is missing"):
+        crate.verify(copy)
+    shutil.copy(package / "report" / "tables" / "populations.parquet", table)
+    (copy / "note.txt").write_text("strange")
+    with pytest.raises(UserError, match=r"note\.txt: is not in the manifest"):
+        crate.verify(copy)
+
+
+def test_a_figure_that_differs_is_told_with_the_difference(tmp_path: Path) -> None:
+    """Equal figures are counted, another one is named with both values and by how much."""
+    for name, value in (("published", 41), ("again", 44)):
+        (tmp_path / name).mkdir()
+        frame = pd.DataFrame({"ministry": ["BZK", "FIN"], "accounts": [value, 7], "share": [0.1, float("nan")]})
+        frame.to_parquet(tmp_path / name / "populations.parquet")
+    (one,) = compared(tmp_path / "published", tmp_path / "again")
+    assert one.equal == 5
+    assert one.differences == ["row 1, accounts: 41 published, 44 now (by +3)"]
