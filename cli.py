@@ -34,6 +34,7 @@ COMMANDS = {
     "backup": "Copy the study safely while it runs.",
     "doctor": "Look whether everything here is as it should be.",
     "forget": "Remove a person from everything, for good.",
+    "retain": "Take out what is gone on its platform, and what was kept long enough.",
     "package": "Make a replication package: report, tables, definitions, database.",
     "reproduce": "Make every figure of a package again, and say which are equal.",
 }
