@@ -40,7 +40,7 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
         click.confirm(f"forget {who} ({told})? This cannot be undone", abort=True)
     cut = Cut()
     with ExitStack() as locks:
-        _hold(locks, study)
+        hold(locks, study)
         forgotten = Forgotten(directory)
         forgotten.add(person.names)
         cutter = Cutter(person.names, forgotten, person.people)
@@ -52,7 +52,7 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
             for place in backups:
                 forget(place, cutter, cut)
             _note(study, cut)
-        _rebuild(directory)
+        rebuild(directory)
         left = _left(study, cutter)
     _tell(cut)
     if left or cut.unread:
@@ -60,7 +60,7 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
                                  *(f"could not be looked into: {place}" for place in cut.unread)]))  # fmt: skip
 
 
-def _hold(locks: ExitStack, study: Study) -> None:
+def hold(locks: ExitStack, study: Study) -> None:
     """Take the locks of all who write, and seal what dead runs left open."""
     from collectors.run import mend_archive
     from storage.locks import lock
@@ -82,7 +82,7 @@ def _note(study: Study, cut: Cut) -> None:
     writer.close()
 
 
-def _rebuild(directory: Path) -> None:
+def rebuild(directory: Path) -> None:
     """Make the database anew; the study file is read again, as a seed may be gone from it."""
     from commands.context import open_study
     from commands.job import load_study

@@ -101,7 +101,7 @@ class Cutter:
     def __init__(self, names: Iterable[Name], forgotten: Forgotten, people: Iterable[str] = ()) -> None:
         names = list(names)
         self.names, self._forgotten = set(names), forgotten
-        self.people = {name for name in people if len(name) > 3}
+        self.people = frozenset(name for name in people if len(name) > 3)
         self._tokens = {name.key: forgotten.token(name) for name in self.names}
         self._paths = {path_of(name.text).lower(): self._tokens[name.key] for name in names if name.kind == "profile"}
         self._by_key: dict[str, list[Name]] = {}

@@ -9,8 +9,9 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 import msgspec
@@ -166,7 +167,30 @@ def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = No
             cut.unread.append(str(path.relative_to(place)))
 
 
-def _segment(path: Path, cutter: Cutter, cut: Cut) -> None:
+class Cutting(Protocol):
+    """What says of each entry what is left of it."""
+
+    @property
+    def people(self) -> Set[str]:
+        """Names whose places are noted for review."""
+        ...
+
+    def entry(self, entry: archive.Entry) -> archive.Entry | None:
+        """What is left: the very same object, another, or nothing."""
+        ...
+
+    def finds(self, text: str) -> bool:
+        """Whether a record that is not ours must go."""
+        ...
+
+
+def rewrite(directory: Path, cutter: Cutting, cut: Cut) -> None:
+    """Rewrite the segments of an archive as *cutter* says."""
+    for path in archive.segments(directory):
+        _segment(path, cutter, cut)
+
+
+def _segment(path: Path, cutter: Cutting, cut: Cut) -> None:
     """Rewrite one segment, member by member; untouched members keep their bytes."""
     fresh = path.with_name(path.name + ".cut")
     before = (cut.removed, cut.changed)
@@ -202,7 +226,7 @@ def _segment(path: Path, cutter: Cutter, cut: Cut) -> None:
     archive.sync_directory(path.parent)
 
 
-def _between(path: Path, start: int, end: int, cutter: Cutter, cut: Cut, out: object) -> None:
+def _between(path: Path, start: int, end: int, cutter: Cutting, cut: Cut, out: object) -> None:
     """Copy the records that `read` leaves out: marks, and what is not ours; of the latter not those that name them."""
     if start >= end:
         return
@@ -215,7 +239,7 @@ def _between(path: Path, start: int, end: int, cutter: Cutter, cut: Cut, out: ob
             out.write(old.read(after - at))  # type: ignore[attr-defined]
 
 
-def _review(path: Path, entry: archive.Entry, cutter: Cutter, cut: Cut) -> None:
+def _review(path: Path, entry: archive.Entry, cutter: Cutting, cut: Cut) -> None:
     """Note where a name of the people still stands: it may be a namesake's."""
     if not cutter.people or isinstance(entry, archive.Note | Failure):
         return

@@ -16,11 +16,11 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from storage import archive, current, database, forgotten, link, merge
+from storage import archive, current, database, forgotten, link, merge, retention
 from storage.archive import OPEN
 from storage.errors import UserError
 from storage.link import Linking
-from storage.reading import Parser, Told, Unit, cores, die_with_parent, spill, split, torn
+from storage.reading import Keep, Parser, Told, Unit, cores, die_with_parent, spill, split, torn
 
 SMALL = 2 * 1024 * 1024  # compressed bytes; less is read in this process
 STRETCH = 4 * 1024 * 1024  # compressed bytes a worker reads at a time: small enough that both end together
@@ -87,6 +87,8 @@ def load(
     """
     workers = workers or cores()
     rows = None if settings is None else sorted(settings)
+    keep = Keep(str(study) if (study / forgotten.FILE).exists() else "", _dropped(rows or ()))
+    fresh = fresh or (rows is not None and _dropped(_published(study)) != keep.drop)
     with database.working(study) as work:
         private = database.start_private(study, work, fresh=fresh)
         report = LoadReport(fresh=not private.exists())
@@ -96,12 +98,12 @@ def load(
             units = plan(paths, _known(db), report, workers)
             made_from = _fingerprint(linking, rows)
             if units or report.fresh or made_from != _made_from(db):
-                guard = str(study) if (study / forgotten.FILE).exists() else ""
-                _bring_in(db, units, parsers, work / "spilled", report, workers, progress, guard)
+                _bring_in(db, units, parsers, work / "spilled", report, workers, progress, keep)
                 if rows is not None:
                     _settings(db, rows)
                 if linking is not None:
                     report.links = link.link(db, linking)
+                retention.read_removed(db, study)
                 db.execute("DELETE FROM base.made_from")
                 db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
                 database.close_private(db)
@@ -110,6 +112,22 @@ def load(
         finally:
             db.close()
     return report
+
+
+def _dropped(rows: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """What `[minimise] drop` says among the settings *rows*."""
+    return tuple(sorted(msgspec.json.decode(dict(rows).get("minimise.drop") or "[]")))
+
+
+def _published(study: Path) -> list[tuple[str, str]]:
+    """The settings that the published database was made with; none if it cannot tell."""
+    if not (study / database.NAME).exists():
+        return []
+    try:
+        with duckdb.connect(str(study / database.NAME), read_only=True) as db:
+            return db.execute("SELECT key, CAST(value AS VARCHAR) FROM base.study").fetchall()
+    except duckdb.Error:
+        return []
 
 
 def _fingerprint(linking: Linking | None, settings: Sequence[tuple[str, str]] | None) -> str:
@@ -176,9 +194,9 @@ def _bring_in(
     report: LoadReport,
     workers: int,
     progress: Progress | None,
-    guard: str = "",
+    keep: Keep = Keep(),  # noqa: B008 (frozen)
 ) -> None:
-    told = _spill_all(units, parsers, spilled, workers, progress, guard)
+    told = _spill_all(units, parsers, spilled, workers, progress, keep)
     report.entries = sum(one.entries for one in told)
     report.rows = merge.merge(db, spilled)
     shutil.rmtree(spilled, ignore_errors=True)
@@ -189,12 +207,12 @@ def _bring_in(
 
 
 def _spill_all(
-    units: list[Unit], parsers: Parsers, spilled: Path, workers: int, progress: Progress | None, guard: str
+    units: list[Unit], parsers: Parsers, spilled: Path, workers: int, progress: Progress | None, keep: Keep
 ) -> list[Told]:
     """Have every unit read and spilled; a segment whose cuts were no places to cut is read again in one piece."""
     total = sum(unit.end - unit.start for unit in units)
     told: list[Told] = []
-    for one in _each(units, parsers, spilled, workers if total > SMALL else 1, guard):
+    for one in _each(units, parsers, spilled, workers if total > SMALL else 1, keep):
         told.append(one)
         if progress is not None:
             progress(sum(done.unit.end - done.unit.start for done in told), total)
@@ -204,17 +222,17 @@ def _spill_all(
             shutil.rmtree(spilled / f"{piece.unit.number:06d}")
             told.remove(piece)
         first, last = pieces[0].unit, pieces[-1].unit
-        told.append(spill(msgspec.structs.replace(first, end=last.end), parsers, str(spilled), guard))
+        told.append(spill(msgspec.structs.replace(first, end=last.end), parsers, str(spilled), keep))
     return told
 
 
-def _each(units: list[Unit], parsers: Parsers, spilled: Path, workers: int, guard: str) -> Iterable[Told]:
+def _each(units: list[Unit], parsers: Parsers, spilled: Path, workers: int, keep: Keep) -> Iterable[Told]:
     if workers == 1 or len(units) < 2:
-        yield from (spill(unit, parsers, str(spilled), guard) for unit in units)
+        yield from (spill(unit, parsers, str(spilled), keep) for unit in units)
         return
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit DuckDB's threads
     with ProcessPoolExecutor(min(workers, len(units)), spawn, initializer=die_with_parent) as pool:
-        waiting = [pool.submit(spill, unit, dict(parsers), str(spilled), guard) for unit in units]
+        waiting = [pool.submit(spill, unit, dict(parsers), str(spilled), keep) for unit in units]
         try:
             for future in as_completed(waiting):
                 yield future.result()

@@ -25,7 +25,7 @@ PERSONS = {
 KEPT = {
     "record_id", "run_id", "archive", "collector", "kind", "outcome", "platform", "lang", "rule", "decision", "listed",
     "sample", "rel", "origin", "reason", "failure", "status", "version", "organisation", "ministry", "abbreviation",
-    "parent_id", "organisation_id", "fingerprint", "source", "started", "ended", "connected_on", "decided_by",
+    "parent_id", "organisation_id", "fingerprint", "source", "started", "ended", "connected_on", "decided_by", "token",
 }  # fmt: skip
 HIDDEN = {"longitude", "latitude"}  # whatever their type
 COARSE = {"created_at": "15 minutes", "indexed_at": "15 minutes"}
@@ -75,9 +75,9 @@ def pseudonymise(source: Path, target: Path, pseudonyms: Pseudonyms) -> Path:
 
     db = database.open_private(target)
     try:
-        untyped: Any = db  # DuckDB's stubs know its types by words of their own
-        untyped.create_function("pseudonym", pseudonym, ["VARCHAR"], "VARCHAR", null_handling="special")
-        untyped.create_function("pseudonyms_of", pseudonyms_of, ["VARCHAR[]"], "VARCHAR[]", null_handling="special")
+        create: Any = db.create_function  # its stubs know no names of types
+        create("pseudonym", pseudonym, ["VARCHAR"], "VARCHAR", null_handling="special")
+        create("pseudonyms_of", pseudonyms_of, ["VARCHAR[]"], "VARCHAR[]", null_handling="special")
         db.execute(f"ATTACH '{str(source).replace(chr(39), chr(39) * 2)}' AS source (READ_ONLY)")
         for table in _tables(db):
             _copy(db, table)

@@ -23,6 +23,7 @@ from storage import archive
 from storage.archive import Damage, Entry
 from storage.columns import Answer, Context, Fetch, Noted, Spill
 from storage.cutting import Guard
+from storage.minimising import minimised
 from storage.records import Failure, Page, Quarantine, Record
 
 MAGIC = b"\x1f\x8b\x08"
@@ -40,6 +41,13 @@ class Parser(Protocol):
     def outcome(self, page: Page) -> Iterator[Any]:
         """Yield one outcome per target."""
         ...
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """What is left out: people forgotten in *study* ("" if nobody is), and the fields that *drop* names."""
+
+    study: str = ""
+    drop: tuple[str, ...] = ()
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -140,14 +148,14 @@ def resolve(parsers: Mapping[str, str | Parser]) -> dict[str, Parser]:
     return found
 
 
-def spill(unit: Unit, parsers: Mapping[str, str | Parser], directory: str, guard: str = "") -> Told:
+def spill(unit: Unit, parsers: Mapping[str, str | Parser], directory: str, keep: Keep = Keep()) -> Told:  # noqa: B008 (frozen)
     """Read *unit*, parse its pages, and write what they tell as columns into *directory*.
 
-    *guard* is the study's directory if people are forgotten there: an archive put back may still hold them.
+    *keep* says what is left out.
     """
     out = Spill(Path(directory) / f"{unit.number:06d}", unit.number)
-    reader, told = _Reader(resolve(parsers), out, unit.archive), Told(unit)
-    guarded = Guard(Path(guard)) if guard else None
+    reader, told = _Reader(resolve(parsers), out, unit.archive, keep.drop), Told(unit)
+    guarded = Guard(Path(keep.study)) if keep.study else None
     with _seldom_collected() as collect:
         for found in _entries(unit, told):
             entry = guarded.entry(found) if guarded else found
@@ -198,8 +206,8 @@ def _entries(unit: Unit, told: Told) -> Iterator[Entry]:
 class _Reader:
     """Turns entries into rows."""
 
-    def __init__(self, parsers: Mapping[str, Parser], out: Spill, archive_name: str) -> None:
-        self.parsers, self.out, self.archive = parsers, out, archive_name
+    def __init__(self, parsers: Mapping[str, Parser], out: Spill, archive_name: str, drop: tuple[str, ...]) -> None:
+        self.parsers, self.out, self.archive, self.drop = parsers, out, archive_name, drop
 
     def take(self, entry: Entry) -> Any:
         """Keep what *entry* tells; return its time."""
@@ -225,7 +233,8 @@ class _Reader:
             self.out.add(context, [Quarantine("page", reason)])
             return
         self._try(context, "outcome", self._answers(parser, page))
-        self._try(context, "parse", parser.parse(page))
+        found = parser.parse(page)
+        self._try(context, "parse", minimised(found, self.drop) if self.drop else found)
 
     def _try(self, context: Context, place: str, found: Iterator[Any]) -> None:
         """Keep *found*. A bug in a parser costs the rest of that page, and is told."""

@@ -11,7 +11,6 @@ import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -129,8 +128,6 @@ def compare(study: Path, world: Living) -> dict[str, tuple[set, set]]:
             if set(rows) != log:
                 different[name] = (log - set(rows), set(rows) - log)
     return different
-
-
 
 
 def main(days: int) -> int:

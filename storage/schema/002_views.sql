@@ -99,7 +99,28 @@ CREATE VIEW absences AS SELECT * FROM base.absences;
 CREATE VIEW deletions AS SELECT * FROM base.deletions;
 CREATE VIEW fetches AS SELECT * FROM base.fetches;
 CREATE VIEW answers AS SELECT * FROM base.answers;
-CREATE VIEW discoveries AS SELECT DISTINCT collector, kind, key, wave, via FROM base.answers;
+-- All the paths that lead to a target, not only the one by which it was admitted first: every list that shows the
+-- profile, every profile that links to the account. So what interrupted the collecting leaves no trace here.
+CREATE VIEW discoveries AS
+WITH asked AS (
+    SELECT collector, kind, key, min(wave) AS wave, bool_or(via = '') AS seed, min(via) AS via
+    FROM base.answers GROUP BY collector, kind, key
+), reached AS (SELECT key AS profile_id, min(wave) AS wave FROM asked WHERE kind = 'profile' GROUP BY key
+), paths AS (
+    SELECT a.collector, a.kind, a.key, l.wave + 1 AS wave, c.profile_id AS via
+    FROM base.connections AS c JOIN asked AS a ON a.kind = 'profile' AND a.key = c.other_id
+    JOIN asked AS l ON l.kind = 'connections' AND l.key = c.profile_id
+    UNION SELECT a.collector, a.kind, a.key, r.wave, h.profile_id
+    FROM profile_handles AS h JOIN asked AS a ON a.collector = h.platform AND a.kind = 'user' AND a.key = lower(h.handle)
+    JOIN reached AS r USING (profile_id)
+    UNION SELECT a.collector, a.kind, a.key, r.wave, l.profile_id
+    FROM base.links AS l JOIN asked AS a ON a.collector = l.platform AND a.kind <> 'user' AND a.key = l.account_id
+    JOIN reached AS r USING (profile_id) WHERE l.decision = 'accepted'
+)
+SELECT collector, kind, key, wave, via FROM paths
+UNION SELECT collector, kind, key, wave, '' FROM asked WHERE seed
+UNION SELECT a.collector, a.kind, a.key, a.wave, a.via FROM asked AS a ANTI JOIN paths AS p USING (collector, kind, key)
+WHERE NOT a.seed;
 CREATE VIEW admissions AS SELECT * FROM base.admissions;
 CREATE VIEW runs AS SELECT * FROM base.runs;
 CREATE VIEW walks AS SELECT * FROM base.walks;
