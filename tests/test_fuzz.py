@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 
 import msgspec
 import pytest
