@@ -38,6 +38,7 @@ WHO: tuple[Level, ...] = (
     (0.04, 0.99, "ELSE"),
 )  # fmt: skip
 PLACE: tuple[Level, ...] = ((0.5, 0.1, "list_has_any(place_l, place_r)"), (0.5, 0.9, "ELSE"))
+PARTICLE: tuple[Level, ...] = ((0.97, 0.3, "particle_l = particle_r"), (0.03, 0.7, "ELSE"))  # van, ter, de ...
 WORK: tuple[Level, ...] = ((0.4, 0.05, "list_has_any(work_l, work_r)"), (0.6, 0.95, "ELSE"))
 
 # `keys` are what pairs are looked up by: the family name, and every piece of four letters and more of a handle.
@@ -46,6 +47,8 @@ CREATE OR REPLACE TEMP MACRO parts(name) AS list_filter(words(name), lambda w: w
     'drs', 'mba', 'msc', 'mpa', 'phd', 'llm', 'mrs', 'official', 'mep', 'senator', 'rep', 'sen', 'minister'));
 CREATE OR REPLACE TEMP MACRO told(text) AS list_distinct(list_filter(words(text), lambda w: length(w) >= 4
     AND w NOT IN ('area', 'region', 'regio', 'netherlands', 'nederland', 'provincie', 'omgeving', 'with', 'voor')));
+CREATE OR REPLACE TEMP MACRO particles(name) AS nullif(array_to_string(list_filter(string_split(lower(name), ' '),
+    lambda w: w IN ('van', 'de', 'der', 'den', 'het', 'ter', 'ten', 'te', 'von', 'du', 'di', 'da', 'del')), ' '), '');
 CREATE OR REPLACE TEMP TABLE people AS
 WITH named AS (
     SELECT c.*, parts(c.name) AS all_words FROM {study}civil_servants AS c
@@ -54,7 +57,7 @@ WITH named AS (
 SELECT profile_id AS unique_id, list_sort(list_distinct(all_words)) AS words, all_words[1] AS given,
        all_words[-1] AS family, NULL::VARCHAR AS letters, told(location) AS place,
        told(concat_ws(' ', employer, organisation, title, array_to_string(ministries, ' '))) AS work,
-       array_to_string(list_sort(list_distinct(all_words)), ' ') AS sorted,
+       array_to_string(list_sort(list_distinct(all_words)), ' ') AS sorted, particles(name) AS particle,
        CASE WHEN length(all_words[-1]) >= 4 THEN [all_words[-1]]
             ELSE [all_words[1] || all_words[-1], all_words[-1] || all_words[1], all_words[-1]] END AS keys,
        name, NULL::VARCHAR AS handle, location AS shown_place, concat_ws(', ', title, employer) AS shown_work, record_id
@@ -71,17 +74,33 @@ WITH lettered AS (
 SELECT account_id AS unique_id, list_sort(list_distinct(all_words)) AS words, NULL::VARCHAR AS given,
        NULL::VARCHAR AS family, letters, told(concat_ws(' ', location, description)) AS place,
        told(description) AS work, array_to_string(list_sort(list_distinct(all_words)), ' ') AS sorted,
+       particles(name) AS particle, all_words,
        list_distinct(list_concat(all_words, flatten(list_transform(range(4, 16), lambda n: list_transform(
            range(1, length(letters) - n + 2), lambda i: substr(letters, i, n)))))) AS keys,
        name, handle, location AS shown_place, description AS shown_work, record_id
 FROM lettered;
+CREATE OR REPLACE TEMP TABLE given_names AS
+SELECT word, (count(*) + 2) / (any_value(n) + 1000) AS share FROM (
+    SELECT *, count(*) OVER () AS n FROM (
+        SELECT given AS word FROM people UNION ALL SELECT all_words[1] FROM bearers WHERE len(all_words) >= 2))
+GROUP BY word;
+CREATE OR REPLACE TEMP TABLE family_names AS
+SELECT word, (count(*) + 0.2) / (any_value(n) + 1000) AS share FROM (
+    SELECT *, count(*) OVER () AS n FROM (
+        SELECT family AS word FROM people UNION ALL SELECT all_words[-1] FROM bearers WHERE len(all_words) >= 2))
+GROUP BY word;
 """
 
+# The chance of a namesake is that of the given name times that of the family name among all names seen (shrunk towards
+# one in 500 and one in 5,000 by a thousand names); where it is above a level's u, it takes u's place.
 # An account is one person's and, as far as a proposal goes, a person's account is one: rivals share the odds.
 PROPOSE = """
 WITH odds AS (
     SELECT unique_id_l AS profile_id, unique_id_r AS account_id,
-           match_probability / greatest(1 - match_probability, 1e-15) AS odds FROM {pairs}
+           match_probability / greatest(1 - match_probability, 1e-15)
+               * coalesce(least(1, list_extract({us}, gamma_who + 1) / (g.share * f.share)), 1) AS odds
+    FROM {pairs} JOIN people AS p ON p.unique_id = unique_id_l
+    JOIN given_names AS g ON g.word = p.given JOIN family_names AS f ON f.word = p.family
 ), weighed AS (
     SELECT *, odds / (1 + sum(odds) OVER (PARTITION BY account_id)) AS of_account,
            odds / (1 + sum(odds) OVER (PARTITION BY profile_id)) AS of_profile FROM odds
@@ -114,9 +133,10 @@ def candidates(db: duckdb.DuckDBPyConnection, platform: str, threshold: float = 
         _score(db, SHARE / max(people, bearers), pairs)
     else:
         db.execute(f"CREATE OR REPLACE TEMP TABLE {pairs} (unique_id_l VARCHAR, unique_id_r VARCHAR, "
-                   "match_probability DOUBLE)")  # fmt: skip
+                   "match_probability DOUBLE, gamma_who INTEGER)")  # fmt: skip
     values = {"platform": platform, "threshold": threshold}
-    return db.sql(PROPOSE.format(pairs=pairs, study=study), params=values).to_arrow_table()
+    us = [u for _, u, _ in reversed(WHO)]  # splink counts levels from the last
+    return db.sql(PROPOSE.format(pairs=pairs, study=study, us=us), params=values).to_arrow_table()
 
 
 def _score(db: duckdb.DuckDBPyConnection, prior: float, into: str) -> None:
@@ -129,6 +149,7 @@ def _score(db: duckdb.DuckDBPyConnection, prior: float, into: str) -> None:
 
     comparisons: list[Any] = [
         _comparison("who", "len(words_r) = 0 AND coalesce(letters_r, '') = ''", WHO),
+        _comparison("particle", "particle_l IS NULL OR particle_r IS NULL", PARTICLE),
         _comparison("place", "len(place_l) = 0 OR len(place_r) = 0 OR place_l IS NULL OR place_r IS NULL", PLACE),
         _comparison("work", "len(work_l) = 0 OR len(work_r) = 0 OR work_l IS NULL OR work_r IS NULL", WORK),
     ]
@@ -137,7 +158,7 @@ def _score(db: duckdb.DuckDBPyConnection, prior: float, into: str) -> None:
         comparisons=comparisons,
         blocking_rules_to_generate_predictions=[block_on("keys", arrays_to_explode=["keys"])],
         probability_two_random_records_match=prior,
-        retain_matching_columns=False,
+        retain_matching_columns=True,
     )
     api = DuckDBAPI(connection=db)
     # pairs are ordered by the name of their table: people are the left, accounts the right
@@ -146,7 +167,8 @@ def _score(db: duckdb.DuckDBPyConnection, prior: float, into: str) -> None:
     linker: Any = Linker(tables, settings, log_level=logging.ERROR)
     scored = linker.inference.predict(warning_mode="never")
     db.execute(f"CREATE OR REPLACE TEMP TABLE {into} AS "
-               f"SELECT unique_id_l, unique_id_r, match_probability FROM {scored.physical_name}")  # fmt: skip
+               "SELECT unique_id_l, unique_id_r, match_probability, gamma_who "
+               f"FROM {scored.physical_name}")  # fmt: skip
     linker.table_management.delete_tables_created_by_splink_from_db()
 
 
