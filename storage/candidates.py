@@ -2,8 +2,8 @@
 
 The model is Fellegi and Sunter's (1969), computed by splink. Its m and u probabilities are priors, fixed here and not
 trained: every pair that is compared shares a family name, so that expectation-maximisation would take sharing one for
-being the same person; and a study of fifty people is too small to train on. They were set before anything was measured.
-Nothing here is random.
+being the same person; and a study of fifty people is too small to train on. They were set before anything was measured;
+only how common a name is comes from the names seen. Nothing here is random.
 """
 
 from __future__ import annotations

