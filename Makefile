@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fuzz live check bench soak docs clean
+.PHONY: demo test fuzz live check bench soak docs report-js screenshots clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -36,6 +36,14 @@ soak: .venv/ready
 
 docs: .venv/ready
 	$(BIN)/python -m commands.docs
+
+# The report's script, from its sources: needs Node and npm, which users do not.
+report-js:
+	cd analysis/report/js && npm ci --ignore-scripts --no-audit --no-fund && node build.mjs
+
+# Every section of the demo's report as pictures in docs/images/report: needs Chromium.
+screenshots: .venv/ready
+	$(BIN)/python -m tests.screenshots
 
 clean:
 	rm -rf .venv demo

@@ -28,7 +28,7 @@ export class View {
   graph() {
     const graph = new Graph();
     const { n, x, y, size, colours } = this.model;
-    const scale = n > 600 ? 0.5 : 0.62;
+    const scale = (n > 600 ? 0.5 : 0.62) * Math.max(0.5, Math.min(1, this.stage.clientWidth / 800));
     for (let i = 0; i < n; i++)
       graph.addNode(i, { x: x[i], y: y[i], size: 0.6 + size[i] * scale, color: colours[i] });
     return graph;
@@ -194,8 +194,10 @@ export class View {
       if (!this.model.shown[node] || (!forced && this.near && !this.near.has(node))) continue;
       const spot = this.spot(node);
       if (spot.x < 0 || spot.y < 0 || spot.x > width || spot.y > height) continue;
-      const size = Math.round((10.5 + this.model.weightiness[node] * 11) / zoom ** 0.12);
-      const wide = measure(node, size);
+      let size = Math.round((10.5 + this.model.weightiness[node] * 11) / zoom ** 0.12);
+      const bold = forced ? 1.1 : 1; // the chosen are set in bold
+      while (size > 9 && measure(node, size) * bold > width - 6) size--;
+      const wide = measure(node, size) * bold;
       const beside = spot.x + this.radius(node) + 3;
       const x = beside + wide < width - 3 ? beside : Math.max(3, spot.x - this.radius(node) - 3 - wide);
       const y = Math.max(size, Math.min(spot.y + size * 0.35, height - 3));
