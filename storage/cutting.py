@@ -30,6 +30,7 @@ HANDLES = {"username": "x", "screen_name": "x", "handle": "bluesky", "acct": "ma
 AUTHORS = ("author_id", "author", "account", "user", "user_id_str")
 ANCHOR = re.compile(r"(<a\b[^>]*?href=(?:\"([^\"]*)\"|'([^']*)')[^>]*>)(.*?)(</a>)", re.I | re.S)
 SCRIPT = re.compile(r"(<script\b[^>]*ld\+json[^>]*>)(.*?)(</script>)", re.I | re.S)
+REPEATED = re.compile(r"^(RT @\w+:).*", re.S)
 RELATIVE = re.compile(r"href=[\"'](/[^\"'\s?#]{2,300})")
 ESCAPED = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
 NEAR = 400  # characters around a person's address in which their whole name is theirs
@@ -316,6 +317,8 @@ class Cutter:
     def _value(self, value: Any, key: str) -> Any:
         if isinstance(value, dict):
             cut = self._strip(value) if self._theirs(value) else value
+            if isinstance(cut.get("text"), str) and self._repeats(cut):
+                cut = {**cut, "text": REPEATED.sub(r"\1", cut["text"])}
             if isinstance(cut.get("text"), str) and isinstance(cut.get("facets"), list):
                 cut = self._facets(cut)
             return {self.text(name): self._value(item, name) for name, item in cut.items()}
@@ -353,6 +356,12 @@ class Cutter:
         head, mark, rest = text.partition("RT @")
         token, colon, _ = rest.partition(":")
         return f"{head}{mark}{token}{colon}" if mark and token in self._handles else text
+
+    def _repeats(self, value: Mapping[str, Any]) -> bool:
+        """Whether a post is a retweet of theirs."""
+        told = value.get("referenced_tweets") or value.get("referenced_posts")
+        listed = told if isinstance(told, list) else []
+        return any(isinstance(r, dict) and r.get("type") == "retweeted" and self._is(r.get("id"), "id") for r in listed)
 
     def _strip(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """What is left of an object of theirs."""
