@@ -9,10 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
@@ -31,62 +30,11 @@ AUTHORS = ("author_id", "author", "account", "user", "user_id_str")
 ANCHOR = re.compile(r"(<a\b[^>]*?href=(?:\"([^\"]*)\"|'([^']*)')[^>]*>)(.*?)(</a>)", re.I | re.S)
 SCRIPT = re.compile(r"(<script\b[^>]*ld\+json[^>]*>)(.*?)(</script>)", re.I | re.S)
 REPEATED = re.compile(r"^(RT @\w+:).*", re.S)
-RELATIVE = re.compile(r"href=[\"'](/[^\"'\s?#]{2,300})")
 ESCAPED = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
 NEAR = 400  # characters around a person's address in which their whole name is theirs
 
 
-class Guard:
-    """Keeps forgotten people out of what comes into the study in *study*; free where nobody is forgotten."""
-
-    def __init__(self, study: Path) -> None:
-        self.forgotten = Forgotten(study)
-
-    def entry(self, entry: Entry) -> Entry | None:
-        """*entry* without forgotten people; the very same object if none is in it; None if it is all theirs."""
-        if not self.forgotten:
-            return entry
-        told = _told(entry)
-        names = self.forgotten.sight(f"{told} {_readable(entry)}", told)
-        if not isinstance(entry, Note):
-            kinds = ("account", "profile", "post")
-            targets = [
-                want.target for want in entry.wants if self.forgotten.holds(want.target.collector, want.target.key)
-            ]
-            names |= {Name(kind, bare(t.key)) for t in targets for kind in (t.collector, *kinds)}
-        return Cutter(names, self.forgotten).entry(entry) if names else entry
-
-    def wants(self, wants: Sequence[Want]) -> list[Want]:
-        """Those of *wants* that are of nobody forgotten."""
-        if not self.forgotten:
-            return list(wants)
-        return [want for want in wants if not self.forgotten.holds(want.target.collector, want.target.key)]
-
-
-def _told(entry: Entry) -> str:
-    """What we wrote beside an answer, or in a note: in it even a bare word may be a handle."""
-    if isinstance(entry, Note):
-        return msgspec.json.encode(entry.data).decode().replace('\\"', '"')
-    return f"{unquote(entry.url)} {msgspec.json.encode(entry.wants).decode()}"
-
-
-def _readable(entry: Entry) -> str:
-    """All text of *entry* itself, escapes undone and relative links made whole."""
-    if isinstance(entry, Note):
-        return ""
-    if isinstance(entry, Failure):
-        return entry.detail
-    try:
-        content = entry.content()
-    except BadBody:
-        content = entry.body
-    text = _unescaped(content)
-    origin = "/".join(entry.url.split("/", 3)[:3])
-    links = " ".join(origin + path for path in set(RELATIVE.findall(text))) if "<" in text[:2000] else ""
-    return f"{text} {links}"
-
-
-def _unescaped(content: bytes) -> str:
+def unescaped(content: bytes) -> str:
     """*content* as text, with what JSON escapes written out."""
     if b"\\u" in content or b"\\/" in content:
         try:
@@ -179,7 +127,7 @@ class Cutter:
         if not content:
             return None
         if content.lstrip()[:1] in (b"{", b"["):
-            return self._json(content) if self.finds(_unescaped(content)) else None
+            return self._json(content) if self.finds(unescaped(content)) else None
         text = content.decode("utf-8", "surrogateescape")
         if not self.finds(text):
             return None

@@ -14,9 +14,10 @@ import msgspec
 import pytest
 
 from storage import archive, manifest
-from storage.cutting import Cutter, Guard
+from storage.cutting import Cutter
 from storage.errors import UserError
 from storage.forgotten import FILE, Forgotten, Name
+from storage.guard import Guard
 from storage.pseudonyms import VARIABLE
 from storage.records import Page, Target, Want
 from tests.rehearsal import sneeuwbal
