@@ -10,7 +10,8 @@ from urllib.parse import unquote
 import msgspec
 
 from storage.archive import Entry, Note
-from storage.cutting import Cutter, unescaped
+from storage.bodies import unescaped
+from storage.cutting import Cutter
 from storage.forgotten import Forgotten, Name, bare
 from storage.records import BadBody, Failure, Want
 

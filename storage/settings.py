@@ -289,9 +289,7 @@ class Minimise(Table):
     drop: tuple[Literal["texts", "names", "descriptions", "locations", "coordinates"], ...] = Field(
         (), description="Fields dropped before loading: texts, names, descriptions, locations, coordinates."
     )
-    redact_archive: bool = Field(
-        False, description="Redact them in the archive too: not possible yet; keep_days removes whole answers."
-    )
+    redact_archive: bool = Field(False, description="In the archive too: not possible yet; keep_days removes answers.")
     keep_days: dict[str, Count] = Field({}, description="Days that rows of a kind are kept.", examples=[{"posts": 730}])
     opt_outs: Literal["honour", "override"] = Field(
         "honour", description="What is done with opt-outs of people and sites."
