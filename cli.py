@@ -32,6 +32,7 @@ COMMANDS = {
     "recover": "Rebuild the state from the archive.",
     "verify": "Prove that archive, state and database are consistent.",
     "backup": "Copy the study safely while it runs.",
+    "prune": "Throw away superseded reports and private files.",
     "doctor": "Look whether everything here is as it should be.",
     "forget": "Remove a person from everything, for good.",
     "retain": "Take out what is gone on its platform, and what was kept long enough.",

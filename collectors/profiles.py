@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from w3lib.url import safe_url_string
 
 from collectors import person
+from collectors.addresses import canonical
 from collectors.base import Absent, Done, Kind, Later, Outcome, Settings
 from collectors.crawl import crawl, redirected, retry_after
 from collectors.markup import Document, Node, listed
@@ -30,13 +29,6 @@ KINDS: Mapping[str, Kind] = {
 LATER = {408, 425, 429}  # and every 5xx
 GONE, PRIVATE, REFUSED = {404, 410}, {401, 403, 407}, {451, 999}
 _WALL = re.compile(r"/(?:authwall|checkpoint|log-?in|sign-?in|sign-?up|uas/login|aanmelden|inloggen)(?:/|$)", re.I)
-_TRACKING = re.compile(r"^(?:utm_\w+|trk\w*|originalsubdomain|gclid|fbclid|mc_\w+|igshid|lipi|licu|midtoken|_l)$", re.I)
-_LINKEDIN = re.compile(r"^(?:[a-z]{2,3}\.|www\.|mobile\.|touch\.)?linkedin\.com$")
-_LOCALE = re.compile(r"^(/in/[^/]+)/[a-z]{2}(?:[-_][a-z]{2})?$")
-_PLAIN = re.compile(
-    r"https?://[a-z0-9]+(?:[.-][a-z0-9]+)*\.[a-z]{2,}(?:/[\w~-]+(?:\.[\w~-]+)*)+", re.A
-)  # in its one form already
-_BARE = re.compile(r"^[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?:/|$)", re.I)
 
 
 class Robots(BaseModel):
@@ -295,32 +287,3 @@ def _web(value: Any) -> bool:
 def platform(key: str) -> str:
     """The site of a profile: its host."""
     return urlsplit(key).hostname or ""
-
-
-@lru_cache(maxsize=4096)
-def canonical(url: str) -> str:
-    """The one form of a profile's URL: no fragment, tracking, default port or closing slash; LinkedIn's one host.
-
-    What is no web address comes back as it is.
-    """
-    given = url.strip()
-    if _PLAIN.fullmatch(given) and "linkedin.com" not in given:
-        return given
-    try:
-        parts = urlsplit(safe_url_string(f"https://{given}" if _BARE.match(given) else given))
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return given
-    if parts.scheme not in ("http", "https") or not host:
-        return given
-    scheme, path, query = parts.scheme, re.sub("//+", "/", parts.path).rstrip("/"), parts.query
-    if _LINKEDIN.match(host):
-        scheme, host, port, query = "https", "www.linkedin.com", None, ""
-        path = path.removeprefix("/mwlite")
-        path = _LOCALE.sub(r"\1", quote(unquote(path).lower(), safe="/-_.~%"))
-    if query:
-        pairs = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if not _TRACKING.match(name)]
-        query = urlencode(pairs) if len(pairs) != query.count("&") + 1 else query
-    default = {"http": 80, "https": 443}[scheme]
-    host = f"[{host}]" if ":" in host else host
-    return urlunsplit((scheme, host if port in (None, default) else f"{host}:{port}", path, query, ""))

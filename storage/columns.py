@@ -117,6 +117,12 @@ def fields(record: type) -> dict[str, pa.DataType]:
     return {field.name: arrow_type(field.type) for field in msgspec.structs.fields(record)}
 
 
+def required(record: type) -> set[str]:
+    """The fields that may not be None."""
+    kinds = {field.name: field.type for field in msgspec.structs.fields(record)}
+    return {name for name, kind in kinds.items() if type(None) not in get_args(kind)}
+
+
 def column(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
     """*values* as one Arrow array. Raise TypeError, ValueError or OverflowError for what does not fit."""
     if pa.types.is_list(type_) and pa.types.is_struct(type_.value_type):
@@ -141,7 +147,7 @@ class Columns:
 
     def __init__(self, record: type, path: Path, first: int) -> None:
         self.record, self.path, self.next = record, path, first
-        self.types = fields(record)
+        self.types, self.required = fields(record), required(record)
         self.rows: list[Any] = []
         self.content: list[str] = []
         self.contexts: list[Context] = []
@@ -199,7 +205,11 @@ class Columns:
         rows = self.rows[start:end]
         try:
             values = zip(*map(msgspec.structs.astuple, rows), strict=True)
-            return [column(each, kind) for each, kind in zip(values, self.types.values(), strict=True)], []
+            columns = [column(each, kind) for each, kind in zip(values, self.types.values(), strict=True)]
+            for name, each in zip(self.types, columns, strict=True):
+                if each.null_count and name in self.required:
+                    raise ValueError(f"{name} is missing")
+            return columns, []
         except (TypeError, ValueError, OverflowError, AttributeError) as error:
             if end - start == 1:
                 return [pa.array([], kind) for kind in self.types.values()], [(start, str(error))]

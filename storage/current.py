@@ -21,8 +21,8 @@ SELECTS = {
         WINDOW same AS (PARTITION BY profile_id)
         QUALIFY row_number() OVER (
             PARTITION BY profile_id
-            ORDER BY own OR content IN (SELECT content FROM base.positions) DESC, last_seen DESC, content, run_id
-        ) = 1""",
+            ORDER BY own OR content IN (SELECT content FROM base.positions) DESC, last_seen DESC, content, run_id,
+                     own DESC) = 1""",
     "accounts": """
         SELECT account_id, platform, coalesce(first_value(handle IGNORE NULLS) OVER newest, handle) AS handle,
                first_value(name IGNORE NULLS) OVER newest AS name, description, location, url, verified,
@@ -31,11 +31,11 @@ SELECTS = {
                count(DISTINCT content) OVER same AS versions, record_id
         FROM base.accounts {where}
         WINDOW same AS (PARTITION BY account_id),
-               newest AS (PARTITION BY account_id ORDER BY last_seen DESC, content, run_id
+               newest AS (PARTITION BY account_id ORDER BY last_seen DESC, content, run_id, platform
                           ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
         QUALIFY row_number() OVER (
             PARTITION BY account_id
-            ORDER BY followers IS NULL AND description IS NULL, last_seen DESC, content, run_id) = 1""",
+            ORDER BY followers IS NULL AND description IS NULL, last_seen DESC, content, run_id, platform) = 1""",
     "connections": """
         SELECT least(profile_id, other_id) AS profile_a, greatest(profile_id, other_id) AS profile_b,
                min(connected_on) AS connected_on, count(DISTINCT profile_id) AS lists,
@@ -46,6 +46,17 @@ SELECTS = {
         SELECT follower_id, followed_id, platform, min(seen_at) AS first_seen, max(seen_at) AS last_seen,
                min(struct_pack(seen_at := seen_at, record_id := record_id)).record_id AS record_id
         FROM base.follows {where} GROUP BY ALL""",
+}
+
+# Where a key has one row, there is nothing to compare. Most have, and these tables may have millions.
+SINGLE = {
+    "accounts": """
+        SELECT account_id, platform, handle, name, description, location, url, verified, protected, created_at,
+               followers, following, posts, flags, first_seen, last_seen, 1 AS versions, record_id
+        FROM base.accounts {where}""",
+    "follows": """
+        SELECT follower_id, followed_id, platform, seen_at AS first_seen, seen_at AS last_seen, record_id
+        FROM base.follows {where}""",
 }
 
 
@@ -67,15 +78,23 @@ def refresh(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _refresh(db: duckdb.DuckDBPyConnection, table: str, keys: tuple[str, ...]) -> None:
-    target, where = f"base.current_{table}", ""
+    target = f"base.current_{table}"
+    parts = [key.partition(" AS ") for key in keys]
+    names, places = ", ".join(after or before for before, _, after in parts), ", ".join(part[0] for part in parts)
+    where = "WHERE TRUE"
     if db.execute(f"SELECT 1 FROM {target} LIMIT 1").fetchone() is not None:
-        parts = [key.partition(" AS ") for key in keys]
-        names, places = ", ".join(after or before for before, _, after in parts), ", ".join(part[0] for part in parts)
         touched = f"IN (SELECT ({names}) FROM touched_{table})"
         where = f"WHERE ({places}) {touched}"
         db.execute(f"DELETE FROM {target} WHERE ({names}) {touched}")
+    if table in SINGLE:
+        db.execute(
+            f"CREATE TEMP TABLE several AS SELECT {places} FROM base.{table} {where} GROUP BY ALL HAVING count(*) > 1"
+        )
+        single = f"{where} AND ({places}) NOT IN (SELECT ({names}) FROM several)"
+        db.execute(f"INSERT INTO {target} BY NAME {SINGLE[table].format(where=single)}")
+        where = f"WHERE ({places}) IN (SELECT ({names}) FROM several)"
     db.execute(f"INSERT INTO {target} BY NAME {SELECTS[table].format(where=where)}")
-    db.execute(f"DROP TABLE touched_{table}")
+    db.execute(f"DROP TABLE touched_{table}; DROP TABLE IF EXISTS several")
 
 
 # A run is told by its notes; one without (an archive of others) by its answers. What was killed has no end.

@@ -94,7 +94,7 @@ def test_any_order_any_number_of_loads_and_any_repetition_give_the_same_tables(t
     write(place / "one", pages[:cut], "one")
     write(place / "two", pages[cut:], "two")
     one, two = place / "one", place / "two"
-    (again,) = one.iterdir()
+    (again,) = archive.segments(one)
     copy = place / "copy"
     copy.mkdir()
     shutil.copy(again, copy / "z-copy.warc.gz")
@@ -214,6 +214,20 @@ def test_a_walk_that_was_not_finished_is_a_gap_until_it_is(tmp_path):
     ]
 
 
+def test_a_follow_edge_ends_only_when_a_later_complete_walk_no_longer_shows_it(tmp_path):
+    def listed(number, walk, *followed, **told):
+        edges = [Follow("toy", "7", other, "following") for other in followed]
+        return page(number, edges, kind="following", key="7", walk=walk, **told)
+
+    write(tmp_path / "archive", [listed(1, "first", "1", "2"), listed(2, "cut short", "1", next="c")], "a")
+    load(tmp_path, PARSERS)
+    over = "SELECT followed_id, closed_at FROM follow_history ORDER BY 1"
+    assert rows(tmp_path, over) == [("1", None), ("2", None)]
+    write(tmp_path / "archive", [listed(3, "third", "1")], "b")
+    load(tmp_path, PARSERS)
+    assert rows(tmp_path, over) == [("1", None), ("2", at(3))]
+
+
 def test_runs_admissions_and_failures_are_rows(tmp_path):
     wants = page(1, []).wants
     admitted = [["toy", "profile", f"p{n}", 1, "p0", ""] for n in range(5000)]
@@ -264,13 +278,27 @@ def test_any_text_is_kept_or_told(tmp_path, text, monkeypatch):
     assert kept == [(text,)] or (kept == [] and len(rows(tmp_path, "FROM quarantine")) == 1)
 
 
+def test_a_record_without_its_key_is_told_and_not_kept(tmp_path, monkeypatch):
+    from tests import pages
+
+    found = [Follow("x", None, "2", "following"), Follow("x", "1", "2", "following"), Account(None, "x", "anna")]
+    monkeypatch.setattr(pages.Toy, "parse", lambda self, page: iter(found))
+    write(tmp_path / "archive", [page(1, [])])
+    load(tmp_path, {"toy": pages.collector})
+    assert rows(tmp_path, "SELECT follower_id FROM follows") == [("1",)]
+    assert sorted(rows(tmp_path, "SELECT place, reason FROM quarantine")) == [
+        ("Account", "a value does not fit its column: account_id is missing"),
+        ("Follow", "a value does not fit its column: follower_id is missing"),
+    ]
+
+
 def some_pages(count=40):
     return [page(n, [Post(str(n), "x", "7", T0, f"text {n}", "7")]) for n in range(1, count + 1)]
 
 
 def test_a_segment_cut_in_the_middle_gives_what_is_whole_and_is_told(tmp_path):
     write(tmp_path / "archive", some_pages())
-    (path,) = (tmp_path / "archive").iterdir()
+    (path,) = archive.segments(tmp_path / "archive")
     os.truncate(path, path.stat().st_size * 2 // 3)
     report = load(tmp_path, PARSERS)
     assert report.partial
@@ -280,7 +308,7 @@ def test_a_segment_cut_in_the_middle_gives_what_is_whole_and_is_told(tmp_path):
 
 def test_behind_a_damaged_record_reading_goes_on(tmp_path):
     write(tmp_path / "archive", some_pages())
-    (path,) = (tmp_path / "archive").iterdir()
+    (path,) = archive.segments(tmp_path / "archive")
     places = [(offset, end) for offset, end, _ in archive.read_at(path)]
     with path.open("r+b") as file:
         file.seek((places[9][0] + places[9][1]) // 2)
@@ -294,14 +322,14 @@ def test_behind_a_damaged_record_reading_goes_on(tmp_path):
 def test_a_body_that_looks_like_an_archive_is_never_read_as_one(tmp_path, monkeypatch):
     forged = tmp_path / "forged"
     write(forged, [page(1000, [Post("forged", "x", "7", T0, "lie", "7")])])
-    (lie,) = forged.iterdir()
+    (lie,) = archive.segments(forged)
     noise = random.Random(1).randbytes  # what cannot be compressed lies in the segment as it is
     start, end, _ = next(archive.read_at(lie))
     body = b"".join(noise(50_000) + lie.read_bytes()[start:end] for _ in range(4))
     bait = msgspec.structs.replace(page(500, []), status=404, body=body)
     write(tmp_path / "archive", [*some_pages(3), bait, *some_pages(6)[3:]])
     monkeypatch.setattr(loading, "SMALL", 0)
-    (path,) = (tmp_path / "archive").iterdir()
+    (path,) = archive.segments(tmp_path / "archive")
     cuts = reading.split(path, 0, path.stat().st_size, path.stat().st_size // 6)
     places = {offset for offset, _, _ in archive.read_at(path)}
     assert any(start not in places for start, _ in cuts[1:])  # the bait is taken ...
@@ -311,7 +339,7 @@ def test_a_body_that_looks_like_an_archive_is_never_read_as_one(tmp_path, monkey
 
 def test_records_of_others_are_left_out(tmp_path):
     write(tmp_path / "archive", some_pages(2))
-    (path,) = (tmp_path / "archive").iterdir()
+    (path,) = archive.segments(tmp_path / "archive")
     foreign = b"WARC/1.0\r\nWARC-Type: resource\r\nWARC-Record-ID: <urn:x>\r\nContent-Length: 2\r\n\r\nhi\r\n\r\n"
     path.write_bytes(path.read_bytes() + gzip.compress(foreign))
     report = load(tmp_path, PARSERS)
@@ -348,7 +376,7 @@ def test_nothing_new_publishes_nothing(tmp_path):
 def test_a_segment_that_has_gone_stops_the_load_and_loses_nothing(tmp_path):
     write(tmp_path / "archive", some_pages(2))
     load(tmp_path, PARSERS)
-    (path,) = (tmp_path / "archive").iterdir()
+    (path,) = archive.segments(tmp_path / "archive")
     path.rename(tmp_path / path.name)
     with pytest.raises(UserError, match="put it back, or run `sneeuwbal load --fresh`"):
         load(tmp_path, PARSERS)

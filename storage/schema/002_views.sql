@@ -51,6 +51,17 @@ FROM base.accounts WHERE handle IS NOT NULL GROUP BY account_id, platform, handl
 
 CREATE VIEW follows AS SELECT * FROM base.current_follows;
 CREATE VIEW follow_sightings AS SELECT * FROM base.follows;
+-- an edge is over when a later complete walk of a list that had shown it no longer does
+CREATE VIEW follow_history AS
+WITH shown AS (
+    SELECT DISTINCT follower_id, followed_id, platform, listed,
+           CASE listed WHEN 'following' THEN follower_id ELSE followed_id END AS owner
+    FROM base.follows)
+SELECT f.follower_id, f.followed_id, f.platform, f.first_seen, f.last_seen,
+       min(w.started_at) FILTER (w.started_at > f.last_seen) AS closed_at, f.record_id
+FROM follows AS f JOIN shown AS s USING (follower_id, followed_id, platform)
+LEFT JOIN base.walks AS w ON w.complete AND w.kind = s.listed AND w.key = s.owner
+GROUP BY f.follower_id, f.followed_id, f.platform, f.first_seen, f.last_seen, f.record_id;
 
 CREATE VIEW posts AS
 SELECT * EXCLUDE (sample) FROM base.posts WHERE timeline_of IS NOT NULL AND sample IS NULL;

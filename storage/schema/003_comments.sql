@@ -134,6 +134,15 @@ COMMENT ON COLUMN follows."first_seen" IS 'when it was first seen';
 COMMENT ON COLUMN follows."last_seen" IS 'when it was last seen';
 COMMENT ON COLUMN follows."record_id" IS 'WARC-Record-ID of the answer that the row came from';
 
+COMMENT ON VIEW follow_history IS 'Follow edges with their end: `closed_at` is set only when a later complete walk of a list that had shown the edge no longer shows it.';
+COMMENT ON COLUMN follow_history."follower_id" IS 'the account that follows';
+COMMENT ON COLUMN follow_history."followed_id" IS 'the account that is followed';
+COMMENT ON COLUMN follow_history."platform" IS 'x, mastodon, bluesky ...';
+COMMENT ON COLUMN follow_history."first_seen" IS 'when it was first seen';
+COMMENT ON COLUMN follow_history."last_seen" IS 'when it was last seen';
+COMMENT ON COLUMN follow_history."closed_at" IS 'start of the complete walk that no longer shows it; none: still there, as far as is known';
+COMMENT ON COLUMN follow_history."record_id" IS 'WARC-Record-ID of the answer that the row came from';
+
 COMMENT ON VIEW follow_sightings IS 'Follow edges per list and walk that showed them: whether one is gone shows only in a later complete walk.';
 COMMENT ON COLUMN follow_sightings."platform" IS 'x, mastodon, bluesky ...; for profiles the site';
 COMMENT ON COLUMN follow_sightings."follower_id" IS 'the account that follows';

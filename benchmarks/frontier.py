@@ -1,0 +1,100 @@
+"""The frontier at size: transactions of 100 targets leased, answered and 100 added, among 10 thousand and 10 million.
+
+    python -m benchmarks.frontier [LARGE] [DIRECTORY]
+
+Each size runs in a process of its own. Limits: 15 ms a transaction, 5 times the CPU of the small one, 512 MB; leasing
+alone within 20% of the small one's CPU. Half of the targets are finished, as in the middle of a study.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from storage.frontier import Frontier, Move
+from storage.records import Target, Want
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SMALL, BATCH, ROUNDS, LEASES = 10_000, 100, 300, 400
+MS, RATIO, MEGABYTES, LEASING = 15.0, 5.0, 512, 1.2
+
+
+def fill(frontier: Frontier, number: int) -> None:
+    """Put *number* targets in, their keys in no order, every second finished."""
+    kind = frontier.kind("x", "user")
+    frontier.db.execute("BEGIN")
+    frontier.db.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i+1 FROM n WHERE i+1 < ?)"
+        " INSERT INTO targets (kind, key, due_at, state, changed_at)"
+        " SELECT ?, ((i*2654435761) % 4294967296)||'', iif(i%2, NULL, 0), iif(i%2, 'done', 'open'), 0 FROM n",
+        (number, kind),
+    )
+    frontier.db.execute("COMMIT")
+    frontier.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def measure(number: int, path: Path) -> dict[str, float]:
+    """Median milliseconds and CPU milliseconds of a transaction and of a lease; peak megabytes."""
+    frontier = Frontier(path)
+    fill(frontier, number)
+    walls, cpus = [], []
+    for turn in range(ROUNDS):
+        wall, cpu = time.perf_counter(), time.process_time()
+        with frontier.transaction():
+            leased = frontier.lease("x", "user", "run", BATCH, NOW)
+            frontier.apply((Move(w.target, w.walk, "end", newest="9", items=1, requests=1) for w in leased), NOW)
+            new = (str(((number + turn * BATCH + i) * 2654435761) % 4294967296) for i in range(BATCH))
+            frontier.add([Want(Target("x", "user", key), "", 1, "a", "") for key in new], NOW)
+        walls.append(time.perf_counter() - wall)
+        cpus.append(time.process_time() - cpu)
+    assert len(leased) == BATCH
+    leasing = []
+    for turn in range(LEASES):
+        cpu = time.process_time()
+        with frontier.transaction():
+            leased = frontier.lease("x", "user", f"run-{turn}", 10, NOW)
+        leasing.append(time.process_time() - cpu)
+        assert len(leased) == 10
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    frontier.close()
+    return {
+        "ms": statistics.median(walls) * 1e3,
+        "cpu_ms": statistics.fmean(cpus) * 1e3,
+        "lease_cpu_ms": statistics.median(leasing) * 1e3,
+        "mb": peak,
+        "bytes_a_target": path.stat().st_size / number,
+    }
+
+
+def apart(number: int, folder: Path) -> dict[str, float]:
+    """`measure` in a process of its own."""
+    words = [sys.executable, "-m", "benchmarks.frontier", "--measure", str(number), str(folder / f"{number}.sqlite")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    told: dict[str, float] = json.loads(done.stdout)
+    return told
+
+
+def main(large: int, where: Path | None) -> int:
+    """Print both sizes and the ratios; return 1 if a limit is missed."""
+    with tempfile.TemporaryDirectory(dir=where) as place:
+        small, big = apart(SMALL, Path(place)), apart(large, Path(place))
+    for number, told in ((SMALL, small), (large, big)):
+        print(f"{number:>12,} targets: " + ", ".join(f"{name} {value:.3f}" for name, value in told.items()))
+    cpu, lease = big["cpu_ms"] / small["cpu_ms"], big["lease_cpu_ms"] / small["lease_cpu_ms"]
+    print(f"median transaction {big['ms']:.1f} ms (limit {MS}); CPU {cpu:.2f} times the small one's (limit {RATIO});")
+    print(f"peak {big['mb']:.0f} MB (limit {MEGABYTES}); leasing alone {lease:.2f} times (limit {LEASING})")
+    return int(big["ms"] > MS or cpu > RATIO or big["mb"] > MEGABYTES or lease > LEASING)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--measure"]:
+        print(json.dumps(measure(int(sys.argv[2]), Path(sys.argv[3]))))
+    else:
+        sys.exit(main(int((sys.argv[1:] or ["10000000"])[0]), Path(sys.argv[2]) if len(sys.argv) > 2 else None))
