@@ -260,11 +260,9 @@ class Job(Table):
     """Something done again and again; it has one of cron, interval or calendar."""
 
     name: str = Field(pattern=r"^[\w-]+$", description="What it is called.")
-<<<<<<< HEAD
-    task: Literal["run", "collect", "load", "report", "retain", "verify"] = Field("run", description="Command it runs.")
-=======
-    task: Literal["run", "collect", "load", "report", "verify", "prune"] = Field("run", description="Command it runs.")
->>>>>>> main
+    task: Literal["run", "collect", "load", "report", "verify", "prune", "retain"] = Field(
+        "run", description="Command it runs."
+    )
     collector: str | None = Field(None, description="With this collector only.", examples=["x"])
     kinds: tuple[str, ...] | None = Field(None, description="Only these kinds.", examples=[["timeline"]])
     cron: Cron | None = Field(None, description="When: five fields, weekdays by name.", examples=["30 3 * * *"])

@@ -131,8 +131,6 @@ def compare(study: Path, world: Living) -> dict[str, tuple[set, set]]:
     return different
 
 
-
-
 def main(days: int) -> int:
     """Run the soak and say how it went; 1 if the history differs from the log."""
     dice, began = random.Random(SEED), time.monotonic()
