@@ -31,9 +31,9 @@ from collectors.base import (
 )
 from collectors.wire import Wire
 from storage import archive
-from storage.cutting import Guard
 from storage.errors import UserError
 from storage.frontier import Frontier, Move
+from storage.guard import Guard
 from storage.locks import lock
 from storage.records import Failure, Meta, Page, Want
 from storage.snowball import admitted

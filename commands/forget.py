@@ -26,6 +26,7 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
     Archive, state, database, reports and the backups named lose all that is theirs; in other people's records a token
     stands for them. Only keyed digests stay, so that they are not collected again. This cannot be undone.
     """
+    from commands.backup import known
     from commands.context import DATABASE, open_study
     from storage.cutting import Cutter
     from storage.errors import Partial
@@ -49,8 +50,11 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
 
             loading.enter_context(lock(directory, "load"))
             forget(directory, cutter, cut, published=directory / DATABASE)
-            for place in backups:
-                forget(place, cutter, cut)
+            for place in dict.fromkeys([*known(directory), *(path.resolve() for path in backups)]):
+                if place.is_dir():
+                    forget(place, cutter, cut)
+                else:
+                    cut.unread.append(f"{place} (a backup that is not there now)")
             _note(study, cut)
         rebuild(directory)
         left = _left(study, cutter)

@@ -25,7 +25,7 @@ from storage.records import Failure
 
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 TEXT = {".toml", ".csv", ".txt", ".json", ".jsonl", ".ndjson", ".md", ".log", ".tsv", ".yaml", ".yml", ""}
-KEPT = {FILE, ID, "secrets.toml"}
+KEPT = {FILE, ID, "secrets.toml", "backups.txt", "removed.csv", manifest.NAME}
 PACKED = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".parquet", ".arrow", ".xlsx", ".pdf", ".png"}
 
 

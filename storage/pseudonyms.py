@@ -29,14 +29,14 @@ class Pseudonyms:
     """
 
     def __init__(self, study: Path, *, make: bool = True) -> None:
-        name = _once(study / ID, secrets.token_hex(16), make).strip()
+        name = _once(study / ID, secrets.token_hex(16), make).decode("ascii", "replace")
         self.path = key_path(study, name)
-        text = _once(self.path, secrets.token_hex(SIZE), make).strip()
+        key = _once(self.path, secrets.token_hex(SIZE), make)
         if self.path.stat().st_mode & 0o077:
             raise UserError(f"{self.path}: the key of the pseudonyms can be read by others; chmod 600 it")
-        if len(text) < SIZE:
-            raise UserError(f"{self.path}: too short for a key; it should hold at least {SIZE} random characters")
-        self._key = hmac.digest(text.encode(), b"sneeuwbal study " + name.encode(), "sha256")
+        if len(key) < SIZE:
+            raise UserError(f"{self.path}: too short for a key; it should hold at least {SIZE} random bytes")
+        self._key = hmac.digest(key, b"sneeuwbal study " + name.encode(), "sha256")
 
     def of(self, kind: str, id_: str) -> str:
         """The pseudonym of *id_* among the *kind* (account, profile, post, ...): `kind-` and 16 letters and digits."""
@@ -62,7 +62,7 @@ def key_path(study: Path, name: str) -> Path:
     return path
 
 
-def _once(path: Path, text: str, make: bool) -> str:
+def _once(path: Path, text: str, make: bool) -> bytes:
     """What *path* holds; *text* if it is new, written for its owner alone and never over another process's."""
     try:
         if make and not path.exists():
@@ -78,7 +78,6 @@ def _once(path: Path, text: str, make: bool) -> str:
             finally:
                 os.close(handle)
                 new.unlink()
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "not text"
-        raise UserError(f"{path}: {why}; pseudonyms need it ({VARIABLE} names the key file)") from error
+        return path.read_bytes().removesuffix(b"\n")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; pseudonyms need it ({VARIABLE} names the key file)") from error

@@ -22,7 +22,7 @@ import msgspec
 from storage import archive
 from storage.archive import Damage, Entry
 from storage.columns import Answer, Context, Fetch, Noted, Spill
-from storage.cutting import Guard
+from storage.guard import Guard
 from storage.minimising import minimised
 from storage.records import Failure, Page, Quarantine, Record
 

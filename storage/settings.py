@@ -260,7 +260,9 @@ class Job(Table):
     """Something done again and again; it has one of cron, interval or calendar."""
 
     name: str = Field(pattern=r"^[\w-]+$", description="What it is called.")
-    task: Literal["run", "collect", "load", "report", "verify", "prune"] = Field("run", description="Command it runs.")
+    task: Literal["run", "collect", "load", "report", "verify", "prune", "retain"] = Field(
+        "run", description="Command it runs."
+    )
     collector: str | None = Field(None, description="With this collector only.", examples=["x"])
     kinds: tuple[str, ...] | None = Field(None, description="Only these kinds.", examples=[["timeline"]])
     cron: Cron | None = Field(None, description="When: five fields, weekdays by name.", examples=["30 3 * * *"])
@@ -289,7 +291,7 @@ class Minimise(Table):
     drop: tuple[Literal["texts", "names", "descriptions", "locations", "coordinates"], ...] = Field(
         (), description="Fields dropped before loading: texts, names, descriptions, locations, coordinates."
     )
-    redact_archive: bool = Field(False, description="Redact them in the archive too (a replay then lacks them).")
+    redact_archive: bool = Field(False, description="In the archive too: not possible yet; keep_days removes answers.")
     keep_days: dict[str, Count] = Field({}, description="Days that rows of a kind are kept.", examples=[{"posts": 730}])
     opt_outs: Literal["honour", "override"] = Field(
         "honour", description="What is done with opt-outs of people and sites."
@@ -298,7 +300,9 @@ class Minimise(Table):
 
     @model_validator(mode="after")
     def _reasoned(self) -> Minimise:
-        """An override has a reason."""
+        """An override has a reason, and nothing is promised that is not done."""
+        if self.redact_archive:
+            raise ValueError("redact_archive cannot be true yet; keep_days removes whole answers from the archive")
         if self.opt_outs == "override" and not (self.override_reason or "").strip():
             raise ValueError("opt_outs = 'override' should come with an override_reason, which the report shows")
         return self

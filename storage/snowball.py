@@ -13,8 +13,8 @@ import duckdb
 import msgspec
 
 from storage import archive
-from storage.cutting import Guard
 from storage.frontier import Frontier
+from storage.guard import Guard
 from storage.records import Meta, Target, Want
 
 CHUNK = 5_000  # targets in one admission note

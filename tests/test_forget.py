@@ -13,10 +13,11 @@ import duckdb
 import msgspec
 import pytest
 
-from storage import archive
-from storage.cutting import Cutter, Guard
+from storage import archive, manifest
+from storage.cutting import Cutter
 from storage.errors import UserError
 from storage.forgotten import FILE, Forgotten, Name
+from storage.guard import Guard
 from storage.pseudonyms import VARIABLE
 from storage.records import Page, Target, Want
 from tests.rehearsal import sneeuwbal
@@ -151,7 +152,8 @@ def studies(replayed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """A study before and after `forget`, with a backup inside it; and who it was."""
     place = tmp_path_factory.mktemp("forget")
     after = shutil.copytree(replayed, place / "after", symlinks=True)
-    shutil.copytree(replayed / "archive", after / "backups" / "archive")
+    (after / "backups.txt").write_text(f"{place / 'backup'}\n")
+    shutil.copytree(replayed / "archive", place / "backup" / "archive")
     shutil.copy2(replayed / "state.sqlite", after / "state.sqlite.old")
     query = """SELECT l.profile_id, l.account_id, l.handle, p.name FROM links AS l JOIN profiles AS p USING (profile_id)
         WHERE account_id IN (SELECT retweeted_account FROM posts) ORDER BY (
@@ -205,6 +207,14 @@ def test_nothing_of_them_is_left_anywhere(studies: tuple[Path, Path, dict[str, s
     assert {"state.sqlite", "study.duckdb", "table posts", "table links"} <= set(leaks)
     assert any(leak.startswith("archive/") for leak in leaks)
     assert sung(after, who) == []
+    copies = archive.segments(after.parent / "backup" / "archive")
+    kept = b"".join(entry.content() for path in copies for entry in archive.read(path) if isinstance(entry, Page))
+    assert kept
+    assert not any(canary.lower().encode() in kept.lower() for canary in who.values())
+    noted = manifest.read(after / "archive")
+    changed = [path for path in archive.segments(after / "archive") if path.name in noted]
+    assert changed
+    assert all(manifest.checksum(path) == noted[path.name] for path in changed)
     assert not (after / "reports").exists()
     assert (after / FILE).stat().st_mode & 0o777 == 0o600
     with (after / "decisions.csv").open() as file:
@@ -253,7 +263,6 @@ def test_an_old_archive_put_back_does_not_bring_them_back(
     before, after, who = studies
     again = shutil.copytree(after, tmp_path / "again", symlinks=True)
     shutil.rmtree(again / "archive")
-    shutil.rmtree(again / "backups")
     shutil.copytree(before / "archive", again / "archive")
     done = sneeuwbal("--study", again, "load", "--fresh", token=None)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -76,7 +76,9 @@ def test_a_deleted_post_goes_and_the_table_says_why(
     )
     assert post.encode() not in content
     with duckdb.connect(str(study / "study.duckdb"), read_only=True) as db:
-        assert db.execute("SELECT count(*) FROM posts WHERE text = ?", [text]).fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM base.posts WHERE post_id = ?", [post]).fetchone() == (0,)
+        (left,) = db.execute("SELECT max(text) FROM posts JOIN removed ON token = post_id").fetchone() or (text,)
+        assert left == ""
         assert db.execute("SELECT count(*) FROM posts").fetchone() == before, "it is still counted, as a token"
         rows = db.execute("SELECT platform, kind, reason FROM removed").fetchall()
     assert rows == [("x", "post", "gone")]
