@@ -31,6 +31,9 @@ check: .venv/ready
 bench: .venv/ready
 	$(BIN)/python -m benchmarks
 
+soak: .venv/ready
+	$(BIN)/python -m tests.soak 30 30
+
 docs: .venv/ready
 	$(BIN)/python -m commands.docs
 

@@ -1,4 +1,4 @@
-"""A study left alone in a living world, its days compressed: `make soak`, or `python -m tests.soak DAYS`.
+"""A study left alone in a living world, its days compressed: `make soak`, or `python -m tests.soak DAYS KILLS`.
 
 Each simulated day the world changes, then the real collector `x` collects over real sockets, with SIGKILL now and then,
 and a load publishes, while a reader is attached all the time. At the end the history in DuckDB is compared with the
@@ -36,7 +36,10 @@ SIZE, SEED = 24, 7
 
 
 class Clock(Wire):
-    """The live wire at the simulated hour: noon of *day*, and what has really passed since."""
+    """The live wire at the simulated hour: noon of *day*, and what has really passed since.
+
+    After a kill it is noon again: the clock jumps back, as that of a machine may.
+    """
 
     def __init__(self, day: int) -> None:
         super().__init__(timeout=5)
@@ -77,17 +80,17 @@ def prepare(study: Path, day: int) -> None:
     frontier.close()
 
 
-def live(study: Path, days: int, kills: int, dice: random.Random, world: Living, url: str) -> int:
-    """Live through *days* with up to *kills* SIGKILLs; return how many struck."""
-    struck = 0
-    for day in range(days):
+def live(study: Path, days: int, kills: int, dice: random.Random, world: Living, url: str, first: int = 0) -> int:
+    """Live from day *first* to *days* with up to *kills* SIGKILLs; return how many struck."""
+    struck, rate = 0, kills / (days - first)
+    for day in range(first, days):
         if day:
             world.live_through()
         prepare(study, day)
         while True:
             words = [sys.executable, "-m", "tests.soak", "--once", str(study), url, str(day)]
             child = subprocess.Popen(words, cwd=ROOT)
-            if struck < kills and dice.random() < min(1.0, 2 * kills / days / (2 + kills / days)):
+            if struck < kills and dice.random() < rate / (0.5 + rate):
                 before = _size(study)
                 while child.poll() is None and _size(study) == before:  # it has begun to write
                     time.sleep(0.005)
@@ -130,12 +133,12 @@ def compare(study: Path, world: Living) -> dict[str, tuple[set, set]]:
     return different
 
 
-def main(days: int) -> int:
+def main(days: int, kills: int) -> int:
     """Run the soak and say how it went; 1 if the history differs from the log."""
     dice, began = random.Random(SEED), time.monotonic()
     world = Living(SIZE, SEED)
     with tempfile.TemporaryDirectory() as place, serve(world.answer) as server:
-        struck = live(Path(place), days, days // 2, dice, world, server.url)
+        struck = live(Path(place), days, kills, dice, world, server.url)
         different = compare(Path(place), world)
     events = len(world.follows) + len(world.renames) + len(world.losses) + len(world.posts)
     print(f"{days} days, {struck} SIGKILLs, {events} events in {time.monotonic() - began:.0f} s")
@@ -148,4 +151,5 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--once"]:
         once(Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
     else:
-        sys.exit(main(int((sys.argv[1:] or ["30"])[0])))
+        numbers = [int(word) for word in sys.argv[1:]] or [30]
+        sys.exit(main(numbers[0], numbers[1] if len(numbers) > 1 else numbers[0] // 2))

@@ -2,11 +2,14 @@
 -- it was first seen otherwise; it happened between them. What is no longer shown is a change only after a walk of that
 -- list that was complete and went to the very end (not only down to the mark of the walk before).
 
--- every walk that showed all of its list, with the list it is of
+-- every walk that showed all of its list, with the list it is of; its moments hold all of its answers, though the clock
+-- of the machine jumped meanwhile
 CREATE VIEW full_walks AS
-SELECT w.walk, w.collector, w.kind, w.key, w.started_at, w.ended_at, w.items
-FROM base.walks AS w
-WHERE w.complete AND w.walk NOT IN (SELECT walk FROM base.answers WHERE reached AND walk <> '');
+SELECT w.walk, w.collector, w.kind, w.key, w.started_at, greatest(w.ended_at, a.newest_at) AS ended_at, w.items
+FROM base.walks AS w JOIN (
+    SELECT walk, max(fetched_at) AS newest_at, bool_or(coalesce(reached, false)) AS reached
+    FROM base.answers WHERE walk <> '' GROUP BY walk) AS a USING (walk)
+WHERE w.complete AND NOT a.reached;
 
 CREATE VIEW profile_changes AS
 WITH seen AS (
