@@ -16,7 +16,7 @@ from typing import Protocol
 import duckdb
 import msgspec
 
-from storage import archive
+from storage import archive, manifest
 from storage.cutting import Cutter
 from storage.errors import UserError
 from storage.forgotten import FILE, Name, mastodon_addresses, names_of
@@ -222,6 +222,8 @@ def _segment(path: Path, cutter: Cutting, cut: Cut) -> None:
         return
     cut.segments += 1
     shutil.copymode(path, fresh)
+    if path.name.endswith(archive.SEALED):
+        manifest.note(fresh, path.name)
     os.replace(fresh, path)
     archive.sync_directory(path.parent)
 
