@@ -116,7 +116,7 @@ def test_a_database_of_a_newer_version_is_left_alone(study: Path) -> None:
 
 def test_a_segment_cut_in_the_middle_loads_up_to_there_and_is_told(study: Path) -> None:
     _published(study)
-    (segment,) = (study / "archive").iterdir()
+    (segment,) = (study / "archive").glob("*.warc.gz")
     content = segment.read_bytes()
     foreign = gzip.compress(
         b"WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:1>\r\nContent-Length: 0\r\n\r\n\r\n\r\n"
