@@ -274,12 +274,3 @@ def test_a_study_without_its_lock_is_not_touched(studies: tuple[Path, Path, dict
         done = sneeuwbal("--study", after, "forget", who["account"], "--yes", token=None)
     assert done.returncode == 2
     assert "collect-x is already running" in done.stderr
-
-
-def test_what_is_left_is_consistent(
-    studies: tuple[Path, Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, after, _ = studies
-    monkeypatch.setenv(VARIABLE, str(after.parent / "key"))
-    done = sneeuwbal("--study", after, "verify", token=None)
-    assert done.returncode == 0, done.stdout + done.stderr
