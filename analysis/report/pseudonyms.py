@@ -45,6 +45,7 @@ def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int) -> Measure
     handle = np.where(public, nodes["handle"].astype(object), hidden)
     kept = nodes[measures].assign(handle=handle, name=np.where(public, nodes["name"].astype(object), hidden))
     kept["ministry"] = _merged(kept["ministry"], least)
+    kept["title"] = None  # the analyses look for it
     kept.index = pd.Index(handle, name=nodes.index.name)
     network = replace(found.network, nodes=kept)
     return Measured(network, replace(found.communities, membership=found.communities.membership.set_axis(kept.index)))
