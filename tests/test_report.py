@@ -81,11 +81,11 @@ def test_every_filter_says_what_went_in_and_what_came_out(made: tuple[Findings, 
 
 
 def test_every_word_of_the_report_has_its_dutch() -> None:
-    from analysis.report import method, sections
+    from analysis.report import method, saying, sections
     from analysis.report.definitions import DEFINITIONS
 
     wanted = {text for texts in DEFINITIONS.values() for text in texts} | {one.title for one in DRAWINGS.values()}
-    wanted |= {*method.LIMITS, method.PUBLIC, sections.SNOWBALL, sections.BESIDE}
+    wanted |= {*method.LIMITS, method.PUBLIC, sections.SNOWBALL, saying.BESIDE}
     wanted |= set(json.loads((HERE / "js" / "words.json").read_text("utf-8"))) | set(populations.SELECTED.values())
     for path in [*HERE.rglob("*.py"), HERE / "page.html.j2", ROOT / "commands" / "report.py"]:
         for found in WORDS.findall(path.read_text("utf-8")):

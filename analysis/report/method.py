@@ -10,9 +10,8 @@ import pandas as pd
 
 from analysis.frames import query
 from analysis.report.blocks import Section
-from analysis.report.definitions import DEFINITIONS
 from analysis.report.findings import Findings
-from analysis.report.tables import Table
+from analysis.report.saying import table
 from analysis.report.words import Words
 
 PACKAGES = (
@@ -51,16 +50,16 @@ def method(found: Findings, _: Words) -> Section:
     if public:
         said.append(_(PUBLIC).format(least=found.options.least))
     tables = [
-        _table(found, _, "filters", "Every filter, before and after", found.filters, "filters", places={"share": 1}),
-        _table(found, _, "coverage", "What was asked, and what came", _coverage(found, public), "coverage"),
+        table(found, _, "filters", "Every filter, before and after", found.filters, "filters", places={"share": 1}),
+        table(found, _, "coverage", "What was asked, and what came", _coverage(found, public), "coverage"),
     ]
     refused = query(found.db, QUARANTINE)
     if len(refused) and not public:
-        tables.append(_table(found, _, "quarantine", "What could not be parsed", refused, folded=True))
+        tables.append(table(found, _, "quarantine", "What could not be parsed", refused, folded=True))
     tables += [
-        _table(found, _, "runs", "The runs that collected it", query(found.db, RUNS)),
-        _table(found, _, "settings", "The settings of the study", _settings(found), folded=True),
-        _table(found, _, "versions", "The versions of the software", versions(), folded=True),
+        table(found, _, "runs", "The runs that collected it", query(found.db, RUNS)),
+        table(found, _, "settings", "The settings of the study", _settings(found), folded=True),
+        table(found, _, "versions", "The versions of the software", versions(), folded=True),
     ]
     return Section("method", _("Method and data"), tuple(said), tuple(tables))
 
@@ -70,14 +69,6 @@ PUBLIC = (
     "handles are left out, and cells of fewer than {least} persons are hidden. The shape of a network can still give "
     "somebody away to who knows it well."
 )
-
-
-def _table(
-    found: Findings, _: Words, name: str, title: str, frame: pd.DataFrame, *sql: str, **options: object
-) -> Table:
-    heard = [statement for key in sql for statement in found.sql.get(key, ())]
-    definitions = tuple(_(text) for text in DEFINITIONS.get(name, ()))
-    return Table(name, _(title), frame, definitions=definitions, sql=tuple(heard), **options)  # type: ignore[arg-type]
 
 
 def _coverage(found: Findings, public: bool) -> pd.DataFrame:
