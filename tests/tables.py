@@ -19,7 +19,18 @@ PROVENANCE = {
     "shown_at",
     "decided_at",
 }
-OF_THE_RUN = {"runs", "fetches", "answers", "walks", "gaps", "admissions", "archives", "study", "quarantine"}
+OF_THE_RUN = {
+    "runs",
+    "full_walks",
+    "fetches",
+    "answers",
+    "walks",
+    "gaps",
+    "admissions",
+    "archives",
+    "study",
+    "quarantine",
+}
 
 
 def differences(one: Path, other: Path, *, provenance: bool) -> dict[str, int]:
