@@ -82,6 +82,13 @@ def load(study: str) -> None:
     print(load(Path(study), PARSERS, fresh=True, linking=linking).told())
 
 
+def load_posts(study: str) -> None:
+    """Load *study* from nothing, without linking, as the peer does not link either: the child's work."""
+    from storage.load import load
+
+    print(load(Path(study), PARSERS, fresh=True).told())
+
+
 def peer(study: str) -> None:
     """Load the same timelines with `read_json`: the child's work."""
     import duckdb
@@ -137,7 +144,7 @@ def main() -> None:
     options.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.child:
-        {"load": load, "peer": peer}[given.child[0]](given.child[1])
+        {"load": load, "posts": load_posts, "peer": peer}[given.child[0]](given.child[1])
         return
     place = given.keep or Path(tempfile.mkdtemp(prefix="bench-load-"))
     try:
@@ -155,7 +162,7 @@ def bench(place: Path, scale: float, twice: bool) -> None:
     timelines(whole, posts)
     once = measured("load", whole)
     show("the whole archive", once)
-    ours, theirs = measured("load", posts), measured("peer", posts)
+    ours, theirs = measured("posts", posts), measured("peer", posts)
     show("its posts alone", ours)
     show("the same, by DuckDB's read_json", theirs)
     print(f"{'':34} {ours[0] / theirs[0]:8.2f} x wall {ours[1] / theirs[1]:8.2f} x CPU   (at most 3 x wall)")
