@@ -61,7 +61,6 @@ class Move(msgspec.Struct, frozen=True):
     free: bool = False
     whole_kind: bool = False
     restart: bool = False
-    truncated: bool = False  # end: the list was cut short
     price: float = 0.0  # USD an item
     requests: int = 0  # 1 on the first move of an answer
 

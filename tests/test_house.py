@@ -98,7 +98,9 @@ def test_the_tree_names_no_machine_and_no_registry() -> None:
     assert '"resolved"' not in (ROOT / "analysis/report/js/package-lock.json").read_text("utf-8")
     kept = subprocess.run(["git", "ls-files", "*.md", "*.py", "*.toml", "*.txt", "*.json", "Makefile"], cwd=ROOT,
                           capture_output=True, text=True, check=True).stdout.splitlines()  # fmt: skip
+    hosts = ("files.python" + "hosted.org", "registry.npm" + "js.org", "pypi.org/" + "simple")
     for name in kept:
         text = (ROOT / name).read_text("utf-8", "replace")
         assert f"{ROOT}/" not in text, name
         assert f"{Path.home()}/" not in text, name
+        assert not [host for host in hosts if host in text], name
