@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shlex
+import shutil
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +60,7 @@ def make(study: Study, say: Callable[[str], None], public: bool = False) -> Path
     for table in (report.tables()[name] for name in ("populations", "shares")):
         say(f"\n{table.title}. {study.study.name}{_comment(study)}\n\n{_text(table.frame)}")
     say(f"\nthe page: {report.page}")
-    say(f"a query to try: sneeuwbal --study {study.directory} sql {EXAMPLE!r}".replace("'", '"'))
+    say(f'a query to try: {_program()} --study {shlex.quote(str(study.directory))} sql "{EXAMPLE}"')
     return report.page
 
 
@@ -100,6 +103,13 @@ def key_of(study: Study) -> bytes:
     if len(key) < 16:
         raise UserError(f"{path}: too short for a key; it should have 16 bytes or more")
     return key
+
+
+def _program() -> str:
+    """What to type for this program here: its name, or its path where the shell does not find the name."""
+    if shutil.which("sneeuwbal"):
+        return "sneeuwbal"
+    return shlex.quote(os.path.relpath(Path(sys.executable).with_name("sneeuwbal")))
 
 
 def _latest(study: Study, folder: Path, name: str) -> None:
