@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from collectors.adapters import Transport
 from collectors.base import Absent, Later, Outcome, OutOfCredit
 from collectors.wire import Wire
 from storage.records import Absence, Failure, Page, Quarantine, Want
@@ -36,7 +37,7 @@ def client(wire: Wire, contact: str = "") -> httpx.Client:
     def make() -> httpx.Client:
         agent = f"{AGENT} ({contact})" if contact else AGENT
         return httpx.Client(
-            transport=wire.transport(),
+            transport=Transport(wire),
             timeout=wire.timeout,
             follow_redirects=True,
             max_redirects=REDIRECTS,

@@ -12,6 +12,7 @@ import msgspec
 import requests
 import tweepy
 
+from collectors.adapters import Adapter
 from collectors.wire import Wire
 from collectors.x_problems import wrong_vocabulary
 from collectors.x_stream import POSTS, Sample, pages, recorded
@@ -104,7 +105,7 @@ class Client:
         session.max_redirects = 0
         session.adapters.clear()
         for host in HOSTS:
-            session.mount(host, self.wire.adapter(self.base_url))
+            session.mount(host, Adapter(self.wire, self.base_url))
 
     def close(self) -> None:
         """Close the connections."""

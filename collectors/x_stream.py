@@ -13,7 +13,8 @@ import msgspec
 import requests
 import tweepy
 
-from collectors.wire import STREAM_LINES, Exchange
+from collectors.adapters import STREAM_LINES
+from collectors.wire import Exchange
 from collectors.x_outcome import END, posts_of
 from collectors.x_shapes import UNREADABLE
 from storage.records import Failure, Page, Want

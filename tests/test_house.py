@@ -71,7 +71,7 @@ def test_no_platform_imports_another() -> None:
 def test_what_stands_behind_one_door() -> None:
     doors = {
         "igraph": {"analysis/graphs.py"},
-        "httpx": {"collectors/wire.py", "collectors/http.py", "commands/notify.py"},
+        "httpx": {"collectors/adapters.py", "collectors/http.py", "commands/notify.py"},
         "tweepy": {"collectors/x_client.py", "collectors/x_stream.py", "collectors/x.py"},
         "scrapy": {"collectors/spider.py", "collectors/downloading.py"},
     }

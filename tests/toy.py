@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import httpx
 
+from collectors.adapters import Transport
 from collectors.base import Absent, Done, Kind, Later, Outcome, Settings
 from collectors.run import collect
 from collectors.wire import Wire
@@ -29,7 +30,7 @@ class Toy:
     kinds: ClassVar = {"list": Kind(page=5, paged=True, of="handle")}
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        with httpx.Client(transport=settings.wire.transport(), base_url=settings.options["base_url"]) as client:
+        with httpx.Client(transport=Transport(settings.wire), base_url=settings.options["base_url"]) as client:
             for want in wants:
                 with settings.wire.ask((want,)) as exchange, suppress(httpx.TransportError):
                     client.get(f"/list/{want.target.key}", params={"cursor": want.target.cursor or "0"})
