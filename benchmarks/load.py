@@ -53,12 +53,12 @@ def record(scale: float, place: Path) -> None:
 
 def timelines(source: Path, place: Path) -> None:
     """The timeline pages of an archive, alone: as an archive, and as newline-delimited JSON."""
-    from storage import archive
+    from storage import archive, archiving
     from storage.records import Page
 
     if (place / "pages.ndjson").exists():
         return
-    writer = archive.Writer(place / "archive", "x", fsync=False)
+    writer = archiving.Writer(place / "archive", "x", fsync=False)
     with (place / "pages.ndjson").open("wb") as lines:
         for path in archive.segments(source / "archive"):
             if path.name.startswith("x-"):

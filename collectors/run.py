@@ -30,7 +30,7 @@ from collectors.base import (
     Split,
 )
 from collectors.wire import Wire
-from storage import archive
+from storage import archive, archiving
 from storage.errors import UserError
 from storage.frontier import Frontier, Move
 from storage.guard import Guard
@@ -90,7 +90,7 @@ def collect(
     assert settings.wire is not None
     with lock(study, f"collect-{name}"):
         mend_archive(study / "archive", name)
-        writer = archive.Writer(study / "archive", name, secrets=secrets, now=settings.wire.now)
+        writer = archiving.Writer(study / "archive", name, secrets=secrets, now=settings.wire.now)
         with closing(writer):
             run = _Run(name, collector, settings, frontier, writer, kinds, budget, limit, patience, stop, progress)
             return run.whole(about or {})
@@ -100,7 +100,7 @@ def mend_archive(directory: Path, name: str) -> int:
     """Cut and seal the segments that dead runs of *name* left open; return how many. The lock must be held."""
     left = sorted(directory.glob(f"{name}-*{archive.OPEN}"))
     for path in left:
-        archive.mend(path)
+        archiving.mend(path)
     return len(left)
 
 
@@ -118,7 +118,7 @@ class _Run:
         collector: Collector,
         settings: Settings,
         frontier: Frontier,
-        writer: archive.Writer,
+        writer: archiving.Writer,
         kinds: Sequence[str] | None,
         budget: Budget,
         limit: int | None,
@@ -265,7 +265,7 @@ class _Run:
 
     def _take(self, answer: Page | Failure) -> None:
         if isinstance(answer, Page) and not answer.record_id:
-            answer = msgspec.structs.replace(answer, record_id=archive.new_id())
+            answer = msgspec.structs.replace(answer, record_id=archiving.new_id())
         kept = self.guard.entry(answer)
         if kept is not None and not isinstance(kept, archive.Note):
             self.writer.append(kept)

@@ -97,11 +97,11 @@ def revisit(study: Study, frontier: Frontier, name: str, kinds: tuple[str, ...],
     from datetime import UTC, datetime
 
     from commands.context import all_secrets
-    from storage import archive
+    from storage import archiving
     from storage.locks import lock
 
     with lock(study.directory, f"collect-{name}"):
-        writer = archive.Writer(study.directory / "archive", name, secrets=all_secrets(study))
+        writer = archiving.Writer(study.directory / "archive", name, secrets=all_secrets(study))
         now = datetime.now(UTC)
         for kind in kinds:
             writer.note("revisit", {"collector": name, "kind": kind, "since": since_id or ""}, now)

@@ -78,9 +78,9 @@ def hold(locks: ExitStack, study: Study) -> None:
 
 def _note(study: Study, cut: Cut) -> None:
     """Document the cut in the archive, without a word of whom."""
-    from storage import archive
+    from storage import archiving
 
-    writer = archive.Writer(study.directory / "archive", "forget")
+    writer = archiving.Writer(study.directory / "archive", "forget")
     counts = {"removed": cut.removed, "changed": cut.changed, "segments": cut.segments}
     writer.note("cut", {"by": "forget", "why": "a person was forgotten", **counts})
     writer.close()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collectors.base import Collector
     from collectors.run import Report
     from collectors.wire import Wire
-    from storage.archive import Writer
+    from storage.archiving import Writer
     from storage.frontier import Frontier
     from storage.load import LoadReport
     from storage.records import Want
@@ -106,12 +106,12 @@ def admitting(study: Study, now: datetime) -> Iterator[Writer]:
     """The archive's writer for admissions; one process at a time."""
     from collectors.run import mend_archive
     from commands.context import all_secrets
-    from storage import archive
+    from storage import archiving
     from storage.locks import lock
 
     with lock(study.directory, "admit", wait=True):
         mend_archive(study.directory / "archive", "snowball")
-        writer = archive.Writer(study.directory / "archive", "snowball", secrets=all_secrets(study), now=lambda: now)
+        writer = archiving.Writer(study.directory / "archive", "snowball", secrets=all_secrets(study), now=lambda: now)
         try:
             yield writer
         finally:

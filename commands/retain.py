@@ -88,7 +88,7 @@ def _log(study: Study, rows: list[tuple[str, str, str, str, str]], cut: Cut) -> 
     """Write down what went, and document the cut in the archive; old reports may show it."""
     import shutil
 
-    from storage import archive
+    from storage import archiving
     from storage.retention import COLUMNS, FILE
 
     if not rows:
@@ -100,6 +100,6 @@ def _log(study: Study, rows: list[tuple[str, str, str, str, str]], cut: Cut) -> 
         writer.writerows([COLUMNS] if fresh else [])
         writer.writerows(rows)
     shutil.rmtree(study.directory / "reports", ignore_errors=True)
-    notes = archive.Writer(study.directory / "archive", "forget")
+    notes = archiving.Writer(study.directory / "archive", "forget")
     notes.note("cut", {"by": "retain", "rows": len(rows), "removed": cut.removed, "changed": cut.changed})
     notes.close()

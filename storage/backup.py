@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from storage import archive, database, manifest
+from storage import archive, archiving, database, manifest
 from storage.errors import UserError
 
 STATES = ("state.sqlite", "schedule.sqlite")
@@ -54,7 +54,7 @@ def backup(
     _archive(study / "archive", part / "archive", link, report)
     _sync(part)
     os.rename(part, target)
-    archive.sync_directory(target.parent)
+    archiving.sync_directory(target.parent)
     return report
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from storage.archive import sync_directory
+from storage.archiving import sync_directory
 from storage.errors import UserError
 from storage.locks import lock
 

@@ -16,7 +16,7 @@ from typing import Protocol
 import duckdb
 import msgspec
 
-from storage import archive, manifest
+from storage import archive, archiving, manifest
 from storage.cutting import Cutter
 from storage.errors import UserError
 from storage.forgotten import FILE, Name, mastodon_addresses, names_of
@@ -208,7 +208,7 @@ def _segment(path: Path, cutter: Cutting, cut: Cut) -> None:
                     cut.removed += 1
                 else:
                     cut.changed += 1
-                    new.write(archive.encoded(left))
+                    new.write(archiving.encoded(left))
                     _review(path, left, cutter, cut)
                 last = after
             _between(path, last, path.stat().st_size, cutter, cut, new)
@@ -225,7 +225,7 @@ def _segment(path: Path, cutter: Cutting, cut: Cut) -> None:
     if path.name.endswith(archive.SEALED):
         manifest.note(fresh, path.name)
     os.replace(fresh, path)
-    archive.sync_directory(path.parent)
+    archiving.sync_directory(path.parent)
 
 
 def _between(path: Path, start: int, end: int, cutter: Cutting, cut: Cut, out: object) -> None:

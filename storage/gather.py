@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from storage import archive, database, manifest
+from storage import archive, archiving, database, manifest
 from storage.errors import UserError
 from storage.locks import lock
 
@@ -51,7 +51,7 @@ def _take(path: Path, place: Path) -> bool:
     _bring(path, part, end)
     manifest.note(part, name)
     os.replace(part, place / name)
-    archive.sync_directory(place)
+    archiving.sync_directory(place)
     return True
 
 

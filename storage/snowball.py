@@ -12,7 +12,7 @@ from datetime import datetime
 import duckdb
 import msgspec
 
-from storage import archive
+from storage import archiving
 from storage.frontier import Frontier
 from storage.guard import Guard
 from storage.records import Meta, Target, Want
@@ -39,7 +39,7 @@ Admission = tuple[str, list[Want]]  # a rule, and whom it admits
 
 
 def admit(
-    rules: Rules, frontier: Frontier, writer: archive.Writer, db: duckdb.DuckDBPyConnection | None, now: datetime
+    rules: Rules, frontier: Frontier, writer: archiving.Writer, db: duckdb.DuckDBPyConnection | None, now: datetime
 ) -> dict[str, int]:
     """Note and queue everyone the rules let in and the frontier does not know; return how many by collector and kind.
 
@@ -53,7 +53,7 @@ def admit(
 
 
 def enter(
-    rule: str, wants: Sequence[Want], frontier: Frontier, writer: archive.Writer, now: datetime
+    rule: str, wants: Sequence[Want], frontier: Frontier, writer: archiving.Writer, now: datetime
 ) -> dict[str, int]:
     """Note and queue those of *wants* that the frontier does not know; return how many by collector and kind."""
     counts: dict[str, int] = {}

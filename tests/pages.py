@@ -9,7 +9,7 @@ import duckdb
 import msgspec
 
 from collectors.base import Absent, Done, Later
-from storage import archive, records
+from storage import archiving, records
 from storage.records import Page, Post, Target, Want
 
 T0 = datetime(2013, 2, 23, 12, tzinfo=UTC)
@@ -68,12 +68,12 @@ def page(number, found, *, minutes=None, kind="profile", key=None, run="run-1", 
                 f"<urn:uuid:{uuid.UUID(int=number)}>", "GET", run)  # fmt: skip
 
 
-def write(directory: Path, entries, name="toy", max_segment=archive.MAX_SEGMENT) -> None:
+def write(directory: Path, entries, name="toy", max_segment=archiving.MAX_SEGMENT) -> None:
     """Write *entries* (answers, or (kind, data, at) notes) as a sealed archive."""
-    writer = archive.Writer(directory, name, max_segment=max_segment, fsync=False)
+    writer = archiving.Writer(directory, name, max_segment=max_segment, fsync=False)
     for entry in entries:
         writer.note(*entry) if isinstance(entry, tuple) else writer.append(entry)
-        if max_segment < archive.MAX_SEGMENT:
+        if max_segment < archiving.MAX_SEGMENT:
             writer.sync()
     writer.close()
 

@@ -21,7 +21,7 @@ from collectors.base import Settings
 from collectors.run import collect
 from collectors.wire import Wire
 from collectors.x import collector
-from storage import archive
+from storage import archiving
 from storage.frontier import Frontier
 from storage.load import load
 from storage.records import Target, Want
@@ -61,7 +61,7 @@ def once(study: Path, url: str, day: int) -> None:
 def prepare(study: Path, day: int) -> None:
     """On the first day queue everybody, on the others make them due again; noted in the archive first."""
     now = BASE + timedelta(days=day, hours=11)
-    writer = archive.Writer(study / "archive", "snowball" if day == 0 else "x", now=lambda: now)
+    writer = archiving.Writer(study / "archive", "snowball" if day == 0 else "x", now=lambda: now)
     frontier = Frontier(study / "state.sqlite")
     if day == 0:
         wants = [Want(Target("x", kind, str(n)), "", 0, "", "") for n in range(SIZE) for kind in KINDS]

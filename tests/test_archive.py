@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
-from storage import archive
+from storage import archive, archiving
 from storage.records import Failure, Page, Target, Want
 
 NOW = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
@@ -34,7 +34,7 @@ failures = st.builds(
 
 
 def _written(folder: Path, answers: list[Page | Failure], **options: object) -> Path:
-    writer = archive.Writer(folder, "x", **options)  # type: ignore[arg-type]
+    writer = archiving.Writer(folder, "x", **options)  # type: ignore[arg-type]
     for answer in answers:
         writer.append(answer)
     writer.close()
@@ -72,7 +72,7 @@ def test_a_segment_torn_at_any_byte_gives_a_prefix_and_is_mended(
     torn = path.with_name(path.name + ".open")
     path.unlink()
     torn.write_bytes(content[:cut])
-    mended, _ = archive.mend(torn)
+    mended, _ = archiving.mend(torn)
     read = list(archive.read(mended))
     assert read == whole[: len(read)]
     assert mended.read_bytes() == content[: mended.stat().st_size]
@@ -81,7 +81,7 @@ def test_a_segment_torn_at_any_byte_gives_a_prefix_and_is_mended(
 
 
 def test_an_open_segment_is_read_up_to_its_last_sync_mark(tmp_path: Path) -> None:
-    writer = archive.Writer(tmp_path, "x")
+    writer = archiving.Writer(tmp_path, "x")
     page = Page((Want(Target("x", "user", "a"), "w"),), "https://api.example/", 200, (), b"{}", NOW)
     writer.append(page)
     writer.sync()

@@ -13,7 +13,7 @@ import pytest
 from collectors.base import Settings
 from collectors.run import collect, recover
 from collectors.wire import Replay
-from storage import archive
+from storage import archive, archiving
 from storage.errors import UserError
 from storage.frontier import Frontier
 from storage.locks import lock
@@ -109,7 +109,7 @@ def test_what_was_not_recorded_names_its_target(tmp_path: Path) -> None:
     study = tmp_path / "study"
     study.mkdir()
     toy.seed(study, 1)
-    writer = archive.Writer(tmp_path / "empty", "toy")
+    writer = archiving.Writer(tmp_path / "empty", "toy")
     writer.note("run-start", {"run": "r", "collector": "toy"})
     writer.close()
     wire = Replay(tmp_path / "empty", tmp_path / "index.sqlite")

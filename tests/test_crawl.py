@@ -19,7 +19,7 @@ import pytest
 from collectors.base import Settings
 from collectors.crawl import BATCH, Child, Job, crawl, redirected, retry_after
 from collectors.wire import NotRecorded, Replay, Wire
-from storage import archive
+from storage import archiving
 from storage.errors import Partial
 from storage.records import Failure, Page, Target, Want
 from tests.website import serving
@@ -262,7 +262,7 @@ def test_the_child_ends_with_a_parent_that_was_killed():
 
 
 def recorded(folder: Path, came) -> None:
-    writer = archive.Writer(folder, "profiles", fsync=False)
+    writer = archiving.Writer(folder, "profiles", fsync=False)
     for answer in came:
         writer.append(answer)
     writer.close()

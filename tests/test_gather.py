@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import archive, manifest
+from storage import archive, archiving, manifest
 from storage.errors import UserError
 from storage.gather import gather
 from storage.load import load
@@ -49,7 +49,7 @@ def test_any_order_and_twice_gives_the_tables_of_one_archive(tmp_path: Path) -> 
 def test_a_segment_that_still_grows_is_taken_to_its_last_mark_and_later_to_its_end(tmp_path: Path) -> None:
     machine, study = tmp_path / "machine", tmp_path / "study"
     study.mkdir()
-    writer = archive.Writer(machine, "toy", fsync=False)
+    writer = archiving.Writer(machine, "toy", fsync=False)
     for number in range(1, 9):
         writer.append(page(number, [Follow("x", "1", str(number), "following")]))
         if number % 3 == 0:

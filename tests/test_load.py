@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage import archive, reading
+from storage import archive, archiving, reading
 from storage import load as loading
 from storage.errors import UserError
 from storage.load import load
@@ -236,7 +236,7 @@ def test_runs_admissions_and_failures_are_rows(tmp_path):
         ("run-end", {"run": "r", "collector": "toy", "status": "complete", "reason": ""}, at(5)),
         ("run-start", {"run": "killed", "collector": "toy"}, at(6)),
         ("admission", {"rule": "seed", "wants": admitted}, at(0)),
-        Failure(wants, "timeout", "after 30 s", at(7), "https://toy.example/", archive.new_id(), "r"),
+        Failure(wants, "timeout", "after 30 s", at(7), "https://toy.example/", archiving.new_id(), "r"),
     ])  # fmt: skip
     load(tmp_path, PARSERS)
     assert rows(tmp_path, "SELECT run_id, status, ended_at FROM runs ORDER BY started_at") == [
@@ -350,7 +350,7 @@ def test_records_of_others_are_left_out(tmp_path):
 
 
 def test_an_open_segment_is_read_as_far_as_it_is_synced_and_then_on(tmp_path):
-    writer = archive.Writer(tmp_path / "archive", "toy", fsync=False)
+    writer = archiving.Writer(tmp_path / "archive", "toy", fsync=False)
     first, second, third = some_pages(3)
     writer.append(first)
     writer.sync()

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from storage import archive
+from storage import archive, archiving
 from storage.minimising import Expiry, minimised
 from storage.pseudonyms import VARIABLE
 from storage.records import Account, Page, Post, Profile, Quarantine, Target, Want
@@ -62,7 +62,7 @@ def test_a_deleted_post_goes_and_the_table_says_why(
         f'{{"errors":[{{"resource_id":"{post}","resource_type":"tweet","parameter":"ids","value":"{post}",'
         '"title":"Not Found Error","type":"https://api.twitter.com/2/problems/resource-not-found"}]}'
     )
-    writer = archive.Writer(study / "archive", "x")
+    writer = archiving.Writer(study / "archive", "x")
     want = Want(Target("x", "post", post), f"x/post/{post}/1")
     writer.append(Page((want,), "https://api.x.com/2/tweets", 200, (), body.encode(), datetime.now(UTC)))
     writer.close()

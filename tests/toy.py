@@ -100,11 +100,11 @@ def seed(study: Path, number: int) -> None:
     """Queue the lists 0 to *number*, noted in the archive as admissions are."""
     from datetime import UTC, datetime
 
-    from storage import archive
+    from storage import archiving
 
     now = datetime.now(UTC)
     wants = [Want(Target("toy", "list", str(key)), "", 0, "", "") for key in range(number)]
-    writer = archive.Writer(study / "archive", "snowball")
+    writer = archiving.Writer(study / "archive", "snowball")
     writer.note("admission", {"rule": "seed", "wants": [["toy", "list", w.target.key, 0, "", ""] for w in wants]}, now)
     writer.close()
     frontier = Frontier(study / "state.sqlite")
