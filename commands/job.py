@@ -10,6 +10,8 @@ import click
 
 from commands.collect import one, told
 from commands.context import collectors_of, kinds_of, open_state, parsers, rules_of
+from storage.errors import UserError
+from study import FILE
 
 if TYPE_CHECKING:
     import threading
@@ -49,6 +51,10 @@ def whole(
     try:
         for _ in range(ROUNDS):
             new = admit_study(study, frontier, chosen, wire_of("snowball").now())
+            if not new and loaded is None and not frontier.counts():
+                raise UserError(
+                    f"{study.directory / FILE}: nobody to start from; write profiles or handles into [seeds]"
+                )
             if new:
                 say("admitted: " + ", ".join(f"{number:,} {name}" for name, number in new.items()))
             came = False

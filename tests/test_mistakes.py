@@ -72,6 +72,7 @@ def test_init_writes_a_study_that_loads_and_overwrites_nothing(tmp_path: Path) -
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert "there is a study already" in _one_line(sneeuwbal("init", folder))
     assert sneeuwbal("--study", folder, "status").returncode == 0
+    assert "nobody to start from" in _one_line(sneeuwbal("--study", folder, "run"))
 
 
 def test_a_query_before_anything_is_published_and_a_wrong_query(study: Path) -> None:
