@@ -42,6 +42,7 @@ class X:
 
     kinds: Mapping[str, Kind] = KINDS
     Options = Options
+    needs_secret = True
     outcome = staticmethod(outcome)
     parse = staticmethod(parse)
 

@@ -93,6 +93,12 @@ def secret_of(study: Study, name: str) -> str | None:
     return str(written) if written else None
 
 
+def needs_secret(name: str) -> bool:
+    """Whether the collector says of itself (`needs_secret`) that it can ask nothing without a secret."""
+    point = installed().get(name)
+    return point is not None and bool(getattr(point.load(), "needs_secret", False))
+
+
 def secrets_table(directory: Path) -> Mapping[str, Any]:
     """What secrets.toml holds; nothing if there is none. Raise UserError if others may read it."""
     path = directory / SECRETS

@@ -124,7 +124,7 @@ def _clock(directory: Path, now: datetime) -> Check:
 
 def _secrets(study: Study) -> Iterator[Check]:
     """Which collectors have a secret; never what it is."""
-    from commands.context import secret_of
+    from commands.context import needs_secret, secret_of
 
     for name, table in study.collectors.items():
         if not table.enabled:
@@ -134,7 +134,7 @@ def _secrets(study: Study) -> Iterator[Check]:
         except UserError as error:
             yield Check(f"secret of {name}", False, str(error))
             continue
-        needed = name == "x" or table.secret_env is not None
+        needed = table.secret_env is not None or needs_secret(name)
         mend = f"none; set {table.secret_env or f'SNEEUWBAL_{name.upper()}_TOKEN'} or write it into secrets.toml"
         if found or needed:
             yield Check(f"secret of {name}", found, "there" if found else mend)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from storage.errors import UserError
+
 
 @click.command()
 @click.option("--collector", "only", help="Collect with this one only.")
@@ -20,12 +22,18 @@ def command(
     """Collect, load, link and admit, in waves until nothing is due; then make the report."""
     from collectors.wire import Wire
     from commands.collect import revisit
-    from commands.context import choose, judge, open_state, open_study, stopping
+    from commands.context import choose, judge, needs_secret, open_state, open_study, secret_of, stopping
     from commands.job import whole
     from commands.report import make
 
     study = open_study(directory)
     chosen = choose(study, only)
+    for name in chosen:
+        if needs_secret(name) and secret_of(study, name) is None:
+            raise UserError(
+                f"no token for {name}: set SNEEUWBAL_{name.upper()}_BEARER_TOKEN,"
+                f" or enabled = false under [collectors.{name}]"
+            )
     if again:
         frontier = open_state(study)
         for name, collector in chosen.items():

@@ -59,6 +59,8 @@ def test_a_missing_token_is_told_before_anything_is_asked(study: Path) -> None:
         file.write("[collectors.x]\n")
     text = (study / "sneeuwbal.toml").read_text().replace("[seeds]", '[seeds]\nx = ["verzonnen"]')
     (study / "sneeuwbal.toml").write_text(text)
+    assert "no token for x" in _one_line(sneeuwbal("--study", study, "run", token=None))
+    assert not (study / "archive").exists()
     told = _one_line(sneeuwbal("--study", study, "collect", "x", token=None))
     assert "SNEEUWBAL_X_BEARER_TOKEN" in told
     (study / "secrets.toml").write_text("x = 'abc'")
