@@ -81,8 +81,19 @@ async function main() {
   truth.reposts[bob.did] = reposts.map((one) => ({ uri: one.uri, of: root.uri, by: ann.did }))
   await network.processAll(60_000)
 
+  const records = async (person, collection) =>
+    (await person.agent.com.atproto.repo.listRecords({ repo: person.did, collection, limit: 100 })).data.records
+  const remove = (person, uri) => person.agent.com.atproto.repo.deleteRecord({
+    repo: person.did, collection: uri.split('/')[3], rkey: uri.split('/')[4] })
+
   const steps = {
     async change() {
+      const [edge] = await records(bob, 'app.bsky.graph.follow') // bob leaves ann for shy
+      await remove(bob, edge.uri)
+      await follow(bob, [shy])
+      truth.unfollowed = [bob.did, ann.did]
+      truth.deleted = [root.uri, truth.posts[ann.did][7].uri] // the first is the one that bob answered, quoted and reposted
+      for (const uri of truth.deleted) await remove(ann, uri)
       await post(ann, Array.from({ length: 130 }, (_, n) => ({ text: `nieuw ${n}`, createdAt: new Date(Date.now() + n).toISOString() })))
       await post(ann, [{ text: 'weer toekomst', createdAt: '2099-02-01T00:00:00.000Z' }])
       await bob.agent.com.atproto.identity.updateHandle({ handle: 'robert.test' })

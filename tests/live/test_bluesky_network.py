@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from collectors.bluesky import collector
 from collectors.wire import Wire
+from storage.load import load
 from storage.records import Absence, Account, Follow, Post
+from tests.pages import rows
 from tests.served import Run, run
 
 COMMAND = os.environ.get("SNEEUWBAL_LIVE", "")
@@ -48,6 +51,11 @@ class Network:
         self.truth = self._read()
         return self.truth
 
+    def listening(self) -> set[str]:
+        """The addresses that its servers listen on."""
+        sockets = psutil.Process(self._process.pid).net_connections("tcp")
+        return {one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN}
+
     def close(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
@@ -71,6 +79,10 @@ def collect(study: Path, truth: dict[str, Any], *wants: tuple[str, str], **more:
     local = {urlsplit(truth[name]).netloc: truth[name] for name in ("bsky", "pds", "plc")}
     options = {"base_url": truth["bsky"], "plc_url": truth["plc"], "hosts": local}
     return run(study, "bluesky", collector, options, wants, wire=Wire(), patience=60.0, **more)
+
+
+def test_the_network_listens_on_this_machine_only(network: Network) -> None:
+    assert network.listening() == {"127.0.0.1"}
 
 
 def test_people_lists_and_timelines_are_what_the_network_holds(network: Network, study: Path) -> None:
@@ -106,14 +118,45 @@ def test_a_later_run_finds_what_changed_and_who_is_gone(network: Network, study:
     before = {p["uri"] for posts in network.truth["posts"].values() for p in posts}
     truth = network.step("change")
     ann, bob = (person["did"] for person in truth["people"][:2])
-    found = collect(study, truth, again=["user", "timeline", "followers"])
+    found = collect(study, truth, again=["user", "timeline", "followers", "follow_records"])
     assert found.report.status == "complete"
     seen = {post.post_id for post in found.of(Post) if post.timeline_of == ann}
     assert {p["uri"] for p in truth["posts"][ann]} - before <= seen
-    assert len(seen) < len(truth["posts"][ann])  # the walk ended at the old mark
+    assert len(seen) < len(truth["posts"][ann]) - len(truth["deleted"])  # the walk ended at the old mark
+    assert not seen & set(truth["deleted"])
     assert {a.handle for a in found.of(Account) if a.account_id == bob} == {"robert.test"}
     reasons = {absence.key: absence.reason for absence in found.of(Absence)}
     assert reasons[truth["deactivated"]] == "deactivated"
     assert reasons[truth["suspended"]] == "suspended"
     state, why = found.states["followers", ann]
-    assert (state, why.partition(" of the ")[0]) == ("done", str(len(truth["people"]) - 3))
+    left = len(truth["people"]) - 4  # without ann, bob, and two who are gone
+    assert (state, why.partition(" of the ")[0]) == ("done", str(left))
+
+
+def test_the_tables_tell_who_was_renamed_and_which_edges_opened_and_closed(network: Network, study: Path) -> None:
+    truth, (ann, bob, shy) = network.truth, [person["did"] for person in network.truth["people"][:3]]
+    load(study, {"bluesky": collector}, workers=1)
+    assert rows(study, 'SELECT account_id, "before", "after" FROM handle_changes') == [
+        (bob, "person1.test", "robert.test")
+    ]
+    # ann's list of followers is incomplete now (two are gone, and still counted), so it closes nothing
+    assert set(rows(study, "SELECT change, follower_id, followed_id FROM follow_changes")) == {
+        ("closed", *truth["unfollowed"]),
+        ("opened", bob, shy),
+    }
+    assert truth["unfollowed"] == [bob, ann]
+    gone = rows(study, "SELECT key, reason FROM absences WHERE kind = 'user' AND key LIKE 'did:%'")
+    assert set(gone) == {(truth["deactivated"], "deactivated"), (truth["suspended"], "suspended")}
+
+
+def test_a_walk_from_nothing_shows_what_is_left(network: Network, tmp_path: Path) -> None:
+    truth, (ann, bob) = network.truth, [person["did"] for person in network.truth["people"][:2]]
+    found = collect(tmp_path / "study", truth, ("timeline", ann), ("timeline", bob), ("follow_records", bob))
+    left = {p["uri"] for p in truth["posts"][ann]} - set(truth["deleted"])
+    assert {post.post_id for post in found.of(Post) if post.timeline_of == ann} == left
+    assert len({post.created_at for post in found.of(Post) if post.timeline_of == ann}) == len(left)
+    bobs = {post.kind: post for post in found.of(Post) if post.timeline_of == bob}
+    assert set(bobs) == {"reply", "quote"}  # the repost of a deleted post is shown no more
+    assert bobs["reply"].reply_to_post == bobs["quote"].quoted_post == truth["deleted"][0]
+    assert not [post for post in found.of(Post) if post.post_id in truth["deleted"]]
+    assert [(edge.follower_id, edge.followed_id) for edge in found.of(Follow)] == [(bob, truth["people"][2]["did"])]
