@@ -46,6 +46,7 @@ class Done(msgspec.Struct, frozen=True):
     complete: bool = True  # with next None: False if the list was cut short (truncated: the reason in *why*)
     why: str = ""
     reached: bool = False  # the old high-water mark was met on this page
+    stuck: bool = False  # the list led back to itself: what lies behind may still be had, so the old mark stays
 
 
 class Later(msgspec.Struct, frozen=True):

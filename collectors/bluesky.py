@@ -264,7 +264,7 @@ def _of_page(page: Page, body: dict[str, Any]) -> Outcome:
     if following and not reached:
         if str(following) == _asked(target.kind, target.cursor):
             why = "the cursor leads back to its page"
-            return Done(target, items=len(items), newest=newest, complete=False, why=why)
+            return Done(target, items=len(items), newest=newest, complete=False, why=why, stuck=True)
         return Done(target, _cursor(page, str(following)), len(items), newest)
     complete, why = _whole(want, len(items))
     return Done(target, items=len(items), newest=newest, complete=complete, why=why, reached=reached)

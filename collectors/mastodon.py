@@ -244,7 +244,8 @@ def _of_page(page: Page, items: list[Any]) -> Outcome:
         reached = bool(since) and f"@{where}" == (mark or "@") and any(_age(id_) <= _age(since) for id_ in ids)
     following = None if reached else _next(page)
     if following == urldefrag(target.cursor)[0]:
-        return Done(target, items=len(items), newest=newest, complete=False, why="the next link leads back to its page")
+        why = "the next link leads back to its page"
+        return Done(target, items=len(items), newest=newest, complete=False, why=why, stuck=True)
     if following is None or (not items and "empty" in tokens):
         whole, why = _whole(tokens, want.position + len(items))
         return Done(target, items=len(items), newest=newest, complete=whole, why=why, reached=reached)

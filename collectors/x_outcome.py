@@ -186,7 +186,7 @@ def _walked(page: Page, want: Want, answer: _Answer) -> Outcome:
 def _on(target: Target, next_: str | None, items: int, newest: str = "") -> Done:
     """The next page of the walk, or its end. A cursor that leads to itself would never end."""
     if next_ and next_ == target.cursor:
-        return Done(target, None, items, newest, complete=False, why="truncated: the list repeats its cursor")
+        return Done(target, None, items, newest, complete=False, why="the list repeats its cursor", stuck=True)
     return Done(target, next_ or None, items, newest)
 
 

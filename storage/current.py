@@ -139,15 +139,23 @@ DERIVED = {
         latest AS (
             SELECT walk, collector, kind, key,
                    max(struct_pack(moment := fetched_at, next_cursor := next_cursor)).next_cursor AS "cursor"
-            FROM base.answers WHERE outcome = 'done' GROUP BY ALL)
+            FROM base.answers WHERE outcome = 'done' GROUP BY ALL),
+        healed AS ( -- by a later whole walk of the list that went back as far: one that stops at a newer mark did not
+            SELECT w.walk, w.collector, w.kind, w.key, min(l.ended_at) AS closed_at
+            FROM base.walks AS w JOIN base.walks AS l USING (collector, kind, key)
+            WHERE w.complete IS NOT TRUE AND l.complete AND l.started_at > w.started_at AND l.walk <> w.walk
+              AND coalesce(l.since, '') IN ('', w.since)
+            GROUP BY ALL)
         SELECT t.*, coalesce(s.closed_at, w.ended_at) AS closed_at
         FROM told AS t LEFT JOIN shut AS s USING (collector, kind, key, walk)
         LEFT JOIN base.walks AS w ON w.walk = t.walk AND w.collector = t.collector AND w.kind = t.kind
              AND w.key = t.key AND w.complete AND t.walk <> ''
         UNION ALL
         SELECT w.collector, w.kind, w.key, w.walk, l."cursor", NULL, w.since,
-               CASE WHEN w.ended THEN coalesce(w.why, 'cut short') ELSE 'not finished' END, w.started_at, NULL
+               CASE WHEN w.ended THEN coalesce(w.why, 'cut short') ELSE 'not finished' END, w.started_at,
+               h.closed_at
         FROM base.walks AS w LEFT JOIN latest AS l USING (walk, collector, kind, key)
+        LEFT JOIN healed AS h USING (walk, collector, kind, key)
         WHERE w.complete IS NOT TRUE AND w.pages > 0
           AND (w.collector, w.kind, w.key, w.walk) NOT IN (SELECT (collector, kind, key, walk) FROM told
                WHERE collector IS NOT NULL AND kind IS NOT NULL AND key IS NOT NULL)""",

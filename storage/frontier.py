@@ -61,6 +61,7 @@ class Move(msgspec.Struct, frozen=True):
     free: bool = False
     whole_kind: bool = False
     restart: bool = False
+    stuck: bool = False  # end: the mark stays where it was
     price: float = 0.0  # USD an item
     requests: int = 0  # 1 on the first move of an answer
 
@@ -229,9 +230,10 @@ class Frontier:
 
     def _end(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
         self.db.execute(
-            "UPDATE targets SET cursor='', position=position+?, since=coalesce(nullif(newest,''), nullif(?,''), since),"
-            " newest='', tries=0, alone=0, state='done', why=?, due_at=NULL, lease=NULL, changed_at=?" + self._WHERE,
-            (move.items, move.newest, move.why, now, *where),
+            "UPDATE targets SET cursor='', position=position+?,"
+            " since=CASE WHEN ? THEN since ELSE coalesce(nullif(newest,''), nullif(?,''), since) END, newest='',"
+            " tries=0, alone=0, state='done', why=?, due_at=NULL, lease=NULL, changed_at=?" + self._WHERE,
+            (move.items, move.stuck, move.newest, move.why, now, *where),
         )
 
     def _later(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
