@@ -82,6 +82,13 @@ class Bluesky:
         actor = _actor(seed)
         return actor if actor.startswith("did:") else actor.lower()
 
+    @staticmethod
+    def server(want: Want, options: Mapping[str, Any]) -> str:
+        """The server that *want* is asked at: the AppView, the directory, or an account's own."""
+        if want.target.kind != "follow_records":
+            return str(options.get("base_url") or "")
+        return want.target.cursor.partition(" ")[0] or str(options.get("pds_url") or "directory")
+
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield answers; one may serve a batch of `user` wants."""
         assert settings.wire is not None

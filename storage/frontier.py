@@ -186,6 +186,13 @@ class Frontier:
             ((self.kind(want.target.collector, want.target.kind), want.target.key) for want in wants),
         )
 
+    def postpone(self, want: Want, until: datetime) -> None:
+        """Give a lease back unused, to be taken again at *until*."""
+        self.db.execute(
+            "UPDATE targets SET lease=NULL, due_at=?, why='rate limit' WHERE kind=? AND key=? AND state='open'",
+            (until.timestamp(), self.kind(want.target.collector, want.target.kind), want.target.key),
+        )
+
     def next_due(self, collector: str, kinds: Sequence[str]) -> tuple[datetime, str] | None:
         """When the next target of these kinds is due, and why not before; None if nothing is wanted any more."""
         best: tuple[float, str] | None = None
