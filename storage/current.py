@@ -44,7 +44,8 @@ SELECTS = {
         FROM base.connections {where} GROUP BY 1, 2""",
     "follows": """
         SELECT follower_id, followed_id, platform, min(seen_at) AS first_seen, max(seen_at) AS last_seen,
-               min(struct_pack(seen_at := seen_at, record_id := record_id)).record_id AS record_id
+               min(struct_pack(seen_at := seen_at, record_id := record_id)).record_id AS record_id,
+               min(followed_at) AS followed_at
         FROM base.follows {where} GROUP BY ALL""",
 }
 
@@ -55,7 +56,8 @@ SINGLE = {
                followers, following, posts, flags, first_seen, last_seen, 1 AS versions, record_id
         FROM base.accounts {where}""",
     "follows": """
-        SELECT follower_id, followed_id, platform, seen_at AS first_seen, seen_at AS last_seen, record_id
+        SELECT follower_id, followed_id, platform, seen_at AS first_seen, seen_at AS last_seen, record_id,
+               followed_at
         FROM base.follows {where}""",
 }
 

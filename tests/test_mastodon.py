@@ -267,7 +267,7 @@ def test_traps_01_02_short_and_empty_pages_go_on(tmp_path: Path) -> None:
 
     def lists(what: str, query: dict[str, str]) -> Answer:
         n = int(query.get("max_id", 0))
-        link = f'<https://{HOST}/api/v1/accounts/{what}?limit=40&{"max" if n < 2 else "min"}_id={n + 1}>; '
+        link = f"<https://{HOST}/api/v1/accounts/{what}?limit=40&{'max' if n < 2 else 'min'}_id={n + 1}>; "
         return 200, {"Link": link + f'rel="{"next" if n < 2 else "prev"}"'}, pages[n]
 
     found, _ = collected(tmp_path, site({"1": ME}, lists), ("timeline", KEY))

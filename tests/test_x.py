@@ -770,7 +770,7 @@ def test_what_lies_between_the_reach_of_the_platform_and_the_old_mark_stays_an_o
     def script(request: Request) -> Answer:
         top = int(request.query.get("pagination_token") or newest)
         since = max(int(request.query.get("since_id") or 0), newest - 3200)
-        ids = [number for number in range(top, max(top - 100, since), -1)]
+        ids = list(range(top, max(top - 100, since), -1))
         return posts(*ids, **({"next_token": str(ids[-1] - 1)} if ids and ids[-1] - 1 > since else {}))
 
     def walk() -> list[tuple[str, str, bool]]:
