@@ -70,8 +70,9 @@ TABLE = """
 WITH found AS (
     SELECT DISTINCT m.ministry, m.profile_id, l.platform, l.account_id
     FROM memberships AS m JOIN links AS l USING (profile_id)
-), lists AS (
-    SELECT DISTINCT key FROM answers WHERE kind = 'connections' AND outcome = 'done'
+), lists AS ( -- read on a page of the site, or given by its owner, which no page names
+    SELECT key FROM answers WHERE kind = 'connections' AND outcome = 'done'
+    UNION SELECT profile_id FROM base.connections
 ), named AS (
     SELECT ministry, name, published_profiles, published_accounts FROM ministries
     UNION ALL SELECT DISTINCT ministry, NULL, NULL, NULL FROM memberships

@@ -46,6 +46,7 @@ class Done(msgspec.Struct, frozen=True):
     complete: bool = True  # with next None: False if the list was cut short (truncated: the reason in *why*)
     why: str = ""
     reached: bool = False  # the old high-water mark was met on this page
+    stuck: bool = False  # the list led back to itself: what lies behind may still be had, so the old mark stays
 
 
 class Later(msgspec.Struct, frozen=True):
@@ -104,7 +105,11 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Collector(Protocol):
-    """A module or object with these names, found by an entry point in the group `sneeuwbal.collectors`."""
+    """A module or object with these names, found by an entry point in the group `sneeuwbal.collectors`.
+
+    Where a platform is many servers, `server(want, options) -> str` may name the one that *want* is asked at: limits
+    are then counted for each server, over all kinds, and a limit that a server tells of holds for that server only.
+    """
 
     @property
     def kinds(self) -> Mapping[str, Kind]:

@@ -18,7 +18,7 @@ import msgspec
 from pydantic import BaseModel, Field
 
 from collectors import bluesky_records as records
-from collectors import http
+from collectors import http, lenient
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings, Split
 from collectors.wire import Wire
 from storage.records import Failure, Page, Record, Want
@@ -81,6 +81,13 @@ class Bluesky:
         """The key of an account: its DID, or its handle in lower case without the @ before it."""
         actor = _actor(seed)
         return actor if actor.startswith("did:") else actor.lower()
+
+    @staticmethod
+    def server(want: Want, options: Mapping[str, Any]) -> str:
+        """The server that *want* is asked at: the AppView, the directory, or an account's own."""
+        if want.target.kind != "follow_records":
+            return str(options.get("base_url") or "")
+        return want.target.cursor.partition(" ")[0] or str(options.get("pds_url") or "directory")
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield answers; one may serve a batch of `user` wants."""
@@ -183,8 +190,8 @@ def _refusal(page: Page, want: Want, error: records.ErrorView | None) -> Outcome
     target, missing = want.target, "unknown" if want.target.kind == "user" else "gone"
     if name in REASONS:
         return Absent(target, f"{REASONS[name]}: {told}")
-    if page.status == 401 or name in CREDENTIALS:
-        return Refused(target, told)
+    if page.status == 401 or name in CREDENTIALS:  # of an account's own server, which gets no secret: only its affair
+        return Absent(target, f"refused: {told}") if target.kind == "follow_records" else Refused(target, told)
     if page.status == 410 or (page.status == 404 and not name) or "not found" in told.lower():
         return Absent(target, f"{missing}: {told}")
     if "could not find repo" in told.lower() or (page.status == 404 and target.kind == "follow_records"):
@@ -220,7 +227,7 @@ def _of_batch(page: Page, body: dict[str, Any]) -> Iterator[Outcome]:
     """The profiles found; whoever was left out is asked for alone, because only then the server says why."""
     found = {
         name.lower()
-        for view in msgspec.convert(body.get("profiles"), list[records.Names])
+        for view in msgspec.convert(body.get("profiles") or [], list[records.Names])
         for name in (view.did, view.handle)
     }
     for target in page.targets:
@@ -235,7 +242,7 @@ def _of_walk(page: Page, body: dict[str, Any]) -> Outcome:
         return _of_page(page, body)
     if want.target.kind == "follow_records" and not want.target.cursor:
         return _of_document(want, body)
-    return _of_profile(want, body) if "did" in body and not want.target.cursor else _odd(want)
+    return _of_profile(page, want) if "did" in body and not want.target.cursor else _odd(want)
 
 
 def _of_document(want: Want, body: dict[str, Any]) -> Outcome:
@@ -246,9 +253,9 @@ def _of_document(want: Want, body: dict[str, Any]) -> Outcome:
     return Done(want.target, next=PDS + server)
 
 
-def _of_profile(want: Want, body: dict[str, Any]) -> Outcome:
+def _of_profile(page: Page, want: Want) -> Outcome:
     """Whether the walk may begin, and what the profile claims of it."""
-    view = msgspec.convert(body, records.ActorView)
+    view, _ = lenient.read(page.content(), records.ActorView, records.VITAL)
     if view.opted_out:
         return Absent(want.target, "opted-out")
     claim = view.claims(want.target.kind)
@@ -258,13 +265,13 @@ def _of_profile(want: Want, body: dict[str, Any]) -> Outcome:
 def _of_page(page: Page, body: dict[str, Any]) -> Outcome:
     """A page of a list: short and empty ones go on as long as there is a new cursor."""
     want = page.wants[0]
-    target, items = want.target, msgspec.convert(body[LISTS[want.target.kind]], list[Any])
+    target, items = want.target, msgspec.convert(body[LISTS[want.target.kind]] or [], list[Any])
     newest, reached = _mark(items, want.since) if target.kind == "timeline" else ("", False)
     following = body.get("cursor")
     if following and not reached:
         if str(following) == _asked(target.kind, target.cursor):
             why = "the cursor leads back to its page"
-            return Done(target, items=len(items), newest=newest, complete=False, why=why)
+            return Done(target, items=len(items), newest=newest, complete=False, why=why, stuck=True)
         return Done(target, _cursor(page, str(following)), len(items), newest)
     complete, why = _whole(want, len(items))
     return Done(target, items=len(items), newest=newest, complete=complete, why=why, reached=reached)

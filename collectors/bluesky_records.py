@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from collectors import lenient
 from collectors.http import UNREADABLE, count, moment, netloc, unreadable
 from storage.records import Account, Follow, Mention, Page, Post, Record
 
 POST = "app.bsky.feed.post"
 REPOST, PIN = "#reasonRepost", "#reasonPin"
+# What is not read without, if it is there: the words, the opt-outs, and what a post is.
+VITAL = ("text", "labels", "val", "neg", "record", "value", "reply", "reason", "embed")
 OPT_OUT = "!no-unauthenticated"  # https://docs.bsky.app/docs/advanced-guides/moderation: not shown without log-in
 
 
@@ -54,7 +57,7 @@ class ActorView(msgspec.Struct, rename="camel"):
     """An account as the lexicon app.bsky.actor.defs shows it (basic, in lists, or detailed)."""
 
     did: str
-    handle: str
+    handle: str = ""
     display_name: str | None = None
     description: str | None = None
     website: str | None = None
@@ -195,18 +198,29 @@ def _part(of: Any, name: str) -> dict[str, Any]:
 def read(page: Page) -> Iterator[Record]:
     """The records of a 200. Raise a decoding error if the body is not what the lexicons say."""
     body = msgspec.json.decode(page.content(), type=dict[str, msgspec.Raw])
-    lists = {"profiles": _profile, "feed": _item, "follows": _listed, "followers": _listed, "records": _followed}
+    lists: dict[str, tuple[Any, Callable[[Any, Page], Iterator[Record]]]] = {
+        "profiles": (ActorView, _profile),
+        "feed": (FeedItem, _item),
+        "follows": (ActorView, _listed),
+        "followers": (ActorView, _listed),
+        "records": (FollowRecord, _followed),
+    }
     found = [name for name in lists if name in body]
     if page.kind != "follow_records" and "did" in body:
-        yield account(msgspec.json.decode(page.content(), type=ActorView))
+        view, left_out = lenient.read(page.content(), ActorView, VITAL)
+        yield account(view)
+        yield from (unreadable(path, why, page.content()) for path, why in left_out)
     elif not found and page.kind != "follow_records":
         raise ValueError("neither a profile nor a list")
     if "subject" in body:
-        yield account(msgspec.json.decode(body["subject"], type=ActorView))
+        yield account(lenient.read(body["subject"], ActorView, VITAL)[0])
     for name in found:
-        for n, raw in enumerate(msgspec.json.decode(body[name], type=list[msgspec.Raw])):
+        what, tell = lists[name]
+        for n, raw in enumerate(msgspec.json.decode(body[name], type=list[msgspec.Raw] | None) or ()):
             try:
-                yield from lists[name](bytes(raw), page)
+                item, left_out = lenient.read(raw, what, VITAL)
+                yield from tell(item, page)
+                yield from (unreadable(f"{name}[{n}]{path}", why, bytes(raw)) for path, why in left_out)
             except UNREADABLE as reason:
                 yield unreadable(f"{name}[{n}]", reason, bytes(raw))
 
@@ -217,7 +231,7 @@ def account(view: ActorView) -> Account:
     return Account(
         account_id=view.did,
         platform="bluesky",
-        handle=view.handle if view.handle != "handle.invalid" else None,
+        handle=view.handle if view.handle not in ("", "handle.invalid") else None,
         name=view.display_name or None,
         description=view.description or None,
         url=view.website or None,
@@ -230,13 +244,12 @@ def account(view: ActorView) -> Account:
     )
 
 
-def _profile(raw: bytes, page: Page) -> Iterator[Record]:
-    yield account(msgspec.json.decode(raw, type=ActorView))
+def _profile(view: ActorView, page: Page) -> Iterator[Record]:
+    yield account(view)
 
 
-def _listed(raw: bytes, page: Page) -> Iterator[Record]:
+def _listed(view: ActorView, page: Page) -> Iterator[Record]:
     """A member of the list of the account that is the page's key."""
-    view = msgspec.json.decode(raw, type=ActorView)
     yield account(view)
     if page.kind == "following":
         yield Follow("bluesky", page.key, view.did, "following")
@@ -244,14 +257,13 @@ def _listed(raw: bytes, page: Page) -> Iterator[Record]:
         yield Follow("bluesky", view.did, page.key, "followers")
 
 
-def _followed(raw: bytes, page: Page) -> Iterator[Record]:
+def _followed(record: FollowRecord, page: Page) -> Iterator[Record]:
     """A follow from its author's own repository."""
-    yield Follow("bluesky", page.key, msgspec.json.decode(raw, type=FollowRecord).value.subject, "following")
+    yield Follow("bluesky", page.key, record.value.subject, "following", moment(record.value.created_at))
 
 
-def _item(raw: bytes, page: Page) -> Iterator[Record]:
+def _item(item: FeedItem, page: Page) -> Iterator[Record]:
     """An item of the timeline of the page's key: its own post, or its repost of another's."""
-    item = msgspec.json.decode(raw, type=FeedItem)
     view, owner = item.post, page.key
     repost = str((item.reason or {}).get("$type", "")).endswith(REPOST)
     if view.author.did != owner or not page.wants[0].target.cursor:  # the head of the walk told more of the owner

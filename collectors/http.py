@@ -21,7 +21,6 @@ from storage.records import Absence, Failure, Page, Quarantine, Want
 
 AGENT = "sneeuwbal/0.1"
 REDIRECTS = 5  # hops a request follows at most
-WINDOW = timedelta(minutes=15)  # a limit that ends later than this holds for its own target, not for the whole kind
 UNREADABLE = (
     ValueError,
     TypeError,
@@ -129,14 +128,13 @@ def trouble(page: Page) -> Iterator[Outcome] | None:
 
 
 def _limited(page: Page) -> Iterator[Outcome]:
-    """A limit: all of the kind waits for a near one; a far one, which one server may set, holds only its own target.
+    """A limit of the server that was asked: `collect` holds all that is asked there, if the limit ends soon.
 
     Without a usable moment each target backs off and counts its tries, so that requests stay bounded.
     """
     until = retry_at(page)
-    near = until is not None and until - page.fetched_at <= WINDOW
     for target in page.targets:
-        yield Later(target, "rate limit", until, free=until is not None, whole_kind=near)
+        yield Later(target, "rate limit", until, free=until is not None)
 
 
 def retry_at(page: Page) -> datetime | None:

@@ -13,13 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
-from urllib.parse import quote, urldefrag, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urldefrag, urlencode, urljoin, urlsplit
 
 import msgspec
 from pydantic import BaseModel, Field
 from requests.utils import parse_header_links
 
-from collectors import http
+from collectors import http, lenient
 from collectors import mastodon_records as records
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
 from collectors.mastodon_records import AccountView
@@ -28,7 +28,7 @@ from storage.records import Failure, Page, Record, Want
 
 # https://docs.joinmastodon.org/api/rate-limits/ (read November 2026): 300 requests per 5 minutes and account, and as
 # many per IP, on each server. Pages: https://docs.joinmastodon.org/methods/accounts/ (statuses 40, follows 80).
-# Counted per kind over all servers together: a study of many servers may raise it in the study file.
+# Counted for each server over all kinds (`server`).
 LIMIT = Limit(300, 300)
 KINDS = {
     "user": Kind(limit=LIMIT, of="handle"),
@@ -63,6 +63,12 @@ class Mastodon:
         """The key of an account: `user@server` without the @ before it; an address as it is."""
         handle = HANDLE.match(seed.strip())
         return f"{handle[1]}@{handle[2].lower()}" if handle else seed.strip()
+
+    @staticmethod
+    def server(want: Want, options: Mapping[str, Any]) -> str:
+        """The server that *want* is asked at."""
+        found = _host(want)
+        return str(options.get("base_url") or (found[0] if found else ""))
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield one answer for each want."""
@@ -158,9 +164,13 @@ def _tokens(page: Page) -> dict[str, str]:
 def _account(page: Page) -> AccountView | None:
     """The account that is the body of *page*; None if the body is something else."""
     try:
-        return msgspec.json.decode(page.content(), type=AccountView) if page.status == 200 else None
+        return _read_account(page) if page.status == 200 else None
     except http.UNREADABLE:
         return None
+
+
+def _read_account(page: Page) -> AccountView:
+    return lenient.read(page.content(), AccountView, records.VITAL)[0]
 
 
 def _of_user(page: Page) -> Outcome:
@@ -172,6 +182,8 @@ def _of_user(page: Page) -> Outcome:
         return Done(target, items=1)
     if page.status in (401, 403, 422) and _error(page) is not None:
         return _denied(page)
+    if cursor.startswith("/") and page.status in (400, 404):
+        return Absent(target, "unknown")
     if not cursor and "via" not in _tokens(page) and HANDLE.match(target.key):
         return Done(target, next=WEBFINGER)
     if page.status in (404, 410):
@@ -187,24 +199,34 @@ def _of_webfinger(page: Page) -> Outcome:
     if page.status == 410:
         return Absent(target, "gone")
     found = _host(page.wants[0])
-    server = http.netloc(records.self_link(page)) if page.status == 200 else ""
-    if not server or found is None or server == found[0]:
+    link = records.self_link(page) if page.status == 200 else None
+    server = http.netloc(link)
+    if not server or found is None:
         return Absent(target, "unknown")
+    if server == found[0]:  # it knows the account, but no look-up
+        return Done(target, next=_by_name(urlsplit(link or "").path.rstrip("/").rpartition("/")[2]))
     return Done(target, next=f"https://{server}")
+
+
+def _by_name(name: str) -> str:
+    """Where a server without the look-up shows an account: Pleroma takes a name for an id, others have ids in URIs."""
+    return f"/api/v1/accounts/{quote(name.lstrip('@').partition('@')[0], safe='')}"
 
 
 def _of_list(page: Page) -> Outcome:
     """The account at the head of a walk, or a page of its list."""
-    target = page.wants[0].target
-    if page.status == 404 or page.status == 410:
+    target, found = page.wants[0].target, _host(page.wants[0])
+    if page.status == 404 and not target.cursor and found and not OWN_ID.match(urlsplit(target.key).path):
+        return Done(target, next=_by_name(found[1]) + records.HEAD)  # gone, or the server has no look-up
+    if page.status in (404, 410) or (page.status == 400 and records.HEAD in target.cursor):
         return Absent(target, "gone")
     if page.status in (401, 403, 422):
         return _denied(page)
     if page.status != 200:
         return Absent(target, f"refused: HTTP {page.status}")
     try:
-        if not target.cursor:
-            return _of_head(page, msgspec.json.decode(page.content(), type=AccountView))
+        if records.is_account(page):
+            return _of_head(page, _read_account(page))
         return _of_page(page, msgspec.json.decode(page.content(), type=list[Any]))
     except http.UNREADABLE as error:
         return Later(target, f"the answer cannot be read: {error}")
@@ -220,7 +242,7 @@ def _of_head(page: Page, account: AccountView) -> Outcome:
         return Absent(target, "suspended")
     if target.kind == "timeline" and account.opted_out and "overruled" not in tokens:
         return Absent(target, "opted-out")
-    if target.kind != "timeline" and account.hide_collections:
+    if target.kind != "timeline" and account.hides(target.kind):
         return Absent(target, "private: the account hides whom it follows and who follows it")
     carried = [f"claimed={claim}"] if (claim := account.claims(target.kind)) else []
     if "via" in tokens and account.is_remote:
@@ -242,11 +264,12 @@ def _of_page(page: Page, items: list[Any]) -> Outcome:
         newest = max(ids, key=_age) + mark if ids else ""
         since, _, where = want.since.partition("@")
         reached = bool(since) and f"@{where}" == (mark or "@") and any(_age(id_) <= _age(since) for id_ in ids)
-    following = None if reached else _next(page)
+    following = None if reached else _next(page) or _unlinked(page, items)
     if following == urldefrag(target.cursor)[0]:
-        return Done(target, items=len(items), newest=newest, complete=False, why="the next link leads back to its page")
+        why = "the next link leads back to its page"
+        return Done(target, items=len(items), newest=newest, complete=False, why=why, stuck=True)
     if following is None or (not items and "empty" in tokens):
-        whole, why = _whole(tokens, want.position + len(items))
+        whole, why = (True, "") if reached else _whole(page, want.position + len(items))
         return Done(target, items=len(items), newest=newest, complete=whole, why=why, reached=reached)
     carried = [name + (f"={value}" if value else "") for name, value in tokens.items() if name in ("claimed", "remote")]
     carried += [] if items else ["empty"]
@@ -258,13 +281,29 @@ def _age(id_: str) -> tuple[int, str]:
     return len(id_), id_
 
 
-def _whole(tokens: Mapping[str, str], seen: int) -> tuple[bool, str]:
+def _whole(page: Page, seen: int) -> tuple[bool, str]:
     """Whether a list that ended is all there is, as far as the walk shows; and if not, why."""
+    tokens = _tokens(page)
+    claim = int(tokens.get("claimed", 0))
     if "remote" in tokens:
         return False, "asked at another server, which knows only what it has seen"
-    if not seen and "claimed" in tokens:
-        return False, f"the profile claims {tokens['claimed']}, the server lists none"
+    if not seen and claim:
+        return False, f"the profile claims {claim}, the server lists none"
+    if page.kind != "timeline" and seen < claim and page.header("link") is None:
+        return False, f"no link to a next page; {seen} of the {claim} that the profile claims"
     return True, ""
+
+
+def _unlinked(page: Page, items: list[Any]) -> str | None:
+    """The next page of a timeline where a server gives no `Link` at all (Pixelfed): from the oldest post shown on, as
+    documented for `max_id`, if the profile claims more. Follow lists have no such way: their ids are internal."""
+    claim, seen = _tokens(page).get("claimed"), page.wants[0].position + len(items)
+    ids = [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
+    if page.kind != "timeline" or page.header("link") is not None or not ids or (claim and seen >= int(claim)):
+        return None
+    path, _, query = urldefrag(page.wants[0].target.cursor)[0].partition("?")
+    asked = [(name, value) for name, value in parse_qsl(query) if name != "max_id"]
+    return f"{path}?{urlencode([*asked, ('max_id', min(ids, key=_age))])}"
 
 
 def _next(page: Page) -> str | None:

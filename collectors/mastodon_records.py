@@ -10,10 +10,16 @@ import msgspec
 from lxml import html
 from lxml.etree import ParserError
 
+from collectors import lenient
 from collectors.http import UNREADABLE, count, moment, netloc, unreadable
 from storage.records import Account, Follow, Mention, Page, Post, Record
 
+HEAD = "#head"  # in the cursor of a walk that has still to find its account
+
 PUBLIC = (None, "public", "unlisted")  # what a token might show beyond these is not kept
+# What an account or a post is not read without, if it is there: words, who may see them, and whose they are.
+VITAL = ("content", "visibility", "reblog", "quote", "noindex", "indexable", "hide_collections", "suspended",
+         "hide_follows", "hide_followers", "in_reply_to_id")  # fmt: skip
 
 
 class Error(msgspec.Struct):
@@ -27,6 +33,13 @@ class FieldView(msgspec.Struct):
 
     value: str = ""
     verified_at: str | None = None
+
+
+class PleromaView(msgspec.Struct):
+    """What Pleroma and Akkoma add to an account (docs-develop.pleroma.social, "Differences in Mastodon API")."""
+
+    hide_follows: bool | None = None
+    hide_followers: bool | None = None
 
 
 class AccountView(msgspec.Struct):
@@ -54,6 +67,7 @@ class AccountView(msgspec.Struct):
     following_count: int | None = None
     statuses_count: int | None = None
     fields: list[FieldView] | None = None
+    pleroma: PleromaView | None = None
 
     @property
     def account_id(self) -> str:
@@ -75,6 +89,12 @@ class AccountView(msgspec.Struct):
         names = {_bare(name) for name in (self.uri, self.url) if name}
         return _bare(key) in names
 
+    def hides(self, kind: str) -> bool:
+        """Whether the owner hides a follow list."""
+        hidden = self.pleroma or PleromaView()
+        own = {"following": hidden.hide_follows, "followers": hidden.hide_followers}
+        return self.hide_collections is True or own.get(kind) is True
+
     def claims(self, kind: str) -> int | None:
         """How long the profile says a list is."""
         claims = {"following": self.following_count, "followers": self.followers_count}
@@ -87,6 +107,8 @@ class AccountView(msgspec.Struct):
             "not-indexable": self.indexable is False,
             "not-discoverable": self.discoverable is False,
             "hide_collections": self.hide_collections,
+            "hide_following": self.pleroma and self.pleroma.hide_follows,
+            "hide_followers": self.pleroma and self.pleroma.hide_followers,
             "suspended": self.suspended,
             "limited": self.limited,
             "locked": self.locked,
@@ -179,18 +201,28 @@ def self_link(page: Page) -> str | None:
 
 def read(page: Page) -> Iterator[Record]:
     """The records of an account or a list of them or of posts. Raise a decoding error if the body is neither."""
-    if page.kind == "user" or not page.wants[0].target.cursor:
-        view = msgspec.json.decode(page.content(), type=AccountView)
+    if is_account(page):
+        view, left_out = lenient.read(page.content(), AccountView, VITAL)
         yield from _accounts(view, domain=_domain(page, view))
+        yield from (unreadable(path, why, page.content()) for path, why in left_out)
         return
     for n, raw in enumerate(msgspec.json.decode(page.content(), type=list[msgspec.Raw])):
         try:
             if page.kind == "timeline":
-                yield from _statuses(msgspec.json.decode(raw, type=StatusView), page)
+                status, left_out = lenient.read(raw, StatusView, VITAL)
+                yield from _statuses(status, page)
             else:
-                yield from _follow(msgspec.json.decode(raw, type=AccountView), page)
+                member, left_out = lenient.read(raw, AccountView, VITAL)
+                yield from _follow(member, page)
         except UNREADABLE as error:
             yield unreadable(f"[{n}]", error, bytes(raw))
+        else:
+            yield from (unreadable(f"[{n}]{path}", why, bytes(raw)) for path, why in left_out)
+
+
+def is_account(page: Page) -> bool:
+    """Whether an account was asked for: a look-up, or the head of a walk."""
+    return page.kind == "user" or not page.wants[0].target.cursor or HEAD in page.wants[0].target.cursor
 
 
 def _domain(page: Page, view: AccountView) -> str:

@@ -29,7 +29,7 @@ from collectors.base import (
     Settings,
     Split,
 )
-from collectors.wire import Wire
+from collectors.windows import Windows
 from storage import archive, archiving
 from storage.errors import UserError
 from storage.frontier import Frontier, Move
@@ -137,7 +137,7 @@ class _Run:
         self.stop, self.progress = stop or threading.Event(), progress
         self.report = Report(run_id(name, self.wire.now()), name)
         self.wire.run = self.report.run
-        self.windows = {kind: _Window(spec, self.wire) for kind, spec in self.kinds.items()}
+        self.windows = Windows(collector, self.kinds, settings.options, self.wire)
         self.guard = Guard(writer.directory.parent)
         self.moves: list[Move] = []
         self.unsaved = 0
@@ -199,8 +199,8 @@ class _Run:
         if due is None:
             return False
         until, why = due
-        windows = [window.until for window in self.windows.values() if window.full()]
-        until = max(until, min(windows)) if windows and until <= self.wire.now() else until
+        if until <= self.wire.now():
+            until = max(until, self.windows.opens_at() or until)
         if (until - self.wire.now()).total_seconds() > self.patience:
             self.report.status, self.report.due_at = "waiting", until
             self.report.reason = f"the next target is due at {until:%Y-%m-%d %H:%M:%S} UTC ({why})"
@@ -221,7 +221,11 @@ class _Run:
                     return
                 kind = leased[0].target.kind
                 while leased and not self._must_stop() and self._may(kind) and self._affords(kind):
-                    yield leased.pop(0)
+                    want = leased.pop(0)
+                    if (until := self.windows.hold(want)) is None:
+                        yield want
+                    else:
+                        self.frontier.postpone(want, until)
                 self.frontier.release(leased)
                 leased = []
         finally:
@@ -242,7 +246,7 @@ class _Run:
 
     def _may(self, kind: str) -> bool:
         """Whether the limits let us ask for *kind* now."""
-        if self.wire.live and self.windows[kind].full():
+        if not self.windows.may(kind):
             return False
         return self.frontier.blocked_until(self.name, kind) <= self.wire.now().timestamp()
 
@@ -278,20 +282,13 @@ class _Run:
         self.spent_items += sum(move.items for move in moves if move.price)
         self.requests += 1
         self.unsaved += 1
-        if answer.wants:
-            self.windows_of(answer)
+        self.windows.count(answer.wants, moves)
         self._stop_on(moves)
         now = time.monotonic()
         slow = now - self.came_at > PAUSE
         self.came_at = now
         if slow or self.unsaved >= GROUP or now - self.saved_at > PAUSE:
             self._save()
-
-    def windows_of(self, answer: Page | Failure) -> None:
-        """Count the request against its kind's window."""
-        window = self.windows.get(answer.wants[0].target.kind)
-        if window is not None:
-            window.count()
 
     def _stop_on(self, moves: Sequence[Move]) -> None:
         for move in moves:
@@ -313,25 +310,6 @@ class _Run:
 def _generator(answers: Iterator[Page | Failure]) -> Generator[Page | Failure]:
     """*answers* as something that can be closed, whatever the collector returns."""
     yield from answers
-
-
-class _Window:
-    """Requests of one kind in the current limit window, counted by us."""
-
-    def __init__(self, spec: Kind, wire: Wire) -> None:
-        self.limit, self.wire = spec.limit, wire
-        self.used, self.until = 0, wire.now()
-
-    def count(self) -> None:
-        if self.limit is None:
-            return
-        now = self.wire.now()
-        if now >= self.until:
-            self.used, self.until = 0, now + timedelta(seconds=self.limit.seconds)
-        self.used += 1
-
-    def full(self) -> bool:
-        return self.limit is not None and self.used >= self.limit.requests and self.wire.now() < self.until
 
 
 def kinds_of(collector: Collector, options: Mapping[str, Any]) -> dict[str, Kind]:
@@ -375,7 +353,8 @@ def _move(outcome: Outcome, want: Want, price: float) -> Move:
             return Move(target, walk, "next", cursor=cursor, items=outcome.items, newest=outcome.newest, price=price)
         case Done():
             why = outcome.why if not outcome.complete else ""
-            return Move(target, walk, "end", why, items=outcome.items, newest=outcome.newest, price=price)
+            return Move(target, walk, "end", why, items=outcome.items, newest=outcome.newest, price=price,
+                        stuck=outcome.stuck)  # fmt: skip
         case Later():
             return Move(target, walk, "later", outcome.why, until=outcome.until, free=outcome.free,
                         whole_kind=outcome.whole_kind, restart=outcome.restart)  # fmt: skip

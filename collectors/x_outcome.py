@@ -171,7 +171,7 @@ def _walked(page: Page, want: Want, answer: _Answer) -> Outcome:
         return Absent(target, reason) if reason else Later(target, str(_detail(problem)))
     if page.kind not in ("timeline", "search"):
         return _on(target, next_, len(items))
-    ids = [int(item.id) for item in items if isinstance(item.id, str) and ID.fullmatch(item.id)]
+    ids = [int(item.id) for item in items if type(item.id) in (str, int) and ID.fullmatch(str(item.id))]
     newest = str(max(ids)) if ids else ""
     if ids and ID.fullmatch(want.since) and min(ids) <= int(want.since):
         return Done(target, None, len(items), newest, reached=True)
@@ -186,7 +186,7 @@ def _walked(page: Page, want: Want, answer: _Answer) -> Outcome:
 def _on(target: Target, next_: str | None, items: int, newest: str = "") -> Done:
     """The next page of the walk, or its end. A cursor that leads to itself would never end."""
     if next_ and next_ == target.cursor:
-        return Done(target, None, items, newest, complete=False, why="truncated: the list repeats its cursor")
+        return Done(target, None, items, newest, complete=False, why="the list repeats its cursor", stuck=True)
     return Done(target, next_ or None, items, newest)
 
 

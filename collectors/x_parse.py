@@ -123,7 +123,7 @@ def _listed(data: Any) -> list[Any]:
 
 
 def account(user: UserItem) -> Account:
-    """A user as the page shows it; its counts are claims."""
+    """A user as the page shows it; its counts are claims. What is empty is absent, as API v1.1 and files have it."""
     link = user.entities.url.urls if user.entities and user.entities.url else None
     url = (link[0].expanded_url or link[0].url) if isinstance(link, list) and link else None
     metrics = user.public_metrics or UserMetrics()
@@ -135,10 +135,10 @@ def account(user: UserItem) -> Account:
     return Account(
         user.id,
         "x",
-        user.username,
-        user.name,
-        user.description,
-        user.location,
+        user.username or None,
+        user.name or None,
+        user.description or None,
+        user.location or None,
         url or user.url or None,
         user.verified,
         user.protected,

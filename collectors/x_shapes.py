@@ -258,10 +258,27 @@ def _each(items: Iterable[msgspec.Raw] | None, decoder: Any, place: str, bad: li
     kept = []
     for number, item in enumerate(items or ()):
         try:
-            kept.append(decoder.decode(item))
+            kept.append(_one(item, decoder))
         except UNREADABLE as error:
             bad.append(_quarantine(f"{place}[{number}]", error, bytes(item)))
     return kept
+
+
+def _one(item: msgspec.Raw, decoder: Any) -> Any:
+    """One item; ids that are JSON integers count as their digits, those that went through a float do not."""
+    try:
+        return decoder.decode(item)
+    except msgspec.ValidationError:
+        return msgspec.convert(_ids_as_text(msgspec.json.decode(item)), decoder.type)
+
+
+def _ids_as_text(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _ids_as_text(each, key) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_ids_as_text(each, name.removesuffix("s")) for each in value]
+    is_id = type(value) is int and (name == "id" or name.endswith("_id"))
+    return str(value) if is_id else value
 
 
 def _quarantine(place: str, error: Exception, content: bytes) -> Quarantine:

@@ -44,7 +44,8 @@ SELECTS = {
         FROM base.connections {where} GROUP BY 1, 2""",
     "follows": """
         SELECT follower_id, followed_id, platform, min(seen_at) AS first_seen, max(seen_at) AS last_seen,
-               min(struct_pack(seen_at := seen_at, record_id := record_id)).record_id AS record_id
+               min(struct_pack(seen_at := seen_at, record_id := record_id)).record_id AS record_id,
+               min(followed_at) AS followed_at
         FROM base.follows {where} GROUP BY ALL""",
 }
 
@@ -55,7 +56,8 @@ SINGLE = {
                followers, following, posts, flags, first_seen, last_seen, 1 AS versions, record_id
         FROM base.accounts {where}""",
     "follows": """
-        SELECT follower_id, followed_id, platform, seen_at AS first_seen, seen_at AS last_seen, record_id
+        SELECT follower_id, followed_id, platform, seen_at AS first_seen, seen_at AS last_seen, record_id,
+               followed_at
         FROM base.follows {where}""",
 }
 
@@ -139,15 +141,23 @@ DERIVED = {
         latest AS (
             SELECT walk, collector, kind, key,
                    max(struct_pack(moment := fetched_at, next_cursor := next_cursor)).next_cursor AS "cursor"
-            FROM base.answers WHERE outcome = 'done' GROUP BY ALL)
+            FROM base.answers WHERE outcome = 'done' GROUP BY ALL),
+        healed AS ( -- by a later whole walk of the list that went back as far: one that stops at a newer mark did not
+            SELECT w.walk, w.collector, w.kind, w.key, min(l.ended_at) AS closed_at
+            FROM base.walks AS w JOIN base.walks AS l USING (collector, kind, key)
+            WHERE w.complete IS NOT TRUE AND l.complete AND l.started_at > w.started_at AND l.walk <> w.walk
+              AND coalesce(l.since, '') IN ('', w.since)
+            GROUP BY ALL)
         SELECT t.*, coalesce(s.closed_at, w.ended_at) AS closed_at
         FROM told AS t LEFT JOIN shut AS s USING (collector, kind, key, walk)
         LEFT JOIN base.walks AS w ON w.walk = t.walk AND w.collector = t.collector AND w.kind = t.kind
              AND w.key = t.key AND w.complete AND t.walk <> ''
         UNION ALL
         SELECT w.collector, w.kind, w.key, w.walk, l."cursor", NULL, w.since,
-               CASE WHEN w.ended THEN coalesce(w.why, 'cut short') ELSE 'not finished' END, w.started_at, NULL
+               CASE WHEN w.ended THEN coalesce(w.why, 'cut short') ELSE 'not finished' END, w.started_at,
+               h.closed_at
         FROM base.walks AS w LEFT JOIN latest AS l USING (walk, collector, kind, key)
+        LEFT JOIN healed AS h USING (walk, collector, kind, key)
         WHERE w.complete IS NOT TRUE AND w.pages > 0
           AND (w.collector, w.kind, w.key, w.walk) NOT IN (SELECT (collector, kind, key, walk) FROM told
                WHERE collector IS NOT NULL AND kind IS NOT NULL AND key IS NOT NULL)""",

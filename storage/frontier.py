@@ -61,6 +61,7 @@ class Move(msgspec.Struct, frozen=True):
     free: bool = False
     whole_kind: bool = False
     restart: bool = False
+    stuck: bool = False  # end: the mark stays where it was
     price: float = 0.0  # USD an item
     requests: int = 0  # 1 on the first move of an answer
 
@@ -185,6 +186,13 @@ class Frontier:
             ((self.kind(want.target.collector, want.target.kind), want.target.key) for want in wants),
         )
 
+    def postpone(self, want: Want, until: datetime) -> None:
+        """Give a lease back unused, to be taken again at *until*."""
+        self.db.execute(
+            "UPDATE targets SET lease=NULL, due_at=?, why='rate limit' WHERE kind=? AND key=? AND state='open'",
+            (until.timestamp(), self.kind(want.target.collector, want.target.kind), want.target.key),
+        )
+
     def next_due(self, collector: str, kinds: Sequence[str]) -> tuple[datetime, str] | None:
         """When the next target of these kinds is due, and why not before; None if nothing is wanted any more."""
         best: tuple[float, str] | None = None
@@ -229,9 +237,10 @@ class Frontier:
 
     def _end(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
         self.db.execute(
-            "UPDATE targets SET cursor='', position=position+?, since=coalesce(nullif(newest,''), nullif(?,''), since),"
-            " newest='', tries=0, alone=0, state='done', why=?, due_at=NULL, lease=NULL, changed_at=?" + self._WHERE,
-            (move.items, move.newest, move.why, now, *where),
+            "UPDATE targets SET cursor='', position=position+?,"
+            " since=CASE WHEN ? THEN since ELSE coalesce(nullif(newest,''), nullif(?,''), since) END, newest='',"
+            " tries=0, alone=0, state='done', why=?, due_at=NULL, lease=NULL, changed_at=?" + self._WHERE,
+            (move.items, move.stuck, move.newest, move.why, now, *where),
         )
 
     def _later(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:

@@ -109,7 +109,7 @@ RULES = (
         "follows",
         ("platform", "follower_id", "followed_id", "listed", "walk"),
         "seen_at, record_id, row_id",
-        "platform, follower_id, followed_id, listed, walk, fetched_at AS seen_at, record_id",
+        "platform, follower_id, followed_id, listed, walk, fetched_at AS seen_at, record_id, followed_at",
     ),
     Rule(
         "posts",

@@ -204,6 +204,7 @@ class Follow(msgspec.Struct, frozen=True):
     follower_id: str
     followed_id: str
     listed: str
+    followed_at: datetime | None = None  # a claim of the follower's program, where there is one
 
 
 class Mention(msgspec.Struct, frozen=True):

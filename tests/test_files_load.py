@@ -1,5 +1,6 @@
 """What was imported arrives in the tables: one study of every format, loaded, against what its files hold."""
 
+import json
 from pathlib import Path
 
 import duckdb
@@ -34,6 +35,14 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnect
         ("roo", REGISTER / "export-2.6.9.xml", {}),
         ("table", given / "mensen.csv", {}),
     ]
+    load(_imported(study, imports), {name: files.collector(name) for name, _, _ in imports})
+    return duckdb.connect(str(study / "study" / "study.duckdb"), read_only=True)
+
+
+def _imported(place: Path, imports: list[tuple[str, Path, dict[str, object]]]) -> Path:
+    """A study into whose archive *imports* (format, file, options) were collected."""
+    study = place / "study"
+    study.mkdir()
     frontier = Frontier(study / "state.sqlite")
     for name, path, options in imports:
         found = files.targets(name, [path], options)
@@ -41,8 +50,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnect
             frontier.add([Want(target, "") for target in found], Wire().now())
         settings = Settings({"paths": files.paths_of(found), **options}, wire=Wire())
         assert collect(study, name, files.collector(name), settings, frontier=frontier).status == "complete"
-    load(study, {name: files.collector(name) for name, _, _ in imports})
-    return duckdb.connect(str(study / "study.duckdb"), read_only=True)
+    return study
 
 
 def one(db: duckdb.DuckDBPyConnection, sql: str) -> object:
@@ -63,6 +71,21 @@ def test_a_donation_arrives_with_its_member_and_every_connection(database: duckd
     assert one(database, "SELECT count(*) FROM profiles WHERE profile_id LIKE 'urn:linkedin-row:%'") == 1
     text = database.execute("SELECT * FROM base.profiles, base.positions").df().to_csv()
     assert "@example" not in text
+
+
+def test_an_account_is_one_version_whichever_of_the_apis_told_of_it(tmp_path: Path) -> None:
+    """API v1.1 says "" where v2 leaves a field out, and the other way round: neither is a change of the account."""
+    old = {"id_str": "9", "id": 9, "screen_name": "testa", "name": "Testa", "description": "", "location": "",
+           "url": None, "verified": False, "protected": False, "followers_count": 3}  # fmt: skip
+    new = {"id": "9", "username": "testa", "name": "Testa", "description": "", "url": "", "verified": False,
+           "protected": False, "public_metrics": {"followers_count": 4}}  # fmt: skip
+    (tmp_path / "old.jsonl").write_text(json.dumps(old) + "\n")
+    (tmp_path / "new.jsonl").write_text(json.dumps({"data": [new]}) + "\n")
+    load(_imported(tmp_path, [("x-v1", tmp_path / "old.jsonl", {}), ("twarc", tmp_path / "new.jsonl", {})]), {
+        name: files.collector(name) for name in ("x-v1", "twarc")})  # fmt: skip
+    with duckdb.connect(str(tmp_path / "study" / "study.duckdb"), read_only=True) as db:
+        assert one(db, "SELECT count(*), any_value(versions) FROM accounts") == (1, 1)
+        assert one(db, "SELECT count(*) FROM accounts WHERE description = '' OR location = '' OR url = ''") == 0
 
 
 def test_a_person_in_a_table_and_in_a_donation_is_one(database: duckdb.DuckDBPyConnection) -> None:

@@ -214,6 +214,24 @@ def test_a_walk_that_was_not_finished_is_a_gap_until_it_is(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("since", "told", "closed"),
+    [
+        ("150", {}, False),  # from the newer mark on: what the cut walk missed is still missing
+        ("100", {"complete": False, "why": "cut"}, False),  # as far back, but cut itself
+        ("100", {"next": "c"}, False),  # not finished
+        ("100", {}, True),  # to the mark the cut walk did not reach
+        ("", {}, True),  # the whole list
+    ],
+)
+def test_a_gap_is_closed_by_a_walk_that_went_back_as_far_and_by_no_other(tmp_path, since, told, closed):
+    capped = page(1, [], kind="list", key="7", walk="w", since="100", items=9, newest="150", complete=False, why="cut")
+    write(tmp_path / "archive", [capped, page(2, [], kind="list", key="7", walk="v", since=since, **told)])
+    load(tmp_path, PARSERS)
+    found = rows(tmp_path, "SELECT low_water, closed_at FROM gaps WHERE walk = 'w'")
+    assert found == [("100", at(2) if closed else None)]
+
+
 def test_a_follow_edge_ends_only_when_a_later_complete_walk_no_longer_shows_it(tmp_path):
     def listed(number, walk, *followed, **told):
         edges = [Follow("toy", "7", other, "following") for other in followed]

@@ -83,7 +83,10 @@ def site(
         elif re.fullmatch(r"/api/v1/accounts/[^/]+", parts.path):
             found = next((a for a in accounts.values() if a["id"] == parts.path.rpartition("/")[2]), None)
         elif parts.path.startswith("/api/v1/accounts/"):
-            return lists(parts.path.removeprefix("/api/v1/accounts/"), query)
+            code, headers, items = lists(parts.path.removeprefix("/api/v1/accounts/"), query)
+            if "Link" not in headers and "max_id" in query:  # no list pages by itself: heed what is asked
+                items = [item for item in items if int(item["id"]) < int(query["max_id"])]
+            return code, headers, items
         else:
             found = None
         return (200, {}, found) if found else (404, {}, {"error": "Record not found"})
@@ -264,8 +267,8 @@ def test_traps_01_02_short_and_empty_pages_go_on(tmp_path: Path) -> None:
 
     def lists(what: str, query: dict[str, str]) -> Answer:
         n = int(query.get("max_id", 0))
-        link = f'<https://{HOST}/api/v1/accounts/{what}?limit=40&max_id={n + 1}>; rel="next"'
-        return 200, {"Link": link} if n < 2 else {}, pages[n]
+        link = f"<https://{HOST}/api/v1/accounts/{what}?limit=40&{'max' if n < 2 else 'min'}_id={n + 1}>; "
+        return 200, {"Link": link + f'rel="{"next" if n < 2 else "prev"}"'}, pages[n]
 
     found, _ = collected(tmp_path, site({"1": ME}, lists), ("timeline", KEY))
     assert [post.post_id.rpartition("/")[2] for post in found.of(Post)] == ["90", "80", "70"]
@@ -431,7 +434,8 @@ def test_a_page_that_is_no_json_is_asked_again_and_quarantined(tmp_path: Path) -
 def test_one_broken_item_does_not_spoil_its_page(tmp_path: Path) -> None:
     broken = status(3, ME) | {"account": None}
     items = [status(4, ME), broken, None, status(2, ME)]
-    found, _ = collected(tmp_path, site({"1": ME}, lambda *_: (200, {}, items)), ("timeline", KEY))
+    last = {"Link": f'<https://{HOST}/api/v1/accounts/1/statuses?min_id=4>; rel="prev"'}
+    found, _ = collected(tmp_path, site({"1": ME}, lambda *_: (200, last, items)), ("timeline", KEY))
     assert [post.post_id.rpartition("/")[2] for post in found.of(Post)] == ["4", "2"]
     assert [record.place for record in found.of(Quarantine)] == ["[1]", "[2]"]
     assert found.report.items == 4

@@ -43,6 +43,15 @@ def figures(db):
     return dict(zip(frame["figure"], frame["computed"], strict=True))
 
 
+def test_a_list_counts_as_read_whether_a_page_or_its_owner_gave_it(db):
+    """s1's page was read and shows nobody; s2 and s3 gave their lists in an export, whose pieces name no profile."""
+    db.execute("DELETE FROM base.connections WHERE profile_id = 's1'")
+    small.insert(db, "answers", [{"record_id": "r", "collector": "profiles", "kind": "connections", "key": "s1",
+                                  "outcome": "done"}], fetched_at=small.SEEN)  # fmt: skip
+    read = populations.table(db).set_index("ministry")["lists_read"].to_dict()
+    assert read == {"EZ": 2, "BZK": 2, "FIN": 0}
+
+
 def test_each_connection_counts_once_and_only_between_profiles_that_were_read(db):
     assert figures(db)["profiles"] == 6
     assert figures(db)["connections"] == 8  # eleven in the lists, one twice, two with a profile that has no page

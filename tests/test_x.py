@@ -15,6 +15,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 import pytest
 
@@ -25,6 +26,7 @@ from collectors.x import collector
 from storage import archive
 from storage.errors import UserError
 from storage.frontier import Frontier
+from storage.load import load
 from storage.records import Absence, Account, Failure, Page, Post, Record, Target, Want
 from tests.loopback import Answer, Loopback, Request, in_turn, serve
 
@@ -639,6 +641,25 @@ def test_a_sample_whose_stream_breaks_goes_on_where_it_was(tmp_path: Path) -> No
     assert 1600 <= len(ids) < 1600 + 500
 
 
+def test_a_sample_taken_up_by_another_process_has_no_post_twice(tmp_path: Path) -> None:
+    """What came before a kill is known to the archive alone: a stream that begins anew doubles no row."""
+    whole = stream(2000).body.split(b"\r\n")
+    with serve(lambda request: Answer(200, b"\r\n".join(whole))) as server:
+        frontier = Frontier(tmp_path / "state.sqlite")
+        frontier.add([want("sample", "worldwide")], datetime.now(UTC))
+        for limit in (1, None):  # a process each: nothing but the study directory is the same
+            with closing(Wire(timeout=5)) as wire:
+                settings = Settings({"base_url": server.url, "sets": {"worldwide": 1600}}, TOKEN, wire)
+                collect(tmp_path, "x", collector, settings, frontier=frontier, limit=limit)
+    assert {row[2] for row in state(frontier)} == {"done"}
+    came = [post.post_id for post in of(tmp_path, Post)]
+    assert len(came) > len(set(came))
+    load(tmp_path, {"x": "collectors.x:collector"}, workers=1)
+    with duckdb.connect(str(tmp_path / "study.duckdb"), read_only=True) as db:
+        rows = db.execute("SELECT post_id FROM sample_posts").fetchall()
+    assert sorted(id_ for (id_,) in rows) == sorted(set(came))
+
+
 def test_a_stream_that_brings_nothing_is_a_failure() -> None:
     with serve(lambda request: Answer(200, b"\r\n\r\n")) as server:
         (failure,) = fetch(server, want("sample", "worldwide"))
@@ -759,6 +780,55 @@ def test_a_walk_that_was_cut_short_leaves_no_gap_behind_the_mark(tmp_path: Path)
         assert walk(server, None) == ("done", "520")
     assert {int(post.post_id) for post in of(tmp_path, Post)} == set(range(1, 521))
     assert [request.query.get("since_id") for request in server.asked] == [None] * 3 + ["300"] * 3
+
+
+def test_what_lies_between_the_reach_of_the_platform_and_the_old_mark_stays_an_open_gap(tmp_path: Path) -> None:
+    """More new posts than the platform reaches back: they cannot be had, and no later increment pretends they were."""
+    newest = 100
+
+    def script(request: Request) -> Answer:
+        top = int(request.query.get("pagination_token") or newest)
+        since = max(int(request.query.get("since_id") or 0), newest - 3200)
+        ids = list(range(top, max(top - 100, since), -1))
+        return posts(*ids, **({"next_token": str(ids[-1] - 1)} if ids and ids[-1] - 1 > since else {}))
+
+    def walk() -> list[tuple[str, str, bool]]:
+        frontier.revisit("x", "timeline", datetime.now(UTC))
+        with closing(Wire(timeout=5)) as wire:
+            collect(tmp_path, "x", collector, Settings({"base_url": server.url}, TOKEN, wire), frontier=frontier)
+        load(tmp_path, {"x": "collectors.x:collector"}, workers=1)
+        with duckdb.connect(str(tmp_path / "study.duckdb"), read_only=True) as db:
+            return db.execute("SELECT low_water, why, closed_at IS NOT NULL FROM gaps").fetchall()
+
+    frontier = Frontier(tmp_path / "state.sqlite")
+    with serve(script) as server:
+        frontier.add([want("timeline", "1")], datetime.now(UTC))
+        assert walk() == []
+        newest = 5000
+        assert walk() == [("100", "truncated at 3200 posts", False)]
+        newest = 5010
+        assert walk() == [("100", "truncated at 3200 posts", False)]  # the increment of ten is whole, the gap is not
+        assert server.asked[-1].query["since_id"] == "5000"  # and is not paid for again and again
+    kept = {int(post.post_id) for post in of(tmp_path, Post)}
+    assert kept == {*range(1, 101), *range(1801, 5011)}
+
+
+def test_a_list_that_leads_back_to_itself_leaves_the_mark_where_it_was(tmp_path: Path) -> None:
+    whole = False
+
+    def script(request: Request) -> Answer:
+        second = "pagination_token" in request.query
+        return posts(*((90, 80) if second else (120, 110)), **({} if second and whole else {"next_token": "t"}))
+
+    frontier = Frontier(tmp_path / "state.sqlite")
+    with serve(script) as server:
+        for expected in ((50, "the list repeats its cursor"), (120, "")):
+            frontier.add([want("timeline", "1", since="50")], datetime.now(UTC))
+            frontier.revisit("x", "timeline", datetime.now(UTC))
+            with closing(Wire(timeout=5)) as wire:
+                collect(tmp_path, "x", collector, Settings({"base_url": server.url}, TOKEN, wire), frontier=frontier)
+            assert frontier.db.execute("SELECT CAST(since AS INTEGER), why FROM targets").fetchone() == expected
+            whole = True
 
 
 def test_a_sample_and_a_change_of_vocabulary_replay_too(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_profiles_of_reuters_users_keep_what_they_say_of_themselves(reuters: Any
         assert (account.handle, account.verified, account.followers) == (
             user["username"], user["verified"], user["public_metrics"]["followers_count"])  # fmt: skip
         assert account.location == user.get("location")
-        assert account.description == user.get("description")
+        assert account.description == (user.get("description") or None)  # an empty one is none
     assert accounts["1652541"].url == "http://www.reuters.com"
 
 
