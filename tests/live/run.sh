@@ -3,7 +3,7 @@
 #
 # Needs PostgreSQL, redis and a C++ compiler (Debian: apt-get install postgresql redis-server g++ make). Node 22 and npm
 # come from PyPI (Node 24 aborts the network), its servers from npm, as package-lock.json says; better-sqlite3 is built
-# here. Everything lives in $LIVE (default: build/live); nothing runs on when this ends.
+# here. Everything lives in $LIVE (default: build/live); nothing runs on when this ends. --prepare only installs.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -36,6 +36,7 @@ if ! cmp -s "$here/package-lock.json" "$LIVE/installed"; then
     cp "$here/package-lock.json" "$LIVE/installed"
 fi
 cp "$here/network.cjs" "$LIVE/npm/"
+[ "${1:-}" != --prepare ] || exit 0
 
 data=$(mktemp -d)
 as=""
