@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
@@ -97,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True):
     options: Mapping[str, Any]  # the collector's own table, validated by its `Options` model if it has one
     secret: str | None = None
     wire: Wire | None = None
+    archive: Path | None = None  # what was answered before, where the collector must know
 
     def checked(self, model: type[M]) -> M:
         """The collector's own options as its `Options` model; what is unset or not its own is left out."""

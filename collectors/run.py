@@ -92,6 +92,7 @@ def collect(
         mend_archive(study / "archive", name)
         writer = archiving.Writer(study / "archive", name, secrets=secrets, now=settings.wire.now)
         with closing(writer):
+            settings = msgspec.structs.replace(settings, archive=writer.directory)
             run = _Run(name, collector, settings, frontier, writer, kinds, budget, limit, patience, stop, progress)
             return run.whole(about or {})
 
@@ -179,8 +180,8 @@ class _Run:
             wants = self._wants()
             with closing(wants), closing(_generator(self.collector.fetch(wants, self.settings))) as answers:
                 for answer in answers:
-                    self._take(answer)
-                    if self._must_stop():
+                    goes_on = self._take(answer)
+                    if self._must_stop() or (goes_on and not self._affords_more(answer)):
                         break
             self._save()
             if self._must_stop() or (self.report.answers == before and not self._wait()):
@@ -265,9 +266,15 @@ class _Run:
         self.report.status, self.report.reason = "out of budget", f"{told}; raise [budget] to go on"
         return False
 
+    def _affords_more(self, answer: Page | Failure) -> bool:
+        """Whether a stream may go on: its next page comes without being asked for."""
+        kind = answer.wants[0].target.kind
+        return self.kinds[kind].of != "set" or self._affords(kind)
+
     # ---- what came
 
-    def _take(self, answer: Page | Failure) -> None:
+    def _take(self, answer: Page | Failure) -> bool:
+        """Archive *answer* and note what it does; return whether a walk goes on."""
         if isinstance(answer, Page) and not answer.record_id:
             answer = msgspec.structs.replace(answer, record_id=archiving.new_id())
         kept = self.guard.entry(answer)
@@ -289,6 +296,7 @@ class _Run:
         self.came_at = now
         if slow or self.unsaved >= GROUP or now - self.saved_at > PAUSE:
             self._save()
+        return any(move.to == "next" for move in moves)
 
     def _stop_on(self, moves: Sequence[Move]) -> None:
         for move in moves:

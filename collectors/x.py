@@ -65,7 +65,7 @@ class X:
         options, given = settings.checked(Options), settings.options
         token = settings.secret or "replayed"
         client: Client = wire.resource(
-            "x", lambda: Client(wire, options, token, given.get("base_url"), given.get("sets"))
+            "x", lambda: Client(wire, options, token, given.get("base_url"), given.get("sets"), settings.archive)
         )
         for batch in wire.batches(wants, lambda kind: KINDS[kind].batch):
             yield from client.ask(batch)

@@ -6,6 +6,7 @@ import io
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +16,7 @@ import tweepy
 from collectors.adapters import Adapter
 from collectors.wire import Wire
 from collectors.x_problems import wrong_vocabulary
-from collectors.x_stream import POSTS, Sample, pages, recorded
+from collectors.x_stream import POSTS, Sample, archived, pages, recorded
 from storage.records import Failure, Page, Want
 
 if TYPE_CHECKING:
@@ -91,9 +92,11 @@ class Client:
         token: str,
         base_url: str | None = None,
         sets: Mapping[str, int] | None = None,
+        archive: Path | None = None,
     ) -> None:
         self.wire, self.options, self.token, self.base_url, self.sets = wire, options, token, base_url, sets or {}
-        self.seen: dict[str, tuple[int, set[str]]] = {}  # of each set: posts of earlier processes, and ids of this one
+        self.archive = archive
+        self.seen: dict[str, set[str]] = {}  # of each set: the ids of its posts so far
         self.vocabularies = [each for each in VOCABULARIES if options.vocabulary in ("auto", each.word)]
         self.tweepy = tweepy.Client(token, return_type=requests.Response, wait_on_rate_limit=False)
         self._prepare(self.tweepy.session)
@@ -134,8 +137,10 @@ class Client:
     def _sample(self, wants: tuple[Want, ...]) -> Iterator[Page | Failure]:
         """The sample stream until there are enough posts. Who wrote a referenced post is not asked for."""
         (want,), words = wants, self.vocabularies[0]
-        base, seen = self.seen.setdefault(want.target.key, (want.position, set()))
-        wished = self.sets.get(want.target.key, POSTS) - base if self.wire.live else 1
+        key = want.target.key
+        if key not in self.seen:
+            self.seen[key] = archived(self.archive, key) if self.wire.live and want.position and self.archive else set()
+        seen, wished = self.seen[key], self.sets.get(key, POSTS) if self.wire.live else 1
         stream = Sample(self.token, wished, seen)
         self._prepare(stream.session)
         asked = {words.parameter: words.fields, "expansions": words.sample, "place_fields": PLACE_FIELDS}

@@ -7,6 +7,8 @@ behind its address (a fragment is never sent): that is how `outcome`, which sees
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from threading import Thread
 
 import msgspec
@@ -17,7 +19,8 @@ from collectors.adapters import STREAM_LINES
 from collectors.wire import Exchange
 from collectors.x_outcome import END, posts_of
 from collectors.x_shapes import UNREADABLE
-from storage.records import Failure, Page, Want
+from storage import archive
+from storage.records import Failure, Page, Target, Want
 
 POSTS = 100_000  # of a set whose size the study file does not say
 
@@ -40,6 +43,22 @@ def post_id(line: bytes) -> str:
     except UNREADABLE:
         return ""
     return found.id if found else ""
+
+
+def archived(directory: Path, key: str) -> set[str]:
+    """The ids of the posts of set *key* that earlier processes archived: a stream taken up again may repeat them."""
+    ids: set[str] = set()
+    for segment in archive.segments(directory):
+        with suppress(archive.Damage):  # told by load and verify; here a post less is known
+            for entry in archive.read(segment):
+                if isinstance(entry, Page) and entry.status == 200 and entry.wants and _of(entry.targets[0]) == key:
+                    ids.update(map(post_id, entry.content().splitlines()))
+    return ids - {""}
+
+
+def _of(target: Target) -> str | None:
+    """The set that *target* is a place in; None for anything else."""
+    return target.key if (target.collector, target.kind) == ("x", "sample") else None
 
 
 class Sample(tweepy.StreamingClient):  # type: ignore[misc]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,9 +49,11 @@ def command(scale: float, folder: Path, seed: int, faults: bool, no_report: bool
 
 
 @contextmanager
-def world(scale: float, seed: int, port_file: Path, faults: bool = False) -> Iterator[dict[str, int]]:
-    """A simulated world that stands as long as the block; gives its ports by name."""
-    options = ["--faults"] * faults
+def world(
+    scale: float, seed: int, port_file: Path, faults: bool = False, more: Sequence[str] = ()
+) -> Iterator[dict[str, int]]:
+    """A simulated world that stands as long as the block, told *more* on its command line; gives its ports by name."""
+    options = [*["--faults"] * faults, *more]
     command = [sys.executable, "-m", "fixtures.world", "serve", "--scale", str(scale), "--seed", str(seed),
                "--port-file", str(port_file), "--token", TOKEN, *options]  # fmt: skip
     child = subprocess.Popen(command)  # noqa: S603

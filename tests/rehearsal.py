@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,9 +60,9 @@ class World:
 
 
 @contextmanager
-def served(scale: str = SCALE, *, faults: bool = False) -> Iterator[World]:
-    """A world that is served as long as the block."""
+def served(scale: str = SCALE, *, faults: bool = False, more: Sequence[str] = ()) -> Iterator[World]:
+    """A world that is served as long as the block, told *more* on its command line."""
     with tempfile.TemporaryDirectory() as place:
         ports = Path(place) / "ports.json"
-        with world(float(scale), int(SEED), ports, faults):
+        with world(float(scale), int(SEED), ports, faults, more):
             yield World(ports, scale)
