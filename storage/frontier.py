@@ -165,18 +165,21 @@ class Frontier:
         ).rowcount
 
     def lease(self, collector: str, kind: str, run: str, limit: int, now: datetime) -> list[Want]:
-        """Lease up to *limit* due targets of one kind to *run*, in the order of due time and age."""
+        """Lease up to *limit* due targets of one kind to *run*, in the order of due time and age.
+
+        Only the holder of the collector's lock may call it.
+        """
         rows = self.db.execute(
-            "UPDATE targets SET lease=? WHERE id IN (SELECT id FROM targets INDEXED BY by_due WHERE kind=?"
-            " AND due_at<=? AND lease IS NULL ORDER BY due_at, id LIMIT ?)"
-            " RETURNING due_at, id, key, cursor, walk, wave,"
-            " via, since, tries, position, alone",
-            (run, self.kind(collector, kind), now.timestamp(), limit),
+            "SELECT id, key, cursor, walk, wave, via, since, tries, position, alone FROM targets INDEXED BY by_due"
+            " WHERE kind=? AND due_at<=? AND lease IS NULL ORDER BY due_at, id LIMIT ?",
+            (self.kind(collector, kind), now.timestamp(), limit),
         ).fetchall()
+        marks = ",".join("?" * len(rows))
+        self.db.execute(f"UPDATE targets SET lease=? WHERE id IN ({marks})", (run, *(row[0] for row in rows)))
         return [
-            Want(Target(collector, kind, r[2], r[3]), f"{collector}/{kind}/{r[2]}/{r[4]}", r[5], r[6], r[7], r[8], r[9],
-                 bool(r[10]))
-            for r in sorted(rows)
+            Want(Target(collector, kind, r[1], r[2]), f"{collector}/{kind}/{r[1]}/{r[3]}", r[4], r[5], r[6], r[7], r[8],
+                 bool(r[9]))
+            for r in rows
         ]  # fmt: skip
 
     def release(self, wants: Iterable[Want]) -> None:
