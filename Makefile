@@ -32,7 +32,7 @@ bench: .venv/ready
 	$(BIN)/python -m benchmarks
 
 soak: .venv/ready
-	$(BIN)/python -m tests.soak 30 30
+	$(BIN)/python -m tests.soak 30 15 30
 
 docs: .venv/ready
 	$(BIN)/python -m commands.docs

@@ -17,11 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler import Daemon, command_of, missed, trigger_of
+from scheduler import Daemon, command_of
 from storage.errors import UserError
 from storage.journal import Journal
 from storage.locks import lock
 from storage.settings import Job
+from storage.triggers import missed, trigger_of
 from study import Study
 from tests.conftest import ROOT
 
@@ -175,8 +176,11 @@ def test_each_run_is_the_command_line_of_its_job(tmp_path: Path) -> None:
     job = Job(name="a", task="run", collector="x", kinds=("timeline",), cron="0 3 * * *")
     words = command_of(job, tmp_path)
     assert words[words.index("--study") :] == [
-        "--study", str(tmp_path), "run", "--again", "--hide-progress", "--collector", "x", "--kind", "timeline",
+        "--study", str(tmp_path), "run", "--collector", "x", "--kind", "timeline", "--again", "--hide-progress",
     ]  # fmt: skip
+    due = datetime(2026, 5, 1, tzinfo=UTC)
+    assert command_of(job, tmp_path, due)[-2:] == ["--finished-before", due.isoformat()]
+    assert command_of(Job(name="a", task="load", cron="0 3 * * *"), tmp_path, due)[-1] == "load"
 
 
 def test_the_daemon_starts_a_triggered_job_and_ends_within_ten_seconds_of_sigterm(tmp_path: Path) -> None:
