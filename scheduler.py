@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 GRACE = 10.0  # seconds a run has to end at a page boundary, then it is killed (nothing is lost)
 POLL = 1.0  # seconds between two looks at the clock, at `schedule trigger` and at what others do
 RETRY, RETRIES = 60.0, 3  # seconds after which a run that was killed goes on, and how often in a row
+LEAST = 4096  # bytes that the archive must have grown by: less is a note or two, and comes at the end of the run
 JUMP = 60.0  # seconds that the clock must be set back to be called a jump
 SCHEDULED = "SNEEUWBAL_SCHEDULED"  # tells a run that it ends when its standard input does: when the daemon is gone
 
@@ -76,7 +77,7 @@ class Freshness:
         if not self.every or time.monotonic() - self.at < self.gap:
             return False
         size = sum(path.stat().st_size for path in self.archive.glob("*.warc.gz*") if path.exists())
-        if size == self.size:
+        if size - self.size < LEAST:
             return False
         self.size, self.at, self.gap = size, time.monotonic(), min(2 * self.gap, self.every)
         return True

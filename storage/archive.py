@@ -292,7 +292,7 @@ def members(path: Path, start: int = 0, end: int | None = None) -> Iterator[tupl
 
     Raise Damage where the bytes are not gzip at all, or one member grows past MAX_RECORD.
     """
-    with path.open("rb") as file:
+    with opened(path) as file:
         file.seek(start)
         offset, rest = start, b""
         while end is None or offset < end:
@@ -314,6 +314,16 @@ def members(path: Path, start: int = 0, end: int | None = None) -> Iterator[tupl
             used -= len(rest)
             yield offset, offset + used, b"".join(parts)
             offset += used
+
+
+def opened(path: Path) -> BinaryIO:
+    """The segment *path* for reading, under its final name if it was sealed meanwhile."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        if not path.name.endswith(OPEN):
+            raise
+        return path.with_name(path.name.removesuffix(".open")).open("rb")
 
 
 def synced_end(path: Path) -> int:

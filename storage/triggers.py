@@ -27,8 +27,11 @@ class WallClock(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
         self.inner, self.zone = inner, zone
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-        """The first moment at or after *now* and after *previous_fire_time*; None if there is none."""
-        floor = now if previous_fire_time is None else max(now, previous_fire_time + timedelta(microseconds=1))
+        """The first moment after *previous_fire_time*, or where that is None at or after *now*; None if there is none.
+
+        What was missed must be given, too: from it APScheduler makes the one start that is made up for.
+        """
+        floor = now if previous_fire_time is None else previous_fire_time + timedelta(microseconds=1)
         now_on_the_wall = floor.astimezone(self.zone).replace(tzinfo=UTC) - timedelta(hours=3)
         wall: datetime | None = None
         for _ in range(20_000):  # a calendar trigger counts up from its first day

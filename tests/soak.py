@@ -84,7 +84,7 @@ def daemon(study: Path, clock: Path) -> None:
         scheduler.Daemon(Study.load(study), start=start).run()
 
 
-def _follow(clock: Path, traveller: time_machine.Coordinates) -> None:
+def _follow(clock: Path, traveller: time_machine.Traveller) -> None:
     while True:
         time.sleep(0.02)
         if (now := read(clock)) != time.time():
