@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fuzz live check bench soak docs report-js screenshots clean
+.PHONY: demo test fuzz live check bench soak kills docs report-js screenshots clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -32,7 +32,11 @@ bench: .venv/ready
 	$(BIN)/python -m benchmarks
 
 soak: .venv/ready
-	$(BIN)/python -m tests.soak 30 30
+	$(BIN)/python -m tests.soak 30 15 30
+
+# A hundred SIGKILLs over whole studies: nothing lost, nothing doubled.
+kills: .venv/ready
+	$(BIN)/python -m tests.kills 100
 
 docs: .venv/ready
 	$(BIN)/python -m commands.docs

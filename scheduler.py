@@ -1,118 +1,91 @@
 """When a job runs: APScheduler with jobs from the study file. Each run is a child process of the command line.
 
-The scheduler holds no database: jobs are derived at every start, and what ran is in the state (table `jobs`), so a
-daemon that was down at the hour makes up for it, once, within the job's catch-up window. Times of day are wall-clock
-times of the job's zone: through a change to summer time a job whose hour does not exist runs when the clocks have
-moved, and through the change back it runs once, not twice.
+The scheduler holds no database: jobs are derived at every start, and what ran is in the journal, so a daemon that was
+down at the hour makes up for it, once, within the job's catch-up window, and goes on with what was cut short.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from storage.errors import UserError
 from storage.journal import Journal
-from storage.locks import lock
+from storage.locks import holder, lock
+from storage.triggers import missed, trigger_of
 
 if TYPE_CHECKING:
     from storage.settings import Job
     from study import Study
 
 GRACE = 10.0  # seconds a run has to end at a page boundary, then it is killed (nothing is lost)
-POLL = 1.0  # seconds between two looks for `schedule trigger`
-EPOCH = datetime(2024, 1, 1, tzinfo=UTC)  # interval jobs count from here, so that a restart does not shift them
+POLL = 1.0  # seconds between two looks at the clock, at `schedule trigger` and at what others do
+RETRY, RETRIES = 60.0, 3  # seconds after which a run that was killed goes on, and how often in a row
+LEAST = 4096  # bytes that the archive must have grown by: less is a note or two, and comes at the end of the run
+JUMP = 60.0  # seconds that the clock must be set back to be called a jump
+SCHEDULED = "SNEEUWBAL_SCHEDULED"  # tells a run that it ends when its standard input does: when the daemon is gone
 
 
-class WallClock(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
-    """A trigger of wall-clock times made sound through changes of summer time.
+def command_of(job: Job, study: Path, resume: datetime | None = None) -> list[str]:
+    """The command line of one run of *job*; *resume*: go on with the pass that was due then, instead of a new one."""
+    words = [sys.executable, "-m", "cli", "--study", str(study), job.task]
+    if job.task not in ("collect", "run"):
+        return words
+    if job.collector:
+        words += [job.collector] if job.task == "collect" else ["--collector", job.collector]
+    words += [word for kind in job.kinds or () for word in ("--kind", kind)]
+    words += ["--again", *(["--whole"] if job.whole else []), "--hide-progress"]
+    return words + (["--finished-before", resume.isoformat()] if resume else [])
 
-    The inner trigger works on wall clocks without a zone; here each becomes one moment: of a time that comes twice
-    the first, and instead of one that does not exist the moment as long after the change.
+
+def in_the_way(one: Job, other: Job) -> bool:
+    """Whether two jobs cannot run at once: the same job, or the same collector (whose lock there is one of)."""
+    if one.name == other.name:
+        return True
+    collecting = one.task in COLLECTING and other.task in COLLECTING
+    return collecting and (None in (one.collector, other.collector) or one.collector == other.collector)
+
+
+COLLECTING = ("run", "collect", "retain")  # tasks that hold collectors' locks
+
+
+class Freshness:
+    """When what came while runs collect is to be loaded: `[study] load_every` seconds after the last time.
+
+    Where nothing is published yet the first time is at once, and the next follow at growing distances.
     """
 
-    def __init__(self, inner: BaseTrigger, zone: ZoneInfo) -> None:
-        self.inner, self.zone = inner, zone
+    def __init__(self, study: Study) -> None:
+        self.every, self.archive = float(study.study.load_every), study.directory / "archive"
+        self.gap = self.every if (study.directory / "study.duckdb").exists() else min(1.0, self.every)
+        self.size, self.at = 0, time.monotonic()
 
-    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-        """The first moment at or after *now* and after *previous_fire_time*; None if there is none."""
-        floor = now if previous_fire_time is None else max(now, previous_fire_time + timedelta(microseconds=1))
-        now_on_the_wall = floor.astimezone(self.zone).replace(tzinfo=UTC) - timedelta(hours=3)
-        wall: datetime | None = None
-        for _ in range(20_000):  # a calendar trigger counts up from its first day
-            wall = self.inner.get_next_fire_time(wall, now_on_the_wall)
-            if wall is None:
-                return None
-            moment = wall.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
-            if moment >= floor:
-                return moment.astimezone(self.zone)
-            now_on_the_wall = max(now_on_the_wall, wall + timedelta(microseconds=1))
-        return None
+    def wanted(self) -> bool:
+        """Whether something new came and it is time; each time is told once."""
+        if not self.every or time.monotonic() - self.at < self.gap:
+            return False
+        size = sum(path.stat().st_size for path in self.archive.glob("*.warc.gz*") if path.exists())
+        if size - self.size < LEAST:
+            return False
+        self.size, self.at, self.gap = size, time.monotonic(), min(2 * self.gap, self.every)
+        return True
 
 
-def trigger_of(job: Job, zone: str) -> BaseTrigger:
-    """When *job* starts; *zone* is the study's time zone."""
-    where = ZoneInfo(job.timezone or zone)
-    if job.cron is not None:
-        minute, hour, day, month, weekday = job.cron.split()
-        fields = {"minute": minute, "hour": hour, "day": day, "month": month, "day_of_week": weekday}
-        if hour == "*":  # every hour is meant: on the clock, the one that comes twice too
-            return CronTrigger(**fields, timezone=where if day != "*" or month != "*" or weekday != "*" else UTC)
-        return WallClock(CronTrigger(**fields, timezone=UTC), where)
-    if job.calendar is not None:
-        every = job.calendar
-        hour, _, minute = (every.time or "03:30").partition(":")
-        inner = CalendarIntervalTrigger(months=every.months, weeks=every.weeks, days=every.days, hour=int(hour),
-                                        minute=int(minute), timezone=UTC, start_date=date(2024, 1, 1))  # fmt: skip
-        return WallClock(inner, where)
-    assert job.interval is not None
-    return IntervalTrigger(hours=job.interval.hours, minutes=job.interval.minutes, start_date=EPOCH, timezone=UTC)
-
-
-def missed(trigger: BaseTrigger, last: datetime | None, now: datetime, catch_up: int) -> datetime | None:
-    """The latest start that was missed since *last* and not longer ago than *catch_up* seconds; None if none was."""
-    floor = now - timedelta(seconds=catch_up)
-    after = floor if last is None else max(floor, last + timedelta(seconds=1))
-    found, at = None, trigger.get_next_fire_time(None, after)
-    while at is not None and at <= now:
-        found, at = at, trigger.get_next_fire_time(at, at + timedelta(seconds=1))
-    return found
-
-
-def command_of(job: Job, study: Path) -> list[str]:
-    """The command line of one run of *job*."""
-    words = [sys.executable, "-m", "cli", "--study", str(study), job.task]
-    if job.task == "collect":
-        words += [job.collector] if job.collector else []
-        words += [word for kind in job.kinds or () for word in ("--kind", kind)]
-        words += ["--again", "--hide-progress"]
-    elif job.task == "run":
-        words += ["--again", "--hide-progress"]
-        words += ["--collector", job.collector] if job.collector else []
-        words += [word for kind in job.kinds or () for word in ("--kind", kind)]
-    return words
-
-
-def next_starts(study: Study, now: datetime) -> Iterator[tuple[str, datetime | None]]:
-    """(job, its next start) for every job of the study file."""
-    for job in study.schedule:
-        yield job.name, trigger_of(job, study.study.timezone).get_next_fire_time(None, now)
+def _start(words: Sequence[str]) -> subprocess.Popen[bytes]:
+    """A run as a child that ends at the next page if we are killed: its standard input ends then."""
+    return subprocess.Popen(words, stdin=subprocess.PIPE, env={**os.environ, SCHEDULED: "1"})  # noqa: S603
 
 
 class Daemon:
@@ -126,13 +99,17 @@ class Daemon:
         study: Study,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        start: Callable[[Sequence[str]], Any] = lambda words: subprocess.Popen(words),  # noqa: S603
+        start: Callable[[Sequence[str]], Any] = _start,
         say: Callable[[str], None] = print,
         ended: Callable[[str, int], object] = lambda job, code: None,
     ) -> None:
         self.study, self.now, self.start, self.say, self.ended = study, now, start, say, ended
         self.journal = Journal(study.directory)
-        self.children: dict[str, Any] = {}
+        self.triggers = {job.name: trigger_of(job, study.study.timezone) for job in study.schedule}
+        self.children: dict[str, Any] = {}  # by job; None while it is between two
+        self.loading: Any = None
+        self.queue: list[Job] = []  # jobs that wait for another to end
+        self.gives_way: dict[str, str] = {}  # running job -> the one that asked for its place
         self.stop = threading.Event()
         self._guard = threading.Lock()
 
@@ -145,10 +122,9 @@ class Daemon:
             scheduler = self._scheduler()
             scheduler.start()
             try:
+                self._await_orphans()
                 self._catch_up()
-                while not self.stop.wait(POLL):
-                    for name in self.journal.take_triggers():
-                        self._spawn_thread(name, self.now())
+                self._watch(scheduler)
             finally:
                 self.stop.set()
                 scheduler.shutdown(wait=False)
@@ -156,13 +132,28 @@ class Daemon:
                 for number, handler in before.items():
                     signal.signal(number, handler)
 
+    def _watch(self, scheduler: BackgroundScheduler) -> None:
+        """Until it is to stop: mind the clock, the triggers by hand, and what can be loaded."""
+        fresh = Freshness(self.study)
+        wall, steady = self.now(), time.monotonic()
+        while not self.stop.wait(POLL):
+            behind = (wall - self.now()).total_seconds() + time.monotonic() - steady
+            wall, steady = self.now(), time.monotonic()
+            if behind > JUMP:
+                self._set_back(scheduler, behind)
+            scheduler.wakeup()  # its own waiting counts seconds awake, and knows of no jump of the clock
+            for name in self.journal.take_triggers():
+                self._spawn_thread(name, self.now())
+            if any(self.children.values()) and fresh.wanted():
+                threading.Thread(target=self._load, daemon=True).start()
+
     def _scheduler(self) -> BackgroundScheduler:
-        pool = ThreadPoolExecutor(max_workers=max(4, len(self.study.schedule)))
+        pool = ThreadPoolExecutor(max_workers=max(4, 2 * len(self.study.schedule)))
         scheduler = BackgroundScheduler(timezone=UTC, executors={"default": pool})
         for job in self.study.schedule:
             scheduler.add_job(
                 self._later,
-                trigger_of(job, self.study.study.timezone),
+                self.triggers[job.name],
                 args=[job.name, job.jitter],
                 id=job.name,
                 misfire_grace_time=max(1, job.catch_up),  # the default of 1 s drops what is late
@@ -171,61 +162,155 @@ class Daemon:
             )
         return scheduler
 
+    def _set_back(self, scheduler: BackgroundScheduler, seconds: float) -> None:
+        """The clock was wrong: what it made us wait for is worked out anew; what has started does not start again."""
+        self.say(f"the clock was set back by {timedelta(seconds=round(seconds))}; the next starts are worked out anew")
+        now = self.now()
+        for name, trigger in self.triggers.items():
+            last = self.journal.last_start(name)
+            known = last is not None and now <= last <= now + timedelta(days=1)
+            floor = last + timedelta(seconds=1) if known and last else now
+            scheduler.modify_job(name, next_run_time=trigger.get_next_fire_time(None, floor))
+
     def _later(self, name: str, jitter: int) -> None:
         """Start after up to *jitter* seconds."""
         if not self.stop.wait(random.uniform(0, jitter)):  # noqa: S311 (no secret hangs on it)
             self.fire(name)
 
+    def _await_orphans(self) -> None:
+        """Runs of a daemon that was killed end at their next page; ours would find their locks held."""
+        until, locks = time.monotonic() + GRACE, self.study.directory / ".locks"
+        while time.monotonic() < until and not self.stop.is_set():
+            if not any(holder(self.study.directory, path.name) for path in locks.glob("collect-*")):
+                return
+            self.stop.wait(POLL / 4)
+
     def _catch_up(self) -> None:
-        now = self.now()
+        """Make up for what was missed, go on with what was cut short, and begin a study that has nothing yet."""
+        now, begun = self.now(), (self.study.directory / "study.duckdb").exists()
+        self.journal.bury()
         for job in self.study.schedule:
-            trigger = trigger_of(job, self.study.study.timezone)
             last = self.journal.last_start(job.name)
-            if last is None:
+            if last is None and not begun and job.task == "run":
+                self.say(f"{job.name}: there is nothing yet, so it starts now")
+                self._spawn_thread(job.name, now)
+            elif last is None:
                 self.journal.first_seen(job.name, now)
-                continue
-            if (due := missed(trigger, last, now, job.catch_up)) is not None:
+            elif (due := missed(self.triggers[job.name], last, now, job.catch_up)) is not None:
                 self.say(f"{job.name}: the start of {due:%Y-%m-%d %H:%M} was missed and is made up for now")
                 self._spawn_thread(job.name, due)
+            elif (due := self.journal.cut_short(job.name)) is not None:
+                self.say(f"{job.name}: the run of {due:%Y-%m-%d %H:%M} was cut short and goes on now")
+                self._spawn_thread(job.name, due, resume=True)
 
-    def _spawn_thread(self, name: str, due: datetime) -> None:
-        threading.Thread(target=self.fire, args=[name, due], daemon=True).start()
+    def _spawn_thread(self, name: str, due: datetime, resume: bool = False) -> None:
+        threading.Thread(target=self.fire, args=[name, due], kwargs={"resume": resume}, daemon=True).start()
 
-    def fire(self, name: str, due: datetime | None = None) -> int | None:
-        """One start of a job: its exit code; None if it was skipped (paused, or still running)."""
+    def fire(self, name: str, due: datetime | None = None, *, resume: bool = False) -> int | None:
+        """One start of a job: its exit code; None if it was skipped (paused, or still running).
+
+        A job that needs the collector of another that runs goes first if it comes more often (a walk of days gives
+        way to the daily timelines, and goes on after them); if not, it waits.
+        """
         job = next((one for one in self.study.schedule if one.name == name), None)
         if job is None:
             self.journal.write(name, self.now(), None, "gone: the study file has no such job any more")
             return None
         if self.journal.paused(name):
             return None
-        while name in self.children:
-            if job.overlap == "skip":
-                self.journal.write(name, self.now(), None, "skipped: the last run still goes on")
-                return None
-            if self.stop.wait(POLL):
-                return None
-        return self._run_child(job, due or self.now())
+        due, code = due or self.now(), None
+        while self._turn(job):
+            try:
+                code = self._run(job, due, resume)
+            finally:
+                with self._guard:
+                    self.children.pop(name, None)
+                    gave_way = self.gives_way.pop(name, None)
+            if gave_way is None or code != 130 or self.stop.is_set():
+                self.ended(name, code)
+                return code
+            resume = True
+        return code
 
-    def _run_child(self, job: Job, due: datetime) -> int:
+    def _turn(self, job: Job) -> bool:
+        """Wait until nothing is in the way of *job*, and take its place; False if it is not to run."""
+        jobs = {one.name: one for one in self.study.schedule}
+        with self._guard:
+            if job.name in self.children and job.overlap == "skip":
+                self.journal.write(job.name, self.now(), None, "skipped: the last run still goes on")
+                return False
+            self.queue.append(job)
+        try:
+            while not self.stop.is_set():
+                with self._guard:
+                    busy = [jobs[name] for name in self.children if in_the_way(jobs[name], job)]
+                    before = [one for one in self.queue if in_the_way(one, job) and self._rarer(job, one)]
+                    if not busy and not before:
+                        self.children[job.name] = None
+                        return True
+                    for other in busy:
+                        self._ask_to_give_way(other, job)
+                self.stop.wait(min(POLL, 0.2))
+            return False
+        finally:
+            with self._guard:
+                self.queue.remove(job)
+
+    def _ask_to_give_way(self, other: Job, job: Job) -> None:
+        child = self.children[other.name]
+        if child is not None and other.name not in self.gives_way and self._rarer(other, job):
+            self.gives_way[other.name] = job.name
+            child.send_signal(signal.SIGTERM)
+
+    def _rarer(self, one: Job, other: Job) -> bool:
+        """Whether *one* starts less often than *other*."""
+        return self._period(one) > self._period(other)
+
+    def _period(self, job: Job) -> timedelta:
+        trigger = self.triggers[job.name]
+        first = trigger.get_next_fire_time(None, self.now())
+        second = first and trigger.get_next_fire_time(first, first + timedelta(seconds=1))
+        return second - first if first and second else timedelta.max
+
+    def _run(self, job: Job, due: datetime, resume: bool) -> int:
+        """Run *job* in a child; one that is killed goes on."""
+        for again in range(1 + RETRIES):
+            code = self._run_child(job, due, resume or again > 0)
+            if code >= 0 or again == RETRIES or self.stop.wait(RETRY):
+                break
+        return code
+
+    def _run_child(self, job: Job, due: datetime, resume: bool) -> int:
         row = self.journal.write(job.name, self.now(), due, "running")
+        words = command_of(job, self.study.directory, due if resume else None)
         with self._guard:
             if self.stop.is_set():
                 return 130
-            child = self.children[job.name] = self.start(command_of(job, self.study.directory))
-        try:
-            code = int(child.wait())
-        finally:
-            self.children.pop(job.name, None)
-        self.journal.end(row, self.now(), code)
+            child = self.children[job.name] = self.start(words)
+        code = int(child.wait())
+        with self._guard:
+            self.children[job.name] = None
+            other = self.gives_way.get(job.name) if code == 130 else None
+        self.journal.end(row, self.now(), code, f"gave way to {other}, and goes on after it" if other else None)
         self.say(f"{job.name}: exit code {code}")
-        self.ended(job.name, code)
         return code
+
+    def _load(self) -> None:
+        """Make what came so far queryable."""
+        words = [sys.executable, "-m", "cli", "--study", str(self.study.directory), "load"]
+        with self._guard:
+            if self.stop.is_set() or self.loading is not None:
+                return
+            self.loading = self.start(words)
+        code = int(self.loading.wait())
+        self.loading = None
+        if code not in (0, -signal.SIGTERM):
+            self.say(f"load: exit code {code}")
 
     def _end_children(self) -> None:
         """Ask the running children to end at a page boundary; kill what has not ended after GRACE seconds."""
         with self._guard:
-            children = list(self.children.values())
+            children = [child for child in (*self.children.values(), self.loading) if child is not None]
         for child in children:
             child.send_signal(signal.SIGTERM)
         until = time.monotonic() + GRACE

@@ -406,7 +406,9 @@ def _retrace(entry: archive.Entry, frontier: Frontier, collectors: Mapping[str, 
         if entry.kind == "admission":
             frontier.add(admitted(told), entry.at)
         elif entry.kind == "revisit":
-            frontier.revisit(told["collector"], told["kind"], entry.at, since=told.get("since", ""))
+            before = datetime.fromisoformat(told["before"]) if told.get("before") else None
+            frontier.revisit(told["collector"], told["kind"], entry.at, since=told.get("since", ""),
+                             whole=told.get("whole", False), before=before)  # fmt: skip
         elif entry.kind == "run-start":
             frontier.start_run(told["run"], told["collector"], entry.at)
         elif entry.kind == "run-end":

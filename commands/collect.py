@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from storage.errors import UserError
+
 if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
+    from datetime import datetime
 
     from collectors.base import Collector
     from collectors.run import Report
@@ -18,12 +21,19 @@ if TYPE_CHECKING:
     from study import Study
 
 
+WHOLE = click.option("--whole", is_flag=True, help="With --again: to the end of every list, past the newest known.")
+BEFORE = click.option("--finished-before", "before", metavar="MOMENT",
+                      help="With --again: only what was finished before (a pass goes on).")  # fmt: skip
+
+
 @click.command()
 @click.argument("collector", required=False)
 @click.option("--kind", "kinds", multiple=True, help="Only this kind; may be given again.")
 @click.option("--limit", type=click.IntRange(1), help="Stop after so many answers.")
 @click.option("--again", is_flag=True, help="Ask again for what is finished: a new walk, back to the old mark.")
 @click.option("--since-id", help="With --again: stop at this id where there is no older mark.")
+@WHOLE
+@BEFORE
 @click.option("--hide-progress", is_flag=True, help="No progress line.")
 @click.pass_obj
 def command(
@@ -33,6 +43,8 @@ def command(
     limit: int | None,
     again: bool,
     since_id: str | None,
+    whole: bool,
+    before: str | None,
     hide_progress: bool,
 ) -> None:
     """Fetch what is due, for one COLLECTOR or for all the study names."""
@@ -46,7 +58,8 @@ def command(
         reports = []
         for name, each in chosen.items():
             if again:
-                revisit(study, frontier, name, kinds or tuple(each.kinds), since_id)
+                wanted = kinds or tuple(each.kinds)
+                revisit(study, frontier, name, wanted, since_id=since_id, whole=whole, before=moment(before))
             wire = Wire(timeout=study.options(name).get("timeout", 30.0))
             reports.append(one(study, frontier, name, each, wire, stop, hide_progress, kinds or None, limit))
             click.echo(told(reports[-1]))
@@ -92,8 +105,17 @@ def one(
         wire.close()
 
 
-def revisit(study: Study, frontier: Frontier, name: str, kinds: tuple[str, ...], since_id: str | None = None) -> None:
-    """Make finished targets due again, noted in the archive first."""
+def revisit(
+    study: Study,
+    frontier: Frontier,
+    name: str,
+    kinds: tuple[str, ...],
+    *,
+    since_id: str | None = None,
+    whole: bool = False,
+    before: datetime | None = None,
+) -> None:
+    """Make finished targets due again (frontier.revisit), noted in the archive first."""
     from datetime import UTC, datetime
 
     from commands.context import all_secrets
@@ -103,12 +125,26 @@ def revisit(study: Study, frontier: Frontier, name: str, kinds: tuple[str, ...],
     with lock(study.directory, f"collect-{name}"):
         writer = archiving.Writer(study.directory / "archive", name, secrets=all_secrets(study))
         now = datetime.now(UTC)
+        more = {"whole": whole, "before": before.isoformat()} if before else {"whole": whole}
         for kind in kinds:
-            writer.note("revisit", {"collector": name, "kind": kind, "since": since_id or ""}, now)
+            writer.note("revisit", {"collector": name, "kind": kind, "since": since_id or "", **more}, now)
         writer.close()
         with frontier.transaction():
             for kind in kinds:
-                frontier.revisit(name, kind, now, since=since_id or "")
+                frontier.revisit(name, kind, now, since=since_id or "", whole=whole, before=before)
+
+
+def moment(text: str | None) -> datetime | None:
+    """The moment that *text* says in ISO 8601, UTC if it names no zone. Raise UserError."""
+    from datetime import UTC, datetime
+
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{text!r} is no moment; write it as 2026-03-29T03:30:00+02:00") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def told(report: Report) -> str:

@@ -54,12 +54,12 @@ def jobs(study: Study, now: datetime) -> list[dict[str, Any]]:
     """The scheduled jobs: when each starts next, and how it last ended."""
     if not study.schedule:
         return []
-    from scheduler import next_starts
     from storage.journal import Journal
+    from storage.triggers import next_starts
 
     journal = Journal(study.directory)
     found = []
-    for name, start in next_starts(study, now):
+    for name, start in next_starts(study.schedule, study.study.timezone, now):
         last = next((row for row in journal.history(name) if row[2] is not None or row[4] == "running"), None)
         found.append(
             {

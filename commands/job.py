@@ -67,7 +67,7 @@ def whole(
                 came |= report.answers > 0
                 if report.answers or report.status != "complete":
                     say(told(report))
-            if came or loaded is None:
+            if (came or loaded is None) and not stop.is_set():
                 loaded = load_study(study, say)
             if stop.is_set() or not (came or new):
                 break

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from commands.collect import BEFORE, WHOLE
 from storage.errors import UserError
 
 
@@ -13,17 +14,26 @@ from storage.errors import UserError
 @click.option("--collector", "only", help="Collect with this one only.")
 @click.option("--kind", "kinds", multiple=True, help="Collect only this kind; may be given again.")
 @click.option("--again", is_flag=True, help="Collect anew what is finished, back to the newest known.")
+@WHOLE
+@BEFORE
 @click.option("--no-report", is_flag=True, help="Leave the report out.")
 @click.option("--hide-progress", is_flag=True, help="No progress line.")
 @click.pass_obj
 def command(
-    directory: Path, only: str | None, kinds: tuple[str, ...], again: bool, no_report: bool, hide_progress: bool
+    directory: Path,
+    only: str | None,
+    kinds: tuple[str, ...],
+    again: bool,
+    whole: bool,
+    before: str | None,
+    no_report: bool,
+    hide_progress: bool,
 ) -> None:
     """Collect, load, link and admit, in waves until nothing is due; then make the report."""
     from collectors.wire import Wire
-    from commands.collect import revisit
+    from commands import job
+    from commands.collect import moment, revisit
     from commands.context import choose, judge, needs_secret, open_state, open_study, secret_of, stopping
-    from commands.job import whole
     from commands.report import make
 
     study = open_study(directory)
@@ -37,11 +47,11 @@ def command(
     if again:
         frontier = open_state(study)
         for name, collector in chosen.items():
-            revisit(study, frontier, name, kinds or tuple(collector.kinds))
+            revisit(study, frontier, name, kinds or tuple(collector.kinds), whole=whole, before=moment(before))
         frontier.close()
     with stopping() as stop:
         timeout = {name: float(study.options(name)["timeout"]) for name in chosen}
-        reports = whole(
+        reports = job.whole(
             study,
             lambda name: Wire(timeout=timeout.get(name, 30.0)),
             stop,

@@ -49,14 +49,14 @@ def run(directory: Path, once: str | None) -> None:
 @click.pass_obj
 def list_(directory: Path) -> None:
     """The jobs, when each starts next, and how it ended last."""
-    from scheduler import next_starts
     from storage.journal import Journal
+    from storage.triggers import next_starts
     from study import Study
 
     study = Study.load(directory)
     journal = Journal(directory)
     now = datetime.now(UTC)
-    for name, start in next_starts(study, now):
+    for name, start in next_starts(study.schedule, study.study.timezone, now):
         last = journal.history(name, 1)
         ended = f"; last: {last[0][4]}" if last else ""
         when = "paused" if journal.paused(name) else f"next {start:%Y-%m-%d %H:%M %Z}" if start else "never again"
@@ -69,7 +69,7 @@ def list_(directory: Path) -> None:
 @click.pass_obj
 def next_(directory: Path, job: str | None, number: int) -> None:
     """The next starts, of one JOB or of all."""
-    from scheduler import trigger_of
+    from storage.triggers import trigger_of
     from study import Study
 
     study = Study.load(directory)

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -71,7 +72,7 @@ def members(path: Path, start: int = 0, end: int | None = None) -> Iterator[tupl
 
     Raise Damage where the bytes are not gzip at all, or one member grows past MAX_RECORD.
     """
-    with path.open("rb") as file:
+    with opened(path) as file:
         file.seek(start)
         offset, rest = start, b""
         while end is None or offset < end:
@@ -93,6 +94,16 @@ def members(path: Path, start: int = 0, end: int | None = None) -> Iterator[tupl
             used -= len(rest)
             yield offset, offset + used, b"".join(parts)
             offset += used
+
+
+def opened(path: Path) -> BinaryIO:
+    """The segment *path* for reading, under its final name if it was sealed meanwhile."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        if not path.name.endswith(OPEN):
+            raise
+        return path.with_name(path.name.removesuffix(".open")).open("rb")
 
 
 def synced_end(path: Path) -> int:

@@ -8,6 +8,7 @@ collecting and recovering both call it, so a state rebuilt from the archive is t
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -145,15 +146,26 @@ class Frontier:
         )
         return [wants[n] for (n,) in rows.fetchall()]
 
-    def revisit(self, collector: str, kind: str, now: datetime, *, since: str = "") -> int:
+    def revisit(
+        self,
+        collector: str,
+        kind: str,
+        now: datetime,
+        *,
+        since: str = "",
+        whole: bool = False,
+        before: datetime | None = None,
+    ) -> int:
         """Begin a new walk for all finished targets of a kind, the absent too; return how many.
 
-        *since* is the mark of those that have none of their own.
+        *since* is the mark of those that have none of their own; *whole*: to the end of the list, past every mark;
+        *before*: only those that were finished before then.
         """
         return self.db.execute(
             "UPDATE targets SET walk=walk+1, cursor='', position=0, newest='', tries=0, alone=0, state='open', why='',"
-            " due_at=0, since=CASE since WHEN '' THEN ? ELSE since END, changed_at=? WHERE kind=? AND due_at IS NULL",
-            (since, now.timestamp(), self.kind(collector, kind)),
+            " due_at=0, since=CASE WHEN ? THEN '' WHEN since='' THEN ? ELSE since END, changed_at=?"
+            " WHERE kind=? AND due_at IS NULL AND changed_at<?",
+            (whole, since, now.timestamp(), self.kind(collector, kind), before.timestamp() if before else math.inf),
         ).rowcount
 
     def free_dead_leases(self, collector: str, run: str) -> int:

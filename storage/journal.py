@@ -15,6 +15,9 @@ CREATE TABLE IF NOT EXISTS paused (job TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS triggered (job TEXT PRIMARY KEY);
 """
 
+ENDS = {0: "complete", 3: "partial", 4: "out of budget or credit", 130: "interrupted"}
+ORPHANED = "killed with its daemon"
+
 
 class Journal:
     """The schedule's own small SQLite file, beside the state."""
@@ -42,10 +45,10 @@ class Journal:
             found = db.execute("INSERT INTO jobs (job, started_at, due_at, why) VALUES (?,?,?,?)", row).lastrowid
         return int(found or 0)
 
-    def end(self, number: int, ended: datetime, code: int) -> None:
-        """Note the end of a start."""
+    def end(self, number: int, ended: datetime, code: int, why: str | None = None) -> None:
+        """Note the end of a start; *why*, if the exit code does not say it."""
         with self._open() as db:
-            why = {0: "complete", 3: "partial", 4: "out of budget or credit", 130: "interrupted"}.get(code, "failed")
+            why = why or ENDS.get(code) or ("failed" if code > 0 else f"killed by signal {-code}")
             db.execute("UPDATE jobs SET ended_at=?, code=?, why=? WHERE id=?", (ended.timestamp(), code, why, number))
 
     def first_seen(self, job: str, now: datetime) -> None:
@@ -57,6 +60,20 @@ class Journal:
         with self._open() as db:
             (newest,) = db.execute("SELECT max(due_at) FROM jobs WHERE job=?", (job,)).fetchone()
         return datetime.fromtimestamp(newest, UTC) if newest is not None else None
+
+    def bury(self) -> None:
+        """What a daemon that is gone left running is no more; only the holder of its lock may call it."""
+        with self._open() as db:
+            db.execute("UPDATE jobs SET why=? WHERE why='running'", (ORPHANED,))
+
+    def cut_short(self, job: str) -> datetime | None:
+        """When the newest start of *job* was due, if it was interrupted or killed; else None."""
+        with self._open() as db:
+            row = db.execute("SELECT due_at, code, why FROM jobs WHERE job=? AND due_at IS NOT NULL"
+                             " ORDER BY id DESC LIMIT 1", (job,)).fetchone()  # fmt: skip
+        if row is None or not (row[2] == ORPHANED or (row[1] is not None and (row[1] < 0 or row[1] == 130))):
+            return None
+        return datetime.fromtimestamp(row[0], UTC)
 
     def history(
         self, job: str | None = None, limit: int = 20

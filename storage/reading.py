@@ -81,7 +81,7 @@ def member_at(path: Path, offset: int, end: int) -> int | None:
 
     A page's body may hold bytes that look like one: whoever reads up to this place must land on it exactly.
     """
-    with path.open("rb") as file:
+    with archive.opened(path) as file:
         while offset < end:
             file.seek(offset)
             window = file.read(WINDOW + 1024)

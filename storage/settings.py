@@ -74,6 +74,9 @@ class About(Table):
     timezone: Zone = Field(
         "Europe/Amsterdam", description="Time zone of days, weekdays and hours; stored times are UTC."
     )
+    load_every: Count = Field(
+        900, description="Seconds after which what scheduled runs collected so far can be queried; 0: when they end."
+    )
     first_day: date | None = Field(None, description="First day of the period studied.", examples=[date(2012, 1, 1)])
     last_day: date | None = Field(None, description="Last day of the period, included.", examples=[date(2012, 12, 31)])
 
@@ -265,6 +268,9 @@ class Job(Table):
     )
     collector: str | None = Field(None, description="With this collector only.", examples=["x"])
     kinds: tuple[str, ...] | None = Field(None, description="Only these kinds.", examples=[["timeline"]])
+    whole: bool = Field(
+        False, description="Walk timelines to their very end again, not to the newest known: finds edits and deletions."
+    )
     cron: Cron | None = Field(None, description="When: five fields, weekdays by name.", examples=["30 3 * * *"])
     interval: Interval | None = Field(None, description="Or how often, on the clock.", examples=[{"hours": 6}])
     calendar: Interval | None = Field(

@@ -134,3 +134,19 @@ def test_edited_and_vanished_posts_are_told_apart_from_those_not_asked_for(tmp_p
     assert gone == [("2", at(1), at(4), at(2.5))]
     kinds = rows(tmp_path, "SELECT what, count(*) FROM changes GROUP BY ALL ORDER BY ALL")
     assert kinds == [("edit", 1), ("vanished", 1)]
+
+
+def test_an_edit_that_is_a_post_of_its_own_is_an_edit_and_nothing_vanished(tmp_path: Path) -> None:
+    def timeline(number: int, *versions: tuple[str, str, str | None]):
+        found = [Post(key, "x", "7", at(int(key)), text, "7", edit_of=first) for key, text, first in versions]
+        return page(number, found, kind="timeline", key="7", walk=f"x/timeline/7/{number}", run=f"run-{number}")
+
+    _load(tmp_path, [
+        timeline(1, ("1", "one", None), ("2", "two", None)),
+        timeline(2, ("1", "one", None), ("3", "twee", "2")),
+        timeline(3, ("1", "one", None), ("4", "deux", "2")),
+        timeline(4, ("1", "one", None)),
+    ])  # fmt: skip
+    edits = rows(tmp_path, 'SELECT post_id, "before", "after", last_seen, seen_at FROM post_edits ORDER BY 1')
+    assert edits == [("3", "two", "twee", at(1), at(2)), ("4", "twee", "deux", at(2), at(3))]
+    assert rows(tmp_path, "SELECT post_id, last_seen, seen_at FROM vanished_posts") == [("4", at(3), at(4))]

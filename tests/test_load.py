@@ -444,3 +444,22 @@ def test_a_second_load_waits_for_the_first(tmp_path):
     children = [subprocess.Popen(command, cwd=Path(__file__).parents[1]) for _ in range(2)]
     assert [child.wait() for child in children] == [0, 0]
     assert rows(tmp_path, "SELECT count(*) FROM posts") == [(2,)]
+
+
+def test_a_segment_that_is_sealed_while_a_load_begins_is_read_all_the_same(tmp_path: Path, monkeypatch) -> None:
+    writer = archiving.Writer(tmp_path / "archive", "toy", fsync=False)
+    writer.append(page(1, [Follow("x", "1", "2", "following")]))
+    writer.sync()
+    listed = archive.segments
+
+    def then_sealed(place: Path) -> list[Path]:
+        found = listed(place)
+        writer.close()
+        return found
+
+    monkeypatch.setattr(archive, "segments", then_sealed)
+    load(tmp_path, PARSERS, workers=1)
+    assert rows(tmp_path, "SELECT followed_id FROM follows") == [("2",)]
+    monkeypatch.undo()
+    load(tmp_path, PARSERS, workers=1)
+    assert rows(tmp_path, "SELECT followed_id FROM follows") == [("2",)]

@@ -2,16 +2,14 @@
 
 import random
 import shutil
-import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
-import psutil
 import pytest
 
-from tests.rehearsal import World, served, sneeuwbal, start
+from tests.kills import SEED, strike
+from tests.rehearsal import World, served, sneeuwbal
 from tests.tables import differences
 
 
@@ -85,24 +83,10 @@ def test_state_and_database_deleted_are_recovered_and_the_study_goes_on(calm: Pa
 
 
 def test_killed_at_ten_random_moments_it_ends_with_the_same_tables(world: World, calm: Path, tmp_path: Path) -> None:
-    study = world.study(tmp_path / "study")
-    dice = random.Random(47692)
-    kills = 0
-    while kills < 10:
-        process = start("--study", study, "run", "--no-report", "--hide-progress")
-        time.sleep(dice.uniform(1.0, 5.0))
-        if process.poll() is not None:
-            break
-        children = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        kills += 1
-        _, alive = psutil.wait_procs(children, timeout=10)
-        assert not alive, "a child outlived its parent"
+    """A tenth of the hundred of `python -m tests.kills`."""
+    kills = strike(world, tmp_path / "study", 10, 5.0, random.Random(SEED))
     assert kills >= 3
-    done = sneeuwbal("--study", study, "run", "--no-report", "--hide-progress")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert differences(calm / "study.duckdb", study / "study.duckdb", provenance=False) == {}
+    assert differences(calm / "study.duckdb", tmp_path / "study" / "study.duckdb", provenance=False) == {}
 
 
 def test_what_the_world_knows_is_what_the_tables_say(calm: Path, truth: Path) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -14,14 +14,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler import Daemon, command_of, missed, trigger_of
+import scheduler
+from scheduler import Daemon, command_of
 from storage.errors import UserError
 from storage.journal import Journal
 from storage.locks import lock
 from storage.settings import Job
+from storage.triggers import missed, trigger_of
 from study import Study
 from tests.conftest import ROOT
 
@@ -97,20 +100,39 @@ def _study(folder: Path, jobs: str) -> Study:
 
 
 class _Child:
-    """A child process that ends when it is told to."""
+    """A child process that ends when it is told to: with 130 if it is asked to stop."""
 
-    def __init__(self) -> None:
-        self.over = threading.Event()
+    def __init__(self, words: Sequence[str] = ()) -> None:
+        self.words, self.ended, self.code = list(words), threading.Event(), 0
 
     def wait(self, timeout: float | None = None) -> int:
-        if not self.over.wait(timeout):
+        if not self.ended.wait(timeout):
             raise subprocess.TimeoutExpired("child", timeout or 0)
-        return 0
+        return self.code
+
+    def end(self, code: int = 0) -> None:
+        self.code = code
+        self.ended.set()
 
     def send_signal(self, number: int) -> None:
-        self.over.set()
+        self.end(130)
 
-    kill = over = None  # type: ignore[assignment]
+
+class _Children(list):
+    """All that were started, in order."""
+
+    def __call__(self, words: Sequence[str]) -> _Child:
+        self.append(_Child(words))
+        return self[-1]
+
+    def tasks(self) -> list[str]:
+        return [child.words[child.words.index("--study") + 2] for child in self]
+
+
+def _fired(daemon: Daemon, name: str) -> threading.Thread:
+    thread = threading.Thread(target=daemon.fire, args=[name])
+    thread.start()
+    return thread
 
 
 def test_a_run_longer_than_its_interval_is_skipped_or_waited_for(tmp_path: Path) -> None:
@@ -119,32 +141,189 @@ def test_a_run_longer_than_its_interval_is_skipped_or_waited_for(tmp_path: Path)
         '[[schedule]]\nname = "skips"\ncron = "0 3 * * *"\n'
         '[[schedule]]\nname = "waits"\ncron = "0 3 * * *"\noverlap = "wait"\n',
     )
-    children: list[_Child] = []
-
-    def start(words: Sequence[str]) -> _Child:
-        child = _Child()
-        child.over = threading.Event()
-        children.append(child)
-        return child
-
-    daemon = Daemon(study, start=start, say=lambda text: None)
-    first = threading.Thread(target=daemon.fire, args=["skips"])
-    first.start()
+    children = _Children()
+    daemon = Daemon(study, start=children, say=lambda text: None)
+    first = _fired(daemon, "skips")
     _until(lambda: len(children) == 1)
     assert daemon.fire("skips") is None
     assert daemon.journal.history("skips")[0][4] == "skipped: the last run still goes on"
-    children[0].over.set()
+    children[0].end()
     first.join(5)
-    threads = [threading.Thread(target=daemon.fire, args=["waits"]) for _ in range(2)]
-    for thread in threads:
-        thread.start()
+    threads = [_fired(daemon, "waits") for _ in range(2)]
     _until(lambda: len(children) == 2)
-    children[1].over.set()
+    children[1].end()
     _until(lambda: len(children) == 3)
-    children[2].over.set()
+    children[2].end()
     for thread in threads:
         thread.join(5)
     assert [row[4] for row in daemon.journal.history("waits")] == ["complete", "complete"]
+
+
+def test_a_walk_of_days_gives_way_to_the_daily_timelines_and_goes_on_after_them(tmp_path: Path) -> None:
+    study = _study(
+        tmp_path / "s",
+        "[collectors.x]\n[collectors.mastodon]\n"
+        '[[schedule]]\nname = "follows"\ntask = "collect"\ncollector = "x"\ncron = "0 3 * * mon"\n'
+        '[[schedule]]\nname = "daily"\ntask = "collect"\ncollector = "x"\ncron = "0 3 * * *"\n'
+        '[[schedule]]\nname = "other"\ntask = "collect"\ncollector = "mastodon"\ncron = "0 3 * * *"\n',
+    )
+    children = _Children()
+    daemon = Daemon(study, start=children, say=lambda text: None)
+    threads = [_fired(daemon, "follows")]
+    _until(lambda: len(children) == 1)
+    threads.append(_fired(daemon, "other"))  # another collector: side by side
+    _until(lambda: len(children) == 2)
+    assert not children[0].ended.is_set()
+    threads.append(_fired(daemon, "daily"))
+    _until(lambda: len(children) == 3)
+    assert children[0].ended.is_set()
+    assert daemon.journal.history("follows")[0][4] == "gave way to daily, and goes on after it"
+    threads.append(_fired(daemon, "other"))
+    threads[-1].join(5)  # skipped
+    children[2].end()
+    _until(lambda: len(children) == 4)
+    assert "--finished-before" in children[3].words, "it began anew"
+    threads.append(_fired(daemon, "daily"))
+    _until(lambda: len(children) == 5)  # the next day already
+    children[4].end()
+    _until(lambda: len(children) == 6)
+    for child in (children[1], children[5]):
+        child.end()
+    for thread in threads:
+        thread.join(5)
+    assert daemon.journal.history("follows")[0][4] == "complete"
+    assert daemon.children == {}
+
+
+def test_a_daily_run_does_not_give_way_to_a_weekly_walk(tmp_path: Path) -> None:
+    study = _study(
+        tmp_path / "s",
+        '[[schedule]]\nname = "weekly"\ncron = "0 3 * * mon"\n[[schedule]]\nname = "daily"\ncron = "0 3 * * *"\n',
+    )
+    children = _Children()
+    daemon = Daemon(study, start=children, say=lambda text: None)
+    threads = [_fired(daemon, "daily")]
+    _until(lambda: len(children) == 1)
+    threads.append(_fired(daemon, "weekly"))
+    _until(lambda: [job.name for job in daemon.queue] == ["weekly"])
+    assert not children[0].ended.is_set()
+    children[0].end()
+    _until(lambda: len(children) == 2)
+    children[1].end()
+    for thread in threads:
+        thread.join(5)
+
+
+def test_a_run_that_is_killed_goes_on_a_few_times_and_is_told_once(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(scheduler, "RETRY", 0.01)
+    study = _study(tmp_path / "s", '[[schedule]]\nname = "a"\ncron = "0 3 * * *"\n')
+    children, told = _Children(), list[tuple[str, int]]()
+    daemon = Daemon(study, start=children, say=lambda text: None, ended=lambda job, code: told.append((job, code)))
+    thread = _fired(daemon, "a")
+    for number in range(1 + scheduler.RETRIES):
+        _until(lambda number=number: len(children) == number + 1)
+        children[number].end(-9)
+    thread.join(5)
+    assert told == [("a", -9)]
+    assert ["--finished-before" in child.words for child in children] == [False] + [True] * scheduler.RETRIES
+    assert daemon.journal.history("a")[0][4] == "killed by signal 9"
+
+
+def test_what_was_cut_short_goes_on_when_the_daemon_is_back(tmp_path: Path) -> None:
+    jobs = ('"killed"', '"stopped"', '"orphaned"', '"well"', '"new"')
+    study = _study(tmp_path / "s", "".join(f"[[schedule]]\nname = {job}\ntask = 'load'\ncron = '0 3 1 1 *'\n"
+                                           for job in jobs))  # fmt: skip
+    children, now = _Children(), datetime(2026, 5, 1, tzinfo=UTC)
+    daemon = Daemon(study, start=children, now=lambda: now, say=lambda text: None)
+    for name, code in (("killed", -9), ("stopped", 130), ("well", 0), ("orphaned", None)):
+        row = daemon.journal.write(name, now, now, "running")
+        if code is not None:
+            daemon.journal.end(row, now, code)
+    daemon._catch_up()
+    _until(lambda: len(children) == 3)
+    for child in list(children):
+        child.end()
+    _until(lambda: not daemon.children)
+    ends = {name: daemon.journal.history(name)[0][4] for name in ("killed", "stopped", "orphaned", "well", "new")}
+    assert ends == dict.fromkeys(("killed", "stopped", "orphaned", "well"), "complete") | {"new": "scheduled from here"}
+    assert len(children) == 3
+    assert daemon.journal.history("orphaned")[1][4] == "killed with its daemon"
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_a_study_that_has_nothing_yet_begins_at_once(tmp_path: Path, published: bool) -> None:
+    study = _study(tmp_path / "s", "[[schedule]]\nname = 'all'\ncron = '0 3 1 1 *'\n")
+    if published:
+        (study.directory / "study.duckdb").touch()
+    children = _Children()
+    daemon = Daemon(study, start=children, say=lambda text: None)
+    daemon._catch_up()
+    if not published:
+        _ran(daemon, children, 1)
+    time.sleep(0.1)
+    assert len(children) == (not published)
+
+
+@pytest.fixture
+def clocked(tmp_path: Path, monkeypatch) -> Iterator[tuple[Daemon, _Children, time_machine.Traveller]]:
+    """A daemon at work in a thread, whose clock is in our hands; its job runs at 03:30 in Amsterdam."""
+    monkeypatch.setattr(scheduler, "POLL", 0.02)
+    study = _study(tmp_path / "s", '[[schedule]]\nname = "a"\ntask = "load"\ncron = "30 3 * * *"\n')
+    children, told = _Children(), list[str]()
+    with time_machine.travel(datetime(2026, 5, 1, 12, tzinfo=UTC), tick=False) as clock:
+        daemon = Daemon(study, start=children, say=told.append)
+        daemon.told = told  # type: ignore[attr-defined]
+        jobs = daemon._scheduler()
+        jobs.start()
+        daemon._catch_up()
+        thread = threading.Thread(target=daemon._watch, args=[jobs])
+        thread.start()
+        yield daemon, children, clock
+        for child in children:
+            child.end()
+        daemon.stop.set()
+        thread.join(5)
+        jobs.shutdown()
+
+
+def _ran(daemon: Daemon, children: _Children, number: int) -> None:
+    _until(lambda: len(children) == number)
+    children[-1].end()
+    _until(lambda: not daemon.children)
+
+
+def test_a_machine_that_slept_past_the_hour_starts_when_it_wakes(clocked) -> None:
+    """A sleeping machine's timers stand still: APScheduler's own would start hours late."""
+    daemon, children, clock = clocked
+    clock.move_to(datetime(2026, 5, 2, 9, tzinfo=UTC), tick=False)
+    _ran(daemon, children, 1)
+    clock.move_to(datetime(2026, 5, 5, 9, tzinfo=UTC), tick=False)  # three were missed: one is made up
+    _ran(daemon, children, 2)
+    time.sleep(0.2)
+    assert len(children) == 2
+
+
+def test_a_clock_that_was_a_year_ahead_starts_the_job_the_next_day_again(clocked) -> None:
+    daemon, children, clock = clocked
+    clock.move_to(datetime(2027, 5, 2, 9, tzinfo=UTC), tick=False)
+    _ran(daemon, children, 1)
+    clock.move_to(datetime(2026, 5, 2, 9, tzinfo=UTC), tick=False)
+    _until(lambda: any("the clock was set back" in text for text in daemon.told))
+    clock.move_to(datetime(2026, 5, 3, 2, tzinfo=UTC), tick=False)
+    _ran(daemon, children, 2)
+
+
+def test_a_clock_set_back_past_the_hour_starts_nothing_twice(clocked) -> None:
+    daemon, children, clock = clocked
+    clock.move_to(datetime(2026, 5, 2, 1, 31, tzinfo=UTC), tick=False)  # 03:31 in Amsterdam
+    _ran(daemon, children, 1)
+    clock.move_to(datetime(2026, 5, 2, 1, 0, tzinfo=UTC), tick=False)
+    _until(lambda: any("the clock was set back" in text for text in daemon.told))
+    clock.move_to(datetime(2026, 5, 2, 2, 0, tzinfo=UTC), tick=False)
+    time.sleep(0.3)
+    assert len(children) == 1
+    clock.move_to(datetime(2026, 5, 3, 2, 0, tzinfo=UTC), tick=False)
+    _ran(daemon, children, 2)
 
 
 def _until(true: Any) -> None:
@@ -175,8 +354,11 @@ def test_each_run_is_the_command_line_of_its_job(tmp_path: Path) -> None:
     job = Job(name="a", task="run", collector="x", kinds=("timeline",), cron="0 3 * * *")
     words = command_of(job, tmp_path)
     assert words[words.index("--study") :] == [
-        "--study", str(tmp_path), "run", "--again", "--hide-progress", "--collector", "x", "--kind", "timeline",
+        "--study", str(tmp_path), "run", "--collector", "x", "--kind", "timeline", "--again", "--hide-progress",
     ]  # fmt: skip
+    due = datetime(2026, 5, 1, tzinfo=UTC)
+    assert command_of(job, tmp_path, due)[-2:] == ["--finished-before", due.isoformat()]
+    assert command_of(Job(name="a", task="load", cron="0 3 * * *"), tmp_path, due)[-1] == "load"
 
 
 def test_the_daemon_starts_a_triggered_job_and_ends_within_ten_seconds_of_sigterm(tmp_path: Path) -> None:

@@ -104,21 +104,33 @@ SELECT b.* EXCLUDE (owner), EXISTS (
            AND g.opened_at > b.last_seen AND g.opened_at < b.seen_at) AS gap
 FROM events AS b;
 
+-- an edited post keeps its id (Mastodon, Bluesky), or each edit is a post of its own that names the first (X)
 CREATE VIEW post_edits AS
-WITH texts AS (
+WITH edited AS (
+    SELECT DISTINCT platform, edit_of FROM base.posts WHERE edit_of <> post_id AND sample IS NULL),
+texts AS (
     SELECT platform, post_id, lag(text) OVER before AS "before", text AS "after",
            lag(last_seen) OVER before AS last_seen, first_seen AS seen_at, record_id
     FROM base.post_versions WHERE sample IS NULL
-    WINDOW before AS (PARTITION BY platform, post_id, timeline_of IS NULL ORDER BY first_seen, record_id))
+    WINDOW before AS (PARTITION BY platform, post_id, timeline_of IS NULL ORDER BY first_seen, record_id)
+    UNION ALL
+    SELECT p.platform, p.post_id, lag(p.text) OVER before, p.text, lag(p.last_seen) OVER before, p.first_seen,
+           p.record_id
+    FROM base.posts AS p JOIN edited AS e ON e.platform = p.platform AND e.edit_of = coalesce(p.edit_of, p.post_id)
+    WHERE p.sample IS NULL
+    WINDOW before AS (PARTITION BY p.platform, e.edit_of, p.timeline_of IS NULL ORDER BY p.created_at, p.first_seen))
 SELECT platform, post_id, "before", "after", least(last_seen, seen_at) AS last_seen, seen_at, record_id
-FROM texts WHERE "before" IS NOT NULL;
+FROM texts WHERE "before" <> "after";
 
 -- posts that a later full walk of their timeline does not show; those the platform told of are in `deletions`
 CREATE VIEW vanished_posts AS
 WITH owned AS (
     SELECT p.platform, p.post_id, p.account_id, p.created_at, p.last_seen, p.record_id, a.collector, a.kind, a.key
     FROM base.posts AS p JOIN base.answers AS a ON a.record_id = p.record_id
-    WHERE p.sample IS NULL AND p.timeline_of IS NOT NULL AND a.outcome = 'done' AND a.walk <> '')
+    WHERE p.sample IS NULL AND p.timeline_of IS NOT NULL AND a.outcome = 'done' AND a.walk <> ''
+    AND NOT EXISTS ( -- edited, not gone
+        SELECT 1 FROM base.posts AS n WHERE n.platform = p.platform AND n.edit_of = coalesce(p.edit_of, p.post_id)
+        AND n.post_id <> p.post_id AND n.created_at > p.created_at))
 SELECT o.platform, o.post_id, o.account_id, o.created_at, o.last_seen, w.ended_at AS seen_at, w.walk, d.told_at,
        o.record_id
 FROM owned AS o ASOF JOIN full_walks AS w
@@ -203,7 +215,7 @@ COMMENT ON COLUMN follow_changes."walk" IS 'the walk that first showed it, or th
 COMMENT ON COLUMN follow_changes."record_id" IS 'WARC-Record-ID of the answer that showed the edge (last, if it closed)';
 COMMENT ON COLUMN follow_changes."gap" IS 'whether a walk of this list failed between the two moments';
 
-COMMENT ON VIEW post_edits IS 'Posts whose text changed between two sightings.';
+COMMENT ON VIEW post_edits IS 'Posts whose text changed between two sightings; on X an edit is a post of its own.';
 COMMENT ON COLUMN post_edits."platform" IS 'x, mastodon, bluesky ...';
 COMMENT ON COLUMN post_edits."post_id" IS 'the post';
 COMMENT ON COLUMN post_edits."before" IS 'what it was';
