@@ -67,7 +67,8 @@ def one(
 ) -> Report:
     """One run of one collector of a study, with *options* beside the study's; the wire is closed afterwards."""
     from collectors.run import Budget, collect
-    from commands.context import all_secrets, kinds_of, progress, settings_for
+    from commands.context import kinds_of, progress, settings_for
+    from commands.secrets import all_secrets
 
     settings = settings_for(study, name, wire, options or {})
     budget = Budget(study.budget.usd, study.budget.posts, study.budget.requests)
@@ -96,7 +97,7 @@ def revisit(study: Study, frontier: Frontier, name: str, kinds: tuple[str, ...],
     """Make finished targets due again, noted in the archive first."""
     from datetime import UTC, datetime
 
-    from commands.context import all_secrets
+    from commands.secrets import all_secrets
     from storage import archiving
     from storage.locks import lock
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
 import re
 import sys
-import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from commands.secrets import known_secrets
+
 REDACTED = "REDACTED"
 VARIABLE = "SNEEUWBAL_LOG"  # so that the runs a daemon starts log as it does
-SECRET_NAME = re.compile(r"token|secret|password|api_?key|webhook|smtp", re.I)
 SECRET_TEXT = re.compile(
     r"((?:bearer|basic)\s+|(?:access_?token|token|secret|password|api_?key|signature)[\"']?\s*[=:]\s*[\"']?)"
     r"([\w\-.~+/%]{6,}=*)",
@@ -78,25 +77,3 @@ def setup(directory: Path, form: str | None, stream: Any = None) -> None:
     log.setLevel(logging.INFO if form else logging.WARNING)
     if form:
         os.environ[VARIABLE] = form
-
-
-def known_secrets(directory: Path) -> Iterator[str]:
-    """Every secret that could be known here: of the environment, and of secrets.toml."""
-    named = set()
-    with contextlib.suppress(OSError, UnicodeDecodeError):  # no study here: the environment alone
-        named = set(re.findall(r"""secret_env\s*=\s*["'](\w+)["']""", (directory / "sneeuwbal.toml").read_text()))
-    for name, value in os.environ.items():
-        if name in named or SECRET_NAME.search(name):
-            yield value.strip()
-    try:
-        yield from _strings(tomllib.loads((directory / "secrets.toml").read_text()))
-    except (OSError, ValueError):
-        return  # the command that needs them tells what is wrong with it
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _strings(each)

@@ -22,7 +22,8 @@ def command(
     """Collect, load, link and admit, in waves until nothing is due; then make the report."""
     from collectors.wire import Wire
     from commands.collect import revisit
-    from commands.context import choose, judge, needs_secret, open_state, open_study, secret_of, stopping
+    from commands.context import choose, judge, needs_secret, open_state, open_study, stopping
+    from commands.secrets import secret_of
     from commands.job import whole
     from commands.report import make
 
