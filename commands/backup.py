@@ -23,6 +23,7 @@ def command(directory: Path, target: Path, copy: bool) -> None:
     against a broken disk. The copy is a study: `sneeuwbal --study TARGET verify`, then `run` goes on from it.
     """
     from commands.context import open_study
+    from commands.logs import clean
     from commands.secrets import all_secrets
     from storage.backup import backup
 
@@ -32,7 +33,7 @@ def command(directory: Path, target: Path, copy: bool) -> None:
     click.echo(told)
     _remember(directory, target)
     for name in done.left_out:
-        click.echo(f"left out, because it holds a secret: {name}", err=True)
+        click.echo(clean(f"left out, because it holds a secret: {name}"), err=True)
 
 
 KNOWN = "backups.txt"  # where the copies are: `forget` must find them

@@ -23,9 +23,9 @@ def command(
     from collectors.wire import Wire
     from commands.collect import revisit
     from commands.context import choose, judge, needs_secret, open_state, open_study, stopping
-    from commands.secrets import secret_of
     from commands.job import whole
     from commands.report import make
+    from commands.secrets import secret_of
 
     study = open_study(directory)
     chosen = choose(study, only)
