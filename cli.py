@@ -87,9 +87,10 @@ def cli(context: click.Context, directory: Path, form: str | None) -> None:
     Exit codes: 0 complete, 2 your mistake, 3 partial, 4 out of budget or credit, 130 interrupted.
     """
     from commands.logs import setup
+    from commands.terminal import plain_output
 
     context.obj = directory
-    setup(directory, form)
+    context.with_resource(plain_output(setup(directory, form).known))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -132,7 +133,9 @@ def _told(error: Exception) -> tuple[str, int] | None:
 
 
 def _say(text: str, code: int) -> int:
-    click.echo(f"sneeuwbal: {text}", err=True)
+    from commands.logs import clean
+
+    click.echo(f"sneeuwbal: {clean(text)}", err=True)
     return code
 
 

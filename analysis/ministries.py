@@ -40,6 +40,12 @@ LEFT JOIN (SELECT DISTINCT profile_id FROM links WHERE account_id IS NOT NULL) A
 GROUP BY ALL ORDER BY m.ministry"""
 
 
+# of each count in `table`, the columns that would give it away
+DERIVED: dict[str, tuple[str, ...]] = {
+    "connections": ("connections_ratio", "share_of_row", "share_of_other"), "follows": ("follows_ratio",),
+}  # fmt: skip
+
+
 def _square(rows: pd.DataFrame, value: str, names: list[str]) -> NDArray[np.int64]:
     """*rows* (ministry, other, value) as a square matrix in the order of *names*."""
     place = {name: at for at, name in enumerate(names)}

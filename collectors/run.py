@@ -158,7 +158,7 @@ class _Run:
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
             report.status = "interrupted" if interrupted else "failed"
-            report.reason = report.reason or (str(error) or type(error).__name__)[:300]
+            report.reason = report.reason or self.writer.clean_text(str(error) or type(error).__name__)[:300]
             raise
         finally:
             self._end()
@@ -275,11 +275,12 @@ class _Run:
 
     def _take(self, answer: Page | Failure) -> bool:
         """Archive *answer* and note what it does; return whether a walk goes on."""
+        answer = self.writer.clean(answer)  # first, so that no cursor or reason made of it holds a secret
         if isinstance(answer, Page) and not answer.record_id:
             answer = msgspec.structs.replace(answer, record_id=archiving.new_id())
         kept = self.guard.entry(answer)
         if kept is not None and not isinstance(kept, archive.Note):
-            self.writer.append(kept)
+            self.writer.put(kept)
         moves = moves_of(answer, self.collector, self.kinds)
         self.moves += moves
         self.report.answers += 1

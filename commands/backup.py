@@ -22,7 +22,9 @@ def command(directory: Path, target: Path, copy: bool) -> None:
     On one disk, finished segments and the database are hard links: quick, and safe against every mistake but not
     against a broken disk. The copy is a study: `sneeuwbal --study TARGET verify`, then `run` goes on from it.
     """
-    from commands.context import all_secrets, open_study
+    from commands.context import open_study
+    from commands.logs import clean
+    from commands.secrets import all_secrets
     from storage.backup import backup
 
     study = open_study(directory)
@@ -31,7 +33,7 @@ def command(directory: Path, target: Path, copy: bool) -> None:
     click.echo(told)
     _remember(directory, target)
     for name in done.left_out:
-        click.echo(f"left out, because it holds a secret: {name}", err=True)
+        click.echo(clean(f"left out, because it holds a secret: {name}"), err=True)
 
 
 KNOWN = "backups.txt"  # where the copies are: `forget` must find them

@@ -80,7 +80,8 @@ def one(
 ) -> Report:
     """One run of one collector of a study, with *options* beside the study's; the wire is closed afterwards."""
     from collectors.run import Budget, collect
-    from commands.context import all_secrets, kinds_of, progress, settings_for
+    from commands.context import kinds_of, progress, settings_for
+    from commands.secrets import all_secrets
 
     settings = settings_for(study, name, wire, options or {})
     budget = Budget(study.budget.usd, study.budget.posts, study.budget.requests)
@@ -118,7 +119,7 @@ def revisit(
     """Make finished targets due again (frontier.revisit), noted in the archive first."""
     from datetime import UTC, datetime
 
-    from commands.context import all_secrets
+    from commands.secrets import all_secrets
     from storage import archiving
     from storage.locks import lock
 

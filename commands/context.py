@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import stat
 import threading
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from commands.secrets import secret_of
 from storage.errors import OutOfBudget, Partial, UserError
 from study import Study, installed
 
@@ -22,13 +21,7 @@ if TYPE_CHECKING:
     from storage.frontier import Frontier
     from storage.snowball import Rules
 
-STATE, DATABASE, ARCHIVE, DECISIONS, SECRETS = (
-    "state.sqlite",
-    "study.duckdb",
-    "archive",
-    "decisions.csv",
-    "secrets.toml",
-)
+STATE, DATABASE, ARCHIVE, DECISIONS = "state.sqlite", "study.duckdb", "archive", "decisions.csv"
 
 
 def open_study(directory: Path) -> Study:
@@ -78,38 +71,10 @@ def parsers() -> dict[str, str]:
     return {name: point.value for name, point in installed().items()}
 
 
-def secret_of(study: Study, name: str) -> str | None:
-    """The secret of a collector: from the environment, or from secrets.toml (mode 0600). None if there is none."""
-    table = study.collectors.get(name)
-    names = [f"SNEEUWBAL_{name.upper()}_BEARER_TOKEN", f"SNEEUWBAL_{name.upper()}_TOKEN"]
-    if table is not None and table.secret_env:
-        names.insert(0, table.secret_env)
-    if name == "x":
-        names.append("BEARER_TOKEN")  # as twarc calls it
-    for variable in names:
-        if value := os.environ.get(variable, "").strip():
-            return value
-    written = secrets_table(study.directory).get(name)
-    return str(written) if written else None
-
-
 def needs_secret(name: str) -> bool:
     """Whether the collector says of itself (`needs_secret`) that it can ask nothing without a secret."""
     point = installed().get(name)
     return point is not None and bool(getattr(point.load(), "needs_secret", False))
-
-
-def secrets_table(directory: Path) -> Mapping[str, Any]:
-    """What secrets.toml holds; nothing if there is none. Raise UserError if others may read it."""
-    path = directory / SECRETS
-    if not path.exists():
-        return {}
-    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise UserError(f"{path}: others may read it; run `chmod 600 {path.name}`")
-    try:
-        return tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not TOML ({error}); write one line a collector: x = 'token'") from error
 
 
 def labels_of(study: Study) -> Any:
@@ -123,12 +88,6 @@ def labels_of(study: Study) -> Any:
         return pd.read_csv(path, dtype=str)
     except (ValueError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a table in CSV ({str(error).splitlines()[0]})") from error
-
-
-def all_secrets(study: Study) -> list[str]:
-    """Every secret that is known, to cut out of what is written."""
-    found = [secret_of(study, name) for name in installed()]
-    return sorted({secret for secret in found if secret})
 
 
 def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -> Settings:

@@ -124,7 +124,8 @@ def _clock(directory: Path, now: datetime) -> Check:
 
 def _secrets(study: Study) -> Iterator[Check]:
     """Which collectors have a secret; never what it is."""
-    from commands.context import needs_secret, secret_of
+    from commands.context import needs_secret
+    from commands.secrets import secret_of
 
     for name, table in study.collectors.items():
         if not table.enabled:

@@ -111,7 +111,7 @@ def admit_wants(study: Study, frontier: Frontier, rule: str, wants: list[Want], 
 def admitting(study: Study, now: datetime) -> Iterator[Writer]:
     """The archive's writer for admissions; one process at a time."""
     from collectors.run import mend_archive
-    from commands.context import all_secrets
+    from commands.secrets import all_secrets
     from storage import archiving
     from storage.locks import lock
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
 import re
 import sys
-import tomllib
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-REDACTED = "REDACTED"
+from commands.secrets import known_secrets
+from commands.terminal import plain
+from storage.redaction import REDACTED, clean_text, cut, spellings
+
 VARIABLE = "SNEEUWBAL_LOG"  # so that the runs a daemon starts log as it does
-SECRET_NAME = re.compile(r"token|secret|password|api_?key|webhook|smtp", re.I)
 SECRET_TEXT = re.compile(
     r"((?:bearer|basic)\s+|(?:access_?token|token|secret|password|api_?key|signature)[\"']?\s*[=:]\s*[\"']?)"
     r"([\w\-.~+/%]{6,}=*)",
@@ -32,11 +34,11 @@ class Redact(logging.Filter):
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
-        self.secrets = sorted({one for one in secrets if len(one) >= LEAST}, key=len, reverse=True)
+        self.secrets = spellings(one for one in secrets if len(one) >= LEAST)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite *record*, its traceback included; let it pass."""
-        record.msg, record.args = self.cut(record.getMessage()), ()
+        record.msg, record.args = self.cut(_message(record)).replace("\n", "\\n"), ()  # one record is one line
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
@@ -47,10 +49,19 @@ class Redact(logging.Filter):
         return True
 
     def cut(self, text: str) -> str:
-        """*text* without secrets."""
-        for secret in self.secrets:
-            text = text.replace(secret, REDACTED)
-        return SECRET_TEXT.sub(rf"\1{REDACTED}", text)
+        """*text* without secrets, passwords in addresses, and control characters."""
+        return SECRET_TEXT.sub(rf"\1{REDACTED}", clean_text(self.known(plain(text))))
+
+    def known(self, text: str) -> str:
+        """*text* without the secrets that are known."""
+        return cut(text, self.secrets)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):  # a library's mistake must not print the record as it is
+        return f"{record.msg} {record.args}"
 
 
 class Json(logging.Formatter):
@@ -65,10 +76,13 @@ class Json(logging.Formatter):
         return json.dumps(told, ensure_ascii=False)
 
 
-def setup(directory: Path, form: str | None, stream: Any = None) -> None:
-    """Send what is logged to standard error: as lines, or as JSON, or (None) warnings alone."""
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.addFilter(Redact(known_secrets(directory)))
+def setup(directory: Path, form: str | None, stream: Any = None) -> Redact:
+    """Send what is logged to standard error: as lines, or as JSON, or (None) warnings alone. Return its filter.
+
+    Warnings and what nobody caught, in any thread, go the same way.
+    """
+    handler, redact = logging.StreamHandler(stream or sys.stderr), Redact(known_secrets(directory))
+    handler.addFilter(redact)
     handler.setFormatter(Json() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger()
     for old in [one for one in root.handlers if getattr(one, "sneeuwbal", False)]:
@@ -76,27 +90,23 @@ def setup(directory: Path, form: str | None, stream: Any = None) -> None:
     handler.sneeuwbal = True  # type: ignore[attr-defined]
     root.addHandler(handler)
     log.setLevel(logging.INFO if form else logging.WARNING)
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda told: _uncaught(told.exc_type, told.exc_value or told.exc_type(), told.exc_traceback)
     if form:
         os.environ[VARIABLE] = form
+    return redact
 
 
-def known_secrets(directory: Path) -> Iterator[str]:
-    """Every secret that could be known here: of the environment, and of secrets.toml."""
-    named = set()
-    with contextlib.suppress(OSError, UnicodeDecodeError):  # no study here: the environment alone
-        named = set(re.findall(r"""secret_env\s*=\s*["'](\w+)["']""", (directory / "sneeuwbal.toml").read_text()))
-    for name, value in os.environ.items():
-        if name in named or SECRET_NAME.search(name):
-            yield value.strip()
-    try:
-        yield from _strings(tomllib.loads((directory / "secrets.toml").read_text()))
-    except (OSError, ValueError):
-        return  # the command that needs them tells what is wrong with it
+def clean(text: str) -> str:
+    """*text* for the terminal: plain, without the secrets that are known."""
+    for handler in logging.getLogger().handlers:
+        for one in handler.filters:
+            if isinstance(one, Redact):
+                return clean_text(one.known(plain(text)))
+    return plain(text)
 
 
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _strings(each)
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Log what nobody caught: it may hold a secret like anything else."""
+    log.critical("a mistake of sneeuwbal's; please tell us", exc_info=(kind, error, trace))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    import duckdb
 
 NETWORKS = ("actors", "mentions", "replies", "retweets", "hashtags", "ministries")
 KINDS = {"actors": "follow", "mentions": "mention", "replies": "reply", "retweets": "retweet"}
@@ -20,6 +25,7 @@ KINDS = {"actors": "follow", "mentions": "mention", "replies": "reply", "retweet
 @click.option("--resolution", type=click.FloatRange(0, min_open=True), help="As Gephi counts it (study file).")
 @click.option("--seed", type=int, help="First seed of everything random (study file).")
 @click.option("--no-layout", is_flag=True, help="Leave positions out.")
+@click.option("--public", is_flag=True, help="For publication: pseudonyms, and what fewer than 5 persons share hidden.")
 @click.option("--gexf", type=click.Path(path_type=Path), help="Write GEXF 1.3, for Gephi.")
 @click.option("--graphml", type=click.Path(path_type=Path), help="Write GraphML.")
 @click.option(
@@ -34,8 +40,10 @@ def command(directory: Path, /, name: str, **given: Any) -> None:
     """
     from analysis import actors, hashtags, ministries
     from analysis.report import exports
+    from analysis.report.pseudonyms import pseudonymous, small, without_few
     from commands.context import DATABASE, labels_of
     from storage.database import open_readonly
+    from storage.pseudonyms import FEW, Pseudonyms
     from study import Study
 
     study = Study.load(directory)
@@ -48,10 +56,13 @@ def command(directory: Path, /, name: str, **given: Any) -> None:
         "exact_nodes": chosen.betweenness_exact_up_to,
         "positions": not given["no_layout"],
     }
-    with open_readonly(directory / DATABASE) as db:
+    public = given["public"]
+    with open_readonly(directory / DATABASE) if not public or name != "hashtags" else _without_people(directory) as db:
         if name == "ministries":
             graph: Any = ministries.graph(db)
             table = ministries.table(db)
+            if public:
+                graph, table = without_few(graph), small(table, FEW, ministries.DERIVED)
         elif name == "hashtags":
             threshold = chosen.hashtag_threshold if given["threshold"] is None else given["threshold"]
             tags = hashtags.study(db, threshold=threshold, profile=given["profile"] or chosen.share_profile, **options)
@@ -63,7 +74,10 @@ def command(directory: Path, /, name: str, **given: Any) -> None:
                 else (chosen.min_degree if name == "actors" else None)
             )
             found = actors.study(db, kind=KINDS[name], min_degree=least, labels=labels_of(study), **options)
+            if public:
+                found = pseudonymous(found, Pseudonyms(directory), FEW)
             graph, table = found.network, actors.communities(found)
+            table = table.drop(columns=["ministries", "titles"], errors="ignore") if public else table
         if given["gexf"]:
             click.echo(exports.gexf(graph, given["gexf"]))
         if given["graphml"]:
@@ -76,3 +90,19 @@ def command(directory: Path, /, name: str, **given: Any) -> None:
         click.echo(table.to_string(index=False, max_colwidth=60, float_format=lambda value: f"{value:,.3f}"))
         if verdict := table.attrs.get("verdict"):
             click.echo(verdict)
+
+
+@contextmanager
+def _without_people(directory: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The pseudonymised database, as long as the block."""
+    import tempfile
+
+    from commands.context import DATABASE
+    from storage.database import open_readonly
+    from storage.pseudonymised import pseudonymise
+    from storage.pseudonyms import Pseudonyms
+
+    with tempfile.TemporaryDirectory() as place:
+        made = pseudonymise(directory / DATABASE, Path(place) / DATABASE, Pseudonyms(directory))
+        with open_readonly(made) as db:
+            yield db

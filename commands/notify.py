@@ -7,7 +7,6 @@ Where to is a secret, so it comes from the environment or from the table [notify
 
 from __future__ import annotations
 
-import os
 import smtplib
 from collections.abc import Mapping
 from email.message import EmailMessage
@@ -16,11 +15,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from commands.logs import log
+from commands.secrets import notify_settings
 from storage.journal import Journal
 
 WELL = (0, 3, 130)  # exit codes that need nobody: complete, partial (it goes on by itself), asked to stop
 TIMEOUT = 10.0  # seconds
-KEYS = {"webhook": "SNEEUWBAL_WEBHOOK", "mail_to": "SNEEUWBAL_MAIL_TO", "smtp": "SNEEUWBAL_SMTP"}
 
 
 def ended(directory: Path, study: str, job: str, code: int) -> bool:
@@ -31,16 +30,7 @@ def ended(directory: Path, study: str, job: str, code: int) -> bool:
         return False
     word = f"failed with exit code {code}" if failed else "is well again"
     text = f"sneeuwbal, study {study}: job {job} {word}"
-    return tell(settings(directory), {"text": text, "study": study, "job": job, "code": code, "failed": failed})
-
-
-def settings(directory: Path) -> dict[str, str]:
-    """Where to tell it: keys of KEYS."""
-    from commands.context import secrets_table
-
-    written = secrets_table(directory).get("notify", {})
-    found = {key: os.environ.get(variable) or str(written.get(key, "")) for key, variable in KEYS.items()}
-    return {key: value for key, value in found.items() if value}
+    return tell(notify_settings(directory), {"text": text, "study": study, "job": job, "code": code, "failed": failed})
 
 
 def tell(where: Mapping[str, str], what: Mapping[str, Any]) -> bool:

@@ -68,9 +68,10 @@ CONFIDENTIAL = "Archive, study file, database, report and definitions of a study
 def report_options(study: Study | None) -> Options:
     """What a package's report is made with: as the study's own if its files are in it, else only its database."""
     from analysis.report.findings import Options
-    from commands.report import SMALL_CELLS, options
+    from commands.report import options
+    from storage.pseudonyms import FEW
 
-    return options(study) if study is not None else Options(least=SMALL_CELLS)
+    return options(study) if study is not None else Options(least=FEW)
 
 
 def make(database: Path, folder: Path, options: Options) -> Path:
@@ -88,7 +89,8 @@ def make(database: Path, folder: Path, options: Options) -> Path:
 
 def _confidential(study: Study, folder: Path) -> None:
     """The archive and the study's own files; never the secrets."""
-    from commands.context import ARCHIVE, SECRETS
+    from commands.context import ARCHIVE
+    from commands.secrets import SECRETS
 
     place = folder / STUDY_IN
     place.mkdir()
@@ -104,9 +106,9 @@ def _papers(study: Study, folder: Path, all_settings: bool) -> None:
 
     from analysis.report.definitions import DEFINITIONS
     from storage import database
+    from storage.pseudonymised import is_public
 
-    hidden = () if all_settings else ("seeds", "access", "study.contact")
-    settings = {key: json.loads(value) for key, value in study.rows() if not key.startswith(hidden)}
+    settings = {key: json.loads(value) for key, value in study.rows() if all_settings or is_public(key)}
     _write(folder / "settings.json", settings)
     _write(folder / "versions.json", versions())
     _write(folder / "definitions.json", {name: list(texts) for name, texts in DEFINITIONS.items()})

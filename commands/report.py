@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import secrets
 import shlex
 import shutil
 import sys
@@ -14,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-
-from storage.errors import UserError
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,7 +29,8 @@ def command(directory: Path, public: bool) -> None:
     """Make the report of what is published, under reports/: the page, tables/, figures/ and networks/.
 
     The page is one file that needs no network. With --public persons have pseudonyms by a key of the study: the file
-    that SNEEUWBAL_PSEUDONYM_KEY names, or one made under ~/.config/sneeuwbal/keys. Keep it out of what is published.
+    that SNEEUWBAL_PSEUDONYM_KEY names, one made under ~/.config/sneeuwbal/keys, or in the system's keyring if the study
+    file says so. Keep it out of what is published.
     """
     from commands.context import open_study
 
@@ -73,36 +70,14 @@ def options(study: Study, public: bool = False) -> Options:
 
     from analysis.days import school_holidays
     from analysis.report.findings import Options
-    from analysis.report.pseudonyms import Pseudonyms
+    from storage.pseudonyms import FEW, Pseudonyms
 
     own = study.analysis
     labels = pd.read_csv(study.directory / own.labels, dtype=str, encoding="utf-8-sig") if own.labels else None
     school = school_holidays(study.directory / own.school_holidays, own.school_regions) if own.school_holidays else None
     if not public:
         return Options(labels=labels, school=school)
-    return Options(labels=labels, school=school, pseudonyms=Pseudonyms(key_of(study)), least=SMALL_CELLS)
-
-
-SMALL_CELLS = 5
-KEY = "SNEEUWBAL_PSEUDONYM_KEY"
-
-
-def key_of(study: Study) -> bytes:
-    """The key of the study's pseudonyms, made if there is none; raise UserError if it lies in the study's directory."""
-    place = study.directory.resolve()
-    name = hashlib.sha256(str(place).encode()).hexdigest()[:16]
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    path = Path(os.environ.get(KEY) or config / "sneeuwbal" / "keys" / name).resolve()
-    if path.is_relative_to(place):
-        raise UserError(f"{path}: the key of the pseudonyms lies in the study's directory; keep it elsewhere")
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-    key = path.read_bytes()
-    if len(key) < 16:
-        raise UserError(f"{path}: too short for a key; it should have 16 bytes or more")
-    return key
+    return Options(labels=labels, school=school, pseudonyms=Pseudonyms(study.directory), least=FEW)
 
 
 def _program() -> str:

@@ -33,8 +33,9 @@ def command(
     from collectors.wire import Wire
     from commands import job
     from commands.collect import moment, revisit
-    from commands.context import choose, judge, needs_secret, open_state, open_study, secret_of, stopping
+    from commands.context import choose, judge, needs_secret, open_state, open_study, stopping
     from commands.report import make
+    from commands.secrets import secret_of
 
     study = open_study(directory)
     chosen = choose(study, only)

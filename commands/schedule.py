@@ -29,10 +29,11 @@ def run(directory: Path, once: str | None) -> None:
     from commands import notify
     from commands.context import open_study
     from commands.logs import log
+    from commands.secrets import notify_settings
     from scheduler import Daemon
 
     study = open_study(directory)
-    notify.settings(directory)  # a mistake in secrets.toml is told now, not at the first failure
+    notify_settings(directory)  # a mistake in secrets.toml is told now, not at the first failure
     daemon = Daemon(
         study,
         say=log.info if log.isEnabledFor(20) else click.echo,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from commands.terminal import plain
 from storage.errors import UserError
 
 if TYPE_CHECKING:
@@ -63,9 +65,13 @@ def _answer(db: duckdb.DuckDBPyConnection, query: str, form: str, output: Path |
         if relation is None:
             return
         if form == "table" and output is None:
-            click.echo(plain(_box(relation)))
+            click.echo(_box(relation))
             return
-        if output is None:
+        if output is None and sys.stdout.isatty():
+            data = io.BytesIO()
+            _write(relation, form, data)
+            click.echo(data.getvalue().decode("utf-8", "replace"), nl=False)  # made plain: it is looked at
+        elif output is None:
             _write(relation, form, sys.stdout.buffer)
         else:
             with output.open("wb") as file:
@@ -76,8 +82,6 @@ def _answer(db: duckdb.DuckDBPyConnection, query: str, form: str, output: Path |
 
 def _box(relation: duckdb.DuckDBPyRelation) -> str:
     """The rows as DuckDB draws them, at most 10,000."""
-    import io
-
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
         relation.show(max_rows=10_000, max_width=10_000 if not sys.stdout.isatty() else None)
@@ -155,14 +159,7 @@ def _shell(db: duckdb.DuckDBPyConnection) -> None:
             try:
                 _answer(db, query, "table", None)
             except UserError as error:
-                click.echo(str(error), err=True)
-
-
-def plain(text: str) -> str:
-    """*text* without control characters, terminal escapes and bidi overrides (they come from strangers)."""
-    import re
-
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "", text)
+                click.echo(plain(str(error)), err=True)
 
 
 def _first(error: Exception) -> str:

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import os
-import re
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
 from storage import manifest
 from storage.archive import FORMAT, OPEN, SYNC, Damage, Entry, Head, encode, members
-from storage.records import BadBody, Failure, Meta, Page, compress
+from storage.records import Failure, Meta, Page, compress
+from storage.redaction import clean_text, cut, redact, spellings
 
 MAX_SEGMENT = 128 * 1024 * 1024  # compressed bytes, then a new segment is begun
-HIDDEN_HEADERS = {
-    "set-cookie",
-    "set-cookie2",
-    "authorization",
-    "cookie",
-    "proxy-authorization",
-    "www-authenticate",
-}
-SECRET_PARAMETER = re.compile(r"token|secret|password|api_?key|access_?key|signature|auth", re.I)
-PAGE_TOKENS = {"pagination_token", "next_token", "previous_token"}
-REDACTED = "REDACTED"
 
 
 class Writer:
     """Appends records to segments in *directory*; one writer a process and collector.
 
-    *secrets* are cut out of URLs, headers and bodies. Nothing is safe before `sync`.
+    *secrets* are cut out of everything, however they are spelt. Nothing is safe before `sync`.
     """
 
     def __init__(
@@ -48,28 +36,35 @@ class Writer:
         fsync: bool = True,
     ) -> None:
         self.directory, self.name = directory, name
-        self.secrets = tuple(secret for secret in secrets if secret)
+        self.secrets = spellings(secrets)
         self.max_segment, self._now, self._fsync = max_segment, now, fsync
         self._file: BinaryIO | None = None
         self._path = Path()
         self._size = self._number = self._unsynced = 0
         directory.mkdir(parents=True, exist_ok=True)
 
+    def clean(self, answer: Page | Failure) -> Page | Failure:
+        """*answer* without the secrets."""
+        return redact(answer, self.secrets)
+
+    def clean_text(self, text: str) -> str:
+        """*text* without the secrets."""
+        return clean_text(cut(text, self.secrets))
+
     def append(self, answer: Page | Failure) -> str:
         """Write *answer*, redacted; return its record id."""
+        return self.put(self.clean(answer))
+
+    def put(self, answer: Page | Failure) -> str:
+        """Write *answer*, which is clean; return its record id."""
         record_id = answer.record_id or new_id()
-        if isinstance(answer, Page):
-            answer = redact(answer, self.secrets)
-        else:
-            url, detail = _cut(answer.url, self.secrets), _cut(answer.detail, self.secrets)
-            answer = msgspec.structs.replace(answer, url=url, detail=detail)
         self._write(encoded(msgspec.structs.replace(answer, record_id=record_id)))
         return record_id
 
     def note(self, kind: str, data: Meta, at: datetime | None = None) -> str:
         """Write a note of *kind*; return its record id."""
         record_id, at = new_id(), at or self._now()
-        text = _cut(encode(Head("note", kind=kind, data=data)).decode(), self.secrets)
+        text = cut(encode(Head("note", kind=kind, data=data)).decode(), self.secrets)
         self._write(_record("metadata", record_id, at, "", FORMAT, text.encode()))
         return record_id
 
@@ -181,53 +176,6 @@ _REASONS = {200: "OK", 301: "Moved Permanently", 302: "Found", 400: "Bad Request
 
 def _header_safe(text: str) -> str:
     return text.replace("\r", " ").replace("\n", " ")
-
-
-# ---- redaction ----------------------------------------------------------------------------------------------
-
-
-def redact(page: Page, secrets: Sequence[str]) -> Page:
-    """*page* without cookies, secrets and secret-looking URL parameters. The body changes only if it holds one."""
-    headers = tuple((name, _cut(value, secrets)) for name, value in page.headers if name.lower() not in HIDDEN_HEADERS)
-    body = page.body
-    if secrets and body:
-        body, headers = _redact_body(page, headers, [secret.encode() for secret in secrets])
-    url = clean_url(_cut(page.url, secrets))
-    return msgspec.structs.replace(page, url=url, headers=headers, body=body)
-
-
-def _redact_body(
-    page: Page, headers: tuple[tuple[str, str], ...], secrets: list[bytes]
-) -> tuple[bytes, tuple[tuple[str, str], ...]]:
-    try:
-        content = page.content()
-    except BadBody:
-        content = page.body
-    if not any(secret in content or secret in page.body for secret in secrets):
-        return page.body, headers
-    for secret in secrets:
-        content = content.replace(secret, REDACTED.encode())
-    return content, tuple((name, value) for name, value in headers if name.lower() != "content-encoding")
-
-
-def _cut(text: str, secrets: Sequence[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, REDACTED)
-    return text
-
-
-def clean_url(url: str) -> str:
-    """*url* without user name and password, and with the values of secret-looking parameters cut out."""
-    parts = urlsplit(url)
-    netloc = parts.netloc.rpartition("@")[2]
-    query = parts.query
-    if SECRET_PARAMETER.search(query):
-        pairs = parse_qsl(query, keep_blank_values=True)
-        hidden = [(k, REDACTED if SECRET_PARAMETER.search(k) and k not in PAGE_TOKENS else v) for k, v in pairs]
-        query = urlencode(hidden) if hidden != pairs else query
-    if (netloc, query) == (parts.netloc, parts.query):
-        return url
-    return urlunsplit(parts._replace(netloc=netloc, query=query))
 
 
 def mend(path: Path) -> tuple[Path, int]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import duckdb
 
+from storage.pseudonymised import shared
+
 TEXT = {".html", ".csv", ".svg", ".json", ".md", ".toml", ".txt", ".gexf", ".graphml", ".js", ".css"}
 SHORTEST = {"id": 7, "handle": 5, "address": 12, "name": 7, "text": 25}
 WORD = re.compile(r"[^\s\"'<>,;()\[\]{}=|\\]+")
@@ -42,8 +44,9 @@ def _known(source: Path) -> tuple[dict[str, str], dict[str, list[tuple[str, str]
     """What would name somebody: single words, and phrases by their first word."""
     with duckdb.connect(str(source), read_only=True) as db:
         rows = db.execute(KNOWN).fetchall()
-        tags = {row[0].lower() for row in db.execute("SELECT DISTINCT unnest(hashtags) FROM base.posts").fetchall()}
-        told = db.execute("SELECT name FROM base.organisations UNION SELECT DISTINCT employer FROM base.employers")
+        open_ = shared("base")
+        tags = {row[0] for row in db.execute(open_["tags"]).fetchall()}
+        told = db.execute(f"SELECT name FROM base.organisations UNION ({open_['employers']})")
         public = {row[0].lower() for row in told.fetchall() if row[0]}
     words: dict[str, str] = {}
     phrases: dict[str, list[tuple[str, str]]] = {}

@@ -1,7 +1,8 @@
 """Pseudonyms: stable within a study, unlinkable across studies, and no way back without the key.
 
 The key never lies in the study's directory: whoever copies a study, or is given its public report, holds no key.
-It is made at its first use, for its owner alone. `SNEEUWBAL_PSEUDONYM_KEY` names another file to keep it in.
+It is made at its first use, for its owner alone: a file of mode 0600, or an entry of the system's keyring if the study
+file says so. `SNEEUWBAL_PSEUDONYM_KEY` names another file to keep it in.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
+from storage import vault
 from storage.errors import UserError
 
 VARIABLE = "SNEEUWBAL_PSEUDONYM_KEY"
 ID = ".study-id"  # a random name of the study, no secret; a study that is moved keeps its pseudonyms
+FEW = 5  # persons: what is told of fewer could give them away
 SIZE = 32  # bytes of a key
 
 
@@ -30,17 +33,16 @@ class Pseudonyms:
 
     def __init__(self, study: Path, *, make: bool = True) -> None:
         name = _once(study / ID, secrets.token_hex(16), make).decode("ascii", "replace")
-        self.path = key_path(study, name)
-        key = _once(self.path, secrets.token_hex(SIZE), make)
-        if self.path.stat().st_mode & 0o077:
-            raise UserError(f"{self.path}: the key of the pseudonyms can be read by others; chmod 600 it")
-        if len(key) < SIZE:
-            raise UserError(f"{self.path}: too short for a key; it should hold at least {SIZE} random bytes")
+        key = _of_keyring(name, make) if vault.chosen(study) else _of_file(key_path(study, name), make)
         self._key = hmac.digest(key, b"sneeuwbal study " + name.encode(), "sha256")
 
     def of(self, kind: str, id_: str) -> str:
         """The pseudonym of *id_* among the *kind* (account, profile, post, ...): `kind-` and 16 letters and digits."""
         return f"{kind}-{self.digest(kind, id_)[:16]}"
+
+    def person(self, id_: str) -> str:
+        """The pseudonym that is published: the same for an identifier whatever it identifies, in any case."""
+        return self.of("p", id_.lower())
 
     def many(self, kind: str, ids: Iterable[str | None]) -> list[str | None]:
         """The pseudonyms of a column; None stays None."""
@@ -50,6 +52,31 @@ class Pseudonyms:
         """All 256 bits, in base 32: what is compared and never shown."""
         raw = hmac.digest(self._key, f"{kind}\0{id_}".encode("utf-8", "surrogatepass"), "sha256")
         return base64.b32encode(raw).decode().rstrip("=").lower()
+
+
+def _of_file(path: Path, make: bool) -> bytes:
+    key = _once(path, secrets.token_hex(SIZE), make)
+    if path.stat().st_mode & 0o077:
+        raise UserError(f"{path}: the key of the pseudonyms can be read by others; chmod 600 it")
+    return _long_enough(key, str(path))
+
+
+def _of_keyring(name: str, make: bool) -> bytes:
+    entry = f"pseudonyms {name}"
+    key = vault.get(entry)
+    if key is None and not make:
+        raise UserError(f"the system's keyring holds no {entry!r} of {vault.SERVICE}, the key of the pseudonyms; "
+                        "put it back")  # fmt: skip
+    if key is None:
+        vault.put(entry, secrets.token_hex(SIZE))
+        key = vault.get(entry) or ""
+    return _long_enough(key.encode(), f"{entry!r} in the system's keyring")
+
+
+def _long_enough(key: bytes, place: str) -> bytes:
+    if len(key) < SIZE:
+        raise UserError(f"{place}: too short for a key; it should hold at least {SIZE} random bytes")
+    return key
 
 
 def key_path(study: Path, name: str) -> Path:

@@ -241,9 +241,13 @@ class Published(Table):
 
 
 class Access(Table):
-    """Who else may read."""
+    """Who else may read, and where secrets are kept."""
 
     group: str | None = Field(None, description="Unix group that may read the database.", examples=["researchers"])
+    secrets: Literal["files", "keyring"] = Field(
+        "files",
+        description="Where tokens and the pseudonyms' key lie: files of mode 0600, or the system's keyring.",
+    )
 
 
 class Interval(Table):

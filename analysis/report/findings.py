@@ -17,7 +17,8 @@ from analysis.frames import number, query, setting, with_parameters
 from analysis.measures import Measured, measured
 from analysis.report.filters import filters
 from analysis.report.listening import listening
-from analysis.report.pseudonyms import Pseudonyms, pseudonymous, small
+from analysis.report.pseudonyms import pseudonymous, small
+from storage.pseudonyms import Pseudonyms
 
 T = TypeVar("T")
 
@@ -98,10 +99,7 @@ class Findings:
     @finding
     def ministries(self) -> pd.DataFrame:
         """A row a pair of ministries."""
-        return self._small(
-            ministries.table(self.db), connections=("connections_ratio", "share_of_row", "share_of_other"),
-            follows=("follows_ratio",),
-        )  # fmt: skip
+        return self._small(ministries.table(self.db), **ministries.DERIVED)
 
     @finding
     def ministry_coverage(self) -> pd.DataFrame:

@@ -5,32 +5,20 @@ Persons have pseudonyms by a key of the study; cells of fewer than a few persons
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import Any
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 
 from analysis.measures import Measured
+from storage.pseudonyms import FEW, Pseudonyms
 
 NAMED = ("politician", "organisation", "media")  # public by their office or as a body, if the study lists them
 TOLD = ("platform", "ministry", "label", "civil_servant")  # all else of a person's own is left out
 SMALL = "other ministries"  # of which too few are in the network to be told apart
-
-
-@dataclass(frozen=True)
-class Pseudonyms:
-    """Pseudonyms of persons; the same key gives the same ones, and without it nobody can go back."""
-
-    key: bytes = field(repr=False)
-
-    def of(self, person: str) -> str:
-        """The pseudonym of *person* (an id): P- and ten letters and digits of an HMAC-SHA256 (RFC 2104)."""
-        digest = hmac.new(self.key, str(person).encode(), hashlib.sha256).digest()
-        return "P-" + base64.b32encode(digest)[:10].decode()
 
 
 def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int) -> Measured:
@@ -41,7 +29,7 @@ def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int) -> Measure
     nodes = found.network.nodes
     measures = [name for name in nodes if name in TOLD or name in found.network.degrees() or name in MEASURES]
     public = nodes["label"].isin(NAMED).to_numpy() & nodes["handle"].notna().to_numpy()
-    hidden = np.array([pseudonyms.of(person) for person in nodes.index], dtype=object)
+    hidden = np.array([pseudonyms.person(str(person)) for person in nodes.index], dtype=object)
     handle = np.where(public, nodes["handle"].astype(object), hidden)
     kept = nodes[measures].assign(handle=handle, name=np.where(public, nodes["name"].astype(object), hidden))
     kept["ministry"] = _merged(kept["ministry"], least)
@@ -57,6 +45,18 @@ MEASURES = ("betweenness", "normalised", "standard_error", "pagerank", "communit
 def _merged(ministry: pd.Series[str], least: int) -> pd.Series[str]:
     counts = ministry.map(ministry.value_counts())
     return ministry.where(ministry.isna() | (counts >= least), SMALL)
+
+
+def without_few(graph: nx.Graph[Any]) -> nx.Graph[Any]:
+    """*graph* (of ministries) without the ties and the counts of fewer than FEW persons."""
+    made = graph.copy()
+    made.remove_edges_from([(one, other) for one, other, data in graph.edges(data=True) if data["weight"] < FEW])
+    for data in [*(data for _, data in made.nodes(data=True)), *(data for *_, data in made.edges(data=True))]:
+        for name in ("weight", "members", "readable", "linked", "follows"):
+            if 0 < data.get(name, 0) < FEW:
+                del data[name]
+                data.pop("ratio", None)
+    return made
 
 
 def small(
