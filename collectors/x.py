@@ -15,6 +15,7 @@ from collectors.base import Kind, Settings
 from collectors.x_limits import KINDS
 from collectors.x_outcome import outcome
 from collectors.x_parse import parse
+from collectors.x_redacted import redacted
 from storage.errors import UserError
 from storage.records import Failure, Page, Want
 
@@ -44,6 +45,7 @@ class X:
     Options = Options
     outcome = staticmethod(outcome)
     parse = staticmethod(parse)
+    redacted = staticmethod(redacted)
 
     @staticmethod
     def canonical(seed: str) -> str:
