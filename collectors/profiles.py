@@ -18,6 +18,7 @@ from collectors import person
 from collectors.addresses import canonical
 from collectors.base import Absent, Done, Kind, Later, Outcome, Settings
 from collectors.crawl import crawl, redirected, retry_after
+from collectors.indexing import opted_out, overruled
 from collectors.markup import Document, Node, listed
 from storage.records import Absence, BadBody, Connection, Failure, Page, ProfileLink, Quarantine, Record, Want
 
@@ -78,7 +79,8 @@ class Profiles:
         """Yield the answers to *wants* as they come; the only I/O."""
         assert settings.wire is not None
         path = settings.options.get("connections_path") or "{url}/connections"
-        return crawl(((want, _url(want, path)) for want in wants), settings, settings.wire)
+        answers = crawl(((want, _url(want, path)) for want in wants), settings, settings.wire)
+        return answers if settings.options.get("honour_opt_outs", True) else map(overruled, answers)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
         """Yield one outcome per target; nothing for a redirect (its end follows) and for robots.txt."""
@@ -110,6 +112,8 @@ class Profiles:
             return Later(target, f"the body cannot be decoded: {error}")
         if walled(page, content):
             return Absent(target, "private")
+        if opted_out(page, content):
+            return Absent(target, "opted-out")
         if target.kind == CONNECTIONS:
             return self._list(page, want, content)
         if b"**" in content and any(isinstance(record, Absence) for record in _profile(page, want, content)):
@@ -172,7 +176,7 @@ class Profiles:
             except BadBody as error:
                 yield Quarantine("body", str(error))
                 continue
-            if walled(page, content):
+            if walled(page, content) or opted_out(page, content):
                 continue
             if want.target.kind == PROFILE:
                 yield from (r for r in _profile(page, want, content) if not isinstance(r, Absence))

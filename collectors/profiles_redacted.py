@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from collectors import person
+from collectors.indexing import TAG, opted_out
 from collectors.markup import Document, Node, listed
 from collectors.redaction import UNREADABLE, replaced
 from storage.records import BadBody, Page
@@ -53,6 +54,8 @@ def redacted(collector: Profiles, page: Page, drop: Collection[str]) -> Page:
         return replaced(page, UNREADABLE, drop, (("Content-Encoding", UNREADABLE.decode()),))
     if walled(page, content):
         return msgspec.structs.replace(bare, body=b'<input type="password">')
+    if opted_out(page, content):
+        return msgspec.structs.replace(bare, body=TAG.encode())
     try:
         document = document_of(page, content)
     except ValueError:
