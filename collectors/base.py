@@ -126,6 +126,9 @@ class Collector(Protocol):
         """Yield one outcome per target. Pure and cheap."""
         ...
 
+    # For studies with `redact_archive` also redacted(page: Page, drop: Collection[str]) -> Page: the page with what
+    # outcome and parse need (both then say the same), and without what `[minimise] drop` names. Pure.
+
     def parse(self, page: Page) -> Iterator[Record]:
         """Yield what the page tells. Pure; a page that cannot be read yields Quarantine, never an exception."""
         ...

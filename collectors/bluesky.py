@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field
 from collectors import bluesky_records as records
 from collectors import http, lenient
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings, Split
+from collectors.bluesky_redacted import redacted
 from collectors.wire import Wire
 from storage.records import Failure, Page, Record, Want
 
@@ -75,6 +76,7 @@ class Bluesky:
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     Options = Options
+    redacted = staticmethod(redacted)
 
     @staticmethod
     def canonical(seed: str) -> str:

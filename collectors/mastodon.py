@@ -23,6 +23,7 @@ from collectors import http, lenient
 from collectors import mastodon_records as records
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
 from collectors.mastodon_records import AccountView
+from collectors.mastodon_redacted import redacted
 from collectors.wire import Wire
 from storage.records import Failure, Page, Record, Want
 
@@ -57,6 +58,7 @@ class Mastodon:
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     Options = Options
+    redacted = staticmethod(redacted)
 
     @staticmethod
     def canonical(seed: str) -> str:

@@ -276,7 +276,7 @@ def _statuses(view: StatusView, page: Page) -> Iterator[Record]:
 def _post(view: StatusView, page: Page, owner: str | None) -> Post:
     """One post. A reblog has the words and tags of what it reblogs, whole, and says whose they are."""
     shown = view.reblog or view
-    text, urls = _content(shown.content or "")
+    text, urls = content_of(shown.content or "")
     quoted = (view.quote.quoted_status.uri if view.quote.quoted_status else view.quote.uri) if view.quote else None
     return Post(
         post_id=view.uri,
@@ -343,16 +343,16 @@ def _mention(mention: MentionView, view: StatusView, page: Page) -> Mention:
 
 def _link(view: AccountView) -> str | None:
     """The link on the profile: the first that is verified, else the first."""
-    links = [(not field.verified_at, url) for field in view.fields or () for url in _content(field.value)[1][:1]]
+    links = [(not field.verified_at, url) for field in view.fields or () for url in content_of(field.value)[1][:1]]
     return min(links, key=lambda link: link[0])[1] if links else None
 
 
 def plain(content: str) -> str:
     """The text of a post's HTML: paragraphs and line breaks kept, entities resolved, hidden parts of links included."""
-    return _content(content)[0]
+    return content_of(content)[0]
 
 
-def _content(content: str) -> tuple[str, tuple[str, ...]]:
+def content_of(content: str) -> tuple[str, tuple[str, ...]]:
     """Text and links (mentions and hashtags left out) of a piece of HTML."""
     if "<" not in content:
         return unescape(content).strip(), ()

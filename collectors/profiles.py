@@ -8,7 +8,7 @@ it, and the members' own exports (`collectors.files`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ from collectors import person
 from collectors.addresses import canonical
 from collectors.base import Absent, Done, Kind, Later, Outcome, Settings
 from collectors.crawl import crawl, redirected, retry_after
+from collectors.indexing import opted_out, overruled
 from collectors.markup import Document, Node, listed
 from storage.records import Absence, BadBody, Connection, Failure, Page, ProfileLink, Quarantine, Record, Want
 
@@ -78,7 +79,8 @@ class Profiles:
         """Yield the answers to *wants* as they come; the only I/O."""
         assert settings.wire is not None
         path = settings.options.get("connections_path") or "{url}/connections"
-        return crawl(((want, _url(want, path)) for want in wants), settings, settings.wire)
+        answers = crawl(((want, _url(want, path)) for want in wants), settings, settings.wire)
+        return answers if settings.options.get("honour_opt_outs", True) else map(overruled, answers)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
         """Yield one outcome per target; nothing for a redirect (its end follows) and for robots.txt."""
@@ -110,6 +112,8 @@ class Profiles:
             return Later(target, f"the body cannot be decoded: {error}")
         if walled(page, content):
             return Absent(target, "private")
+        if opted_out(page, content):
+            return Absent(target, "opted-out")
         if target.kind == CONNECTIONS:
             return self._list(page, want, content)
         if b"**" in content and any(isinstance(record, Absence) for record in _profile(page, want, content)):
@@ -118,21 +122,21 @@ class Profiles:
 
     def _list(self, page: Page, want: Want, content: bytes) -> Outcome:
         try:
-            document = _document(page, content)
+            document = document_of(page, content)
         except ValueError as error:
             return Done(want.target, complete=False, why=str(error))
-        shown, unread = self._shown(document, want.target.key)
+        shown, unread = self.shown(document, want.target.key)
         if not shown and not document.persons()[1] and not self._listed:
             return Done(want.target, complete=False, why="no list on the page")
         count = len(shown) + len(unread)
-        following = next((link for link in self._following(document, page)), None)
+        following = next((link for link in self.following(document, page)), None)
         if following is None or canonical(following) == canonical(page.url):
             return Done(want.target, items=count)
         if urlsplit(following).hostname != urlsplit(page.url).hostname:
             return Done(want.target, items=count, complete=False, why=f"the next page is on another host: {following}")
         return Done(want.target, next=following.partition("#")[0], items=count)
 
-    def _following(self, document: Document, page: Page) -> Iterator[str]:
+    def following(self, document: Document, page: Page) -> Iterator[str]:
         """Candidates for the next page: by the Link header, by rel=next, by the site's selector."""
         for name, value in page.headers:
             if name.lower() == "link" and (found := re.search(r'<([^>]*)>[^,]*;\s*rel="?next\b', value)):
@@ -142,7 +146,7 @@ class Profiles:
         else:
             yield from document.links("next")
 
-    def _shown(self, document: Document, owner: str) -> tuple[list[str], list[Any]]:
+    def shown(self, document: Document, owner: str) -> tuple[list[str], list[Any]]:
         """Whom a list shows, each once and without its owner; and the entries that name no page."""
         found: list[str | None] = []
         unread: list[Any] = []
@@ -172,7 +176,7 @@ class Profiles:
             except BadBody as error:
                 yield Quarantine("body", str(error))
                 continue
-            if walled(page, content):
+            if walled(page, content) or opted_out(page, content):
                 continue
             if want.target.kind == PROFILE:
                 yield from (r for r in _profile(page, want, content) if not isinstance(r, Absence))
@@ -181,16 +185,22 @@ class Profiles:
 
     def _connections(self, page: Page, want: Want, content: bytes) -> Iterator[Record]:
         try:
-            document = _document(page, content)
+            document = document_of(page, content)
         except ValueError as error:
             yield Quarantine("page", str(error), _excerpt(content))
             return
-        shown, unread = self._shown(document, want.target.key)
+        shown, unread = self.shown(document, want.target.key)
         if not shown and not document.persons()[1]:
             yield from _nobody(document, content)
         owner = canonical(want.target.key)
         yield from (Connection(owner, other) for other in shown)
         yield from (Quarantine("knows", "no address of a profile", str(each)[:1000]) for each in unread)
+
+    def redacted(self, page: Page, drop: Collection[str]) -> Page:
+        """*page* with nothing but what the tables are made from, and without what *drop* names."""
+        from collectors.profiles_redacted import redacted
+
+        return redacted(self, page, drop)
 
 
 collector = Profiles()
@@ -213,7 +223,8 @@ def _address(document: Document, known: Any) -> str | None:
     return document.absolute(known) if isinstance(known, str) and not known.startswith("_:") else None
 
 
-def _document(page: Page, content: bytes) -> Document:
+def document_of(page: Page, content: bytes) -> Document:
+    """The HTML of *page*. Raise ValueError if it is none."""
     return Document(content, page.header("content-type"), page.url)
 
 
@@ -244,12 +255,12 @@ def walled(page: Page, content: bytes) -> bool:
 def _profile(page: Page, want: Want, content: bytes) -> Iterator[Record]:
     """The records of a profile page, or the one that says why there are none."""
     try:
-        document = _document(page, content)
+        document = document_of(page, content)
     except ValueError as error:
         yield Quarantine("page", str(error), _excerpt(content))
         return
     key, url = canonical(want.target.key), canonical(page.url)
-    found = _subject(document, {key, url})
+    found = subject_of(document, {key, url})
     if found is None:
         yield from _nobody(document, content)
         return
@@ -263,7 +274,7 @@ def _profile(page: Page, want: Want, content: bytes) -> Iterator[Record]:
     yield from dict.fromkeys(links)
 
 
-def _subject(document: Document, mine: set[str]) -> Node | None:
+def subject_of(document: Document, mine: set[str]) -> Node | None:
     """The Person that the page is about; None if that cannot be told."""
     main, all_ = document.persons()
     for some in (main, all_):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,12 +81,15 @@ def collect(
     patience: float | None = None,
     stop: threading.Event | None = None,
     progress: Callable[[Report], None] = lambda report: None,
+    redact: Collection[str] | None = None,
 ) -> Report:
     """Fetch what is due for one collector until nothing is, and return how it ended.
 
     *limit* bounds the answers; *patience* the seconds to wait for what is due later (default: the longest limit
-    window). *about* goes into the run's first note. Raise UserError if another run holds this collector.
+    window). *about* goes into the run's first note. With *redact* (words of `[minimise] drop`) answers are redacted
+    before they are written. Raise UserError if another run holds this collector, or if it cannot redact.
     """
+    settled = redaction(name, collector, redact)
     assert settings.wire is not None
     with lock(study, f"collect-{name}"):
         mend_archive(study / "archive", name)
@@ -94,7 +97,19 @@ def collect(
         with closing(writer):
             settings = msgspec.structs.replace(settings, archive=writer.directory)
             run = _Run(name, collector, settings, frontier, writer, kinds, budget, limit, patience, stop, progress)
+            run.redacted = settled
             return run.whole(about or {})
+
+
+def redaction(name: str, collector: Collector, drop: Collection[str] | None) -> Callable[[Page], Page]:
+    """What is done to an answer before it is written: nothing (*drop* None), or the collector's own redaction."""
+    if drop is None:
+        return lambda page: page
+    redacted: Callable[[Page, Collection[str]], Page] | None = getattr(collector, "redacted", None)
+    if redacted is None:
+        told = "cannot redact what it reads; take [minimise] redact_archive out, or collect in a study without it"
+        raise UserError(f"the collector {name!r} {told}")
+    return lambda page: redacted(page, drop)
 
 
 def mend_archive(directory: Path, name: str) -> int:
@@ -140,6 +155,7 @@ class _Run:
         self.wire.run = self.report.run
         self.windows = Windows(collector, self.kinds, settings.options, self.wire)
         self.guard = Guard(writer.directory.parent)
+        self.redacted: Callable[[Page], Page] = lambda page: page
         self.moves: list[Move] = []
         self.unsaved = 0
         self.saved_at = self.came_at = time.monotonic()
@@ -280,7 +296,7 @@ class _Run:
             answer = msgspec.structs.replace(answer, record_id=archiving.new_id())
         kept = self.guard.entry(answer)
         if kept is not None and not isinstance(kept, archive.Note):
-            self.writer.put(kept)
+            self.writer.put(self.redacted(kept) if isinstance(kept, Page) else kept)
         moves = moves_of(answer, self.collector, self.kinds)
         self.moves += moves
         self.report.answers += 1

@@ -15,6 +15,7 @@ from collectors.base import Kind, Settings
 from collectors.x_limits import KINDS
 from collectors.x_outcome import outcome
 from collectors.x_parse import parse
+from collectors.x_redacted import redacted
 from storage.errors import UserError
 from storage.records import Failure, Page, Want
 
@@ -45,6 +46,7 @@ class X:
     needs_secret = True
     outcome = staticmethod(outcome)
     parse = staticmethod(parse)
+    redacted = staticmethod(redacted)
 
     @staticmethod
     def canonical(seed: str) -> str:

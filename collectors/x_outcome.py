@@ -32,7 +32,9 @@ class _Meta(msgspec.Struct):
     next_token: Any = None
 
 
-class _Answer(msgspec.Struct):
+class Answer(msgspec.Struct):
+    """What of an answer says what became of its targets."""
+
     data: list[_Item] | _Item | None = None
     meta: _Meta | None = None
     errors: list[Problem] | None = None
@@ -52,12 +54,14 @@ class _Claimants(msgspec.Struct):
     users: list[_Claimant] = []
 
 
-class _WithClaims(msgspec.Struct):
+class WithClaims(msgspec.Struct):
+    """What the accounts beside a timeline claim."""
+
     includes: _Claimants | None = None
 
 
-_answer = msgspec.json.Decoder(_Answer).decode
-_claims = msgspec.json.Decoder(_WithClaims).decode
+_answer = msgspec.json.Decoder(Answer).decode
+_claims = msgspec.json.Decoder(WithClaims).decode
 
 
 def outcome(page: Page) -> Iterator[Outcome]:
@@ -129,7 +133,7 @@ def _content(page: Page) -> bytes:
         return b""
 
 
-def _read(page: Page) -> _Answer | None:
+def _read(page: Page) -> Answer | None:
     """The answer, if it can be read at all."""
     content = _content(page)
     try:
@@ -142,12 +146,12 @@ def _read(page: Page) -> _Answer | None:
         return None
 
 
-def _items(answer: _Answer) -> list[_Item]:
+def _items(answer: Answer) -> list[_Item]:
     data = answer.data
     return data if isinstance(data, list) else [] if data is None else [data]
 
 
-def _looked_up(page: Page, answer: _Answer) -> Iterator[Outcome]:
+def _looked_up(page: Page, answer: Answer) -> Iterator[Outcome]:
     """Each target of a batch: found, absent for the reason given, or left out without a word."""
     name = LOOKUPS[page.kind]
     found = {str(getattr(item, name)).lower() for item in _items(answer)}
@@ -160,7 +164,7 @@ def _looked_up(page: Page, answer: _Answer) -> Iterator[Outcome]:
         yield Absent(target, reason) if reason else Later(target, str(_detail(problem)))
 
 
-def _walked(page: Page, want: Want, answer: _Answer) -> Outcome:
+def _walked(page: Page, want: Want, answer: Answer) -> Outcome:
     """One page of a timeline, a follow list or a search."""
     target, items = want.target, _items(answer)
     token = answer.meta.next_token if answer.meta else None

@@ -63,7 +63,9 @@ class Entities(msgspec.Struct):
     urls: list[_Url] | dict[str, Any] | None = None
 
 
-class _Note(msgspec.Struct):
+class Note(msgspec.Struct):
+    """The whole text of a long post."""
+
     text: str | None = None
     entities: Entities | None = None
 
@@ -106,8 +108,8 @@ class PostItem(msgspec.Struct):
     in_reply_to_user_id: str | None = None
     referenced_tweets: list[_Reference] | dict[str, Any] | None = None
     referenced_posts: list[_Reference] | dict[str, Any] | None = None
-    note_tweet: _Note | None = None
-    note_post: _Note | None = None
+    note_tweet: Note | None = None
+    note_post: Note | None = None
     edit_history_tweet_ids: list[str] | None = None
     edit_history_post_ids: list[str] | None = None
     public_metrics: PostMetrics | None = None

@@ -101,6 +101,7 @@ def one(
                 limit=limit,
                 stop=stop,
                 progress=show,
+                redact=study.minimise.drop if study.minimise.redact_archive else None,
             )
     finally:
         wire.close()

@@ -44,6 +44,7 @@ class Head(msgspec.Struct, omit_defaults=True):
     run: str = ""
     wants: tuple[Want, ...] = ()
     method: str = "GET"
+    redacted: tuple[str, ...] = ()
     reason: str = ""
     detail: str = ""
     kind: str = ""
@@ -205,7 +206,7 @@ def _told(head: Head, fields: dict[str, str]) -> Failure | Note:
 def _page(head: Head, fields: dict[str, str], block: bytes) -> Page:
     status, headers, body = http_message(block)
     url, record_id = fields.get("warc-target-uri", ""), fields["warc-record-id"]
-    return Page(head.wants, url, status, headers, body, _date(fields), record_id, head.method, head.run)
+    return Page(head.wants, url, status, headers, body, _date(fields), record_id, head.method, head.run, head.redacted)
 
 
 def http_message(block: bytes) -> tuple[int, tuple[tuple[str, str], ...], bytes]:

@@ -112,7 +112,7 @@ class Writer:
 def encoded(entry: Entry) -> bytes:
     """*entry* as gzip members, as it is: with its record id and nothing cut."""
     if isinstance(entry, Page):
-        head = Head("answer", entry.run, entry.wants, entry.method)
+        head = Head("answer", entry.run, entry.wants, entry.method, entry.redacted)
         data = _record("metadata", new_id(), entry.fetched_at, entry.url, FORMAT, encode(head), entry.record_id)
         return data + _record("response", entry.record_id, entry.fetched_at, entry.url, _HTTP, _http(entry))
     if isinstance(entry, Failure):

@@ -115,6 +115,17 @@ DERIVED = {
         SELECT run_id, collector, min(fetched_at), NULL, NULL, NULL, NULL, NULL FROM base.fetches
         WHERE run_id <> '' AND run_id NOT IN (SELECT run_id FROM told WHERE run_id IS NOT NULL)
         GROUP BY run_id, collector""",
+    "overrides": """
+        WITH told AS (
+            SELECT collector, started_at, ended_at, unnest([
+                {'rule': 'opt-outs', 'is_so': settings->>'$."minimise.opt_outs"' = '"override"',
+                 'reason': settings->>'$."minimise.override_reason"'},
+                {'rule': 'robots.txt', 'is_so': settings->>('$."collectors.' || collector || '.robots.obey"') = 'false',
+                 'reason': settings->>('$."collectors.' || collector || '.robots.reason"')}]) AS one
+            FROM base.runs WHERE settings IS NOT NULL)
+        SELECT one.rule, collector, CAST(one.reason AS JSON)->>'$' AS reason, min(started_at) AS since,
+               max(coalesce(ended_at, started_at)) AS until, count(*) AS runs
+        FROM told WHERE one.is_so GROUP BY ALL""",
     "walks": """
         WITH one AS (
             SELECT *, next_cursor IS NULL AND outcome IN ('done', 'absent') AS closes FROM base.answers

@@ -23,7 +23,7 @@ from storage import archive
 from storage.archive import Damage, Entry
 from storage.columns import Answer, Context, Fetch, Noted, Spill
 from storage.guard import Guard
-from storage.minimising import minimised
+from storage.minimising import DROPPED, minimised
 from storage.records import Failure, Page, Quarantine, Record
 
 MAGIC = b"\x1f\x8b\x08"
@@ -234,7 +234,8 @@ class _Reader:
             return
         self._try(context, "outcome", self._answers(parser, page))
         found = parser.parse(page)
-        self._try(context, "parse", minimised(found, self.drop) if self.drop else found)
+        drop = {*self.drop, *(word for word in page.redacted if word in DROPPED)}
+        self._try(context, "parse", minimised(found, drop) if drop else found)
 
     def _try(self, context: Context, place: str, found: Iterator[Any]) -> None:
         """Keep *found*. A bug in a parser costs the rest of that page, and is told."""

@@ -54,6 +54,7 @@ class Page(msgspec.Struct, frozen=True):
     record_id: str = ""  # WARC-Record-ID once archived
     method: str = "GET"
     run: str = ""
+    redacted: tuple[str, ...] = ()  # what was taken out before it was archived: words of [minimise] drop ...
 
     @property
     def targets(self) -> tuple[Target, ...]:

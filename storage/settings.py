@@ -301,7 +301,9 @@ class Minimise(Table):
     drop: tuple[Literal["texts", "names", "descriptions", "locations", "coordinates"], ...] = Field(
         (), description="Fields dropped before loading: texts, names, descriptions, locations, coordinates."
     )
-    redact_archive: bool = Field(False, description="In the archive too: not possible yet; keep_days removes answers.")
+    redact_archive: bool = Field(
+        False, description="In the archive too: of an answer only what the tables are made from is ever written."
+    )
     keep_days: dict[str, Count] = Field({}, description="Days that rows of a kind are kept.", examples=[{"posts": 730}])
     opt_outs: Literal["honour", "override"] = Field(
         "honour", description="What is done with opt-outs of people and sites."
@@ -310,9 +312,7 @@ class Minimise(Table):
 
     @model_validator(mode="after")
     def _reasoned(self) -> Minimise:
-        """An override has a reason, and nothing is promised that is not done."""
-        if self.redact_archive:
-            raise ValueError("redact_archive cannot be true yet; keep_days removes whole answers from the archive")
+        """An override has a reason."""
         if self.opt_outs == "override" and not (self.override_reason or "").strip():
             raise ValueError("opt_outs = 'override' should come with an override_reason, which the report shows")
         return self

@@ -1,0 +1,105 @@
+"""Answers without what a study does not want: of a JSON document stays what the collector's own shapes name.
+
+The shapes are the structs that `outcome` and `parse` decode: what they do not name no table needs, and it goes. What
+`[minimise] drop` names is blank. What cannot be read as JSON is left out whole. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from storage.records import BadBody, Page
+
+OTHER = "what no table needs"  # in `Page.redacted`, before the words of `drop`
+UNREADABLE = b"redacted"  # no JSON, as what it stands for
+MARKS = ("$type", "@type")  # say what an object is
+Blank = Callable[[Any, Mapping[str, Any]], Any]  # of a value, and of the object that it is of
+Blanks = Mapping[tuple[type, str], tuple[str, Blank]]  # (struct, field as in JSON) -> word of `drop` ("": always)
+
+
+def gone(value: Any, owner: Mapping[str, Any]) -> Any:
+    """Nothing is left."""
+    return None
+
+
+def reply_mark(value: Any, owner: Mapping[str, Any]) -> Any:
+    """Of a text stays whether it begins with @, which Table 6 counts."""
+    return "@" if isinstance(value, str) and value.startswith("@") else ""
+
+
+class Shapes:
+    """What is kept of a platform's documents: *blanks* are fields to blank, *instead* shapes for untyped ones."""
+
+    def __init__(self, blanks: Blanks, instead: Mapping[tuple[type, str], tuple[type, ...]]) -> None:
+        self._blanks = blanks
+        self._instead = {place: [inspect.type_info(one) for one in types] for place, types in instead.items()}
+
+    def redacted(self, page: Page, types: Iterable[Any], drop: Collection[str], *, lines: bool = False) -> Page:
+        """*page* with a body of the shapes *types* (each line by itself, if *lines*), noting what was dropped."""
+        if not page.body:
+            return page
+        infos, words = [inspect.type_info(one) for one in types], frozenset(drop)
+        try:
+            content = page.content()
+        except BadBody:
+            content = b""
+        parts = content.splitlines(keepends=True) if lines else [content]
+        return replaced(page, b"".join(self._part(part, infos, words) for part in parts), drop)
+
+    def _part(self, content: bytes, infos: list[inspect.Type], words: frozenset[str]) -> bytes:
+        text = content.decode("utf-8", "replace")
+        if not text.strip():
+            return content if content else UNREADABLE
+        end = text[len(text.rstrip("\r\n")) :].encode()
+        try:
+            return json.dumps(self._kept(json.loads(text), infos, words)).encode() + end
+        except (ValueError, RecursionError):
+            return UNREADABLE + end
+
+    def _kept(self, value: Any, infos: list[inspect.Type], words: frozenset[str]) -> Any:
+        """What stays of *value*, which may have any of the types *infos*."""
+        infos = [one for info in infos for one in _flat(info)]
+        if any(isinstance(info, inspect.AnyType) for info in infos):
+            return value
+        if isinstance(value, dict):
+            return self._object(value, [info for info in infos if isinstance(info, inspect.StructType)], words)
+        if isinstance(value, list):
+            inner = [info.item_type for info in infos if isinstance(info, inspect.ListType)]
+            return [self._kept(item, inner, words) for item in value] if inner else []
+        plain = any(not isinstance(info, inspect.StructType | inspect.ListType | inspect.DictType) for info in infos)
+        return value if plain or not isinstance(value, str) else ""
+
+    def _object(self, value: dict[str, Any], structs: list[inspect.StructType], words: frozenset[str]) -> Any:
+        left = {}
+        for key, item in value.items():
+            fields = [(one.cls, field) for one in structs for field in one.fields if field.encode_name == key]
+            if fields and item is not None:
+                types = [info for cls, field in fields for info in self._instead.get((cls, key), [field.type])]
+                blank = next((self._blanks[cls, key] for cls, _ in fields if (cls, key) in self._blanks), None)
+                if blank is not None and (not blank[0] or blank[0] in words):
+                    item = blank[1](item, value)
+                left[key] = self._kept(item, types, words)
+            elif key in MARKS and isinstance(item, str):
+                left[key] = item
+        return left
+
+
+def _flat(info: inspect.Type) -> Iterator[inspect.Type]:
+    if isinstance(info, inspect.UnionType):
+        for one in info.types:
+            yield from _flat(one)
+    else:
+        yield info
+
+
+def replaced(page: Page, body: bytes, drop: Collection[str], headers: tuple[tuple[str, str], ...] = ()) -> Page:
+    """*page* with *body*, plain, in place of its own, and with *headers*; it says what was dropped."""
+    hidden = {"content-encoding", *(name.lower() for name, _ in headers)}
+    kept = tuple((name, value) for name, value in page.headers if name.lower() not in hidden)
+    words = tuple(dict.fromkeys((*page.redacted, OTHER, *sorted(drop))))
+    return msgspec.structs.replace(page, body=body, headers=kept + headers, redacted=words)
