@@ -53,7 +53,7 @@ def make(study: Study, say: Callable[[str], None], public: bool = False) -> Path
         made = words("Made by sneeuwbal on {when}; loaded up to {loaded}.").format(
             when=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", loaded=_loaded(db, words)
         )
-        facts = Facts(study.study.name, study.study.comment, made, study.study.language)
+        facts = Facts(study.study.name, study.study.comment, made)
         folder = _folder(study, "-public" if public else "")
         report = write_report(Findings(db, options(study, public)), folder, facts)
     _latest(study, folder, "latest-public" if public else "latest")
@@ -67,7 +67,7 @@ def make(study: Study, say: Callable[[str], None], public: bool = False) -> Path
 EXAMPLE = "SELECT ministry, count(*) AS people FROM memberships GROUP BY ALL ORDER BY people DESC"
 
 
-def options(study: Study, public: bool = False) -> Options:
+def options(study: Study, public: bool = False, language: str | None = None) -> Options:
     """What the report of *study* is made with beside its database: labels, school holidays, and if *public* its key."""
     import pandas as pd
 
@@ -78,9 +78,12 @@ def options(study: Study, public: bool = False) -> Options:
     own = study.analysis
     labels = pd.read_csv(study.directory / own.labels, dtype=str, encoding="utf-8-sig") if own.labels else None
     school = school_holidays(study.directory / own.school_holidays, own.school_regions) if own.school_holidays else None
+    language = language or study.study.language
     if not public:
-        return Options(labels=labels, school=school)
-    return Options(labels=labels, school=school, pseudonyms=Pseudonyms(key_of(study)), least=SMALL_CELLS)
+        return Options(labels=labels, school=school, language=language)
+    return Options(
+        labels=labels, school=school, language=language, pseudonyms=Pseudonyms(key_of(study)), least=SMALL_CELLS
+    )
 
 
 SMALL_CELLS = 5

@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,9 @@ def lowered(study: Path, into: Path, min_degree: int = 4, hashtags: int = 5) -> 
 def report(study: Path, folder: Path, options: Options | None = None, language: str = "en") -> tuple[Findings, Made]:
     """The report of the database in *study*, in *folder*, and the findings it tells (whose database stays open)."""
     db = database.open_readonly(study / "study.duckdb")
-    found = Findings(db, options)
+    found = Findings(db, replace(options or Options(), language=language))
     name = 'A <study> & "its" name </title>\u202e'
-    return found, write_report(found, folder, Facts(name, HOSTILE[0], "made for a test", language))
+    return found, write_report(found, folder, Facts(name, HOSTILE[0], "made for a test"))
 
 
 def blocks(page: str) -> dict[str, bytes]:

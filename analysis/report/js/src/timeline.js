@@ -3,7 +3,10 @@
 import uPlot from "uplot";
 import { colour, el, json, number, w } from "./dom.js";
 
-const INKS = ["#0072B2", "#009E73", "#E69F00", "#D55E00"];
+const LIGHT = ["#0072B2", "#009E73", "#E69F00", "#D55E00"];
+const DARK = ["#56B4E9", "#2FBF92", "#F0B429", "#FF8A4C"]; // the same hues, seen on black
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const inks = () => (dark.matches ? DARK : LIGHT);
 
 // the mean of the last *width* days, missing until there are as many
 function smoothed(values, width) {
