@@ -93,7 +93,8 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     "hashtag_course": ("A post that uses two communities counts in both; months are in the study's time zone.",),
     "filters": ("Every filter in the order in which it is applied, with what goes in and what comes out.",),
     "gaps": (
-        "Timelines and lists that were cut short, by the platform's limit or by a stop of ours, and not completed since.",
+        "Timelines and lists that were cut short, by the platform's limit or by a stop of ours, and not completed "
+        "since.",
     ),
     "coverage": (
         "Read whole: the last page of a walk was reached. In part: some pages. Absent: the platform said so. The "

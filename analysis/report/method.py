@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
@@ -68,7 +69,7 @@ def method(found: Findings, _: Words) -> Section:
     if len(refused) and not public:
         tables.append(table(found, _, "quarantine", "What could not be parsed", refused, folded=True))
     tables += [
-        *_gaps(found, _, public),
+        *_gaps(found, _),
         table(found, _, "runs", "The runs that collected it", query(found.db, RUNS)),
         table(found, _, "settings", "The settings of the study", _settings(found), folded=True),
         table(found, _, "versions", "The versions of the software", versions(), folded=True),
@@ -97,8 +98,20 @@ def _opt_outs(found: Findings, _: Words) -> list[str]:
 
 def _coverage(found: Findings, public: bool) -> pd.DataFrame:
     frame = found.coverage.drop(columns=["told", *(["reasons"] if public else [])])
+    if "reasons" in frame:
+        told = [{reason(why, found.words): count for why, count in of.items()} for of in frame["reasons"]]
+        frame["reasons"] = pd.Series(told, index=frame.index, dtype=object)
     frame.attrs = found.coverage.attrs
     return frame
+
+
+CUT = re.compile(r"truncated at (\d+) posts")
+
+
+def reason(why: str, _: Words) -> str:
+    """Why something was not read, in words."""
+    cut = CUT.fullmatch(why)
+    return _("truncated at {posts} posts").format(posts=_.number(int(cut[1]))) if cut else _(why.replace("_", " "))
 
 
 GAPS = """
@@ -106,13 +119,13 @@ SELECT collector, kind, why, count(DISTINCT key) AS lists, min(opened_at) AS fir
 WHERE closed_at IS NULL GROUP BY collector, kind, why ORDER BY lists DESC, collector, kind, why"""
 
 
-def _gaps(found: Findings, _: Words, public: bool) -> list[Table]:
+def _gaps(found: Findings, _: Words) -> list[Table]:
     """Lists that are not whole, by reason, if there are any."""
     with found.heard("gaps"):
         frame = query(found.db, GAPS)
     if frame.empty:
         return []
-    frame = found.small(frame, lists=()) if public else frame
+    frame = found.small(frame.assign(why=[reason(why, _) for why in frame["why"]]), lists=())
     return [table(found, _, "gaps", "Lists that are not whole", frame, "gaps")]
 
 

@@ -101,7 +101,8 @@ def shares(found: Findings, _: Words) -> Section:
                 places={"published_count": 0}, hundredths=per_cent,
                 note=_(BESIDE) if published_there(frame) else "")  # fmt: skip
     other = table(found, _, "shares_otherwise", "Table 6 by the definitions of other tools", found.shares_otherwise,
-                  "shares_otherwise", folded=True, hundredths=per_cent)  # fmt: skip
+                  "shares_otherwise", folded=True, hundredths=per_cent,
+                  columns=tuple(name for name in found.shares_otherwise if name != "kind"))  # fmt: skip
     said = [_("Per cent of the {posts} distinct posts on the timelines of linked accounts.").format(
         posts=_.number(frame["posts"].iloc[0]))]  # fmt: skip
     if found.comparison:
@@ -172,8 +173,8 @@ def _cards(found: Findings, _: Words) -> Cards:
 
 
 def _course(found: Findings) -> pd.DataFrame:
-    made = found.hashtag_course.rename(columns=lambda at: f"community {at + 1}").rename_axis("month").reset_index()
-    made.columns = [str(name) for name in made.columns]
+    made = found.hashtag_course.rename_axis("month").reset_index()
+    made.columns = ["month", *(f"{found.words('community')} {int(str(at)) + 1}" for at in found.hashtag_course)]
     made["month"] = [str(value)[:7] for value in made["month"]]
     made.attrs = found.hashtag_course.attrs
     return made

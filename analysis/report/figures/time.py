@@ -63,7 +63,7 @@ def timeline(found: Findings, _: Words) -> Figure:
 def runs(marked: pd.Series[bool]) -> list[tuple[int, int]]:
     """The first and last place of each run of marked days."""
     change = np.diff(np.concatenate([[0], marked.to_numpy(dtype=np.int8), [0]]))
-    return list(zip(np.flatnonzero(change == 1), np.flatnonzero(change == -1) - 1, strict=True))
+    return list(zip(np.flatnonzero(change == 1).tolist(), (np.flatnonzero(change == -1) - 1).tolist(), strict=True))
 
 
 def calendar(found: Findings, _: Words) -> Figure:
