@@ -125,7 +125,10 @@ def _latest(study: Study, folder: Path, name: str) -> None:
 
 
 def _text(table: pd.DataFrame) -> str:
-    shown = table.drop(columns=[name for name in ("name", "kind") if name in table and len(table.columns) > 4])
+    from analysis.report.texts import clean
+
+    shown = table.map(lambda value: clean(value) if isinstance(value, str) else value)
+    shown = shown.drop(columns=[name for name in ("name", "kind") if name in table and len(table.columns) > 4])
     return shown.to_string(index=False, na_rep="–", float_format=lambda value: f"{value:,.2f}")
 
 

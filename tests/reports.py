@@ -43,13 +43,10 @@ SPOILT = (
 )  # fmt: skip
 
 
-def spoilt(study: Path, into: Path, min_degree: int = 4, hashtags: int = 5) -> Path:
-    """A copy of the *study*'s database whose people, ministries and hashtags have hostile names; and low thresholds."""
-    into.mkdir()
-    path = into / "study.duckdb"
-    shutil.copyfile(study / "study.duckdb", path)
-    path.chmod(0o600)
-    with duckdb.connect(str(path)) as db:
+def spoilt(study: Path, into: Path) -> Path:
+    """A copy of the *study*'s database whose people, ministries and hashtags have hostile names."""
+    copied(study, into)
+    with duckdb.connect(str(into / "study.duckdb")) as db:
         names = [list(HOSTILE), len(HOSTILE)]
         db.execute("CREATE TEMP TABLE bad AS SELECT unnest(?) AS text, unnest(range(?)) AS n", names)
         bad = f"(SELECT text FROM bad WHERE n = hash({{}}) % {len(HOSTILE)})"
@@ -60,20 +57,15 @@ def spoilt(study: Path, into: Path, min_degree: int = 4, hashtags: int = 5) -> P
             "UPDATE base.posts SET hashtags = list_transform(hashtags, lambda t: CASE WHEN t ILIKE 'fail' "
             "THEN '</script><b>&\u202e' ELSE t END)"
         )
-        for key, value in (("analysis.min_degree", min_degree), ("analysis.hashtag_threshold", hashtags)):
-            db.execute("UPDATE base.study SET value = ? WHERE key = ?", [str(value), key])
     return into
 
 
-def lowered(study: Path, into: Path, min_degree: int = 4, hashtags: int = 5) -> Path:
-    """A copy of the *study*'s database with thresholds low enough for a small world."""
+def copied(study: Path, into: Path) -> Path:
+    """A copy of the *study*'s database that can be written to."""
     into.mkdir()
     path = into / "study.duckdb"
     shutil.copyfile(study / "study.duckdb", path)
     path.chmod(0o600)
-    with duckdb.connect(str(path)) as db:
-        for key, value in (("analysis.min_degree", min_degree), ("analysis.hashtag_threshold", hashtags)):
-            db.execute("UPDATE base.study SET value = ? WHERE key = ?", [str(value), key])
     return into
 
 
