@@ -102,8 +102,9 @@ def daily(db: Database, scope: Scope | None = None) -> pd.DataFrame:
 
     Columns: posts, active_accounts (distinct), located (posts whose author tells a location, as the account is now),
     geocoded (posts with coordinates or a place), posts_7 and posts_30 (mean of the last 7 and 30 days; missing until
-    there are as many), gap_accounts (accounts of which posts of that day were not collected), and those of
-    analysis.days.calendar. Posts without a time are counted in attrs["parameters"]["posts_without_time"].
+    there are as many), gap_accounts (accounts of which posts of that day were not collected), gap_share (of all the
+    accounts that have posts), and those of analysis.days.calendar. Posts without a time are counted in
+    attrs["parameters"]["posts_without_time"].
     """
     counted = _count(db, scope, f", count(*) FILTER ({LOCATED}) AS located, count(*) FILTER ({GEOCODED}) AS geocoded")
     days = counted.calendar
@@ -113,6 +114,8 @@ def daily(db: Database, scope: Scope | None = None) -> pd.DataFrame:
     for window in (7, 30):
         frame[f"posts_{window}"] = frame["posts"].rolling(window).mean()
     frame["gap_accounts"] = _gaps(db, counted)
+    everyone = number(db, f"SELECT count(DISTINCT timeline_of) FROM {counted.source}")
+    frame["gap_share"] = frame["gap_accounts"] / max(everyone, 1)
     return with_parameters(frame.join(days), **counted.parameters)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import networkx as nx
@@ -18,6 +18,8 @@ from analysis.ties import INTERACTIONS, Database, Kind, network
 
 OUTSIDE = "outside"  # members who are no civil servants
 SAME_MINISTRY = 0.5  # a community is named after a ministry with at least this share of its civil servants
+PAIR, BEYOND = "{one} and {other}", "outside the ministries"
+ACROSS, WITH = "across ministries ({first} first)", "{name}, with {labels}"
 LIFT = 1.5  # and after a label that is so many times as frequent in it as in the network
 
 
@@ -53,12 +55,13 @@ def top(found: Network, by: str = "betweenness", count: int = 25) -> pd.DataFram
 # ---- communities described ---------------------------------------------------------------------------------
 
 
-def communities(found: Measured, central: int = 5) -> pd.DataFrame:
+def communities(found: Measured, central: int = 5, words: Callable[[str], str] = str) -> pd.DataFrame:
     """One row a community: name, size, members by label, ministries, titles, central members, density, E-I index.
 
     The name is a suggestion from these numbers; there is none where there are no communities to speak of, and
     `attrs["verdict"]` says so in a sentence. Density is of the directed ties inside; the E-I index counts ties. Titles
-    are current job titles that at least two members share, as shares of those.
+    are current job titles that at least two members share, as shares of those. *words* puts the words of names into
+    another language.
     """
     nodes, group = found.network.nodes, found.communities.membership.to_numpy()
     count = int(group.max(initial=-1)) + 1
@@ -76,12 +79,12 @@ def communities(found: Measured, central: int = 5) -> pd.DataFrame:
             "community": number, "name": None, "size": size[number], "share": size[number] / len(nodes),
             **{_column(label): count for label, count in _row(labels, number).items()},
             "ministries": _shares(ministries), "titles": _shares(_common(members["title"])),
-            "central": _central(members, central),
+            "central": _central(members, central, words),
             "density": inside[number] / pairs if pairs else 0.0,
             "e_i_index": (outer - inside[number]) / (outer + inside[number]) if outer + inside[number] else np.nan,
         })  # fmt: skip
         if found.communities.to_speak_of:
-            rows[-1]["name"] = suggested_name(ministries, _row(labels, number), everywhere)
+            rows[-1]["name"] = suggested_name(ministries, _row(labels, number), everywhere, words)
     table = pd.DataFrame(rows)
     table.attrs["parameters"] = dict(found.network.parameters)
     table.attrs["verdict"] = found.communities.verdict()
@@ -115,15 +118,17 @@ def _common(titles: pd.Series[Any]) -> pd.Series[int]:
     return counts[counts > 1]
 
 
-def _central(members: pd.DataFrame, count: int) -> list[str]:
+def _central(members: pd.DataFrame, count: int, words: Callable[[str], str]) -> list[str]:
     """The most central members: handle (or id), with the ministry or label."""
     chosen = members.sort_index().nlargest(count, "betweenness")
     who = chosen["handle"].where(chosen["handle"].notna(), chosen.index.to_series())
-    where = chosen["ministry"].where(chosen["ministry"].notna(), chosen["label"])
+    where = chosen["ministry"].where(chosen["ministry"].notna(), chosen["label"].map(words))
     return [f"{name} ({place})" for name, place in zip(who, where, strict=True)]
 
 
-def suggested_name(ministries: pd.Series[int], labels: pd.Series[int], everywhere: pd.Series[int]) -> str:
+def suggested_name(
+    ministries: pd.Series[int], labels: pd.Series[int], everywhere: pd.Series[int], words: Callable[[str], str] = str
+) -> str:
     """A name for a community from its counts by ministry and by label, beside the label counts of the network.
 
     The ministry that at least half of its civil servants are of, or two that two thirds are of, or that it runs
@@ -133,17 +138,22 @@ def suggested_name(ministries: pd.Series[int], labels: pd.Series[int], everywher
     if len(share) and share.iloc[0] >= SAME_MINISTRY:
         name = str(share.index[0])
     elif len(share) > 1 and share.iloc[:2].sum() >= 2 / 3:
-        name = f"{share.index[0]} and {share.index[1]}"
+        name = words(PAIR).format(one=share.index[0], other=share.index[1])
     elif len(share):
-        name = f"across ministries ({', '.join(map(str, share.index[:3]))} first)"
+        name = words(ACROSS).format(first=", ".join(map(str, share.index[:3])))
     else:
-        name = "outside the ministries"
+        name = words(BEYOND)
     expected = everywhere / everywhere.sum() * labels.sum()
     many = [
         str(label) for label in labels.index
         if label not in ("civil servant", "other") and labels[label] >= 3 and labels[label] >= LIFT * expected[label]
     ]  # fmt: skip
-    return f"{name}, with {' and '.join(many)}" if many else name
+    if not many:
+        return name
+    told = words(many[0])
+    for label in many[1:]:
+        told = words(PAIR).format(one=told, other=words(label))
+    return words(WITH).format(name=name, labels=told)
 
 
 def by_ministry(found: Measured) -> pd.DataFrame:

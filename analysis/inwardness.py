@@ -174,21 +174,25 @@ def hidden(
     samples: int = 500,
     seed: int = 0,
     processes: int | None = None,
+    after: Network | None = None,
     **options: Any,
 ) -> pd.DataFrame:
     """The same figures before the degree filter, after it, and for what it hides: three rows.
 
     `hidden` are the ties with at least one end under *min_degree*. Columns: actors, ties, the share of actors by
     label, the E-I index of civil servants, assortativity by ministry, reciprocity, and the labels' shares of the top
-    100 by betweenness and by in-degree. Betweenness is sampled above 10,000 actors. *options* are those of `network`.
+    100 by betweenness and by in-degree. Betweenness is sampled above 10,000 actors; *after* is the network after the
+    filter, if its betweenness is known already. *options* are those of `network`.
     """
     full = network(db, min_degree=0, **options)
     kept = full.degrees()["degree"].to_numpy() >= min_degree
-    parts = {"before": full, "after": full.subgraph(kept), "hidden": _periphery(full, kept)}
+    parts = {"before": full, "after": after or full.subgraph(kept), "hidden": _periphery(full, kept)}
     rows = []
     for name, part in parts.items():
-        between = graphs.betweenness(part, samples=samples, seed=seed, processes=processes)
-        part = part.with_columns(part.degrees()).with_columns({"betweenness": between["betweenness"]})
+        part = part.with_columns(part.degrees())
+        if "betweenness" not in part.nodes:
+            between = graphs.betweenness(part, samples=samples, seed=seed, processes=processes)
+            part = part.with_columns({"betweenness": between["betweenness"]})
         rows.append({"part": name, **_figures(part)})
     made = pd.DataFrame(rows)
     made.attrs["parameters"] = dict(full.parameters) | {"min_degree": min_degree, "samples": samples, "seed": seed}

@@ -44,5 +44,5 @@ def command(
     if path.suffix.removeprefix(".") not in FORMATS:
         raise UserError(f"{path}: a figure ends in .svg, .pdf or .png")
     with database.open_readonly(study.directory / DATABASE) as db:
-        figure(Findings(db, options(study, public)), chosen, path, language or study.study.language)
+        figure(Findings(db, options(study, public, language)), chosen, path)
     click.echo(f"{path}; its data: {path.with_suffix('.csv')}, {path.with_suffix('.parquet')}")

@@ -82,8 +82,8 @@ def make(database: Path, folder: Path, options: Options) -> Path:
     from storage import database as storage_database
 
     with storage_database.open_readonly(database) as db:
-        name, language = str(setting(db, "study.name", "A study")), str(setting(db, "study.language", "en"))
-        facts = Facts(name, str(setting(db, "study.comment", "")), f"sneeuwbal {_version()}", language)
+        name = str(setting(db, "study.name", "A study"))
+        facts = Facts(name, str(setting(db, "study.comment", "")), f"sneeuwbal {_version()}")
         return write_report(Findings(db, options), folder, facts).page
 
 

@@ -50,7 +50,7 @@ def make(study: Study, say: Callable[[str], None], public: bool = False) -> Path
         made = words("Made by sneeuwbal on {when}; loaded up to {loaded}.").format(
             when=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", loaded=_loaded(db, words)
         )
-        facts = Facts(study.study.name, study.study.comment, made, study.study.language)
+        facts = Facts(study.study.name, study.study.comment, made)
         folder = _folder(study, "-public" if public else "")
         report = write_report(Findings(db, options(study, public)), folder, facts)
     _latest(study, folder, "latest-public" if public else "latest")
@@ -64,7 +64,7 @@ def make(study: Study, say: Callable[[str], None], public: bool = False) -> Path
 EXAMPLE = "SELECT ministry, count(*) AS people FROM memberships GROUP BY ALL ORDER BY people DESC"
 
 
-def options(study: Study, public: bool = False) -> Options:
+def options(study: Study, public: bool = False, language: str | None = None) -> Options:
     """What the report of *study* is made with beside its database: labels, school holidays, and if *public* its key."""
     import pandas as pd
 
@@ -75,9 +75,11 @@ def options(study: Study, public: bool = False) -> Options:
     own = study.analysis
     labels = pd.read_csv(study.directory / own.labels, dtype=str, encoding="utf-8-sig") if own.labels else None
     school = school_holidays(study.directory / own.school_holidays, own.school_regions) if own.school_holidays else None
+    language = language or study.study.language
     if not public:
-        return Options(labels=labels, school=school)
-    return Options(labels=labels, school=school, pseudonyms=Pseudonyms(study.directory), least=FEW)
+        return Options(labels=labels, school=school, language=language)
+    key = Pseudonyms(study.directory)
+    return Options(labels=labels, school=school, language=language, pseudonyms=key, least=FEW)
 
 
 def _program() -> str:
@@ -97,7 +99,10 @@ def _latest(study: Study, folder: Path, name: str) -> None:
 
 
 def _text(table: pd.DataFrame) -> str:
-    shown = table.drop(columns=[name for name in ("name", "kind") if name in table and len(table.columns) > 4])
+    from analysis.report.texts import clean
+
+    shown = table.map(lambda value: clean(value) if isinstance(value, str) else value)
+    shown = shown.drop(columns=[name for name in ("name", "kind") if name in table and len(table.columns) > 4])
     return shown.to_string(index=False, na_rep="–", float_format=lambda value: f"{value:,.2f}")
 
 

@@ -26,3 +26,11 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = sneeuwbal("--study", recording, "replay", recording / "archive", "--into", study, token=None)
     assert done.returncode == 0, done.stdout + done.stderr
     return study
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of the simulated world at scale 0.05, recorded without sockets and loaded; thresholds that suit it."""
+    from tests.rehearsal import small_study
+
+    return small_study(tmp_path_factory.mktemp("recorded") / "study")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -57,6 +58,21 @@ class World:
         words = ["truth", "--scale", self.scale, "--seed", SEED, str(folder)]
         subprocess.run([sys.executable, "-m", "fixtures.world", *words], cwd=ROOT, check=True)
         return folder
+
+
+def small_study(folder: Path, scale: str = "0.05", min_degree: int = 8, hashtags: int = 15) -> Path:
+    """A study of the world at *scale*, recorded without sockets and loaded; thresholds that suit it."""
+    for command in ("record", "study"):
+        words = [sys.executable, "-m", "fixtures.world", command, "--scale", scale, "--seed", SEED, str(folder)]
+        subprocess.run(words, cwd=ROOT, check=True)
+    file = folder / "sneeuwbal.toml"
+    text = file.read_text("utf-8")
+    for key, value in (("min_degree", min_degree), ("hashtag_threshold", hashtags)):
+        text = re.sub(rf"(?m)^{key} = \d+", f"{key} = {value}", text)
+    file.write_text(text, "utf-8")
+    done = sneeuwbal("--study", folder, "load", token=None)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,10 @@ SPOILT = (
 )  # fmt: skip
 
 
-def spoilt(study: Path, into: Path, min_degree: int = 4, hashtags: int = 5) -> Path:
-    """A copy of the *study*'s database whose people, ministries and hashtags have hostile names; and low thresholds."""
-    into.mkdir()
-    path = into / "study.duckdb"
-    shutil.copyfile(study / "study.duckdb", path)
-    path.chmod(0o600)
-    with duckdb.connect(str(path)) as db:
+def spoilt(study: Path, into: Path) -> Path:
+    """A copy of the *study*'s database whose people, ministries and hashtags have hostile names."""
+    copied(study, into)
+    with duckdb.connect(str(into / "study.duckdb")) as db:
         names = [list(HOSTILE), len(HOSTILE)]
         db.execute("CREATE TEMP TABLE bad AS SELECT unnest(?) AS text, unnest(range(?)) AS n", names)
         bad = f"(SELECT text FROM bad WHERE n = hash({{}}) % {len(HOSTILE)})"
@@ -59,29 +57,24 @@ def spoilt(study: Path, into: Path, min_degree: int = 4, hashtags: int = 5) -> P
             "UPDATE base.posts SET hashtags = list_transform(hashtags, lambda t: CASE WHEN t ILIKE 'fail' "
             "THEN '</script><b>&\u202e' ELSE t END)"
         )
-        for key, value in (("analysis.min_degree", min_degree), ("analysis.hashtag_threshold", hashtags)):
-            db.execute("UPDATE base.study SET value = ? WHERE key = ?", [str(value), key])
     return into
 
 
-def lowered(study: Path, into: Path, min_degree: int = 4, hashtags: int = 5) -> Path:
-    """A copy of the *study*'s database with thresholds low enough for a small world."""
+def copied(study: Path, into: Path) -> Path:
+    """A copy of the *study*'s database that can be written to."""
     into.mkdir()
     path = into / "study.duckdb"
     shutil.copyfile(study / "study.duckdb", path)
     path.chmod(0o600)
-    with duckdb.connect(str(path)) as db:
-        for key, value in (("analysis.min_degree", min_degree), ("analysis.hashtag_threshold", hashtags)):
-            db.execute("UPDATE base.study SET value = ? WHERE key = ?", [str(value), key])
     return into
 
 
 def report(study: Path, folder: Path, options: Options | None = None, language: str = "en") -> tuple[Findings, Made]:
     """The report of the database in *study*, in *folder*, and the findings it tells (whose database stays open)."""
     db = database.open_readonly(study / "study.duckdb")
-    found = Findings(db, options)
+    found = Findings(db, replace(options or Options(), language=language))
     name = 'A <study> & "its" name </title>\u202e'
-    return found, write_report(found, folder, Facts(name, HOSTILE[0], "made for a test", language))
+    return found, write_report(found, folder, Facts(name, HOSTILE[0], "made for a test"))
 
 
 def blocks(page: str) -> dict[str, bytes]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from tests.browser import chromium, opened, playing
 from tests.conftest import ROOT
-from tests.rehearsal import sneeuwbal
-from tests.reports import lowered, report
+from tests.rehearsal import small_study
+from tests.reports import report
 
 INTO = ROOT / "docs" / "images" / "report"
 SIZES: dict[str, dict[str, Any]] = {
@@ -20,11 +20,8 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 def demo(place: Path) -> Path:
-    """The report of the recording in the tree, with thresholds that suit a small world."""
-    recording = ROOT / "fixtures" / "recording"
-    done = sneeuwbal("--study", recording, "replay", recording / "archive", "--into", place / "s", token=None)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found, made = report(lowered(place / "s", place / "study", 8, 15), place / "report")
+    """The report of a simulated world at scale 0.05."""
+    found, made = report(small_study(place / "study"), place / "report")
     found.db.close()
     return made.page
 

@@ -5,36 +5,39 @@ import csv
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
+import duckdb
 import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
 from lxml import etree, html
 
-from analysis import populations, shares
+from analysis import actors, populations, shares
+from analysis.report import method
 from analysis.report.figures.registry import DRAWINGS
 from analysis.report.findings import Findings, Options
 from analysis.report.page import HERE, Facts, Made, write_report
 from analysis.report.pseudonyms import small
 from analysis.report.texts import HARMFUL
-from analysis.report.words import Words, table
+from analysis.report.words import HEADS, Words, table
 from storage import database
 from storage.pseudonyms import VARIABLE, Pseudonyms
 from tests import studies
 from tests.conftest import ROOT
 from tests.rehearsal import sneeuwbal
-from tests.reports import HOSTILE, block, blocks, lowered, report, spoilt
+from tests.reports import HOSTILE, block, blocks, copied, report, spoilt
 
 WORDS = re.compile(r'\b_\(\s*((?:f?"(?:[^"\\]|\\.)*"\s*)+)')
 
 
 @pytest.fixture(scope="module")
-def made(replayed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, Made]:
+def made(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, Made]:
     """A report of the study with hostile names."""
     place = tmp_path_factory.mktemp("hostile")
-    return report(spoilt(replayed, place / "study"), place / "report")
+    return report(spoilt(recorded, place / "study"), place / "report")
 
 
 @pytest.fixture(scope="module")
@@ -47,31 +50,35 @@ def _cells(page: str, name: str) -> list[list[str]]:
     return [[cell.text_content() for cell in row] for row in place.xpath(".//tbody/tr")]
 
 
-def test_the_page_has_the_figures_of_the_analyses(replayed: Path, made: tuple[Findings, Made], page: str) -> None:
-    with database.open_readonly(replayed / "study.duckdb") as db:
+def test_the_page_has_the_figures_of_the_analyses(recorded: Path, made: tuple[Findings, Made], page: str) -> None:
+    with database.open_readonly(recorded / "study.duckdb") as db:
         six, selection = shares.table(db, comparison="sample"), populations.selection(db)
     told = _cells(page, "selection")
     numbers = [f"{value:,}" if isinstance(value, int) else value for value in selection["computed"]]
     assert [row[1] for row in told] == numbers
     column = list(made[1].tables()["shares"].shown).index("share")
-    assert [row[column] for row in _cells(page, "shares")] == [f"{value:.2f}" for value in six["share"]]
+    assert [row[column] for row in _cells(page, "shares")] == [f"{value:.2f}%" for value in six["share"]]
 
 
-def test_published_figures_stand_beside_the_computed_ones(replayed: Path, tmp_path: Path) -> None:
-    import duckdb
-
-    study = lowered(replayed, tmp_path / "study")
+@pytest.fixture(scope="module")
+def dutch(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, Made]:
+    """A report in Dutch of a study that has published figures."""
+    place = tmp_path_factory.mktemp("dutch")
+    study = copied(recorded, place / "study")
     with duckdb.connect(str(study / "study.duckdb")) as db:
         db.execute("""INSERT INTO base.study VALUES ('published.civil_servants', '6807'),
             ('published.shares.hashtags.share', '34.18'), ('published.shares.hashtags.count', '237075')""")
-    found, done = report(study, tmp_path / "report", language="nl")
-    text = done.page.read_text("utf-8")
+    return report(study, place / "report", language="nl")
+
+
+def test_published_figures_stand_beside_the_computed_ones(dutch: tuple[Findings, Made]) -> None:
+    text = dutch[1].page.read_text("utf-8")
     assert next(row for row in _cells(text, "selection") if row[0] == "ambtenaren, elk één keer")[2] == "6.807"
-    shown = done.tables()["shares"].shown
+    assert "gepubliceerd: 6.807" in html.fromstring(text).xpath("string(//dl[@class='facts'])")
+    shown = dutch[1].tables()["shares"].shown
     assert shown[shown.index("share") + 1] == "published_share"
-    assert _cells(text, "shares")[0][shown.index("published_share")] == "34,18"
+    assert _cells(text, "shares")[0][shown.index("published_share")] == "34,18%"
     assert html.fromstring(text).get("lang") == "nl"
-    found.db.close()
 
 
 def test_every_filter_says_what_went_in_and_what_came_out(made: tuple[Findings, Made]) -> None:
@@ -82,11 +89,13 @@ def test_every_filter_says_what_went_in_and_what_came_out(made: tuple[Findings, 
 
 
 def test_every_word_of_the_report_has_its_dutch() -> None:
-    from analysis.report import method, saying, sections
+    from analysis.report import brief, filters, posts, saying, sections
     from analysis.report.definitions import DEFINITIONS
 
     wanted = {text for texts in DEFINITIONS.values() for text in texts} | {one.title for one in DRAWINGS.values()}
-    wanted |= {*method.LIMITS, method.PUBLIC, sections.SNOWBALL, saying.BESIDE}
+    wanted |= {*method.LIMITS, method.PUBLIC, method.OVERRIDDEN, method.HONOURED, sections.SNOWBALL, saying.BESIDE}
+    wanted |= {*brief.TEXTS, *sections.MEASURES.values(), *saying.SCHOOL.values(), *filters.TIMELINES.values()}
+    wanted |= {actors.PAIR, actors.BEYOND, actors.ACROSS, actors.WITH, posts.ZOOM, *HEADS.values()}
     wanted |= set(json.loads((HERE / "js" / "words.json").read_text("utf-8"))) | set(populations.SELECTED.values())
     for path in [*HERE.rglob("*.py"), HERE / "page.html.j2", ROOT / "commands" / "report.py"]:
         for found in WORDS.findall(path.read_text("utf-8")):
@@ -100,10 +109,91 @@ def test_every_word_of_the_report_has_its_dutch() -> None:
     assert all(sorted(braces.findall(one)) == sorted(braces.findall(other)) for one, other in table("nl").items())
 
 
+ENGLISH = re.compile(r"\b(the|were|with|from|between|counted|across|outside|ties|shown|which|others|read)\b", re.I)
+
+
+def test_a_dutch_report_is_dutch_throughout(dutch: tuple[Findings, Made]) -> None:
+    found, done = dutch
+    tree = html.fromstring(done.page.read_text("utf-8"))
+    data = tree.xpath("//header | //script | //style | //pre | //dl[not(@class)] | //*[@id='table-settings']")
+    for part in data:  # names, SQL, parameters and settings are data
+        part.drop_tree()
+    texts = [text.strip() for text in tree.itertext()]
+    texts += [value for name in ("aria-label", "alt") for value in tree.xpath(f"//@{name}")]
+    titles = {str(title).lower() for (title,) in found.db.execute("SELECT title FROM positions").fetchall()}
+    left = [text for text in texts if ENGLISH.search(text) and not any(title in text.lower() for title in titles)]
+    assert not left
+    assert any("ambtenaren" in text for text in texts)
+
+
 def test_numbers_are_written_as_the_language_does() -> None:
     assert (Words("en").number(687811), Words("nl").number(687811)) == ("687,811", "687.811")
     assert (Words("en").number(34.467, 2), Words("nl").number(34.467, 2)) == ("34.47", "34,47")
     assert Words("nl").number(float("nan")) == "–"
+
+
+# ---- what the analyses found is told ---------------------------------------------------------------------------
+
+
+def test_what_the_filter_hides_who_interacts_and_who_uses_the_hashtags(made: tuple[Findings, Made], page: str) -> None:
+    found, tables = made[0], made[1].tables()
+    hidden = found.hidden.set_index("figure")
+    network = found.actors.network
+    assert hidden.loc["actors", "after"] == network.n
+    assert hidden.loc["ties", "before"] - hidden.loc["ties", "hidden"] == hidden.loc["ties", "after"] == network.m
+    assert _cells(page, "hidden")[0] == ["actors", *(f"{hidden.loc['actors', name]:,.0f}" for name in hidden)]
+    follows = actors.interaction_and_follow(found.db).set_index("interaction")
+    told = tables["interaction"].frame.set_index("interaction")
+    assert told["ties"].equals(follows.loc[told.index, "ties"])
+    most = tables["hashtags-by-account"].frame
+    assert (most.groupby("community")["posts"].max() > 0).all()
+    assert len(_cells(page, "hashtags-by-account")) == len(most)
+
+
+def test_the_study_is_told_in_brief_and_leads_on(made: tuple[Findings, Made], page: str) -> None:
+    tree = html.fromstring(page)
+    lines = tree.xpath("//ul[contains(@class, 'brief')]/li")
+    assert [link.get("href") for line in lines for link in line.xpath(".//a")] == [
+        "#populations", "#ministries", "#actors", "#inwardness", "#activity", "#shares", "#hashtags",
+    ]  # fmt: skip
+    assert f"{made[0].professional_use.iloc[-1]['ratio']:.2f} times" in lines[4].text_content()
+    cards = tree.xpath("//section[@aria-labelledby='actors']//ul[@class='cards']/li")
+    assert len(cards) == min(12, made[0].actors.communities.membership.nunique())
+
+
+def test_what_was_not_collected_is_a_gap_and_no_dip(recorded: Path, tmp_path: Path) -> None:
+    study = copied(recorded, tmp_path / "study")
+    with duckdb.connect(str(study / "study.duckdb")) as db:
+        db.execute("DELETE FROM base.gaps")
+        db.execute("""INSERT INTO base.gaps (collector, kind, key, walk, why, opened_at)
+            SELECT 'x', 'timeline', key, any_value(walk), 'stopped', now() FROM answers
+            WHERE kind = 'timeline' GROUP BY key HAVING any_value(walk) IS NOT NULL ORDER BY key LIMIT 20""")
+        db.execute("UPDATE base.current_accounts SET created_at = TIMESTAMPTZ '2007-01-01'")
+        db.execute("DELETE FROM base.posts WHERE timeline_of IN (SELECT key FROM gaps) AND created_at < '2010-01-01'")
+    found, done = report(study, tmp_path / "report")
+    lost = found.daily["gap_share"] >= 0.1
+    assert lost.sum() > 100
+    page = done.page.read_text("utf-8")
+    assert f"On {(found.daily['gap_accounts'] > 0).sum():,} of {len(found.daily):,} days" in page
+    daily = block(page, "daily")
+    days = {day for first, last in daily["broken"] for day in range(first, last + 1)}
+    assert days == set(np.flatnonzero(lost))
+    assert len(html.fromstring(page).xpath("//*[@id='figure-activity-calendar']//pattern")) > 0
+    assert ["x", "timeline", "stopped", "20"] in [row[:4] for row in _cells(page, "gaps")]
+    found.db.close()
+
+
+def test_why_opt_outs_were_overridden_is_told(recorded: Path, tmp_path: Path) -> None:
+    study = copied(recorded, tmp_path / "study")
+    with duckdb.connect(str(study / "study.duckdb")) as db:
+        db.execute("DELETE FROM base.study WHERE key LIKE 'minimise.o%'")
+        db.execute("""INSERT INTO base.study VALUES ('minimise.opt_outs', '"override"'),
+            ('minimise.override_reason', '"The court of <Roermond> ordered it"')""")
+    with database.open_readonly(study / "study.duckdb") as db:
+        said = method.method(Findings(db), Words()).said
+    assert any("for this reason: The court of <Roermond> ordered it" in text for text in said)
+    with database.open_readonly(recorded / "study.duckdb") as db:
+        assert method.HONOURED in method.method(Findings(db), Words()).said
 
 
 # ---- safety --------------------------------------------------------------------------------------------------
@@ -149,6 +239,17 @@ def test_no_cell_of_a_table_is_a_formula(made: tuple[Findings, Made]) -> None:
                     float(cell)  # a number, not a formula
 
 
+def test_the_terminal_is_told_nothing_that_it_would_obey(recorded: Path, tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    spoilt(recorded, study)
+    for name in ("sneeuwbal.toml", "seeds.txt"):
+        shutil.copyfile(recorded / name, study / name)
+    done = sneeuwbal("--study", study, "report")
+    assert done.returncode == 0, done.stderr
+    assert "red" in done.stdout  # the ministry whose name would colour what follows
+    assert not HARMFUL.search(done.stdout.replace("\n", ""))
+
+
 def test_figures_are_well_formed_and_their_text_can_be_edited(made: tuple[Findings, Made]) -> None:
     folder = made[1].page.parent / "figures"
     for drawing in DRAWINGS.values():
@@ -190,10 +291,10 @@ def test_a_study_without_anything_has_a_report_too(tmp_path: Path) -> None:
 
 
 def test_a_report_for_publication_tells_no_person(
-    replayed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
-    study = lowered(replayed, tmp_path / "study")
+    study = copied(recorded, tmp_path / "study")
     found, done = report(study, tmp_path / "report", Options(pseudonyms=Pseudonyms(study), least=5))
     query = """SELECT handle FROM accounts UNION SELECT account_id FROM accounts UNION SELECT profile_id FROM profiles
         UNION SELECT a.name FROM accounts AS a UNION SELECT p.name FROM profiles AS p UNION SELECT url FROM profiles"""
@@ -223,13 +324,13 @@ def test_small_cells_are_hidden_and_cannot_be_worked_out_from_a_total() -> None:
 # ---- commands ------------------------------------------------------------------------------------------------
 
 
-def test_one_figure_for_a_paper(replayed: Path, tmp_path: Path) -> None:
-    done = sneeuwbal("--study", replayed, "figure", "activity-calendar", "--format", "pdf", "-o", tmp_path / "days.pdf")
+def test_one_figure_for_a_paper(recorded: Path, tmp_path: Path) -> None:
+    done = sneeuwbal("--study", recorded, "figure", "activity-calendar", "--format", "pdf", "-o", tmp_path / "days.pdf")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "days.pdf").read_bytes().startswith(b"%PDF")
     days = pd.read_parquet(tmp_path / "days.parquet")
     assert len(days) == len(pd.date_range("2007-03-20", "2013-02-23"))
-    wrong = sneeuwbal("--study", replayed, "figure", "pie")
+    wrong = sneeuwbal("--study", recorded, "figure", "pie")
     assert wrong.returncode == 2
     assert "activity-calendar" in wrong.stderr
 

@@ -24,10 +24,10 @@ NETWORK = "document.querySelector('[data-network={}]').network"
 
 
 @pytest.fixture(scope="module")
-def made(replayed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, Path]:
+def made(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, Path]:
     """A report of the study with hostile names, and its findings."""
     place = tmp_path_factory.mktemp("page")
-    found, done = report(spoilt(replayed, place / "study"), place / "report")
+    found, done = report(spoilt(recorded, place / "study"), place / "report")
     return found, done.page
 
 

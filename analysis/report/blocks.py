@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from analysis.report.tables import Table
@@ -19,11 +19,39 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Card:
+    """One thing told in a few words beside others: a colour, a heading, a line of figures, and sentences."""
+
+    colour: str
+    heading: str
+    figures: str
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Things told side by side under a heading."""
+
+    title: str
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What is counted, how many there are, and how many were published, if any."""
+
+    name: str
+    value: str
+    published: str = ""
+
+
+@dataclass(frozen=True)
 class Section:
-    """A section: its id, title, sentences, and pictures and tables in order."""
+    """A section: its id, title, sentences, and pictures, cards and tables in order."""
 
     id: str
     title: str
     said: tuple[str, ...] = ()
-    parts: tuple[Picture | Table, ...] = ()
-    facts: tuple[tuple[str, str], ...] = field(default=())  # what is counted, how many
+    parts: tuple[Picture | Table | Cards, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    brief: tuple[tuple[str, str], ...] = ()  # what the study found, each with the id of the section that tells more

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from analysis.networks import Network
 from analysis.report import exports
+from analysis.report.figures.time import MATERIAL, runs
 from analysis.report.findings import GREY, PALETTE, Findings
 from analysis.report.texts import clean
 from analysis.report.words import Words
@@ -107,8 +108,11 @@ def daily(found: Findings, _: Words) -> dict[str, Any]:
     first = days.index[0].strftime("%Y-%m-%d") if len(days) else None
     series = {"posts": _("posts"), "active_accounts": _("active accounts"), "located": _("posts with a location told"),
               "geocoded": _("geo-coded posts")}  # fmt: skip
+    broken = days["gap_share"] >= MATERIAL
     return {
         "first": first,
+        "gaps": runs(days["gap_accounts"] > 0),
+        "broken": runs(broken),
         "series": [{"name": name, "values": days[column].astype(int).tolist()} for column, name in series.items()],
         "holidays": {str(at): clean(name) for at, name in enumerate(days["holiday"]) if isinstance(name, str)},
     }

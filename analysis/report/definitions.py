@@ -50,6 +50,14 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
         "is two-sided. For a ministry only the labels of civil servants are shuffled.",
     ),
     "most_central": ("Labels come from the study's table of politicians, media and organisations; all others: other.",),
+    "hidden": (
+        "The network before the degree filter, after it, and the ties that it hides with the actors at their ends. "
+        "Above ten thousand actors betweenness is estimated from sampled sources.",
+    ),
+    "interaction": (
+        "A tie: one account mentioned, answered, retweeted or quoted another at least once. Only accounts whose lists "
+        "were read can show whom they follow.",
+    ),
     "working_days": (_DAYS,),
     "professional_use": (
         "Posts per working day over posts per day off; percentile interval of a bootstrap by account, because accounts "
@@ -81,8 +89,13 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "hashtags": ("Posts: how many hold the hashtag, each once. Degree: hashtags it shares a post with.",),
     "hashtags_by_ministry": ("A post that uses two communities counts in both.",),
+    "hashtags_by_account": ("A post that uses two communities counts in both; the five most active of each.",),
     "hashtag_course": ("A post that uses two communities counts in both; months are in the study's time zone.",),
     "filters": ("Every filter in the order in which it is applied, with what goes in and what comes out.",),
+    "gaps": (
+        "Timelines and lists that were cut short, by the platform's limit or by a stop of ours, and not completed "
+        "since.",
+    ),
     "coverage": (
         "Read whole: the last page of a walk was reached. In part: some pages. Absent: the platform said so. The "
         "reasons are the platform's answers.",

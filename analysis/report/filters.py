@@ -11,13 +11,39 @@ from analysis.frames import LINKED_ACCOUNTS, number, timeline_posts, with_parame
 
 if TYPE_CHECKING:
     from analysis.report.findings import Findings
+    from analysis.report.words import Words
+
+CANDIDATES = "SELECT count(*) FROM link_candidates"
+TIMELINES = {
+    "linked": "posts on the timelines of linked accounts",
+    "all": "posts on every timeline that was read, because no account is linked",
+}
+BETWEEN = """
+SELECT count(*) FROM connections WHERE profile_a <> profile_b
+AND profile_a IN (SELECT profile_id FROM civil_servants) AND profile_b IN (SELECT profile_id FROM civil_servants)"""
+
+
+def actors_filter(found: Findings, _: Words) -> str:
+    """The degree filter in words."""
+    return _("at least {least} ties in and out, counted once on the full network").format(
+        least=_.number(int(found.setting("analysis.min_degree", 51)))
+    )
+
+
+def hashtags_filter(found: Findings, _: Words) -> str:
+    """The threshold of the hashtags in words."""
+    return _("used in more than {threshold} posts").format(
+        threshold=_.number(int(found.setting("analysis.hashtag_threshold", 100)))
+    )
 
 
 def filters(found: Findings) -> pd.DataFrame:
     """A row a filter, in their order: filter, of, before, after, share (per cent)."""
+    _ = found.words
     value = {row["figure"]: row["computed"] for row in found.selection.to_dict("records")}
     met = number(found.db, "SELECT count(*) FROM profiles")
     linked = f"SELECT count(DISTINCT profile_id) FROM links WHERE account_id IN ({LINKED_ACCOUNTS})"
+    accepted = number(found.db, "SELECT count(*) FROM links")
     every = number(found.db, "SELECT count(*) FROM posts")
     source, whose = timeline_posts(found.db)
     ours = number(found.db, f"SELECT count(*) FROM {source}")
@@ -28,13 +54,18 @@ def filters(found: Findings) -> pd.DataFrame:
         ("profiles whose page was read", "profiles seen", met, value["profiles"]),
         ("profiles with a current position at an organisation of the study", "profiles seen", met,
          value["civil_servants"]),
+        ("connections between profiles that were read", "connections seen",
+         number(found.db, "SELECT count(*) FROM connections"), value["connections"]),
+        ("connections between two civil servants", "connections", value["connections"], number(found.db, BETWEEN)),
+        ("links that were accepted", "links proposed", accepted + number(found.db, CANDIDATES), accepted),
         ("civil servants linked to an account", "civil servants", value["civil_servants"], number(found.db, linked)),
-        (f"posts on the timelines that count ({whose})", "posts", every, ours),
+        (_(TIMELINES[whose]), "posts", every, ours),
         ("posts with a time", "posts", ours, timed),
         ("posts inside the period", "posts", timed, timed - days["posts_outside_period"]),
-        (f"actors: {network.parameters['filter']}", "actors", network.parameters["full_nodes"], network.n),
+        (_("actors: {filter}").format(filter=actors_filter(found, _)), "actors", network.parameters["full_nodes"],
+         network.n),
         ("ties between the actors that are left", "ties", network.parameters["full_edges"], network.m),
-        (f"hashtags: {hashed.parameters['filter']}", "hashtags", tagged.n, hashed.n),
+        (_("hashtags: {filter}").format(filter=hashtags_filter(found, _)), "hashtags", tagged.n, hashed.n),
         ("co-occurrences between the hashtags that are left", "pairs", tagged.m, hashed.m),
     ]  # fmt: skip
     made = pd.DataFrame(rows, columns=["filter", "of", "before", "after"]).astype({"before": int, "after": int})

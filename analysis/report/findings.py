@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 
 from analysis import activity, actors, hashtags, inwardness, ministries, populations, shares, tags
-from analysis.frames import number, query, setting, with_parameters
+from analysis.frames import number, query, with_parameters
 from analysis.measures import Measured, measured
+from analysis.report.asking import Asking, Options, finding
 from analysis.report.filters import filters
-from analysis.report.listening import listening
-from analysis.report.pseudonyms import pseudonymous, small
-from storage.pseudonyms import Pseudonyms
-
-T = TypeVar("T")
+from analysis.report.pseudonyms import pseudonymous
 
 # Okabe and Ito's colours and Tol's muted ones: told apart by the colour-blind; grey for all that follow
 PALETTE = (
@@ -29,52 +22,11 @@ PALETTE = (
 )  # fmt: skip
 GREY = "#8C8C8C"
 PERMUTATIONS = 499
+SAMPLES = 50  # sources of the betweenness of the unfiltered network, which only its hundred highest are told of
 
 
-def finding(make: Callable[[Any], T]) -> cached_property[T]:
-    """A finding that is made once; the SQL that it ran is kept under its name."""
-
-    def kept(self: Findings) -> T:
-        with self._heard(make.__name__):
-            return make(self)
-
-    kept.__doc__ = make.__doc__
-    return cached_property(kept)
-
-
-@dataclass
-class Options:
-    """What a report is made with beside the database."""
-
-    labels: pd.DataFrame | None = None  # who is a politician, media ...: handle, role
-    school: pd.DataFrame | None = None  # school holidays of the study's own
-    pseudonyms: Pseudonyms | None = None  # of a report that can be published
-    processes: int | None = None
-    shown: int = 25  # rows of the tables of central actors
-    least: int = 0  # cells of persons under it are hidden
-
-
-class Findings:
-    """The findings of the study in *db* as frames, each with its parameters in its attrs."""
-
-    def __init__(self, db: duckdb.DuckDBPyConnection, options: Options | None = None) -> None:
-        """Nothing is computed yet."""
-        self.db, self._statements = listening(db)
-        self.options = options or Options()
-        self.sql: dict[str, list[str]] = {}
-
-    @contextmanager
-    def _heard(self, name: str) -> Iterator[None]:
-        before = len(self._statements)
-        yield
-        self.sql[name] = list(dict.fromkeys(self._statements[before:]))
-
-    def setting(self, key: str, default: Any = None) -> Any:
-        """The setting *key* of the study file that the database was loaded with."""
-        return setting(self.db, key, default)
-
-    def _small(self, frame: pd.DataFrame, totals: tuple[str, ...] = (), **counts: tuple[str, ...]) -> pd.DataFrame:
-        return small(frame, self.options.least, counts, totals)
+class Findings(Asking):
+    """The findings of the study in a database as frames, each with its parameters in its attrs."""
 
     # ---- who was found -------------------------------------------------------------------------------------
 
@@ -89,7 +41,7 @@ class Findings:
         frame = populations.table(self.db)
         platforms = [str(name) for name in frame if name not in FIXED]
         counts = {"profiles": ("share",), "accounts": ("share",), "lists_read": (), **dict.fromkeys(platforms, ())}
-        return self._small(frame, ("profiles", "accounts"), **counts)
+        return self.small(frame, ("profiles", "accounts"), **counts)
 
     @finding
     def coverage(self) -> pd.DataFrame:
@@ -99,13 +51,13 @@ class Findings:
     @finding
     def ministries(self) -> pd.DataFrame:
         """A row a pair of ministries."""
-        return self._small(ministries.table(self.db), **ministries.DERIVED)
+        return self.small(ministries.table(self.db), **ministries.DERIVED)
 
     @finding
     def ministry_coverage(self) -> pd.DataFrame:
         """How many lists could be read, by ministry."""
         frame = ministries.coverage(self.db)
-        return self._small(frame, members=("share_readable",), readable=("share_readable",), linked=())
+        return self.small(frame, members=("share_readable",), readable=("share_readable",), linked=())
 
     # ---- actors --------------------------------------------------------------------------------------------
 
@@ -113,10 +65,14 @@ class Findings:
     def actors(self) -> Measured:
         """The follow network after the degree filter, measured."""
         found = actors.study(
-            self.db, min_degree=self.setting("analysis.min_degree", 51), labels=self.options.labels,
+            self.db, min_degree=self._degree, labels=self.options.labels,
             exact_nodes=self.setting("analysis.betweenness_exact_up_to", 10_000), **self._measuring(),
         )  # fmt: skip
         return self._shown(found)
+
+    @cached_property
+    def _degree(self) -> int:
+        return int(self.setting("analysis.min_degree", 51))
 
     def _measuring(self) -> dict[str, Any]:
         return {
@@ -137,16 +93,16 @@ class Findings:
     @finding
     def communities(self) -> pd.DataFrame:
         """The communities of actors described."""
-        frame = actors.communities(self.actors)
+        frame = actors.communities(self.actors, words=self.words)
         if self.options.least:
             frame = frame.drop(columns=["ministries", "titles"], errors="ignore")
         other = ("community", "name", "size", "share", "ministries", "titles", "central", "density", "e_i_index")
-        return self._small(frame, **dict.fromkeys([str(name) for name in frame if name not in other], ()))
+        return self.small(frame, **dict.fromkeys([str(name) for name in frame if name not in other], ()))
 
     @finding
     def communities_by_ministry(self) -> pd.DataFrame:
         """Members by community and ministry."""
-        return self._small(
+        return self.small(
             actors.by_ministry(self.actors), members=("share_of_community", "share_of_ministry")
         )  # fmt: skip
 
@@ -171,7 +127,27 @@ class Findings:
     def most_central(self) -> pd.DataFrame:
         """Who the hundred most central are."""
         frame = inwardness.most_central(self.actors.network)
-        return self._small(frame, ("actors",), actors=("share", "top_betweenness", "top_in_degree"))
+        return self.small(frame, ("actors",), actors=("share", "top_betweenness", "top_in_degree"))
+
+    @finding
+    def hidden(self) -> pd.DataFrame:
+        """The same figures before the degree filter, after it, and of what it hides: a row a figure."""
+        frame = inwardness.hidden(
+            self.db, min_degree=self._degree, samples=SAMPLES, seed=self.setting("analysis.seed", 1),
+            processes=self.options.processes, after=self.actors.network, labels=self.options.labels,
+        )  # fmt: skip
+        turned = frame.set_index("part").T.rename_axis("figure").reset_index()
+        if self.options.least:  # shares of a hundred would tell of single persons
+            turned = turned[~turned["figure"].str.match("(share|top)_(?!.*civil servant)")].reset_index(drop=True)
+        return with_parameters(turned, **frame.attrs["parameters"])
+
+    @finding
+    def interaction(self) -> pd.DataFrame:
+        """How far mentions, replies, retweets and quotes go along follow ties."""
+        frame = actors.interaction_and_follow(self.db)
+        frame = frame[frame["ties"] > 0].reset_index(drop=True)
+        shares_of = ("sender_follows", "posts_to_followed", "other_follows", "follow_ties_used")
+        return self.small(frame, ties=("posts", *shares_of))
 
     # ---- activity ------------------------------------------------------------------------------------------
 
@@ -263,7 +239,13 @@ class Findings:
     @finding
     def hashtags_by_ministry(self) -> pd.DataFrame:
         """Who uses which community, by ministry."""
-        return self._small(hashtags.by_ministry(self.db, self.hashtags), accounts=("posts", "share"))
+        return self.small(hashtags.by_ministry(self.db, self.hashtags), accounts=("posts", "share"))
+
+    @finding
+    def hashtags_by_account(self) -> pd.DataFrame:
+        """The most active accounts of each community; nobody in a report for publication."""
+        frame = hashtags.by_account(self.db, self.hashtags, most=5)
+        return frame.iloc[:0] if self.options.least else frame
 
     @finding
     def hashtag_course(self) -> pd.DataFrame:
@@ -283,3 +265,5 @@ USERS = f"""
 SELECT tag, count(DISTINCT timeline_of) AS accounts FROM (
     SELECT timeline_of, {tags.folded()} AS tag FROM (SELECT timeline_of, unnest(hashtags) AS t FROM posts))
 GROUP BY tag"""
+
+__all__ = ["GREY", "PALETTE", "Findings", "Options", "finding"]

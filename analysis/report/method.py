@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
@@ -12,6 +13,7 @@ from analysis.frames import query
 from analysis.report.blocks import Section
 from analysis.report.findings import Findings
 from analysis.report.saying import table
+from analysis.report.tables import Table
 from analysis.report.words import Words
 
 PACKAGES = (
@@ -49,14 +51,25 @@ def method(found: Findings, _: Words) -> Section:
     said = [_(text) for text in LIMITS]
     if public:
         said.append(_(PUBLIC).format(least=found.options.least))
+    said += _opt_outs(found, _)
     tables = [
-        table(found, _, "filters", "Every filter, before and after", found.filters, "filters", places={"share": 1}),
+        table(
+            found,
+            _,
+            "filters",
+            "Every filter, before and after",
+            found.filters,
+            "filters",
+            places={"share": 1},
+            hundredths=("share",),
+        ),
         table(found, _, "coverage", "What was asked, and what came", _coverage(found, public), "coverage"),
     ]
     refused = query(found.db, QUARANTINE)
     if len(refused) and not public:
         tables.append(table(found, _, "quarantine", "What could not be parsed", refused, folded=True))
     tables += [
+        *_gaps(found, _),
         table(found, _, "runs", "The runs that collected it", query(found.db, RUNS)),
         table(found, _, "settings", "The settings of the study", _settings(found), folded=True),
         table(found, _, "versions", "The versions of the software", versions(), folded=True),
@@ -71,10 +84,49 @@ PUBLIC = (
 )
 
 
+OVERRIDDEN = "Opt-outs of people and sites were overridden in this study, for this reason: {reason}"
+HONOURED = "Opt-outs of people and sites were honoured."
+
+
+def _opt_outs(found: Findings, _: Words) -> list[str]:
+    """What was done with opt-outs, and why, as the study file says; nothing if it says nothing."""
+    done = found.setting("minimise.opt_outs")
+    if done == "override":
+        return [_(OVERRIDDEN).format(reason=found.setting("minimise.override_reason", "–"))]
+    return [_(HONOURED)] if done == "honour" else []
+
+
 def _coverage(found: Findings, public: bool) -> pd.DataFrame:
     frame = found.coverage.drop(columns=["told", *(["reasons"] if public else [])])
+    if "reasons" in frame:
+        told = [{reason(why, found.words): count for why, count in of.items()} for of in frame["reasons"]]
+        frame["reasons"] = pd.Series(told, index=frame.index, dtype=object)
     frame.attrs = found.coverage.attrs
     return frame
+
+
+CUT = re.compile(r"truncated at (\d+) posts")
+
+
+def reason(why: str, _: Words) -> str:
+    """Why something was not read, in words."""
+    cut = CUT.fullmatch(why)
+    return _("truncated at {posts} posts").format(posts=_.number(int(cut[1]))) if cut else _(why.replace("_", " "))
+
+
+GAPS = """
+SELECT collector, kind, why, count(DISTINCT key) AS lists, min(opened_at) AS first_opened FROM gaps
+WHERE closed_at IS NULL GROUP BY collector, kind, why ORDER BY lists DESC, collector, kind, why"""
+
+
+def _gaps(found: Findings, _: Words) -> list[Table]:
+    """Lists that are not whole, by reason, if there are any."""
+    with found.heard("gaps"):
+        frame = query(found.db, GAPS)
+    if frame.empty:
+        return []
+    frame = found.small(frame.assign(why=[reason(why, _) for why in frame["why"]]), lists=())
+    return [table(found, _, "gaps", "Lists that are not whole", frame, "gaps")]
 
 
 def _settings(found: Findings) -> pd.DataFrame:

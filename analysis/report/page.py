@@ -16,7 +16,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from analysis.report import data, exports
-from analysis.report.blocks import Picture, Section
+from analysis.report.blocks import Cards, Picture, Section
 from analysis.report.figures import style
 from analysis.report.figures.registry import DRAWINGS, Drawing
 from analysis.report.findings import Findings
@@ -39,7 +39,6 @@ class Facts:
     name: str
     comment: str
     made: str
-    language: str = "en"
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Made:
 
 def write_report(found: Findings, folder: Path, facts: Facts) -> Made:
     """Write the report of *found* into *folder*: report.html, tables/, figures/ and networks/."""
-    _ = Words(facts.language)
+    _ = found.words
     parts = sections(found, _)
     for name in ("tables", "figures", "networks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -80,12 +79,18 @@ def _pictures(found: Findings, folder: Path, parts: list[Section], _: Words) -> 
         png = style.saved(figure, "png")
         (folder / f"{drawing.file}.png").write_bytes(png)
         alt = alts.get(drawing.name, _(drawing.title))
-        yield drawing.name, _image(png, alt) if drawing.still else Markup(style.inline(figure, drawing.name, alt))  # noqa: S704
+        if drawing.still:
+            yield drawing.name, _image(png, alt)
+            continue
+        small = drawing.drawn(found, _, phone=True)
+        both = (("big", drawing.name, figure), ("small", f"{drawing.name}-small", small))
+        shown = (f'<div class="{size}">{style.inline(one, name, alt)}</div>' for size, name, one in both)
+        yield drawing.name, Markup("".join(shown))  # noqa: S704 - by matplotlib, which escapes
 
 
-def figure(found: Findings, drawing: Drawing, path: Path, language: str) -> Path:
+def figure(found: Findings, drawing: Drawing, path: Path) -> Path:
     """Write one figure to *path*, in the format of its ending, and its data beside it as CSV and Parquet."""
-    made = style.write(drawing.drawn(found, Words(language)), path)
+    made = style.write(drawing.drawn(found, found.words), path)
     write(drawing.data(found), path.with_suffix(""))
     return made
 
@@ -112,7 +117,7 @@ def _networks(found: Findings, folder: Path) -> None:
 
 def rendered(found: Findings, parts: list[Section], pictures: dict[str, Markup], facts: Facts) -> str:
     """The page as HTML."""
-    _ = Words(facts.language)
+    _ = found.words
     script = SCRIPT.read_text("utf-8")
     if "</script" in script.lower() or "<!--" in script:
         raise ValueError(f"{SCRIPT.name} holds markup that would end its own element")
@@ -122,8 +127,9 @@ def rendered(found: Findings, parts: list[Section], pictures: dict[str, Markup],
     )  # fmt: skip
     environment.filters["clean"] = clean
     return environment.get_template("page.html.j2").render(
-        _=_, facts=Facts(clean(facts.name), clean(facts.comment), clean(facts.made), facts.language), sections=parts,
-        pictures=pictures, drawings=DRAWINGS, tidy=tidy, is_table=_is_table, slots=_slots(found, _),
+        _=_, facts=Facts(clean(facts.name), clean(facts.comment), clean(facts.made)), sections=parts,
+        pictures=pictures, drawings=DRAWINGS, tidy=tidy, is_table=_is_table, is_cards=_is_cards,
+        titles={part.id: part.title for part in parts}, slots=_slots(found, _),
         style=Markup("".join(path.read_text("utf-8") for path in STYLES)), script=Markup(script),  # noqa: S704 - ours
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
     )  # fmt: skip
@@ -131,6 +137,10 @@ def rendered(found: Findings, parts: list[Section], pictures: dict[str, Markup],
 
 def _is_table(part: Any) -> bool:
     return isinstance(part, Table)
+
+
+def _is_cards(part: Any) -> bool:
+    return isinstance(part, Cards)
 
 
 def _slots(found: Findings, _: Words) -> dict[str, str]:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.report.blocks import Picture, Section
-from analysis.report.findings import Findings
-from analysis.report.saying import BESIDE, numbered, paired, published_there, table, verdict
+from analysis.report.blocks import Card, Cards, Picture, Section
+from analysis.report.brief import working
+from analysis.report.filters import hashtags_filter
+from analysis.report.findings import GREY, PALETTE, Findings
+from analysis.report.saying import BESIDE, day_kind, numbered, paired, published_there, table, verdict
+from analysis.report.tables import Table
 from analysis.report.words import Words
 
 
 def activity(found: Findings, _: Words) -> Section:
     """Graphs 11 and 12, the calendar, the week, and working days against the rest."""
     use = found.professional_use
-    last = use.iloc[-1]
-    said = [_("On a working day {ratio} times as many posts are sent as on a weekend day or public holiday (95% "
-              "interval {low} to {high}, by account).").format(
-        ratio=_.number(last["ratio"], 2), low=_.number(last["low"], 2), high=_.number(last["high"], 2))]  # fmt: skip
-    gaps = int((found.daily["gap_accounts"] > 0).sum())
-    if gaps:
-        said.append(_("On {days} days posts of one account or more were not collected; the calendar marks their weeks."
-                      ).format(days=_.number(gaps)))  # fmt: skip
+    said = [working(found, _), *_gaps(found, _)]
     frame = found.daily.reset_index()
     frame.attrs = found.daily.attrs
     month = frame.groupby(frame["day"].dt.strftime("%Y-%m") if len(frame) else "day").agg(
@@ -29,22 +25,56 @@ def activity(found: Findings, _: Words) -> Section:
     month.attrs = found.daily.attrs
     pictures = (
         Picture("activity-timeline", _("Posts per day over the whole period; the months are in the table."),
-                _("Drag to zoom, double-click to see all again."), "timeline"),
+                _(ZOOM), "timeline"),
         Picture("activity-calendar", _("A square a day, darker with more posts; the days are in the files.")),
         Picture("activity-hours", _("Posts by weekday and hour; the numbers are in the table.")),
         Picture("working-days", _("Posts per kind of day, and the ratio with its interval; as in the tables.")),
     )  # fmt: skip
     kinds, use_rows = _flat(found.working_days), _flat(use)
     tables = (
-        table(found, _, "working_days", "Working days and days off", kinds, "working_days"),
+        table(found, _, "working_days", "Working days and days off", kinds, "working_days", places={"per_day": 1},
+              page=_kinds(kinds, _), bars=("per_day",)),
         table(found, _, "professional_use", "How many times as many posts on a working day", use_rows,
               "professional_use"),
-        table(found, _, "weekday", "Posts by weekday", _flat(found.weekday), "weekday", folded=True, columns=(
-            "name", "days", "posts", "per_day", "holidays", "per_day_without_holidays")),
+        table(found, _, "weekday", "Posts by weekday", _weekdays(found, _), "weekday", folded=True, columns=(
+            "weekday", "days", "posts", "per_day", "holidays", "per_day_without_holidays"), bars=("per_day",)),
         table(found, _, "months", "Posts by month", month, "daily", folded=True, places={"mean_active_accounts": 1}),
         table(found, _, "hours", "Posts per hour, by weekday and hour", _hours(found, _), "hours", folded=True),
     )  # fmt: skip
     return Section("activity", _("Activity"), tuple(said), (*pictures, *tables))
+
+
+ZOOM = (
+    "Drag to zoom, double-click to see all again. Where posts of accounts were not collected the background is "
+    "orange; where that is a tenth of the accounts or more, the lines stop."
+)
+
+
+def _gaps(found: Findings, _: Words) -> list[str]:
+    """What was not collected of the timelines, if anything."""
+    gap = found.daily["gap_accounts"]
+    days = int((gap > 0).sum())
+    if not days:
+        return []
+    least = found.options.least
+    most = f"<{least}" if gap.max() < least else _.number(int(gap.max()))
+    return [_("On {days} of {all} days posts of some accounts were not collected (of {most} at most, their timelines "
+              "being cut short): a dip there is a gap in the data. The timeline and the calendar mark them.").format(
+        days=_.number(days), all=_.number(len(gap)), most=most)]  # fmt: skip
+
+
+def _kinds(frame: pd.DataFrame, _: Words) -> pd.DataFrame:
+    """The kinds of days in words."""
+    made = frame.assign(kind=[day_kind(kind, _) for kind in frame["kind"]])
+    made.attrs = frame.attrs
+    return made
+
+
+def _weekdays(found: Findings, _: Words) -> pd.DataFrame:
+    made = _flat(found.weekday)
+    made["weekday"] = [_.weekday(int(day)) for day in found.weekday.index]
+    made.attrs = found.weekday.attrs
+    return made
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
@@ -66,11 +96,13 @@ def shares(found: Findings, _: Words) -> Section:
     order = [name for name in paired(list(frame.columns), ("count", "share")) if name != "kind"]
     if "published_sample" in frame:
         order.insert(order.index("sample_share") + 1 if "sample_share" in order else len(order), "published_sample")
+    per_cent = ("share", "sample_share", "published_share", "published_sample")
     six = table(found, _, "shares", "Table 6: posts with hashtags and mentions", frame, "shares", columns=tuple(order),
-                places={"published_count": 0},
+                places={"published_count": 0}, hundredths=per_cent,
                 note=_(BESIDE) if published_there(frame) else "")  # fmt: skip
     other = table(found, _, "shares_otherwise", "Table 6 by the definitions of other tools", found.shares_otherwise,
-                  "shares_otherwise", folded=True)  # fmt: skip
+                  "shares_otherwise", folded=True, hundredths=per_cent,
+                  columns=tuple(name for name in found.shares_otherwise if name != "kind"))  # fmt: skip
     said = [_("Per cent of the {posts} distinct posts on the timelines of linked accounts.").format(
         posts=_.number(frame["posts"].iloc[0]))]  # fmt: skip
     if found.comparison:
@@ -85,8 +117,8 @@ def hashtags(found: Findings, _: Words) -> Section:
     """Figure 3, its communities, who uses them and when."""
     network = found.hashtags.network
     said = [
-        _("{nodes} hashtags are used often enough to be drawn ({filter}); {edges} pairs of them share a post.").format(
-            nodes=_.number(network.n), filter=network.parameters["filter"], edges=_.number(network.m)),
+        _("{nodes} hashtags are drawn ({filter}); {edges} pairs of them share a post.").format(
+            nodes=_.number(network.n), filter=hashtags_filter(found, _), edges=_.number(network.m)),
         verdict(found.hashtags.communities, _),
     ]  # fmt: skip
     if (published := found.setting("published.hashtag_communities")) is not None:
@@ -98,21 +130,51 @@ def hashtags(found: Findings, _: Words) -> Section:
     most = most.rename_axis("hashtag").reset_index()
     most["hashtag"] = "#" + most["hashtag"].astype(str)
     most.attrs["parameters"] = dict(network.parameters)
-    tables = (
+    tables: list[Table] = [
         table(found, _, "hashtag_communities", "Communities of hashtags", found.hashtag_communities, "hashtags",
-              percent=("share",), places={"share": 0}),
-        table(found, _, "hashtags", "The most used hashtags", most, "hashtags", folded=True),
+              folded=True, percent=("share",), places={"share": 0}),
+        table(found, _, "hashtags", "The most used hashtags", most, "hashtags", folded=True, bars=("posts",)),
         table(found, _, "hashtags_by_ministry", "Who uses the communities, by ministry", found.hashtags_by_ministry,
               "hashtags_by_ministry", folded=True, percent=("share",)),
         table(found, _, "hashtag_course", "Posts by month and community", _course(found), "hashtag_course",
               folded=True),
-    )  # fmt: skip
-    return Section("hashtags", _("Hashtags"), tuple(said), (live, course, *map(numbered, tables)))
+    ]  # fmt: skip
+    if len(found.hashtags_by_account):
+        tables.insert(3, table(found, _, "hashtags_by_account", "Who uses the communities most",
+                               found.hashtags_by_account, "hashtags_by_account", folded=True, percent=("share",),
+                               columns=("community", "handle", "posts", "share")))  # fmt: skip
+    parts: tuple[Picture | Table | Cards, ...] = (live, _cards(found, _), course, *map(numbered, tables))
+    return Section("hashtags", _("Hashtags"), tuple(said), parts)
+
+
+def _cards(found: Findings, _: Words) -> Cards:
+    """The largest communities of hashtags, with who uses them."""
+    ministry = found.hashtags_by_ministry
+    account = found.hashtags_by_account
+    cards = []
+    for row in found.hashtag_communities.head(12).to_dict("records"):
+        number = int(row["community"])
+        users = ministry[(ministry["community"] == number) & ministry["share"].notna()].head(3)
+        first = account[account["community"] == number].head(3)
+        said = [_("Most used: {tags}.").format(tags=", ".join(row["most_used"][:5]))]
+        if len(users):
+            told = ", ".join(f"{_(name)} {_.number(100 * part, 0)}%"
+                             for name, part in zip(users["ministry"], users["share"], strict=True))  # fmt: skip
+            said.append(_("Posts come from {ministries}.").format(ministries=told))
+        if len(first):
+            said.append(_("Most active: {accounts}.").format(accounts=", ".join(map(str, first["handle"]))))
+        figures = _("{size} hashtags, used {uses} times").format(
+            size=_.number(row["size"]), uses=_.number(row["uses"])
+        )  # fmt: skip
+        name = f" · {row['name']}" if row["name"] else ""
+        colour = [*PALETTE, GREY][min(number, len(PALETTE))]
+        cards.append(Card(colour, f"{number + 1}{name}", figures, tuple(said)))
+    return Cards(_("The communities in words and numbers"), tuple(cards))
 
 
 def _course(found: Findings) -> pd.DataFrame:
-    made = found.hashtag_course.rename(columns=lambda at: f"community {at + 1}").rename_axis("month").reset_index()
-    made.columns = [str(name) for name in made.columns]
+    made = found.hashtag_course.rename_axis("month").reset_index()
+    made.columns = ["month", *(f"{found.words('community')} {int(str(at)) + 1}" for at in found.hashtag_course)]
     made["month"] = [str(value)[:7] for value in made["month"]]
     made.attrs = found.hashtag_course.attrs
     return made

@@ -60,3 +60,17 @@ def verdict(found: Any, _: Words) -> str:
                  "{runs} runs, modularity {q}).").format(**numbers)  # fmt: skip
     return _("{count} communities, modularity {q}; over {runs} runs the mean adjusted Rand index is {steady}, and "
              "{together}% of the pairs in one community are together in every run.").format(**numbers)  # fmt: skip
+
+
+def day_kind(kind: str, _: Words) -> str:
+    """A kind of day in words: those with school holidays name the region."""
+    for start, text in SCHOOL.items():
+        if kind.startswith(start):
+            return _(text).format(region=kind.removeprefix(start).removesuffix(" holiday").removeprefix("school "))
+    return _(kind)
+
+
+SCHOOL = {
+    "working day, no ": "working day, no school holiday in {region}",
+    "working day, ": "working day, school holiday in {region}",
+}

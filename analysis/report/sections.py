@@ -7,8 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.report.blocks import Picture, Section
-from analysis.report.findings import Findings
+from analysis.report.blocks import Card, Cards, Fact, Picture, Section
+from analysis.report.brief import brief
+from analysis.report.filters import actors_filter
+from analysis.report.findings import GREY, PALETTE, Findings
 from analysis.report.method import method
 from analysis.report.posts import activity, hashtags, shares
 from analysis.report.saying import BESIDE, numbered, paired, published_there, table, verdict
@@ -23,22 +25,26 @@ def sections(found: Findings, _: Words) -> list[Section]:
 
 def overview(found: Findings, _: Words) -> Section:
     """The selection and six key numbers."""
-    value = found.selection.set_index("figure")["computed"]
-    network = found.actors.network
+    rows = found.selection.set_index("figure")
+    value, told = rows["computed"], rows["published"]
+
+    def fact(name: str, figure: str) -> Fact:
+        there = "" if pd.isna(told[figure]) else _("published: {number}").format(number=_.number(told[figure]))
+        return Fact(_(name), _.number(value[figure]), there)
+
+    ties = _.number(found.actors.network.parameters["full_edges"])
     facts = (
-        (_("profiles read"), _.number(value["profiles"])),
-        (_("civil servants"), _.number(value["civil_servants"])),
-        (_("linked accounts"), _.number(value["accounts"])),
-        (_("posts"), _.number(value["posts"])),
-        (_("follow ties of these accounts"), _.number(network.parameters["full_edges"])),
-        (_("period of the posts"), f"{value['first_post'] or '–'} – {value['last_post'] or '–'}"),
-    )
+        fact("profiles read", "profiles"), fact("civil servants", "civil_servants"),
+        fact("linked accounts", "accounts"), fact("posts", "posts"),
+        Fact(_("follow ties of these accounts"), ties),
+        Fact(_("period of the posts"), f"{value['first_post'] or '–'} – {value['last_post'] or '–'}"),
+    )  # fmt: skip
     published = published_there(found.selection)
     selection = table(found, _, "selection", "The selection", found.selection, "selection",
                       columns=("what", "computed", "published")[: 3 if published else 2],
                       places={"computed": 0, "published": 0},
                       note=_(BESIDE) if published else "")  # fmt: skip
-    return Section("overview", _("Overview"), (_(SNOWBALL),), (selection,), facts)
+    return Section("overview", _("Overview"), (_(SNOWBALL),), (selection,), facts, brief(found, _))
 
 
 SNOWBALL = (
@@ -57,7 +63,7 @@ def people(found: Findings, _: Words) -> Section:
                       ).format(sum=_.number(frame.attrs["sum_of_rows"])))  # fmt: skip
     order = paired(list(frame.columns), ("profiles", "accounts"))
     five = table(found, _, "populations", "Table 5: civil servants by ministry", frame, "populations",
-                 columns=tuple(order), places={"share": 1},
+                 columns=tuple(order), places={"share": 1}, hundredths=("share",), bars=("profiles",),
                  note=_(BESIDE) if published_there(frame) else "")  # fmt: skip
     return Section("populations", _("Populations"), tuple(said), (five,))
 
@@ -71,7 +77,7 @@ def _on_platform(found: Findings) -> float:
 
 def ministries(found: Findings, _: Words) -> Section:
     """Figure 1 beside its matrix and tables."""
-    frame, there = found.ministries, found.ministry_coverage
+    frame, there = found.ministries, _named(found)
     readable, members = int(there["readable"].sum()), int(there["members"].sum())
     said = (
         _("A circle's size is the number of connections inside a ministry, a line's width the number between two."),
@@ -84,7 +90,8 @@ def ministries(found: Findings, _: Words) -> Section:
         percent=("share_of_row", "share_of_other"), places={"connections_expected": 1, "follows_expected": 1},
     )  # fmt: skip
     coverage = table(found, _, "ministry_coverage", "How much of each ministry could be read", there,
-                     "ministry_coverage", percent=("share_readable",), places={"share_readable": 1})  # fmt: skip
+                     "ministry_coverage", percent=("share_readable",), places={"share_readable": 1},
+                     bars=("members",))  # fmt: skip
     circle = Picture("ministries", _("Ministries on a circle; the numbers are in the table of connections."),
                      _("In brackets: connections inside the ministry."))  # fmt: skip
     matrix = Picture("ministry-matrix", _("Matrix of connections between ministries; the same numbers as the table."),
@@ -93,48 +100,84 @@ def ministries(found: Findings, _: Words) -> Section:
     return Section("ministries", _("Ministries"), said, (circle, matrix, coverage, pairs))
 
 
+def _named(found: Findings) -> pd.DataFrame:
+    """How much of each ministry could be read, with its full name where the study has one."""
+    frame = found.ministry_coverage
+    names = frame["ministry"].map(found.populations.set_index("ministry")["name"])
+    made = frame.copy() if names.isna().all() else frame.assign(name=names)
+    made = made[[name for name in ("ministry", "name", *frame.columns[1:]) if name in made]]
+    made.attrs = dict(frame.attrs)
+    return made
+
+
 def actors(found: Findings, _: Words) -> Section:
     """Figure 2, its communities and central actors."""
     network, community = found.actors.network, found.actors.communities
     said = [
         _("{nodes} of {all} actors have enough connections to be drawn ({filter}); between them are {edges} ties."
           ).format(nodes=_.number(network.n), all=_.number(network.parameters["full_nodes"]),
-                   filter=network.parameters["filter"], edges=_.number(network.m)),
+                   filter=actors_filter(found, _), edges=_.number(network.m)),
         verdict(community, _),
     ]  # fmt: skip
     if (published := found.setting("published.communities")) is not None:
         said.append(_("Published: {number} communities.").format(number=published))
-    said += [_described(row, _) for row in found.communities.head(12).to_dict("records")]
     live = Picture(
         "actors", _("The actor network as a still picture; its actors and neighbours are in the tables and files."),
         _("Size: betweenness. Colour: community. Position: who is tied stands together. Choose a name to see whom it "
           "follows (orange) and who follows it (blue)."), "network",
     )  # fmt: skip
     bars = Picture("communities", _("Bars of the civil servants in each community by ministry, as in the table."))
-    shares = {"percent": ("share", "density"), "places": {"share": 0, "density": 1}}
+    shares_of = {"percent": ("share", "density"), "places": {"share": 0, "density": 1, "e_i_index": 2}}
     tables = (
-        table(found, _, "communities", "Communities of actors", found.communities, "actors", **shares),
+        table(found, _, "communities", "Communities of actors", found.communities, "actors", folded=True, **shares_of),
         table(found, _, "communities_by_ministry", "Communities by ministry", found.communities_by_ministry,
               folded=True, percent=("share_of_community", "share_of_ministry")),
-        table(found, _, "central", "The most central actors", found.central, places={"betweenness": 0}),
+        table(found, _, "central", "The most central actors", found.central, places={"betweenness": 0},
+              columns=_without_id(found.central), bars=("betweenness",)),
         table(found, _, "bridges", "Actors that bridge communities", found.bridges, folded=True,
-              percent=("outside_share",), places={"betweenness": 0, "bridging": 0}),
+              columns=_without_id(found.bridges), percent=("outside_share",),
+              places={"betweenness": 0, "bridging": 0}),
+        table(found, _, "interaction", "Do mentions and replies go along follow ties?", found.interaction,
+              "interaction", percent=("sender_follows", "posts_to_followed", "other_follows", "follow_ties_used")),
     )  # fmt: skip
-    return Section("actors", _("Actors"), tuple(said), (live, bars, *map(numbered, tables)))
+    return Section("actors", _("Actors"), tuple(said), (live, _cards(found, _), bars, *map(numbered, tables)))
 
 
-def _described(row: Mapping[Any, Any], _: Words) -> str:
-    """A community in words and numbers."""
-    central = ", ".join(map(str, row["central"][:3]))
-    return _("Community {number} ({name}): {size} actors, {civil} of them civil servants ({ministries}); most central: "
-             "{central}. Of all possible ties {density}% are there; E-I index {index}.").format(
-        number=row["community"] + 1, name=row["name"] or _("no name"), size=_.number(row["size"]),
-        civil=_.number(row.get("civil_servants", 0)), ministries=row.get("ministries") or "–", central=central,
-        density=_.number(100 * row["density"], 1), index=_.number(row["e_i_index"], 2))  # fmt: skip
+def _without_id(frame: pd.DataFrame) -> tuple[str, ...]:
+    """The columns, the name first, without the id, which says nothing to a reader; the files have it."""
+    named = frame["handle"].notna().any() if "handle" in frame else False
+    same = bool(named) and frame["name"].equals(frame["handle"])  # pseudonyms
+    hidden = {"account_id"} if named else set()
+    hidden |= {"name"} if same else set()
+    first = [name for name in ("name", "handle") if name in frame and name not in hidden]
+    return tuple(dict.fromkeys([*first, *(str(name) for name in frame if name not in hidden)]))
+
+
+def _cards(found: Findings, _: Words) -> Cards:
+    """The largest communities in words and numbers."""
+    rows = found.communities.head(12).to_dict("records")
+    return Cards(_("The communities in words and numbers"), tuple(_card(row, _) for row in rows))
+
+
+def _card(row: Mapping[Any, Any], _: Words) -> Card:
+    number = int(row["community"])
+    figures = _("{size} actors, {civil} of them civil servants").format(
+        size=_.number(row["size"]), civil=_.number(row.get("civil_servants", 0))
+    )
+    said = []
+    if row.get("ministries"):
+        said.append(_("Civil servants: {ministries}.").format(ministries=row["ministries"]))
+    if row.get("titles"):
+        said.append(_("Titles that members share: {titles}.").format(titles=row["titles"]))
+    said.append(_("Most central: {central}.").format(central=", ".join(map(str, row["central"][:3]))))
+    said.append(_("Of all possible ties {density}% are there; E-I index {index}.").format(
+        density=_.number(100 * row["density"], 1), index=_.number(row["e_i_index"], 2)))  # fmt: skip
+    name = f" · {row['name']}" if row["name"] else ""
+    return Card([*PALETTE, GREY][min(number, len(PALETTE))], f"{number + 1}{name}", figures, tuple(said))
 
 
 def inward(found: Findings, _: Words) -> Section:
-    """E-I indices and who is central."""
+    """E-I indices, who is central, and what the degree filter hides."""
     frame = found.inward
     first = frame.iloc[0]
     top = found.most_central.set_index("label")
@@ -152,8 +195,37 @@ def inward(found: Findings, _: Words) -> Section:
     central = table(found, _, "most_central", "Who the hundred most central are", found.most_central,
                     percent=("share", "top_betweenness", "top_in_degree"),
                     places={"share": 1, "top_betweenness": 0, "top_in_degree": 0})  # fmt: skip
+    hidden = table(
+        found, _, "hidden", "What the degree filter hides", found.hidden, "hidden", page=_figures(found.hidden, _)
+    )
     picture = Picture("inwardness", _("E-I index of civil servants and of each ministry, observed and by chance."))
-    return Section("inwardness", _("Inward-looking or not"), tuple(said), (picture, indices, central))
+    return Section("inwardness", _("Inward-looking or not"), tuple(said), (picture, indices, central, hidden))
+
+
+def _figures(frame: pd.DataFrame, _: Words) -> pd.DataFrame:
+    """A row a figure, told in words: counts whole, shares in per cent; labels that nobody has are left out."""
+    parts = ("before", "after", "hidden")
+    made = frame[~(frame["figure"].str.match("(share|top)_") & (frame[list(parts)] == 0).all(axis=1))].copy()
+    share = made["figure"].str.match("share_|top_")
+    whole = made["figure"].isin(["actors", "ties"])
+    for part in parts:
+        values = made[part].astype(float)
+        made[part] = [_.number(value, 0) if one else f"{_.number(100 * value, 1)}%" if two else _.number(value, 2)
+                      for value, one, two in zip(values, whole, share, strict=True)]  # fmt: skip
+    made["figure"] = [_told(name, _) for name in made["figure"]]
+    made.attrs = dict(frame.attrs)
+    return made
+
+
+MEASURES = {"share": "share of the actors: {label}", "top_betweenness": "of the top 100 by betweenness: {label}",
+            "top_in_degree": "of the top 100 by followers: {label}"}  # fmt: skip
+
+
+def _told(figure: str, _: Words) -> str:
+    for start, text in MEASURES.items():
+        if figure.startswith(f"{start}_"):
+            return _(text).format(label=_(figure.removeprefix(f"{start}_")))
+    return _.head(figure)
 
 
 def _assortativity(frame: pd.DataFrame, _: Words) -> str:

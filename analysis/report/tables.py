@@ -13,7 +13,21 @@ import pandas as pd
 from analysis.report import texts
 from analysis.report.words import Words
 
-OURS = ("against", "filter", "group", "kind", "label", "of", "what")  # columns of our own words; all others are data
+# columns of our own words; all others are data
+OURS = (
+    "against",
+    "figure",
+    "filter",
+    "group",
+    "interaction",
+    "kind",
+    "label",
+    "ministry",
+    "of",
+    "status",
+    "what",
+)  # columns of our own words; all others are data
+WIDE = 34  # letters from which a column of texts is broad
 
 
 @dataclass(frozen=True)
@@ -29,34 +43,52 @@ class Table:
     sql: tuple[str, ...] = ()
     places: Mapping[str, int] = field(default_factory=dict)
     percent: tuple[str, ...] = ()  # fractions, shown in per cent
+    hundredths: tuple[str, ...] = ()  # per cent already
+    bars: tuple[str, ...] = ()  # drawn behind their numbers, the largest as long as the cell
+    page: pd.DataFrame | None = None  # shown instead of the frame, which the files have
     folded: bool = False  # behind a summary, as the accessible way into a picture
     hidden: str = ""  # what stands for a missing cell
 
     @property
     def shown(self) -> list[str]:
         """The columns shown, those that are there."""
-        return [name for name in self.columns if name in self.frame] if self.columns else list(self.frame.columns)
+        there = self._page
+        return [name for name in self.columns if name in there] if self.columns else list(there.columns)
 
-    def head(self, _: Words) -> list[tuple[str, bool]]:
-        """The heads of the columns and whether they hold numbers."""
-        return [(_(name.replace("_", " ")), _numeric(self.frame[name])) for name in self.shown]
+    @property
+    def _page(self) -> pd.DataFrame:
+        return self.frame if self.page is None else self.page
 
-    def rows(self, _: Words) -> list[list[tuple[str, str]]]:
-        """The cells as texts, each with the value to sort by."""
+    def head(self, _: Words) -> list[tuple[str, str]]:
+        """The heads of the columns and their kinds: n numbers, w long texts, or nothing."""
+        return [(_.head(name), self._kind(name)) for name in self.shown]
+
+    def _kind(self, name: str) -> str:
+        if (name != "community" and _numeric(self._page[name])) or (self.page is not None and name != self.shown[0]):
+            return "n"
+        longest = max((len(shown(value, 0, Words())) for value in self._page[name] if not missing(value)), default=0)
+        return "w" if longest > WIDE else ""
+
+    def rows(self, _: Words) -> list[list[tuple[str, str, str]]]:
+        """The cells as texts, each with the value to sort by, and the length of its bar in per cent."""
         columns = [self._cells(name, _) for name in self.shown]
         return [list(row) for row in zip(*columns, strict=True)]
 
-    def _cells(self, name: str, _: Words) -> list[tuple[str, str]]:
-        values = self.frame[name].tolist()
+    def _cells(self, name: str, _: Words) -> list[tuple[str, str, str]]:
+        values = self._page[name].tolist()
+        most = max((float(value) for value in values if not missing(value)), default=0) if name in self.bars else 0
         places = self.places.get(name, 1 if name in self.percent else 2)
-        if name in self.percent:
-            return [(self._percent(value, places, _), _sort(value)) for value in values]
-        if name in OURS:
-            values = [_(value) if isinstance(value, str) else value for value in values]
-        return [(self._shown(value, places, _), _sort(value)) for value in values]
+        texts_of = [self._text(name, value, places, _) for value in values]
+        bars = ["" if not most or missing(value) else f"{100 * float(value) / most:.0f}" for value in values]
+        return [(text, _sort(value), bar) for text, value, bar in zip(texts_of, values, bars, strict=True)]
 
-    def _percent(self, value: Any, places: int, _: Words) -> str:
-        return self.hidden or "–" if missing(value) else _.number(100 * float(value), places) + "%"
+    def _text(self, name: str, value: Any, places: int, _: Words) -> str:
+        if name in (*self.percent, *self.hundredths):
+            return self._percent(value, 100 if name in self.percent else 1, places, _)
+        return self._shown(_(value) if name in OURS and isinstance(value, str) else value, places, _)
+
+    def _percent(self, value: Any, times: int, places: int, _: Words) -> str:
+        return self.hidden or "–" if missing(value) else _.number(times * float(value), places) + "%"
 
     def _shown(self, value: Any, places: int, _: Words) -> str:
         return self.hidden or "–" if missing(value) else shown(value, places, _)
@@ -64,7 +96,7 @@ class Table:
     def parameters(self, _: Words) -> list[tuple[str, str]]:
         """The parameters that the table was made with."""
         found = self.frame.attrs.get("parameters") or {}
-        return [(_(str(key).replace("_", " ")), shown(value, 2, _)) for key, value in found.items() if _told(value)]
+        return [(_.head(str(key)), shown(value, 2, _)) for key, value in found.items() if _told(value)]
 
     def write(self, folder: Path) -> None:
         """Write NAME.csv and NAME.parquet into *folder*."""

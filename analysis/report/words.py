@@ -20,6 +20,22 @@ MONTHS = {
     "nl": ("jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec"),
 }
 
+HEADS = {  # of columns whose name alone does not say it
+    "account_id": "account", "bridging": "bridging", "connections_expected": "connections by chance",
+    "connections_ratio": "connections, times chance", "e_i_index": "E-I index", "expected": "by chance, degrees kept",
+    "follow_ties_used": "follow ties with such posts", "follows": "follow ties",
+    "follows_expected": "follow ties by chance", "follows_ratio": "follow ties, times chance", "high": "95%: to",
+    "in_degree": "followers in the network", "internal": "ties inside", "external": "ties outside",
+    "low": "95%: from", "mean_active_accounts": "active accounts a day", "off": "per day off",
+    "other_follows": "the other follows the sender", "permuted": "labels shuffled", "per_day": "per such day",
+    "per_day_without_holidays": "per such day, holidays left out", "posts_to_followed": "posts to whom one follows",
+    "readable": "lists read", "sample_count": "comparison: count", "sample_posts": "comparison: posts",
+    "sample_share": "comparison: share", "sender_follows": "the sender follows the other",
+    "share_of_other": "share of the other's", "share_of_row": "share of the ministry's",
+    "share_readable": "share read", "top_betweenness": "top 100 by betweenness",
+    "top_in_degree": "top 100 by followers", "uses": "posts", "working": "per working day",
+}  # fmt: skip
+
 
 @lru_cache
 def table(language: str) -> Mapping[str, str]:
@@ -40,12 +56,18 @@ class Words:
         """*english* in the language; itself where the table has none."""
         return self._table.get(english, english)
 
+    def head(self, column: str) -> str:
+        """The head of a *column*."""
+        return self(HEADS.get(column, column.replace("_", " ")))
+
     def number(self, value: Any, places: int = 0) -> str:
-        """*value* with separators, as the language has them; – where it is missing."""
+        """*value* with separators, as the language has them, and a true minus; – where it is missing."""
         if value is None or pd.isna(value):
             return "–"
         text = f"{float(value):,.{places}f}" if places or isinstance(value, float | np.floating) else f"{int(value):,}"
-        return text.translate(str.maketrans(",.", ".,")) if self.language == "nl" else text
+        if not text.strip("-0.,"):
+            text = text.removeprefix("-")  # nothing is less than nothing
+        return text.translate(str.maketrans(",.-", ".,−" if self.language == "nl" else ",.−"))
 
     def weekday(self, number: int) -> str:
         """The weekday; 0 is Monday."""

@@ -11,7 +11,7 @@ from matplotlib.patches import Circle, PathPatch
 from matplotlib.path import Path as Curve
 from numpy.typing import NDArray
 
-from analysis.report.figures.style import BLUE, FAINT, GREY, INK, ORANGE, canvas, grid, label
+from analysis.report.figures.style import BLUE, FAINT, GREY, INK, ORANGE, canvas, grid, label, legend, narrow, wrapped
 from analysis.report.findings import PALETTE, Findings
 from analysis.report.words import Words
 
@@ -34,7 +34,7 @@ def circle(found: Findings, _: Words) -> Figure:
     """Figure 1: ministries on a circle, sized by connections inside, lines by connections between."""
     names, matrix = square(found.ministries, "connections")
     matrix = np.nan_to_num(matrix)
-    figure = canvas(6.4, 6.0)
+    figure = canvas(6.4, 4.0 if narrow() else 6.0)
     axes = figure.add_subplot()
     angle = np.pi / 2 - 2 * np.pi * np.arange(len(names)) / max(len(names), 1)
     spot = np.column_stack((np.cos(angle), np.sin(angle)))
@@ -49,8 +49,15 @@ def circle(found: Findings, _: Words) -> Figure:
         axes.add_patch(Circle(tuple(spot[at]), inner[at], fc=PALETTE[at % len(PALETTE)], ec="white", lw=1.2, zorder=3))
         x, y = spot[at] * (1.06 + inner[at])
         side = "center" if abs(spot[at][0]) < 0.3 else "left" if spot[at][0] > 0 else "right"
-        axes.text(x, y, f"{label(name, 24)} ({_.number(matrix[at, at])})", ha=side, va="center", fontsize=9.5)
-    axes.set(xlim=(-1.65, 1.65), ylim=(-1.4, 1.4), aspect="equal")
+        axes.text(
+            x,
+            y,
+            f"{label(name, 24)} ({_.number(matrix[at, at])})",
+            ha=side,
+            va="center",
+            fontsize=8 if narrow() else 9.5,
+        )
+    axes.set(xlim=(-1.65, 1.65), ylim=(-1.28, 1.28), aspect="equal")
     axes.axis("off")
     return figure
 
@@ -59,7 +66,7 @@ def matrix(found: Findings, _: Words) -> Figure:
     """The ministries' connections as a sorted matrix: numbers, coloured by observed over expected."""
     names, counts = square(found.ministries, "connections")
     _names, ratio = square(found.ministries, "connections_ratio")
-    figure = canvas(7.2, 6.0)
+    figure = canvas(7.2, 4.8 if narrow() else 6.0)
     axes = figure.add_subplot()
     shown = np.log2(np.where(np.nan_to_num(ratio) > 0, np.nan_to_num(ratio, nan=1.0), 0.125))
     image = axes.pcolormesh(np.clip(shown, -3, 3), cmap="PuOr_r", vmin=-3, vmax=3, edgecolors="white", linewidth=1)
@@ -67,15 +74,16 @@ def matrix(found: Findings, _: Words) -> Figure:
         for column in range(len(names)):
             count = counts[row, column]
             dark = abs(shown[row, column]) > 1.7
-            axes.text(column + 0.5, row + 0.5, _.number(count), ha="center", va="center", fontsize=7.5,
-                      color="white" if dark else "#000000")  # fmt: skip
+            axes.text(column + 0.5, row + 0.5, _.number(count), ha="center", va="center",
+                      fontsize=5.5 if narrow() else 7.5, color="#ffffff" if dark else "#000000")  # fmt: skip
     axes.set_xticks(np.arange(len(names)) + 0.5, [label(name, 16) for name in names], rotation=45, ha="right")
     axes.set_yticks(np.arange(len(names)) + 0.5, [label(name, 16) for name in names])
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=axes, shrink=0.6, ticks=[-3, -2, -1, 0, 1, 2, 3])
-    bar.ax.set_yticklabels(["≤⅛", "¼", "½", "1", "2", "4", "≥8"])
+    bar = figure.colorbar(image, ax=axes, shrink=0.6, ticks=[-3, -2, -1, 0, 1, 2, 3],
+                          orientation="horizontal" if narrow() else "vertical")  # fmt: skip
+    bar.set_ticklabels(["≤⅛", "¼", "½", "1", "2", "4", "≥8"])
     bar.set_label(_("observed / expected by chance"))
     bar.outline.set_visible(False)
     return figure
@@ -88,21 +96,21 @@ def communities(found: Findings, _: Words) -> Figure:
     wide = inside.pivot_table(index="community", columns="ministry", values="members", fill_value=0)
     wide = wide.reindex(sorted(set(table["community"])), fill_value=0).iloc[:14]
     wide = wide[wide.sum().sort_values(ascending=False).index]
-    figure = canvas(7.6, max(1.8, 0.36 * len(wide) + 1.2))
+    figure = canvas(7.6, max(1.8, 0.36 * len(wide) + 1.2) + 0.7 * narrow())
     axes = figure.add_subplot()
     left = np.zeros(len(wide))
     rows = np.arange(len(wide))
     for at, name in enumerate(wide.columns):
         values = wide[name].to_numpy(dtype=float)
-        axes.barh(rows, values, left=left, color=PALETTE[at % len(PALETTE)], label=label(name, 20), height=0.72,
+        axes.barh(rows, values, left=left, color=PALETTE[at % len(PALETTE)], label=label(_(str(name)), 20), height=0.72,
                   edgecolor="white", linewidth=0.5)  # fmt: skip
         left += values
     names = found.communities.set_index("community")["name"]
-    ticks = [f"{at + 1}  {label(names.get(at) or _('community'), 38)}" for at in wide.index]
+    ticks = [f"{at + 1}  {label(names.get(at) or _('community'), 14 if narrow() else 38)}" for at in wide.index]
     axes.set_yticks(rows, ticks)
     axes.invert_yaxis()
     axes.set_xlabel(_("civil servants in the community"))
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend(figure, axes, ncols=4)
     grid(axes, "x")
     return figure
 
@@ -121,8 +129,9 @@ def inward(found: Findings, _: Words) -> Figure:
     axes.set_yticks(rows, [label(_(name), 24) for name in table["group"]])
     lowest = float(np.nanmin(table[["e_i_index", "permuted"]].to_numpy(dtype=float), initial=0.0))
     axes.set_xlim(min(lowest, 0) - 0.05, 1.04)
+    axes.xaxis.set_major_formatter(lambda value, place: _.number(value, 2))
     axes.set_xlabel(_("E-I index: −1 all ties inside, +1 all ties outside"))
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.14), ncols=2)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=1 if narrow() else 2)
     grid(axes, "x")
     return figure
 
@@ -134,7 +143,7 @@ def shares(found: Findings, _: Words) -> Figure:
             ("published_share", _("published"), GREY),
             ("published_sample", _("published, comparison"), FAINT)]  # fmt: skip
     there = [one for one in sets if one[0] in table]
-    figure = canvas(6.8, 0.9 + 0.28 * len(there) * len(table))
+    figure = canvas(6.8, 0.9 + 0.28 * len(there) * len(table) + 0.4 * narrow())
     axes = figure.add_subplot()
     for at, (column, name, colour) in enumerate(there):
         values = table[column].astype(float)
@@ -143,10 +152,10 @@ def shares(found: Findings, _: Words) -> Figure:
         for row, value in zip(rows, values, strict=True):
             if np.isfinite(value):
                 axes.text(value + 0.6, row, _.number(value, 2) + "%", va="center", fontsize=8)
-    axes.set_yticks(np.arange(len(table)), [_(what) for what in table["what"]])
+    axes.set_yticks(np.arange(len(table)), [wrapped(_(what), 14 if narrow() else 40) for what in table["what"]])
     axes.invert_yaxis()
     axes.set_xlabel(_("per cent of the posts"))
-    axes.margins(x=0.12)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.margins(x=0.16 if narrow() else 0.12)
+    legend(figure, axes, ncols=2)
     grid(axes, "x")
     return figure

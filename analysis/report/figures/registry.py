@@ -31,9 +31,9 @@ class Drawing:
         """The name of its files: numbered, without ending."""
         return f"{self.number:02d}-{self.name}"
 
-    def drawn(self, found: Findings, words: Words) -> Figure:
-        """The figure in the report's style."""
-        with styled():
+    def drawn(self, found: Findings, words: Words, phone: bool = False) -> Figure:
+        """The figure in the report's style, for a *phone* if said."""
+        with styled(phone):
             return nothing(words) if self.data(found).empty else self.draw(found, words)
 
 

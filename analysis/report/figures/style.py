@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -30,9 +32,28 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 
 
+_narrow = ContextVar("narrow", default=False)
+PHONE = 4.1  # inches, at which texts can still be read on a phone
+
+
+def narrow() -> bool:
+    """Whether the figure being drawn is to be read on a phone."""
+    return _narrow.get()
+
+
 @contextmanager
-def styled() -> Iterator[None]:
-    """Matplotlib in the report's style; names from outside are never taken for mathematics."""
+def styled(phone: bool = False) -> Iterator[None]:
+    """Matplotlib in the report's style, for a phone if said; names from outside are never taken for mathematics."""
+    token = _narrow.set(phone)
+    try:
+        with _settings():
+            yield
+    finally:
+        _narrow.reset(token)
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
     fonts = matplotlib.font_manager.get_font_names()
     wanted = [name for name in SETTINGS["font.family"] if name in fonts]
     settings: Any = {**SETTINGS, "font.family": wanted}
@@ -42,8 +63,8 @@ def styled() -> Iterator[None]:
 
 
 def canvas(width: float, height: float, **options: Any) -> Figure:
-    """An empty figure of *width* by *height* inches."""
-    figure = Figure(figsize=(width, height), layout="constrained", **options)
+    """An empty figure of *width* by *height* inches, or as wide as a phone."""
+    figure = Figure(figsize=(min(width, PHONE) if narrow() else width, height), layout="constrained", **options)
     FigureCanvasAgg(figure)
     return figure
 
@@ -54,11 +75,24 @@ def label(text: Any, most: int = 40) -> str:
     return cleaned if len(cleaned) <= most else cleaned[: most - 1] + "…"
 
 
+def wrapped(text: str, width: int) -> str:
+    """*text* in lines of at most *width* letters."""
+    return "\n".join(textwrap.wrap(text, width))
+
+
 def grid(axes: Any, axis: str = "y") -> None:
     """Faint lines behind the data."""
     axes.set_axisbelow(True)
     axes.grid(True, axis=axis, color=FAINT, linewidth=0.6)
     axes.tick_params(length=0)
+
+
+def legend(figure: Any, axes: Any, **options: Any) -> None:
+    """The legend of *axes* beside it, or under it on a phone."""
+    if narrow():
+        figure.legend(*axes.get_legend_handles_labels(), **{"loc": "outside lower center", "ncols": 3, **options})
+    else:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def nothing(words: Callable[[str], str]) -> Figure:

@@ -7,11 +7,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch, PathPatch, Rectangle
+from matplotlib.path import Path
 
-from analysis.report.figures.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, RAMP, RED, canvas, grid, label
+from analysis.report.figures.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    RAMP,
+    RED,
+    canvas,
+    grid,
+    label,
+    narrow,
+    wrapped,
+)  # fmt: skip
 from analysis.report.findings import PALETTE, Findings
+from analysis.report.saying import day_kind
 from analysis.report.words import Words
+
+MATERIAL = 0.1  # share of the accounts not collected from which a day is no measurement
 
 
 def timeline(found: Findings, _: Words) -> Figure:
@@ -19,15 +37,21 @@ def timeline(found: Findings, _: Words) -> Figure:
     daily = found.daily
     figure = canvas(9.6, 4.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    above.plot(daily.index, daily["posts"], color=FAINT, lw=0.6, label=_("posts per day"))
-    above.plot(daily.index, daily["posts_7"], color=BLUE, lw=0.9, label=_("mean of 7 days"))
-    above.plot(daily.index, daily["posts_30"], color=RED, lw=1.5, label=_("mean of 30 days"))
-    series = (("active_accounts", "active accounts", GREEN), ("located", "posts with a location told", ORANGE),
-              ("geocoded", "geo-coded posts", BLUE))  # fmt: skip
-    for column, name, colour in series:
-        below.plot(daily.index, daily[column].rolling(7).mean(), lw=1, color=colour, label=_(name))
+    broken = daily["gap_share"] >= MATERIAL  # a line there would show a dip that nobody made
+    series = (("posts", "posts per day", FAINT, 0.6), ("posts_7", "mean of 7 days", BLUE, 0.9),
+              ("posts_30", "mean of 30 days", RED, 1.5))  # fmt: skip
+    for column, name, colour, width in series:
+        above.plot(daily.index, daily[column].mask(broken), color=colour, lw=width, label=_(name))
+    parts = (("active_accounts", "active accounts", GREEN), ("located", "posts with a location told", ORANGE),
+             ("geocoded", "geo-coded posts", BLUE))  # fmt: skip
+    for column, name, colour in parts:
+        mean = daily[column].rolling(7).mean().mask(broken)
+        below.plot(daily.index, mean, lw=1, color=colour, label=_(name))
     below.set_title(_("means of 7 days"), loc="left", fontsize=8.5)
     for axes in (above, below):
+        for start, stop in runs(daily["gap_accounts"] > 0):
+            day = pd.Timedelta(days=1)
+            axes.axvspan(daily.index[start], daily.index[stop] + day, color=ORANGE, alpha=0.22, lw=0, zorder=0)
         axes.legend(loc="upper left", ncols=1)
         axes.set_ylim(bottom=0)
         axes.margins(x=0.005)
@@ -36,13 +60,19 @@ def timeline(found: Findings, _: Words) -> Figure:
     return figure
 
 
+def runs(marked: pd.Series[bool]) -> list[tuple[int, int]]:
+    """The first and last place of each run of marked days."""
+    change = np.diff(np.concatenate([[0], marked.to_numpy(dtype=np.int8), [0]]))
+    return list(zip(np.flatnonzero(change == 1).tolist(), (np.flatnonzero(change == -1) - 1).tolist(), strict=True))
+
+
 def calendar(found: Findings, _: Words) -> Figure:
     """Every day a square, coloured by posts; public holidays outlined, school holidays barred, gaps marked."""
     daily = found.daily
     index = pd.DatetimeIndex(daily.index)
     years = sorted(set(index.year)) or [2000]
     edges = _edges(daily["posts"])
-    figure = canvas(9.6, 1.18 * len(years) + 0.75)
+    figure = canvas(9.6, (0.78 if narrow() else 1.18) * len(years) + (1.3 if narrow() else 0.75))
     axes_of = figure.subplots(len(years), 1, squeeze=False)[:, 0]
     for axes, year in zip(axes_of, years, strict=True):
         _year(axes, daily[index.year == year], year, edges, _)
@@ -54,8 +84,10 @@ def calendar(found: Findings, _: Words) -> Figure:
         keys.append(Patch(fc=GREY, label=_("school holiday (any region)")))
     if (daily["gap_accounts"] > 0).any():
         keys.append(Patch(fc=ORANGE, label=_("posts of some accounts not collected")))
-    figure.legend(handles=keys, loc="outside lower center", ncols=min(len(keys), 9), handlelength=1.1,
-                  columnspacing=1.0, fontsize=8)  # fmt: skip
+    if (daily["gap_share"] >= MATERIAL).any():
+        keys.append(Patch(fc="none", ec=ORANGE, hatch="////", lw=0, label=_("of a tenth of the accounts or more")))
+    figure.legend(handles=keys, loc="outside lower center", ncols=2 if narrow() else min(len(keys), 9),
+                  handlelength=1.1, columnspacing=1.0, fontsize=8)  # fmt: skip
     return figure
 
 
@@ -79,41 +111,58 @@ def _intervals(edges: list[int], _: Words) -> list[str]:
 def _year(axes: Any, days: pd.DataFrame, year: int, edges: list[int], _: Words) -> None:
     first = pd.Timestamp(year, 1, 1)
     week = (pd.DatetimeIndex(days.index).day_of_year - 1 + first.day_of_week) // 7
-    grid_of = np.full((7, 54), np.nan)
-    grid_of[days["weekday"], week] = np.searchsorted(edges, days["posts"], side="right")
-    axes.pcolormesh(grid_of, cmap=RAMP, vmin=0, vmax=len(edges), edgecolors="white", linewidth=0.8)
+    lost = (days["gap_share"] >= MATERIAL).to_numpy()
+    shade = np.searchsorted(edges, days["posts"], side="right")
+    for number, colour in enumerate(RAMP(np.linspace(0, 1, len(edges) + 1))):
+        chosen = (shade == number) & ~lost
+        axes.add_patch(PathPatch(squares(week[chosen], days["weekday"][chosen]), fc=colour, ec="none"))
+    axes.add_patch(PathPatch(squares(week[lost], days["weekday"][lost]), fc="none", ec=ORANGE, lw=0, hatch="////"))
     for at, day in zip(week[days["holiday"].notna()], days["weekday"][days["holiday"].notna()], strict=True):
-        axes.add_patch(Rectangle((at + 0.06, day + 0.06), 0.88, 0.88, fill=False, ec=RED, lw=1.1))
+        axes.add_patch(Rectangle((at + 0.06, day + 0.06), 0.88, 0.88, fill=False, ec=RED, lw=0.7 if narrow() else 1.1))
     school = [name for name in days if str(name).startswith("school ")]
     free = days[school].any(axis=1).to_numpy() if school else np.zeros(len(days), bool)
     for marked, colour, height in ((free, GREY, 7.15), ((days["gap_accounts"] > 0).to_numpy(), ORANGE, 7.6)):
         for at in sorted(set(week[marked])):
             axes.add_patch(Rectangle((at, height), 1, 0.3, fc=colour, ec="none"))
     months = pd.date_range(first, periods=12, freq="MS")
-    axes.set_xticks(
-        [(day.day_of_year - 1 + first.day_of_week) // 7 + 0.5 for day in months], [_.month(m) for m in range(1, 13)]
-    )
+    every = 2 if narrow() else 1
+    weeks = [(day.day_of_year - 1 + first.day_of_week) // 7 + 0.5 for day in months]
+    axes.set_xticks(weeks[::every], [_.month(month) for month in range(1, 13, every)])
     axes.set_yticks([0.5, 2.5, 4.5], [_.weekday(day)[:2] for day in (0, 2, 4)])
     axes.set(xlim=(0, 54), ylim=(8, 0))
     axes.xaxis.tick_top()
-    axes.tick_params(length=0, pad=1, labelsize=7.5)
+    axes.tick_params(length=0, pad=1, labelsize=6.5 if narrow() else 7.5)
     axes.spines[:].set_visible(False)
-    axes.set_ylabel(str(year), rotation=0, ha="right", va="center", fontsize=11, fontweight="bold", labelpad=10)
+    axes.set_ylabel(
+        str(year), rotation=0, ha="right", va="center", fontsize=8 if narrow() else 11, fontweight="bold", labelpad=10
+    )
+
+
+def squares(across: Any, down: Any) -> Path:
+    """Unit squares at these places as one path: a tenth of the size of as many patches."""
+    corners = np.array([[0.04, 0.04], [0.96, 0.04], [0.96, 0.96], [0.04, 0.96], [0.04, 0.04]])
+    places = np.column_stack([np.asarray(across, dtype=float), np.asarray(down, dtype=float)])
+    codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
+    return Path((places[:, None, :] + corners).reshape(-1, 2), np.tile(codes, len(places)).astype(Path.code_type))
 
 
 def hours(found: Findings, _: Words) -> Figure:
     """Weekday by hour: posts per such hour."""
-    rates = found.hours
-    figure = canvas(9.6, 3.1)
+    rates = found.hours.to_numpy(dtype=float)
+    figure = canvas(9.6, 4.9 if narrow() else 3.1)
     axes = figure.add_subplot()
-    image = axes.pcolormesh(rates.to_numpy(dtype=float), cmap=RAMP, vmin=0, edgecolors="white", linewidth=1)
-    axes.set_xticks(np.arange(0, 24, 2) + 0.5, [f"{hour:02d}" for hour in range(0, 24, 2)])
-    axes.set_yticks(np.arange(7) + 0.5, [_.weekday(day) for day in range(7)])
+    shown = rates.T if narrow() else rates
+    image = axes.pcolormesh(shown, cmap=RAMP, vmin=0, edgecolors="white", linewidth=1)
+    clock = (np.arange(0, 24, 2) + 0.5, [f"{hour:02d}" for hour in range(0, 24, 2)])
+    days = (np.arange(7) + 0.5, [_.weekday(day)[: 2 if narrow() else None] for day in range(7)])
+    axes.set_xticks(*(days if narrow() else clock))
+    axes.set_yticks(*(clock if narrow() else days))
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel(_("hour of the day, local time"))
+    (axes.set_ylabel if narrow() else axes.set_xlabel)(_("hour of the day, local time"))
     bar = figure.colorbar(image, ax=axes, pad=0.01)
+    bar.ax.yaxis.set_major_formatter(lambda value, place: _.number(value, 0 if value == int(value) else 1))
     bar.set_label(_("posts per such hour"))
     bar.outline.set_visible(False)
     return figure
@@ -122,22 +171,24 @@ def hours(found: Findings, _: Words) -> Figure:
 def working(found: Findings, _: Words) -> Figure:
     """Posts per kind of day, and how many times more on working days, with the interval."""
     kinds, use = found.working_days, found.professional_use
-    figure = canvas(9.6, 0.3 * max(len(kinds), 3) + 1.3)
-    left, right = figure.subplots(1, 2)
+    high = 0.3 * max(len(kinds), 3) + 1.3
+    figure = canvas(9.6, high + 1.7 if narrow() else high)
+    left, right = figure.subplots(2, 1) if narrow() else figure.subplots(1, 2)
     rows = np.arange(len(kinds))
     left.barh(rows, kinds["per_day"], color=[BLUE, ORANGE, RED, *[GREY] * 20][: len(kinds)], height=0.66)
-    left.set_yticks(rows, [_(kind) for kind in kinds.index])
+    left.set_yticks(rows, [wrapped(day_kind(str(kind), _), 26) for kind in kinds.index])
     left.invert_yaxis()
     left.set_xlabel(_("posts per such day"))
     rows = np.arange(len(use))
     spread = np.abs(use[["low", "high"]].to_numpy(dtype=float).T - use["ratio"].to_numpy(dtype=float))
     right.errorbar(use["ratio"], rows, xerr=np.nan_to_num(spread), fmt="o", color=BLUE, capsize=4, ms=6)
     right.axvline(1, color=INK, lw=0.8)
-    right.set_yticks(rows, [_(kind) for kind in use.index])
+    right.set_yticks(rows, [wrapped(_(kind), 16) for kind in use.index])
     right.set_ylim(len(use) - 0.4, -0.6)
     right.set_xlim(left=0)
     right.set_xlabel(_("times as many posts on a working day"))
     for axes in (left, right):
+        axes.xaxis.set_major_formatter(lambda value, place: _.number(value, 0 if value == int(value) else 1))
         grid(axes, "x")
     return figure
 
@@ -146,7 +197,7 @@ def course(found: Findings, _: Words) -> Figure:
     """Posts per month with hashtags of each community."""
     table = found.hashtag_course.iloc[:, :8]
     names = found.hashtag_communities.set_index("community")["name"]
-    figure = canvas(9.6, 3.6)
+    figure = canvas(9.6, (3.0 if narrow() else 3.4) + 0.2 * len(table.columns) / (1 if narrow() else 2))
     axes = figure.add_subplot()
     for at, community in enumerate(int(column) for column in table.columns):
         name = names.get(community) or f"{_('community')} {community + 1}"
@@ -157,6 +208,7 @@ def course(found: Findings, _: Words) -> Figure:
     axes.margins(x=0.01)
     axes.yaxis.set_major_formatter(lambda value, place: _.number(value))
     if len(table.columns):
-        axes.legend(loc="upper left")
+        handles = axes.get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower center", ncols=1 if narrow() else 2, fontsize=8 if narrow() else 9)
     grid(axes)
     return figure

@@ -3,15 +3,36 @@
 import uPlot from "uplot";
 import { colour, el, json, number, w } from "./dom.js";
 
-const INKS = ["#0072B2", "#009E73", "#E69F00", "#D55E00"];
+const LIGHT = ["#0072B2", "#009E73", "#E69F00", "#D55E00"];
+const DARK = ["#56B4E9", "#2FBF92", "#F0B429", "#FF8A4C"]; // the same hues, seen on black
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const inks = () => (dark.matches ? DARK : LIGHT);
 
-// the mean of the last *width* days, missing until there are as many
-function smoothed(values, width) {
+// the mean of the last *width* days, missing until there are as many, and on days that were not collected
+function smoothed(values, width, broken) {
   let sum = 0;
-  return values.map((value, at) => {
+  const means = values.map((value, at) => {
     sum += value - (at >= width ? values[at - width] : 0);
     return at >= width - 1 ? sum / width : null;
   });
+  for (const [first, last] of broken) means.fill(null, first, last + 1);
+  return means;
+}
+
+// what was not collected, as a background
+function shaded(gaps, start) {
+  return (u) => {
+    const pen = u.ctx;
+    pen.save();
+    pen.fillStyle = "#E69F0038";
+    const { left, width, top, height } = u.bbox;
+    for (const [first, last] of gaps) {
+      const [a, b] = [first, last + 1].map((day) => u.valToPos(start + day * 86400, "x", true));
+      const [from, to] = [Math.max(a, left), Math.min(Math.max(b, a + 2), left + width)];
+      if (to > from) pen.fillRect(from, top, to - from, height);
+    }
+    pen.restore();
+  };
 }
 
 export async function timeline(root) {
@@ -32,7 +53,7 @@ export async function timeline(root) {
       chart.setSeries(at + 1, { show: box.checked });
     } });
     const swatch = el("i", {});
-    swatch.style.background = INKS[at];
+    swatch.style.background = LIGHT[at];
     return el("label", {}, box, swatch, name);
   });
   const told = el("p", { className: "told", role: "status" });
@@ -57,7 +78,7 @@ export async function timeline(root) {
     const grid = { stroke: colour("--line"), width: 1 };
     const axis = { stroke: colour("--ink"), grid, ticks: grid, font: "12px system-ui,sans-serif" };
     const series = data.series.map(({ name }, at) => ({
-      label: name, stroke: INKS[at], width: 1.4, show: !off.has(at), points: { show: false },
+      label: name, stroke: inks()[at], width: 1.4, show: !off.has(at), points: { show: false },
       value: (_, value) => (value === null ? "–" : number(value, 1)),
     }));
     const day = (_, value) => (value === null ? "–" : new Date(value * 1000).toISOString().slice(0, 10) +
@@ -66,8 +87,9 @@ export async function timeline(root) {
       width: Math.max(plot.clientWidth, 240), height: 320, tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       cursor: { drag: { x: true, y: false } }, scales: { y: { range: (_, low, high) => [0, high * 1.04 || 1] } },
       axes: [axis, { ...axis, size: 62, values: (_, values) => values.map((value) => number(value)) }],
-      series: [{ label: w("day"), value: day }, ...series], hooks: { setScale: [(u, key) => key === "x" && say(u)] },
-    }, [days, ...data.series.map(({ values }) => smoothed(values, +width.value))], plot);
+      series: [{ label: w("day"), value: day }, ...series], 
+      hooks: { setScale: [(u, key) => key === "x" && say(u)], drawClear: [shaded(data.gaps, start)] },
+    }, [days, ...data.series.map(({ values }) => smoothed(values, +width.value, data.broken))], plot);
     zoomed();
   };
   root.closest("figure").classList.add("on");
@@ -76,6 +98,6 @@ export async function timeline(root) {
   year.addEventListener("change", zoomed);
   plot.addEventListener("dblclick", () => ((year.value = ""), zoomed()));
   new ResizeObserver(() => chart.setSize({ width: Math.max(plot.clientWidth, 240), height: 320 })).observe(plot);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  dark.addEventListener("change", draw);
   root.timeline = { chart: () => chart };
 }

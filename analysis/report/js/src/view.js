@@ -18,6 +18,7 @@ export class View {
     this.chosen = this.over = -1;
     this.near = null;
     this.ratio = devicePixelRatio || 1;
+    this.draws = 0;
     this.widths = new Map();
     this.sigma = new Sigma(this.graph(), stage, this.settings());
     this.layers();
@@ -163,7 +164,7 @@ export class View {
     const start = performance.now();
     Object.assign(this.edges.canvas.style, { width: `${width}px`, height: `${height}px`, visibility: "visible" });
     this.edges.draw(this.sigma.getRenderParams().matrix, Math.round(width * this.ratio), Math.round(height * this.ratio));
-    if (this.slow === undefined) {
+    if (this.slow === undefined && ++this.draws > 1) { // the first has to build its programs
       this.edges.gl.readPixels(0, 0, 1, 1, this.edges.gl.RGBA, this.edges.gl.UNSIGNED_BYTE, new Uint8Array(4));
       this.slow = performance.now() - start > 60;
     }
@@ -186,28 +187,61 @@ export class View {
     const zoom = this.sigma.getCamera().ratio;
     const most = Math.round(this.labels / Math.max(0.25, Math.min(1, zoom)));
     const boxes = [];
+    const large = this.obstacles(width, height);
+    const small = Math.min(1, 0.6 + width / 2000); // on a phone
     const first = [this.over, this.chosen].filter((node) => node >= 0 && this.model.shown[node]);
     let count = 0;
     for (const [at, node] of [...first, ...this.model.order].entries()) {
       if (count >= most && at >= first.length) break;
       const forced = at < first.length;
+      if (!forced && first.includes(node)) continue;
       if (!this.model.shown[node] || (!forced && this.near && !this.near.has(node))) continue;
       const spot = this.spot(node);
       if (spot.x < 0 || spot.y < 0 || spot.x > width || spot.y > height) continue;
-      let size = Math.round((10.5 + this.model.weightiness[node] * 11) / zoom ** 0.12);
+      let size = Math.round((10.5 + this.model.weightiness[node] * 11 * small ** 2) / zoom ** 0.12);
       const bold = forced ? 1.1 : 1; // the chosen are set in bold
       while (size > 9 && measure(node, size) * bold > width - 6) size--;
       const wide = measure(node, size) * bold;
-      const beside = spot.x + this.radius(node) + 3;
-      const x = beside + wide < width - 3 ? beside : Math.max(3, spot.x - this.radius(node) - 3 - wide);
-      const y = Math.max(size, Math.min(spot.y + size * 0.35, height - 3));
-      const box = [x - 2, y - size, x + wide + 2, y + size * 0.3];
-      const clash = boxes.some((b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1]);
-      if (clash && !forced) continue;
-      boxes.push(box);
+      const best = this.beside(node, spot, wide, size, width, height, boxes, large, forced);
+      if (!best) continue;
+      boxes.push(best.box);
       count++;
-      yield { node, x, y, size, strong: forced };
+      yield { node, x: best.x, y: best.y, size, strong: forced };
     }
+  }
+
+  // the discs large enough to be worth keeping free of other names
+  obstacles(width, height) {
+    const large = [];
+    for (const node of this.model.order.slice(0, 250)) {
+      if (!this.model.shown[node]) continue;
+      const radius = this.radius(node);
+      const { x, y } = this.spot(node);
+      if (radius > 3.5 && x > 0 && y > 0 && x < width && y < height)
+        large.push({ node, box: [x - radius, y - radius, x + radius, y + radius] });
+    }
+    return large;
+  }
+
+  // right of the node, left, under or over it: where no name is, the fewest discs are hidden, and nothing is cut
+  beside(node, spot, wide, size, width, height, boxes, large, forced) {
+    const radius = this.radius(node) + 3;
+    const middle = spot.y + size * 0.35;
+    const tries = [[spot.x + radius, middle], [spot.x - radius - wide, middle]];
+    if (radius > 8) // under or over a small one nobody could tell whose name it is
+      tries.push([spot.x - wide / 2, spot.y + radius + size * 0.7], [spot.x - wide / 2, spot.y - radius - size * 0.1]);
+    let best = null;
+    for (const [left, base] of tries) {
+      const x = Math.max(3, Math.min(left, width - 3 - wide));
+      const y = Math.max(size, Math.min(base, height - 3));
+      const box = [x - 2, y - size, x + wide + 2, y + size * 0.3];
+      const over = (b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1];
+      if (boxes.some(over) && !(forced && !best)) continue;
+      const hidden = large.filter((one) => one.node !== node && over(one.box)).length + (x !== left || y !== base ? 2 : 0);
+      if (!best || hidden < best.hidden) best = { x, y, box, hidden };
+      if (!hidden) break;
+    }
+    return best;
   }
 
   measure(pen) {

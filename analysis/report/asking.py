@@ -1,0 +1,74 @@
+"""How the report asks: a finding is made once, when it is first asked for, and the SQL that it ran is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import duckdb
+import pandas as pd
+
+from analysis.frames import setting
+from analysis.report.listening import listening
+from analysis.report.pseudonyms import small
+from analysis.report.words import Words
+from storage.pseudonyms import Pseudonyms
+
+T = TypeVar("T")
+
+
+def finding(make: Callable[[Any], T]) -> cached_property[T]:
+    """A finding that is made once; the SQL that it ran is kept under its name."""
+
+    def kept(self: Asking) -> T:
+        with self.heard(make.__name__):
+            return make(self)
+
+    kept.__doc__ = make.__doc__
+    return cached_property(kept)
+
+
+@dataclass
+class Options:
+    """What a report is made with beside the database."""
+
+    labels: pd.DataFrame | None = None  # who is a politician, media ...: handle, role
+    school: pd.DataFrame | None = None  # school holidays of the study's own
+    pseudonyms: Pseudonyms | None = None  # of a report that can be published
+    processes: int | None = None
+    shown: int = 25  # rows of the tables of central actors
+    least: int = 0  # cells of persons under it are hidden
+    language: str | None = None  # en or nl; None: the study's
+
+
+class Asking:
+    """A database and what a report of it is made with."""
+
+    def __init__(self, db: duckdb.DuckDBPyConnection, options: Options | None = None) -> None:
+        """Nothing is computed yet."""
+        self.db, self._statements = listening(db)
+        self.options = options or Options()
+        self.sql: dict[str, list[str]] = {}
+
+    @contextmanager
+    def heard(self, name: str) -> Iterator[None]:
+        """Keep the SQL that runs within the block under *name*."""
+        before = len(self._statements)
+        yield
+        self.sql[name] = list(dict.fromkeys(self._statements[before:]))
+
+    def setting(self, key: str, default: Any = None) -> Any:
+        """The setting *key* of the study file that the database was loaded with."""
+        return setting(self.db, key, default)
+
+    @cached_property
+    def words(self) -> Words:
+        """The words of the report's language."""
+        return Words(self.options.language or str(self.setting("study.language", "en")))
+
+    def small(self, frame: pd.DataFrame, totals: tuple[str, ...] = (), **counts: tuple[str, ...]) -> pd.DataFrame:
+        """*frame* without its small cells, if the report is for publication."""
+        return small(frame, self.options.least, counts, totals)
