@@ -1,23 +1,29 @@
-"""What loading costs: wall time, CPU, peak memory; its posts beside DuckDB's own `read_json`; and twice the data.
+"""What loading costs: wall time, CPU, peak memory; its posts beside what else reads them; and twice the data.
 
-`python -m benchmarks.load [--scale 1] [--twice] [--keep DIR]`. The archive is the simulated world's, recorded without
-sockets. Every figure comes from a child process; memory is the proportional set size of it and its workers, summed.
-The peer reads the same timeline pages as newline-delimited JSON with explicit columns and two threads, and makes the
-posts, the referenced posts, their hashtags and mentions, and the accounts: no duplicates removed, nothing kept of
-where a row came from.
+    python -m benchmarks.load [--scale 1] [--twice] [--twarc PYTHON] [--keep DIR]
+
+The archive is the simulated world's, recorded without sockets. Every figure comes from a child process; memory is the
+proportional set size of it and its workers, summed.
+
+The peers read the same timeline pages as newline-delimited JSON. DuckDB's `read_json`, with explicit columns and two
+threads, makes the posts, the referenced posts, their hashtags and mentions, and the accounts: no duplicates removed,
+nothing kept of where a row came from. `rows` is what 4CAT and most scripts do: a dictionary a post, written to one CSV.
+`--twarc` names a Python with twarc-csv (`pip install twarc-csv 'pandas<3'`), the converter most researchers use.
 """
 
 import argparse
+import csv
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-import psutil
+from benchmarks._measure import Cost, measured, show
 
 HERE = Path(__file__).resolve().parents[1]
 PARSERS = {"x": "collectors.x:collector", "profiles": "collectors.profiles:collector"}
@@ -40,6 +46,18 @@ CREATE TABLE referenced AS SELECT unnest(p, recursive := false) FROM (SELECT unn
 CREATE TABLE users AS SELECT unnest(u, recursive := false) FROM (SELECT unnest(includes.users) AS u FROM pages);
 CREATE TABLE hashtags AS SELECT id, unnest(entities.hashtags).tag AS tag FROM posts;
 CREATE TABLE mentions AS SELECT id, unnest(m) FROM (SELECT id, unnest(entities.mentions) AS m FROM posts);
+"""
+
+
+COLUMNS = ("id", "thread_id", "timestamp", "author", "author_id", "body", "lang", "hashtags", "mentions", "retweets")
+TWARC = """
+import sys
+from twarc_csv import CSVConverter, DataFrameConverter
+extra = "note_tweet.text,author.public_metrics.like_count,note_tweet.entities.hashtags"
+made = DataFrameConverter("tweets", extra_input_columns=extra)
+with open(sys.argv[1] + "/pages.ndjson") as pages, open(sys.argv[1] + "/twarc.csv", "w") as out:
+    CSVConverter(pages, out, converter=made).process()
+print(f"twarc-csv: {made.counts['rows']:,} posts")
 """
 
 
@@ -105,47 +123,57 @@ def peer(study: str) -> None:
     print("read_json: {:,} posts, {:,} hashtags, {:,} mentions".format(*counts))
 
 
-def measured(work: str, study: Path) -> tuple[float, float, int]:
-    """Wall seconds, CPU seconds and peak memory (MB) of *work* in a child process."""
-    before = os.times()
-    start = time.perf_counter()
-    child = subprocess.Popen([sys.executable, "-m", "benchmarks.load", "--child", work, str(study)], cwd=HERE)
-    process, peak = psutil.Process(child.pid), 0
-    while child.poll() is None:
-        peak = max(peak, _memory(process))
-        time.sleep(0.2)
-    wall, after = time.perf_counter() - start, os.times()
-    if child.returncode:
-        sys.exit(f"{work} of {study} failed")
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return wall, cpu, peak // 1_000_000
+def rows(study: str) -> None:
+    """A dictionary a post, to one CSV: the child's work."""
+    count = 0
+    with open(f"{study}/pages.ndjson", "rb") as pages, open(f"{study}/rows.csv", "w", newline="") as file:
+        out = csv.DictWriter(file, COLUMNS)
+        out.writeheader()
+        for line in pages:
+            page = json.loads(line)
+            names = {user["id"]: user["username"] for user in page.get("includes", {}).get("users", ())}
+            for post in page.get("data", ()):
+                out.writerow(row(post, names))
+                count += 1
+    print(f"row by row: {count:,} posts")
 
 
-def _memory(process: psutil.Process) -> int:
-    total = 0
-    try:
-        for one in [process, *process.children(recursive=True)]:
-            total += one.memory_full_info().pss
-    except psutil.Error:
-        pass
-    return total
+def row(post: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """A post as one row of a CSV."""
+    entities, author = post.get("entities", {}), post["author_id"]
+    return {
+        "id": post["id"], "thread_id": post.get("conversation_id"), "timestamp": post["created_at"],
+        "author": names.get(author), "author_id": author, "body": post["text"], "lang": post.get("lang"),
+        "hashtags": ",".join(each["tag"] for each in entities.get("hashtags", ())),
+        "mentions": ",".join(each["username"] for each in entities.get("mentions", ())),
+        "retweets": post.get("public_metrics", {}).get("retweet_count"),
+    }  # fmt: skip
 
 
-def show(name: str, figures: tuple[float, float, int]) -> None:
-    wall, cpu, peak = figures
-    print(f"{name:34} {wall:8.1f} s wall {cpu:8.1f} s CPU {peak:6,} MB", flush=True)
+def twarc(study: str) -> None:
+    """What `twarc2 csv` does, by the Python that TWARC_PYTHON names: the child's work."""
+    subprocess.run([os.environ["TWARC_PYTHON"], "-c", TWARC, study], check=True, stderr=subprocess.DEVNULL)
+
+
+def cost(work: str, study: Path) -> Cost:
+    """The cost of *work* on *study* in a child process."""
+    return measured("benchmarks.load", "--child", work, study)
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--scale", type=float, default=1.0)
     options.add_argument("--twice", action="store_true", help="twice the scale too")
+    options.add_argument("--twarc", metavar="PYTHON", help="an interpreter that has twarc-csv")
     options.add_argument("--keep", type=Path, help="a directory for archives and databases, kept for the next time")
     options.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.child:
-        {"load": load, "posts": load_posts, "peer": peer}[given.child[0]](given.child[1])
+        works = {"load": load, "posts": load_posts, "peer": peer, "rows": rows, "twarc": twarc}
+        works[given.child[0]](given.child[1])
         return
+    if given.twarc:
+        os.environ["TWARC_PYTHON"] = given.twarc
     place = given.keep or Path(tempfile.mkdtemp(prefix="bench-load-"))
     try:
         bench(place, given.scale, given.twice)
@@ -160,17 +188,28 @@ def bench(place: Path, scale: float, twice: bool) -> None:
     record(scale, whole)
     posts.mkdir(parents=True, exist_ok=True)
     timelines(whole, posts)
-    once = measured("load", whole)
+    once = cost("load", whole)
     show("the whole archive", once)
-    ours, theirs = measured("posts", posts), measured("peer", posts)
-    show("its posts alone", ours)
-    show("the same, by DuckDB's read_json", theirs)
-    print(f"{'':34} {ours[0] / theirs[0]:8.2f} x wall {ours[1] / theirs[1]:8.2f} x CPU   (at most 3 x wall)")
+    beside(posts)
     if twice:
         record(2 * scale, double)
-        two = measured("load", double)
+        two = cost("load", double)
         show("twice the scale", two)
         print(f"{'':34} {two[0] / once[0]:8.2f} x wall {two[1] / once[1]:8.2f} x CPU {two[2] / once[2]:6.2f} x memory")
+
+
+def beside(posts: Path) -> None:
+    """The posts alone, by us and by the peers: posts a second, and how much dearer we are."""
+    count = sum(len(json.loads(line).get("data", ())) for line in (posts / "pages.ndjson").open("rb"))
+    ours = cost("posts", posts)
+    show("its posts alone", ours, f"   {count / ours.wall:,.0f} posts/s")
+    peers = {"peer": "DuckDB's read_json (limit 3 x wall)", "rows": "row by row to CSV"}
+    if "TWARC_PYTHON" in os.environ:
+        peers["twarc"] = "twarc-csv"
+    for work, name in peers.items():
+        peer = cost(work, posts)
+        show(f"the same, {name}", peer, f"   {count / peer.wall:,.0f} posts/s")
+        print(f"{'':34} ours is {ours.wall / peer.wall:.2f} x its wall, {ours.cpu / peer.cpu:.2f} x its CPU")
 
 
 if __name__ == "__main__":

@@ -246,6 +246,23 @@ def test_a_follow_edge_ends_only_when_a_later_complete_walk_no_longer_shows_it(t
     assert rows(tmp_path, over) == [("1", None), ("2", at(3))]
 
 
+def test_a_follow_edge_ends_by_the_list_that_showed_it_and_by_no_other_of_that_key(tmp_path):
+    """A list may be of a kind of its own (records at the account's server), and two platforms may share a key."""
+
+    def kept(number, *followed):
+        edges = [Follow("toy", "7", other, "following") for other in followed]
+        return page(number, edges, kind="follow_records", key="7", walk=f"toy/follow_records/7/{number}")
+
+    other = page(2, [], kind="following", key="7", walk="toy/following/7/1")
+    over = "SELECT followed_id, closed_at FROM follow_history ORDER BY 1"
+    write(tmp_path / "archive", [kept(1, "1", "2"), other], "a")
+    load(tmp_path, PARSERS)
+    assert rows(tmp_path, over) == [("1", None), ("2", None)]
+    write(tmp_path / "archive", [kept(3, "1")], "b")
+    load(tmp_path, PARSERS)
+    assert rows(tmp_path, over) == [("1", None), ("2", at(3))]
+
+
 def test_runs_admissions_and_failures_are_rows(tmp_path):
     wants = page(1, []).wants
     admitted = [["toy", "profile", f"p{n}", 1, "p0", ""] for n in range(5000)]

@@ -54,13 +54,12 @@ CREATE VIEW follow_sightings AS SELECT * FROM base.follows;
 -- an edge is over when a later complete walk of a list that had shown it no longer does
 CREATE VIEW follow_history AS
 WITH shown AS (
-    SELECT DISTINCT follower_id, followed_id, platform, listed,
-           CASE listed WHEN 'following' THEN follower_id ELSE followed_id END AS owner
-    FROM base.follows)
+    SELECT DISTINCT f.follower_id, f.followed_id, f.platform, w.collector, w.kind, w.key
+    FROM base.follows AS f JOIN base.walks AS w USING (walk))
 SELECT f.follower_id, f.followed_id, f.platform, f.first_seen, f.last_seen,
        min(w.started_at) FILTER (w.started_at > f.last_seen) AS closed_at, f.record_id
-FROM follows AS f JOIN shown AS s USING (follower_id, followed_id, platform)
-LEFT JOIN base.walks AS w ON w.complete AND w.kind = s.listed AND w.key = s.owner
+FROM follows AS f LEFT JOIN shown AS s USING (follower_id, followed_id, platform)
+LEFT JOIN base.walks AS w ON w.complete AND w.collector = s.collector AND w.kind = s.kind AND w.key = s.key
 GROUP BY f.follower_id, f.followed_id, f.platform, f.first_seen, f.last_seen, f.record_id;
 
 CREATE VIEW posts AS
