@@ -98,9 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code = cli.main(arguments, prog_name="sneeuwbal", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except click.exceptions.Abort:
-        return 130
-    except KeyboardInterrupt:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         return _say("interrupted; what came is kept, and the next run goes on", 130)
     except click.ClickException as error:
         return _say(error.format_message(), 2)
@@ -127,6 +125,8 @@ def _told(error: Exception) -> tuple[str, int] | None:
     where = getattr(error, "filename", None)
     if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in lowered or "no space left" in lowered:
         return f"the disk is full{f' ({where})' if where else ''}; what was synced is safe: make room and run again", 3
+    if "database is locked" in lowered:
+        return "the state is held by another program; end that (`sneeuwbal doctor` looks who) and run again", 3
     if isinstance(error, PermissionError) or "permission denied" in lowered or "readonly database" in lowered:
         return f"{where or text.splitlines()[0]}: no permission; make it writable for you", 2
     return None

@@ -41,6 +41,8 @@ from storage.snowball import admitted
 GROUP, PAUSE = 64, 0.05  # answers and seconds of one group commit
 SLACK = 10.0  # seconds beyond a limit window that a run still waits
 PATIENCE = 960.0  # seconds a run waits for what is due later, where no window is longer
+SILENCE = 12  # requests in a row without an answer: the network is lost, and asking on would only use up their tries
+OURS = {"robots", "private-address", "too-large", "invalid-key"}  # failures that we decided on
 
 STOPPING = {"refused": "refused", "credit": "out of credit"}
 
@@ -58,7 +60,9 @@ class Report(msgspec.Struct):
 
     run: str
     collector: str
-    status: str = "complete"  # complete | waiting | interrupted | limit | out of credit | out of budget | refused
+    status: str = (
+        "complete"  # complete | waiting | interrupted | limit | out of credit | out of budget | refused | unreachable
+    )
     reason: str = ""
     answers: int = 0
     items: int = 0
@@ -157,7 +161,7 @@ class _Run:
         self.guard = Guard(writer.directory.parent)
         self.redacted: Callable[[Page], Page] = lambda page: page
         self.moves: list[Move] = []
-        self.unsaved = 0
+        self.unsaved = self.silent = 0
         self.saved_at = self.came_at = time.monotonic()
         self.usd, self.spent_items, self.requests = frontier.spent()
 
@@ -308,6 +312,7 @@ class _Run:
         self.unsaved += 1
         self.windows.count(answer.wants, moves)
         self._stop_on(moves)
+        self._hear(answer)
         now = time.monotonic()
         slow = now - self.came_at > PAUSE
         self.came_at = now
@@ -320,6 +325,18 @@ class _Run:
             if move.to == "keep":
                 word, _, why = move.why.partition(": ")
                 self.report.status, self.report.reason = STOPPING[word], why
+
+    def _hear(self, answer: Page | Failure) -> None:
+        """Stop where nobody answers any more."""
+        if not isinstance(answer, Failure):
+            self.silent = 0
+        elif answer.reason not in OURS and self.wire.live:
+            self.silent += 1
+            if self.silent >= SILENCE and self.report.status == "complete":
+                self.report.status = "unreachable"
+                self.report.reason = (
+                    f"{self.silent} requests in a row got no answer ({answer.reason}); is there a network?"
+                )
 
     def _save(self) -> None:
         """One fsync and one transaction for all that came since the last."""
@@ -366,7 +383,7 @@ def moves_of(answer: Page | Failure, collector: Collector, kinds: Mapping[str, K
 
 def failed(failure: Failure, want: Want) -> Outcome:
     """The outcome of an answer that never came."""
-    if failure.reason in {"robots", "private-address", "too-large", "invalid-key"}:
+    if failure.reason in OURS:
         return Absent(want.target, f"refused: {failure.reason}")
     return Later(want.target, failure.reason)
 

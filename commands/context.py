@@ -178,7 +178,7 @@ def judge(reports: list[Report]) -> None:
         if report.status == "interrupted":
             raise KeyboardInterrupt
         if report.status == "refused":
-            raise UserError(told)
+            raise UserError(f"{told}; mend its access (a new token, say) and run again: nothing is lost")
     waiting = [report for report in reports if report.status not in {"complete", "limit"}]
     if waiting:
         raise Partial("; ".join(f"{report.collector}: {report.status}: {report.reason}" for report in waiting))

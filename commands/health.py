@@ -25,26 +25,36 @@ SNAPSHOTS = """
     GROUP BY ALL ORDER BY ALL"""
 
 
-def published(study: Study) -> dict[str, Any]:
-    """What the database tells of itself: snapshots, open gaps, damage, moments; empty before the first load."""
+CHANGES = "SELECT what, count(*) FROM changes WHERE seen_at >= $1 GROUP BY ALL ORDER BY ALL"
+
+
+def published(study: Study, since: datetime | None) -> dict[str, Any]:
+    """What the database tells of itself: snapshots, open gaps, damage, moments; empty before the first load.
+
+    And how much has changed since *since*, unless that is None.
+    """
     from commands.context import DATABASE
     from storage import database
 
     path = study.directory / DATABASE
     if not path.exists():
-        return {"snapshots": [], "open_gaps": 0, "damage": [], "loaded_up_to": None, "published_at": None}
+        empty: dict[str, Any] = {"snapshots": [], "open_gaps": 0, "damage": [], "changes": {}}
+        return {**empty, "changes_since": _iso(since), "loaded_up_to": None, "published_at": None}
     with database.open_readonly(path) as db:
         names = ("collector", "kind", "lists", "complete", "newest", "snapshot")
         snapshots = [dict(zip(names, row, strict=True)) for row in db.execute(SNAPSHOTS).fetchall()]
         gaps = db.execute("SELECT count(*) FROM gaps WHERE closed_at IS NULL").fetchone() or (0,)
         damage = db.execute("SELECT damage FROM base.archives WHERE damage IS NOT NULL ORDER BY 1").fetchall()
         newest = db.execute("SELECT max(newest_at) FROM base.archives").fetchone() or (None,)
+        changes = dict(db.execute(CHANGES, [since]).fetchall()) if since is not None else {}
     for row in snapshots:
         row["newest"], row["snapshot"] = _iso(row["newest"]), _iso(row["snapshot"])
     return {
         "snapshots": snapshots,
         "open_gaps": gaps[0],
         "damage": [line for (line,) in damage],
+        "changes_since": _iso(since),
+        "changes": changes,
         "loaded_up_to": _iso(newest[0]),
         "published_at": _iso(datetime.fromtimestamp(path.stat().st_mtime, UTC)),
     }
@@ -83,7 +93,7 @@ def problems(told: dict[str, Any]) -> Iterator[tuple[int, str]]:
     for name, run in latest.items():
         if run["status"] in {"out of credit", "out of budget"}:
             yield 4, f"{name}: {run['status']}: {run['reason']}"
-        elif run["status"] in {"failed", "refused"}:
+        elif run["status"] in {"failed", "refused", "unreachable"}:
             yield 3, f"{name}: {run['status']}: {run['reason']}"
         elif run["status"] == "running" and f"collect-{name}" not in told["running"]:
             yield 3, f"{name}: the last run was killed; the next one goes on where it was"
@@ -98,7 +108,28 @@ def problems(told: dict[str, Any]) -> Iterator[tuple[int, str]]:
     for line in told["damage"]:
         yield 3, f"{line}; restore it from a backup"
     if told["disk_free_bytes"] < told["database_bytes"] * 2 + SHORT_OF_DISK:
-        yield 3, f"{told['disk_free_bytes'] / 1e9:.1f} GB of disk left; a load needs room for a second database"
+        held = sorted({process for one in told["superseded"] for process in one["processes"]})
+        free = f"; ending the readers {', '.join(map(str, held))} frees the old pictures they hold" if held else ""
+        yield 3, f"{told['disk_free_bytes'] / 1e9:.1f} GB of disk left; a load needs room for a second database{free}"
+
+
+def superseded(directory: Path) -> list[dict[str, Any]]:
+    """Pictures of the database that are published no more and take disk space because a process has them open.
+
+    Each reader keeps the one that it opened, no more. Linux only, and of other people's processes only for root.
+    """
+    gone = f"{directory.resolve() / 'study.duckdb'} (deleted)"
+    found: dict[int, dict[str, Any]] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            for handle in (process / "fd").iterdir():
+                if os.readlink(handle) == gone:
+                    told = handle.stat()
+                    one = found.setdefault(told.st_ino, {"bytes": told.st_size, "processes": set()})
+                    one["processes"].add(int(process.name))
+        except OSError:
+            continue  # it ended, or is somebody else's
+    return [{**one, "processes": sorted(one["processes"])} for _, one in sorted(found.items())]
 
 
 def disk_free(directory: Path) -> int:
@@ -130,6 +161,10 @@ def prometheus(told: dict[str, Any]) -> str:
     gauge("archive_bytes", "Size of the archive.", [({}, told["archive_bytes"])])
     gauge("database_bytes", "Size of the database.", [({}, told["database_bytes"])])
     gauge("disk_free_bytes", "Disk left.", [({}, told["disk_free_bytes"])])
+    gauge("superseded_bytes", "Old pictures of the database that readers hold.",
+          [({}, sum(one["bytes"] for one in told["superseded"]))])  # fmt: skip
+    changes = told["changes"].items()
+    gauge("changes", "What changed since the newest runs began.", [({"what": what}, n) for what, n in changes])
     gauge("open_gaps", "Gaps in collection that are not closed.", [({}, told["open_gaps"])])
     ended = [job for job in told["jobs"] if job["ended"]]
     gauge("job_ended_seconds", "When a job last ended.", [({"job": j["job"]}, _unix(j["ended"])) for j in ended])

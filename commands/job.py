@@ -71,7 +71,10 @@ def whole(
                 loaded = load_study(study, say)
             if stop.is_set() or not (came or new):
                 break
-            if any(report.status in {"refused", "out of credit", "out of budget"} for report in last.values()):
+            if any(
+                report.status in {"refused", "unreachable", "out of credit", "out of budget"}
+                for report in last.values()
+            ):
                 break
     finally:
         frontier.close()

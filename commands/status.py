@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--since", help="Count what changed since this day or moment; else since the newest runs began.")
+@click.option("--no-changes", is_flag=True, help="Do not count what changed: quicker with a large database.")
 @click.option("--prometheus", type=click.Path(path_type=Path), help="Write it to this file for Prometheus, too.")
 @click.pass_obj
-def command(directory: Path, as_json: bool, prometheus: Path | None) -> None:
-    """Show at a glance what is running, done, due, waiting until when and why, absent, failed and spent.
+def command(directory: Path, as_json: bool, since: str | None, no_changes: bool, prometheus: Path | None) -> None:
+    """Show at a glance what is running, done, due, waiting until when and why, absent, failed, spent and changed.
 
     The exit code is the study's health: 0 if nothing needs attention, 3 if something does, 4 if budget or credit is
     used up.
@@ -27,12 +29,13 @@ def command(directory: Path, as_json: bool, prometheus: Path | None) -> None:
     import sys
 
     from commands import health
+    from commands.collect import moment
     from commands.context import open_state
     from study import Study
 
-    study = Study.load(directory)
+    study, from_ = Study.load(directory), moment(since)
     frontier = open_state(study)
-    told = status(study, frontier)
+    told = status(study, frontier, None if no_changes else from_ or newest_runs(frontier))
     frontier.close()
     if as_json:
         click.echo(json.dumps(told, default=str, indent=2))
@@ -43,8 +46,15 @@ def command(directory: Path, as_json: bool, prometheus: Path | None) -> None:
     sys.exit(told["exit_code"])
 
 
-def status(study: Study, frontier: Frontier) -> dict[str, Any]:
-    """The state of a study as plain values; moments are ISO 8601 in UTC, sizes bytes."""
+def newest_runs(frontier: Frontier) -> datetime | None:
+    """Since when every collector's newest run with an answer has begun; None if none has."""
+    (oldest,) = frontier.db.execute("SELECT min(newest) FROM (SELECT max(started_at) AS newest FROM runs"
+                                    " WHERE answers > 0 GROUP BY collector)").fetchone()  # fmt: skip
+    return None if oldest is None else datetime.fromtimestamp(oldest, UTC)
+
+
+def status(study: Study, frontier: Frontier, since: datetime | None = None) -> dict[str, Any]:
+    """The state of a study as plain values; moments are ISO 8601 in UTC, sizes bytes. Changes are counted *since*."""
     from commands import health
     from storage.locks import holder
     from study import installed
@@ -76,9 +86,11 @@ def status(study: Study, frontier: Frontier) -> dict[str, Any]:
         "runs": runs,
         "archive_bytes": sum(path.stat().st_size for path in (study.directory / "archive").glob("*")),
         "database_bytes": _size(study.directory / "study.duckdb"),
+        "superseded": health.superseded(study.directory),
+        "load_every_seconds": study.study.load_every,
         "disk_free_bytes": health.disk_free(study.directory),
         "jobs": health.jobs(study, datetime.now(UTC)),
-        **health.published(study),
+        **health.published(study, since),
     }
     found = list(health.problems(told))
     told["problems"], told["healthy"] = [text for _, text in found], not found
@@ -112,15 +124,41 @@ def _show(told: dict[str, Any]) -> None:
                       f"{whole}", markup=False, soft_wrap=True)  # fmt: skip
     for run in told["runs"][:5]:
         console.print(f"run {run['run']}: {run['status']} {run['reason'] or ''}".rstrip(), markup=False, soft_wrap=True)
-    spent, budget = told["spent"], told["budget"]
-    of = f" of {budget['usd']:.2f}" if "usd" in budget else ""
-    console.print(f"spent: {spent['usd']:.2f}{of} USD, {spent['requests']:,} requests", markup=False, soft_wrap=True)
+    console.print(_spent(told["spent"], told["budget"]), markup=False, soft_wrap=True)
+    if told["changes_since"]:
+        changes = ", ".join(f"{number:,} {WORDS[what]}" for what, number in told["changes"].items())
+        console.print(f"changed since {told['changes_since']}: {changes or 'nothing'}", markup=False, soft_wrap=True)
+    if told["published_at"]:
+        console.print(f"can be queried: what came up to {told['loaded_up_to'] or 'nothing'}, published "
+                      f"{told['published_at']}; while scheduled runs collect {_every(told['load_every_seconds'])}",
+                      markup=False, soft_wrap=True)  # fmt: skip
     mega = 1_000_000
     if told["open_gaps"]:
         console.print(f"{told['open_gaps']:,} gaps are open (view `gaps`)", markup=False, soft_wrap=True)
     for text in told["problems"]:
         console.print(f"needs attention: {text}", markup=False, soft_wrap=True)
+    if held := told["superseded"]:
+        of = ", ".join(sorted({str(process) for one in held for process in one["processes"]}))
+        size = sum(one["bytes"] for one in held) / mega
+        console.print(f"{len(held)} superseded pictures of the database, {size:,.1f} MB, are held by readers "
+                      f"(process {of})", markup=False, soft_wrap=True)  # fmt: skip
     console.print(f"archive {told['archive_bytes'] / mega:,.1f} MB, database {told['database_bytes'] / mega:,.1f} MB")
+
+
+WORDS = {"profile": "profile fields", "employer": "employers begun or left", "account": "account fields",
+         "follow": "follow edges opened or closed", "edit": "posts edited", "vanished": "posts vanished"}  # fmt: skip
+
+
+def _spent(spent: dict[str, Any], budget: dict[str, Any]) -> str:
+    """What was spent, and of what."""
+    usd = f" of {budget['usd']:.2f}" if "usd" in budget else ""
+    requests = f" of {budget['requests']:,}" if "requests" in budget else ""
+    posts = f", {spent['priced_items']:,} of {budget['posts']:,} items" if "posts" in budget else ""
+    return f"spent: {spent['usd']:.2f}{usd} USD, {spent['requests']:,}{requests} requests{posts}"
+
+
+def _every(seconds: int) -> str:
+    return f"a load follows every {seconds:,} s ([study] load_every)" if seconds else "a load follows their end only"
 
 
 def _start() -> datetime:

@@ -136,6 +136,8 @@ def working(study: Path) -> Iterator[Path]:
         except duckdb.IOException as error:
             if "No space left" in str(error):
                 raise UserError(f"{study}: the disk is full; make room: the database is as it was") from error
+            if "not a valid DuckDB database" in str(error):
+                raise UserError(f"{study / NAME}: is no database; run `sneeuwbal load --fresh`") from error
             raise
         finally:
             shutil.rmtree(work, ignore_errors=True)

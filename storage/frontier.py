@@ -24,6 +24,7 @@ from storage.records import Target, Want
 
 VERSION = 1
 MAX_TRIES = 6
+BUSY = 30.0  # seconds to wait for another program that holds the state
 BACKOFF = (5.0, 3600.0)  # seconds: the first wait, doubled each try, and the longest
 
 SCHEMA = """
@@ -72,8 +73,13 @@ class Frontier:
 
     def __init__(self, path: Path, *, max_tries: int = MAX_TRIES) -> None:
         self.path, self.max_tries = path, max_tries
-        self.db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        self.db.execute("PRAGMA journal_mode=WAL")
+        self.db = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        try:
+            self.db.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            raise  # locked, or the disk is full: told as what it is
+        except sqlite3.DatabaseError as error:
+            raise UserError(f"{path}: {error}; move it away and run `sneeuwbal recover`") from error
         self.db.execute("PRAGMA synchronous=NORMAL")  # a lost transaction is fetched again; the archive was synced
         self.db.execute("PRAGMA cache_size=-65536")
         version = self.db.execute("PRAGMA user_version").fetchone()[0]

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from storage.errors import UserError
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     id INTEGER PRIMARY KEY, job TEXT, started_at REAL, due_at REAL, ended_at REAL, code INTEGER, why TEXT);
@@ -26,8 +28,13 @@ class Journal:
         self.path = study / "schedule.sqlite"
         if not self.path.exists():
             self.path.touch(0o600)
-        with self._open() as db:
-            db.executescript(SCHEMA)
+        try:
+            with self._open() as db:
+                db.executescript(SCHEMA)
+        except sqlite3.OperationalError:
+            raise  # locked, or the disk is full: told as what it is
+        except sqlite3.DatabaseError as error:
+            raise UserError(f"{self.path}: {error}; delete it: it only holds how jobs ended") from error
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -106,6 +106,20 @@ def run(clock: Path, words: list[str]) -> int:
 # ---- the world outside
 
 
+def admit(study: Path, world: Living, now: datetime) -> None:
+    """Queue everybody; noted in the archive first, as admissions are."""
+    wants = [Want(Target("x", kind, str(person.number)), "", 0, "", "")
+             for person in world.people for kind in ("timeline", "following")]  # fmt: skip
+    writer = archiving.Writer(study / "archive", "snowball", now=lambda: now)
+    told = [[w.target.collector, w.target.kind, w.target.key, 0, "", ""] for w in wants]
+    writer.note("admission", {"rule": "seed", "wants": told}, now)
+    writer.close()
+    frontier = Frontier(study / "state.sqlite")
+    with frontier.transaction():
+        frontier.add(wants, now)
+    frontier.close()
+
+
 class Soak:
     """One soak: a study in *place*, its world, its clock and its daemon."""
 
@@ -120,7 +134,7 @@ class Soak:
         (self.study / "secrets.toml").touch(0o600)
         (self.study / "secrets.toml").write_text("x = 'a-token-of-the-soak'\n")
         self.set(0, "10:00")
-        self._admit()
+        admit(self.study, world, datetime.fromtimestamp(read(self.clock), UTC))
         self._start()
         _until(lambda: len(self._journal("SELECT 1 FROM jobs")) == len(JOBS))
 
@@ -132,20 +146,6 @@ class Soak:
         part = self.clock.with_name("clock.part")
         part.write_text(str(at.timestamp()))
         part.replace(self.clock)
-
-    def _admit(self) -> None:
-        """Queue everybody; noted in the archive first, as admissions are."""
-        now = datetime.fromtimestamp(read(self.clock), UTC)
-        wants = [Want(Target("x", kind, str(person.number)), "", 0, "", "")
-                 for person in self.world.people for kind in ("timeline", "following")]  # fmt: skip
-        writer = archiving.Writer(self.study / "archive", "snowball", now=lambda: now)
-        told = [[w.target.collector, w.target.kind, w.target.key, 0, "", ""] for w in wants]
-        writer.note("admission", {"rule": "seed", "wants": told}, now)
-        writer.close()
-        frontier = Frontier(self.study / "state.sqlite")
-        with frontier.transaction():
-            frontier.add(wants, now)
-        frontier.close()
 
     def _start(self) -> None:
         words = [sys.executable, "-m", "tests.soak", "--daemon", str(self.study), str(self.clock)]

@@ -250,6 +250,16 @@ def test_what_was_cut_short_goes_on_when_the_daemon_is_back(tmp_path: Path) -> N
     assert daemon.journal.history("orphaned")[1][4] == "killed with its daemon"
 
 
+def test_nothing_starts_any_more_when_the_daemon_is_to_stop(tmp_path: Path) -> None:
+    study = _study(tmp_path / "s", '[[schedule]]\nname = "a"\ncron = "0 3 * * *"\n')
+    children = _Children()
+    daemon = Daemon(study, start=children, say=lambda text: None)
+    daemon.stop.set()
+    assert daemon._run(study.schedule[0], datetime.now(UTC), False) == 130  # its turn had come just before
+    assert daemon.fire("a") is None
+    assert children == []
+
+
 @pytest.mark.parametrize("published", [False, True])
 def test_a_study_that_has_nothing_yet_begins_at_once(tmp_path: Path, published: bool) -> None:
     study = _study(tmp_path / "s", "[[schedule]]\nname = 'all'\ncron = '0 3 1 1 *'\n")
@@ -268,7 +278,7 @@ def test_a_study_that_has_nothing_yet_begins_at_once(tmp_path: Path, published: 
 def clocked(tmp_path: Path, monkeypatch) -> Iterator[tuple[Daemon, _Children, time_machine.Traveller]]:
     """A daemon at work in a thread, whose clock is in our hands; its job runs at 03:30 in Amsterdam."""
     monkeypatch.setattr(scheduler, "POLL", 0.02)
-    study = _study(tmp_path / "s", '[[schedule]]\nname = "a"\ntask = "load"\ncron = "30 3 * * *"\n')
+    study = _study(tmp_path / "s", '[[schedule]]\nname = "a"\ntask = "load"\ncron = "30 3 * * *"\ncatch_up = 604800\n')
     children, told = _Children(), list[str]()
     with time_machine.travel(datetime(2026, 5, 1, 12, tzinfo=UTC), tick=False) as clock:
         daemon = Daemon(study, start=children, say=told.append)

@@ -4,6 +4,8 @@ import io
 import json
 import logging
 import sqlite3
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -18,6 +20,7 @@ from commands.logs import REDACTED, Redact, setup
 from storage.frontier import Frontier
 from storage.journal import Journal
 from storage.load import load
+from storage.records import Follow, Position, Profile
 from tests.pages import PARSERS, at, page, write
 from tests.rehearsal import sneeuwbal
 
@@ -86,6 +89,55 @@ def test_a_snapshot_is_complete_when_every_list_was_walked_to_its_end_or_is_abse
     load(study, PARSERS)
     (row,) = _status(study)[1]["snapshots"]
     assert (row["lists"], row["complete"], row["snapshot"]) == (5, 4, None)
+
+
+def test_what_changed_is_counted_since_the_newest_runs_or_a_day(study: Path) -> None:
+    def walk(number: int, members: str):
+        found = [Follow("toy", "anna", member, "following") for member in members]
+        return page(number, found, kind="following", key="anna", walk=f"toy/following/anna/{number}", run=f"r{number}")
+
+    def profile(number: int, employer: str):
+        found = [Profile("p", "toy", name="Anna"), Position("p", 0, employer)]
+        return page(number, found, kind="profile", key="p", walk=f"toy/profile/p/{number}", run=f"r{number}")
+
+    write(study / "archive", [walk(1, "ab"), walk(2, "bc"), walk(3, "c"), profile(4, "RWS"), profile(5, "IND")])
+    load(study, PARSERS)
+    assert _status(study)[1]["changes"] == {}, "no run was noted, so there is no last time"
+    assert _status(study, "--since", at(0).isoformat())[1]["changes"] == {"employer": 2, "follow": 3}
+    frontier = Frontier(study / "state.sqlite")
+    for collector, run, minutes in (("toy", "r2", 2.5), ("x", "r3", 4), ("x", "old", 1)):
+        frontier.start_run(run, collector, at(minutes))
+        frontier.end_run(run, "complete", "", 1, 1, at(minutes))
+    frontier.close()
+    told = _status(study)[1]
+    assert (told["changes_since"], told["changes"]) == (at(2.5).isoformat(), {"employer": 2, "follow": 1})
+    assert _status(study, "--no-changes")[1]["changes"] == {}
+    assert "2 employers begun or left, 1 follow edges" in sneeuwbal("--study", study, "status").stdout
+    assert sneeuwbal("--study", study, "status", "--since", "yesterday").returncode == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux shows who holds a file")
+def test_superseded_pictures_that_readers_hold_are_told_and_bounded_by_the_readers(study: Path) -> None:
+    write(study / "archive", [page(1, [Follow("x", "1", "1", "following")])], name="first")
+    load(study, PARSERS)
+    code = (
+        "import duckdb, sys; db = duckdb.connect(sys.argv[1], read_only=True); print(1, flush=True); sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", code, str(study / "study.duckdb")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout is not None
+        reader.stdout.readline()
+        assert _status(study)[1]["superseded"] == []
+        size = (study / "study.duckdb").stat().st_size
+        for number in range(2, 5):  # three times superseded, one picture held
+            write(study / "archive", [page(number, [Follow("x", "1", str(number), "following")])], name=f"n{number}")
+            load(study, PARSERS)
+            assert _status(study)[1]["superseded"] == [{"bytes": size, "processes": [reader.pid]}]
+        assert f"held by readers (process {reader.pid})" in sneeuwbal("--study", study, "status").stdout
+        assert reader.stdin is not None
+        reader.stdin.close()
+        reader.wait()
+    assert _status(study)[1]["superseded"] == []
 
 
 def test_the_file_for_prometheus_is_in_its_format(study: Path, tmp_path: Path) -> None:

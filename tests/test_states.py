@@ -1,0 +1,221 @@
+"""What a year brings is a state with a reason and a way on: after each of them the next run repairs."""
+
+import errno
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import cli
+from storage import archive, frontier
+from tests.living import FIRST_DAY, Living
+from tests.loopback import Answer, Loopback, Request
+from tests.rehearsal import sneeuwbal, start
+from tests.soak import STUDY, admit
+
+SIZE = 8
+COLLECT = ("collect", "x", "--kind", "timeline", "--kind", "following", "--hide-progress")
+
+
+class World:
+    """A still world over a real socket, which can be slow, refuse, or be away."""
+
+    def __init__(self) -> None:
+        self.living, self.pause, self.refused = Living(SIZE, 3), 0.0, False
+        self.asked = threading.Event()
+        self.server = Loopback(self.answer)
+
+    def answer(self, request: Request) -> Answer:
+        self.asked.set()
+        time.sleep(self.pause)
+        if self.refused:
+            return Answer(
+                401, {"title": "Unauthorized", "status": 401, "detail": "Unauthorized", "type": "about:blank"}
+            )
+        return self.living.answer(request)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    found = World()
+    yield found
+    found.server.close()
+
+
+@pytest.fixture
+def study(tmp_path: Path, world: World) -> Path:
+    return _study(tmp_path / "study", world)
+
+
+def _study(folder: Path, world: World) -> Path:
+    folder.mkdir(mode=0o700)
+    (folder / "sneeuwbal.toml").write_text(STUDY.format(url=world.server.url))
+    admit(folder, world.living, FIRST_DAY)
+    return folder
+
+
+def _whole(study: Path, world: World) -> None:
+    """The next runs repair: everything is there once, and nothing else."""
+    done = sneeuwbal("--study", study, *COLLECT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sneeuwbal("--study", study, "load").returncode == 0
+    with duckdb.connect(str(study / "study.duckdb"), read_only=True) as db:
+        posts = db.execute("SELECT post_id, account_id FROM posts").fetchall()
+        follows = db.execute("SELECT follower_id, followed_id FROM follows").fetchall()
+    assert sorted(posts) == sorted(world.living.posts)
+    assert sorted(follows) == sorted((str(p.number), str(n)) for p in world.living.people for n in p.following)
+    verified = sneeuwbal("--study", study, "verify")
+    assert verified.returncode == 0, verified.stdout
+
+
+def _one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
+    assert done.returncode == code, done.stdout + done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("sneeuwbal: ")
+    return line
+
+
+def _health(study: Path) -> str:
+    return sneeuwbal("--study", study, "status").stdout
+
+
+def test_sigterm_ends_a_run_at_a_page_within_ten_seconds(study: Path, world: World) -> None:
+    world.pause = 0.5
+    process = start("--study", study, *COLLECT)
+    assert world.asked.wait(20)
+    asked = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    told, _ = process.communicate(timeout=20)
+    assert time.monotonic() - asked < 10
+    assert process.returncode == 130, told
+    assert "what came is kept" in told
+    assert not list((study / "archive").glob("*.open"))
+    world.pause = 0
+    _whole(study, world)
+
+
+def test_a_run_ends_when_its_daemon_is_gone(study: Path, world: World) -> None:
+    world.pause = 0.5
+    words = [sys.executable, "-m", "cli", "--study", str(study), *COLLECT]
+    environment = {**os.environ, "SNEEUWBAL_X_BEARER_TOKEN": "a-token", "SNEEUWBAL_SCHEDULED": "1"}
+    with subprocess.Popen(words, stdin=subprocess.PIPE, env=environment, stderr=subprocess.DEVNULL) as process:
+        assert world.asked.wait(20)
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(timeout=10) == 130
+    world.pause = 0
+    _whole(study, world)
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_a_disk_that_is_full_when_the_archive_is_written(
+    study: Path, world: World, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The device says so when the *number*-th group is made safe."""
+    calls, real = [], os.fsync
+
+    def full(handle: int) -> None:
+        if os.readlink(f"/proc/self/fd/{handle}").endswith(archive.OPEN):
+            calls.append(handle)
+            if len(calls) >= number:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(handle)
+
+    monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
+    monkeypatch.setattr(archive.os, "fsync", full)
+    assert cli.main(["--study", str(study), *COLLECT]) == 3
+    assert "the disk is full; what was synced is safe: make room and run again" in capsys.readouterr().err
+    monkeypatch.undo()
+    _whole(study, world)
+
+
+def test_a_disk_that_is_full(tmp_path: Path, world: World) -> None:
+    """A file system of 300 kB that something else fills; then room is made."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", place], capture_output=True)
+    if mount.returncode != 0:
+        pytest.skip("no permission to mount")
+    try:
+        study = _study(place / "study", world)
+        free = os.statvfs(place)
+        (place / "filler").write_bytes(bytes(free.f_bavail * free.f_frsize - 40_960))
+        told = _one_line(sneeuwbal("--study", study, *COLLECT), 3)
+        assert "the disk is full" in told
+        (place / "filler").unlink()
+        subprocess.run(["mount", "-o", "remount,size=100m", place], check=True)
+        _whole(study, world)
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def test_a_network_that_is_lost_is_waited_for(study: Path, world: World) -> None:
+    url, answer = world.server.url, world.answer
+    world.server.close()
+    done = sneeuwbal("--study", study, *COLLECT)
+    assert "x: unreachable: 12 requests in a row got no answer" in _one_line(done, 3)
+    assert "needs attention: x: unreachable" in _health(study)
+    assert " failed " not in _health(study)
+    port = int(url.rpartition(":")[2])
+    world.server = Loopback(answer, port)
+    _due_now(study)
+    _whole(study, world)
+
+
+def _due_now(study: Path) -> None:
+    with closing(sqlite3.connect(study / "state.sqlite")) as db, db:
+        db.execute("UPDATE targets SET due_at=0 WHERE due_at IS NOT NULL")
+
+
+def test_a_token_that_is_revoked_stops_the_run_and_a_new_one_goes_on(study: Path, world: World) -> None:
+    world.refused = True
+    told = _one_line(sneeuwbal("--study", study, *COLLECT), 2)
+    assert "refused" in told
+    assert "token" in told.lower()
+    status = sneeuwbal("--study", study, "status")
+    assert status.returncode == 3
+    assert "needs attention: x: refused" in status.stdout
+    world.refused = False
+    _whole(study, world)
+    assert sneeuwbal("--study", study, "status").returncode == 0
+
+
+def test_a_state_that_another_program_holds(
+    study: Path, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(frontier, "BUSY", 0.2)
+    with closing(sqlite3.connect(study / "state.sqlite")) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        assert cli.main(["--study", str(study), *COLLECT]) == 3
+    assert "the state is held by another program" in capsys.readouterr().err
+    _whole(study, world)
+
+
+@pytest.mark.parametrize("name", ["state.sqlite", "study.duckdb", "schedule.sqlite"])
+def test_a_foreign_file_in_the_place_of_ours(study: Path, world: World, name: str) -> None:
+    _whole(study, world)
+    for path in study.glob(f"{name}*"):
+        path.unlink()
+    (study / name).write_bytes(b"this is somebody's shopping list\n" * 300)
+    words = {"state.sqlite": COLLECT, "study.duckdb": ("load",), "schedule.sqlite": ("schedule", "list")}[name]
+    told = _one_line(sneeuwbal("--study", study, *words), 2)
+    assert name in told
+    if name == "study.duckdb":
+        assert "sneeuwbal load --fresh" in told
+        assert sneeuwbal("--study", study, "load", "--fresh").returncode == 0
+    else:
+        (study / name).unlink()
+    if name == "state.sqlite":
+        assert "sneeuwbal recover" in told
+        assert sneeuwbal("--study", study, "recover").returncode == 0
+    assert sneeuwbal("--study", study, *words).returncode == 0
+    _whole(study, world)
