@@ -141,6 +141,9 @@ def _say(text: str, code: int) -> int:
 
 def entry() -> None:
     """The console script."""
+    from commands.logs import log_uncaught
+
+    log_uncaught()
     sys.exit(main())
 
 

@@ -138,6 +138,7 @@ def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
 def _checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     """Mistakes in what refers to something outside the file."""
     points = installed()
+    yield from _password_mistakes((), data)
     yield from _collector_mistakes(_table(data, "collectors"), points)
     yield from _seed_mistakes(_table(data, "seeds"), points, folder)
     for section, key in (("organisations", "file"), ("analysis", "labels"), ("analysis", "school_holidays")):
@@ -146,6 +147,15 @@ def _checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     sets = (("comparison", one) for one in _list(data.get("comparison")))
     for place, rows in (("schedule", list(named)), ("comparison", list(sets))):
         yield from _references(place, [row for _, row in rows], points)
+
+
+def _password_mistakes(at: tuple[str | int, ...], value: Any) -> Iterator[Mistake]:
+    """Addresses with a password: this file is copied, published, and read into the database."""
+    if isinstance(value, dict | list):
+        for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _password_mistakes((*at, key), one)
+    elif isinstance(value, str) and re.search(r"^[a-z]+://[^/@\s]*:[^/@\s]*@", value, re.I):
+        yield Mistake(at, "holds a password; secrets belong in the environment, secrets.toml or the keyring")
 
 
 def _references(place: str, rows: list[Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:

@@ -77,10 +77,7 @@ class Json(logging.Formatter):
 
 
 def setup(directory: Path, form: str | None, stream: Any = None) -> Redact:
-    """Send what is logged to standard error: as lines, or as JSON, or (None) warnings alone. Return its filter.
-
-    Warnings and what nobody caught, in any thread, go the same way.
-    """
+    """Send what is logged to standard error: as lines, or as JSON, or (None) warnings alone. Return its filter."""
     handler, redact = logging.StreamHandler(stream or sys.stderr), Redact(known_secrets(directory))
     handler.addFilter(redact)
     handler.setFormatter(Json() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -90,12 +87,16 @@ def setup(directory: Path, form: str | None, stream: Any = None) -> Redact:
     handler.sneeuwbal = True  # type: ignore[attr-defined]
     root.addHandler(handler)
     log.setLevel(logging.INFO if form else logging.WARNING)
-    logging.captureWarnings(True)
-    sys.excepthook = _uncaught
-    threading.excepthook = lambda told: _uncaught(told.exc_type, told.exc_value or told.exc_type(), told.exc_traceback)
     if form:
         os.environ[VARIABLE] = form
     return redact
+
+
+def log_uncaught() -> None:
+    """Let warnings, and what nobody catches in any thread, go the way of what is logged."""
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda told: _uncaught(told.exc_type, told.exc_value or told.exc_type(), told.exc_traceback)
 
 
 def clean(text: str) -> str:

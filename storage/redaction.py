@@ -38,7 +38,8 @@ def spellings(secrets: Iterable[str]) -> tuple[str, ...]:
         plain = {secret, unquote(secret)}
         quoted = {quote(one, safe=safe) for one in plain | {quote(secret, safe="")} for safe in ("", "/")}
         found |= plain | quoted | {re.sub("%..", lambda m: m[0].lower(), one) for one in quoted}
-        found |= {json.dumps(secret)[1:-1], json.dumps(secret)[1:-1].replace("/", "\\/"), html.escape(secret)}
+        found |= {json.dumps(secret)[1:-1], html.escape(secret)}
+        found |= {secret.replace("/", "\\" * depth + "/") for depth in (1, 2, 3)}  # JSON, and JSON quoted in JSON
         if len(secret) >= LONG:
             found |= set(_base64(secret.encode()))
     return tuple(sorted(found, key=lambda one: (-len(one), one)))
