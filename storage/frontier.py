@@ -146,6 +146,13 @@ class Frontier:
         )
         return [wants[n] for (n,) in rows.fetchall()]
 
+    def led_to(self, collector: str, kind: str) -> int:
+        """How many targets of a kind were no seeds."""
+        row = self.db.execute(
+            "SELECT count(*) FROM targets WHERE kind=? AND via<>''", (self.kind(collector, kind),)
+        ).fetchone()
+        return int(row[0])
+
     def revisit(
         self,
         collector: str,

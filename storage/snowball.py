@@ -46,7 +46,7 @@ def admit(
     *db* is the published database, or None before the first load (then only the seeds are admitted).
     """
     counts: dict[str, int] = {}
-    for rule, wants in _admissions(rules, db):
+    for rule, wants in _admissions(rules, db, frontier):
         for name, number in enter(rule, wants, frontier, writer, now).items():
             counts[name] = counts.get(name, 0) + number
     return counts
@@ -78,13 +78,13 @@ def admitted(note: Meta) -> list[Want]:
     return [Want(Target(c, kind, key), "", wave, via, since) for c, kind, key, wave, via, since in note["wants"]]
 
 
-def _admissions(rules: Rules, db: duckdb.DuckDBPyConnection | None) -> Iterator[Admission]:
+def _admissions(rules: Rules, db: duckdb.DuckDBPyConnection | None, frontier: Frontier) -> Iterator[Admission]:
     yield "seed", list(_seeds(rules))
     if db is None:
         return
     _candidates(db)
     yield f"admit: {rules.admit}", _lists(rules, db)
-    yield "connected", _profiles(rules, db)
+    yield "connected", _profiles(rules, db, frontier)
     yield f"accounts_of: {rules.accounts_of}", [*_handles(rules, db), *_accounts(rules, db)]
 
 
@@ -147,8 +147,8 @@ def _lists(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
             for collector, kind in _of(rules, "list") for key, wave in rows]  # fmt: skip
 
 
-def _profiles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
-    """The profiles on the lists that were read: one wave further than whoever's list shows them."""
+def _profiles(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> list[Want]:
+    """The profiles on the lists that were read: one wave further than whoever's list shows them, nearest first."""
     rows = db.execute(
         "WITH lists AS (SELECT key, min(wave) AS wave FROM answers WHERE kind = 'connections' GROUP BY 1)"
         " SELECT c.other_id, min(l.wave) + 1 AS wave, arg_min(l.key, (l.wave, l.key)) AS via"
@@ -156,10 +156,12 @@ def _profiles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
         " ORDER BY 2, 1",
         [rules.waves],
     ).fetchall()
-    if rules.max_profiles is not None:
-        rows = rows[: rules.max_profiles]
-    return [Want(Target(collector, kind, key), "", wave, via)
-            for collector, kind in _of(rules, "profile") for key, wave, via in rows]  # fmt: skip
+    kinds = list(_of(rules, "profile"))
+    wants = [Want(Target(collector, kind, key), "", wave, via) for collector, kind in kinds for key, wave, via in rows]
+    if rules.max_profiles is None:
+        return wants
+    reached = sum(frontier.led_to(collector, kind) for collector, kind in kinds)
+    return frontier.unknown(wants)[: max(0, rules.max_profiles - reached)]
 
 
 def _handles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
