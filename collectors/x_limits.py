@@ -47,3 +47,5 @@ KINDS: Mapping[str, Kind] = {
 
 #: how far back a timeline reaches: in posts, and in posts with exclude=replies (docs.x.com, "timelines", November 2026)
 REACH, REACH_WITHOUT_REPLIES = 3200, 800
+#: how far back recent search reaches (docs.x.com, "recent search", November 2026)
+SEARCH_DAYS = 7

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
 from collectors.base import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split
-from collectors.x_limits import REACH, REACH_WITHOUT_REPLIES
+from collectors.x_limits import REACH, REACH_WITHOUT_REPLIES, SEARCH_DAYS
 from collectors.x_problems import TOKENS, about, blames, named, problems_of, reason_of, wrong_vocabulary
 from collectors.x_shapes import UNREADABLE, Problem, mended
 from collectors.x_waiting import limited, retry_after
@@ -179,12 +180,24 @@ def _walked(page: Page, want: Want, answer: Answer) -> Outcome:
     newest = str(max(ids)) if ids else ""
     if ids and ID.fullmatch(want.since) and min(ids) <= int(want.since):
         return Done(target, None, len(items), newest, reached=True)
+    if page.kind == "search" and not next_ and ID.fullmatch(want.since) and _posted(want.since) < _reach_of(page):
+        why = f"truncated: a search reaches back {SEARCH_DAYS} days, and not to the old mark"
+        return Done(target, None, len(items), newest, complete=False, why=why)
     if next_ or page.kind == "search":
         return _on(target, next_, len(items), newest)
     total, reach = want.position + len(items), _reach(page)
     if _cut_short(page, total, reach):
         return Done(target, None, len(items), newest, complete=False, why=f"truncated at {total} posts")
     return Done(target, None, len(items), newest, reached=bool(want.since))
+
+
+def _posted(id_: str) -> datetime:
+    """When a post was sent: the upper bits of its id count milliseconds since 4 November 2010."""
+    return datetime.fromtimestamp(((int(id_) >> 22) + 1_288_834_974_657) / 1000, UTC)
+
+
+def _reach_of(page: Page) -> datetime:
+    return page.fetched_at - timedelta(days=SEARCH_DAYS)
 
 
 def _on(target: Target, next_: str | None, items: int, newest: str = "") -> Done:

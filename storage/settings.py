@@ -115,9 +115,7 @@ class Snowball(Table):
     waves: Count = Field(1, description="How many waves beyond the seeds.")
     admit: Rule = Field("civil_servants", description="Whose connection lists are read next.")
     accounts_of: Rule = Field("civil_servants", description="Whose linked accounts are collected.")
-    max_profiles: int | None = Field(
-        None, ge=1, description="At most so many beside the seeds.", examples=[100000]
-    )
+    max_profiles: int | None = Field(None, ge=1, description="At most so many beside the seeds.", examples=[100000])
 
 
 class RateLimit(Table):

@@ -49,6 +49,17 @@ def test_every_example_in_python_runs(demo: Path, code: str, monkeypatch: pytest
     exec(compile(code, "docs/querying.md", "exec"), {})
 
 
+def test_every_trap_names_tests_that_exist() -> None:
+    page = (DOCS / "collectors" / "traps.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+\.py)::(\w+)`", page))
+    there = {(path.name, name) for path in (ROOT / "tests").glob("test_*.py")
+             for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.M)}  # fmt: skip
+    assert named - there == set()
+    rows = [line.split(" | ") for line in page.splitlines() if re.match(r"\| (\d+|\+) \|", line)]
+    assert [row[0].strip("| ") for row in rows] == [*map(str, range(1, 31)), "+"]
+    assert all(re.search(r"`test_\w+\.py::|the same three", row[3]) for row in rows)
+
+
 def test_links_between_the_docs_lead_somewhere() -> None:
     for page in [ROOT / "README.md", *DOCS.rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):

@@ -179,6 +179,20 @@ def test_a_reset_a_day_away_is_told_and_one_in_the_far_future_is_not_believed() 
         assert abs((later.until - now).total_seconds() - believed) < 8
 
 
+def test_a_reset_a_day_away_ends_the_run_and_no_process_sleeps_for_it(tmp_path: Path) -> None:
+    reset = int(datetime.now(UTC).timestamp()) + 86_400
+    with serve(lambda request: Answer(429, b"", {"x-rate-limit-reset": str(reset)})) as server:
+        frontier = Frontier(tmp_path / "state.sqlite")
+        frontier.add([want("timeline", str(n)) for n in range(50)], datetime.now(UTC))
+        wire = Wire(timeout=5)
+        report = collect(
+            tmp_path, "x", collector, Settings({"base_url": server.url}, TOKEN, wire), frontier=frontier
+        )  # the patience of a real run
+    assert (report.status, report.due_at) == ("waiting", datetime.fromtimestamp(reset + 1, UTC))
+    assert len(server.asked) < 50  # nothing more of the kind was asked once the limit was known
+    assert {row[2] for row in state(frontier)} == {"open"}
+
+
 def test_where_the_day_is_used_up_the_quarter_of_an_hour_does_not_matter() -> None:
     now = int(datetime.now(UTC).timestamp())
     headers = {
@@ -267,6 +281,42 @@ def test_the_cursor_of_a_target_is_the_token_it_asks_with() -> None:
         )
     assert [request.query.get("pagination_token") or request.query.get("next_token") for request in server.asked] == [
         "t2", "f2", "s2"]  # fmt: skip
+
+
+def test_a_search_is_walked_to_the_old_mark_and_asks_as_documented(tmp_path: Path) -> None:
+    """Without `since_id`, which X refuses beyond the seven days that a search reaches back."""
+    now, newest = datetime.now(UTC), 250
+    first = (int(now.timestamp() * 1000) - 1_288_834_974_657) << 22  # an id of this moment
+
+    def script(request: Request) -> Answer:
+        top = int(request.query.get("next_token") or newest)
+        ids = range(top, max(0, top - 100), -1)
+        return posts(*(first + n for n in ids), **({"next_token": str(top - 100)} if top > 100 else {}))
+
+    frontier = Frontier(tmp_path / "state.sqlite")
+    with serve(script) as server:
+        frontier.add([want("search", "#sneeuw lang:nl")], now)
+        for newest in (250, 330):
+            with closing(Wire(timeout=5)) as wire:
+                collect(tmp_path, "x", collector, Settings({"base_url": server.url}, TOKEN, wire), frontier=frontier)
+            assert state(frontier) == {("search", "#sneeuw lang:nl", "done", "", str(first + newest))}
+            frontier.revisit("x", "search", now)
+    assert {request.path for request in server.asked} == {"/2/tweets/search/recent"}
+    assert [request.query.get("next_token") for request in server.asked] == [None, "150", "50", None]
+    assert {request.query["query"] for request in server.asked} == {"#sneeuw lang:nl"}
+    assert {request.query["max_results"] for request in server.asked} == {"100"}
+    assert not [request for request in server.asked if "since_id" in request.query]
+    assert {int(post.post_id) - first for post in of(tmp_path, Post)} == set(range(1, 331))
+
+
+def test_a_search_that_does_not_reach_the_old_mark_any_more_says_so() -> None:
+    long_ago = (int((datetime.now(UTC) - timedelta(days=8)).timestamp() * 1000) - 1_288_834_974_657) << 22
+    lately = long_ago + (3 * 86_400_000 << 22)
+    for mark, complete in ((long_ago, False), (lately, True)):
+        _, (done,), _ = ask(posts(lately + 9, lately + 8), want("search", "#sneeuw", since=str(mark)))
+        assert (done.next, done.complete) == (None, complete)
+    _, (done,), _ = ask(posts(lately + 9), want("search", "#sneeuw"))
+    assert done.complete
 
 
 def test_a_list_that_leads_back_to_itself_ends() -> None:
