@@ -1,7 +1,7 @@
 """No invented value: whatever a parser makes of a recorded answer stands in that answer, letter by letter.
 
-Independent of the parsers: the leaves of the plain JSON, by the standard library. What is ours (platform, kind, the names
-of flags) and text that lost its HTML (tested in test_mastodon) is left out.
+Independent of the parsers: the leaves of the plain JSON, by the standard library. What is ours (platform, kind, the
+names of flags) and text that lost its HTML (tested in test_mastodon) is left out.
 """
 
 from __future__ import annotations
