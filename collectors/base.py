@@ -34,6 +34,7 @@ class Kind(msgspec.Struct, frozen=True):
     limit: Limit | None = None
     price: float = 0.0  # USD an item delivered
     paged: bool = False  # a list that is walked
+    head: int = 0  # requests of a walk before its first page
     of: str = ""  # what a key names, for the snowball: profile | list (of a profile) | handle | account | set
 
 

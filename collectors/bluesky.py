@@ -30,10 +30,10 @@ from storage.records import Failure, Page, Record, Want
 LIMIT = Limit(3000, 300)
 KINDS = {
     "user": Kind(batch=25, limit=LIMIT, of="handle"),
-    "timeline": Kind(page=100, limit=LIMIT, paged=True, of="account"),
-    "following": Kind(page=100, limit=LIMIT, paged=True, of="account"),
-    "followers": Kind(page=100, limit=LIMIT, paged=True, of="account"),
-    "follow_records": Kind(page=100, limit=LIMIT, paged=True, of="account"),
+    "timeline": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
+    "following": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
+    "followers": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
+    "follow_records": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
 }
 METHODS = {
     "timeline": "app.bsky.feed.getAuthorFeed",

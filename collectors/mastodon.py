@@ -33,9 +33,9 @@ from storage.records import Failure, Page, Record, Want
 LIMIT = Limit(300, 300)
 KINDS = {
     "user": Kind(limit=LIMIT, of="handle"),
-    "timeline": Kind(page=40, limit=LIMIT, paged=True, of="account"),
-    "following": Kind(page=80, limit=LIMIT, paged=True, of="account"),
-    "followers": Kind(page=80, limit=LIMIT, paged=True, of="account"),
+    "timeline": Kind(page=40, limit=LIMIT, paged=True, head=1, of="account"),
+    "following": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account"),
+    "followers": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account"),
 }
 LISTS = {"timeline": "statuses", "following": "following", "followers": "followers"}
 WEBFINGER = "webfinger"  # the cursor of the second step for a handle

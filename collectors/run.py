@@ -35,6 +35,7 @@ from storage.errors import UserError
 from storage.frontier import Frontier, Move
 from storage.guard import Guard
 from storage.locks import lock
+from storage.minimising import SOURCES
 from storage.records import Failure, Meta, Page, Want
 from storage.snowball import admitted
 
@@ -44,6 +45,7 @@ PATIENCE = 960.0  # seconds a run waits for what is due later, where no window i
 SILENCE = 12  # requests in a row without an answer: the network is lost, and asking on would only use up their tries
 OURS = {"robots", "private-address", "too-large", "invalid-key"}  # failures that we decided on
 
+POSTS = SOURCES["posts"]  # the kinds that bring posts, of whatever collector
 STOPPING = {"refused": "refused", "credit": "out of credit"}
 
 
@@ -51,7 +53,7 @@ class Budget(msgspec.Struct, frozen=True):
     """What a study may spend at most; None: no bound."""
 
     usd: float | None = None
-    items: int | None = None  # things delivered that cost money or count as posts: what the kinds price
+    posts: int | None = None
     requests: int | None = None
 
 
@@ -163,7 +165,7 @@ class _Run:
         self.moves: list[Move] = []
         self.unsaved = self.silent = 0
         self.saved_at = self.came_at = time.monotonic()
-        self.usd, self.spent_items, self.requests = frontier.spent()
+        self.usd, self.posts, self.requests = frontier.spent(POSTS)
 
     def whole(self, about: Meta) -> Report:
         """The run from its first note to its last."""
@@ -273,12 +275,12 @@ class _Run:
 
     def _affords(self, kind: str) -> bool:
         """Whether the dearest answer of *kind* still fits the budget; if not, the run stops before it is passed."""
-        spec, usd, items = self.kinds[kind], self.budget.usd, self.budget.items
+        spec, usd, posts = self.kinds[kind], self.budget.usd, self.budget.posts
         dearest = spec.price * max(spec.page, spec.batch)
         if usd is not None and dearest and self.usd + dearest > usd:
             told = f"{self.usd:.2f} of {usd:.2f} USD spent, and the next request for {kind} may cost {dearest:.2f}"
-        elif items is not None and spec.price and self.spent_items + max(spec.page, spec.batch) > items:
-            told = f"{self.spent_items} of {items} items collected, and the next request for {kind} may bring more"
+        elif posts is not None and kind in POSTS and self.posts + max(spec.page, spec.batch) > posts:
+            told = f"{self.posts} of {posts} posts collected, and the next request for {kind} may bring more"
         elif self.budget.requests is not None and self.requests >= self.budget.requests:
             told = f"{self.requests} of {self.budget.requests} requests made"
         else:
@@ -307,7 +309,7 @@ class _Run:
         self.report.items += sum(move.items for move in moves)
         self.report.failures += isinstance(answer, Failure)
         self.usd += sum(move.items * move.price for move in moves)
-        self.spent_items += sum(move.items for move in moves if move.price)
+        self.posts += sum(move.items for move in moves if move.target.kind in POSTS)
         self.requests += 1
         self.unsaved += 1
         self.windows.count(answer.wants, moves)

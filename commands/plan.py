@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
-    from collectors.base import Collector
+    from collectors.base import Collector, Kind
     from study import Study
 
 # What the 2013 study found, as the first guess for a study like it; each can be given on the command line.
@@ -26,8 +26,9 @@ GUESSES: dict[str, tuple[float, str]] = {
 }
 BYTES: dict[str, float] = {  # compressed bytes in the archive an item, measured on the simulated world
     "profile": 2_900.0, "connections": 20.0, "user": 250.0, "timeline": 150.0, "following": 110.0, "followers": 110.0,
-    "sample": 150.0, "search": 150.0,
+    "sample": 150.0, "search": 150.0, "follow_records": 60.0,
 }  # fmt: skip
+OTHER_BYTES = 300.0  # of kinds that are not named there
 SECONDS_A_PAGE = 1.0  # a web page, with AutoThrottle
 
 
@@ -58,18 +59,30 @@ def command(directory: Path, guesses: tuple[str, ...], form: str) -> None:
     elif form == "json":
         click.echo(rows.to_json(orient="records", indent=2))
     else:
-        click.echo(rows.to_string(index=False, float_format=lambda value: f"{value:,.2f}"))
-        total = rows[["requests", "hours", "usd", "megabytes"]].sum()
-        click.echo(
-            f"\nin all {total.requests:,.0f} requests, {total.usd:,.2f} USD, {total.megabytes:,.0f} MB of archive;"
-        )
-        hours = rows.groupby("collector").hours.sum().max() if len(rows) else 0.0
-        click.echo(f"about {hours:,.1f} hours, the collectors side by side and each kind after the other")
-        click.echo("guesses: " + "; ".join(f"{name} = {chosen[name]:g}: {why}" for name, (_, why) in GUESSES.items()))
+        click.echo("\n".join(_told(rows, chosen, study)))
+
+
+def _told(rows: pd.DataFrame, guesses: Mapping[str, float], study: Study) -> Iterator[str]:
+    """The plan as text: the numbers, their sums, and what each rests on."""
+    if rows.empty:
+        yield "nothing to collect: the study names no seeds and no comparison sets"
+        return
+    yield rows.drop(columns="assumption").to_string(index=False, float_format=lambda value: f"{value:,.2f}")
+    total = rows[["requests", "usd", "megabytes"]].sum()
+    yield f"\nin all {total.requests:,.0f} requests, {total.usd:,.2f} USD, {total.megabytes:,.0f} MB of archive;"
+    hours = rows.groupby("collector").hours.sum().max()
+    yield f"about {hours:,.1f} hours, the collectors side by side and each kind after the other"
+    budget = study.budget
+    if budget.usd is not None and total.usd > budget.usd:
+        yield f"more than [budget] allows: the run will stop at {budget.usd:,.2f} USD with exit code 4"
+    yield "\neach row rests on:"
+    yield from (f"  {row.collector} {row.kind}: {row.assumption}" for row in rows.itertuples())
+    yield "guesses (another with --guess NAME=VALUE):"
+    yield from (f"  {name} = {guesses[name]:g}: {why}" for name, (_, why) in GUESSES.items())
 
 
 def plan(study: Study, collectors: Mapping[str, Collector], guesses: Mapping[str, float]) -> pd.DataFrame:
-    """A row a collector and kind: targets, items, requests, hours, usd, megabytes, and what it rests on.
+    """A row a collector and kind: targets, items, requests, hours, usd, megabytes, and the assumption behind them.
 
     Hours are those the documented limits force (or a second a web page); prices are those of the collector's table or
     the study file. Pure but for reading the study's seeds.
@@ -77,49 +90,69 @@ def plan(study: Study, collectors: Mapping[str, Collector], guesses: Mapping[str
     import pandas as pd
 
     from collectors.run import kinds_of
+    from storage.minimising import SOURCES
 
     rows: list[dict[str, Any]] = []
     seeds = {name: len(study.seeds_for(name)) for name in collectors}
-    profiles = sum(seeds[name] for name in collectors if _has(collectors[name], "list"))
-    reached = profiles * guesses["profiles_per_list"] if study.snowball.waves else 0.0
-    everyone = profiles + reached
-    followed = profiles if study.snowball.accounts_of == "seeds" else everyone
-    share = 1.0 if study.snowball.accounts_of in ("everyone", "seeds") else guesses["admitted_share"]
+    starts = sum(seeds[name] for name in collectors if _has(collectors[name], "list"))
+    lists, reached = _snowball(starts, study, guesses)
+    followed = starts if study.snowball.accounts_of == "seeds" else starts + reached
+    share = 1.0 if study.snowball.accounts_of == "seeds" else _share(study.snowball.accounts_of, guesses)
     linked = followed * share * guesses["linked_share"]
     for name, collector in collectors.items():
         wanted = study.collectors[name].kinds if name in study.collectors else None
-        accounts = seeds[name] + linked
-        counts = {
-            "profile": (everyone, 1.0),
-            "list": (float(profiles), guesses["list_size"]),
-            "handle": (accounts, 1.0),
-        }
+        sets = [one.posts for one in study.comparison if one.collector == name]
         for kind, spec in kinds_of(collector, study.options(name)).items():
-            if wanted is not None and kind not in wanted:
-                continue
-            if spec.of == "account":
-                posts = kind in ("timeline", "posts")
-                targets, items = accounts, guesses["posts_per_account" if posts else "follows_per_account"]
-            elif spec.of == "set":
-                sets = [one.posts for one in study.comparison if one.collector == name]
-                targets, items = float(len(sets)), (sum(sets) / len(sets) if sets else 0.0)
-            elif spec.of in counts:
-                targets, items = counts[spec.of]
-            else:
-                continue
-            pages = max(1, ceil(items / max(1, spec.page))) if spec.paged else 1
-            requests = ceil(targets / spec.batch) * pages if targets else 0
-            hours = requests / spec.limit.requests * spec.limit.seconds / 3600 if spec.limit else 0.0
-            if not spec.limit:
-                hours = requests * SECONDS_A_PAGE / 3600
-            total = targets * items
-            rows.append({
-                "collector": name, "kind": kind, "targets": round(targets), "items": round(total), "requests": requests,
-                "hours": round(hours, 2), "usd": round(total * spec.price, 2),
-                "megabytes": round(total * BYTES.get(kind, 300.0) / 1e6, 1),
-            })  # fmt: skip
-    columns = ["collector", "kind", "targets", "items", "requests", "hours", "usd", "megabytes"]
+            posts = "posts_per_account" if kind in SOURCES["posts"] else "follows_per_account"
+            counts = {  # what a key names: how many there are, items in each, and why
+                "profile": (
+                    starts + reached,
+                    1.0,
+                    "the seeds, and profiles_per_list for each list (at most)",
+                ),
+                "list": (lists, guesses["list_size"], "list_size, of the seeds and whom later waves admit"),
+                "handle": (seeds[name] + linked, 1.0, "the seeds, and linked_share of admitted_share of the profiles"),
+                "account": (seeds[name] + linked, guesses[posts], f"the same accounts, {posts} in each"),
+                "set": (float(len(sets)), sum(sets) / max(1, len(sets)), "the comparison sets of the study file"),
+            }
+            if spec.of in counts and (wanted is None or kind in wanted):
+                rows.append({"collector": name, "kind": kind, **_row(kind, spec, *counts[spec.of])})
+    columns = ["collector", "kind", "targets", "items", "requests", "hours", "usd", "megabytes", "assumption"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _snowball(starts: int, study: Study, guesses: Mapping[str, float]) -> tuple[float, float]:
+    """The lists read and the profiles reached, if every list of every wave leads to as many people not yet known."""
+    lists = reached = 0.0
+    admitted = float(starts)
+    for _ in range(study.snowball.waves):
+        lists += admitted
+        new = admitted * guesses["profiles_per_list"]
+        if study.snowball.max_profiles is not None:
+            new = min(new, study.snowball.max_profiles - reached)
+        reached += new
+        admitted = new * _share(study.snowball.admit, guesses)
+    return lists, reached
+
+
+def _share(rule: str, guesses: Mapping[str, float]) -> float:
+    """The share of the profiles reached that *rule* lets in."""
+    return {"everyone": 1.0, "seeds": 0.0}.get(rule, guesses["admitted_share"])
+
+
+def _row(kind: str, spec: Kind, targets: float, items: float, why: str) -> dict[str, Any]:
+    """What *targets* with *items* each take."""
+    pages = spec.head + (max(1, ceil(items / max(1, spec.page))) if spec.paged else 1)
+    requests = ceil(targets / spec.batch) * pages
+    limit, total = spec.limit, targets * items
+    seconds = requests / limit.requests * limit.seconds if limit else requests * SECONDS_A_PAGE
+    size = BYTES.get(kind, OTHER_BYTES)
+    pace = f"{limit.requests:,} requests in {limit.seconds:,} s" if limit else f"{SECONDS_A_PAGE:g} s a request"
+    told = [why, pace, f"{spec.price:g} USD an item", f"{size:,.0f} bytes an item"]
+    return {
+        "targets": round(targets), "items": round(total), "requests": requests, "hours": round(seconds / 3600, 2),
+        "usd": round(total * spec.price, 2), "megabytes": round(total * size / 1e6, 1), "assumption": "; ".join(told),
+    }  # fmt: skip
 
 
 def _has(collector: Collector, of: str) -> bool:

@@ -57,9 +57,10 @@ def status(study: Study, frontier: Frontier, since: datetime | None = None) -> d
     """The state of a study as plain values; moments are ISO 8601 in UTC, sizes bytes. Changes are counted *since*."""
     from commands import health
     from storage.locks import holder
+    from storage.minimising import SOURCES
     from study import installed
 
-    usd, items, requests = frontier.spent()
+    usd, posts, requests = frontier.spent(SOURCES["posts"])
     targets = [
         {"collector": c, "kind": k, "state": state, "why": why, "targets": n}
         for c, k, state, why, n in frontier.counts()
@@ -81,7 +82,7 @@ def status(study: Study, frontier: Frontier, since: datetime | None = None) -> d
         "running": running,
         "targets": targets,
         "waiting": dict(sorted(waiting.items())),
-        "spent": {"usd": round(usd, 4), "priced_items": items, "requests": requests},
+        "spent": {"usd": round(usd, 4), "posts": posts, "requests": requests},
         "budget": study.budget.model_dump(exclude_none=True),
         "runs": runs,
         "archive_bytes": sum(path.stat().st_size for path in (study.directory / "archive").glob("*")),

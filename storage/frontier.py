@@ -340,11 +340,12 @@ class Frontier:
             (now.timestamp(), status, reason, answers, items, run),
         )
 
-    def spent(self) -> tuple[float, int, int]:
-        """USD, items that had a price, and requests so far."""
+    def spent(self, kinds: Sequence[str]) -> tuple[float, int, int]:
+        """USD, items of *kinds*, and requests so far."""
         row = self.db.execute(
-            "SELECT coalesce(sum(usd),0), coalesce(sum(CASE WHEN usd>0 THEN items END),0), coalesce(sum(requests),0)"
-            " FROM spend"
+            "SELECT coalesce(sum(usd),0), coalesce(sum(items) FILTER"
+            f" (WHERE kind IN ({', '.join('?' * len(kinds))})),0), coalesce(sum(requests),0) FROM spend",
+            list(kinds),
         ).fetchone()
         return float(row[0]), int(row[1]), int(row[2])
 
