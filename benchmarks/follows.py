@@ -5,7 +5,8 @@
 A server in a process of its own gives pages of 1,000 followers, each as X describes an account, gzipped. Beside
 collecting: a bare loop of `requests` that asks for the same pages and drops them. Beside loading, at the small size:
 DuckDB's `read_json` over the same pages as newline-delimited JSON, which makes accounts and edges and keeps nothing of
-where a row came from. Memory must not grow with the list. With two walks, every tenth follower is gone in the second.
+where a row came from. Collecting must not take more memory for more, and loading (DuckDB has 400 MB there, and spills)
+stays below 700 MB; the views are asked with DuckDB at 1 GB. With two walks, every tenth follower is gone in the second.
 """
 
 import argparse
@@ -23,7 +24,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from benchmarks._measure import Cost, measured, show
 
-PAGE, GROWTH = 1000, 1.3  # accounts a page; how much more memory the large list may take than the small one
+PAGE = 1000  # accounts
+GROWTH, MEGABYTES = 1.3, 700  # collecting may take so much more memory for the large list; loading so much at any size
 TOKEN = "made-up"
 PEER = """
 CREATE TEMP TABLE pages AS SELECT * FROM read_json('FILE', format = 'newline_delimited', maximum_object_size = 67108864,
@@ -241,8 +243,11 @@ def main() -> int:
             shutil.rmtree(place)
     grown = {name: large[name].memory / small[name].memory for name in small}
     told = ", ".join(f"{name} {ratio:.2f} x" for name, ratio in grown.items())
-    print(f"memory at {given.large / given.small:.1f} times the list: {told} (limit {GROWTH}, of a million on)")
-    return int(given.small >= 1_000_000 and max(grown.values()) > GROWTH)
+    print(f"memory at {given.large / given.small:.1f} times the list: {told}")
+    loading = max(cost.memory for name, cost in large.items() if name.startswith("load"))
+    walking = max(ratio for name, ratio in grown.items() if name.startswith("collect"))
+    print(f"collecting grows {walking:.2f} x (limit {GROWTH}); loading takes {loading} MB (limit {MEGABYTES})")
+    return int(walking > GROWTH or loading > MEGABYTES)
 
 
 if __name__ == "__main__":

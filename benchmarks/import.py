@@ -1,18 +1,19 @@
 """What importing a large NDJSON file costs: seconds, CPU, peak memory, archive size. In child processes.
 
-`python benchmarks/import.py --gigabytes 5` writes a file of invented posts (API v1.1 JSON, about 3 KB each, every
-fourth a retweet), imports it through the collect loop into an archive, and parses the archive as `load` does.
+`python -m benchmarks.import --gigabytes 5` writes a file of invented posts (API v1.1 JSON, about 3 KB each, every
+fourth a retweet), imports it through the collect loop into an archive, and parses the archive as `load` does. Beside
+both: `json.loads` of each line, which keeps nothing.
 """
 
 import argparse
 import json
 import random
-import subprocess
-import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parents[1]
+from benchmarks._measure import measured, show
+
 USER = {
     "screen_name": "verzonnen", "name": "Verzonnen Persoon", "description": "bestaat niet " * 8, "location": "Nergens",
     "followers_count": 10, "friends_count": 20, "statuses_count": 30, "verified": False, "protected": False,
@@ -20,45 +21,43 @@ USER = {
     "profile_background_color": "FFFFFF", "lang": "nl", "default_profile": False, "listed_count": 1,
 }  # fmt: skip
 
-COLLECT = """
-import resource, sys, time
-from pathlib import Path
-from collectors import files
-from collectors.base import Settings
-from collectors.run import collect
-from collectors.wire import Wire
-from storage.frontier import Frontier
-from storage.records import Want
-path, study = Path(sys.argv[1]), Path(sys.argv[2])
-began = time.perf_counter()
-found = files.targets("x-v1", [path], {})
-hashed = time.perf_counter() - began
-frontier = Frontier(study / "state.sqlite")
-with frontier.transaction():
-    frontier.add([Want(target, "") for target in found], Wire().now())
-settings = Settings({"paths": files.paths_of(found)}, wire=Wire())
-report = collect(study, "x-v1", files.collector("x-v1"), settings, frontier=frontier)
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(report.status, report.answers, "pieces", report.items, "lines; seconds", round(time.perf_counter() - began, 1),
-      "of them hashing", round(hashed, 1), "CPU", round(used.ru_utime + used.ru_stime, 1), "MiB", used.ru_maxrss >> 10)
-"""
 
-PARSE = """
-import resource, sys, time
-from collections import Counter
-from pathlib import Path
-from collectors import files
-from storage import archive
-from storage.records import Page
-collector, told, began = files.collector("x-v1"), Counter(), time.perf_counter()
-for segment in archive.segments(Path(sys.argv[1])):
-    for entry in archive.read(segment):
-        if isinstance(entry, Page):
-            told.update(type(record).__name__ for record in collector.parse(entry))
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(dict(told), "seconds", round(time.perf_counter() - began, 1),
-      "CPU", round(used.ru_utime + used.ru_stime, 1), "MiB", used.ru_maxrss >> 10)
-"""
+def bring(path: Path, study: Path) -> None:
+    """Through the collect loop into an archive: the child's work."""
+    from collectors import files
+    from collectors.base import Settings
+    from collectors.run import collect
+    from collectors.wire import Wire
+    from storage.frontier import Frontier
+    from storage.records import Want
+
+    found, wire, frontier = files.targets("x-v1", [path], {}), Wire(), Frontier(study / "state.sqlite")
+    with frontier.transaction():
+        frontier.add([Want(target, "") for target in found], wire.now())
+    settings = Settings({"paths": files.paths_of(found)}, wire=wire)
+    report = collect(study, "x-v1", files.collector("x-v1"), settings, frontier=frontier)
+    assert report.status == "complete", report
+    print(f"{report.answers:,} pieces, {report.items:,} lines")
+
+
+def parse(path: Path, study: Path) -> None:
+    """The archive parsed as `load` parses it: the child's work."""
+    from collectors import files
+    from storage import archive
+    from storage.records import Page
+
+    collector, told = files.collector("x-v1"), Counter[str]()
+    for segment in archive.segments(study / "archive"):
+        for entry in archive.read(segment):
+            if isinstance(entry, Page):
+                told.update(type(record).__name__ for record in collector.parse(entry))
+    print(dict(told))
+
+
+def plain(path: Path, study: Path) -> None:
+    """The least that a script does with the file, `json.loads` line by line: the child's work."""
+    with path.open("rb") as lines:
+        print(f"{sum('id_str' in json.loads(line) for line in lines):,} posts")
 
 
 def write(path: Path, size: int) -> int:
@@ -87,18 +86,23 @@ def line(number: int, dice: random.Random) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gigabytes", type=float, default=5)
-    parser.add_argument("--no-parse", action="store_true", help="leave out the reading of the archive")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.child:
+        work, path, study = options.child
+        {"bring": bring, "parse": parse, "plain": plain}[work](Path(path), Path(study))
+        return
     with tempfile.TemporaryDirectory() as folder:
         path, study = Path(folder) / "posts.jsonl", Path(folder) / "study"
         study.mkdir()
         lines = write(path, int(options.gigabytes * 1e9))
         print(f"{path.stat().st_size / 1e9:.2f} GB, {lines:,} lines", flush=True)
-        subprocess.run([sys.executable, "-c", COLLECT, str(path), str(study)], cwd=HERE, check=True)
+        costs = {}
+        for work, name in (("plain", "json.loads, line by line"), ("bring", "import"), ("parse", "parse the archive")):
+            cost = costs[work] = measured("benchmarks.import", "--child", work, path, study)
+            show(name, cost, f"   {cost.cpu / costs['plain'].cpu:.2f} x the CPU of json.loads")
         size = sum(file.stat().st_size for file in (study / "archive").iterdir())
-        print(f"archive {size / 1e9:.2f} GB", flush=True)
-        if not options.no_parse:
-            subprocess.run([sys.executable, "-c", PARSE, str(study / "archive")], cwd=HERE, check=True)
+        print(f"archive {size / 1e6:.0f} MB")
 
 
 if __name__ == "__main__":

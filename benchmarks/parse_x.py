@@ -1,6 +1,8 @@
 """Pages of X a second on one core: outcome and parse of timelines as X delivers them, 100 posts a page.
 
-`python benchmarks/parse_x.py [SECONDS]`. Posts are synthetic with all the fields we ask for; the share of retweets,
+Beside them tweepy's own objects of the same pages, and `json.loads` alone.
+
+`python -m benchmarks.parse_x [SECONDS]`. Posts are synthetic with all the fields we ask for; the share of retweets,
 replies, hashtags and mentions is that of the 2013 study.
 """
 
@@ -9,7 +11,10 @@ import json
 import random
 import sys
 import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+
+import tweepy
 
 from collectors.x import collector
 from storage.records import Page, Target, Want
@@ -73,7 +78,15 @@ def page(dice: random.Random, number: int) -> Page:
     )
 
 
-def rate(name: str, work: object, pages: list[Page], seconds: float) -> None:
+def objects(page: Page) -> list[object]:
+    """What tweepy makes of a page."""
+    body = json.loads(page.content())
+    posts = [*body["data"], *body["includes"]["tweets"]]
+    return [*map(tweepy.Tweet, posts), *map(tweepy.User, body["includes"]["users"])]
+
+
+def rate(name: str, work: Callable[[Page], Iterable[object]], pages: list[Page], seconds: float) -> float:
+    """Print the rate, and return milliseconds a page."""
     count = records = 0
     start = time.process_time()
     while (spent := time.process_time() - start) < seconds:
@@ -82,6 +95,7 @@ def rate(name: str, work: object, pages: list[Page], seconds: float) -> None:
         count += len(pages)
     each_ms, found = 1e3 * spent / count, records / count
     print(f"{name}: {count / spent:.0f} pages/s, {found:.0f} records a page, {each_ms:.2f} ms a page")
+    return each_ms
 
 
 def main() -> None:
@@ -90,7 +104,10 @@ def main() -> None:
     size = sum(len(each.content()) for each in pages) / len(pages)
     print(f"{size / 1e3:.0f} kB a page, gzipped {sum(len(p.body) for p in pages) / len(pages) / 1e3:.0f} kB")
     rate("outcome", collector.outcome, pages, seconds)
-    rate("parse", collector.parse, pages, seconds)
+    ours = rate("parse", collector.parse, pages, seconds)
+    theirs = rate("tweepy's objects", objects, pages, seconds)
+    least = rate("json.loads", lambda page: [json.loads(page.content())], pages, seconds)
+    print(f"parse takes {ours / theirs:.2f} x tweepy's time, {ours / least:.2f} x json.loads'")
 
 
 if __name__ == "__main__":

@@ -24,18 +24,23 @@ SELECTS = {
             ORDER BY own OR content IN (SELECT content FROM base.positions) DESC, last_seen DESC, content, run_id,
                      own DESC) = 1""",
     "accounts": """
-        SELECT account_id, platform, coalesce(first_value(handle IGNORE NULLS) OVER newest, handle) AS handle,
-               first_value(name IGNORE NULLS) OVER newest AS name, description, location, url, verified,
-               protected, created_at, followers, following, posts, flags,
-               min(first_seen) OVER same AS first_seen, max(last_seen) OVER same AS last_seen,
-               count(DISTINCT content) OVER same AS versions, record_id
-        FROM base.accounts {where}
-        WINDOW same AS (PARTITION BY account_id),
-               newest AS (PARTITION BY account_id ORDER BY last_seen DESC, content, run_id, platform
-                          ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
-        QUALIFY row_number() OVER (
-            PARTITION BY account_id
-            ORDER BY followers IS NULL AND description IS NULL, last_seen DESC, content, run_id, platform) = 1""",
+        WITH told AS (
+            SELECT account_id, min(first_seen) AS first_seen, max(last_seen) AS last_seen,
+                   count(DISTINCT content) AS versions
+            FROM base.accounts {where} GROUP BY account_id),
+        picked AS ( -- by row number: the wide rows are not sorted
+            SELECT rowid AS chosen, coalesce(first_value(handle IGNORE NULLS) OVER newest, handle) AS handle,
+                   first_value(name IGNORE NULLS) OVER newest AS name
+            FROM base.accounts {where}
+            WINDOW newest AS (PARTITION BY account_id ORDER BY last_seen DESC, content, run_id, platform
+                              ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+            QUALIFY row_number() OVER (
+                PARTITION BY account_id
+                ORDER BY followers IS NULL AND description IS NULL, last_seen DESC, content, run_id, platform) = 1)
+        SELECT a.account_id, a.platform, p.handle, p.name, a.description, a.location, a.url, a.verified, a.protected,
+               a.created_at, a.followers, a.following, a.posts, a.flags, t.first_seen, t.last_seen, t.versions,
+               a.record_id
+        FROM base.accounts AS a JOIN picked AS p ON a.rowid = p.chosen JOIN told AS t ON t.account_id = a.account_id""",
     "connections": """
         SELECT least(profile_id, other_id) AS profile_a, greatest(profile_id, other_id) AS profile_b,
                min(connected_on) AS connected_on, count(DISTINCT profile_id) AS lists,
