@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 import cli
-from storage import archive, frontier
+from storage import archive, archiving, frontier
 from tests.living import FIRST_DAY, Living
 from tests.loopback import Answer, Loopback, Request
 from tests.rehearsal import sneeuwbal, start
@@ -131,7 +131,7 @@ def test_a_disk_that_is_full_when_the_archive_is_written(
         real(handle)
 
     monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
-    monkeypatch.setattr(archive.os, "fsync", full)
+    monkeypatch.setattr(archiving.os, "fsync", full)
     assert cli.main(["--study", str(study), *COLLECT]) == 3
     assert "the disk is full; what was synced is safe: make room and run again" in capsys.readouterr().err
     monkeypatch.undo()
