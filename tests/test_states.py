@@ -16,6 +16,7 @@ import duckdb
 import pytest
 
 import cli
+from commands import job
 from storage import archive, archiving, frontier
 from tests.living import FIRST_DAY, Living
 from tests.loopback import Answer, Loopback, Request
@@ -114,6 +115,15 @@ def test_a_run_ends_when_its_daemon_is_gone(study: Path, world: World) -> None:
         assert process.wait(timeout=10) == 130
     world.pause = 0
     _whole(study, world)
+
+
+def test_a_run_that_is_stopped_while_it_loads_is_interrupted_not_complete(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The schedule goes on with what was interrupted."""
+    monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
+    monkeypatch.setattr(job, "load_study", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    assert cli.main(["--study", str(study), "run", "--no-report", "--hide-progress"]) == 130
 
 
 @pytest.mark.parametrize("number", [1, 2, 5])
