@@ -229,3 +229,40 @@ def test_a_foreign_file_in_the_place_of_ours(study: Path, world: World, name: st
         assert sneeuwbal("--study", study, "recover").returncode == 0
     assert sneeuwbal("--study", study, *words).returncode == 0
     _whole(study, world)
+
+
+def test_after_somebody_is_forgotten_the_study_verifies_and_goes_on(study: Path, world: World) -> None:
+    _whole(study, world)
+    done = sneeuwbal("--study", study, "forget", "@synthetic_3", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in (
+        ("verify",),
+        (*COLLECT, "--again", "--whole"),
+        ("load",),
+        ("verify",),
+        ("load", "--fresh"),
+        ("verify",),
+    ):
+        done = sneeuwbal("--study", study, *words)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+    with duckdb.connect(str(study / "study.duckdb"), read_only=True) as db:
+        posts = {row[0] for row in db.execute("SELECT DISTINCT account_id FROM posts").fetchall()}
+    assert posts == {str(person.number) for person in world.living.people if person.posts} - {"3"}
+
+
+def test_a_copy_made_while_the_daemon_runs_is_restored_and_goes_on(tmp_path: Path, study: Path, world: World) -> None:
+    with (study / "sneeuwbal.toml").open("a") as file:
+        file.write("\n[[schedule]]\nname = 'all'\ncron = '0 3 1 1 *'\n[[schedule]]\nname = 'v'\ntask = 'verify'\n"
+                   "cron = '0 3 1 1 *'\n")  # fmt: skip
+    world.pause = 0.3
+    daemon = start("--study", study, "schedule", "run")
+    assert world.asked.wait(30), daemon.poll()
+    copy = tmp_path / "copy"
+    assert sneeuwbal("--study", study, "backup", copy).returncode == 0
+    world.pause = 0
+    daemon.send_signal(signal.SIGTERM)
+    told, _ = daemon.communicate(timeout=20)
+    assert daemon.returncode == 0, told
+    for place in (copy, study):
+        assert sneeuwbal("--study", place, "verify").returncode == 0
+        _whole(place, world)
