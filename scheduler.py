@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 GRACE = 10.0  # seconds a run has to end at a page boundary, then it is killed (nothing is lost)
 POLL = 1.0  # seconds between two looks at the clock, at `schedule trigger` and at what others do
 RETRY, RETRIES = 60.0, 3  # seconds after which a run that was killed goes on, and how often in a row
-LEAST = 4096  # bytes that the archive must have grown by: less is a note or two, and comes at the end of the run
+LEAST = 16_384  # bytes of archive that are worth a first load: less is the notes that a run begins with
 JUMP = 60.0  # seconds that the clock must be set back to be called a jump
 SCHEDULED = "SNEEUWBAL_SCHEDULED"  # tells a run that it ends when its standard input does: when the daemon is gone
 
@@ -77,7 +77,7 @@ class Freshness:
         if not self.every or time.monotonic() - self.at < self.gap:
             return False
         size = sum(path.stat().st_size for path in self.archive.glob("*.warc.gz*") if path.exists())
-        if size - self.size < LEAST:
+        if size - self.size < (1 if self.size else LEAST):
             return False
         self.size, self.at, self.gap = size, time.monotonic(), min(2 * self.gap, self.every)
         return True
@@ -144,7 +144,7 @@ class Daemon:
             scheduler.wakeup()  # its own waiting counts seconds awake, and knows of no jump of the clock
             for name in self.journal.take_triggers():
                 self._spawn_thread(name, self.now())
-            if any(self.children.values()) and fresh.wanted():
+            if self.loading is None and any(self.children.values()) and fresh.wanted():
                 threading.Thread(target=self._load, daemon=True).start()
 
     def _scheduler(self) -> BackgroundScheduler:

@@ -124,6 +124,8 @@ def revisit(
     from storage import archiving
     from storage.locks import lock
 
+    if not (kinds := tuple(kind for kind in kinds if frontier.finished(name, kind))):
+        return
     with lock(study.directory, f"collect-{name}"):
         writer = archiving.Writer(study.directory / "archive", name, secrets=all_secrets(study))
         now = datetime.now(UTC)

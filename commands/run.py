@@ -63,3 +63,5 @@ def command(
     if not no_report and not stop.is_set():
         make(study, click.echo)
     judge(reports)
+    if stop.is_set():  # between two collectors, or in a load
+        raise KeyboardInterrupt

@@ -54,7 +54,10 @@ def newest_runs(frontier: Frontier) -> datetime | None:
 
 
 def status(study: Study, frontier: Frontier, since: datetime | None = None) -> dict[str, Any]:
-    """The state of a study as plain values; moments are ISO 8601 in UTC, sizes bytes. Changes are counted *since*."""
+    """The state of a study as plain values: moments in ISO 8601 and UTC, sizes in bytes; changes are counted *since*.
+
+    What is due already has None for its moment.
+    """
     from commands import health
     from storage.locks import holder
     from storage.minimising import SOURCES
@@ -65,10 +68,10 @@ def status(study: Study, frontier: Frontier, since: datetime | None = None) -> d
         {"collector": c, "kind": k, "state": state, "why": why, "targets": n}
         for c, k, state, why, n in frontier.counts()
     ]
-    waiting = {}
+    waiting, now = {}, datetime.now(UTC)
     for collector, kind in {(row["collector"], row["kind"]) for row in targets if row["state"] == "open"}:
         if due := frontier.next_due(str(collector), [str(kind)]):
-            waiting[f"{collector} {kind}"] = {"due": max(due[0], _start()).isoformat(), "why": due[1]}
+            waiting[f"{collector} {kind}"] = {"due": due[0].isoformat() if due[0] > now else None, "why": due[1]}
     runs = [
         {"run": r[0], "collector": r[1], "started": _iso(r[2]), "ended": _iso(r[3]), "status": r[4], "reason": r[5],
          "answers": r[6], "items": r[7]}
@@ -90,7 +93,7 @@ def status(study: Study, frontier: Frontier, since: datetime | None = None) -> d
         "superseded": health.superseded(study.directory),
         "load_every_seconds": study.study.load_every,
         "disk_free_bytes": health.disk_free(study.directory),
-        "jobs": health.jobs(study, datetime.now(UTC)),
+        "jobs": health.jobs(study, now),
         **health.published(study, since),
     }
     found = list(health.problems(told))
@@ -114,7 +117,8 @@ def _show(told: dict[str, Any]) -> None:
     for name, pid in told["running"].items():
         console.print(f"running: {name} (process {pid})", markup=False, soft_wrap=True)
     for name, row in told["waiting"].items():
-        console.print(f"due: {name} at {row['due']} ({row['why']})", markup=False, soft_wrap=True)
+        when = f"at {row['due']}" if row["due"] else "now"
+        console.print(f"due: {name} {when} ({row['why']})", markup=False, soft_wrap=True)
     for job in told["jobs"]:
         when = "paused" if job["paused"] else f"next {job['next']}"
         ended = f"; last: {job['last']} {job['ended'] or job['started']}" if job["last"] else ""
@@ -160,10 +164,6 @@ def _spent(spent: dict[str, Any], budget: dict[str, Any]) -> str:
 
 def _every(seconds: int) -> str:
     return f"a load follows every {seconds:,} s ([study] load_every)" if seconds else "a load follows their end only"
-
-
-def _start() -> datetime:
-    return datetime.fromtimestamp(0, UTC)
 
 
 def _iso(seconds: float | None) -> str | None:

@@ -159,6 +159,13 @@ class Frontier:
         ).fetchone()
         return int(row[0])
 
+    def finished(self, collector: str, kind: str) -> bool:
+        """Whether a target of this kind is done, absent or failed."""
+        found = self.db.execute(
+            "SELECT 1 FROM targets WHERE kind=? AND due_at IS NULL LIMIT 1", (self.kind(collector, kind),)
+        )
+        return found.fetchone() is not None
+
     def revisit(
         self,
         collector: str,

@@ -1,16 +1,21 @@
 """Archives of several machines become one study: in any order, twice, while they grow, with the same result."""
 
 import itertools
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from collectors.run import recover
+from commands.verify import checks
 from storage import archive, archiving, manifest
 from storage.errors import UserError
 from storage.gather import gather
 from storage.load import load
 from storage.records import Account, Follow, Post, Profile
-from tests.pages import PARSERS, T0, contents, page, write
+from tests import toy
+from tests.pages import PARSERS, T0, contents, page, rows, write
 from tests.rehearsal import sneeuwbal
 
 
@@ -92,3 +97,32 @@ def test_the_command_takes_archives_and_studies(tmp_path: Path) -> None:
     assert "brought in: 2 segments of 2 archives" in done.stdout
     assert "brought in: 0 segments" in sneeuwbal("--study", study, "load", *words).stdout
     assert sneeuwbal("--study", study, "load").returncode == 0
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_machines_with_seeds_of_their_own_become_one_study_with_one_state(tmp_path: Path, order) -> None:
+    """Tables, state and the proof of `verify` are those of one machine that collected it all."""
+    server, url = toy.serve()
+    parts = [tmp_path / "part-0", tmp_path / "part-1"]
+    study, alone = tmp_path / "study", tmp_path / "alone"
+    for folder, first, last in ((parts[0], 0, 17), (parts[1], 17, 40), (alone, 0, 40)):
+        folder.mkdir()
+        toy.seed(folder, last, first)
+        toy.main(folder, url)
+    server.shutdown()
+    server.server_close()
+    study.mkdir()
+    for number in (*order, order[0]):
+        gather(study, [parts[number]])
+        load(study, {"toy": "tests.toy:collector"})
+    load(alone, {"toy": "tests.toy:collector"})
+    recover(study, {"toy": toy.collector}, study / "state.sqlite")
+    assert _targets(study) == _targets(alone)
+    told = "SELECT follower_id, followed_id FROM follows ORDER BY ALL"
+    assert rows(study, told) == rows(alone, told)
+    assert all(check.well for check in checks(study, {"toy": toy.collector}))
+
+
+def _targets(study: Path) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(study / "state.sqlite")) as db:
+        return db.execute("SELECT key, walk, cursor, position, state, why, since FROM targets ORDER BY key").fetchall()

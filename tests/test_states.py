@@ -16,7 +16,8 @@ import duckdb
 import pytest
 
 import cli
-from storage import archive, frontier
+from commands import job
+from storage import archive, archiving, frontier
 from tests.living import FIRST_DAY, Living
 from tests.loopback import Answer, Loopback, Request
 from tests.rehearsal import sneeuwbal, start
@@ -116,6 +117,15 @@ def test_a_run_ends_when_its_daemon_is_gone(study: Path, world: World) -> None:
     _whole(study, world)
 
 
+def test_a_run_that_is_stopped_while_it_loads_is_interrupted_not_complete(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The schedule goes on with what was interrupted."""
+    monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
+    monkeypatch.setattr(job, "load_study", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    assert cli.main(["--study", str(study), "run", "--no-report", "--hide-progress"]) == 130
+
+
 @pytest.mark.parametrize("number", [1, 2, 5])
 def test_a_disk_that_is_full_when_the_archive_is_written(
     study: Path, world: World, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -131,7 +141,7 @@ def test_a_disk_that_is_full_when_the_archive_is_written(
         real(handle)
 
     monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
-    monkeypatch.setattr(archive.os, "fsync", full)
+    monkeypatch.setattr(archiving.os, "fsync", full)
     assert cli.main(["--study", str(study), *COLLECT]) == 3
     assert "the disk is full; what was synced is safe: make room and run again" in capsys.readouterr().err
     monkeypatch.undo()
@@ -219,3 +229,40 @@ def test_a_foreign_file_in_the_place_of_ours(study: Path, world: World, name: st
         assert sneeuwbal("--study", study, "recover").returncode == 0
     assert sneeuwbal("--study", study, *words).returncode == 0
     _whole(study, world)
+
+
+def test_after_somebody_is_forgotten_the_study_verifies_and_goes_on(study: Path, world: World) -> None:
+    _whole(study, world)
+    done = sneeuwbal("--study", study, "forget", "@synthetic_3", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in (
+        ("verify",),
+        (*COLLECT, "--again", "--whole"),
+        ("load",),
+        ("verify",),
+        ("load", "--fresh"),
+        ("verify",),
+    ):
+        done = sneeuwbal("--study", study, *words)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+    with duckdb.connect(str(study / "study.duckdb"), read_only=True) as db:
+        posts = {row[0] for row in db.execute("SELECT DISTINCT account_id FROM posts").fetchall()}
+    assert posts == {str(person.number) for person in world.living.people if person.posts} - {"3"}
+
+
+def test_a_copy_made_while_the_daemon_runs_is_restored_and_goes_on(tmp_path: Path, study: Path, world: World) -> None:
+    with (study / "sneeuwbal.toml").open("a") as file:
+        file.write("\n[[schedule]]\nname = 'all'\ncron = '0 3 1 1 *'\n[[schedule]]\nname = 'v'\ntask = 'verify'\n"
+                   "cron = '0 3 1 1 *'\n")  # fmt: skip
+    world.pause = 0.3
+    daemon = start("--study", study, "schedule", "run")
+    assert world.asked.wait(30), daemon.poll()
+    copy = tmp_path / "copy"
+    assert sneeuwbal("--study", study, "backup", copy).returncode == 0
+    world.pause = 0
+    daemon.send_signal(signal.SIGTERM)
+    told, _ = daemon.communicate(timeout=20)
+    assert daemon.returncode == 0, told
+    for place in (copy, study):
+        assert sneeuwbal("--study", place, "verify").returncode == 0
+        _whole(place, world)

@@ -96,14 +96,14 @@ def serve() -> tuple[ThreadingHTTPServer, str]:
     return server, f"http://127.0.0.1:{server.server_port}"
 
 
-def seed(study: Path, number: int) -> None:
-    """Queue the lists 0 to *number*, noted in the archive as admissions are."""
+def seed(study: Path, number: int, first: int = 0) -> None:
+    """Queue the lists *first* to *number*, noted in the archive as admissions are."""
     from datetime import UTC, datetime
 
     from storage import archiving
 
     now = datetime.now(UTC)
-    wants = [Want(Target("toy", "list", str(key)), "", 0, "", "") for key in range(number)]
+    wants = [Want(Target("toy", "list", str(key)), "", 0, "", "") for key in range(first, number)]
     writer = archiving.Writer(study / "archive", "snowball")
     writer.note("admission", {"rule": "seed", "wants": [["toy", "list", w.target.key, 0, "", ""] for w in wants]}, now)
     writer.close()
