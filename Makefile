@@ -18,7 +18,7 @@ test: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 fuzz: .venv/ready
-	SNEEUWBAL_FUZZ=2000 $(BIN)/python -m pytest tests/test_fuzz.py -s
+	SNEEUWBAL_FUZZ=300 $(BIN)/python -m pytest tests/test_fuzz.py -s
 
 live: .venv/ready
 	PYTHON=$(CURDIR)/$(BIN)/python tests/live/run.sh

@@ -11,10 +11,12 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from collectors.reach import PrivateAddress, PublicOnly
 from collectors.wire import Exchange, NotRecorded, Wire
 from storage.records import Failure, Page
 
 MAX_WIRE = 64 * 1024 * 1024  # bytes of one answer on the wire
+MAX_LINE = 4 * 1024 * 1024  # bytes of one line of a stream
 STREAM_LINES = 500  # lines of a stream that make one page
 
 
@@ -89,8 +91,7 @@ class Adapter(HTTPAdapter):
     def _streamed(
         self, exchange: Exchange, request: requests.PreparedRequest, response: requests.Response, url: str
     ) -> requests.Response:
-        lines = cast("Iterator[bytes]", response.iter_lines(chunk_size=1 << 14))
-        stream = _Stream(_Lines(exchange, url, lines, response))
+        stream = _Stream(_Lines(exchange, url, _lines(response), response))
         return self._response(request, stream, status=200, headers=tuple(response.headers.items()))
 
     def _response(
@@ -131,7 +132,7 @@ class _Lines:
             return
         try:
             for line in self.lines:
-                if line:
+                if line and (line := line.rstrip(b"\r")):
                     self.kept.append(line)
                     if len(self.kept) >= STREAM_LINES:
                         yield self._cut()
@@ -139,6 +140,11 @@ class _Lines:
             if self.kept:
                 yield self._cut()
             self.exchange.fail("cut", str(error), self.url)
+            return
+        except TooLarge as error:
+            if self.kept:
+                yield self._cut()
+            self.exchange.fail("too-large", str(error), self.url)
             return
         if self.kept:
             yield self._cut()
@@ -193,6 +199,20 @@ class _Stream(io.RawIOBase):
         super().close()
 
 
+def _lines(response: requests.Response) -> Iterator[bytes]:
+    """The lines of a stream as they come; raise TooLarge for one that is longer than MAX_LINE."""
+    rest = b""
+    for chunk in response.iter_content(1 << 14):
+        *whole, last = chunk.split(b"\n")
+        if whole:
+            yield rest + whole[0]
+            yield from whole[1:]
+        rest = last if whole else rest + last
+        if len(rest) > MAX_LINE:
+            raise TooLarge(f"a line is longer than {MAX_LINE} bytes")
+    yield rest
+
+
 def _bounded(pieces: Iterator[bytes]) -> bytes:
     """The pieces joined; raise TooLarge past MAX_WIRE."""
     body = bytearray()
@@ -212,6 +232,10 @@ class Transport(httpx.BaseTransport):
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self._inner = httpx.HTTPTransport(trust_env=False) if wire.live else None
+        self._network = PublicOnly()
+        self._network.all = wire.private
+        if self._inner is not None:  # httpx has no door of its own for this
+            self._inner._pool._network_backend = self._network
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*, or find its recorded answer."""
@@ -228,6 +252,7 @@ class Transport(httpx.BaseTransport):
 
     def _ask(self, exchange: Exchange, request: httpx.Request, url: str) -> Page | Failure:
         assert self._inner is not None
+        self._network.allowed = exchange.reached
         try:
             response = self._inner.handle_request(request)
             try:
@@ -238,6 +263,8 @@ class Transport(httpx.BaseTransport):
             return exchange.fail("timeout", str(error) or type(error).__name__, url)
         except (httpx.RemoteProtocolError, httpx.ReadError) as error:
             return exchange.fail("cut", str(error) or type(error).__name__, url)
+        except PrivateAddress as error:
+            return exchange.fail("private-address", str(error), url)
         except httpx.ConnectError as error:
             dns = "name" in str(error).lower() and "resol" in str(error).lower()
             return exchange.fail("dns" if dns else "connection", str(error), url)

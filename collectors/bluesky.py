@@ -21,6 +21,7 @@ from collectors import bluesky_records as records
 from collectors import http, lenient
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings, Split
 from collectors.bluesky_redacted import redacted
+from collectors.reach import is_private
 from collectors.wire import Wire
 from storage.records import Failure, Page, Record, Want
 
@@ -67,6 +68,7 @@ class Options(BaseModel):
     pds_url: str | None = Field(None, description="The server of all follow records, instead of everyone's own.")
     plc_url: str = Field("https://plc.directory", description="The directory of DIDs.")
     hosts: dict[str, str] = Field({}, description="Addresses to reach servers at, for tests.")
+    allow_private: bool = Field(False, description="Ask servers on private networks too, if names lead there.")
     honour_opt_outs: bool = Field(True, description="Leave accounts alone that ask not to be shown without log-in.")
     contact: str = Field("", description="Who answers for the collecting, in the user agent.")
 
@@ -167,7 +169,7 @@ def _ask_records(wire: Wire, want: Want, options: Options) -> Page | Failure:
         params += [("cursor", place)] if place else []
         path = f"/xrpc/com.atproto.repo.listRecords?{urlencode(params)}"
     configured = (options.plc_url.rstrip("/"), (options.pds_url or "").rstrip("/"))
-    if origin not in configured and alias is None and http.is_private(origin):
+    if origin not in configured and alias is None and is_private(origin):
         return http.refuse(wire, (want,), "private-address", f"{origin} is not a public server", origin)
     headers = {"Host": alias} if alias else {}
     return http.ask(wire, (want,), origin + path, headers=headers, contact=options.contact)

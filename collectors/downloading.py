@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,6 +16,7 @@ from scrapy.resolver import CachingThreadedResolver
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.internet.error import DNSLookupError
 
+from collectors.reach import PrivateAddress, public
 from collectors.wire import NotRecorded, canonical
 from storage.records import BadBody, Failure, Page, Target, Want
 
@@ -40,10 +40,6 @@ REASONS = {
     "ResponseDataLossError": "cut",
     "DownloadCancelledError": "too-large",
 }
-
-
-class PrivateAddress(Exception):
-    """A request to an address that is not on the public internet."""
 
 
 class RobotsUnread(Exception):
@@ -151,12 +147,6 @@ class Resolver(CachingThreadedResolver):
             spider.refused.add(name)
             raise DNSLookupError(f"{name} is at the private address {address}")
         return address
-
-
-def public(address: str) -> bool:
-    """Whether *address* is on the public internet."""
-    parsed = ipaddress.ip_address(address)
-    return parsed.is_global and not parsed.is_multicast
 
 
 class Recorder(HTTP11DownloadHandler):

@@ -5,7 +5,6 @@ Nothing here knows a platform. `ask` is the only I/O; the rest reads a page.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -16,6 +15,7 @@ import msgspec
 
 from collectors.adapters import Transport
 from collectors.base import Absent, Later, Outcome, OutOfCredit
+from collectors.reach import is_private
 from collectors.wire import Wire
 from storage.records import Absence, Failure, Page, Quarantine, Want
 
@@ -60,6 +60,7 @@ def ask(
     with wire.ask(wants) as exchange:
         http = client(wire, contact)
         http.event_hooks = {"request": [_stay_out(url)]}
+        exchange.reached = urlsplit(url).hostname if is_private(url) else None  # the study's own word: see callers
         try:
             request = http.build_request("GET", url, headers=headers)
             http.send(request, stream=True).close()  # the wire has kept the body as it came: nothing is decoded here
@@ -101,15 +102,6 @@ def netloc(url: str | None) -> str:
         return parts.netloc.lower() if parts.scheme in ("https", "http") and parts.hostname else ""
     except ValueError:
         return ""
-
-
-def is_private(origin: str) -> bool:
-    """Whether *origin* is a place that strangers' data must not send us to: this machine, or a private network."""
-    name = (urlsplit(origin).hostname or "").rstrip(".")
-    try:
-        return not ipaddress.ip_address(name).is_global
-    except ValueError:
-        return "." not in name or name.endswith((".localhost", ".local", ".internal"))
 
 
 # ---- what an answer says about when and whether to ask again ----------------------------------------------------

@@ -24,6 +24,7 @@ from collectors import mastodon_records as records
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
 from collectors.mastodon_records import AccountView
 from collectors.mastodon_redacted import redacted
+from collectors.reach import is_private
 from collectors.wire import Wire
 from storage.records import Failure, Page, Record, Want
 
@@ -48,6 +49,7 @@ class Options(BaseModel):
 
     base_url: str | None = Field(None, description="One server to ask about everyone, instead of everyone's own.")
     hosts: dict[str, str] = Field({}, description="Addresses to reach servers at, for tests.")
+    allow_private: bool = Field(False, description="Ask servers on private networks too, if names lead there.")
     honour_opt_outs: bool = Field(True, description="Leave timelines alone whose owner says noindex or not indexable.")
     token_host: str | None = Field(None, description="The server that the secret belongs to (default: of base_url).")
     contact: str = Field("", description="Who answers for the collecting, in the user agent.")
@@ -115,7 +117,7 @@ def _ask(wire: Wire, want: Want, options: Options, secret: str | None) -> Page |
         origin, alias = options.base_url.rstrip("/"), None
     else:
         origin, alias = http.reachable(host, options.hosts)
-        if host not in options.hosts and http.is_private(origin):
+        if host not in options.hosts and is_private(origin):
             return http.refuse(wire, (want,), "private-address", f"{host} is not a public server", origin)
     path, _, kept = _path(want, host, name).partition("#")
     headers = {"Host": alias} if alias else {}

@@ -32,6 +32,7 @@ class Exchange:
 
     def __init__(self, wire: Wire, wants: tuple[Want, ...]) -> None:
         self.wire, self.wants = wire, wants
+        self.reached: str | None = None  # a host that is not public and that the study itself names
         self.answers: deque[Page | Failure] = deque()
 
     @property
@@ -68,8 +69,8 @@ class Wire:
 
     live = True
 
-    def __init__(self, run: str = "", timeout: float = TIMEOUT) -> None:
-        self.run, self.timeout = run, timeout
+    def __init__(self, run: str = "", timeout: float = TIMEOUT, private: bool = False) -> None:
+        self.run, self.timeout, self.private = run, timeout, private
         self.exchange: Exchange | None = None
         self._resources: dict[str, Any] = {}
 

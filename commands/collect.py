@@ -48,8 +48,7 @@ def command(
     hide_progress: bool,
 ) -> None:
     """Fetch what is due, for one COLLECTOR or for all the study names."""
-    from collectors.wire import Wire
-    from commands.context import choose, judge, open_state, open_study, stopping
+    from commands.context import choose, judge, open_state, open_study, stopping, wire_for
 
     study = open_study(directory)
     chosen = choose(study, collector)
@@ -60,7 +59,7 @@ def command(
             if again:
                 wanted = kinds or tuple(each.kinds)
                 revisit(study, frontier, name, wanted, since_id=since_id, whole=whole, before=moment(before))
-            wire = Wire(timeout=study.options(name).get("timeout", 30.0))
+            wire = wire_for(study, name)
             reports.append(one(study, frontier, name, each, wire, stop, hide_progress, kinds or None, limit))
             click.echo(told(reports[-1]))
     judge(reports)

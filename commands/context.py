@@ -101,6 +101,14 @@ def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -
     return Settings(options, secret_of(study, name), wire)
 
 
+def wire_for(study: Study, name: str) -> Wire:
+    """The live wire of collector *name*."""
+    from collectors.wire import Wire
+
+    options = study.options(name)
+    return Wire(timeout=float(options.get("timeout") or 30.0), private=bool(options.get("allow_private")))
+
+
 def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
     """Who is followed up, as the study file says."""
     from storage.snowball import Rules

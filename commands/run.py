@@ -30,10 +30,9 @@ def command(
     hide_progress: bool,
 ) -> None:
     """Collect, load, link and admit, in waves until nothing is due; then make the report."""
-    from collectors.wire import Wire
     from commands import job
     from commands.collect import moment, revisit
-    from commands.context import choose, judge, needs_secret, open_state, open_study, stopping
+    from commands.context import choose, judge, needs_secret, open_state, open_study, stopping, wire_for
     from commands.report import make
     from commands.secrets import secret_of
 
@@ -51,10 +50,9 @@ def command(
             revisit(study, frontier, name, kinds or tuple(collector.kinds), whole=whole, before=moment(before))
         frontier.close()
     with stopping() as stop:
-        timeout = {name: float(study.options(name)["timeout"]) for name in chosen}
         reports = job.whole(
             study,
-            lambda name: Wire(timeout=timeout.get(name, 30.0)),
+            lambda name: wire_for(study, name),
             stop,
             only=only,
             kinds=kinds or None,

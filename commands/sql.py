@@ -52,6 +52,7 @@ def connect(directory: Path) -> duckdb.DuckDBPyConnection:
         raise UserError(
             f"{path}: cannot be opened ({_first(error)}); `sneeuwbal load --fresh` makes it anew"
         ) from error
+    db.execute("SET python_enable_replacements=false")
     db.execute("SET enable_external_access=false")
     db.execute("SET lock_configuration=true")
     return db
