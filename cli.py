@@ -36,6 +36,7 @@ COMMANDS = {
     "prune": "Throw away superseded reports and private files.",
     "doctor": "Look whether everything here is as it should be.",
     "forget": "Remove a person from everything, for good.",
+    "compliance": "Ask the platforms again about what is held, and take out what is gone there.",
     "retain": "Take out what is gone on its platform, and what was kept long enough.",
     "package": "Make a replication package: report, tables, definitions, database.",
     "reproduce": "Make every figure of a package again, and say which are equal.",

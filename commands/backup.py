@@ -26,29 +26,15 @@ def command(directory: Path, target: Path, copy: bool) -> None:
     from commands.logs import clean
     from commands.secrets import all_secrets
     from storage.backup import backup
+    from storage.copies import remember
 
     study = open_study(directory)
     done = backup(study.directory, target, files(study), secrets=all_secrets(study), link=not copy)
     told = f"{target}: {done.segments:,} segments, {done.bytes / 1e6:,.1f} MB copied, {done.linked:,} files linked"
     click.echo(told)
-    _remember(directory, target)
+    remember(directory, "backup", target)
     for name in done.left_out:
         click.echo(clean(f"left out, because it holds a secret: {name}"), err=True)
-
-
-KNOWN = "backups.txt"  # where the copies are: `forget` must find them
-
-
-def _remember(directory: Path, target: Path) -> None:
-    with (directory / KNOWN).open("a", encoding="utf-8") as file:
-        file.write(f"{target.resolve()}\n")
-
-
-def known(directory: Path) -> list[Path]:
-    """The copies that were made of the study in *directory*, also those that are gone."""
-    path = directory / KNOWN
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    return [Path(line) for line in dict.fromkeys(lines) if line]
 
 
 def files(study: Study) -> list[Path]:

@@ -36,6 +36,7 @@ def command(
     from commands.context import DATABASE
     from commands.report import options
     from storage import database
+    from storage.copies import remember
     from storage.errors import UserError
     from study import Study
 
@@ -45,4 +46,6 @@ def command(
         raise UserError(f"{path}: a figure ends in .svg, .pdf or .png")
     with database.open_readonly(study.directory / DATABASE) as db:
         figure(Findings(db, options(study, public, language)), chosen, path)
+    if not public:
+        remember(directory, "figure", path)
     click.echo(f"{path}; its data: {path.with_suffix('.csv')}, {path.with_suffix('.parquet')}")

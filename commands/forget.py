@@ -26,13 +26,13 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
     Archive, state, database, reports and the backups named lose all that is theirs; in other people's records a token
     stands for them. Only keyed digests stay, so that they are not collected again. This cannot be undone.
     """
-    from commands.backup import known
     from commands.context import DATABASE, open_study
+    from storage.copied import Copied
     from storage.cutting import Cutter
     from storage.errors import Partial
     from storage.forgetting import Cut, forget
     from storage.forgetting import who as person_of
-    from storage.forgotten import Forgotten
+    from storage.forgotten import Forgotten, words_of
 
     study = open_study(directory)
     person = person_of(who, directory / DATABASE)
@@ -43,18 +43,18 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
     with ExitStack() as locks:
         hold(locks, study)
         forgotten = Forgotten(directory)
-        forgotten.add(person.names)
-        cutter = Cutter(person.names, forgotten, person.people)
+        if not forgotten.began(who):
+            _load_new(study)
+            person = person_of(who, directory / DATABASE)
+        copied = Copied(person.texts)
+        forgotten.add([*person.names, *words_of(copied.runs)])
+        cutter = Cutter(person.names, forgotten, person.people, copied)
         with ExitStack() as loading:
             from storage.locks import lock
 
             loading.enter_context(lock(directory, "load"))
             forget(directory, cutter, cut, published=directory / DATABASE)
-            for place in dict.fromkeys([*known(directory), *(path.resolve() for path in backups)]):
-                if place.is_dir():
-                    forget(place, cutter, cut)
-                else:
-                    cut.unread.append(f"{place} (a backup that is not there now)")
+            _elsewhere(directory, backups, cutter, cut)
             _note(study, cut)
         rebuild(directory)
         left = _left(study, cutter)
@@ -64,14 +64,47 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
                                  *(f"could not be looked into: {place}" for place in cut.unread)]))  # fmt: skip
 
 
-def hold(locks: ExitStack, study: Study) -> None:
-    """Take the locks of all who write, and seal what dead runs left open."""
+def _load_new(study: Study) -> None:
+    """Load what only the archive knows yet: names may be in it. A database that does not fit it is taken as it is."""
+    from commands.job import load_study
+    from storage.errors import UserError
+    from storage.locks import lock
+
+    with lock(study.directory, "load"):
+        pass  # a load that runs is told of, and not waited for
+    try:
+        load_study(study, click.echo)
+    except UserError as error:
+        click.echo(f"not loaded first: {error}", err=True)
+
+
+def _elsewhere(directory: Path, backups: tuple[Path, ...], cutter: Cutter, cut: Cut) -> None:
+    """Cut the copies that the study knows of; name those that cannot be cut, or are not there now."""
+    from storage import copies
+    from storage.forgetting import cut_file, forget
+
+    named = [*copies.known(directory), *(("backup", path.resolve()) for path in backups)]
+    for kind, path in dict.fromkeys(named):
+        if kind in copies.CUT and path.is_relative_to(directory.resolve()) and path.exists():
+            continue  # cut with the study
+        if kind == "backup" and path.is_dir():
+            forget(path, cutter, cut)
+        elif kind == "review" and path.is_file():
+            cut_file(path, str(path), cutter, cut)
+        elif kind == "backup" or path.exists():
+            told = "a copy that is not there now" if kind == "backup" else f"a {kind}: remove it, or make it anew"
+            cut.unread.append(f"{path} ({told})")
+
+
+def hold(locks: ExitStack, study: Study, *, wait: bool = False) -> None:
+    """Take the locks of all who write, and seal what dead runs left open; with *wait*, as a job of the schedule."""
     from collectors.run import mend_archive
     from storage.locks import lock
     from study import installed
 
-    for name in ("schedule", "admit", *(f"collect-{name}" for name in installed())):
-        locks.enter_context(lock(study.directory, name))
+    collecting = (f"collect-{name}" for name in installed())
+    for name in ([] if wait else ["schedule"]) + ["gather", "admit", "decisions", *collecting]:
+        locks.enter_context(lock(study.directory, name, wait=wait))
     for name in ("snowball", "forget", *installed()):
         mend_archive(study.directory / "archive", name)
 

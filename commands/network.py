@@ -42,6 +42,7 @@ def command(directory: Path, /, name: str, **given: Any) -> None:
     from analysis.report import exports
     from analysis.report.pseudonyms import pseudonymous, small, without_few
     from commands.context import DATABASE, labels_of
+    from storage.copies import remember
     from storage.database import open_readonly
     from storage.pseudonyms import FEW, Pseudonyms
     from study import Study
@@ -86,6 +87,9 @@ def command(directory: Path, /, name: str, **given: Any) -> None:
             given["parquet"].mkdir(parents=True, exist_ok=True)
             for path in exports.parquet(graph, given["parquet"] / "nodes.parquet", given["parquet"] / "edges.parquet"):
                 click.echo(path)
+    for path in (given[form] for form in ("gexf", "graphml", "parquet")):
+        if path and name == "actors":  # its nodes are people
+            remember(directory, "network", path)
     if not (given["gexf"] or given["graphml"] or given["parquet"]):
         click.echo(table.to_string(index=False, max_colwidth=60, float_format=lambda value: f"{value:,.3f}"))
         if verdict := table.attrs.get("verdict"):

@@ -31,6 +31,7 @@ def command(directory: Path, folder: Path, with_archive: bool, licence: str) -> 
     """
     from commands.context import DATABASE, open_study
     from storage import crate
+    from storage.copies import remember
     from storage.errors import UserError
 
     study = open_study(directory)
@@ -56,6 +57,7 @@ def command(directory: Path, folder: Path, with_archive: bool, licence: str) -> 
         _check(directory / DATABASE, folder)
     about = {"name": f"{study.study.name}: replication package", "license": licence, "version": _version(),
              "description": CONFIDENTIAL if with_archive else PUBLIC}  # fmt: skip
+    remember(directory, "package", folder)
     crate.describe(folder, about, datetime.now(UTC))
     seal = crate.seal(folder)
     click.echo(f"{folder}: {sum(1 for _ in crate.files(folder)):,} files; checksum of the manifest: {seal}")

@@ -10,78 +10,115 @@ from typing import TYPE_CHECKING
 
 import click
 
+from storage.archive import Entry
+from storage.records import Page
+
 if TYPE_CHECKING:
     from storage.forgetting import Cut
-    from storage.retention import Gone
     from study import Study
 
 
 @click.command()
-@click.option("--recheck", is_flag=True, help="First queue every post and account of X for a look-up; then collect.")
+@click.option("--recheck", is_flag=True, help="Only queue every account and post that is held for a look-up.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.pass_obj
 def command(directory: Path, recheck: bool, dry_run: bool) -> None:
     """Take out what its platform says is deleted, suspended or protected, and what is older than [minimise] keep_days.
 
-    Archive, database and reports are cut; the view `removed` says what went and why, without its content. A job of the
-    schedule with command = "retain" does it in time; X asks for 24 hours.
+    Archive, state, database and reports are cut; the view `removed` says what went and why, without its content. It
+    waits for collectors that run. As a job: task = "retain"; `compliance` asks the platforms first. X asks for 24
+    hours. With [minimise] redact_archive it also redacts what was archived before.
     """
-    from commands.context import DATABASE, open_study
+    from commands.compliance import queue
+    from commands.context import DATABASE, open_state, open_study
     from storage import database, retention
 
     study = open_study(directory)
-    with database.open_readonly(directory / DATABASE) as db:
-        wants, gone = retention.rechecks(db) if recheck else [], retention.gone(db)
     if recheck:
-        _queue(study, wants)
-    told = f"{len(gone):,} posts and accounts are gone on their platforms"
-    if dry_run:
-        click.echo(told)
-        return
-    expired = _cut(study, gone)
-    click.echo(f"{told}; {expired:,} answers were kept long enough" if gone or expired else "nothing is to go")
+        frontier = open_state(study)
+        queue(study, frontier)
+        frontier.close()
+        click.echo("`sneeuwbal collect` asks them; then load, and run this again")
+    elif dry_run:
+        with database.open_readonly(directory / DATABASE) as db:
+            click.echo(_told(len(retention.gone(db))))
+    else:
+        retain(study)
 
 
-def _queue(study: Study, wants: list[tuple[str, str]]) -> None:
-    from commands.context import open_state
-    from commands.job import admit_wants
-    from storage.records import Target, Want
-
-    frontier, now = open_state(study), datetime.now(UTC)
-    for kind in sorted({kind for kind, _ in wants}):
-        frontier.revisit("x", kind, now)
-    new = admit_wants(study, frontier, "recheck", [Want(Target("x", *want), "") for want in wants], now)
-    frontier.close()
-    click.echo(f"queued {sum(new.values()):,} look-ups; `sneeuwbal collect x` asks them, then run this again")
-
-
-def _cut(study: Study, gone: list[Gone]) -> int:
-    """Rewrite the archive and load anew; return how many answers were old."""
+def retain(study: Study) -> None:
+    """Take out what is to go, and say what that was."""
     from commands.forget import hold, rebuild
-    from storage.cutting import Cutter
     from storage.forgetting import Cut, rewrite
-    from storage.forgotten import Forgotten
     from storage.locks import lock
     from storage.minimising import Expiry
 
     now, cut = datetime.now(UTC), Cut()
+    archive = study.directory / "archive"
     with ExitStack() as locks:
-        hold(locks, study)
-        with lock(study.directory, "load"):
-            expiry = Expiry(study.minimise.keep_days, now)
-            rewrite(study.directory / "archive", expiry, cut)
+        hold(locks, study, wait=True)
+        with lock(study.directory, "load", wait=True):
+            rewrite(archive, Expiry(study.minimise.keep_days, now), cut)
             expired = cut.removed
-            forgotten = Forgotten(study.directory)
-            names = {name for one in gone for name in one.names}
-            if names:
-                rewrite(study.directory / "archive", Cutter(names, forgotten), cut)
-            at = now.isoformat(timespec="seconds")
-            rows = [(at, one.platform, one.kind, forgotten.token(min(one.names)), one.reason) for one in gone]
-            rows += [(at, "", "answer", "", "expired")] * expired
-            _log(study, rows, cut)
-        if rows:
+            if study.minimise.redact_archive:
+                rewrite(archive, Redaction(study), cut)
+            redacted = cut.changed
+            rows = _gone(study, now, cut)
+            gone = len(rows)
+            rows += [(now.isoformat(timespec="seconds"), "", "answer", "", "expired")] * expired
+            if rows or redacted:
+                _log(study, rows, cut)
+        if rows or redacted:
             rebuild(study.directory)
-    return expired
+    click.echo(f"{_told(gone)}; {expired:,} answers were kept long enough" if rows else "nothing is to go")
+    if redacted:
+        click.echo(f"{redacted:,} answers were redacted that had come before")
+
+
+def _told(gone: int) -> str:
+    return f"{gone:,} posts and accounts are gone on their platforms"
+
+
+def _gone(study: Study, now: datetime, cut: Cut) -> list[tuple[str, str, str, str, str]]:
+    """Cut what is gone out of everything; return its rows for the view `removed`."""
+    from commands.context import DATABASE
+    from storage import database, retention
+    from storage.cutting import Cutter
+    from storage.forgetting import forget
+    from storage.forgotten import Forgotten
+
+    with database.open_readonly(study.directory / DATABASE) as db:
+        gone = retention.gone(db)
+    names = {name for one in gone for name in one.names}
+    if not names:
+        return []
+    forgotten = Forgotten(study.directory)
+    forget(study.directory, Cutter(names, forgotten), cut, published=study.directory / DATABASE)
+    at = now.isoformat(timespec="seconds")
+    return [(at, one.platform, one.kind, forgotten.token(min(one.names)), one.reason) for one in gone]
+
+
+class Redaction:
+    """Answers that came before the study redacted its archive, redacted now; what `forgetting.rewrite` asks."""
+
+    people: frozenset[str] = frozenset()
+
+    def __init__(self, study: Study) -> None:
+        from study import installed
+
+        self._collectors = {name: point.load() for name, point in installed().items()}
+        self._drop = frozenset(study.minimise.drop)
+
+    def entry(self, entry: Entry) -> Entry | None:
+        """*entry* redacted; itself if it was, or cannot be."""
+        if not isinstance(entry, Page) or not entry.wants or (entry.redacted and self._drop <= set(entry.redacted)):
+            return entry
+        redacted = getattr(self._collectors.get(entry.wants[0].target.collector), "redacted", None)
+        return entry if redacted is None else redacted(entry, self._drop)
+
+    def finds(self, text: str) -> bool:
+        """Records that are not ours stay."""
+        return False
 
 
 def _log(study: Study, rows: list[tuple[str, str, str, str, str]], cut: Cut) -> None:
@@ -91,8 +128,6 @@ def _log(study: Study, rows: list[tuple[str, str, str, str, str]], cut: Cut) -> 
     from storage import archiving
     from storage.retention import COLUMNS, FILE
 
-    if not rows:
-        return
     path = study.directory / FILE
     fresh = not path.exists()
     with path.open("a", encoding="utf-8", newline="") as file:

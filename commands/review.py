@@ -69,6 +69,7 @@ def command(
 
 def _write(directory: Path, platform: str | None, threshold: float, output: Path) -> None:
     from storage.candidates import SURE, candidates
+    from storage.copies import remember
 
     db = _attached(directory)
     try:
@@ -86,6 +87,7 @@ def _write(directory: Path, platform: str | None, threshold: float, output: Path
         writer = csv.writer(file)
         writer.writerow(FIELDS)
         writer.writerows(["", *map(_cell, row)] for row in rows)
+    remember(directory, "review", output)
     sure = sum(row[WHY] == "candidate" and row[CONFIDENCE] >= SURE for row in rows)
     click.echo(f"{output}: {len(rows):,} links wait, {sure:,} of them candidates at {SURE} or more; "
                f"fill in `decision`, then: sneeuwbal review --take {output} --by NAME")  # fmt: skip

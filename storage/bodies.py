@@ -25,17 +25,18 @@ ANCHOR = re.compile(r"(<a\b[^>]*?href=(?:\"([^\"]*)\"|'([^']*)')[^>]*>)(.*?)(</a
 SCRIPT = re.compile(r"(<script\b[^>]*ld\+json[^>]*>)(.*?)(</script>)", re.I | re.S)
 REPEATED = re.compile(r"^(RT @\w+:).*", re.S)
 ESCAPED = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
+SPACES = re.compile(r"\\[nrtfb]")  # as JSON writes them
 NEAR = 400  # characters around a person's address in which their whole name is theirs
 
 
 def unescaped(content: bytes) -> str:
-    """*content* as text, with what JSON escapes written out."""
+    """*content* as text, with what JSON escapes written out (white space as a blank)."""
     if b"\\u" in content or b"\\/" in content:
         try:
             content = msgspec.json.encode(msgspec.json.decode(content))
         except (msgspec.DecodeError, RecursionError, UnicodeError):
             content = ESCAPED.sub(lambda found: chr(int(found[1], 16)).encode(), content.replace(b"\\/", b"/"))
-    return content.decode("utf-8", "replace")
+    return SPACES.sub(" ", content.decode("utf-8", "replace"))
 
 
 class Bodies(Tokens):
@@ -113,6 +114,8 @@ class Bodies(Tokens):
             cut = self._strip(value) if self._theirs(value) else value
             if isinstance(cut.get("text"), str) and self._repeats(cut):
                 cut = {**cut, "text": REPEATED.sub(r"\1", cut["text"])}
+            if isinstance(reblog := cut.get("reblog"), dict) and self._theirs(reblog):
+                cut = {**cut, **{key: "" for key in TEXTS if isinstance(cut.get(key), str)}}
             if isinstance(cut.get("text"), str) and isinstance(cut.get("facets"), list):
                 cut = self._facets(cut)
             return {self.text(name): self._value(item, name) for name, item in cut.items()}
@@ -185,7 +188,7 @@ class Bodies(Tokens):
 
     def _facets(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """A text whose parts are told by byte offsets: cut part by part, the offsets moved along."""
-        raw, out, facets, at = str(value["text"]).encode(), b"", [], 0
+        raw, out, facets, at = self._copied.blank(str(value["text"])).encode(), b"", [], 0
         try:
             for facet in sorted(value["facets"], key=lambda one: one["index"]["byteStart"]):
                 start, end = facet["index"]["byteStart"], facet["index"]["byteEnd"]

@@ -16,16 +16,18 @@ from typing import Protocol
 import duckdb
 import msgspec
 
-from storage import archive, archiving, manifest
+from storage import archive, archiving, copies, manifest
 from storage.cutting import Cutter
+from storage.database import WORK
 from storage.errors import UserError
 from storage.forgotten import FILE, Name, mastodon_addresses, names_of
 from storage.pseudonyms import ID
 from storage.records import Failure
 
+ROW = 1 << 16  # characters of one row of a table: more is a quotation mark that was never closed
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 TEXT = {".toml", ".csv", ".txt", ".json", ".jsonl", ".ndjson", ".md", ".log", ".tsv", ".yaml", ".yml", ""}
-KEPT = {FILE, ID, "secrets.toml", "backups.txt", "removed.csv", manifest.NAME}
+KEPT = {FILE, ID, "secrets.toml", copies.FILE, "removed.csv", manifest.NAME}
 PACKED = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".parquet", ".arrow", ".xlsx", ".pdf", ".png"}
 
 
@@ -34,6 +36,7 @@ class Person(msgspec.Struct, frozen=True):
 
     names: frozenset[Name]
     people: frozenset[str] = frozenset()  # names as written
+    texts: frozenset[str] = frozenset()  # what they wrote
     known: bool = True  # False: the database knows nobody so called
 
 
@@ -70,15 +73,17 @@ def who(text: str, database: Path) -> Person:
             profiles, accounts = _linked(db, profiles, accounts)
         if not profiles and not accounts:
             return Person(frozenset(_widened(asked)), known=False)
-        names, people = {name for name in asked if name.kind == "profile"}, set[str]()
+        names, people, texts = {name for name in asked if name.kind == "profile"}, set[str](), set[str]()
         for kind, value in _rows(db, PROFILE_NAMES, sorted(profiles)) + _rows(db, ACCOUNT_NAMES, sorted(accounts)):
             if kind == "name":
                 people.add(value)
             elif kind == "text":
                 names |= {Name("email", found) for found in EMAIL.findall(value)}
+                texts.add(value)
             else:
                 names.add(Name(kind, value))
-    return Person(frozenset(_widened(names)), frozenset(people))
+        texts |= {text for row in db.execute(WORDS, [sorted(accounts)]).fetchall() for text in row if text}
+    return Person(frozenset(_widened(names)), frozenset(people), frozenset(texts))
 
 
 def _widened(names: list[Name] | set[Name]) -> Iterator[Name]:
@@ -104,6 +109,13 @@ UNION SELECT 'name', name FROM base.accounts WHERE list_contains($1, account_id)
 UNION SELECT 'text', description FROM base.accounts WHERE list_contains($1, account_id)
 UNION SELECT 'post', post_id FROM base.posts
     WHERE list_contains($1, account_id) AND NOT starts_with(post_id, 'at://')
+"""
+# a retweet has another's words
+WORDS = """
+SELECT text, CASE WHEN retweeted_post IS NULL THEN full_text END FROM base.posts
+WHERE list_contains($1, account_id) AND kind <> 'retweet'
+UNION SELECT v.text, NULL FROM base.post_versions AS v JOIN base.posts AS p USING (platform, post_id)
+WHERE list_contains($1, p.account_id) AND p.kind <> 'retweet'
 """
 
 
@@ -142,6 +154,7 @@ def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = No
 
     The database *published* stays: `load --fresh` replaces it. Other databases are deleted.
     """
+    shutil.rmtree(place / WORK, ignore_errors=True)  # what a killed load left
     reports = [path for path in place.rglob("reports") if path.is_dir() and not path.is_symlink()]
     for folder in reports:
         cut.reports += sum(1 for each in folder.iterdir() if each.is_dir() and not each.is_symlink())
@@ -150,6 +163,8 @@ def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = No
         if not path.is_file() or path.is_symlink() or path.name in KEPT or ".locks" in path.parts:
             continue
         name = path.name
+        if cutter.finds(f"@{name}") or any(person in name for person in cutter.people):
+            cut.review.append(str(path.relative_to(place)))
         if name.endswith((archive.SEALED, archive.OPEN)):
             _segment(path, cutter, cut)
         elif ".duckdb" in name:
@@ -162,7 +177,7 @@ def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = No
         elif path.suffix.lower() in PACKED:
             cut.unread.append(str(path.relative_to(place)))
         elif path.suffix.lower() in TEXT:
-            _file(path, place, cutter, cut)
+            cut_file(path, str(path.relative_to(place)), cutter, cut)
         else:
             cut.unread.append(str(path.relative_to(place)))
 
@@ -285,15 +300,15 @@ def _state(path: Path, cutter: Cutter) -> int:
     return rows
 
 
-def _file(path: Path, place: Path, cutter: Cutter, cut: Cut) -> None:
-    """Take them out of a text file: lines of decisions and seeds, values of a list, tokens elsewhere."""
+def cut_file(path: Path, told: str, cutter: Cutter, cut: Cut) -> None:
+    """Take them out of a text file, called *told*: rows of tables, values of a list, tokens elsewhere."""
     old = path.read_bytes()
     text = old.decode("utf-8", "surrogateescape")
     if path.suffix == ".toml":
         new = re.sub(r"(\"[^\"\n]*\"|'[^'\n]*')[ \t]*(,[ \t]*)?", lambda m: _listed(m, cutter), text)
         new = cutter.text(new)
-    elif path.suffix in (".csv", ".txt"):
-        new = "".join(line for line in text.splitlines(keepends=True) if not _names(line, cutter))
+    elif path.suffix in (".csv", ".tsv", ".txt"):
+        new = "".join(row for row in _table_rows(text) if not _names(row, cutter))
     else:
         new = cutter.text(text)
     if new != text:
@@ -301,9 +316,21 @@ def _file(path: Path, place: Path, cutter: Cutter, cut: Cut) -> None:
         fresh.write_bytes(new.encode("utf-8", "surrogateescape"))
         shutil.copymode(path, fresh)
         os.replace(fresh, path)
-        cut.files.append(str(path.relative_to(place)))
+        cut.files.append(told)
     if any(name in new for name in cutter.people):
-        cut.review.append(str(path.relative_to(place)))
+        cut.review.append(told)
+
+
+def _table_rows(text: str) -> Iterator[str]:
+    """The rows of a table as they stand there: a line, or several where a quoted cell holds line ends."""
+    row = ""
+    for line in text.splitlines(keepends=True):
+        row += line
+        if row.count('"') % 2 == 0 or len(row) > ROW:
+            yield row
+            row = ""
+    if row:
+        yield row
 
 
 def _listed(match: re.Match[str], cutter: Cutter) -> str:
@@ -311,7 +338,7 @@ def _listed(match: re.Match[str], cutter: Cutter) -> str:
     return "" if match.group(2) is not None and cutter.whole(bare) != bare else match.group()
 
 
-def _names(line: str, cutter: Cutter) -> bool:
-    """Whether a line of a table, or of a list of bare names, is about them."""
-    cells = [cell.strip().strip('"') for cell in line.rstrip("\r\n").split(",")]
-    return cutter.finds(line) or any(cell and cutter.whole(cell) != cell for cell in cells)
+def _names(row: str, cutter: Cutter) -> bool:
+    """Whether a row of a table, or of a list of bare names, is about them."""
+    cells = [cell.strip().strip("\"'") for cell in re.split(r"[,;\t]", row)]
+    return cutter.finds(row) or any(cell and cutter.whole(cell) != cell for cell in cells)

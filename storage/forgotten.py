@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from storage.copied import RUN, Copied
 from storage.errors import UserError
 from storage.link import handle_of
 from storage.pseudonyms import Pseudonyms
@@ -26,6 +27,7 @@ HEAD = ("digest", "kind", "forgotten_at")
 HOST = "forgotten.invalid"  # RFC 2606: no such host can be
 CHECK = "check"  # the kind of the line that tells whether the key is the right one
 IDS = {"account": "id", "profile": "id", "post": "id"}  # where an id stands does not tell which it is
+WORDS = "words"  # the kind of RUN words of theirs in a row
 SEEN = 500_000  # look-ups remembered
 
 NUMBER = re.compile(r"(?<![\w.-])\d{3,25}(?!\w)")
@@ -40,7 +42,7 @@ DOTTED = re.compile(r"[\w.+-]*@?[\w-]+(?:\.[\w-]+)+")
 class Name(msgspec.Struct, frozen=True, order=True):
     """One identifier of a person.
 
-    *kind*: account (an id), x, mastodon or bluesky (a handle there), profile (an address), post (an id), email.
+    *kind*: account (an id), x, mastodon or bluesky (a handle there), profile (an address), post (an id), email, words.
     """
 
     kind: str
@@ -97,6 +99,10 @@ class Forgotten:
         self._seen.clear()
         return len(new)
 
+    def began(self, text: str) -> bool:
+        """Whether whom *text* means was to be forgotten before, all the way or not."""
+        return any(self._digest(name.kind, name.key) in self.kinds for name in names_of(text)) if self.kinds else False
+
     def holds(self, collector: str, key: str) -> bool:
         """Whether *key*, as a target of *collector*, names a forgotten person."""
         if not self.kinds:
@@ -105,6 +111,12 @@ class Forgotten:
 
     def _digest(self, kind: str, key: str) -> str:
         return self._pseudonyms.digest(f"forgotten {IDS.get(kind, kind)}", key)
+
+    def copied(self) -> Copied:
+        """What finds the words of forgotten people in others' texts."""
+        if WORDS not in self.kinds.values():
+            return Copied()
+        return Copied(known=lambda run: self.kinds.get(self._digest(WORDS, run)) == WORDS)
 
     def token(self, name: Name) -> str:
         """What stands for *name* in others' records: never a real identifier, and the same every time."""
@@ -132,6 +144,11 @@ class Forgotten:
             if kind := self._seen[name]:
                 found.add(Name(kind, name.text))
         return found
+
+
+def words_of(runs: Iterable[str]) -> Iterator[Name]:
+    """What is remembered of a person's own words: those runs of them that are long enough to be nobody else's."""
+    return (Name(WORDS, run) for run in runs if run.count(" ") == RUN - 1)
 
 
 def bare(key: str) -> str:

@@ -23,20 +23,24 @@ class Guard:
 
     def __init__(self, study: Path) -> None:
         self.forgotten = Forgotten(study)
+        self._copied = self.forgotten.copied()
 
     def entry(self, entry: Entry) -> Entry | None:
         """*entry* without forgotten people; the very same object if none is in it; None if it is all theirs."""
         if not self.forgotten:
             return entry
         told = _told(entry)
-        names = self.forgotten.sight(f"{told} {_readable(entry)}", told)
+        text = _readable(entry)
+        names = self.forgotten.sight(f"{told} {text}", told)
         if not isinstance(entry, Note):
             kinds = ("account", "profile", "post")
             targets = [
                 want.target for want in entry.wants if self.forgotten.holds(want.target.collector, want.target.key)
             ]
             names |= {Name(kind, bare(t.key)) for t in targets for kind in (t.collector, *kinds)}
-        return Cutter(names, self.forgotten).entry(entry) if names else entry
+        if not names and not self._copied.finds(text):
+            return entry
+        return Cutter(names, self.forgotten, copied=self._copied).entry(entry)
 
     def wants(self, wants: Sequence[Want]) -> list[Want]:
         """Those of *wants* that are of nobody forgotten."""

@@ -25,26 +25,47 @@ class Gone(msgspec.Struct, frozen=True):
     names: frozenset[Name]
 
 
+# what stands for whom is gone already: see Forgotten.token
+TOKENS = """CREATE OR REPLACE TEMP MACRO is_token(id) AS
+    regexp_matches(id, '^-[0-9]|^did:forgotten|forgotten[.]invalid|^forgotten-')"""
 POSTS = """
 SELECT p.platform, p.post_id, arg_max(t.reason, t.at) FROM base.posts AS p JOIN (
     SELECT platform, key, reason, last_seen AS at FROM base.absences WHERE kind = 'post' AND list_contains($1, reason)
     UNION ALL SELECT platform, key, reason, seen_at FROM base.deletions WHERE kind = 'post'
+    UNION ALL SELECT o.platform, o.post_id, 'protected', a.last_seen
+        FROM base.posts AS o JOIN base.current_accounts AS a USING (platform, account_id)
+        WHERE a.protected AND a.last_seen > o.last_seen
 ) AS t ON t.platform = p.platform AND t.key = p.post_id AND t.at >= p.last_seen
+WHERE NOT is_token(p.post_id)
 GROUP BY 1, 2 ORDER BY 1, 2
 """
-# told by its id: a handle that is gone may have been changed
+# told by its id: a handle that is gone may have been changed (on X a handle may look like another's id)
 ACCOUNTS = """
 SELECT a.platform, a.account_id, arg_max(t.reason, t.at) FROM base.current_accounts AS a JOIN (
-    SELECT platform, key, reason, last_seen AS at FROM base.absences
-    WHERE kind NOT IN ('post', 'user') AND list_contains($1, reason)
+    SELECT platform, key, if(reason = 'unknown', 'gone', reason) AS reason, last_seen AS at FROM base.absences
+    WHERE (list_contains($1, reason) OR (reason = 'unknown' AND platform <> 'x'))
+        AND kind <> 'post' AND (kind <> 'user' OR platform <> 'x')
     UNION ALL SELECT platform, key, reason, seen_at FROM base.deletions WHERE kind = 'account'
+    UNION ALL SELECT platform, account_id, 'suspended', last_seen FROM base.current_accounts
+        WHERE list_contains(flags, 'suspended')
 ) AS t ON t.platform = a.platform AND t.key = a.account_id AND t.at >= a.last_seen
+WHERE NOT is_token(a.account_id)
 GROUP BY 1, 2 ORDER BY 1, 2
+"""
+# (collector, kind, key); tokens of who is gone already name nobody
+RECHECKS = """
+SELECT platform, CASE platform WHEN 'x' THEN 'user_id' ELSE 'user' END, account_id FROM base.current_accounts
+WHERE platform IN ('x', 'bluesky', 'mastodon') AND NOT is_token(account_id)
+UNION ALL
+SELECT DISTINCT platform, 'post', post_id FROM base.posts
+WHERE platform = 'x' AND sample IS NULL AND NOT is_token(post_id)
+ORDER BY ALL
 """
 
 
 def gone(db: duckdb.DuckDBPyConnection) -> list[Gone]:
     """The posts and accounts of which the platform said, after they were last seen, that they are not to be had."""
+    db.execute(TOKENS)
     reasons = [list(REASONS)]
     found = [Gone(platform, "post", reason, frozenset({Name("post", key)}))
              for platform, key, reason in db.execute(POSTS, reasons).fetchall()]  # fmt: skip
@@ -58,12 +79,10 @@ def gone(db: duckdb.DuckDBPyConnection) -> list[Gone]:
     return found
 
 
-def rechecks(db: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    """What X must be asked again: (kind, key) of every account and post of it that is held."""
-    return [(str(kind), str(key)) for kind, key in db.execute(
-        "SELECT 'user_id', account_id FROM accounts WHERE platform = 'x'"
-        " UNION ALL SELECT 'post', post_id FROM base.posts WHERE platform = 'x' AND sample IS NULL ORDER BY 1, 2"
-    ).fetchall()]  # fmt: skip
+def rechecks(db: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
+    """What the platforms must be asked again: (collector, kind, key) of accounts that are held, and of X's posts."""
+    db.execute(TOKENS)
+    return [(str(name), str(kind), str(key)) for name, kind, key in db.execute(RECHECKS).fetchall()]
 
 
 def read_removed(db: duckdb.DuckDBPyConnection, study: Path) -> None:

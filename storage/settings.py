@@ -267,7 +267,7 @@ class Job(Table):
     """Something done again and again; it has one of cron, interval or calendar."""
 
     name: str = Field(pattern=r"^[\w-]+$", description="What it is called.")
-    task: Literal["run", "collect", "load", "report", "verify", "prune", "retain"] = Field(
+    task: Literal["run", "collect", "load", "report", "verify", "prune", "retain", "compliance"] = Field(
         "run", description="Command it runs."
     )
     collector: str | None = Field(None, description="With this collector only.", examples=["x"])

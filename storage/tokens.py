@@ -6,15 +6,19 @@ import re
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, urlencode
 
+from storage.copied import Copied
 from storage.forgotten import Forgotten, Name, bare, path_of
 from storage.records import Target, Want
 
 
 class Tokens:
-    """The tokens of the people with *names*; *people* are their names as written."""
+    """The tokens of the people with *names*; *people* are their names as written, *copied* finds their words."""
 
-    def __init__(self, names: Iterable[Name], forgotten: Forgotten, people: Iterable[str] = ()) -> None:
+    def __init__(
+        self, names: Iterable[Name], forgotten: Forgotten, people: Iterable[str] = (), copied: Copied | None = None
+    ) -> None:
         names = list(names)
+        self._copied = copied or Copied()
         self.names, self._forgotten = set(names), forgotten
         self.people = frozenset(name for name in people if len(name) > 3)
         self._tokens = {name.key: forgotten.token(name) for name in self.names}
@@ -52,14 +56,16 @@ class Tokens:
         return address + mark + (query if cut == pairs else urlencode(cut))
 
     def finds(self, text: str) -> bool:
-        """Whether an identifier of the people stands in *text*."""
-        return any(self._hit(match) is not None for pattern in self._patterns for match in pattern.finditer(text))
+        """Whether an identifier of the people stands in *text*, or words of theirs."""
+        if any(self._hit(match) is not None for pattern in self._patterns for match in pattern.finditer(text)):
+            return True
+        return bool(self._copied) and self._copied.finds(text)
 
     def text(self, text: str) -> str:
-        """*text* with tokens for identifiers."""
+        """*text* with tokens for identifiers, and without what they wrote."""
         for pattern in self._patterns:
             text = pattern.sub(lambda match: self._hit(match) or match.group(), text)
-        return text
+        return self._copied.cut(text) if self._copied else text
 
     def _hit(self, match: re.Match[str]) -> str | None:
         """The token for what *match* found; None if it is nobody's."""

@@ -152,7 +152,7 @@ def studies(replayed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """A study before and after `forget`, with a backup inside it; and who it was."""
     place = tmp_path_factory.mktemp("forget")
     after = shutil.copytree(replayed, place / "after", symlinks=True)
-    (after / "backups.txt").write_text(f"{place / 'backup'}\n")
+    (after / "copies.csv").write_text(f"backup,{place / 'backup'}\n")
     shutil.copytree(replayed / "archive", place / "backup" / "archive")
     shutil.copy2(replayed / "state.sqlite", after / "state.sqlite.old")
     query = """SELECT l.profile_id, l.account_id, l.handle, p.name FROM links AS l JOIN profiles AS p USING (profile_id)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
+from scheduler import command_of
 from storage import archive, archiving
+from storage.locks import lock
 from storage.minimising import Expiry, minimised
 from storage.pseudonyms import VARIABLE
 from storage.records import Account, Page, Post, Profile, Quarantine, Target, Want
+from study import Study
+from tests.peopled import HANDLE, ID, TEXT, peopled
 from tests.rehearsal import sneeuwbal
 
 AT = datetime(2013, 2, 23, tzinfo=UTC)
@@ -62,13 +68,15 @@ def test_a_deleted_post_goes_and_the_table_says_why(
         f'{{"errors":[{{"resource_id":"{post}","resource_type":"tweet","parameter":"ids","value":"{post}",'
         '"title":"Not Found Error","type":"https://api.twitter.com/2/problems/resource-not-found"}]}'
     )
+    dry = sneeuwbal("--study", study, "retain", "--dry-run", token=None).stdout
+    protected = int(dry.split()[0])  # posts of accounts that were protected when last seen
     writer = archiving.Writer(study / "archive", "x")
     want = Want(Target("x", "post", post), f"x/post/{post}/1")
     writer.append(Page((want,), "https://api.x.com/2/tweets", 200, (), body.encode(), datetime.now(UTC)))
     writer.close()
     assert sneeuwbal("--study", study, "load", token=None).returncode == 0
     told = sneeuwbal("--study", study, "retain", "--dry-run", token=None)
-    assert told.stdout.startswith("1 posts and accounts are gone"), told.stdout + told.stderr
+    assert told.stdout.startswith(f"{protected + 1} posts and accounts are gone"), told.stdout + told.stderr
     done = sneeuwbal("--study", study, "retain", token=None)
     assert done.returncode == 0, done.stdout + done.stderr
     content = b"".join(
@@ -80,6 +88,100 @@ def test_a_deleted_post_goes_and_the_table_says_why(
         (left,) = db.execute("SELECT max(text) FROM posts JOIN removed ON token = post_id").fetchone() or (text,)
         assert left == ""
         assert db.execute("SELECT count(*) FROM posts").fetchone() == before, "it is still counted, as a token"
-        rows = db.execute("SELECT platform, kind, reason FROM removed").fetchall()
-    assert rows == [("x", "post", "gone")]
+        rows = db.execute("SELECT platform, kind, reason, count(*) FROM removed GROUP BY ALL ORDER BY ALL").fetchall()
+    assert rows == [("x", "post", "gone", 1), ("x", "post", "protected", protected)]
     assert sneeuwbal("--study", study, "retain", token=None).stdout.strip().endswith("nothing is to go")
+
+
+# ---- the platforms asked again, over real sockets ----------------------------------------------------------------
+
+
+def _rows(study: Path, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(study / "study.duckdb"), read_only=True) as db:
+        return db.execute(query).fetchall()
+
+
+LOST = {"500005": "gone", "100100102": "suspended", ID: "protected", "4": "gone"}
+JOB = """
+[minimise]
+keep_days = { following = 0 }
+[[schedule]]
+name = "daily"
+task = "compliance"
+cron = "0 4 * * *"
+"""
+
+
+def test_compliance_asks_again_in_batches_and_takes_out_what_is_gone(tmp_path: Path) -> None:
+    """Post and accounts that X and Mastodon lost since: out of archive, state and tables; a job of the schedule does
+    it while the schedule runs; what is left is not touched, and nothing that is gone is asked for a second time."""
+    study_key = {VARIABLE: str(tmp_path / "key")}
+    with peopled() as served:
+        study = served.study(tmp_path / "study", JOB)
+        assert sneeuwbal("--study", study, "run", "--no-report", **study_key).returncode == 0
+        accounts = "SELECT account_id FROM accounts WHERE NOT regexp_matches(account_id, '^-|forgotten') ORDER BY 1"
+        posts = "SELECT post_id FROM posts WHERE account_id IN ('100100101', '100100103') AND post_id > '0' ORDER BY 1"
+        had, wrote = _rows(study, accounts), _rows(study, posts)
+        assert len(had) == 8
+        served.people.lost = LOST
+        served.forget_what_was_asked()
+        job = Study.load(study).schedule[0]
+        with lock(study, "schedule"):  # as the daemon holds it
+            done = sneeuwbal(*command_of(job, study)[3:], **study_key)
+        assert done.returncode == 0, done.stdout + done.stderr
+        batches = [one for one in served.x.asked if one.path in ("/2/users", "/2/tweets")]
+        assert len(batches) == 2, "a batch of accounts and one of posts"
+        assert not any("/accounts/lookup" in path for path in served.mastodon.paths[4:])
+
+        left = [(one,) for (one,) in had if not one.endswith("/4") and one not in LOST]
+        assert _rows(study, accounts) == left
+        assert _rows(study, posts) == [(one,) for (one,) in wrote if one not in LOST]
+        removed = _rows(study, "SELECT platform, kind, reason FROM removed WHERE reason <> 'expired' ORDER BY ALL")
+        of_x = [("x", "account", "protected"), ("x", "account", "suspended"), *[("x", "post", "gone")] * 4]
+        assert removed == [("mastodon", "account", "gone"), *of_x]
+        assert _rows(study, "SELECT count(*) FROM answers WHERE kind = 'following'")[0] == (0,), "kept for 0 days"
+        content = b"".join(member for s in archive.segments(study / "archive") for _, _, member in archive.members(s))
+        for canary in (
+            "500005",
+            "100100102",
+            ID,
+            "truustoets",
+            "iets dat niemand raakt",
+            "een bericht van Truus",
+        ):
+            assert canary.encode() not in content, canary
+        with sqlite3.connect(study / "state.sqlite") as db:
+            state = "\n".join(db.iterdump())
+        assert not any(canary in state for canary in ("500005", "100100102", ID))
+        assert "iets dat niemand raakt" not in (study / "removed.csv").read_text()
+
+        served.forget_what_was_asked()
+        done = sneeuwbal("--study", study, "compliance", **study_key)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.strip().endswith("nothing is to go")
+        assert not any(lost in line for lost in ("500005", "100100102", ID, "-") for line in
+                       (one.query.get("ids", "") for one in served.x.asked))  # fmt: skip
+
+
+def test_an_archive_is_redacted_afterwards_where_the_study_says_so_later(tmp_path: Path) -> None:
+    """`retain` redacts what came before; the tables stay as they were with `drop`."""
+    study_key = {VARIABLE: str(tmp_path / "key")}
+    with peopled() as served:
+        study = served.study(tmp_path / "study")
+        assert sneeuwbal("--study", study, "run", "--no-report", **study_key).returncode == 0
+        with (study / "sneeuwbal.toml").open("a") as file:
+            file.write('[minimise]\ndrop = ["texts", "descriptions"]\n')
+        assert sneeuwbal("--study", study, "load", **study_key).returncode == 0
+        queries = ["FROM posts ORDER BY post_id", "FROM accounts ORDER BY account_id", "FROM follows ORDER BY ALL"]
+        before = [_rows(study, query) for query in queries]
+        with (study / "sneeuwbal.toml").open("a") as file:
+            file.write("redact_archive = true\n")
+        done = sneeuwbal("--study", study, "retain", **study_key)
+        assert "answers were redacted that had come before" in done.stdout, done.stdout + done.stderr
+        assert [_rows(study, query) for query in queries] == before
+        content = b"".join(
+            e.content() for s in archive.segments(study / "archive") for e in archive.read(s) if isinstance(e, Page)
+        )
+        assert HANDLE.encode() in content
+        assert not any(text.encode() in content for text in (TEXT, "vogelvriendin", "niets bijzonders"))
+        assert "redacted" not in sneeuwbal("--study", study, "retain", **study_key).stdout

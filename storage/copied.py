@@ -1,0 +1,76 @@
+"""A person's own words where others copied them: found by runs of words, whatever stands between the words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+RUN = 8  # words in a row that are nobody else's by chance
+LEAST = (5, 25)  # words and letters of a text that counts as a whole
+PIECE = re.compile(r"<[^<>]*>|\w+")  # a tag of HTML, or a word
+CUT = "…"
+
+
+class Copied:
+    """Finds the words of *texts* in other texts: RUN of them in a row, or all of a shorter one.
+
+    Where the texts are not known any more, *known* says of RUN words whether they were theirs.
+    """
+
+    def __init__(self, texts: Iterable[str] = (), known: Callable[[str], bool] | None = None) -> None:
+        self.runs: set[str] = set()  # words of theirs in a row, with a blank between
+        self._sizes: set[int] = set() if known is None else {RUN}
+        self._known = known or self.runs.__contains__
+        for text in texts:
+            words = [match.group().lower() for match in _words(text)]
+            if len(words) < LEAST[0] or len(text) < LEAST[1]:
+                continue
+            size = min(RUN, len(words))
+            self._sizes.add(size)
+            self.runs.update(" ".join(words[at : at + size]) for at in range(len(words) - size + 1))
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to find."""
+        return bool(self._sizes)
+
+    def finds(self, text: str) -> bool:
+        """Whether copied words stand in *text*."""
+        return next(self._spans(text), None) is not None
+
+    def cut(self, text: str) -> str:
+        """*text* with a sign of what was cut in the place of copied words."""
+        return self._with(text, lambda gone: CUT)
+
+    def blank(self, text: str) -> str:
+        """*text* with blanks for copied words, as many bytes of UTF-8 as they were."""
+        return self._with(text, lambda gone: " " * len(gone.encode("utf-8", "surrogatepass")))
+
+    def _with(self, text: str, left: Callable[[str], str]) -> str:
+        parts, at = [], 0
+        for start, end in self._spans(text):
+            parts += [text[at:start], left(text[start:end])]
+            at = end
+        return text if not parts else "".join([*parts, text[at:]])
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where copied words begin and end, in order, overlaps taken together."""
+        found = list(_words(text)) if self._sizes else []
+        words = [match.group().lower() for match in found]
+        open_: tuple[int, int] | None = None
+        for at in range(len(words)):
+            for size in self._sizes:
+                if at + size <= len(words) and self._known(" ".join(words[at : at + size])):
+                    start, end = found[at].start(), found[at + size - 1].end()
+                    if open_ is not None and start <= open_[1]:
+                        open_ = (open_[0], max(open_[1], end))
+                    else:
+                        if open_ is not None:
+                            yield open_
+                        open_ = (start, end)
+        if open_ is not None:
+            yield open_
+
+
+def _words(text: str) -> Iterator[re.Match[str]]:
+    """The words of *text*, tags left out."""
+    return (match for match in PIECE.finditer(text) if not match.group().startswith("<"))

@@ -1,0 +1,262 @@
+"""Forgetting, literally: three platforms over real sockets, every file searched, every table compared, killed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import pytest
+
+from storage import archive, manifest
+from storage.copied import Copied
+from storage.locks import lock
+from storage.pseudonyms import VARIABLE
+from storage.records import Page
+from tests.conftest import ROOT
+from tests.peopled import CANARIES, HANDLE, ID, MAIL, NAME, SITE, SLUG, TEXT, TOOT, Served, peopled
+from tests.rehearsal import sneeuwbal
+
+OWN = (*(canary.lower() for canary in CANARIES), "/ap/users/1'", '/ap/users/1"', "/ap/users/1/", "/accounts/1'",
+       "/accounts/1/", '/accounts/1"')  # fmt: skip
+WHO = f"http://{SITE}/in/{SLUG}"
+
+
+class Place(NamedTuple):
+    """A study before it forgets, its backup, a list for review outside, the servers, and the key."""
+
+    study: Path
+    backup: Path
+    review: Path
+    served: Served
+    key: Path
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A study of the handful, with what people keep beside it: a backup, a list for review, notes, a log, a report."""
+    folder = tmp_path_factory.mktemp("everywhere")
+    key = folder / "key"
+    with peopled() as served:
+        study = served.study(folder / "study")
+        _cli(study, key, "run", "--no-report")
+        _cli(study, key, "review", "--threshold", "0", "-o", str(folder / "review.csv"))
+        (folder / "review.csv").open("a").write(
+            f',{WHO},"{NAME},\nin twee regels",x,{ID},{HANDLE},,0.9,name,candidate,\n'
+            ",http://netwerk.example/in/jan-proef,Jan,x,100100101,janproef,,0.9,name,candidate,\n"
+        )
+        (study / "notes.md").write_text(f"# Notities\n\nGebeld met {MAIL}.\n@{HANDLE} schreef: {TEXT}\nJan ook.\n")
+        (study / "run.log").write_text(f"asked https://api.twitter.com/2/users/{ID}/tweets\nasked nothing\n")
+        page = study / "reports" / "20260101" / "report.html"
+        page.parent.mkdir(parents=True)
+        page.write_text(f"<td>{HANDLE}</td>")
+        _cli(study, key, "backup", str(folder / "backup"))
+        yield Place(study, folder / "backup", folder / "review.csv", served, key)
+
+
+def _cli(study: Path, key: Path, *words: str, code: int = 0) -> str:
+    done = sneeuwbal("--study", study, *words, **{VARIABLE: str(key)})
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def forgotten(place: Place, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Place, str]:
+    """The study as it was before; it, its backup and its list after `forget`; and what the command said."""
+    before = shutil.copytree(place.study, tmp_path_factory.mktemp("before") / "study", symlinks=True)
+    told = _cli(place.study, place.key, "forget", WHO, "--yes")
+    return before, place, told
+
+
+def sung(*places: Path) -> list[str]:
+    """Where a canary sings: in files, as they are and decompressed, in rows of SQLite, in tables."""
+    found = []
+    for path in sorted(path for place in places for path in (place.rglob("*") if place.is_dir() else [place])):
+        if not path.is_file():
+            continue
+        content = path.read_bytes()
+        if ".warc" in path.name:
+            content = b"".join(member for _, _, member in archive.members(path))
+            content += b"".join(page.content() for page in archive.read(path) if isinstance(page, Page))
+        elif path.suffix == ".sqlite":
+            with sqlite3.connect(path) as db:
+                content += "\n".join(db.iterdump()).encode()
+        elif path.suffix == ".duckdb":
+            with duckdb.connect(str(path), read_only=True) as base:
+                tables = base.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'base'").fetchall()
+                content = "\n".join(repr(base.execute(f"FROM base.{name}").fetchall()) for (name,) in tables).encode()
+        lowered = content.lower()
+        found += [f"{path.name}: {canary}" for canary in OWN if canary.encode() in lowered]
+    return found
+
+
+def test_no_trace_in_any_file(forgotten: tuple[Path, Place, str]) -> None:
+    """Archive, state, database, reports, backup, list for review, notes, log; before, all of them had some."""
+    before, place, told = forgotten
+    had = {line.partition(":")[0].split("-")[0] for line in sung(before)}
+    assert {"mastodon", "x", "profiles", "snowball", "state.sqlite", "study.duckdb", "notes.md", "run.log"} <= had
+    assert sung(place.study, place.backup, place.review) == []
+    for folder in (place.study, place.backup):
+        noted = manifest.read(folder / "archive")
+        for path in archive.segments(folder / "archive"):
+            assert noted[path.name] == manifest.checksum(path)
+    assert place.review.read_text().count("jan-proef") >= 1
+    assert "in twee regels" not in place.review.read_text()
+    assert "Jan ook." in (place.study / "notes.md").read_text()
+    assert not (place.study / "reports").exists()
+    assert not any(canary in told.lower() for canary in OWN)
+    assert NAME not in told
+
+
+def test_a_name_goes_from_their_own_records_and_is_listed_elsewhere(forgotten: tuple[Path, Place, str]) -> None:
+    """A namesake keeps name, profile, account and post; every record where the name still stands is in the list."""
+    _, place, told = forgotten
+    with duckdb.connect(str(place.study / "study.duckdb"), read_only=True) as db:
+        named = db.execute("SELECT profile_id FROM profiles WHERE name = ?", [NAME]).fetchall()
+        assert named == [(f"http://{SITE}/in/naamgenoot",)]
+        named = db.execute("SELECT handle FROM accounts WHERE name = ? ORDER BY 1", [NAME]).fetchall()
+        assert named == [("dezelfdenaam",), ("user4@social.example",)]
+        assert db.execute("SELECT count(*) FROM posts WHERE contains(text, ?)", [NAME]).fetchall() == [(1,)]
+    for path in archive.segments(place.study / "archive"):
+        for entry in archive.read(path):
+            if isinstance(entry, Page) and NAME.encode() in entry.content():
+                assert f"{path.name} {entry.record_id}" in told
+
+
+def test_others_words_stay_and_the_tombstone_is_the_same_everywhere(forgotten: tuple[Path, Place, str]) -> None:
+    """In others' posts a token stands for handle, id and address, and what was copied from her is cut."""
+    _, place, _ = forgotten
+    with duckdb.connect(str(place.study / "study.duckdb"), read_only=True) as db:
+        texts = dict(db.execute("SELECT post_id, text FROM posts WHERE starts_with(post_id, '5000')").fetchall())
+        (token,) = db.execute("SELECT handle FROM accounts WHERE account_id LIKE '-%'").fetchone() or ("",)
+        mentioned = db.execute("SELECT DISTINCT handle FROM post_mentions WHERE post_id LIKE '5000%'").fetchall()
+        follows = db.execute("SELECT count(*) FROM follows WHERE followed_id LIKE '-%'").fetchone()
+    assert mentioned == [(token,)]
+    assert follows == (3,)
+    assert texts["500001"] == f"RT @{token}:"
+    assert texts["500002"] == f"Hoi!\n@{token} kijk eens"
+    assert texts["500003"] == "Zoals iemand zei: …, mooi he"
+    assert re.fullmatch(
+        rf"zie https://forgotten\.invalid/\w+ en https://twitter\.com/{token}/status/-\d+", texts["500004"]
+    )
+    assert texts["500005"] == "iets dat niemand raakt #werk"
+
+
+COUNTED = {  # columns that may differ in a row that names nobody: sizes, and when an account was seen on her own lists
+    "fetches": ("bytes",), "accounts": ("first_seen", "last_seen", "record_id", "run_id", "counted_at"),
+    "current_accounts": ("first_seen", "last_seen", "record_id"),
+}  # fmt: skip
+
+
+def test_every_other_row_of_every_table_is_equal(forgotten: tuple[Path, Place, str]) -> None:
+    """All that does not name her and did not come from her own lists; nothing new but her tombstones and the note."""
+    before, place, _ = forgotten
+    with duckdb.connect() as db:
+        db.execute(f"ATTACH '{before / 'study.duckdb'}' AS a (READ_ONLY)")
+        db.execute(f"ATTACH '{place.study / 'study.duckdb'}' AS b (READ_ONLY)")
+        removed = db.execute("SELECT record_id FROM a.base.fetches EXCEPT SELECT record_id FROM b.base.fetches")
+        theirs = [*OWN, *(row[0] for row in removed.fetchall())]
+        tables = db.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'a' AND schema_name = 'base'"
+            " AND table_name NOT IN ('archives', 'made_from')"
+        ).fetchall()
+        assert len(tables) > 20
+        for (table,) in tables:
+            left = f"EXCLUDE ({', '.join(COUNTED[table])})" if table in COUNTED else ""
+            old, new = (Counter(map(repr, db.execute(f"SELECT * {left} FROM {base}.base.{table}").fetchall()))
+                        for base in ("a", "b"))  # fmt: skip
+            lost = [row for row in old - new if not any(one in row.lower() for one in theirs)]
+            assert lost == [], table
+            came = [row for row in new - old if not re.search(r"forgotten|'-\d+'|f[a-z2-7]{14}|…|:'", row)]
+            came = [row for row in came if table != "notes" or not re.search(r"'(?:cut|admission)'", row)]
+            assert came == [], table  # an admission of several has lost her, and only her
+
+
+def test_a_later_run_asks_nothing_of_them_and_does_not_bring_them_back(forgotten: tuple[Path, Place, str]) -> None:
+    """The servers still offer her, on lists, in posts and under her own names: nobody asks, and nothing is kept."""
+    _, place, _ = forgotten
+    place.served.forget_what_was_asked()
+    for collector in ("profiles", "x", "mastodon"):
+        _cli(place.study, place.key, "collect", collector, "--again")
+    told = _cli(place.study, place.key, "run", "--no-report")
+    assert "load" in told
+    new = place.served.asked()
+    assert len(new) > 15
+    assert [line for line in new if any(one in f"{line}'".lower() for one in OWN)] == []
+    assert sung(place.study) == []
+
+
+@pytest.mark.parametrize("name", ["schedule", "gather", "admit", "decisions", "load", "collect-x", "collect-mastodon"])
+def test_it_takes_every_lock(forgotten: tuple[Path, Place, str], name: str) -> None:
+    """Whoever writes at the moment: one line with what to do, exit code 2, and nothing has changed."""
+    _, place, _ = forgotten
+    files = [path for path in place.study.rglob("*") if path.is_file() and ".locks" not in path.parts]
+    states = {path: path.read_bytes() for path in files}
+    with lock(place.study, name):
+        told = _cli(place.study, place.key, "forget", "@janproef", "--yes", code=2)
+    assert re.fullmatch(rf"sneeuwbal: {name} is already running in .* wait for it or stop it\n", told)
+    assert states == {path: path.read_bytes() for path in states}
+
+
+# ---- killed -----------------------------------------------------------------------------------------------------
+
+KILL = """
+import os, shutil, signal, sys
+sys.path.insert(0, {root!r})
+count = 0
+def deadly(inner):
+    def call(*arguments, **named):
+        global count
+        count += 1
+        if count == {point}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return inner(*arguments, **named)
+    return call
+os.replace, os.fsync, os.unlink, shutil.rmtree = map(deadly, (os.replace, os.fsync, os.unlink, shutil.rmtree))
+from cli import entry
+sys.argv = ["sneeuwbal", "--study", {study!r}, "forget", {who!r}, "--yes"]
+entry()
+"""
+
+
+@pytest.mark.parametrize("point", [3, 12, 24, 37])
+def test_killed_anywhere_it_ends_complete_when_it_is_run_again(
+    point: int, forgotten: tuple[Path, Place, str], tmp_path: Path
+) -> None:
+    """SIGKILL at the n-th change on disk, between any two files, then once more: no trace, and a whole study."""
+    before, place, _ = forgotten
+    study = shutil.copytree(before, tmp_path / "study", symlinks=True)
+    (study / "copies.csv").unlink()
+    code = KILL.format(root=str(ROOT), point=point, study=str(study), who=WHO)
+    environment = {VARIABLE: str(place.key), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    _cli(study, place.key, "forget", WHO, "--yes")
+    assert sung(study) == []
+    _cli(study, place.key, "verify")
+
+
+# ---- words ------------------------------------------------------------------------------------------------------
+
+
+def test_copied_words_are_found_whatever_stands_between_them_and_no_others_are() -> None:
+    """Eight of hers in a row, in any case, cut off or with other signs between; seven are anybody's."""
+    copied = Copied([TEXT, TOOT, "kort", "ook een kort bericht van mij"])
+    assert copied.cut(f"x {TEXT.upper()} y") == "x … y"
+    assert copied.cut("Een geheel eigen zin over gele vogels die …") == "… …"
+    assert copied.cut("een geheel <b>eigen</b> zin, over gele vogels die nooit") == "…"
+    assert copied.cut("een geheel eigen zin over gele vogels") == "een geheel eigen zin over gele vogels"
+    assert copied.cut("ook een kort bericht van mij!") == "…!"
+    assert copied.cut("kort") == "kort"
+    blanked = copied.blank(f"é {TEXT} é")
+    assert len(blanked.encode()) == len(f"é {TEXT} é".encode())
+    assert blanked.strip("é ") == ""
+    assert not Copied().finds(TEXT)
