@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, PathPatch
 from matplotlib.path import Path as Curve
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analysis.report.figures.style import BLUE, FAINT, GREY, INK, ORANGE, canvas, grid, label, legend, narrow, wrapped
@@ -109,6 +110,8 @@ def communities(found: Findings, _: Words) -> Figure:
     ticks = [f"{at + 1}  {label(names.get(at) or _('community'), 14 if narrow() else 38)}" for at in wide.index]
     axes.set_yticks(rows, ticks)
     axes.invert_yaxis()
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_formatter(lambda value, place: _.number(value, 0))
     axes.set_xlabel(_("civil servants in the community"))
     legend(figure, axes, ncols=4)
     grid(axes, "x")
