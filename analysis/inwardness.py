@@ -206,6 +206,12 @@ def _periphery(full: Network, kept: NDArray[np.bool_]) -> Network:
     return part.subgraph(~kept | (part.degrees()["degree"].to_numpy() > 0))
 
 
+def reciprocity(found: Network) -> float:
+    """The share of ties that go the other way too; missing where there are no ties."""
+    there, back = found.source * found.n + found.target, found.target * found.n + found.source
+    return float(np.isin(there, back).mean()) if found.m else float("nan")
+
+
 def _figures(part: Network) -> dict[str, Any]:
     names, group = _groups(part)
     matrix = mixing(part, group, len(names))
@@ -214,7 +220,7 @@ def _figures(part: Network) -> dict[str, Any]:
     figures |= {f"share_{label}": central.loc[label, "share"] for label in central.index}
     figures["e_i_index"] = _indices(matrix)[0]
     figures["assortativity"] = assortativity(matrix[:-1, :-1])
-    figures["reciprocity"] = graphs.summary(part)["reciprocity"] if part.m else np.nan
+    figures["reciprocity"] = reciprocity(part)
     for measure in ("betweenness", "in_degree"):
         figures |= {f"top_{measure}_{label}": central.loc[label, f"top_{measure}"] for label in central.index}
     return figures

@@ -6,7 +6,8 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+    from analysis.report.beside import Other
     from analysis.report.findings import Options
     from analysis.report.words import Words
     from study import Study
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--public", is_flag=True, help="For publication: pseudonyms, no texts or handles, small cells hidden.")
+@click.option("--beside", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Directory of another study, to lay beside this one.")  # fmt: skip
 @click.pass_obj
-def command(directory: Path, public: bool) -> None:
+def command(directory: Path, public: bool, beside: Path | None) -> None:
     """Make the report of what is published, under reports/: the page, tables/, figures/ and networks/.
 
     The page is one file that needs no network. With --public persons have pseudonyms by a key of the study: the file
@@ -34,11 +38,11 @@ def command(directory: Path, public: bool) -> None:
     """
     from commands.context import open_study
 
-    make(open_study(directory), click.echo, public)
+    make(open_study(directory), click.echo, public, open_study(beside) if beside else None)
 
 
-def make(study: Study, say: Callable[[str], None], public: bool = False) -> Path:
-    """Make the report of *study*, say Tables 5 and 6 and where the page is, and return its path."""
+def make(study: Study, say: Callable[[str], None], public: bool = False, beside: Study | None = None) -> Path:
+    """Make the report of *study*, with another *beside* it if named; say Tables 5 and 6, and return the page."""
     from analysis.report.findings import Findings
     from analysis.report.page import Facts, write_report
     from analysis.report.words import Words
@@ -52,13 +56,29 @@ def make(study: Study, say: Callable[[str], None], public: bool = False) -> Path
         )
         facts = Facts(study.study.name, study.study.comment, made)
         folder = _folder(study, "-public" if public else "")
-        report = write_report(Findings(db, options(study, public)), folder, facts)
+        with _other(beside, study, public) as other:
+            report = write_report(Findings(db, options(study, public)), folder, facts, other)
     _latest(study, folder, "latest-public" if public else "latest")
     for table in (report.tables()[name] for name in ("populations", "shares")):
         say(f"\n{table.title}. {study.study.name}{_comment(study)}\n\n{_text(table.frame)}")
     say(f"\nthe page: {report.page}")
     say(f'a query to try: {_program()} --study {shlex.quote(str(study.directory))} sql "{EXAMPLE}"')
     return report.page
+
+
+@contextmanager
+def _other(beside: Study | None, study: Study, public: bool) -> Iterator[Other | None]:
+    """The study *beside*, opened, in the words of *study*."""
+    from analysis.report.beside import Other
+    from analysis.report.findings import Findings
+    from commands.context import DATABASE
+    from storage import database
+
+    if beside is None:
+        yield None
+        return
+    with database.open_readonly(beside.directory / DATABASE) as db:
+        yield Other(beside.study.name, Findings(db, options(beside, public, study.study.language)))
 
 
 EXAMPLE = "SELECT ministry, count(*) AS people FROM memberships GROUP BY ALL ORDER BY people DESC"

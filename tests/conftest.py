@@ -31,6 +31,6 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of the simulated world at scale 0.05, recorded without sockets and loaded; thresholds that suit it."""
-    from tests.rehearsal import small_study
+    from tests.rehearsal import recorded_study
 
-    return small_study(tmp_path_factory.mktemp("recorded") / "study")
+    return recorded_study(tmp_path_factory.mktemp("recorded") / "study")

@@ -60,7 +60,7 @@ class World:
         return folder
 
 
-def small_study(folder: Path, scale: str = "0.05", min_degree: int = 8, hashtags: int = 15) -> Path:
+def recorded_study(folder: Path, scale: str = "0.05", min_degree: int = 8, hashtags: int = 15) -> Path:
     """A study of the world at *scale*, recorded without sockets and loaded; thresholds that suit it."""
     for command in ("record", "study"):
         words = [sys.executable, "-m", "fixtures.world", command, "--scale", scale, "--seed", SEED, str(folder)]

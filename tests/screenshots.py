@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.browser import chromium, opened, playing
+from PIL import Image
+
+from tests.browser import Watched, chromium, opened, playing
 from tests.conftest import ROOT
-from tests.rehearsal import small_study
+from tests.rehearsal import recorded_study
 from tests.reports import report
 
 INTO = ROOT / "docs" / "images" / "report"
@@ -21,32 +24,44 @@ SIZES: dict[str, dict[str, Any]] = {
 
 def demo(place: Path) -> Path:
     """The report of a simulated world at scale 0.05."""
-    found, made = report(small_study(place / "study"), place / "report")
+    found, made = report(recorded_study(place / "study"), place / "report")
     found.db.close()
     return made.page
 
 
 def pictures(page: Path, into: Path) -> None:
-    """A picture a section and size."""
+    """A picture a section and size, and none of what was there before."""
     into.mkdir(parents=True, exist_ok=True)
+    for old in into.iterdir():
+        old.unlink()
     with playing() as play, chromium(play) as browser:
         for size, options in SIZES.items():
             with opened(browser, page, **options) as watched:
                 watched.page.add_style_tag(content="nav{position:static!important}")
-                sections = watched.page.locator("main > section")
-                for number in range(sections.count()):
-                    section = sections.nth(number)
+                for section in watched.page.locator("main > section").all():
                     name = section.locator("h2").get_attribute("id")
-                    section.scroll_into_view_if_needed()
-                    for live in section.locator("[data-network]").all():
-                        network = live.get_attribute("data-network")
-                        watched.page.locator(f"#figure-{network}").scroll_into_view_if_needed()
-                        ready = f"[data-network={network}][data-ready]"
-                        watched.page.locator(ready).wait_for(state="attached", timeout=30_000)
-                    watched.page.wait_for_timeout(1200)
-                    section.screenshot(path=into / f"{size}-{name}.jpg", type="jpeg", quality=60)
+                    picture = Image.open(io.BytesIO(_picture(watched, section, options["viewport"]["width"])))
+                    few = picture.convert("RGB").quantize(48, dither=Image.Dither.NONE).convert("RGB")
+                    few.save(into / f"{size}-{name}.webp", "WEBP", lossless=True, quality=90, method=6)
                 assert not watched.outside
                 assert not watched.errors
+
+
+def _picture(watched: Watched, section: Any, width: int) -> bytes:
+    """*section* as PNG, in a window it fits into, so that nothing is drawn anew while the picture is taken."""
+    section.scroll_into_view_if_needed()
+    for live in section.locator("[data-network]").all():
+        network = live.get_attribute("data-network")
+        watched.page.locator(f"#figure-{network}").scroll_into_view_if_needed()
+        ready = f"[data-network={network}][data-ready]"
+        watched.page.locator(ready).wait_for(state="attached", timeout=30_000)
+    box = section.bounding_box()
+    watched.page.set_viewport_size({"width": width, "height": int(box["height"]) + 40})
+    section.scroll_into_view_if_needed()
+    watched.page.wait_for_timeout(1500)
+    taken: bytes = section.screenshot(type="png")
+    watched.page.set_viewport_size({"width": width, "height": 900})
+    return taken
 
 
 def main() -> None:

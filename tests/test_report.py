@@ -309,8 +309,18 @@ def test_a_report_for_publication_tells_no_person(
     assert not [one for one in persons if " " in one and one in text]
     assert re.search(r"p-[a-z2-7]{16}", text)
     assert "<5" in [cell for row in _cells(done.page.read_text("utf-8"), "populations") for cell in row]
-    counts = pd.read_csv(done.page.parent / "tables" / "populations.csv")[["profiles", "accounts"]]
-    assert not ((counts > 0) & (counts < 5)).any(axis=None)
+    persons_in = {
+        "tables/populations": ["profiles", "accounts"], "tables/ministry-coverage": ["members", "readable", "linked"],
+        "tables/coverage": ["read_in_part", "absent", "not_read"], "tables/communities": ["civil_servants"],
+        "tables/communities-by-ministry": ["members"], "tables/most-central": ["actors"], "tables/gaps": ["lists"],
+        "figures/06-activity-timeline": ["active_accounts", "gap_accounts"],
+    }  # fmt: skip
+    for name, columns in persons_in.items():
+        counts = pd.read_csv(done.page.parent / f"{name}.csv")[columns]
+        assert not ((counts > 0) & (counts < 5)).any(axis=None), name
+    assert not (done.page.parent / "tables" / "hashtags-by-account.csv").exists()
+    readable, members = (found.ministry_coverage.attrs[name] for name in ("readable", "members"))
+    assert f"the lists of {readable} of {members} members could be read" in done.page.read_text("utf-8")
     found.db.close()
 
 

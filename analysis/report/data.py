@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analysis.networks import Network
 from analysis.report import exports
-from analysis.report.figures.time import MATERIAL, runs
+from analysis.report.figures.time import gapped, lost, runs
 from analysis.report.findings import GREY, PALETTE, Findings
 from analysis.report.texts import clean
 from analysis.report.words import Words
@@ -102,17 +102,20 @@ def _whole(values: pd.Series[Any]) -> list[float]:
     return [int(value) if value == int(value) else float(value) for value in rounded]
 
 
+def _counts(column: pd.Series[Any]) -> list[int | None]:
+    return [None if pd.isna(value) else int(value) for value in column.tolist()]
+
+
 def daily(found: Findings, _: Words) -> dict[str, Any]:
     """The days for the page: the first, and a list each of what is counted."""
     days = found.daily
     first = days.index[0].strftime("%Y-%m-%d") if len(days) else None
     series = {"posts": _("posts"), "active_accounts": _("active accounts"), "located": _("posts with a location told"),
               "geocoded": _("geo-coded posts")}  # fmt: skip
-    broken = days["gap_share"] >= MATERIAL
     return {
         "first": first,
-        "gaps": runs(days["gap_accounts"] > 0),
-        "broken": runs(broken),
-        "series": [{"name": name, "values": days[column].astype(int).tolist()} for column, name in series.items()],
+        "gaps": runs(gapped(days)),
+        "broken": runs(lost(days)),
+        "series": [{"name": name, "values": _counts(days[column])} for column, name in series.items()],
         "holidays": {str(at): clean(name) for at, name in enumerate(days["holiday"]) if isinstance(name, str)},
     }

@@ -92,6 +92,14 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     "hashtags_by_account": ("A post that uses two communities counts in both; the five most active of each.",),
     "hashtag_course": ("A post that uses two communities counts in both; months are in the study's time zone.",),
     "filters": ("Every filter in the order in which it is applied, with what goes in and what comes out.",),
+    "beside_shares": (
+        "Shares of the distinct posts; the difference in points with Newcombe's interval, which takes posts as "
+        "independent.",
+    ),
+    "beside_networks": (
+        "Density and reciprocity are of the directed network, transitivity and clustering of the undirected one; the "
+        "interval of the E-I index is a bootstrap by account.",
+    ),
     "gaps": (
         "Timelines and lists that were cut short, by the platform's limit or by a stop of ours, and not completed "
         "since.",

@@ -13,7 +13,7 @@ from analysis.frames import number, query, with_parameters
 from analysis.measures import Measured, measured
 from analysis.report.asking import Asking, Options, finding
 from analysis.report.filters import filters
-from analysis.report.pseudonyms import pseudonymous
+from analysis.report.pseudonyms import SMALL, pseudonymous
 
 # Okabe and Ito's colours and Tol's muted ones: told apart by the colour-blind; grey for all that follow
 PALETTE = (
@@ -33,7 +33,13 @@ class Findings(Asking):
     @finding
     def selection(self) -> pd.DataFrame:
         """The key figures."""
-        return populations.selection(self.db)
+        frame = populations.selection(self.db)
+        value = frame.set_index("figure")["computed"]
+        twice = value["sum_of_rows"] - value["civil_servants"]
+        if 0 < twice < self.options.least:  # so few persons are in two ministries
+            attrs, frame = frame.attrs, frame[frame["figure"] != "sum_of_rows"].reset_index(drop=True)
+            frame.attrs = attrs
+        return frame
 
     @finding
     def populations(self) -> pd.DataFrame:
@@ -46,7 +52,8 @@ class Findings(Asking):
     @finding
     def coverage(self) -> pd.DataFrame:
         """What was asked and what came."""
-        return populations.coverage(self.db)
+        frame = populations.coverage(self.db)
+        return self.small(frame, **dict.fromkeys(("read_in_part", "absent", "not_read"), ("read_whole",)))
 
     @finding
     def ministries(self) -> pd.DataFrame:
@@ -57,6 +64,7 @@ class Findings(Asking):
     def ministry_coverage(self) -> pd.DataFrame:
         """How many lists could be read, by ministry."""
         frame = ministries.coverage(self.db)
+        frame.attrs |= {"members": int(frame["members"].sum()), "readable": int(frame["readable"].sum())}
         return self.small(frame, members=("share_readable",), readable=("share_readable",), linked=())
 
     # ---- actors --------------------------------------------------------------------------------------------
@@ -88,7 +96,7 @@ class Findings(Asking):
         pseudonyms = self.options.pseudonyms
         if pseudonyms is None or "handle" not in found.network.nodes:
             return coloured
-        return pseudonymous(coloured, pseudonyms, self.options.least)
+        return pseudonymous(coloured, pseudonyms, self.options.least, self.words(SMALL))
 
     @finding
     def communities(self) -> pd.DataFrame:
@@ -159,7 +167,8 @@ class Findings(Asking):
     @finding
     def daily(self) -> pd.DataFrame:
         """A row a day."""
-        return activity.daily(self.db, self.scope)
+        frame = activity.daily(self.db, self.scope)
+        return self.small(frame, active_accounts=(), gap_accounts=("gap_share",))
 
     @finding
     def weekday(self) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from analysis.report import data, exports
+from analysis.report.beside import Other
 from analysis.report.blocks import Cards, Picture, Section
 from analysis.report.figures import style
 from analysis.report.figures.registry import DRAWINGS, Drawing
@@ -53,10 +54,10 @@ class Made:
         return {part.name: part for one in self.sections for part in one.parts if isinstance(part, Table)}
 
 
-def write_report(found: Findings, folder: Path, facts: Facts) -> Made:
-    """Write the report of *found* into *folder*: report.html, tables/, figures/ and networks/."""
+def write_report(found: Findings, folder: Path, facts: Facts, other: Other | None = None) -> Made:
+    """Write the report of *found* into *folder*, beside an *other* study: report.html, tables/, figures/, networks/."""
     _ = found.words
-    parts = sections(found, _)
+    parts = sections(found, _, other)
     for name in ("tables", "figures", "networks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for part in (part for one in parts for part in one.parts if isinstance(part, Table)):

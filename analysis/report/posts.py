@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis.report.blocks import Card, Cards, Picture, Section
 from analysis.report.brief import working
+from analysis.report.figures.time import gapped
 from analysis.report.filters import hashtags_filter
 from analysis.report.findings import GREY, PALETTE, Findings
 from analysis.report.saying import BESIDE, day_kind, numbered, paired, published_there, table, verdict
@@ -20,8 +21,8 @@ def activity(found: Findings, _: Words) -> Section:
     frame = found.daily.reset_index()
     frame.attrs = found.daily.attrs
     month = frame.groupby(frame["day"].dt.strftime("%Y-%m") if len(frame) else "day").agg(
-        posts=("posts", "sum"), mean_active_accounts=("active_accounts", "mean"), located=("located", "sum"),
-        geocoded=("geocoded", "sum")).rename_axis("month").reset_index()  # fmt: skip
+        posts=("posts", "sum"), mean_active_accounts=("active_accounts", lambda of: of.mean(skipna=False)),
+        located=("located", "sum"), geocoded=("geocoded", "sum")).rename_axis("month").reset_index()  # fmt: skip
     month.attrs = found.daily.attrs
     pictures = (
         Picture("activity-timeline", _("Posts per day over the whole period; the months are in the table."),
@@ -52,12 +53,10 @@ ZOOM = (
 
 def _gaps(found: Findings, _: Words) -> list[str]:
     """What was not collected of the timelines, if anything."""
-    gap = found.daily["gap_accounts"]
-    days = int((gap > 0).sum())
+    gap, days = found.daily["gap_accounts"], int(gapped(found.daily).sum())
     if not days:
         return []
-    least = found.options.least
-    most = f"<{least}" if gap.max() < least else _.number(int(gap.max()))
+    most = f"<{found.options.least}" if pd.isna(gap.max()) or not gap.max() else _.number(int(gap.max()))
     return [_("On {days} of {all} days posts of some accounts were not collected (of {most} at most, their timelines "
               "being cut short): a dip there is a gap in the data. The timeline and the calendar mark them.").format(
         days=_.number(days), all=_.number(len(gap)), most=most)]  # fmt: skip

@@ -21,10 +21,10 @@ TOLD = ("platform", "ministry", "label", "civil_servant")  # all else of a perso
 SMALL = "other ministries"  # of which too few are in the network to be told apart
 
 
-def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int) -> Measured:
+def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int, other: str = SMALL) -> Measured:
     """*found* with pseudonyms as ids, names and handles; who is public by label keeps them.
 
-    Ministries of which fewer than *least* are in the network are put together.
+    Ministries of which fewer than *least* are in the network are put together as *other*.
     """
     nodes = found.network.nodes
     measures = [name for name in nodes if name in TOLD or name in found.network.degrees() or name in MEASURES]
@@ -32,7 +32,7 @@ def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int) -> Measure
     hidden = np.array([pseudonyms.person(str(person)) for person in nodes.index], dtype=object)
     handle = np.where(public, nodes["handle"].astype(object), hidden)
     kept = nodes[measures].assign(handle=handle, name=np.where(public, nodes["name"].astype(object), hidden))
-    kept["ministry"] = _merged(kept["ministry"], least)
+    kept["ministry"] = _merged(kept["ministry"], least, other)
     kept["title"] = None  # the analyses look for it
     kept.index = pd.Index(handle, name=nodes.index.name)
     network = replace(found.network, nodes=kept)
@@ -42,9 +42,9 @@ def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int) -> Measure
 MEASURES = ("betweenness", "normalised", "standard_error", "pagerank", "community", "size", "color", "x", "y")
 
 
-def _merged(ministry: pd.Series[str], least: int) -> pd.Series[str]:
+def _merged(ministry: pd.Series[str], least: int, other: str) -> pd.Series[str]:
     counts = ministry.map(ministry.value_counts())
-    return ministry.where(ministry.isna() | (counts >= least), SMALL)
+    return ministry.where(ministry.isna() | (counts >= least), other)
 
 
 def without_few(graph: nx.Graph[Any]) -> nx.Graph[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.report.beside import Other, beside
 from analysis.report.blocks import Card, Cards, Fact, Picture, Section
 from analysis.report.brief import brief
 from analysis.report.filters import actors_filter
@@ -17,10 +18,11 @@ from analysis.report.saying import BESIDE, numbered, paired, published_there, ta
 from analysis.report.words import Words
 
 
-def sections(found: Findings, _: Words) -> list[Section]:
-    """All sections of the page."""
-    parts = (overview, people, ministries, actors, inward, activity, shares, hashtags, method)
-    return [part(found, _) for part in parts]
+def sections(found: Findings, _: Words, other: Other | None = None) -> list[Section]:
+    """All sections of the page; with one on the *other* study, if there is one."""
+    parts = (overview, people, ministries, actors, inward, activity, shares, hashtags)
+    made = [part(found, _) for part in parts]
+    return [*made, *([beside(found, other, _)] if other else []), method(found, _)]
 
 
 def overview(found: Findings, _: Words) -> Section:
@@ -58,7 +60,7 @@ def people(found: Findings, _: Words) -> Section:
     frame = found.populations
     said = [_("{all} civil servants were found; {share}% of them also on a platform.").format(
         all=_.number(frame.attrs["civil_servants"]), share=_.number(_on_platform(found), 1))]  # fmt: skip
-    if frame.attrs["civil_servants"] != frame.attrs["sum_of_rows"]:
+    if frame.attrs["sum_of_rows"] - frame.attrs["civil_servants"] >= max(1, found.options.least):
         said.append(_("The rows add up to {sum}, because somebody with current posts in two ministries counts in both."
                       ).format(sum=_.number(frame.attrs["sum_of_rows"])))  # fmt: skip
     order = paired(list(frame.columns), ("profiles", "accounts"))
@@ -78,12 +80,13 @@ def _on_platform(found: Findings) -> float:
 def ministries(found: Findings, _: Words) -> Section:
     """Figure 1 beside its matrix and tables."""
     frame, there = found.ministries, _named(found)
-    readable, members = int(there["readable"].sum()), int(there["members"].sum())
+    least, whole = found.options.least, found.ministry_coverage.attrs
+    readable = f"<{least}" if 0 < whole["readable"] < least else _.number(whole["readable"])
     said = (
         _("A circle's size is the number of connections inside a ministry, a line's width the number between two."),
         _("Only observed connections count: the lists of {readable} of {members} members could be read. The sample is "
           "small and uneven, so it does not generalise.").format(
-              readable=_.number(readable), members=_.number(members)),
+              readable=readable, members=_.number(whole["members"])),
     )  # fmt: skip
     pairs = table(
         found, _, "ministries", "Connections between ministries", frame, "ministries", folded=True,

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, PathPatch
 from matplotlib.path import Path as Curve
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analysis.report.figures.style import BLUE, FAINT, GREY, INK, ORANGE, canvas, grid, label, legend, narrow, wrapped
@@ -32,8 +33,8 @@ def square(table: pd.DataFrame, value: str) -> tuple[list[str], NDArray[Any]]:
 
 def circle(found: Findings, _: Words) -> Figure:
     """Figure 1: ministries on a circle, sized by connections inside, lines by connections between."""
-    names, matrix = square(found.ministries, "connections")
-    matrix = np.nan_to_num(matrix)
+    names, known = square(found.ministries, "connections")
+    matrix, few = np.nan_to_num(known), f"<{found.options.least}"
     figure = canvas(6.4, 4.0 if narrow() else 6.0)
     axes = figure.add_subplot()
     angle = np.pi / 2 - 2 * np.pi * np.arange(len(names)) / max(len(names), 1)
@@ -52,7 +53,7 @@ def circle(found: Findings, _: Words) -> Figure:
         axes.text(
             x,
             y,
-            f"{label(name, 24)} ({_.number(matrix[at, at])})",
+            f"{label(name, 24)} ({few if np.isnan(known[at, at]) else _.number(known[at, at])})",
             ha=side,
             va="center",
             fontsize=8 if narrow() else 9.5,
@@ -69,12 +70,14 @@ def matrix(found: Findings, _: Words) -> Figure:
     figure = canvas(7.2, 4.8 if narrow() else 6.0)
     axes = figure.add_subplot()
     shown = np.log2(np.where(np.nan_to_num(ratio) > 0, np.nan_to_num(ratio, nan=1.0), 0.125))
+    shown[np.isnan(counts)] = 0.0  # hidden: neither many nor few
     image = axes.pcolormesh(np.clip(shown, -3, 3), cmap="PuOr_r", vmin=-3, vmax=3, edgecolors="white", linewidth=1)
     for row in range(len(names)):
         for column in range(len(names)):
             count = counts[row, column]
             dark = abs(shown[row, column]) > 1.7
-            axes.text(column + 0.5, row + 0.5, _.number(count), ha="center", va="center",
+            told = f"<{found.options.least}" if np.isnan(count) else _.number(count)
+            axes.text(column + 0.5, row + 0.5, told, ha="center", va="center",
                       fontsize=5.5 if narrow() else 7.5, color="#ffffff" if dark else "#000000")  # fmt: skip
     axes.set_xticks(np.arange(len(names)) + 0.5, [label(name, 16) for name in names], rotation=45, ha="right")
     axes.set_yticks(np.arange(len(names)) + 0.5, [label(name, 16) for name in names])
@@ -109,6 +112,8 @@ def communities(found: Findings, _: Words) -> Figure:
     ticks = [f"{at + 1}  {label(names.get(at) or _('community'), 14 if narrow() else 38)}" for at in wide.index]
     axes.set_yticks(rows, ticks)
     axes.invert_yaxis()
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_formatter(lambda value, place: _.number(value, 0))
     axes.set_xlabel(_("civil servants in the community"))
     legend(figure, axes, ncols=4)
     grid(axes, "x")

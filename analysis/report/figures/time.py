@@ -37,7 +37,7 @@ def timeline(found: Findings, _: Words) -> Figure:
     daily = found.daily
     figure = canvas(9.6, 4.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    broken = daily["gap_share"] >= MATERIAL  # a line there would show a dip that nobody made
+    broken = lost(daily)  # a line there would show a dip that nobody made
     series = (("posts", "posts per day", FAINT, 0.6), ("posts_7", "mean of 7 days", BLUE, 0.9),
               ("posts_30", "mean of 30 days", RED, 1.5))  # fmt: skip
     for column, name, colour, width in series:
@@ -49,7 +49,7 @@ def timeline(found: Findings, _: Words) -> Figure:
         below.plot(daily.index, mean, lw=1, color=colour, label=_(name))
     below.set_title(_("means of 7 days"), loc="left", fontsize=8.5)
     for axes in (above, below):
-        for start, stop in runs(daily["gap_accounts"] > 0):
+        for start, stop in runs(gapped(daily)):
             day = pd.Timedelta(days=1)
             axes.axvspan(daily.index[start], daily.index[stop] + day, color=ORANGE, alpha=0.22, lw=0, zorder=0)
         axes.legend(loc="upper left", ncols=1)
@@ -58,6 +58,16 @@ def timeline(found: Findings, _: Words) -> Figure:
         axes.yaxis.set_major_formatter(lambda value, place: _.number(value))
         grid(axes)
     return figure
+
+
+def gapped(daily: pd.DataFrame) -> pd.Series[bool]:
+    """The days of which posts of accounts were not collected; how few accounts may be hidden."""
+    return daily["gap_accounts"].isna() | daily["gap_accounts"].fillna(0).gt(0)
+
+
+def lost(daily: pd.DataFrame) -> pd.Series[bool]:
+    """The days of which so many accounts were not collected that they are no measurement."""
+    return daily["gap_share"].fillna(0) >= MATERIAL
 
 
 def runs(marked: pd.Series[bool]) -> list[tuple[int, int]]:
@@ -82,9 +92,9 @@ def calendar(found: Findings, _: Words) -> Figure:
     keys.append(Patch(fc="none", ec=RED, lw=1.3, label=_("public holiday")))
     if any(str(name).startswith("school ") for name in daily):
         keys.append(Patch(fc=GREY, label=_("school holiday (any region)")))
-    if (daily["gap_accounts"] > 0).any():
+    if gapped(daily).any():
         keys.append(Patch(fc=ORANGE, label=_("posts of some accounts not collected")))
-    if (daily["gap_share"] >= MATERIAL).any():
+    if lost(daily).any():
         keys.append(Patch(fc="none", ec=ORANGE, hatch="////", lw=0, label=_("of a tenth of the accounts or more")))
     figure.legend(handles=keys, loc="outside lower center", ncols=2 if narrow() else min(len(keys), 9),
                   handlelength=1.1, columnspacing=1.0, fontsize=8)  # fmt: skip
@@ -111,17 +121,17 @@ def _intervals(edges: list[int], _: Words) -> list[str]:
 def _year(axes: Any, days: pd.DataFrame, year: int, edges: list[int], _: Words) -> None:
     first = pd.Timestamp(year, 1, 1)
     week = (pd.DatetimeIndex(days.index).day_of_year - 1 + first.day_of_week) // 7
-    lost = (days["gap_share"] >= MATERIAL).to_numpy()
+    gone = lost(days).to_numpy()
     shade = np.searchsorted(edges, days["posts"], side="right")
     for number, colour in enumerate(RAMP(np.linspace(0, 1, len(edges) + 1))):
-        chosen = (shade == number) & ~lost
+        chosen = (shade == number) & ~gone
         axes.add_patch(PathPatch(squares(week[chosen], days["weekday"][chosen]), fc=colour, ec="none"))
-    axes.add_patch(PathPatch(squares(week[lost], days["weekday"][lost]), fc="none", ec=ORANGE, lw=0, hatch="////"))
+    axes.add_patch(PathPatch(squares(week[gone], days["weekday"][gone]), fc="none", ec=ORANGE, lw=0, hatch="////"))
     for at, day in zip(week[days["holiday"].notna()], days["weekday"][days["holiday"].notna()], strict=True):
         axes.add_patch(Rectangle((at + 0.06, day + 0.06), 0.88, 0.88, fill=False, ec=RED, lw=0.7 if narrow() else 1.1))
     school = [name for name in days if str(name).startswith("school ")]
     free = days[school].any(axis=1).to_numpy() if school else np.zeros(len(days), bool)
-    for marked, colour, height in ((free, GREY, 7.15), ((days["gap_accounts"] > 0).to_numpy(), ORANGE, 7.6)):
+    for marked, colour, height in ((free, GREY, 7.15), (gapped(days).to_numpy(), ORANGE, 7.6)):
         for at in sorted(set(week[marked])):
             axes.add_patch(Rectangle((at, height), 1, 0.3, fc=colour, ec="none"))
     months = pd.date_range(first, periods=12, freq="MS")

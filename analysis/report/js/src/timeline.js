@@ -8,12 +8,14 @@ const DARK = ["#56B4E9", "#2FBF92", "#F0B429", "#FF8A4C"]; // the same hues, see
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const inks = () => (dark.matches ? DARK : LIGHT);
 
-// the mean of the last *width* days, missing until there are as many, and on days that were not collected
+// the mean of the last *width* days: missing until there are as many, where one is hidden, and where not collected
 function smoothed(values, width, broken) {
-  let sum = 0;
+  let [sum, hidden] = [0, 0];
   const means = values.map((value, at) => {
-    sum += value - (at >= width ? values[at - width] : 0);
-    return at >= width - 1 ? sum / width : null;
+    const old = at >= width ? values[at - width] : 0;
+    sum += value - old; // null counts as 0
+    hidden += (value === null) - (old === null);
+    return at >= width - 1 && !hidden ? sum / width : null;
   });
   for (const [first, last] of broken) means.fill(null, first, last + 1);
   return means;

@@ -29,7 +29,7 @@ export class View {
   graph() {
     const graph = new Graph();
     const { n, x, y, size, colours } = this.model;
-    const scale = (n > 600 ? 0.5 : 0.62) * Math.max(0.5, Math.min(1, this.stage.clientWidth / 800));
+    const scale = (n > 200 ? 0.5 : 0.62) * Math.max(0.5, Math.min(1, this.stage.clientWidth / 800));
     for (let i = 0; i < n; i++)
       graph.addNode(i, { x: x[i], y: y[i], size: 0.6 + size[i] * scale, color: colours[i] });
     return graph;
