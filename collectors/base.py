@@ -35,7 +35,7 @@ class Kind(msgspec.Struct, frozen=True):
     price: float = 0.0  # USD an item delivered
     paged: bool = False  # a list that is walked
     head: int = 0  # requests of a walk before its first page
-    of: str = ""  # what a key names, for the snowball: profile | list (of a profile) | handle | account | set
+    of: str = ""  # what a key names, for the snowball: profile | list (of a profile) | handle | account | set | query
 
 
 class Done(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,6 +31,9 @@ class Options(BaseModel):
     timeline_page: int = Field(100, ge=5, le=100, description="Posts a page of a timeline.")
     follows_page: int = Field(1000, ge=1, le=1000, description="Accounts a page of a follow list.")
     search_page: int = Field(100, ge=10, le=100, description="Posts a page of a search.")
+    queries: list[Annotated[str, Field(min_length=1, max_length=4096)]] = Field(
+        [], description="Recent searches; the posts of each are kept apart.", examples=[["#sneeuw lang:nl"]]
+    )
     exclude: list[Literal["replies", "retweets"]] = Field(
         [], description="What X leaves out of timelines.", examples=[["replies"]]
     )

@@ -40,7 +40,7 @@ KINDS: Mapping[str, Kind] = {
     "following": Kind(page=1000, limit=_limit("following"), price=FOLLOW, paged=True, of="account"),
     "followers": Kind(page=1000, limit=_limit("followers"), price=FOLLOW, paged=True, of="account"),
     "sample": Kind(page=500, limit=_limit("sample"), price=POST, of="set"),
-    "search": Kind(page=100, limit=_limit("search"), price=POST, paged=True),
+    "search": Kind(page=100, limit=_limit("search"), price=POST, paged=True, of="query"),
     "user_id": Kind(batch=100, limit=_limit("user_id"), price=USER),
     "post": Kind(batch=100, limit=_limit("post"), price=POST),
 }

@@ -12,7 +12,7 @@ import msgspec
 
 from collectors.base import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split
 from collectors.x_limits import REACH, REACH_WITHOUT_REPLIES, SEARCH_DAYS
-from collectors.x_problems import TOKENS, about, blames, named, problems_of, reason_of, wrong_vocabulary
+from collectors.x_problems import FAILED, TOKENS, about, blames, named, problems_of, reason_of, wrong_vocabulary
 from collectors.x_shapes import UNREADABLE, Problem, mended
 from collectors.x_waiting import limited, retry_after
 from storage.records import Absence, Page, Target, Want
@@ -156,11 +156,12 @@ def _looked_up(page: Page, answer: Answer) -> Iterator[Outcome]:
     """Each target of a batch: found, absent for the reason given, or left out without a word."""
     name = LOOKUPS[page.kind]
     found = {str(getattr(item, name)).lower() for item in _items(answer)}
+    failed = next((one for one in answer.errors or [] if str(one.type).endswith(FAILED)), None)
     for target in page.targets:
         if target.key.lower() in found:
             yield Done(target, items=1)
             continue
-        problem = about(answer.errors or [], target.key)
+        problem = about(answer.errors or [], target.key) or failed
         reason = reason_of(problem) if problem else "unknown"
         yield Absent(target, reason) if reason else Later(target, str(_detail(problem)))
 

@@ -10,6 +10,9 @@ from collectors.x_shapes import UNREADABLE, Problem
 from storage.records import Page
 
 TOKENS = {"pagination_token", "next_token"}
+# Problems with a field, and with X itself: nothing about whether the thing is there (OpenAPI 2.166 and 2.167)
+FIELDS = ("not-authorized-for-field", "field-unauthorized", "field-hydration-failure")
+FAILED = ("internal-error",)
 WORDS = {"tweet.fields", "post.fields", "expansions"}
 
 _problem = msgspec.json.Decoder(Problem).decode
@@ -35,6 +38,8 @@ def _nested(problem: Problem) -> list[Problem]:
 def reason_of(problem: Problem) -> str | None:
     """Why the thing that *problem* is about is not to be had; None if it says nothing of the kind."""
     text, type_ = problem.text, str(problem.type)
+    if type_.endswith(FIELDS):  # a field was left out; its owner is there
+        return None
     if "suspended" in text:
         return "suspended"
     if "deactivated" in text:

@@ -22,6 +22,7 @@ GUESSES: dict[str, tuple[float, str]] = {
     "admitted_share": (0.143, "of profiles whose accounts are collected (2013: 6,807 of 47,692)"),
     "linked_share": (0.163, "of these found on a platform (2013: 1,109 of 6,807)"),
     "posts_per_account": (620.0, "posts on a timeline (2013: 687,811 of 1,109)"),
+    "posts_per_query": (1_000.0, "posts a search finds in the days it reaches back (nothing is known: give your own)"),
     "follows_per_account": (540.0, "accounts on each of the two follow lists (2013: about 1.2 million for 1,109)"),
 }
 BYTES: dict[str, float] = {  # compressed bytes in the archive an item, measured on the simulated world
@@ -101,6 +102,7 @@ def plan(study: Study, collectors: Mapping[str, Collector], guesses: Mapping[str
     linked = followed * share * guesses["linked_share"]
     for name, collector in collectors.items():
         wanted = study.collectors[name].kinds if name in study.collectors else None
+        queries = study.options(name).get("queries") or ()
         sets = [one.posts for one in study.comparison if one.collector == name]
         for kind, spec in kinds_of(collector, study.options(name)).items():
             posts = "posts_per_account" if kind in SOURCES["posts"] else "follows_per_account"
@@ -113,6 +115,7 @@ def plan(study: Study, collectors: Mapping[str, Collector], guesses: Mapping[str
                 "list": (lists, guesses["list_size"], "list_size, of the seeds and whom later waves admit"),
                 "handle": (seeds[name] + linked, 1.0, "the seeds, and linked_share of admitted_share of the profiles"),
                 "account": (seeds[name] + linked, guesses[posts], f"the same accounts, {posts} in each"),
+                "query": (float(len(queries)), guesses["posts_per_query"], "the queries, posts_per_query in each"),
                 "set": (float(len(sets)), sum(sets) / max(1, len(sets)), "the comparison sets of the study file"),
             }
             if spec.of in counts and (wanted is None or kind in wanted):

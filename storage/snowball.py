@@ -33,6 +33,7 @@ class Rules(msgspec.Struct, frozen=True):
     accounts_of: str = "civil_servants"
     max_profiles: int | None = None
     honour_opt_outs: bool = True
+    queries: Mapping[str, Sequence[str]] = {}  # searches by collector
 
 
 Admission = tuple[str, list[Want]]  # a rule, and whom it admits
@@ -102,6 +103,8 @@ def _seeds(rules: Rules) -> Iterator[Want]:
     if rules.waves > 0:
         for collector, kind in _of(rules, "list"):
             yield from (Want(Target(collector, kind, key), "", 0, key) for key in rules.seeds.get(collector, ()))
+    for collector, kind in _of(rules, "query"):
+        yield from (Want(Target(collector, kind, query), "") for query in rules.queries.get(collector, ()))
     for collector, kind in _of(rules, "set"):
         yield from (Want(Target(collector, kind, name), "") for name in rules.sets.get(collector, ()))
 

@@ -46,7 +46,8 @@ def test_the_numbers_are_those_worked_by_hand(tmp_path: Path) -> None:
         ('[seeds]\nprofiles = ["https://a.example/b"]\n[snowball]\nmax_profiles = 10\n', {"profile", "connections"},
          11 + 5),
         ('[seeds]\nx = ["a"]\n[collectors.x.limits]\nuser = { requests = 1, seconds = 3600 }\n',
-         {"user", "timeline", "following", "followers", "sample"}, 1 + 7 + 1 + 1),
+         {"user", "timeline", "following", "followers", "sample", "search"}, 1 + 7 + 1 + 1),
+        ('[collectors.x]\nkinds = ["search"]\nqueries = ["#een", "#twee"]\n', {"search"}, 2 * 10),
     ],
 )  # fmt: skip
 def test_study_files_of_every_kind_can_be_planned(tmp_path: Path, text: str, kinds: set[str], requests: int) -> None:

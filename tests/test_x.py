@@ -23,11 +23,14 @@ from collectors.base import Absent, Done, Later, OutOfCredit, Refused, Settings,
 from collectors.run import collect, recover
 from collectors.wire import Replay, Wire
 from collectors.x import collector
-from storage import archive
+from commands.context import rules_of
+from storage import archive, archiving
 from storage.errors import UserError
 from storage.frontier import Frontier
 from storage.load import load
 from storage.records import Absence, Account, Failure, Page, Post, Record, Target, Want
+from storage.snowball import admit
+from study import Study
 from tests.loopback import Answer, Loopback, Request, in_turn, serve
 
 TOKEN = "a-token-that-nobody-has"
@@ -309,6 +312,17 @@ def test_a_search_is_walked_to_the_old_mark_and_asks_as_documented(tmp_path: Pat
     assert {int(post.post_id) - first for post in of(tmp_path, Post)} == set(range(1, 331))
 
 
+def test_the_study_file_names_the_searches(tmp_path: Path) -> None:
+    (tmp_path / "sneeuwbal.toml").write_text('[study]\nname = "s"\n[collectors.x]\nqueries = ["#sneeuw", "de ijzel"]\n')
+    study = Study.load(tmp_path)
+    frontier = Frontier(tmp_path / "state.sqlite")
+    writer = archiving.Writer(tmp_path / "archive", "snowball")
+    rules = rules_of(study, {"x": collector})
+    assert admit(rules, frontier, writer, None, datetime.now(UTC)) == {"x search": 2}
+    assert {row[1] for row in state(frontier)} == {"#sneeuw", "de ijzel"}
+    writer.close()
+
+
 def test_a_search_that_does_not_reach_the_old_mark_any_more_says_so() -> None:
     long_ago = (int((datetime.now(UTC) - timedelta(days=8)).timestamp() * 1000) - 1_288_834_974_657) << 22
     lately = long_ago + (3 * 86_400_000 << 22)
@@ -413,6 +427,21 @@ def test_errors_alone_are_no_crash_and_a_protected_timeline_is_not_an_empty_one(
         _, (outcome,), records = ask(Answer(200, {"errors": [told]}), want("timeline"))
         assert outcome == Absent(Target("x", "timeline", "42"), reason)
         assert ("timeline", reason) in {(r.kind, r.reason) for r in records if isinstance(r, Absence)}
+
+
+def test_a_field_that_is_refused_and_a_failure_of_x_itself_make_nobody_absent() -> None:
+    """Problems as OpenAPI 2.167 has them, under api.x.com."""
+    of_x = "https://api.x.com/2/problems/"
+    told = "You may not see field [public_metrics] of a protected user."
+    field = problem("42", told, of_x + "not-authorized-for-field", "Field Authorization Error", field="public_metrics")
+    broken = {"title": "Internal Error", "detail": "Something broke.", "type": of_x + "internal-error"}
+    gone = problem("left", "Could not find user with usernames: [left].", of_x + "resource-not-found")
+    _, (done,), records = ask(Answer(200, {**posts(9).body, "errors": [field]}), want("timeline"))
+    assert (done.items, [r for r in records if isinstance(r, Absence)]) == (1, [])
+    body = {"data": [user(1, "here")], "errors": [broken, gone]}
+    _, outcomes, records = ask(Answer(200, body), *(want("user", name) for name in ("here", "left", "unsaid")))
+    assert [type(one) for one in outcomes] == [Done, Absent, Later]
+    assert [r.key for r in records if isinstance(r, Absence)] == ["left"]
 
 
 def test_data_and_errors_together_are_both_kept() -> None:
