@@ -16,7 +16,8 @@ import pytest
 from lxml import etree, html
 
 from analysis import actors, populations, shares
-from analysis.report import method
+from analysis.frames import number
+from analysis.report import beside, method
 from analysis.report.figures.registry import DRAWINGS
 from analysis.report.findings import Findings, Options
 from analysis.report.page import HERE, Facts, Made, write_report
@@ -194,6 +195,32 @@ def test_why_opt_outs_were_overridden_is_told(recorded: Path, tmp_path: Path) ->
     assert any("for this reason: The court of <Roermond> ordered it" in text for text in said)
     with database.open_readonly(recorded / "study.duckdb") as db:
         assert method.HONOURED in method.method(Findings(db), Words()).said
+
+
+def test_another_study_stands_beside_it(recorded: Path, tmp_path: Path) -> None:
+    study = copied(recorded, tmp_path / "study")
+    with duckdb.connect(str(study / "study.duckdb")) as db:
+        db.execute("DELETE FROM base.posts WHERE len(hashtags) > 0 AND sample IS NULL")
+    with (
+        database.open_readonly(study / "study.duckdb") as one,
+        database.open_readonly(recorded / "study.duckdb") as two,
+    ):
+        found, other = Findings(one), Findings(two)
+        section = beside.beside(found, beside.Other("the whole", other), Words())
+        tables = {part.name: part.frame for part in section.parts}
+        posts = tables["beside-selection"].set_index("figure").loc["posts"]
+        assert (posts["this_study"], posts["other_study"]) == tuple(
+            number(db, "SELECT count(*) FROM posts") for db in (one, two)
+        )
+        assert posts["difference"] == posts["this_study"] - posts["other_study"] < 0
+        tags = tables["beside-shares"].set_index("kind").loc["hashtags"]
+        assert tags["this_study"] == 0
+        assert (
+            tags["low"] < tags["difference"] == -other.shares.set_index("kind").loc["hashtags", "share"] < tags["high"]
+        )
+        networks = tables["beside-networks"].set_index("figure")
+        assert networks.loc["e_i_index", "low"] < 0 < networks.loc["e_i_index", "high"]
+        assert f"{other.actors.network.n} actors are in both networks, 100.0%" in section.said[1]
 
 
 # ---- safety --------------------------------------------------------------------------------------------------

@@ -53,7 +53,9 @@ def selection(found: Findings, other: Other) -> pd.DataFrame:
         frame = one.selection[["figure", "what", "computed"]]
         counts = frame[~frame["figure"].isin(["first_post", "last_post"])]
         frames.append(counts.astype({"computed": "int64"}))
-    made = compare.side_by_side(*frames, on=["figure", "what"], names=NAMES)
+    ours, theirs = frames
+    made = compare.side_by_side(ours, theirs, on=["figure", "what"], names=NAMES)
+    made = made.set_index("figure").reindex(ours["figure"]).reset_index()  # in their order
     return made.rename(columns=lambda name: str(name).removeprefix("computed_"))
 
 
