@@ -31,8 +31,8 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
     from storage.cutting import Cutter
     from storage.errors import Partial
     from storage.forgetting import Cut, forget
-    from storage.forgetting import who as person_of
     from storage.forgotten import Forgotten, words_of
+    from storage.whom import who as person_of
 
     study = open_study(directory)
     person = person_of(who, directory / DATABASE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,15 +91,18 @@ def make(database: Path, folder: Path, options: Options) -> Path:
 
 
 def _confidential(study: Study, folder: Path) -> None:
-    """The archive and the study's own files; never the secrets."""
+    """The archive and the study's own files; never the secrets, nor who was forgotten: that needs the key."""
+    from commands.backup import files
     from commands.context import ARCHIVE
     from commands.secrets import SECRETS
+    from storage import copies, forgotten
 
     place = folder / STUDY_IN
-    place.mkdir()
-    for path in sorted(study.directory.iterdir()):
-        if path.is_file() and path.suffix in {".toml", ".csv", ".txt"} and path.name != SECRETS:
-            shutil.copyfile(path, place / path.name)
+    beside = {path for path in map(Path, os.listdir(study.directory)) if path.suffix in {".toml", ".csv", ".txt"}}
+    for name in sorted({*files(study), *beside} - {Path(SECRETS), Path(copies.FILE), Path(forgotten.FILE)}):
+        if (study.directory / name).is_file():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(study.directory / name, place / name)
     shutil.copytree(study.directory / ARCHIVE, place / ARCHIVE, copy_function=shutil.copyfile)
 
 

@@ -11,10 +11,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from storage.errors import UserError
 
 METADATA, MANIFEST = "ro-crate-metadata.json", "manifest-sha256.txt"
+# the context of 1.1 has no word for a checksum; 1.2 has this one
+CONTEXT = ["https://w3id.org/ro/crate/1.1/context", {"sha256": "http://schema.org/sha256"}]
 FORMATS = {
     ".csv": "text/csv", ".parquet": "application/vnd.apache.parquet", ".html": "text/html", ".json": "application/json",
     ".svg": "image/svg+xml", ".png": "image/png", ".pdf": "application/pdf", ".md": "text/markdown",
@@ -44,20 +47,23 @@ def describe(folder: Path, about: Mapping[str, Any], at: datetime) -> None:
     graph: list[dict[str, Any]] = [
         {"@id": METADATA, "@type": "CreativeWork", "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
          "about": {"@id": "./"}},
+        {"@id": about["license"], "@type": "CreativeWork", "name": f"Licence: {about['license']}"},
         {"@id": "./", "@type": "Dataset", "name": about["name"], "description": about["description"],
+         "mentions": {"@id": "#made"},
          "datePublished": at.isoformat(timespec="seconds"), "license": {"@id": about["license"]},
-         "hasPart": [{"@id": _id(folder, path)} for path in parts]},
+         "hasPart": [*({"@id": quote(_id(folder, path))} for path in parts), {"@id": MANIFEST}]},
         {"@id": "#sneeuwbal", "@type": "SoftwareApplication", "name": "sneeuwbal", "version": about["version"]},
-        {"@id": "#made", "@type": "CreateAction", "instrument": {"@id": "#sneeuwbal"}, "result": {"@id": "./"},
-         "endTime": at.isoformat(timespec="seconds")},
+        {"@id": MANIFEST, "@type": "File", "name": "Checksums of every other file", "encodingFormat": "text/plain"},
+        {"@id": "#made", "@type": "CreateAction", "name": "The making of this package", "result": {"@id": "./"},
+         "instrument": {"@id": "#sneeuwbal"}, "endTime": at.isoformat(timespec="seconds")},
     ]  # fmt: skip
     for path in parts:
-        one = {"@id": _id(folder, path), "@type": "File", "name": path.name, "contentSize": str(path.stat().st_size),
-               "sha256": checksum(path)}  # fmt: skip
+        one = {"@id": quote(_id(folder, path)), "@type": "File", "name": path.name, "sha256": checksum(path),
+               "contentSize": str(path.stat().st_size)}  # fmt: skip
         if known := FORMATS.get(path.suffix):
             one["encodingFormat"] = known
         graph.append(one)
-    text = json.dumps({"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph}, indent=1)
+    text = json.dumps({"@context": CONTEXT, "@graph": graph}, indent=1)
     (folder / METADATA).write_text(text + "\n", encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Forgetting a person: who is meant, and taking them out of archive, state, files, reports and backups.
+"""Forgetting a person: taking them out of archive, state, files, reports and backups.
 
 What is cut is not put anywhere else. Every step can be done again: killed in the middle, the same command finishes.
 """
@@ -13,31 +13,20 @@ from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Protocol
 
-import duckdb
 import msgspec
 
 from storage import archive, archiving, copies, manifest
 from storage.cutting import Cutter
 from storage.database import WORK
 from storage.errors import UserError
-from storage.forgotten import FILE, Name, mastodon_addresses, names_of
+from storage.forgotten import FILE
 from storage.pseudonyms import ID
 from storage.records import Failure
 
 ROW = 1 << 16  # characters of one row of a table: more is a quotation mark that was never closed
-EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 TEXT = {".toml", ".csv", ".txt", ".json", ".jsonl", ".ndjson", ".md", ".log", ".tsv", ".yaml", ".yml", ""}
 KEPT = {FILE, ID, "secrets.toml", copies.FILE, "removed.csv", manifest.NAME}
 PACKED = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".parquet", ".arrow", ".xlsx", ".pdf", ".png"}
-
-
-class Person(msgspec.Struct, frozen=True):
-    """All that is known of who is to be forgotten."""
-
-    names: frozenset[Name]
-    people: frozenset[str] = frozenset()  # names as written
-    texts: frozenset[str] = frozenset()  # what they wrote
-    known: bool = True  # False: the database knows nobody so called
 
 
 class Cut(msgspec.Struct):
@@ -52,101 +41,6 @@ class Cut(msgspec.Struct):
     databases: list[str] = []  # deleted; load makes them again
     unread: list[str] = []  # could not be looked into
     review: list[str] = []  # places where the person's name, or a namesake's, still stands
-
-
-# ---- who ----------------------------------------------------------------------------------------------------
-
-
-def who(text: str, database: Path) -> Person:
-    """Whom *text* (an account's or a profile's address, handle or id) means, with all the names they ever had.
-
-    Profiles and accounts that the study links count as one person. Raise UserError if *text* names nobody at all.
-    """
-    asked = names_of(text)
-    if not asked:
-        raise UserError(f"{text!r} is no account or profile; give an address, a handle or an id")
-    if not database.exists():
-        return Person(frozenset(_widened(asked)), known=False)
-    with duckdb.connect(str(database), read_only=True) as db:
-        profiles, accounts = _seeds(db, [name.key for name in asked])
-        for _ in range(3):  # a person's profile, its accounts, and the other profiles that these are linked to
-            profiles, accounts = _linked(db, profiles, accounts)
-        if not profiles and not accounts:
-            return Person(frozenset(_widened(asked)), known=False)
-        names, people, texts = {name for name in asked if name.kind == "profile"}, set[str](), set[str]()
-        for kind, value in _rows(db, PROFILE_NAMES, sorted(profiles)) + _rows(db, ACCOUNT_NAMES, sorted(accounts)):
-            if kind == "name":
-                people.add(value)
-            elif kind == "text":
-                names |= {Name("email", found) for found in EMAIL.findall(value)}
-                texts.add(value)
-            else:
-                names.add(Name(kind, value))
-        texts |= {text for row in db.execute(WORDS, [sorted(accounts)]).fetchall() for text in row if text}
-    return Person(frozenset(_widened(names)), frozenset(people), frozenset(texts))
-
-
-def _widened(names: list[Name] | set[Name]) -> Iterator[Name]:
-    yield from names
-    for name in names:
-        if name.kind == "mastodon":
-            yield from mastodon_addresses(name.text)
-
-
-PROFILE_NAMES = """
-SELECT 'profile', profile_id FROM base.profiles WHERE list_contains($1, profile_id)
-UNION SELECT 'profile', url FROM base.profiles WHERE list_contains($1, profile_id) AND url IS NOT NULL
-UNION SELECT 'profile', unnest($1)
-UNION SELECT 'name', name FROM base.profiles WHERE list_contains($1, profile_id) AND name IS NOT NULL
-UNION SELECT 'text', unnest([headline, description]) FROM base.profiles WHERE list_contains($1, profile_id)
-UNION SELECT platform, handle FROM base.links
-    WHERE list_contains($1, profile_id) AND decision IN ('accepted', 'unresolved')
-"""
-ACCOUNT_NAMES = """
-SELECT 'account', unnest($1)
-UNION SELECT platform, handle FROM base.accounts WHERE list_contains($1, account_id) AND handle IS NOT NULL
-UNION SELECT 'name', name FROM base.accounts WHERE list_contains($1, account_id) AND name IS NOT NULL
-UNION SELECT 'text', description FROM base.accounts WHERE list_contains($1, account_id)
-UNION SELECT 'post', post_id FROM base.posts
-    WHERE list_contains($1, account_id) AND NOT starts_with(post_id, 'at://')
-"""
-# a retweet has another's words
-WORDS = """
-SELECT text, CASE WHEN retweeted_post IS NULL THEN full_text END FROM base.posts
-WHERE list_contains($1, account_id) AND kind <> 'retweet'
-UNION SELECT v.text, NULL FROM base.post_versions AS v JOIN base.posts AS p USING (platform, post_id)
-WHERE list_contains($1, p.account_id) AND p.kind <> 'retweet'
-"""
-
-
-def _rows(db: duckdb.DuckDBPyConnection, query: str, keys: list[str]) -> list[tuple[str, str]]:
-    return [row for row in db.execute(query, [keys]).fetchall() if row[1]] if keys else []
-
-
-def _seeds(db: duckdb.DuckDBPyConnection, keys: list[str]) -> tuple[set[str], set[str]]:
-    profiles = db.execute(
-        "SELECT DISTINCT profile_id FROM base.profiles WHERE list_contains($1, lower(rtrim(profile_id, '/')))"
-        " OR list_contains($1, lower(rtrim(url, '/')))",
-        [keys],
-    ).fetchall()
-    accounts = db.execute(
-        "SELECT DISTINCT account_id FROM base.accounts"
-        " WHERE list_contains($1, lower(account_id)) OR list_contains($1, lower(handle))",
-        [keys],
-    ).fetchall()
-    return {row[0] for row in profiles}, {row[0] for row in accounts}
-
-
-def _linked(db: duckdb.DuckDBPyConnection, profiles: set[str], accounts: set[str]) -> tuple[set[str], set[str]]:
-    rows = db.execute(
-        "SELECT profile_id, account_id FROM base.links WHERE decision = 'accepted'"
-        " AND (list_contains($1, profile_id) OR list_contains($2, account_id))",
-        [sorted(profiles), sorted(accounts)],
-    ).fetchall()
-    return profiles | {row[0] for row in rows}, accounts | {row[1] for row in rows if row[1]}
-
-
-# ---- where ---------------------------------------------------------------------------------------------------
 
 
 def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = None) -> None:

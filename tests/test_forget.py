@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -135,7 +136,7 @@ def test_a_guard_knows_them_again_without_knowing_who(forgotten: Forgotten) -> N
 
 def test_another_key_is_told_and_not_taken(forgotten: Forgotten) -> None:
     """Digests under a lost key recognise nobody: the study stops instead of collecting them again."""
-    key = forgotten._pseudonyms.path
+    key = Path(os.environ[VARIABLE])
     key.write_text("x" * 64)
     with pytest.raises(UserError, match="another key"):
         Forgotten(forgotten.path.parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -16,7 +17,13 @@ from storage import crate
 from storage.errors import UserError
 from storage.leaks import leaks
 from storage.pseudonyms import VARIABLE
+from tests.peopled import SITE, SLUG, peopled
 from tests.rehearsal import sneeuwbal
+
+WHO = f"http://{SITE}/in/{SLUG}"
+
+
+REFERS = ("about", "license", "mentions", "instrument", "result", "conformsTo")
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +43,25 @@ def test_it_describes_itself_as_a_ro_crate(package: Path) -> None:
     root = graph["./"]
     assert {"name", "description", "datePublished", "license"} <= set(root)
     there = {p.relative_to(package).as_posix() for p in crate.files(package)} - {crate.METADATA}
-    assert {part["@id"] for part in root["hasPart"]} == there
+    assert {part["@id"] for part in root["hasPart"]} == there | {crate.MANIFEST}
+    referred = {value["@id"] for one in graph.values() for key, value in one.items() if key in REFERS}
+    assert referred <= graph.keys() | {"https://w3id.org/ro/crate/1.1"}, "all that is referred to is described"
     for name in there:
         assert graph[name]["sha256"] == crate.checksum(package / name)
     assert not [key for key in json.loads((package / "settings.json").read_text()) if key.startswith("seeds")]
     assert crate.verify(package) == len(there) + 1
+
+
+def test_the_library_of_ro_crate_reads_it(package: Path) -> None:
+    """Every file is a data entity of the crate, its root is whole, and the making of it is an action."""
+    from rocrate.rocrate import ROCrate
+
+    read = ROCrate(package)
+    assert read.name.endswith("replication package")
+    assert read.license.type == "CreativeWork"
+    assert {entity.id for entity in read.data_entities} >= {"report/report.html", "database/study.duckdb"}
+    (made,) = [one for one in read.contextual_entities if one.type == "CreateAction"]
+    assert made["instrument"]["name"] == "sneeuwbal"
 
 
 def test_nobody_is_named_in_it_and_the_check_would_find_it(replayed: Path, package: Path, tmp_path: Path) -> None:
@@ -110,3 +131,49 @@ def test_a_figure_that_differs_is_told_with_the_difference(tmp_path: Path) -> No
     (one,) = compared(tmp_path / "published", tmp_path / "again")
     assert one.equal == 5
     assert one.differences == ["row 1, accounts: 41 published, 44 now (by +3)"]
+
+
+# ---- with the archive, on a machine that has nothing --------------------------------------------------------------
+
+NO_NETWORK = """
+import socket
+def refused(*arguments, **named):
+    raise OSError("a test without a network asked for one")
+socket.getaddrinfo = socket.create_connection = socket.socket.connect = socket.socket.connect_ex = refused
+"""
+
+
+def test_a_study_is_reproduced_from_its_archive_on_a_clean_machine(tmp_path: Path) -> None:
+    """No key, no home, no network, and somebody was forgotten: every figure is equal; a changed byte is refused."""
+    key = {VARIABLE: str(tmp_path / "key")}
+    with peopled() as served:
+        study = served.study(tmp_path / "study", '[analysis]\nlabels = "more/labels.csv"\nmin_degree = 1\n')
+        (study / "more").mkdir()
+        (study / "more" / "labels.csv").write_text("handle,role\njanproef,politician\n")
+        for words in (
+            ("run", "--no-report"),
+            ("forget", WHO, "--yes"),
+            ("package", "--with-archive", tmp_path / "made"),
+        ):
+            done = sneeuwbal("--study", study, *words, **key)
+            assert done.returncode == 0, done.stdout + done.stderr
+    package = Path(shutil.move(tmp_path / "made", tmp_path / "elsewhere"))
+    shutil.rmtree(study)
+    (tmp_path / "key").unlink()
+    (tmp_path / "guard").mkdir()
+    (tmp_path / "guard" / "sitecustomize.py").write_text(NO_NETWORK)
+    clean = {"HOME": str(tmp_path / "home"), "XDG_CONFIG_HOME": str(tmp_path / "home"), VARIABLE: "",
+             "PYTHONPATH": str(tmp_path / "guard")}  # fmt: skip
+    done = sneeuwbal("reproduce", package, token=None, **clean)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "load (from nothing)" in done.stdout
+    assert re.search(r"all [\d,]+ figures of \d+ tables are equal to the last digit", done.stdout)
+    tables = {path.stem for path in (package / "report").rglob("*.parquet")}
+    assert all(re.search(rf"{re.escape(name)}: [\d,]+ figures equal", done.stdout) for name in tables)
+    segment = next((package / "study" / "archive").glob("x-*.warc.gz"))
+    content = bytearray(segment.read_bytes())
+    content[len(content) // 2] ^= 1
+    segment.write_bytes(content)
+    done = sneeuwbal("reproduce", package, token=None, **clean)
+    assert done.returncode == 2
+    assert f"{segment.name}: was changed" in done.stderr

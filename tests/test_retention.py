@@ -17,7 +17,9 @@ from storage.locks import lock
 from storage.minimising import Expiry, minimised
 from storage.pseudonyms import VARIABLE
 from storage.records import Account, Page, Post, Profile, Quarantine, Target, Want
+from storage.retention import gone, rechecks
 from study import Study
+from tests import small
 from tests.peopled import HANDLE, ID, TEXT, peopled
 from tests.rehearsal import sneeuwbal
 
@@ -185,3 +187,33 @@ def test_an_archive_is_redacted_afterwards_where_the_study_says_so_later(tmp_pat
         assert HANDLE.encode() in content
         assert not any(text.encode() in content for text in (TEXT, "vogelvriendin", "niets bijzonders"))
         assert "redacted" not in sneeuwbal("--study", study, "retain", **study_key).stdout
+
+
+def test_by_what_rule_an_account_or_a_post_is_gone() -> None:
+    """By id and after it was last seen; a handle that X does not know, a token, and what came back are no reason."""
+    db = small.database()
+    day = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"]
+    accounts = [("1", "x"), ("2", "x"), ("3", "x"), ("-4", "x"), ("did:plc:a", "bluesky"), ("did:plc:b", "bluesky"),
+                ("https://m.example/u/1", "mastodon")]  # fmt: skip
+    small.insert(db, "current_accounts", [{"account_id": id_, "platform": platform, "last_seen": day[1],
+                                           "protected": id_ == "3"} for id_, platform in accounts])  # fmt: skip
+    told = [("x", "user_id", "1", "gone", day[2]), ("x", "user", "2", "unknown", day[2]),
+            ("x", "user_id", "-4", "gone", day[2]), ("bluesky", "user", "did:plc:a", "unknown", day[2]),
+            ("bluesky", "user", "did:plc:b", "suspended", day[0]),
+            ("mastodon", "user", "https://m.example/u/1", "gone", day[2]),
+            ("x", "post", "22", "gone", day[2])]  # fmt: skip
+    names = ("platform", "kind", "key", "reason", "last_seen")
+    small.insert(db, "absences", [dict(zip(names, row, strict=True)) for row in told])
+    posts = [("21", "3", day[0]), ("22", "2", day[1]), ("23", "2", day[1]), ("24", "3", day[2])]
+    small.insert(db, "posts", [{"post_id": id_, "platform": "x", "account_id": by, "last_seen": seen}
+                               for id_, by, seen in posts])  # fmt: skip
+    found = {(one.platform, one.kind, min(name.text for name in one.names), one.reason) for one in gone(db)}
+    assert found == {
+        ("x", "account", "1", "gone"), ("bluesky", "account", "did:plc:a", "gone"),
+        ("mastodon", "account", "https://m.example/u/1", "gone"),
+        ("x", "post", "21", "protected"), ("x", "post", "22", "gone"),
+    }  # fmt: skip
+    asked = rechecks(db)
+    assert ("bluesky", "user", "did:plc:b") in asked
+    assert ("x", "user_id", "2") in asked
+    assert not any(key.startswith("-") for _, _, key in asked)
