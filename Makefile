@@ -2,12 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fuzz live check bench soak kills docs report-js screenshots clean
+.PHONY: demo test fuzz live pins check bench soak kills docs report-js screenshots clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 demo: .venv/ready
@@ -40,6 +40,12 @@ kills: .venv/ready
 
 docs: .venv/ready
 	$(BIN)/python -m commands.docs
+
+# requirements.txt anew from pyproject.toml, with the hash of every file of each release; what is pinned stays, unless
+# it is named: make pins UPGRADE="--upgrade-package httpx". Needs uv.
+pins:
+	uv pip compile pyproject.toml --extra dev --extra excel --extra keyring --extra linkage --universal \
+		--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet $(UPGRADE) --output-file requirements.txt
 
 # The report's script, from its sources: needs Node and npm, which users do not.
 report-js:

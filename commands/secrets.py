@@ -53,7 +53,7 @@ def secrets_table(directory: Path) -> Mapping[str, Any]:
         raise UserError(f"{path}: others may read it; run `chmod 600 {path.name}`")
     try:
         return tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         raise UserError(f"{path}: not TOML; write one line a collector: x = 'token'") from None  # it would be quoted
 
 
@@ -87,7 +87,9 @@ def known_secrets(directory: Path) -> Iterator[str]:
             yield from _parts(value.strip())
         elif "://" in value and "@" in value:
             yield from _password(value)  # HTTPS_PROXY and its like
-    with contextlib.suppress(OSError, ValueError):  # the command that needs them tells what is wrong with it
+    with contextlib.suppress(
+        OSError, ValueError, RecursionError
+    ):  # the command that needs them tells what is wrong with it
         for text in _strings(tomllib.loads((directory / SECRETS).read_text())):
             yield from _parts(text)
     with contextlib.suppress(UserError):

@@ -52,6 +52,8 @@ def parse(text: str, model: type[M], name: str, checks: Checks | None = None) ->
     """As read(), from the *text* of a file called *name*."""
     try:
         data = tomllib.loads(text)
+    except RecursionError:
+        raise UserError(f"{name} is not TOML: it is nested too deeply; compare docs/study-file.md") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{name} is not TOML: {error}; compare docs/study-file.md") from None
     found: list[Mistake] = []

@@ -21,7 +21,7 @@ def chosen(study: Path) -> bool:
         access = tomllib.loads((study / STUDY).read_text("utf-8-sig")).get("access", {})
     except FileNotFoundError:
         return False
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{study / STUDY}: cannot be read ({error}), so where its key is kept is not known") from error
     return isinstance(access, dict) and access.get("secrets") == "keyring"
 

@@ -168,6 +168,16 @@ def test_what_crashed_once_does_not_crash_again(name: str) -> None:
                 check(collector, Page((want,), "https://a.example/", 200, (), body, AT, "<r>"))
 
 
+def test_a_study_file_that_crashed_once_is_refused_in_one_line(tmp_path: Path) -> None:
+    """Every kept one."""
+    kept_ = sorted((CRASHED / "study").glob("*.toml"))
+    assert kept_
+    for path in kept_:
+        (tmp_path / "sneeuwbal.toml").write_bytes(path.read_bytes())
+        with pytest.raises(UserError, match="nested too deeply"):
+            Study.load(tmp_path)
+
+
 # ---- files --------------------------------------------------------------------------------------------------------
 
 
