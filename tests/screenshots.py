@@ -16,6 +16,7 @@ from tests.rehearsal import recorded_study
 from tests.reports import report
 
 INTO = ROOT / "docs" / "images" / "report"
+STILL = "nav{position:static!important}main>section{padding-bottom:2rem}"  # room around, nothing over it
 SIZES: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1280, "height": 900}},
     "phone": {"viewport": {"width": 390, "height": 844}},
@@ -37,7 +38,7 @@ def pictures(page: Path, into: Path) -> None:
     with playing() as play, chromium(play) as browser:
         for size, options in SIZES.items():
             with opened(browser, page, **options) as watched:
-                watched.page.add_style_tag(content="nav{position:static!important}")
+                watched.page.add_style_tag(content=STILL)
                 for section in watched.page.locator("main > section").all():
                     name = section.locator("h2").get_attribute("id")
                     picture = Image.open(io.BytesIO(_picture(watched, section, options["viewport"]["width"])))
