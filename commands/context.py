@@ -102,10 +102,10 @@ def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -
 
 
 def wire_for(study: Study, name: str) -> Wire:
-    """The live wire of collector *name*."""
+    """The live wire of collector *name*, or of what is none (the snowball, which asks nobody)."""
     from collectors.wire import Wire
 
-    options = study.options(name)
+    options = study.options(name) if name in installed() else {}
     return Wire(timeout=float(options.get("timeout") or 30.0), private=bool(options.get("allow_private")))
 
 
