@@ -21,9 +21,8 @@ def command(directory: Path, hide_progress: bool) -> None:
     That is `retain --recheck`, `collect` of the look-ups, `load` and `retain` in one; made for a job of the schedule
     (task = "compliance"), daily where X is collected. What a look-up costs: `sneeuwbal plan`.
     """
-    from collectors.wire import Wire
     from commands.collect import one, told
-    from commands.context import collectors_of, judge, open_state, open_study, stopping
+    from commands.context import collectors_of, judge, open_state, open_study, stopping, wire_for
     from commands.job import load_study
     from commands.retain import retain
 
@@ -35,7 +34,7 @@ def command(directory: Path, hide_progress: bool) -> None:
         kinds = queue(study, frontier)
         with stopping() as stop:
             for name, wanted in kinds.items():
-                wire = Wire(timeout=study.options(name).get("timeout", 30.0))
+                wire = wire_for(study, name)
                 reports.append(one(study, frontier, name, chosen[name], wire, stop, hide_progress, wanted))
                 click.echo(told(reports[-1]))
     finally:

@@ -94,6 +94,7 @@ def _gone(study: Study, now: datetime, cut: Cut) -> list[tuple[str, str, str, st
         return []
     forgotten = Forgotten(study.directory)
     forget(study.directory, Cutter(names, forgotten), cut, published=study.directory / DATABASE)
+    forgotten.add_tokens(names)
     at = now.isoformat(timespec="seconds")
     return [(at, one.platform, one.kind, forgotten.token(min(one.names)), one.reason) for one in gone]
 

@@ -27,6 +27,7 @@ HEAD = ("digest", "kind", "forgotten_at")
 HOST = "forgotten.invalid"  # RFC 2606: no such host can be
 CHECK = "check"  # the kind of the line that tells whether the key is the right one
 IDS = {"account": "id", "profile": "id", "post": "id"}  # where an id stands does not tell which it is
+STAND_IN = "stand-in"  # the kind of what stands for a name
 WORDS = "words"  # the kind of RUN words of theirs in a row
 SEEN = 500_000  # look-ups remembered
 
@@ -81,8 +82,19 @@ class Forgotten:
             raise UserError(f"{self.path}: was made with another key; put the key file back (docs/law-and-ethics.md)")
 
     def add(self, names: Iterable[Name]) -> int:
-        """Remember *names* as digests; return how many are new."""
-        new = {self._digest(name.kind, name.key): name.kind for name in names}
+        """Remember *names* as digests, and what stands for them; return how many are new."""
+        names = list(names)
+        told = [*names, *self._tokens(names)]
+        return self._remember({self._digest(name.kind, name.key): name.kind for name in told})
+
+    def add_tokens(self, names: Iterable[Name]) -> int:
+        """Remember what stands for *names*, so that nobody asks for it; they themselves may come back."""
+        return self._remember({self._digest(STAND_IN, token.key): STAND_IN for token in self._tokens(names)})
+
+    def _tokens(self, names: Iterable[Name]) -> Iterator[Name]:
+        return (Name(STAND_IN, self.token(name)) for name in names if name.kind not in (WORDS, "post"))
+
+    def _remember(self, new: dict[str, str]) -> int:
         new = {digest: kind for digest, kind in sorted(new.items()) if digest not in self.kinds}
         fresh = not self.path.exists()
         with self.path.open("a", encoding="utf-8", newline="") as file:
@@ -107,7 +119,7 @@ class Forgotten:
         """Whether *key*, as a target of *collector*, names a forgotten person."""
         if not self.kinds:
             return False
-        return any(self._digest(kind, bare(key)) in self.kinds for kind in (collector, "id"))
+        return any(self._digest(kind, bare(key)) in self.kinds for kind in (collector, "id", STAND_IN))
 
     def _digest(self, kind: str, key: str) -> str:
         return self._pseudonyms.digest(f"forgotten {IDS.get(kind, kind)}", key)

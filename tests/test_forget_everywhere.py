@@ -191,6 +191,10 @@ def test_a_later_run_asks_nothing_of_them_and_does_not_bring_them_back(forgotten
     new = place.served.asked()
     assert len(new) > 15
     assert [line for line in new if any(one in f"{line}'".lower() for one in OWN)] == []
+    assert not any("forgotten" in line or re.search("f[a-z2-7]{14}", line) for line in new), "nor for a token"
+    with sqlite3.connect(place.study / "state.sqlite") as db:
+        keys = [row[0] for row in db.execute("SELECT key FROM targets").fetchall()]
+    assert not any("forgotten" in key or key.startswith("-") for key in keys)
     assert sung(place.study) == []
 
 
