@@ -102,7 +102,7 @@ def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -
 
 
 def wire_for(study: Study, name: str) -> Wire:
-    """The live wire of collector *name*, or of what is none (the snowball, which asks nobody)."""
+    """The live wire of collector *name*; of what is none (the snowball asks for the time), a plain one."""
     from collectors.wire import Wire
 
     options = study.options(name) if name in installed() else {}
@@ -122,9 +122,10 @@ def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
         sets.setdefault(one.collector, []).append(one.name)
     canonical = {name: getattr(collector, "canonical", str) for name, collector in collectors.items()}
     seeds = {name: [canonical[name](seed) for seed in study.seeds_for(name)] for name in collectors}
+    queries = {name: study.options(name).get("queries") or () for name in collectors}
     snowball = study.snowball
     return Rules(seeds, kinds, sets, snowball.waves, snowball.admit, snowball.accounts_of, snowball.max_profiles,
-                 study.minimise.opt_outs == "honour")  # fmt: skip
+                 study.minimise.opt_outs == "honour", queries)  # fmt: skip
 
 
 @contextmanager
