@@ -24,7 +24,7 @@ PERSONS = {
 }  # fmt: skip
 # text that is of no person: words of our own, of the study's list of organisations and of the public register
 KEPT = {
-    "run_id", "archive", "collector", "kind", "outcome", "rule", "decision", "listed", "sample", "reason", "failure",
+    "run_id", "archive", "collector", "kind", "outcome", "rule", "decision", "listed", "reason", "failure",
     "status", "version", "organisation", "ministry", "abbreviation", "parent_id", "organisation_id", "token",
 }  # fmt: skip
 # what strangers wrote, kept only where it has the form of what it should be
@@ -45,6 +45,9 @@ SHARED: Mapping[str, str] = {
     "platforms": """SELECT platform AS name FROM (
             SELECT platform, profile_id AS id FROM {db}.profiles UNION SELECT platform, account_id FROM {db}.accounts)
         GROUP BY platform HAVING count(DISTINCT id) >= {few} UNION VALUES ('x'), ('mastodon'), ('bluesky')""",
+    # comparison sets keep their names; a search's name is its query, which may name somebody
+    "samples": """SELECT set.name AS name FROM (
+        SELECT unnest(from_json(value, '[{{"name": "VARCHAR"}}]')) AS set FROM {db}.study WHERE key = 'comparison')""",
 }
 HIDDEN = {"longitude", "latitude"}  # whatever their type
 COARSE = {"created_at": "15 minutes", "indexed_at": "15 minutes"}
@@ -167,7 +170,7 @@ def _expression(table: str, name: str, kind: str) -> str:
         return f"tags_of({quoted})"
     if name == "flags":
         return f"list_filter({quoted}, lambda flag: flag IN {FLAGS})"
-    if name in ("employer", "platform"):
+    if name in ("employer", "platform", "sample"):
         return f"CASE WHEN {quoted} IN (SELECT name FROM shared_{name}s) THEN {quoted} ELSE pseudonym({quoted}) END"
     if name in FORMS and kind == "VARCHAR":
         return f"CASE WHEN regexp_full_match({quoted}, '{FORMS[name]}') THEN {quoted} END"
