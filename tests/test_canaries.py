@@ -23,7 +23,8 @@ OURS = {  # words that sneeuwbal itself writes, names of files, runs and sets
     "kind", "collector", "outcome", "status", "failure", "run_id", "archive", "listed", "decision", "rule", "sample",
     "version", "token", "origin", "fingerprint",
 }  # fmt: skip
-OURS_HERE = {("absences", "reason"), ("removed", "reason"), ("removed", "platform"), ("absences", "platform"),
+OURS_HERE = {("overrides", "reason"), ("absences", "reason"), ("removed", "reason"), ("removed", "platform"),
+             ("absences", "platform"),
              ("deletions", "platform"), ("study", "key"), ("migrations", "name")}  # fmt: skip
 PUBLIC = {"organisations", "register"}  # the study's list, and the government's register of bodies
 PUBLIC_HERE = {("employers", "organisation"), ("employers", "ministry"), ("offices", "organisation_id"),

@@ -110,6 +110,7 @@ CUT = re.compile(r"truncated at (\d+) posts")
 
 def reason(why: str, _: Words) -> str:
     """Why something was not read, in words."""
+    why = str(why)  # a gap may have none
     cut = CUT.fullmatch(why)
     return _("truncated at {posts} posts").format(posts=_.number(int(cut[1]))) if cut else _(why.replace("_", " "))
 
