@@ -19,8 +19,8 @@ from tests.rehearsal import sneeuwbal
 from tests.reports import blocks
 
 MARK = "zq90x"  # no pseudonym can hold it: base 32 has neither 9 nor 0
-OURS = {  # words that sneeuwbal itself writes, names of files, runs and sets
-    "kind", "collector", "outcome", "status", "failure", "run_id", "archive", "listed", "decision", "rule", "sample",
+OURS = {  # words that sneeuwbal itself writes, names of files, and runs
+    "kind", "collector", "outcome", "status", "failure", "run_id", "archive", "listed", "decision", "rule",
     "version", "token", "origin", "fingerprint",
 }  # fmt: skip
 OURS_HERE = {("overrides", "reason"), ("absences", "reason"), ("removed", "reason"), ("removed", "platform"),
@@ -29,7 +29,9 @@ OURS_HERE = {("overrides", "reason"), ("absences", "reason"), ("removed", "reaso
 PUBLIC = {"organisations", "register"}  # the study's list, and the government's register of bodies
 PUBLIC_HERE = {("employers", "organisation"), ("employers", "ministry"), ("offices", "organisation_id"),
                ("offices", "function")}  # fmt: skip
-SHARED = {"employer": "employers", "platform": "platforms"}  # public where many write it; a canary is written by one
+SHARED = {  # public where many write it, or where the study file says it; a canary is written by one
+    "employer": "employers", "platform": "platforms", "sample": "samples",
+}  # fmt: skip
 SETTINGS = "seeds", "collectors", "access", "study.contact"  # settings that may name somebody
 
 
