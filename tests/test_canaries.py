@@ -122,7 +122,7 @@ def study(replayed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in replayed.iterdir():
         if path.suffix in (".toml", ".csv", ".txt"):
             shutil.copyfile(path, place / path.name)
-    assert marked(replayed / "study.duckdb", place / "study.duckdb") > 150
+    assert marked(replayed / "study.duckdb", place / "study.duckdb") > 140
     return place
 
 

@@ -127,13 +127,16 @@ def _gaps(found: Findings, _: Words) -> list[Table]:
     if frame.empty:
         return []
     frame = found.small(frame.assign(why=[reason(why, _) for why in frame["why"]]), lists=())
+    if found.options.least:  # a server's own words may stand in a reason
+        frame = frame.drop(columns="why")
     return [table(found, _, "gaps", "Lists that are not whole", frame, "gaps")]
 
 
 def _settings(found: Findings) -> pd.DataFrame:
     """The settings that are set, without seeds and contact."""
     rows = query(found.db, "SELECT key AS setting, value FROM study WHERE value IS NOT NULL ORDER BY key")
-    kept = ~rows["setting"].str.startswith(PRIVATE) & ~rows["value"].isin(["[]", "{}", '""'])
+    private = (*PRIVATE, "collectors.") if found.options.least else PRIVATE  # whose export it is may stand there
+    kept = ~rows["setting"].str.startswith(private) & ~rows["value"].isin(["[]", "{}", '""'])
     rows = rows[kept].reset_index(drop=True)
     rows["value"] = [str(json.loads(value)) for value in rows["value"]]
     return rows
