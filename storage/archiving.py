@@ -12,7 +12,7 @@ from typing import BinaryIO
 import msgspec
 
 from storage import manifest
-from storage.archive import FORMAT, OPEN, SYNC, Damage, Entry, Head, encode, members
+from storage.archive import FORMAT, OPEN, SEALED, SYNC, Damage, Entry, Head, encode, members
 from storage.records import Failure, Meta, Page, compress
 from storage.redaction import clean_text, cut, redact, spellings
 
@@ -94,9 +94,11 @@ class Writer:
         self._unsynced += 1
 
     def _begin(self) -> None:
+        stem = f"{self.name}-{self._now():%Y%m%dT%H%M%S%f}-{os.getpid()}"
         self._number += 1
-        stamp = f"{self._now():%Y%m%dT%H%M%S%f}"
-        self._path = self.directory / f"{self.name}-{stamp}-{os.getpid()}-{self._number:05d}{OPEN}"
+        while (self.directory / f"{stem}-{self._number:05d}{SEALED}").exists():  # the clock of a replay may stand still
+            self._number += 1
+        self._path = self.directory / f"{stem}-{self._number:05d}{OPEN}"
         self._file = self._path.open("xb")
         info = b"software: sneeuwbal\r\nformat: WARC File Format 1.1\r\n"
         self._file.write(_record("warcinfo", new_id(), self._now(), "", "application/warc-fields", info))

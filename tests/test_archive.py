@@ -134,3 +134,13 @@ def test_what_is_no_archive_is_said_in_one_line(tmp_path: Path) -> None:
     path.write_bytes(b"not gzip at all")
     with pytest.raises(archive.Damage, match=r"a\.warc\.gz: not a gzip member at byte 0"):
         list(archive.read(path))
+
+
+def test_two_writers_at_one_instant_keep_their_segments(tmp_path: Path) -> None:
+    for number in range(2):
+        writer = archiving.Writer(tmp_path, "x", now=lambda: datetime(2013, 2, 23, tzinfo=UTC))
+        writer.note("gap", {"number": number})
+        writer.close()
+    entries = [entry for path in archive.segments(tmp_path) for entry in archive.read(path)]
+    kept = [entry.data["number"] for entry in entries if isinstance(entry, archive.Note)]
+    assert kept == [0, 1]
