@@ -252,7 +252,7 @@ class Transport(httpx.BaseTransport):
 
     def _ask(self, exchange: Exchange, request: httpx.Request, url: str) -> Page | Failure:
         assert self._inner is not None
-        self._network.allowed = exchange.reached
+        self._network.allowed = exchange.reached or self.wire.named
         try:
             response = self._inner.handle_request(request)
             try:

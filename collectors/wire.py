@@ -69,8 +69,11 @@ class Wire:
 
     live = True
 
-    def __init__(self, run: str = "", timeout: float = TIMEOUT, private: bool = False) -> None:
-        self.run, self.timeout, self.private = run, timeout, private
+    def __init__(
+        self, run: str = "", timeout: float = TIMEOUT, private: bool = False, named: str | None = None
+    ) -> None:
+        """*private*: any host of a private network may be asked; *named*: this one, as the study itself names it."""
+        self.run, self.timeout, self.private, self.named = run, timeout, private, named
         self.exchange: Exchange | None = None
         self._resources: dict[str, Any] = {}
 

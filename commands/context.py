@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from commands.secrets import secret_of
 from storage.errors import OutOfBudget, Partial, UserError
@@ -106,7 +107,8 @@ def wire_for(study: Study, name: str) -> Wire:
     from collectors.wire import Wire
 
     options = study.options(name) if name in installed() else {}
-    return Wire(timeout=float(options.get("timeout") or 30.0), private=bool(options.get("allow_private")))
+    named = urlsplit(str(options.get("base_url") or "")).hostname
+    return Wire(timeout=float(options.get("timeout") or 30.0), private=bool(options.get("allow_private")), named=named)
 
 
 def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:

@@ -32,6 +32,8 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
     from storage.errors import Partial
     from storage.forgetting import Cut, forget
     from storage.forgotten import Forgotten, words_of
+    from storage.locks import lock
+    from storage.whom import others
     from storage.whom import who as person_of
 
     study = open_study(directory)
@@ -42,17 +44,17 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
     cut = Cut()
     with ExitStack() as locks:
         hold(locks, study)
+        with lock(directory, "load"):
+            pass  # a load that runs is told of, and not waited for
         forgotten = Forgotten(directory)
         if not forgotten.began(who):
             _load_new(study)
             person = person_of(who, directory / DATABASE)
         copied = Copied(person.texts)
+        copied.leave_common(others(person, directory / DATABASE))
         forgotten.add([*person.names, *words_of(copied.runs)])
         cutter = Cutter(person.names, forgotten, person.people, copied)
-        with ExitStack() as loading:
-            from storage.locks import lock
-
-            loading.enter_context(lock(directory, "load"))
+        with lock(directory, "load"):
             forget(directory, cutter, cut, published=directory / DATABASE)
             _elsewhere(directory, backups, cutter, cut)
             _note(study, cut)
@@ -68,10 +70,7 @@ def _load_new(study: Study) -> None:
     """Load what only the archive knows yet: names may be in it. A database that does not fit it is taken as it is."""
     from commands.job import load_study
     from storage.errors import UserError
-    from storage.locks import lock
 
-    with lock(study.directory, "load"):
-        pass  # a load that runs is told of, and not waited for
     try:
         load_study(study, click.echo)
     except UserError as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-RUN = 8  # words in a row that are nobody else's by chance
+RUN = 8  # words in a row that are nobody else's by chance, unless
+COMMON = 3  # others say them without naming the person: a set phrase
 LEAST = (5, 25)  # words and letters of a text that counts as a whole
 PIECE = re.compile(r"<[^<>]*>|\w+")  # a tag of HTML, or a word
 CUT = "…"
@@ -33,6 +34,18 @@ class Copied:
         """Whether there is anything to find."""
         return bool(self._sizes)
 
+    def leave_common(self, texts: Iterable[tuple[str, str]]) -> None:
+        """Leave out what COMMON others say too, by *texts* of others (who, what): set phrases are nobody's own."""
+        said: dict[str, set[str]] = {}
+        for who, text in texts:
+            words = [match.group().lower() for match in _words(text)]
+            for size in self._sizes:
+                for at in range(len(words) - size + 1):
+                    run = " ".join(words[at : at + size])
+                    if run in self.runs:
+                        said.setdefault(run, set()).add(who)
+        self.runs.difference_update(run for run, others in said.items() if len(others) >= COMMON)
+
     def finds(self, text: str) -> bool:
         """Whether copied words stand in *text*."""
         return next(self._spans(text), None) is not None
@@ -46,11 +59,15 @@ class Copied:
         return self._with(text, lambda gone: " " * len(gone.encode("utf-8", "surrogatepass")))
 
     def _with(self, text: str, left: Callable[[str], str]) -> str:
-        parts, at = [], 0
-        for start, end in self._spans(text):
-            parts += [text[at:start], left(text[start:end])]
-            at = end
-        return text if not parts else "".join([*parts, text[at:]])
+        """*text* cut until nothing of theirs is in it: what stood around a cut may be theirs in a row with it gone."""
+        while True:
+            parts, at = [], 0
+            for start, end in self._spans(text):
+                parts += [text[at:start], left(text[start:end])]
+                at = end
+            if not parts:
+                return text
+            text = "".join([*parts, text[at:]])
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where copied words begin and end, in order, overlaps taken together."""

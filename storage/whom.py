@@ -86,6 +86,29 @@ WHERE list_contains($1, p.account_id) AND p.kind <> 'retweet'
 """
 
 
+# a retweet of theirs is their words, however many pass it on
+OTHERS = """
+SELECT account_id, text FROM base.posts
+WHERE account_id IS NOT NULL AND text IS NOT NULL AND kind <> 'retweet' AND quoted_post IS NULL
+  AND NOT list_contains($1, account_id) AND NOT list_contains($1, coalesce(reply_to_account, ''))
+UNION ALL SELECT account_id, description FROM base.accounts
+    WHERE description IS NOT NULL AND NOT list_contains($1, account_id)
+UNION ALL SELECT profile_id, unnest(list_filter([headline, description], lambda text: text IS NOT NULL))
+    FROM base.profiles WHERE NOT list_contains($1, profile_id)
+"""
+
+
+def others(person: Person, database: Path) -> Iterator[tuple[str, str]]:
+    """Who else says what (who, text): of themselves, and in posts that do not pass on or answer *person*."""
+    own = sorted(name.text for name in person.names if name.kind in ("account", "profile"))
+    if not database.exists() or not own:
+        return
+    with duckdb.connect(str(database), read_only=True) as db:
+        db.execute(OTHERS, [own])
+        while rows := db.fetchmany(10_000):
+            yield from rows
+
+
 def _rows(db: duckdb.DuckDBPyConnection, query: str, keys: list[str]) -> list[tuple[str, str]]:
     return [row for row in db.execute(query, [keys]).fetchall() if row[1]] if keys else []
 

@@ -57,11 +57,11 @@ def check(name: str, page: Page, drop: tuple[str, ...]) -> Page:
 
 @pytest.mark.parametrize("name", ["x", "profiles"])
 def test_every_recorded_answer_tells_the_same_when_it_is_redacted(name: str) -> None:
-    """Outcomes and records, for every choice of what to drop, over the recorded traffic."""
+    """Outcomes and records, for nothing, each and all of what may be dropped, over the recorded traffic."""
     pages = [page for page in corpus(name) if page.wants and page.wants[0].target.collector == name]
     assert len(pages) > 5
     for page in pages:
-        for number in range(len(WORDS) + 1):
+        for number in (0, 1, len(WORDS)):
             for drop in combinations(WORDS, number):
                 left = check(name, page, drop)
                 assert left.redacted[1:] == tuple(sorted(drop)) or not page.body

@@ -116,7 +116,9 @@ def seed(study: Path, number: int, first: int = 0) -> None:
 def main(study: Path, url: str) -> None:
     """Collect until nothing is due."""
     frontier = Frontier(study / "state.sqlite")
-    report = collect(study, "toy", collector, Settings({"base_url": url}, None, Wire(timeout=5, private=True)), frontier=frontier)
+    report = collect(
+        study, "toy", collector, Settings({"base_url": url}, None, Wire(timeout=5, private=True)), frontier=frontier
+    )
     print(report.status)
 
 
