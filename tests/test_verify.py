@@ -35,7 +35,9 @@ def url() -> Iterator[str]:
 
 def _collect(study: Path, url: str) -> None:
     frontier = Frontier(study / "state.sqlite")
-    collect(study, "toy", collector, Settings({"base_url": url}, None, Wire(timeout=5)), frontier=frontier)
+    collect(
+        study, "toy", collector, Settings({"base_url": url}, None, Wire(timeout=5, private=True)), frontier=frontier
+    )
     frontier.close()
 
 
