@@ -48,12 +48,13 @@ class Adapter(HTTPAdapter):
         url = str(request.url)
         if stream and not self.wire.live:
             return self._response(request, _Stream(_Lines(exchange, url, iter(lambda: None, 0))))
-        answer: Page | Failure | requests.Response | None = self.wire.recorded(exchange.wants, url)
-        if answer is None:
+        answer: Page | Failure | requests.Response
+        if (recorded := self.wire.recorded(exchange.wants, url)) is not None:
+            exchange.keep(recorded)
+            answer = recorded
+        else:
             options = {"verify": verify, "cert": cert, "proxies": proxies}
             answer = self._ask(exchange, request, url, stream, timeout, options)
-        elif not isinstance(answer, requests.Response):
-            exchange.keep(answer)
         if isinstance(answer, Failure):
             raise requests.ConnectionError(answer.detail, request=request)
         if isinstance(answer, requests.Response):

@@ -51,7 +51,8 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
             _load_new(study)
             person = person_of(who, directory / DATABASE)
         copied = Copied(person.texts)
-        copied.leave_common(others(person, directory / DATABASE))
+        if copied:
+            copied.leave_common(others(person, directory / DATABASE))
         forgotten.add([*person.names, *words_of(copied.runs)])
         cutter = Cutter(person.names, forgotten, person.people, copied)
         with lock(directory, "load"):

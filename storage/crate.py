@@ -5,7 +5,6 @@ RO-Crate 1.1 (https://w3id.org/ro/crate/1.1): a folder with `ro-crate-metadata.j
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -14,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from storage.errors import UserError
+from storage.manifest import checksum
 
 METADATA, MANIFEST = "ro-crate-metadata.json", "manifest-sha256.txt"
 # the context of 1.1 has no word for a checksum; 1.2 has this one
@@ -33,12 +33,6 @@ def files(folder: Path) -> Iterator[Path]:
             raise UserError(f"{path}: is a link; a package holds files only")
         if path.is_file() and path != folder / MANIFEST:
             yield path
-
-
-def checksum(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def describe(folder: Path, about: Mapping[str, Any], at: datetime) -> None:

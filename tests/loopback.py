@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,6 +40,23 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no error of a test's server."""
+
+
+class Raw:
+    """A server of bare sockets, for answers that no library would send: *answer* has each connection to itself."""
+
+    def __init__(self, answer: Callable[[socket.socket], None]) -> None:
+        self._answer, self.socket = answer, socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                link, _ = self.socket.accept()
+            except OSError:  # closed
+                return
+            Thread(target=self._answer, args=(link,), daemon=True).start()
 
 
 class Loopback:

@@ -22,6 +22,7 @@ from storage.forgotten import FILE, Forgotten, Name
 from storage.guard import Guard
 from storage.pseudonyms import VARIABLE
 from storage.records import Page, Target, Want
+from tests.contents import contents
 from tests.rehearsal import sneeuwbal
 
 AT = datetime(2013, 2, 23, tzinfo=UTC)
@@ -181,25 +182,11 @@ def sung(study: Path, who: dict[str, str]) -> list[str]:
     """The files below *study* in which a canary sings: raw, decompressed, and as rows."""
     canaries = [text.lower().encode() for text in who.values()]
     canaries.append(who["profile"].split("/", 3)[3].lower().encode())
-    found = []
-    for path in sorted(study.rglob("*")):
-        if not path.is_file():
-            continue
-        content = path.read_bytes()
-        if ".warc" in path.name:
-            content = b"".join(member for _, _, member in archive.members(path))
-            content += b"".join(e.content() for e in archive.read(path) if isinstance(e, Page))
-        elif path.suffix == ".sqlite":
-            with sqlite3.connect(path) as db:
-                content += "\n".join(db.iterdump()).encode()
-        if any(canary in content.lower() for canary in canaries):
-            found.append(str(path.relative_to(study)))
-    with duckdb.connect(str(study / "study.duckdb"), read_only=True) as base:
-        for (table,) in base.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name='base'").fetchall():
-            rows = repr(base.execute(f"FROM base.{table}").fetchall()).lower().encode()
-            if any(canary in rows for canary in canaries):
-                found.append(f"table {table}")
-    return found
+    return [
+        place or str(path.relative_to(study))
+        for path in sorted(study.rglob("*")) if path.is_file()
+        for place, content in contents(path) if any(canary in content.lower() for canary in canaries)
+    ]  # fmt: skip
 
 
 def test_nothing_of_them_is_left_anywhere(studies: tuple[Path, Path, dict[str, str]]) -> None:

@@ -22,6 +22,7 @@ from storage.locks import lock
 from storage.pseudonyms import VARIABLE
 from storage.records import Page
 from tests.conftest import ROOT
+from tests.contents import contents
 from tests.peopled import CANARIES, HANDLE, ID, MAIL, NAME, SITE, SLUG, TEXT, TOOT, Served, peopled
 from tests.rehearsal import sneeuwbal
 
@@ -82,18 +83,7 @@ def sung(*places: Path) -> list[str]:
     for path in sorted(path for place in places for path in (place.rglob("*") if place.is_dir() else [place])):
         if not path.is_file():
             continue
-        content = path.read_bytes()
-        if ".warc" in path.name:
-            content = b"".join(member for _, _, member in archive.members(path))
-            content += b"".join(page.content() for page in archive.read(path) if isinstance(page, Page))
-        elif path.suffix == ".sqlite":
-            with sqlite3.connect(path) as db:
-                content += "\n".join(db.iterdump()).encode()
-        elif path.suffix == ".duckdb":
-            with duckdb.connect(str(path), read_only=True) as base:
-                tables = base.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'base'").fetchall()
-                content = "\n".join(repr(base.execute(f"FROM base.{name}").fetchall()) for (name,) in tables).encode()
-        lowered = content.lower()
+        lowered = b"\n".join(content for _, content in contents(path)).lower()
         found += [f"{path.name}: {canary}" for canary in OWN if canary.encode() in lowered]
     return found
 

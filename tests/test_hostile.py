@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import ipaddress
 import socket
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from commands.sql import connect
 from commands.terminal import plain
 from storage import database
 from storage.records import BadBody, Failure, Page, Target, Want
+from tests.loopback import Raw
 from tests.rehearsal import sneeuwbal
 from tests.served import FastWire, Server, run
 
@@ -129,24 +129,14 @@ def test_a_server_whose_name_leads_inside_is_refused_and_allowed_by_a_setting(
 # ---- too much -----------------------------------------------------------------------------------------------------
 
 
-class Endless:
+class Endless(Raw):
     """A server whose every answer is 10 GB, as told, or for ever; counts what went out."""
 
     def __init__(self, told: bool) -> None:
         self.told, self.sent = told, 0
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__(self._say)
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                link, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._answer, args=(link,), daemon=True).start()
-
-    def _answer(self, link: socket.socket) -> None:
+    def _say(self, link: socket.socket) -> None:
         with link:
             request = link.recv(65536)
             if b"/robots.txt" in request:

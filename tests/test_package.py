@@ -13,7 +13,7 @@ import pytest
 
 from analysis import populations, shares
 from commands.comparing import compared
-from storage import crate
+from storage import crate, manifest
 from storage.errors import UserError
 from storage.leaks import leaks
 from storage.pseudonyms import VARIABLE
@@ -32,7 +32,7 @@ def package(replayed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("package")
     done = sneeuwbal("--study", replayed, "package", place / "made", token=None, **{VARIABLE: str(place / "key")})
     assert done.returncode == 0, done.stdout + done.stderr
-    assert crate.checksum(place / "made" / crate.MANIFEST) in done.stdout
+    assert manifest.checksum(place / "made" / crate.MANIFEST) in done.stdout
     return place / "made"
 
 
@@ -47,7 +47,7 @@ def test_it_describes_itself_as_a_ro_crate(package: Path) -> None:
     referred = {value["@id"] for one in graph.values() for key, value in one.items() if key in REFERS}
     assert referred <= graph.keys() | {"https://w3id.org/ro/crate/1.1"}, "all that is referred to is described"
     for name in there:
-        assert graph[name]["sha256"] == crate.checksum(package / name)
+        assert graph[name]["sha256"] == manifest.checksum(package / name)
     assert not [key for key in json.loads((package / "settings.json").read_text()) if key.startswith("seeds")]
     assert crate.verify(package) == len(there) + 1
 

@@ -34,6 +34,7 @@ from storage import archive
 from storage.journal import Journal
 from storage.records import Page
 from tests.conftest import ROOT
+from tests.loopback import Raw
 from tests.rehearsal import sneeuwbal
 from tests.served import FastWire, pages, run
 
@@ -59,25 +60,15 @@ def sought(word: str) -> list[bytes]:
     return [one.encode() for one in (*{one for one in said if len(one) > 8}, whole[:28], user[8:34])]
 
 
-class Echo:
+class Echo(Raw):
     """A server that says both words in the way of its `mode`."""
 
     def __init__(self) -> None:
         self.mode, self.asked, self.hold = "200-plain", 0, threading.Event()
         self.hold.set()
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__(self._say)
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                link, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._answer, args=(link,), daemon=True).start()
-
-    def _answer(self, link: socket.socket) -> None:
+    def _say(self, link: socket.socket) -> None:
         with link:
             request = b""
             while b"\r\n\r\n" not in request:
