@@ -55,6 +55,8 @@ def ready(page: Path) -> dict[str, float]:
             watched.page.evaluate("document.getElementById('figure-actors').scrollIntoView()")
             watched.page.locator("[data-network=actors][data-ready]").wait_for(state="attached", timeout=60_000)
             found["network explorable"] = time.perf_counter() - begin
+            watched.page.locator("[data-network=actors] [data-drawn]").wait_for(state="attached", timeout=60_000)
+            found["every tie drawn"] = time.perf_counter() - begin
             network = "document.querySelector('[data-network=actors]').network"
             begin = time.perf_counter()
             watched.page.evaluate(f"{network}.step(1)")

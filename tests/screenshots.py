@@ -60,6 +60,8 @@ def _picture(watched: Watched, section: Any, width: int) -> bytes:
     watched.page.set_viewport_size({"width": width, "height": int(box["height"]) + 40})
     section.scroll_into_view_if_needed()
     watched.page.wait_for_timeout(1500)
+    for stage in section.locator("[data-network] .stage").all():
+        stage.and_(watched.page.locator("[data-drawn]")).wait_for(state="attached", timeout=30_000)
     taken: bytes = section.screenshot(type="png")
     watched.page.set_viewport_size({"width": width, "height": 900})
     return taken

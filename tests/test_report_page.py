@@ -114,6 +114,19 @@ def test_a_link_leads_back_to_the_same_selection(browser: Any, watched: Watched,
         assert not there.locator(".legend input").first.is_checked()
 
 
+def test_ties_drawn_a_batch_at_a_time_are_the_picture_of_all_of_them(watched: Watched) -> None:
+    show(watched)
+    drawn = watched.page.locator("#figure-actors .stage[data-drawn]")
+    drawn.wait_for(state="attached", timeout=20_000)
+    view = f"{NETWORK.format('actors')}.view"
+    whole = watched.page.evaluate(f"{view}.all(); {view}.edges.canvas.toDataURL()")
+    first = watched.page.evaluate(f"{view}.begin(); {view}.edges.more(1000); {view}.edges.canvas.toDataURL()")
+    left = watched.page.evaluate(f"{view}.edges.batch = 1000; {view}.fill({view}.turn); {view}.edges.whole")
+    assert not left
+    drawn.wait_for(state="attached", timeout=20_000)
+    assert watched.page.evaluate(f"{view}.edges.canvas.toDataURL()") == whole != first
+
+
 def test_filters_leave_what_they_say_and_the_picture_fits_it(watched: Watched, made: tuple[Findings, Path]) -> None:
     figure = show(watched)
     network = made[0].actors.network

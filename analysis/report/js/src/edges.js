@@ -1,5 +1,6 @@
-// All edges in one draw call: counted per pixel in a half-float buffer, then shown in a log tone, so that what is dense
-// stays to be told from what is denser. Positions and colours of the nodes are textures; an edge is two numbers.
+// All edges, counted per pixel in a half-float buffer, then shown in a log tone, so that what is dense stays to be told
+// from what is denser. Positions and colours of the nodes are textures; an edge is two numbers. A machine that cannot
+// draw all of them between two frames draws a batch at a time.
 
 const HEAD = "#version 300 es\nprecision highp float;precision highp int;";
 const COUNT = [
@@ -17,6 +18,9 @@ const TONE = [
   float a=gain*clamp(log(1.+s.a)/log(1.+reference),0.,1.);o=vec4(c*a,a);}`,
 ];
 
+const STEP = 80; // milliseconds that a batch may take
+const DEALT = 64; // every 64th edge first, then their next ..., so that a batch shows something of every node
+
 export class Edges {
   constructor(canvas, nodes, source, target) {
     this.canvas = canvas;
@@ -26,6 +30,8 @@ export class Edges {
     this.side = Math.max(1, Math.ceil(Math.sqrt(nodes)));
     this.reference = source.length > 20000 ? 120 : 25;
     this.gain = 0.65;
+    this.batch = 20000;
+    this.drawn = 0;
     this.counting = this.program(COUNT);
     this.toning = this.program(TONE);
     this.array = this.upload(nodes, source, target);
@@ -51,17 +57,19 @@ export class Edges {
     const gl = this.gl;
     const wide = nodes > 65535;
     const ends = wide ? new Uint32Array(this.count * 4) : new Uint16Array(this.count * 4);
-    for (let i = 0; i < this.count; i++) {
-      ends[4 * i] = ends[4 * i + 2] = source[i];
-      ends[4 * i + 1] = ends[4 * i + 3] = target[i];
-    }
+    let at = 0;
+    for (let first = 0; first < DEALT; first++)
+      for (let e = first; e < this.count; e += DEALT, at += 4) {
+        ends[at] = ends[at + 2] = source[e];
+        ends[at + 1] = ends[at + 3] = target[e];
+      }
     const array = gl.createVertexArray();
     gl.bindVertexArray(array);
     gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
     gl.bufferData(gl.ARRAY_BUFFER, ends, gl.STATIC_DRAW);
-    const at = gl.getAttribLocation(this.counting, "edge");
-    gl.enableVertexAttribArray(at);
-    gl.vertexAttribIPointer(at, 2, wide ? gl.UNSIGNED_INT : gl.UNSIGNED_SHORT, 0, 0);
+    const edge = gl.getAttribLocation(this.counting, "edge");
+    gl.enableVertexAttribArray(edge);
+    gl.vertexAttribIPointer(edge, 2, wide ? gl.UNSIGNED_INT : gl.UNSIGNED_SHORT, 0, 0);
     gl.bindVertexArray(null);
     return array;
   }
@@ -103,14 +111,24 @@ export class Edges {
     gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, this.counts, 0);
   }
 
-  draw(matrix, width, height) {
+  // an empty picture, to be filled by `more`
+  begin(matrix, width, height) {
     const gl = this.gl;
     this.resize(width, height);
-    const set = (program, name) => gl.getUniformLocation(program, name);
-    gl.viewport(0, 0, width, height);
+    this.matrix = matrix;
+    this.drawn = 0;
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.buffer);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
+  }
+
+  // draws the next edges and returns how many there were
+  more(most = this.batch) {
+    const gl = this.gl;
+    const set = (name) => gl.getUniformLocation(this.counting, name);
+    const count = Math.min(most, this.count - this.drawn);
+    gl.viewport(0, 0, this.width, this.height);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.buffer);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE);
     gl.useProgram(this.counting);
@@ -118,19 +136,44 @@ export class Edges {
       gl.activeTexture(gl.TEXTURE0 + at);
       gl.bindTexture(gl.TEXTURE_2D, texture);
     }
-    gl.uniform1i(set(this.counting, "place"), 0);
-    gl.uniform1i(set(this.counting, "tint"), 1);
-    gl.uniform1i(set(this.counting, "width"), this.side);
-    gl.uniformMatrix3fv(set(this.counting, "matrix"), false, matrix);
+    gl.uniform1i(set("place"), 0);
+    gl.uniform1i(set("tint"), 1);
+    gl.uniform1i(set("width"), this.side);
+    gl.uniformMatrix3fv(set("matrix"), false, this.matrix);
     gl.bindVertexArray(this.array);
-    gl.drawArrays(gl.LINES, 0, this.count * 2);
+    gl.drawArrays(gl.LINES, 2 * this.drawn, 2 * count);
     gl.bindVertexArray(null);
+    this.drawn += count;
     this.tone();
+    return count;
+  }
+
+  get whole() {
+    return this.drawn === this.count;
+  }
+
+  // resolves once *count* edges are drawn, and learns from the time that took how many to draw at once
+  done(count) {
+    const gl = this.gl;
+    const start = performance.now();
+    const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+    return new Promise((resolve) => {
+      const look = () => {
+        if (gl.clientWaitSync(fence, 0, 0) === gl.TIMEOUT_EXPIRED) return requestAnimationFrame(look);
+        gl.deleteSync(fence);
+        const times = STEP / (performance.now() - start);
+        if (count === this.batch || times < 1) this.batch = Math.max(1000, Math.round(count * Math.min(times, 4)));
+        resolve();
+      };
+      requestAnimationFrame(look);
+    });
   }
 
   tone() {
     const gl = this.gl;
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    gl.viewport(0, 0, this.width, this.height);
     gl.clear(gl.COLOR_BUFFER_BIT);
     gl.disable(gl.BLEND);
     gl.useProgram(this.toning);

@@ -5,7 +5,7 @@ import { FONT } from "./view.js";
 
 export function png(view, name) {
   view.sigma.refresh();
-  view.density();
+  view.all();
   const { width, height } = view.sigma.getDimensions();
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width * view.ratio, height * view.ratio];

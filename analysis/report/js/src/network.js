@@ -60,7 +60,7 @@ class Network {
     this.least = this.range(w("degree from"), degrees[0], degrees[Math.floor(0.98 * (model.n - 1))], degrees[0],
       (value) => ((model.least = value), this.apply()));
     const labels = this.range(w("labels"), 0, 300, 70, (value) => ((this.view.labels = value), this.view.sigma.scheduleRender()));
-    const edges = this.range(w("lines"), 0, 100, 65, (value) => ((this.view.edges.gain = value / 100), this.view.density()));
+    const edges = this.range(w("lines"), 0, 100, 65, (value) => ((this.view.edges.gain = value / 100), this.view.edges.tone()));
     const groups = model.groups.map((group, at) => el("label", {}, `${group.name} `, this.selects[at]));
     return el("div", { className: "bar" }, this.search(), ...groups, this.largest.label, this.least.label, labels.label,
       edges.label, el("button", { type: "button", textContent: w("fit"), onclick: () => this.view.fit() }),

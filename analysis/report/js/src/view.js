@@ -18,7 +18,7 @@ export class View {
     this.chosen = this.over = -1;
     this.near = null;
     this.ratio = devicePixelRatio || 1;
-    this.draws = 0;
+    this.tints = this.turn = 0;
     this.widths = new Map();
     this.sigma = new Sigma(this.graph(), stage, this.settings());
     this.layers();
@@ -69,6 +69,7 @@ export class View {
     const rgba = new Uint8Array(this.model.n * 4);
     for (let i = 0; i < this.model.n; i++) rgba.set([...rgb(this.model.colours[i]), this.model.shown[i] * 255], 4 * i);
     this.edges.colours(rgba);
+    this.tints++;
     this.pale = colour("--line");
   }
 
@@ -153,21 +154,37 @@ export class View {
     this.ties(this.cleared(this.tieLayer, width, height));
     const canvas = this.edges.canvas;
     canvas.style.opacity = this.near ? 0.15 : 1;
-    if (!this.slow) return this.density();
-    canvas.style.visibility = "hidden"; // many edges on a slow machine: drawn once the picture stands still
-    clearTimeout(this.later);
-    this.later = setTimeout(() => this.density(), 150);
+    const wanted = [...this.sigma.getRenderParams().matrix, width, height, this.tints].join();
+    if (wanted === this.wanted) return;
+    this.wanted = wanted;
+    this.begin();
+    if (this.edges.batch >= this.edges.count) return this.fill(this.turn);
+    canvas.style.visibility = "hidden"; // more edges than fit between two frames: drawn once the picture stands still
+    this.later = setTimeout(() => this.fill(this.turn), 150);
   }
 
-  density() {
+  // an empty picture of the edges; whatever was filling the one before it stops
+  begin() {
     const { width, height } = this.sigma.getDimensions();
-    const start = performance.now();
-    Object.assign(this.edges.canvas.style, { width: `${width}px`, height: `${height}px`, visibility: "visible" });
-    this.edges.draw(this.sigma.getRenderParams().matrix, Math.round(width * this.ratio), Math.round(height * this.ratio));
-    if (this.slow === undefined && ++this.draws > 1) { // the first has to build its programs
-      this.edges.gl.readPixels(0, 0, 1, 1, this.edges.gl.RGBA, this.edges.gl.UNSIGNED_BYTE, new Uint8Array(4));
-      this.slow = performance.now() - start > 60;
-    }
+    clearTimeout(this.later);
+    this.turn++;
+    delete this.stage.dataset.drawn;
+    Object.assign(this.edges.canvas.style, { width: `${width}px`, height: `${height}px` });
+    this.edges.begin(this.sigma.getRenderParams().matrix, Math.round(width * this.ratio), Math.round(height * this.ratio));
+  }
+
+  async fill(turn) {
+    this.edges.canvas.style.visibility = "visible";
+    while (turn === this.turn && !this.edges.whole) await this.edges.done(this.edges.more());
+    if (turn === this.turn) this.stage.dataset.drawn = Math.round(performance.now());
+  }
+
+  // all edges at once, however long it takes
+  all() {
+    this.begin();
+    this.edges.canvas.style.visibility = "visible";
+    this.edges.more(Infinity);
+    this.stage.dataset.drawn = Math.round(performance.now());
   }
 
   cleared(canvas, width, height) {
