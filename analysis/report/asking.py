@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -52,6 +52,10 @@ class Asking:
         self.db, self._statements = listening(db)
         self.options = options or Options()
         self.sql: dict[str, list[str]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What was found, without the database and the key: enough to draw it in another process."""
+        return {**self.__dict__, "db": None, "_statements": [], "options": replace(self.options, pseudonyms=None)}
 
     @contextmanager
     def heard(self, name: str) -> Iterator[None]:

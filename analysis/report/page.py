@@ -6,10 +6,10 @@ import base64
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 from markupsafe import Markup
@@ -26,6 +26,7 @@ from analysis.report.sections import sections
 from analysis.report.tables import Table, write
 from analysis.report.texts import clean
 from analysis.report.words import Words
+from analysis.workers import run
 
 HERE = Path(__file__).parent
 SCRIPT = HERE / "report.js"
@@ -69,24 +70,44 @@ def write_report(found: Findings, folder: Path, facts: Facts, other: Other | Non
     return Made(page, tuple(parts))
 
 
+class Saved(NamedTuple):
+    """A figure as its files, and as the page shows it."""
+
+    svg: bytes
+    pdf: bytes
+    png: bytes
+    shown: str
+
+
 def _pictures(found: Findings, folder: Path, parts: list[Section], _: Words) -> Iterator[tuple[str, Markup]]:
     """Write every figure and its data; give what the page shows of it."""
     alts = {part.name: part.alt for one in parts for part in one.parts if isinstance(part, Picture)}
-    for drawing in DRAWINGS.values():
-        figure = drawing.drawn(found, _)
-        write(drawing.data(found), folder / drawing.file)
-        for form in ("svg", "pdf"):
-            style.write(figure, folder / f"{drawing.file}.{form}")
-        png = style.saved(figure, "png")
-        (folder / f"{drawing.file}.png").write_bytes(png)
-        alt = alts.get(drawing.name, _(drawing.title))
-        if drawing.still:
-            yield drawing.name, _image(png, alt)
-            continue
-        small = drawing.drawn(found, _, phone=True)
-        both = (("big", drawing.name, figure), ("small", f"{drawing.name}-small", small))
-        shown = (f'<div class="{size}">{style.inline(one, name, alt)}</div>' for size, name, one in both)
-        yield drawing.name, Markup("".join(shown))  # noqa: S704 - by matplotlib, which escapes
+    jobs = [(one.name, alts.get(one.name, _(one.title))) for one in DRAWINGS.values()]
+    jobs.sort(key=lambda job: not DRAWINGS[job[0]].still)  # the networks first: they take longest
+    tables = [DRAWINGS[name].data(found) for name, alt in jobs]  # asked for here: who draws has no database
+    made = run(_drawn, found, jobs, found.options.processes)
+    for (name, alt), table, saved in zip(jobs, tables, made, strict=True):
+        file = folder / DRAWINGS[name].file
+        write(table, file)
+        for form in ("svg", "pdf", "png"):
+            file.with_name(f"{file.name}.{form}").write_bytes(getattr(saved, form))
+        yield name, Markup(saved.shown)  # noqa: S704 - by matplotlib, which escapes
+
+
+def _drawn(found: Findings, jobs: Sequence[tuple[str, str]]) -> list[Saved]:
+    """The figures named, described in words, from what was found."""
+    return [_one(found, DRAWINGS[name], alt) for name, alt in jobs]
+
+
+def _one(found: Findings, drawing: Drawing, alt: str) -> Saved:
+    figure = drawing.drawn(found, found.words)
+    svg, pdf, png = (style.saved(figure, form) for form in ("svg", "pdf", "png"))
+    if drawing.still:
+        return Saved(svg, pdf, png, _image(png, alt))
+    small = drawing.drawn(found, found.words, phone=True)
+    both = (("big", drawing.name, figure), ("small", f"{drawing.name}-small", small))
+    shown = (f'<div class="{size}">{style.inline(one, name, alt)}</div>' for size, name, one in both)
+    return Saved(svg, pdf, png, "".join(shown))
 
 
 def figure(found: Findings, drawing: Drawing, path: Path) -> Path:

@@ -62,19 +62,21 @@ def still(network: Network, names: list[str], labels: int = 90) -> Figure:
 def density(place: NDArray[Any], source: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64]:
     """How many edges cross each pixel, counted along each edge at steps of a pixel."""
     count = np.zeros(PIXELS * PIXELS)
+    place = place.astype(np.float32)
     length = np.ceil(np.abs(place[source] - place[target]).max(axis=1)).astype(np.int64) + 1
+    step = (place[target] - place[source]) / np.maximum(length - 1, 1).astype(np.float32)[:, None]
     ends = np.cumsum(length)
     start = 0
     while start < len(source):
         stop = max(int(np.searchsorted(ends, (ends[start - 1] if start else 0) + STEPS, side="right")), start + 1)
         steps = length[start:stop]
-        edge = np.repeat(np.arange(start, stop), steps)
-        along = (np.arange(steps.sum()) - np.repeat(np.cumsum(steps) - steps, steps)) / np.maximum(steps - 1, 1)[
-            edge - start
-        ]
-        spot = place[source[edge]] + along[:, None] * (place[target[edge]] - place[source[edge]])
-        pixel = spot.astype(np.int64)
-        count += np.bincount(pixel[:, 1] * PIXELS + pixel[:, 0], minlength=PIXELS * PIXELS)
+        along = np.arange(steps.sum()) - np.repeat(np.cumsum(steps) - steps, steps)
+        along = along.astype(np.float32)
+        x, y = (
+            np.repeat(place[source[start:stop], axis], steps) + along * np.repeat(step[start:stop, axis], steps)
+            for axis in (0, 1)
+        )
+        count += np.bincount(y.astype(np.int32) * PIXELS + x.astype(np.int32), minlength=PIXELS * PIXELS)
         start = stop
     return count.reshape(PIXELS, PIXELS)
 
