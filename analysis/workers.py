@@ -11,11 +11,14 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
 
+Child: TypeAlias = "subprocess.Popen[bytes]"
 Task = Callable[[Any, Sequence[Any]], list[Any]]
 
 
@@ -24,6 +27,21 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+_waiting: ContextVar[list[Child] | None] = ContextVar("_waiting", default=None)
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Within the block processes wait for more work, which spares it their start."""
+    waiting: list[Child] = []
+    token = _waiting.set(waiting)
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+        _end(waiting)
 
 
 def run(task: Task, shared: Any, jobs: Sequence[Any], processes: int | None = None) -> list[Any]:
@@ -35,23 +53,27 @@ def run(task: Task, shared: Any, jobs: Sequence[Any], processes: int | None = No
     count = min(processes or processors(), len(jobs))
     if count <= 1:
         return task(shared, jobs)
-    children: list[subprocess.Popen[bytes]] = []
+    waiting = _waiting.get()
+    children: list[Child] = []
     try:
-        children += [_child() for _ in range(count)]
+        children += [waiting.pop() if waiting else _child() for _ in range(count)]
         shares = [(task.__module__, task.__name__, shared, jobs[part::count]) for part in range(count)]
         with ThreadPoolExecutor(count) as threads:
             answers = list(threads.map(_ask, children, shares))
-    finally:
-        for child in children:
-            child.kill()
-            child.wait()
+    except BaseException:
+        _end(children)
+        raise
+    if waiting is None:
+        _end(children)
+    else:
+        waiting += children
     results: list[Any] = [None] * len(jobs)
     for part, answer in enumerate(answers):
         results[part::count] = answer
     return results
 
 
-def _child() -> subprocess.Popen[bytes]:
+def _child() -> Child:
     """A fresh interpreter that waits for its share of the jobs."""
     code = f"import sys; sys.path[:] = {sys.path!r}; from analysis.workers import serve; serve()"
     return subprocess.Popen(  # noqa: S603 - our own interpreter and our own code
@@ -59,18 +81,30 @@ def _child() -> subprocess.Popen[bytes]:
     )
 
 
-def _ask(child: subprocess.Popen[bytes], share: tuple[Any, ...]) -> list[Any]:
+def _end(children: list[Child]) -> None:
+    for child in children:
+        with child:
+            child.kill()
+
+
+def _ask(child: Child, share: tuple[Any, ...]) -> list[Any]:
     """What *child* answers to *share*."""
-    answer, _ = child.communicate(pickle.dumps(share, protocol=5))
-    if child.returncode:
-        raise RuntimeError(f"a worker process ended with {child.returncode}; its error is above")
-    results: list[Any] = pickle.loads(answer)  # noqa: S301 - from our own child
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        pickle.dump(share, child.stdin, protocol=5)
+        child.stdin.flush()
+        results: list[Any] = pickle.load(child.stdout)  # noqa: S301 - from our own child
+    except (BrokenPipeError, EOFError):
+        raise RuntimeError(f"a worker process ended with {child.wait()}; its error is above") from None
     return results
 
 
 def serve() -> None:
-    """Read one share of jobs from standard input, do it, write the results to standard output."""
-    module, name, shared, jobs = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
+    """Read shares of jobs from standard input, do them, write their results to standard output, until it ends."""
     answer, sys.stdout = sys.stdout.buffer, sys.stderr  # nothing a library prints may get into the answer
-    pickle.dump(getattr(import_module(module), name)(shared, jobs), answer, protocol=5)
-    answer.flush()
+    with suppress(EOFError):
+        while True:
+            module, name, shared, jobs = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
+            pickle.dump(getattr(import_module(module), name)(shared, jobs), answer, protocol=5)
+            answer.flush()

@@ -26,7 +26,7 @@ from analysis.report.sections import sections
 from analysis.report.tables import Table, write
 from analysis.report.texts import clean
 from analysis.report.words import Words
-from analysis.workers import run
+from analysis.workers import kept, run
 
 HERE = Path(__file__).parent
 SCRIPT = HERE / "report.js"
@@ -58,12 +58,13 @@ class Made:
 def write_report(found: Findings, folder: Path, facts: Facts, other: Other | None = None) -> Made:
     """Write the report of *found* into *folder*, beside an *other* study: report.html, tables/, figures/, networks/."""
     _ = found.words
-    parts = sections(found, _, other)
     for name in ("tables", "figures", "networks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    with kept():
+        parts = sections(found, _, other)
+        pictures = dict(_pictures(found, folder / "figures", parts, _))
     for part in (part for one in parts for part in one.parts if isinstance(part, Table)):
         part.write(folder / "tables")
-    pictures = dict(_pictures(found, folder / "figures", parts, _))
     _networks(found, folder / "networks")
     page = folder / PAGE
     page.write_text(rendered(found, parts, pictures, facts), encoding="utf-8")
@@ -86,7 +87,7 @@ def _pictures(found: Findings, folder: Path, parts: list[Section], _: Words) -> 
     jobs.sort(key=lambda job: not DRAWINGS[job[0]].still)  # the networks first: they take longest
     tables = [DRAWINGS[name].data(found) for name, alt in jobs]  # asked for here: who draws has no database
     made = run(_drawn, found, jobs, found.options.processes)
-    for (name, alt), table, saved in zip(jobs, tables, made, strict=True):
+    for (name, _alt), table, saved in zip(jobs, tables, made, strict=True):
         file = folder / DRAWINGS[name].file
         write(table, file)
         for form in ("svg", "pdf", "png"):
