@@ -23,7 +23,6 @@ export class View {
     this.sigma = new Sigma(this.graph(), stage, this.settings());
     this.layers();
     this.events(choose);
-    this.sigma.refresh();
   }
 
   graph() {
@@ -83,7 +82,14 @@ export class View {
     // a page that scrolls past is not a wish to zoom: the picture must be chosen first, or Ctrl held
     const pass = (event) => document.activeElement !== this.stage && !event.ctrlKey && event.stopPropagation();
     this.stage.addEventListener("wheel", pass, { capture: true });
-    new ResizeObserver(() => this.sigma.resize() && this.sigma.scheduleRefresh()).observe(this.stage);
+    new ResizeObserver(() => this.resized()).observe(this.stage);
+  }
+
+  resized() {
+    const { width, height } = this.sigma.getDimensions();
+    if (this.stage.offsetWidth === width && this.stage.offsetHeight === height) return;
+    this.sigma.resize();
+    this.sigma.scheduleRefresh();
   }
 
   hover(node) {
