@@ -32,10 +32,10 @@ def brief(found: Findings, _: Words) -> tuple[tuple[str, str], ...]:
 def people(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
     """Who was found."""
     value = found.selection.set_index("figure")["computed"]
-    if value["civil_servants"]:
+    if value["civil_servants"] != 0:  # hidden where they are few
         yield _("Among {profiles} profiles there are {civil} civil servants; {accounts} public accounts are linked to "
-                "them.").format(profiles=_.number(value["profiles"]), civil=_.number(value["civil_servants"]),
-                                accounts=_.number(value["accounts"])), "populations"  # fmt: skip
+                "them.").format(profiles=found.persons(value["profiles"]), civil=found.persons(value["civil_servants"]),
+                                accounts=found.persons(value["accounts"])), "populations"  # fmt: skip
 
 
 def ministries(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
@@ -59,7 +59,7 @@ def actors(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
         return
     text = TOGETHER if groups.to_speak_of else APART
     yield _(text).format(
-        nodes=_.number(network.n), edges=_.number(network.m), count=groups.membership.nunique()
+        nodes=found.persons(network.n), edges=_.number(network.m), count=groups.membership.nunique()
     ), "actors"  # fmt: skip
 
 

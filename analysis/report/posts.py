@@ -56,7 +56,7 @@ def _gaps(found: Findings, _: Words) -> list[str]:
     gap, days = found.daily["gap_accounts"], int(gapped(found.daily).sum())
     if not days:
         return []
-    most = f"<{found.options.least}" if pd.isna(gap.max()) or not gap.max() else _.number(int(gap.max()))
+    most = found.persons(gap.max() or None)
     return [_("On {days} of {all} days posts of some accounts were not collected (of {most} at most, their timelines "
               "being cut short): a dip there is a gap in the data. The timeline and the calendar mark them.").format(
         days=_.number(days), all=_.number(len(gap)), most=most)]  # fmt: skip
