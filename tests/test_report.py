@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from lxml import etree, html
 
-from analysis import actors, populations, shares
+from analysis import actors, populations, rounds, shares
 from analysis.frames import number
 from analysis.report import beside, method
 from analysis.report.figures.registry import DRAWINGS
@@ -90,13 +90,14 @@ def test_every_filter_says_what_went_in_and_what_came_out(made: tuple[Findings, 
 
 
 def test_every_word_of_the_report_has_its_dutch() -> None:
-    from analysis.report import brief, filters, posts, saying, sections
+    from analysis.report import brief, changes, filters, posts, saying, sections
     from analysis.report.definitions import DEFINITIONS
 
     wanted = {text for texts in DEFINITIONS.values() for text in texts} | {one.title for one in DRAWINGS.values()}
     wanted |= {*method.LIMITS, method.PUBLIC, method.OVERRIDDEN, method.HONOURED, sections.SNOWBALL, saying.BESIDE}
     wanted |= {*brief.TEXTS, *sections.MEASURES.values(), *saying.SCHOOL.values(), *filters.TIMELINES.values()}
     wanted |= {actors.PAIR, actors.BEYOND, actors.ACROSS, actors.WITH, posts.ZOOM, *HEADS.values()}
+    wanted |= {changes.ONCE, *rounds.WHAT}
     wanted |= set(json.loads((HERE / "js" / "words.json").read_text("utf-8"))) | set(populations.SELECTED.values())
     for path in [*HERE.rglob("*.py"), HERE / "page.html.j2", ROOT / "commands" / "report.py"]:
         for found in WORDS.findall(path.read_text("utf-8")):

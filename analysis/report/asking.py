@@ -84,4 +84,4 @@ class Asking:
         """*count* persons in a sentence: the number, or that they are few."""
         if self.few(count):
             return self.words("fewer than {least}").format(least=self.options.least)
-        return self.words("a few") if self.options.least and missing(count) else self.words.number(count)
+        return self.words("some") if self.options.least and missing(count) else self.words.number(count)

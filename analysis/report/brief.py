@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analysis.report.changes import civil
 from analysis.report.findings import Findings
 from analysis.report.words import Words
 
@@ -25,7 +26,7 @@ TEXTS = (APART, TOGETHER, AS_MANY, FEWER, MORE, ALONE, COMPARED)  # chosen betwe
 
 def brief(found: Findings, _: Words) -> tuple[tuple[str, str], ...]:
     """Sentences, each with the id of the section that tells more; only of what there is."""
-    parts = (people, ministries, actors, inward, activity, shares, hashtags)
+    parts = (people, ministries, actors, inward, activity, shares, hashtags, changed)
     return tuple((text, part) for one in parts for text, part in one(found, _))
 
 
@@ -101,6 +102,12 @@ def shares(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
         numbers |= {"other_tags": there["hashtags"], "other_mentions": there["mentions"]}
     text = COMPARED if "sample_share" in frame else ALONE
     yield _(text).format(**{name: _.number(value, 0) for name, value in numbers.items()}), "shares"
+
+
+def changed(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
+    """Who came and went since the first round."""
+    if found.looked["twice"]:
+        yield civil(found, _), "changes"
 
 
 def hashtags(found: Findings, _: Words) -> Iterator[tuple[str, str]]:

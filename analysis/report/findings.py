@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import activity, actors, hashtags, inwardness, ministries, populations, shares, tags
+from analysis import activity, actors, hashtags, inwardness, ministries, populations, rounds, shares, tags
 from analysis.frames import number, query, with_parameters
 from analysis.measures import Measured, measured
 from analysis.report.asking import Asking, Options, finding
@@ -294,6 +294,35 @@ class Findings(Asking):
     def hashtag_course(self) -> pd.DataFrame:
         """Posts by month and community."""
         return hashtags.course(self.db, self.hashtags, time_zone=self.setting("study.timezone", "Europe/Amsterdam"))
+
+    # ---- change --------------------------------------------------------------------------------------------
+
+    @finding
+    def looked(self) -> dict[str, Any]:
+        """What was read more than once, and when."""
+        return rounds.looked(self.db)
+
+    @finding
+    def changes(self) -> pd.DataFrame:
+        """Persons, accounts and ties before and after."""
+        frame = rounds.summary(self.db)
+        both = ("gained", "lost")
+        return self.small(frame, {"before": both, "after": both, **dict.fromkeys(both, ())}, (), both)
+
+    @finding
+    def changes_by_ministry(self) -> pd.DataFrame:
+        """Who came and went, a row a ministry."""
+        ways = ("entered", "moved_in", "left", "moved_out")
+        return self.small(
+            rounds.by_ministry(self.db), {"before": ways, "after": ways, **dict.fromkeys(ways, ())}, None, ways
+        )
+
+    @finding
+    def moves(self) -> pd.DataFrame:
+        """From which ministry to which; in a report for publication only where they are not few."""
+        frame = rounds.moves(self.db)
+        made = self.small(frame, {"persons": ()}, lines(frame, "moved_from", "moved_to"))
+        return made[made["persons"].notna()]
 
     # ---- method --------------------------------------------------------------------------------------------
 

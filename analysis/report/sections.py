@@ -11,6 +11,7 @@ from analysis.frames import number
 from analysis.report.beside import Other, beside
 from analysis.report.blocks import Card, Cards, Fact, Picture, Section
 from analysis.report.brief import brief
+from analysis.report.changes import changes
 from analysis.report.filters import actors_filter
 from analysis.report.findings import GREY, PALETTE, Findings
 from analysis.report.method import method
@@ -22,7 +23,7 @@ from analysis.report.words import Words
 
 def sections(found: Findings, _: Words, other: Other | None = None) -> list[Section]:
     """All sections of the page; with one on the *other* study, if there is one."""
-    parts = (overview, people, ministries, actors, inward, activity, shares, hashtags)
+    parts = (overview, people, ministries, actors, inward, activity, shares, hashtags, changes)
     made = [part(found, _) for part in parts]
     return [*made, *([beside(found, other, _)] if other else []), method(found, _)]
 
