@@ -96,7 +96,7 @@ def test_every_word_of_the_report_has_its_dutch() -> None:
     wanted = {text for texts in DEFINITIONS.values() for text in texts} | {one.title for one in DRAWINGS.values()}
     wanted |= {*method.LIMITS, method.PUBLIC, method.OVERRIDDEN, method.HONOURED, sections.SNOWBALL, saying.BESIDE}
     wanted |= {*brief.TEXTS, *sections.MEASURES.values(), *saying.SCHOOL.values(), *filters.TIMELINES.values()}
-    wanted |= {actors.PAIR, actors.BEYOND, actors.ACROSS, actors.WITH, posts.ZOOM, *HEADS.values()}
+    wanted |= {actors.PAIR, actors.BEYOND, actors.ACROSS, actors.WITH, posts.ZOOM, posts.HIDDEN, *HEADS.values()}
     wanted |= {changes.ONCE, *rounds.WHAT}
     wanted |= set(json.loads((HERE / "js" / "words.json").read_text("utf-8"))) | set(populations.SELECTED.values())
     for path in [*HERE.rglob("*.py"), HERE / "page.html.j2", ROOT / "commands" / "report.py"]:

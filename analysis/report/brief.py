@@ -78,17 +78,16 @@ def inward(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
 
 def activity(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
     """Working days against days off."""
+    return ((text, "activity") for text in working(found, _))
+
+
+def working(found: Findings, _: Words) -> Iterator[str]:
+    """The sentence on working days, where there is a ratio to tell."""
     last = found.professional_use.iloc[-1]
     if np.isfinite(last["ratio"]):
-        yield working(found, _), "activity"
-
-
-def working(found: Findings, _: Words) -> str:
-    """The sentence on working days."""
-    last = found.professional_use.iloc[-1]
-    return _("On a working day {ratio} times as many posts are sent as on a weekend day or public holiday (95% "
-             "interval {low} to {high}, by account).").format(
-        ratio=_.number(last["ratio"], 2), low=_.number(last["low"], 2), high=_.number(last["high"], 2))  # fmt: skip
+        yield _("On a working day {ratio} times as many posts are sent as on a weekend day or public holiday (95% "
+                "interval {low} to {high}, by account).").format(
+            ratio=_.number(last["ratio"], 2), low=_.number(last["low"], 2), high=_.number(last["high"], 2))  # fmt: skip
 
 
 def shares(found: Findings, _: Words) -> Iterator[tuple[str, str]]:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import activity, actors, hashtags, inwardness, ministries, populations, rounds, shares, tags
+from analysis import actors, hashtags, inwardness, ministries, populations, rounds, shares, tags
 from analysis.frames import number, query, with_parameters
 from analysis.measures import Measured, measured
-from analysis.report.asking import Asking, Options, finding
+from analysis.report.asking import Options, finding
 from analysis.report.filters import filters
 from analysis.report.pseudonyms import SMALL, few_hidden, lines, merged_ministries, pseudonymous
+from analysis.report.rhythm import Rhythm
 
 # Okabe and Ito's colours and Tol's muted ones: told apart by the colour-blind; grey for all that follow
 PALETTE = (
@@ -25,7 +26,7 @@ PERMUTATIONS = 499
 SAMPLES = 50  # sources of the betweenness of the unfiltered network, which only its hundred highest are told of
 
 
-class Findings(Asking):
+class Findings(Rhythm):
     """The findings of the study in a database as frames, each with its parameters in its attrs."""
 
     # ---- who was found -------------------------------------------------------------------------------------
@@ -190,39 +191,6 @@ class Findings(Asking):
         shares_of = ("sender_follows", "posts_to_followed", "other_follows", "follow_ties_used")
         return self.small(frame, {"ties": ("posts", *shares_of)})
 
-    # ---- activity ------------------------------------------------------------------------------------------
-
-    @cached_property
-    def scope(self) -> activity.Scope:
-        """Period, zone and calendar of the activity."""
-        return activity.scope_of(self.db, school=self.options.school)
-
-    @finding
-    def daily(self) -> pd.DataFrame:
-        """A row a day."""
-        frame = activity.daily(self.db, self.scope)
-        return self.small(frame, {"active_accounts": (), "gap_accounts": ("gap_share",)})
-
-    @finding
-    def weekday(self) -> pd.DataFrame:
-        """A row a weekday."""
-        return activity.weekday(self.db, self.scope)
-
-    @finding
-    def hours(self) -> pd.DataFrame:
-        """Weekdays by hours: posts per such hour."""
-        return activity.hour_by_weekday(self.db, self.scope)
-
-    @finding
-    def working_days(self) -> pd.DataFrame:
-        """Posts per kind of day."""
-        return activity.working_days(self.db, self.scope)
-
-    @finding
-    def professional_use(self) -> pd.DataFrame:
-        """Working days against days off, with intervals."""
-        return activity.professional_use(self.db, self.scope, seed=self.setting("analysis.seed", 1))
-
     # ---- shares --------------------------------------------------------------------------------------------
 
     @cached_property
@@ -293,7 +261,15 @@ class Findings(Asking):
     @finding
     def hashtag_course(self) -> pd.DataFrame:
         """Posts by month and community."""
-        return hashtags.course(self.db, self.hashtags, time_zone=self.setting("study.timezone", "Europe/Amsterdam"))
+        zone = self.setting("study.timezone", "Europe/Amsterdam")
+        frame = hashtags.course(self.db, self.hashtags, time_zone=zone)
+        if not self.options.least:
+            return frame
+        by = hashtags.course(self.db, self.hashtags, time_zone=zone, count="accounts")
+        columns = [self._of_accounts(frame[[name]], by[name].to_numpy(), (name,)) for name in frame.columns.astype(int)]
+        made = pd.concat(columns, axis=1) if columns else frame
+        made.attrs = dict(frame.attrs) | {"hidden": sum(column.attrs["hidden"] for column in columns)}
+        return made
 
     # ---- change --------------------------------------------------------------------------------------------
 
