@@ -6,6 +6,7 @@ converted to local time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
@@ -137,6 +138,20 @@ def _active(db: Database, counted: _Counted) -> pd.Series[Any]:
     found = _joined(db, counted, place.to_frame(), sql).set_index("place")["accounts"]
     found.index = counted.calendar.index[found.index]
     return found
+
+
+def accounts_by(db: Database, scope: Scope | None, cell: Callable[[pd.DataFrame], pd.Series[Any]]) -> pd.Series[Any]:
+    """Distinct accounts behind each cell of a table, indexed by cell: how few persons a count of posts rests on.
+
+    *cell* gives the number of the cell of each bin, of a frame with its local time (`local`) and what is known of its
+    day (`day` and the columns of the calendar); a cell that is missing is not counted.
+    """
+    counted = _count(db, scope)
+    if counted.bins.empty:
+        return pd.Series(dtype="int64")
+    cells = cell(counted.bins.join(counted.calendar, on="day")).astype("Int64").rename("cell")
+    sql = "SELECT cell, count(DISTINCT timeline_of) AS accounts FROM counted WHERE cell IS NOT NULL GROUP BY cell"
+    return _joined(db, counted, cells.to_frame(), sql).set_index("cell")["accounts"]
 
 
 # The part of a timeline between the oldest post of a walk that was cut short and the mark of the walk before.

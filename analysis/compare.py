@@ -159,37 +159,35 @@ def overlap(one: Network, other: Network, by: str = "betweenness", most: int = 1
 # ---- change ------------------------------------------------------------------------------------------------
 
 CHANGES = """
-WITH read AS (  -- lists that were read whole in both rounds, by whose they are and which
-    SELECT key AS owner, kind AS listed FROM walks WHERE complete AND kind IN ('following', 'followers')
-    GROUP BY key, kind
-    HAVING bool_or(ended_at BETWEEN $before_since AND $before_until)
-       AND bool_or(ended_at BETWEEN $after_since AND $after_until)),
-seen AS (
-    SELECT follower_id, followed_id, listed,
-           CASE listed WHEN 'following' THEN follower_id ELSE followed_id END AS owner,
-           bool_or(seen_at BETWEEN $before_since AND $before_until) AS before,
-           bool_or(seen_at BETWEEN $after_since AND $after_until) AS after
-    FROM follow_sightings WHERE $platform IS NULL OR platform = $platform GROUP BY ALL),
+WITH read AS (  -- lists that were read whole in both rounds: the walk that tells of each
+    SELECT {before} AS before, {after} AS after FROM full_walks WHERE kind IN ('following', 'followers')
+    GROUP BY collector, kind, key HAVING before <> after),
 ties AS (
-    SELECT follower_id, followed_id, bool_or(before) AS before, bool_or(after) AS after,
-           bool_or((owner, listed) IN (SELECT (owner, listed) FROM read)) AS known
-    FROM seen GROUP BY follower_id, followed_id)
+    SELECT follower_id, followed_id, bool_or(walk = before) AS before, bool_or(walk = after) AS after
+    FROM follow_sightings AS f JOIN read AS r ON f.walk IN (r.before, r.after)
+    WHERE $platform IS NULL OR platform = $platform GROUP BY ALL)
 SELECT follower_id, followed_id,
        CASE WHEN before AND after THEN 'kept' WHEN after THEN 'opened' ELSE 'closed' END AS change
-FROM ties WHERE known AND (before OR after) ORDER BY ALL"""
+FROM ties ORDER BY ALL"""
+FIRST, LAST = "arg_min(walk, ended_at)", "arg_max(walk, ended_at)"
+WITHIN = f"{LAST} FILTER (ended_at BETWEEN ${{round}}_since AND ${{round}}_until)"
 
 
-def changes(db: Database, before: Window, after: Window, platform: str | None = None) -> pd.DataFrame:
+def changes(
+    db: Database, before: Window | None = None, after: Window | None = None, platform: str | None = None
+) -> pd.DataFrame:
     """Follow ties kept, opened and closed between two rounds: follower_id, followed_id, change.
 
-    Only ties in lists that were read whole in both rounds can tell; a tie of another list says nothing and is left out.
+    Of each list its last whole reading in *before* and in *after* tell; without these its first and its last one.
+    Only lists that were read whole in both can tell; a tie of another list says nothing and is left out.
     """
-    values = {
-        "before_since": before.since, "before_until": before.until, "after_since": after.since,
-        "after_until": after.until, "platform": platform,
-    }  # fmt: skip
-    made = db.execute(CHANGES, values).df()
-    made.attrs["parameters"] = {"before": [str(t) for t in before], "after": [str(t) for t in after]}
+    rounds = {"before": before, "after": after}
+    given = {name: window for name, window in rounds.items() if window}
+    values = {f"{name}_{end}": moment for name, window in given.items() for end, moment in window._asdict().items()}
+    walk = {"before": FIRST, "after": LAST, **{name: WITHIN.format(round=name) for name in given}}
+    made = db.execute(CHANGES.format(**walk), {**values, "platform": platform}).df()
+    ends = {"before": "first whole reading of each list", "after": "last whole reading of each list"}
+    made.attrs["parameters"] = {**ends, **{name: [str(moment) for moment in given[name]] for name in given}}
     return made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import networkx as nx
 import numpy as np
@@ -143,14 +143,21 @@ def by_account(db: Database, found: Measured, most: int = 10) -> pd.DataFrame:
     return table
 
 
-def course(db: Database, found: Measured, per: str = "month", time_zone: str = "Europe/Amsterdam") -> pd.DataFrame:
+def course(
+    db: Database,
+    found: Measured,
+    per: str = "month",
+    time_zone: str = "Europe/Amsterdam",
+    count: Literal["posts", "accounts"] = "posts",
+) -> pd.DataFrame:
     """Posts that use each community by local *per* (day, week, month, quarter, year): rows times, columns communities.
 
-    Times without such a post are there, with 0.
+    Times without such a post are there, with 0. With *count* "accounts" the distinct accounts that sent them.
     """
     query, values, members = _uses(found)
+    what = {"posts": "count(*)", "accounts": "count(DISTINCT account_id)"}[count]
     counted = db.execute(
-        f"""SELECT date_trunc($per, timezone($zone, created_at))::DATE AS time, community, count(*) AS posts
+        f"""SELECT date_trunc($per, timezone($zone, created_at))::DATE AS time, community, {what} AS posts
         FROM ({query}) WHERE created_at IS NOT NULL GROUP BY ALL""",
         {**values, "per": per, "zone": time_zone},
     ).df()

@@ -40,7 +40,7 @@ def command(directory: Path, /, name: str, **given: Any) -> None:
     """
     from analysis import actors, hashtags, ministries
     from analysis.report import exports
-    from analysis.report.pseudonyms import pseudonymous, small, without_few
+    from analysis.report.pseudonyms import few_hidden, pseudonymous, without_few
     from commands.context import DATABASE, labels_of
     from storage.copies import remember
     from storage.database import open_readonly
@@ -63,7 +63,8 @@ def command(directory: Path, /, name: str, **given: Any) -> None:
             graph: Any = ministries.graph(db)
             table = ministries.table(db)
             if public:
-                graph, table = without_few(graph), small(table, FEW, ministries.DERIVED)
+                table = few_hidden(table, FEW)
+                graph = without_few(graph, table)
         elif name == "hashtags":
             threshold = chosen.hashtag_threshold if given["threshold"] is None else given["threshold"]
             tags = hashtags.study(db, threshold=threshold, profile=given["profile"] or chosen.share_profile, **options)

@@ -13,8 +13,8 @@ def empty() -> duckdb.DuckDBPyConnection:
     """A database in memory with the schema's tables and views."""
     db = duckdb.connect()
     db.execute("SET TimeZone = 'UTC'")
-    for name in ("001_tables.sql", "002_views.sql"):
-        db.execute((SCHEMA / name).read_text("utf-8"))
+    for file in sorted(SCHEMA.glob("*.sql")):
+        db.execute(file.read_text("utf-8"))
     return db
 
 

@@ -63,24 +63,45 @@ def test_the_bootstrap_interval_holds_the_index():
     assert low < (network.m - 2 * inside) / network.m < high
 
 
-def test_ties_opened_and_closed_between_two_rounds():
-    """Only lists read whole in both rounds tell; the unfinished list of 4 says nothing about what it lacks."""
-    day = [datetime(2013, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4)]
+@pytest.fixture
+def walked():
+    """Four days of lists: that of 1 read whole on the first, third and fourth, of 4 on the first, of 5 on the third."""
     with studies.empty() as db:
-        walks = [("1", 0), ("1", 2), ("4", 0), ("5", 2)]
+        lists = {("1", 0): "23", ("1", 2): "26", ("1", 3): "267", ("4", 0): "2", ("5", 2): "2"}
         studies.insert(db, "walks", [
-            {"walk": f"{key}-{at}", "kind": "following", "key": key, "ended_at": day[at], "complete": True}
-            for key, at in walks
+            {"walk": f"{key}-{at}", "collector": "x", "kind": "following", "key": key, "started_at": DAY[at],
+             "ended_at": DAY[at], "complete": True} for key, at in lists
         ])  # fmt: skip
-        sightings = [("1", "2", 0), ("1", "3", 0), ("1", "2", 2), ("1", "6", 2), ("4", "2", 0), ("5", "2", 2)]
+        studies.insert(db, "answers", [{"walk": f"{key}-{at}", "fetched_at": DAY[at]} for key, at in lists])
         studies.insert(db, "follows", [
-            {"platform": "x", "follower_id": a, "followed_id": b, "listed": "following", "seen_at": day[at]}
-            for a, b, at in sightings
+            {"platform": "x", "follower_id": key, "followed_id": other, "listed": "following", "walk": f"{key}-{at}",
+             "seen_at": DAY[at]} for (key, at), others in lists.items() for other in others
         ])  # fmt: skip
-        table = compare.changes(db, compare.Window(day[0], day[1]), compare.Window(day[2], day[3]))
+        yield db
+
+
+DAY = [datetime(2013, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4)]
+
+
+def test_ties_opened_and_closed_between_two_rounds(walked):
+    """Only lists read whole in both rounds tell; that of 4 was not read again and says nothing about what it lacks."""
+    table = compare.changes(walked, compare.Window(DAY[0], DAY[1]), compare.Window(DAY[2], DAY[2]))
     assert {(a, b): c for a, b, c in table.itertuples(index=False)} == {
         ("1", "2"): "kept", ("1", "3"): "closed", ("1", "6"): "opened"
     }  # fmt: skip
+
+
+def test_without_rounds_the_first_and_the_last_whole_reading_of_each_list_tell(walked):
+    table = compare.changes(walked)
+    assert {b: c for _, b, c in table.itertuples(index=False)} == {
+        "2": "kept", "3": "closed", "6": "opened", "7": "opened"
+    }  # fmt: skip
+    assert compare.changes(walked, platform="mastodon").empty
+
+
+def test_a_walk_down_to_the_mark_only_closes_nothing(walked):
+    walked.execute("UPDATE base.answers SET reached = true WHERE walk = '1-3'")
+    assert "7" not in set(compare.changes(walked)["followed_id"])
 
 
 def communities(**members):

@@ -15,13 +15,13 @@ import pandas as pd
 import pytest
 from lxml import etree, html
 
-from analysis import actors, populations, shares
+from analysis import actors, populations, rounds, shares
 from analysis.frames import number
 from analysis.report import beside, method
 from analysis.report.figures.registry import DRAWINGS
 from analysis.report.findings import Findings, Options
 from analysis.report.page import HERE, Facts, Made, write_report
-from analysis.report.pseudonyms import small
+from analysis.report.pseudonyms import few_hidden, lines, merged_ministries, small
 from analysis.report.texts import HARMFUL
 from analysis.report.words import HEADS, Words, table
 from storage import database
@@ -90,13 +90,14 @@ def test_every_filter_says_what_went_in_and_what_came_out(made: tuple[Findings, 
 
 
 def test_every_word_of_the_report_has_its_dutch() -> None:
-    from analysis.report import brief, filters, posts, saying, sections
+    from analysis.report import brief, changes, filters, posts, saying, sections
     from analysis.report.definitions import DEFINITIONS
 
     wanted = {text for texts in DEFINITIONS.values() for text in texts} | {one.title for one in DRAWINGS.values()}
     wanted |= {*method.LIMITS, method.PUBLIC, method.OVERRIDDEN, method.HONOURED, sections.SNOWBALL, saying.BESIDE}
     wanted |= {*brief.TEXTS, *sections.MEASURES.values(), *saying.SCHOOL.values(), *filters.TIMELINES.values()}
-    wanted |= {actors.PAIR, actors.BEYOND, actors.ACROSS, actors.WITH, posts.ZOOM, *HEADS.values()}
+    wanted |= {actors.PAIR, actors.BEYOND, actors.ACROSS, actors.WITH, posts.ZOOM, posts.HIDDEN, *HEADS.values()}
+    wanted |= {changes.ONCE, *rounds.WHAT}
     wanted |= set(json.loads((HERE / "js" / "words.json").read_text("utf-8"))) | set(populations.SELECTED.values())
     for path in [*HERE.rglob("*.py"), HERE / "page.html.j2", ROOT / "commands" / "report.py"]:
         for found in WORDS.findall(path.read_text("utf-8")):
@@ -335,7 +336,7 @@ def test_a_report_for_publication_tells_no_person(
     assert not {one for one in persons if " " not in one} & words
     assert not [one for one in persons if " " in one and one in text]
     assert re.search(r"p-[a-z2-7]{16}", text)
-    assert "<5" in [cell for row in _cells(done.page.read_text("utf-8"), "populations") for cell in row]
+    assert "hidden" in [cell for row in _cells(done.page.read_text("utf-8"), "populations") for cell in row]
     persons_in = {
         "tables/populations": ["profiles", "accounts"], "tables/ministry-coverage": ["members", "readable", "linked"],
         "tables/coverage": ["read_in_part", "absent", "not_read"], "tables/communities": ["civil_servants"],
@@ -353,9 +354,41 @@ def test_a_report_for_publication_tells_no_person(
 
 def test_small_cells_are_hidden_and_cannot_be_worked_out_from_a_total() -> None:
     frame = pd.DataFrame({"ministry": list("abc"), "profiles": [40, 9, 3], "share": [10.0, 20.0, 33.3]})
-    hidden = small(frame, 5, {"profiles": ("share",)}, ("profiles",))
+    hidden = small(frame, 5, {"profiles": ("share",)})
     assert hidden["profiles"].isna().tolist() == hidden["share"].isna().tolist() == [False, True, True]
     assert small(frame, 0, {"profiles": ()}) is frame
+
+
+def test_no_cell_is_hidden_alone_in_a_line_or_a_row_that_adds_up() -> None:
+    """Two communities by three ministries; and a row whose parts add up to what is told beside it."""
+    frame = pd.DataFrame({"community": [1] * 3 + [2] * 3, "ministry": list("abcabc"), "members": [3, 7, 9, 20, 0, 30]})
+    hidden = small(frame, 5, {"members": ()}, lines(frame, "community", "ministry"))["members"].isna()
+    assert hidden.tolist() == [True, True, False, True, True, False]  # a 0 as well: the total of b would tell its 7
+    parts = ("whole", "part", "absent")
+    frame = pd.DataFrame({"asked": [60], "whole": [50], "part": [8], "absent": [2]})
+    hidden = small(frame, 5, {"asked": parts, **dict.fromkeys(parts, ())}, (), parts)
+    assert hidden.isna().iloc[0].tolist() == [False, False, True, True]
+
+
+def test_few_ministries_that_are_put_together_are_not_too_few() -> None:
+    ministry = pd.Series([*"aaaaaa", *"bbbbb", *"ccc", *"d", None])
+    told = merged_ministries(ministry, 5, "other")
+    assert told.value_counts().to_dict() == {"a": 6, "other": 9}
+    assert merged_ministries(ministry[:14], 5, "other").value_counts().to_dict() == {"a": 6, "other": 8}
+
+
+def test_a_ministry_with_one_small_cell_tells_no_total_of_its_own() -> None:
+    frame = pd.DataFrame({
+        "ministry": list("aabb"), "other": list("abbc"), "connections": [30, 3, 40, 0], "follows": [9, 9, 9, 0],
+        "connections_expected": [25.0, 2.0, 41.0, 0.0], "follows_expected": [9.0] * 4,
+        "connections_ratio": [1.2, 1.5, 1.0, None], "follows_ratio": [1.0] * 4, "share_of_row": [0.9, 0.1, 1, 0],
+        "share_of_other": [0.9, 0.1, 1, 0],
+    })  # fmt: skip
+    assert few_hidden(frame, 5)["connections"].isna().tolist() == [True, True, True, False]
+    alone = frame.assign(connections=[0, 0, 40, 3], follows=0)
+    hidden = few_hidden(alone, 5)
+    assert hidden["connections"].isna().tolist() == [False, False, True, True]
+    assert hidden["connections_expected"].isna().tolist() == [False, False, False, True]
 
 
 # ---- commands ------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +13,8 @@ import pandas as pd
 
 from analysis.frames import setting
 from analysis.report.listening import listening
-from analysis.report.pseudonyms import small
+from analysis.report.pseudonyms import Counts, Line, small
+from analysis.report.tables import missing
 from analysis.report.words import Words
 from storage.pseudonyms import Pseudonyms
 
@@ -73,6 +74,18 @@ class Asking:
         """The words of the report's language."""
         return Words(self.options.language or str(self.setting("study.language", "en")))
 
-    def small(self, frame: pd.DataFrame, totals: tuple[str, ...] = (), **counts: tuple[str, ...]) -> pd.DataFrame:
+    def small(
+        self, frame: pd.DataFrame, counts: Counts, lines: Iterable[Line] | None = None, parts: Sequence[str] = ()
+    ) -> pd.DataFrame:
         """*frame* without its small cells, if the report is for publication."""
-        return small(frame, self.options.least, counts, totals)
+        return small(frame, self.options.least, counts, lines, parts)
+
+    def few(self, *counts: Any) -> bool:
+        """Whether one of the *counts* of persons is too small to be told in a report for publication."""
+        return any(not missing(count) and 0 < count < self.options.least for count in counts)
+
+    def persons(self, count: Any) -> str:
+        """*count* persons in a sentence: the number, or that they are few."""
+        if self.few(count):
+            return self.words("fewer than {least}").format(least=self.options.least)
+        return self.words("some") if self.options.least and missing(count) else self.words.number(count)

@@ -52,7 +52,7 @@ def selection(found: Findings, other: Other) -> pd.DataFrame:
     for one in (found, other.found):
         frame = one.selection[["figure", "what", "computed"]]
         counts = frame[~frame["figure"].isin(["first_post", "last_post"])]
-        frames.append(counts.astype({"computed": "int64"}))
+        frames.append(counts.astype({"computed": "Int64"}))
     ours, theirs = frames
     made = compare.side_by_side(ours, theirs, on=["figure", "what"], names=NAMES)
     made = made.set_index("figure").reindex(ours["figure"]).reset_index()  # in their order

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analysis.report.changes import civil
 from analysis.report.findings import Findings
 from analysis.report.words import Words
 
@@ -25,17 +26,17 @@ TEXTS = (APART, TOGETHER, AS_MANY, FEWER, MORE, ALONE, COMPARED)  # chosen betwe
 
 def brief(found: Findings, _: Words) -> tuple[tuple[str, str], ...]:
     """Sentences, each with the id of the section that tells more; only of what there is."""
-    parts = (people, ministries, actors, inward, activity, shares, hashtags)
+    parts = (people, ministries, actors, inward, activity, shares, hashtags, changed)
     return tuple((text, part) for one in parts for text, part in one(found, _))
 
 
 def people(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
     """Who was found."""
     value = found.selection.set_index("figure")["computed"]
-    if value["civil_servants"]:
+    if value["civil_servants"] != 0:  # hidden where they are few
         yield _("Among {profiles} profiles there are {civil} civil servants; {accounts} public accounts are linked to "
-                "them.").format(profiles=_.number(value["profiles"]), civil=_.number(value["civil_servants"]),
-                                accounts=_.number(value["accounts"])), "populations"  # fmt: skip
+                "them.").format(profiles=found.persons(value["profiles"]), civil=found.persons(value["civil_servants"]),
+                                accounts=found.persons(value["accounts"])), "populations"  # fmt: skip
 
 
 def ministries(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
@@ -59,7 +60,7 @@ def actors(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
         return
     text = TOGETHER if groups.to_speak_of else APART
     yield _(text).format(
-        nodes=_.number(network.n), edges=_.number(network.m), count=groups.membership.nunique()
+        nodes=found.persons(network.n), edges=_.number(network.m), count=groups.membership.nunique()
     ), "actors"  # fmt: skip
 
 
@@ -77,17 +78,16 @@ def inward(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
 
 def activity(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
     """Working days against days off."""
+    return ((text, "activity") for text in working(found, _))
+
+
+def working(found: Findings, _: Words) -> Iterator[str]:
+    """The sentence on working days, where there is a ratio to tell."""
     last = found.professional_use.iloc[-1]
     if np.isfinite(last["ratio"]):
-        yield working(found, _), "activity"
-
-
-def working(found: Findings, _: Words) -> str:
-    """The sentence on working days."""
-    last = found.professional_use.iloc[-1]
-    return _("On a working day {ratio} times as many posts are sent as on a weekend day or public holiday (95% "
-             "interval {low} to {high}, by account).").format(
-        ratio=_.number(last["ratio"], 2), low=_.number(last["low"], 2), high=_.number(last["high"], 2))  # fmt: skip
+        yield _("On a working day {ratio} times as many posts are sent as on a weekend day or public holiday (95% "
+                "interval {low} to {high}, by account).").format(
+            ratio=_.number(last["ratio"], 2), low=_.number(last["low"], 2), high=_.number(last["high"], 2))  # fmt: skip
 
 
 def shares(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
@@ -101,6 +101,12 @@ def shares(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
         numbers |= {"other_tags": there["hashtags"], "other_mentions": there["mentions"]}
     text = COMPARED if "sample_share" in frame else ALONE
     yield _(text).format(**{name: _.number(value, 0) for name, value in numbers.items()}), "shares"
+
+
+def changed(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
+    """Who came and went since the first round."""
+    if found.looked["twice"]:
+        yield civil(found, _), "changes"
 
 
 def hashtags(found: Findings, _: Words) -> Iterator[tuple[str, str]]:

@@ -91,6 +91,23 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     "hashtags_by_ministry": ("A post that uses two communities counts in both.",),
     "hashtags_by_account": ("A post that uses two communities counts in both; the five most active of each.",),
     "hashtag_course": ("A post that uses two communities counts in both; months are in the study's time zone.",),
+    "changes": (
+        "Before is the first reading of each profile and list, after its last one, of those read at least twice. "
+        "Gained and lost: civil servants who are so after and not before, and the other way about.",
+        "Accounts that their profiles name: by their id where it is known, so that a new handle is no new account. "
+        "Accounts that could be looked up: lost are those that the platform has since said to be suspended, gone, "
+        "deactivated or unknown.",
+        "Follow ties: of lists that were read to their end both times; a tie in another list says nothing.",
+    ),
+    "changes_by_ministry": (
+        "Before + entered + moved in - left - moved out = after. Entered and left: from and to outside the profession. "
+        "Moved in and out: civil servants of another ministry before, or after. Who holds posts in two ministries "
+        "counts in both.",
+    ),
+    "moves": (
+        "Persons who no longer have a post in the one ministry and have a new one in the other; a second post beside "
+        "the first is no move.",
+    ),
     "filters": ("Every filter in the order in which it is applied, with what goes in and what comes out.",),
     "beside_shares": (
         "Shares of the distinct posts; the difference in points with Newcombe's interval, which takes posts as "

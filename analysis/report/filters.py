@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis import tags
+from analysis import populations, tags
 from analysis.frames import LINKED_ACCOUNTS, number, timeline_posts, with_parameters
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ TIMELINES = {
     "linked": "posts on the timelines of linked accounts",
     "all": "posts on every timeline that was read, because no account is linked",
 }
+PERSONS = ("profiles seen", "links proposed", "civil servants", "actors")
 BETWEEN = """
 SELECT count(*) FROM connections WHERE profile_a <> profile_b
 AND profile_a IN (SELECT profile_id FROM civil_servants) AND profile_b IN (SELECT profile_id FROM civil_servants)"""
@@ -40,7 +41,7 @@ def hashtags_filter(found: Findings, _: Words) -> str:
 def filters(found: Findings) -> pd.DataFrame:
     """A row a filter, in their order: filter, of, before, after, share (per cent)."""
     _ = found.words
-    value = {row["figure"]: row["computed"] for row in found.selection.to_dict("records")}
+    value = {row["figure"]: row["computed"] for row in populations.selection(found.db).to_dict("records")}
     met = number(found.db, "SELECT count(*) FROM profiles")
     linked = f"SELECT count(DISTINCT profile_id) FROM links WHERE account_id IN ({LINKED_ACCOUNTS})"
     accepted = number(found.db, "SELECT count(*) FROM links")
@@ -70,4 +71,10 @@ def filters(found: Findings) -> pd.DataFrame:
     ]  # fmt: skip
     made = pd.DataFrame(rows, columns=["filter", "of", "before", "after"]).astype({"before": int, "after": int})
     made["share"] = 100 * made["after"] / made["before"].where(made["before"] > 0)
+    persons = made["of"].isin(PERSONS)  # each row for itself: what goes in is told, and so is what is left
+    hidden = found.small(made[persons], {"before": ("share",), "after": ("share",)}, ())
+    if found.options.least:
+        few = hidden.attrs["hidden"]
+        made = pd.concat([hidden, made[~persons]]).sort_index()
+        made.attrs["hidden"] = few
     return with_parameters(made, order="as listed; each network filter once, on its full network")

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import activity, actors, hashtags, inwardness, ministries, populations, shares, tags
+from analysis import actors, hashtags, inwardness, ministries, populations, rounds, shares, tags
 from analysis.frames import number, query, with_parameters
 from analysis.measures import Measured, measured
-from analysis.report.asking import Asking, Options, finding
+from analysis.report.asking import Options, finding
 from analysis.report.filters import filters
-from analysis.report.pseudonyms import SMALL, pseudonymous
+from analysis.report.pseudonyms import SMALL, few_hidden, lines, merged_ministries, pseudonymous
+from analysis.report.rhythm import Rhythm
 
 # Okabe and Ito's colours and Tol's muted ones: told apart by the colour-blind; grey for all that follow
 PALETTE = (
@@ -25,7 +26,7 @@ PERMUTATIONS = 499
 SAMPLES = 50  # sources of the betweenness of the unfiltered network, which only its hundred highest are told of
 
 
-class Findings(Asking):
+class Findings(Rhythm):
     """The findings of the study in a database as frames, each with its parameters in its attrs."""
 
     # ---- who was found -------------------------------------------------------------------------------------
@@ -35,48 +36,55 @@ class Findings(Asking):
         """The key figures."""
         frame = populations.selection(self.db)
         value = frame.set_index("figure")["computed"]
-        twice = value["sum_of_rows"] - value["civil_servants"]
-        if 0 < twice < self.options.least:  # so few persons are in two ministries
+        if self.few(value["sum_of_rows"] - value["civil_servants"]):  # so few persons are in two ministries
             attrs, frame = frame.attrs, frame[frame["figure"] != "sum_of_rows"].reset_index(drop=True)
             frame.attrs = attrs
+        few = frame["figure"].map(value).map(lambda of: isinstance(of, int) and self.few(of))
+        few |= frame["figure"].isin(["posts", "first_post", "last_post"]) & self.few(value["accounts"])
+        frame["computed"] = frame["computed"].mask(few, None)
+        frame.attrs["hidden"] = int(few.sum())
         return frame
 
     @finding
     def populations(self) -> pd.DataFrame:
         """Table 5."""
         frame = populations.table(self.db)
-        platforms = [str(name) for name in frame if name not in FIXED]
-        counts = {"profiles": ("share",), "accounts": ("share",), "lists_read": (), **dict.fromkeys(platforms, ())}
-        return self.small(frame, ("profiles", "accounts"), **counts)
+        linked = ["accounts", *(str(name) for name in frame if name not in FIXED)]
+        together = {name: ("share", *(other for other in linked if other != name)) for name in linked}
+        return self.small(frame, {"profiles": ("share",), "lists_read": (), **together})
 
     @finding
     def coverage(self) -> pd.DataFrame:
         """What was asked and what came."""
         frame = populations.coverage(self.db)
-        return self.small(frame, **dict.fromkeys(("read_in_part", "absent", "not_read"), ("read_whole",)))
+        parts = ("read_whole", "read_in_part", "absent", "not_read")
+        return self.small(frame, {"asked": parts, **dict.fromkeys(parts, ())}, (), parts)
 
     @finding
     def ministries(self) -> pd.DataFrame:
         """A row a pair of ministries."""
-        return self.small(ministries.table(self.db), **ministries.DERIVED)
+        return few_hidden(ministries.table(self.db), self.options.least)
 
     @finding
     def ministry_coverage(self) -> pd.DataFrame:
         """How many lists could be read, by ministry."""
         frame = ministries.coverage(self.db)
         frame.attrs |= {"members": int(frame["members"].sum()), "readable": int(frame["readable"].sum())}
-        return self.small(frame, members=("share_readable",), readable=("share_readable",), linked=())
+        return self.small(frame, {"members": ("share_readable",), "readable": ("share_readable",), "linked": ()})
 
     # ---- actors --------------------------------------------------------------------------------------------
 
     @finding
     def actors(self) -> Measured:
         """The follow network after the degree filter, measured."""
-        found = actors.study(
+        return self._shown(self._measured)
+
+    @cached_property
+    def _measured(self) -> Measured:
+        return actors.study(
             self.db, min_degree=self._degree, labels=self.options.labels,
             exact_nodes=self.setting("analysis.betweenness_exact_up_to", 10_000), **self._measuring(),
         )  # fmt: skip
-        return self._shown(found)
 
     @cached_property
     def _degree(self) -> int:
@@ -105,14 +113,18 @@ class Findings(Asking):
         if self.options.least:
             frame = frame.drop(columns=["ministries", "titles"], errors="ignore")
         other = ("community", "name", "size", "share", "ministries", "titles", "central", "density", "e_i_index")
-        return self.small(frame, **dict.fromkeys([str(name) for name in frame if name not in other], ()))
+        labels = [str(name) for name in frame if name not in other]
+        return self.small(frame, dict.fromkeys(labels, ()), None, labels)
 
     @finding
     def communities_by_ministry(self) -> pd.DataFrame:
         """Members by community and ministry."""
+        frame = actors.by_ministry(self.actors)
+        if self.options.least:  # of the members whose ministry is told, which is not all
+            frame = frame.drop(columns="share_of_ministry")
         return self.small(
-            actors.by_ministry(self.actors), members=("share_of_community", "share_of_ministry")
-        )  # fmt: skip
+            frame, {"members": ("share_of_community", "share_of_ministry")}, lines(frame, "community", "ministry")
+        )
 
     @finding
     def central(self) -> pd.DataFrame:
@@ -128,26 +140,48 @@ class Findings(Asking):
     def inward(self) -> pd.DataFrame:
         """E-I indices with tests."""
         seed = self.setting("analysis.seed", 1)
-        network = self.actors.network
-        return inwardness.table(network, permutations=PERMUTATIONS if network.m else 0, seed=seed)
+        network = self._measured.network
+        if least := self.options.least:
+            told = merged_ministries(network.nodes["ministry"], least, self.words(SMALL))
+            network = network.with_columns({"ministry": told})
+        frame = inwardness.table(network, permutations=PERMUTATIONS if network.m else 0, seed=seed)
+        return self.small(frame, {"members": ("internal", "external", "e_i_index", "expected")}, [range(1, len(frame))])
 
     @finding
     def most_central(self) -> pd.DataFrame:
         """Who the hundred most central are."""
         frame = inwardness.most_central(self.actors.network)
-        return self.small(frame, ("actors",), actors=("share", "top_betweenness", "top_in_degree"))
+        tops = [str(name) for name in frame if str(name).startswith("top_")]
+        of_top = min(frame.attrs["parameters"]["top"], self.actors.network.n)
+        counts = frame.assign(**{f"n_{name}": (frame[name] * of_top).round().astype(int) for name in tops})
+        counts.attrs = frame.attrs
+        derived = {f"n_{name}": (name,) for name in tops}
+        made = self.small(counts, {"actors": ("share", *tops, *derived), **derived})
+        return made.drop(columns=list(derived))
 
     @finding
     def hidden(self) -> pd.DataFrame:
         """The same figures before the degree filter, after it, and of what it hides: a row a figure."""
         frame = inwardness.hidden(
             self.db, min_degree=self._degree, samples=SAMPLES, seed=self.setting("analysis.seed", 1),
-            processes=self.options.processes, after=self.actors.network, labels=self.options.labels,
+            processes=self.options.processes, after=self._measured.network, labels=self.options.labels,
         )  # fmt: skip
         turned = frame.set_index("part").T.rename_axis("figure").reset_index()
         if self.options.least:  # shares of a hundred would tell of single persons
             turned = turned[~turned["figure"].str.match("(share|top)_(?!.*civil servant)")].reset_index(drop=True)
+            self._few_shares(turned)
         return with_parameters(turned, **frame.attrs["parameters"])
+
+    def _few_shares(self, frame: pd.DataFrame) -> None:
+        """Hide in *frame* the shares of actors that stand for few of them."""
+        parts = ["before", "after", "hidden"]
+        whole = frame.set_index("figure").loc["actors", parts].astype(float)
+        for start, most in (("share_", np.inf), ("top_", 100)):
+            rows = frame["figure"].str.startswith(start)
+            count = (frame.loc[rows, parts].astype(float) * whole.clip(upper=most)).round()
+            rest = whole.clip(upper=most) - count
+            few = ((count > 0) & (count < self.options.least)) | ((rest > 0) & (rest < self.options.least))
+            frame.loc[rows, parts] = frame.loc[rows, parts].mask(few)
 
     @finding
     def interaction(self) -> pd.DataFrame:
@@ -155,40 +189,7 @@ class Findings(Asking):
         frame = actors.interaction_and_follow(self.db)
         frame = frame[frame["ties"] > 0].reset_index(drop=True)
         shares_of = ("sender_follows", "posts_to_followed", "other_follows", "follow_ties_used")
-        return self.small(frame, ties=("posts", *shares_of))
-
-    # ---- activity ------------------------------------------------------------------------------------------
-
-    @cached_property
-    def scope(self) -> activity.Scope:
-        """Period, zone and calendar of the activity."""
-        return activity.scope_of(self.db, school=self.options.school)
-
-    @finding
-    def daily(self) -> pd.DataFrame:
-        """A row a day."""
-        frame = activity.daily(self.db, self.scope)
-        return self.small(frame, active_accounts=(), gap_accounts=("gap_share",))
-
-    @finding
-    def weekday(self) -> pd.DataFrame:
-        """A row a weekday."""
-        return activity.weekday(self.db, self.scope)
-
-    @finding
-    def hours(self) -> pd.DataFrame:
-        """Weekdays by hours: posts per such hour."""
-        return activity.hour_by_weekday(self.db, self.scope)
-
-    @finding
-    def working_days(self) -> pd.DataFrame:
-        """Posts per kind of day."""
-        return activity.working_days(self.db, self.scope)
-
-    @finding
-    def professional_use(self) -> pd.DataFrame:
-        """Working days against days off, with intervals."""
-        return activity.professional_use(self.db, self.scope, seed=self.setting("analysis.seed", 1))
+        return self.small(frame, {"ties": ("posts", *shares_of)})
 
     # ---- shares --------------------------------------------------------------------------------------------
 
@@ -248,7 +249,8 @@ class Findings(Asking):
     @finding
     def hashtags_by_ministry(self) -> pd.DataFrame:
         """Who uses which community, by ministry."""
-        return self.small(hashtags.by_ministry(self.db, self.hashtags), accounts=("posts", "share"))
+        frame = hashtags.by_ministry(self.db, self.hashtags)
+        return self.small(frame, {"accounts": ("posts", "share")}, lines(frame, "community", "ministry"))
 
     @finding
     def hashtags_by_account(self) -> pd.DataFrame:
@@ -259,7 +261,44 @@ class Findings(Asking):
     @finding
     def hashtag_course(self) -> pd.DataFrame:
         """Posts by month and community."""
-        return hashtags.course(self.db, self.hashtags, time_zone=self.setting("study.timezone", "Europe/Amsterdam"))
+        zone = self.setting("study.timezone", "Europe/Amsterdam")
+        frame = hashtags.course(self.db, self.hashtags, time_zone=zone)
+        if not self.options.least:
+            return frame
+        by = hashtags.course(self.db, self.hashtags, time_zone=zone, count="accounts")
+        columns = [self._of_accounts(frame[[name]], by[name].to_numpy(), (name,)) for name in frame.columns.astype(int)]
+        made = pd.concat(columns, axis=1) if columns else frame
+        made.attrs = dict(frame.attrs) | {"hidden": sum(column.attrs["hidden"] for column in columns)}
+        return made
+
+    # ---- change --------------------------------------------------------------------------------------------
+
+    @finding
+    def looked(self) -> dict[str, Any]:
+        """What was read more than once, and when."""
+        return rounds.looked(self.db)
+
+    @finding
+    def changes(self) -> pd.DataFrame:
+        """Persons, accounts and ties before and after."""
+        frame = rounds.summary(self.db)
+        both = ("gained", "lost")
+        return self.small(frame, {"before": both, "after": both, **dict.fromkeys(both, ())}, (), both)
+
+    @finding
+    def changes_by_ministry(self) -> pd.DataFrame:
+        """Who came and went, a row a ministry."""
+        ways = ("entered", "moved_in", "left", "moved_out")
+        return self.small(
+            rounds.by_ministry(self.db), {"before": ways, "after": ways, **dict.fromkeys(ways, ())}, None, ways
+        )
+
+    @finding
+    def moves(self) -> pd.DataFrame:
+        """From which ministry to which; in a report for publication only where they are not few."""
+        frame = rounds.moves(self.db)
+        made = self.small(frame, {"persons": ()}, lines(frame, "moved_from", "moved_to"))
+        return made[made["persons"].notna()]
 
     # ---- method --------------------------------------------------------------------------------------------
 

@@ -79,8 +79,8 @@ def method(found: Findings, _: Words) -> Section:
 
 PUBLIC = (
     "This report is for publication: persons have pseudonyms that only the study's key could turn back, texts and "
-    "handles are left out, and cells of fewer than {least} persons are hidden. The shape of a network can still give "
-    "somebody away to who knows it well."
+    "handles are left out, and cells of fewer than {least} persons are hidden, with a second one where a total would "
+    "tell the first. The shape of a network can still give somebody away to who knows it well."
 )
 
 
@@ -126,7 +126,7 @@ def _gaps(found: Findings, _: Words) -> list[Table]:
         frame = query(found.db, GAPS)
     if frame.empty:
         return []
-    frame = found.small(frame.assign(why=[reason(why, _) for why in frame["why"]]), lists=())
+    frame = found.small(frame.assign(why=[reason(why, _) for why in frame["why"]]), {"lists": ()})
     if found.options.least:  # a server's own words may stand in a reason
         frame = frame.drop(columns="why")
     return [table(found, _, "gaps", "Lists that are not whole", frame, "gaps")]

@@ -17,19 +17,16 @@ from analysis.report.words import Words
 def activity(found: Findings, _: Words) -> Section:
     """Graphs 11 and 12, the calendar, the week, and working days against the rest."""
     use = found.professional_use
-    said = [working(found, _), *_gaps(found, _)]
-    frame = found.daily.reset_index()
-    frame.attrs = found.daily.attrs
-    month = frame.groupby(frame["day"].dt.strftime("%Y-%m") if len(frame) else "day").agg(
-        posts=("posts", "sum"), mean_active_accounts=("active_accounts", lambda of: of.mean(skipna=False)),
-        located=("located", "sum"), geocoded=("geocoded", "sum")).rename_axis("month").reset_index()  # fmt: skip
-    month.attrs = found.daily.attrs
+    said = [*working(found, _), *_gaps(found, _)]
     pictures = (
         Picture("activity-timeline", _("Posts per day over the whole period; the months are in the table."),
-                _(ZOOM), "timeline"),
-        Picture("activity-calendar", _("A square a day, darker with more posts; the days are in the files.")),
-        Picture("activity-hours", _("Posts by weekday and hour; the numbers are in the table.")),
-        Picture("working-days", _("Posts per kind of day, and the ratio with its interval; as in the tables.")),
+                " ".join(filter(None, (_(ZOOM), hidden(found, found.daily)))), "timeline"),
+        Picture("activity-calendar", _("A square a day, darker with more posts; the days are in the files."),
+                hidden(found, found.daily)),
+        Picture("activity-hours", _("Posts by weekday and hour; the numbers are in the table."),
+                hidden(found, found.hours)),
+        Picture("working-days", _("Posts per kind of day, and the ratio with its interval; as in the tables."),
+                hidden(found, found.working_days)),
     )  # fmt: skip
     kinds, use_rows = _flat(found.working_days), _flat(use)
     tables = (
@@ -39,7 +36,8 @@ def activity(found: Findings, _: Words) -> Section:
               "professional_use"),
         table(found, _, "weekday", "Posts by weekday", _weekdays(found, _), "weekday", folded=True, columns=(
             "weekday", "days", "posts", "per_day", "holidays", "per_day_without_holidays"), bars=("per_day",)),
-        table(found, _, "months", "Posts by month", month, "daily", folded=True, places={"mean_active_accounts": 1}),
+        table(found, _, "months", "Posts by month", found.months, "daily", "months", folded=True,
+              places={"mean_active_accounts": 1}),
         table(found, _, "hours", "Posts per hour, by weekday and hour", _hours(found, _), "hours", folded=True),
     )  # fmt: skip
     return Section("activity", _("Activity"), tuple(said), (*pictures, *tables))
@@ -51,12 +49,29 @@ ZOOM = (
 )
 
 
+def hidden(found: Findings, frame: pd.DataFrame) -> str:
+    """What a picture of *frame* does not show, if the report is for publication and hides any of it."""
+    if not frame.attrs.get("hidden"):
+        return ""
+    return found.words(HIDDEN).format(least=found.options.least)
+
+
+HIDDEN = (
+    "Hidden is what rests on fewer than {least} accounts, and a second number wherever a total would tell the first; "
+    "that is no gap and no zero."
+)
+
+
 def _gaps(found: Findings, _: Words) -> list[str]:
     """What was not collected of the timelines, if anything."""
     gap, days = found.daily["gap_accounts"], int(gapped(found.daily).sum())
     if not days:
         return []
-    most = f"<{found.options.least}" if pd.isna(gap.max()) or not gap.max() else _.number(int(gap.max()))
+    if pd.isna(gap.max()) or not gap.max():
+        return [_("On {days} of {all} days posts of some accounts were not collected, their timelines being cut short: "
+                  "a dip there is a gap in the data. The timeline and the calendar mark them.").format(
+            days=_.number(days), all=_.number(len(gap)))]  # fmt: skip
+    most = _.number(int(gap.max()))
     return [_("On {days} of {all} days posts of some accounts were not collected (of {most} at most, their timelines "
               "being cut short): a dip there is a gap in the data. The timeline and the calendar mark them.").format(
         days=_.number(days), all=_.number(len(gap)), most=most)]  # fmt: skip
@@ -124,7 +139,11 @@ def hashtags(found: Findings, _: Words) -> Section:
         said.append(_("Published: {number} communities.").format(number=published))
     live = Picture("hashtags", _("The hashtag network as a still picture; its hashtags are in the tables and files."),
                    _("Size: posts. Colour: community."), "network")  # fmt: skip
-    course = Picture("hashtag-course", _("Posts per month that use each community; the numbers are in the files."))
+    course = Picture(
+        "hashtag-course",
+        _("Posts per month that use each community; the numbers are in the files."),
+        hidden(found, found.hashtag_course),
+    )
     most = found.hashtags.network.nodes[["posts", "degree", "community"]].sort_values("posts", ascending=False).head(40)
     most = most.rename_axis("hashtag").reset_index()
     most["hashtag"] = "#" + most["hashtag"].astype(str)

@@ -24,10 +24,9 @@ def table(found: Findings, _: Words, name: str, title: str, frame: pd.DataFrame,
     """A table with its definitions, and the SQL of the findings called *sql*."""
     heard = [query for key in sql for query in found.sql.get(key, ())]
     definitions = tuple(_(text) for text in DEFINITIONS.get(name, ()))
-    least = found.options.least
     return Table(
         name.replace("_", "-"), _(title), frame, definitions=definitions, sql=tuple(dict.fromkeys(heard)),
-        hidden=f"<{least}" if least and frame.attrs.get("hidden") else "", **options,
+        hidden=_("hidden") if frame.attrs.get("hidden") else "", **options,
     )  # fmt: skip
 
 

@@ -7,20 +7,23 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.frames import number
 from analysis.report.beside import Other, beside
 from analysis.report.blocks import Card, Cards, Fact, Picture, Section
 from analysis.report.brief import brief
+from analysis.report.changes import changes
 from analysis.report.filters import actors_filter
 from analysis.report.findings import GREY, PALETTE, Findings
 from analysis.report.method import method
 from analysis.report.posts import activity, hashtags, shares
 from analysis.report.saying import BESIDE, numbered, paired, published_there, table, verdict
+from analysis.report.tables import missing
 from analysis.report.words import Words
 
 
 def sections(found: Findings, _: Words, other: Other | None = None) -> list[Section]:
     """All sections of the page; with one on the *other* study, if there is one."""
-    parts = (overview, people, ministries, actors, inward, activity, shares, hashtags)
+    parts = (overview, people, ministries, actors, inward, activity, shares, hashtags, changes)
     made = [part(found, _) for part in parts]
     return [*made, *([beside(found, other, _)] if other else []), method(found, _)]
 
@@ -32,7 +35,7 @@ def overview(found: Findings, _: Words) -> Section:
 
     def fact(name: str, figure: str) -> Fact:
         there = "" if pd.isna(told[figure]) else _("published: {number}").format(number=_.number(told[figure]))
-        return Fact(_(name), _.number(value[figure]), there)
+        return Fact(_(name), found.persons(value[figure]), there)
 
     ties = _.number(found.actors.network.parameters["full_edges"])
     facts = (
@@ -58,9 +61,13 @@ SNOWBALL = (
 def people(found: Findings, _: Words) -> Section:
     """Table 5 and what was read."""
     frame = found.populations
-    said = [_("{all} civil servants were found; {share}% of them also on a platform.").format(
-        all=_.number(frame.attrs["civil_servants"]), share=_.number(_on_platform(found), 1))]  # fmt: skip
-    if frame.attrs["sum_of_rows"] - frame.attrs["civil_servants"] >= max(1, found.options.least):
+    everyone, linked = frame.attrs["civil_servants"], number(found.db, ON_A_PLATFORM)
+    said = [_("{all} civil servants were found.").format(all=found.persons(everyone))]
+    if not found.few(everyone, linked, everyone - linked):
+        share = 100 * linked / everyone if everyone else float("nan")
+        said = [_("{all} civil servants were found; {share}% of them also on a platform.").format(
+            all=_.number(everyone), share=_.number(share, 1))]  # fmt: skip
+    if frame.attrs["sum_of_rows"] - everyone >= max(1, found.options.least):
         said.append(_("The rows add up to {sum}, because somebody with current posts in two ministries counts in both."
                       ).format(sum=_.number(frame.attrs["sum_of_rows"])))  # fmt: skip
     order = paired(list(frame.columns), ("profiles", "accounts"))
@@ -70,23 +77,18 @@ def people(found: Findings, _: Words) -> Section:
     return Section("populations", _("Populations"), tuple(said), (five,))
 
 
-def _on_platform(found: Findings) -> float:
-    row = found.db.execute(
-        "SELECT count(*), count(*) FILTER (profile_id IN (SELECT profile_id FROM links)) FROM civil_servants"
-    ).fetchone()
-    return 100 * row[1] / row[0] if row and row[0] else float("nan")
+ON_A_PLATFORM = "SELECT count(*) FROM civil_servants WHERE profile_id IN (SELECT profile_id FROM links)"
 
 
 def ministries(found: Findings, _: Words) -> Section:
     """Figure 1 beside its matrix and tables."""
     frame, there = found.ministries, _named(found)
-    least, whole = found.options.least, found.ministry_coverage.attrs
-    readable = f"<{least}" if 0 < whole["readable"] < least else _.number(whole["readable"])
+    whole = found.ministry_coverage.attrs
     said = (
         _("A circle's size is the number of connections inside a ministry, a line's width the number between two."),
         _("Only observed connections count: the lists of {readable} of {members} members could be read. The sample is "
           "small and uneven, so it does not generalise.").format(
-              readable=readable, members=_.number(whole["members"])),
+              readable=found.persons(whole["readable"]), members=found.persons(whole["members"])),
     )  # fmt: skip
     pairs = table(
         found, _, "ministries", "Connections between ministries", frame, "ministries", folded=True,
@@ -118,7 +120,7 @@ def actors(found: Findings, _: Words) -> Section:
     network, community = found.actors.network, found.actors.communities
     said = [
         _("{nodes} of {all} actors have enough connections to be drawn ({filter}); between them are {edges} ties."
-          ).format(nodes=_.number(network.n), all=_.number(network.parameters["full_nodes"]),
+          ).format(nodes=found.persons(network.n), all=found.persons(network.parameters["full_nodes"]),
                    filter=actors_filter(found, _), edges=_.number(network.m)),
         verdict(community, _),
     ]  # fmt: skip
@@ -159,13 +161,13 @@ def _without_id(frame: pd.DataFrame) -> tuple[str, ...]:
 def _cards(found: Findings, _: Words) -> Cards:
     """The largest communities in words and numbers."""
     rows = found.communities.head(12).to_dict("records")
-    return Cards(_("The communities in words and numbers"), tuple(_card(row, _) for row in rows))
+    return Cards(_("The communities in words and numbers"), tuple(_card(found, row, _) for row in rows))
 
 
-def _card(row: Mapping[Any, Any], _: Words) -> Card:
+def _card(found: Findings, row: Mapping[Any, Any], _: Words) -> Card:
     number = int(row["community"])
     figures = _("{size} actors, {civil} of them civil servants").format(
-        size=_.number(row["size"]), civil=_.number(row.get("civil_servants", 0))
+        size=found.persons(row["size"]), civil=found.persons(row.get("civil_servants", 0))
     )
     said = []
     if row.get("ministries"):
@@ -188,9 +190,10 @@ def inward(found: Findings, _: Words) -> Section:
               "below that, they stay among themselves more than chance would have it.").format(
         index=_.number(first["e_i_index"], 2), permuted=_.number(first["permuted"], 2), p=_.number(first["p"], 3)
     )]  # fmt: skip
-    if "top_betweenness" in top:
+    share = top["top_betweenness"].get("civil servant") if "top_betweenness" in top else None
+    if share is not None and not missing(share):
         said.append(_("Of the hundred most central actors {share}% are civil servants.").format(
-            share=_.number(100 * top["top_betweenness"].get("civil servant", float("nan")), 0)))  # fmt: skip
+            share=_.number(100 * share, 0)))  # fmt: skip
     said.append(_("The degree filter itself hides who has few connections, citizens among them; and only accounts "
                   "whose lists were read can show their ties."))  # fmt: skip
     indices = table(found, _, "inward", "E-I index by ministry", frame, places={"p": 3},

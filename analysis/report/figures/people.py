@@ -34,7 +34,7 @@ def square(table: pd.DataFrame, value: str) -> tuple[list[str], NDArray[Any]]:
 def circle(found: Findings, _: Words) -> Figure:
     """Figure 1: ministries on a circle, sized by connections inside, lines by connections between."""
     names, known = square(found.ministries, "connections")
-    matrix, few = np.nan_to_num(known), f"<{found.options.least}"
+    matrix = np.nan_to_num(known)
     figure = canvas(6.4, 4.0 if narrow() else 6.0)
     axes = figure.add_subplot()
     angle = np.pi / 2 - 2 * np.pi * np.arange(len(names)) / max(len(names), 1)
@@ -49,11 +49,12 @@ def circle(found: Findings, _: Words) -> Figure:
     for at, name in enumerate(names):
         axes.add_patch(Circle(tuple(spot[at]), inner[at], fc=PALETTE[at % len(PALETTE)], ec="white", lw=1.2, zorder=3))
         x, y = spot[at] * (1.06 + inner[at])
+        inside = _("hidden") if np.isnan(known[at, at]) else _.number(known[at, at])
         side = "center" if abs(spot[at][0]) < 0.3 else "left" if spot[at][0] > 0 else "right"
         axes.text(
             x,
             y,
-            f"{label(name, 24)} ({few if np.isnan(known[at, at]) else _.number(known[at, at])})",
+            f"{label(name, 24)} ({inside})",
             ha=side,
             va="center",
             fontsize=8 if narrow() else 9.5,
@@ -76,7 +77,7 @@ def matrix(found: Findings, _: Words) -> Figure:
         for column in range(len(names)):
             count = counts[row, column]
             dark = abs(shown[row, column]) > 1.7
-            told = f"<{found.options.least}" if np.isnan(count) else _.number(count)
+            told = "×" if np.isnan(count) else _.number(count)
             axes.text(column + 0.5, row + 0.5, told, ha="center", va="center",
                       fontsize=5.5 if narrow() else 7.5, color="#ffffff" if dark else "#000000")  # fmt: skip
     axes.set_xticks(np.arange(len(names)) + 0.5, [label(name, 16) for name in names], rotation=45, ha="right")

@@ -29,6 +29,7 @@ from analysis.report.findings import PALETTE, Findings
 from analysis.report.saying import day_kind
 from analysis.report.words import Words
 
+DAY = pd.Timedelta(days=1)
 MATERIAL = 0.1  # share of the accounts not collected from which a day is no measurement
 
 
@@ -41,17 +42,22 @@ def timeline(found: Findings, _: Words) -> Figure:
     series = (("posts", "posts per day", FAINT, 0.6), ("posts_7", "mean of 7 days", BLUE, 0.9),
               ("posts_30", "mean of 30 days", RED, 1.5))  # fmt: skip
     for column, name, colour, width in series:
-        above.plot(daily.index, daily[column].mask(broken), color=colour, lw=width, label=_(name))
+        above.plot(daily.index, daily[column].astype(float).mask(broken), color=colour, lw=width, label=_(name))
     parts = (("active_accounts", "active accounts", GREEN), ("located", "posts with a location told", ORANGE),
              ("geocoded", "geo-coded posts", BLUE))  # fmt: skip
     for column, name, colour in parts:
-        mean = daily[column].rolling(7).mean().mask(broken)
+        mean = daily[column].astype(float).rolling(7).mean().mask(broken)
         below.plot(daily.index, mean, lw=1, color=colour, label=_(name))
     below.set_title(_("means of 7 days"), loc="left", fontsize=8.5)
+    unseen = few(daily)
+    for start, stop in runs(unseen):
+        for axes in (above, below):
+            axes.axvspan(daily.index[start], daily.index[stop] + DAY, color=GREY, alpha=0.2, lw=0, zorder=0)
+    if unseen.any():
+        below.plot([], [], color=GREY, lw=6, alpha=0.3, label=_("hidden"))
     for axes in (above, below):
         for start, stop in runs(gapped(daily)):
-            day = pd.Timedelta(days=1)
-            axes.axvspan(daily.index[start], daily.index[stop] + day, color=ORANGE, alpha=0.22, lw=0, zorder=0)
+            axes.axvspan(daily.index[start], daily.index[stop] + DAY, color=ORANGE, alpha=0.22, lw=0, zorder=0)
         axes.legend(loc="upper left", ncols=1)
         axes.set_ylim(bottom=0)
         axes.margins(x=0.005)
@@ -63,6 +69,11 @@ def timeline(found: Findings, _: Words) -> Figure:
 def gapped(daily: pd.DataFrame) -> pd.Series[bool]:
     """The days of which posts of accounts were not collected; how few accounts may be hidden."""
     return daily["gap_accounts"].isna() | daily["gap_accounts"].fillna(0).gt(0)
+
+
+def few(daily: pd.DataFrame) -> pd.Series[bool]:
+    """The days that are hidden, because too few accounts were active."""
+    return daily["hidden"] if "hidden" in daily else pd.Series(False, daily.index)
 
 
 def lost(daily: pd.DataFrame) -> pd.Series[bool]:
@@ -92,18 +103,22 @@ def calendar(found: Findings, _: Words) -> Figure:
     keys.append(Patch(fc="none", ec=RED, lw=1.3, label=_("public holiday")))
     if any(str(name).startswith("school ") for name in daily):
         keys.append(Patch(fc=GREY, label=_("school holiday (any region)")))
+    if few(daily).any():
+        keys.append(Patch(fc="none", ec=GREY, hatch="xxxx", lw=0, label=_("hidden")))
     if gapped(daily).any():
         keys.append(Patch(fc=ORANGE, label=_("posts of some accounts not collected")))
     if lost(daily).any():
         keys.append(Patch(fc="none", ec=ORANGE, hatch="////", lw=0, label=_("of a tenth of the accounts or more")))
-    figure.legend(handles=keys, loc="outside lower center", ncols=2 if narrow() else min(len(keys), 9),
+    many = len(keys) if len(keys) < 10 else (len(keys) + 1) // 2
+    figure.legend(handles=keys, loc="outside lower center", ncols=2 if narrow() else many,
                   handlelength=1.1, columnspacing=1.0, fontsize=8)  # fmt: skip
     return figure
 
 
 def _edges(posts: pd.Series[Any]) -> list[int]:
     """Borders between the colours, at the quantiles of the days with posts; the first colour is none."""
-    there = posts[posts > 0]
+    there = posts.astype(float)
+    there = there[there > 0]
     if there.empty:
         return [1]
     return sorted({1, *(round(value) for value in np.quantile(there, [0.2, 0.4, 0.6, 0.8, 0.95]) if value > 1)})
@@ -121,12 +136,15 @@ def _intervals(edges: list[int], _: Words) -> list[str]:
 def _year(axes: Any, days: pd.DataFrame, year: int, edges: list[int], _: Words) -> None:
     first = pd.Timestamp(year, 1, 1)
     week = (pd.DatetimeIndex(days.index).day_of_year - 1 + first.day_of_week) // 7
-    gone = lost(days).to_numpy()
-    shade = np.searchsorted(edges, days["posts"], side="right")
+    gone, unseen = lost(days).to_numpy(), few(days).to_numpy()
+    shade = np.searchsorted(edges, days["posts"].astype(float).fillna(0), side="right")
     for number, colour in enumerate(RAMP(np.linspace(0, 1, len(edges) + 1))):
-        chosen = (shade == number) & ~gone
+        chosen = (shade == number) & ~gone & ~unseen
         axes.add_patch(PathPatch(squares(week[chosen], days["weekday"][chosen]), fc=colour, ec="none"))
-    axes.add_patch(PathPatch(squares(week[gone], days["weekday"][gone]), fc="none", ec=ORANGE, lw=0, hatch="////"))
+    for marked, colour, hatch in ((gone, ORANGE, "////"), (unseen & ~gone, GREY, "xxxx")):
+        axes.add_patch(
+            PathPatch(squares(week[marked], days["weekday"][marked]), fc="none", ec=colour, lw=0, hatch=hatch)
+        )
     for at, day in zip(week[days["holiday"].notna()], days["weekday"][days["holiday"].notna()], strict=True):
         axes.add_patch(Rectangle((at + 0.06, day + 0.06), 0.88, 0.88, fill=False, ec=RED, lw=0.7 if narrow() else 1.1))
     school = [name for name in days if str(name).startswith("school ")]
@@ -163,6 +181,8 @@ def hours(found: Findings, _: Words) -> Figure:
     axes = figure.add_subplot()
     shown = rates.T if narrow() else rates
     image = axes.pcolormesh(shown, cmap=RAMP, vmin=0, edgecolors="white", linewidth=1)
+    for down, across in np.argwhere(np.isnan(shown)) if found.hours.attrs.get("hidden") else ():
+        axes.add_patch(Rectangle((across + 0.03, down + 0.03), 0.94, 0.94, fc="none", ec=GREY, lw=0, hatch="xxxx"))
     clock = (np.arange(0, 24, 2) + 0.5, [f"{hour:02d}" for hour in range(0, 24, 2)])
     days = (np.arange(7) + 0.5, [_.weekday(day)[: 2 if narrow() else None] for day in range(7)])
     axes.set_xticks(*(days if narrow() else clock))
@@ -185,7 +205,7 @@ def working(found: Findings, _: Words) -> Figure:
     figure = canvas(9.6, high + 1.7 if narrow() else high)
     left, right = figure.subplots(2, 1) if narrow() else figure.subplots(1, 2)
     rows = np.arange(len(kinds))
-    left.barh(rows, kinds["per_day"], color=[BLUE, ORANGE, RED, *[GREY] * 20][: len(kinds)], height=0.66)
+    left.barh(rows, kinds["per_day"].astype(float), color=[BLUE, ORANGE, RED, *[GREY] * 20][: len(kinds)], height=0.66)
     left.set_yticks(rows, [wrapped(day_kind(str(kind), _), 26) for kind in kinds.index])
     left.invert_yaxis()
     left.set_xlabel(_("posts per such day"))
@@ -211,7 +231,7 @@ def course(found: Findings, _: Words) -> Figure:
     axes = figure.add_subplot()
     for at, community in enumerate(int(column) for column in table.columns):
         name = names.get(community) or f"{_('community')} {community + 1}"
-        axes.plot(table.index, table[community], lw=1.6, color=PALETTE[at % len(PALETTE)],
+        axes.plot(table.index, table[community].astype(float), lw=1.6, color=PALETTE[at % len(PALETTE)],
                   label=f"{community + 1}  {label(name, 48)}")  # fmt: skip
     axes.set_ylabel(_("posts per month"))
     axes.set_ylim(bottom=0)

@@ -1,0 +1,54 @@
+"""The section on what changed between the first and the last reading of each profile, account and list."""
+
+from __future__ import annotations
+
+from analysis.report.blocks import Section
+from analysis.report.findings import Findings
+from analysis.report.saying import table
+from analysis.report.words import Words
+
+ONCE = "Nothing was read twice yet: what changed between rounds can be told after a second one."
+
+
+def changes(found: Findings, _: Words) -> Section:
+    """Who came, went and moved, which accounts and ties; one sentence where nothing was read twice."""
+    title = _("Change between rounds")
+    if not (found.looked["twice"] or found.looked["lists"]):
+        return Section("changes", title, (_(ONCE),))
+    whole = {"places": dict.fromkeys(("before", "gained", "lost", "after"), 0)}
+    tables = [table(found, _, "changes", "Before and after", found.changes, "changes", **whole)]
+    if found.looked["twice"]:
+        tables.append(table(found, _, "changes_by_ministry", "Who came and went, by ministry",
+                            found.changes_by_ministry, "changes_by_ministry", bars=("before",)))  # fmt: skip
+    if len(found.moves):
+        tables.append(table(found, _, "moves", "Moves between ministries", found.moves, "moves"))
+    return Section("changes", title, tuple(_said(found, _)), tuple(tables))
+
+
+def _said(found: Findings, _: Words) -> list[str]:
+    looked, rows = found.looked, found.changes.set_index("what")
+    said = []
+    if looked["twice"]:
+        ends = {name: f"{looked[name]:%Y-%m-%d}" for name in ("first_from", "first_to", "last_from", "last_to")}
+        said.append(_("{twice} of {all} profiles were read more than once: first between {first_from} and {first_to}, "
+                      "last between {last_from} and {last_to}. The first reading of each is before, the last one "
+                      "after; what was read once says nothing of change.").format(
+            twice=found.persons(looked["twice"]), all=found.persons(looked["profiles"]), **ends))  # fmt: skip
+        said.append(civil(found, _))
+    ties = rows.loc["follow ties between civil servants"]
+    if looked["lists"]:
+        said.append(_("In the lists that were read whole at least twice ({lists}) civil servants began to follow one "
+                      "another {gained} times and stopped {lost} times.").format(
+            lists=found.persons(looked["lists"]), gained=found.persons(ties["gained"]),
+            lost=found.persons(ties["lost"])))  # fmt: skip
+    renamed = found.changes.attrs["renamed"]
+    if renamed:
+        said.append(_("{count} of their accounts had another handle before.").format(count=found.persons(renamed)))
+    return said
+
+
+def civil(found: Findings, _: Words) -> str:
+    """Who entered and left, in a sentence."""
+    row = found.changes.set_index("what").loc["civil servants"]
+    text = _("Civil servants before: {before}; since then {gained} entered the profession and {lost} left it.")
+    return text.format(**{name: found.persons(row[name]) for name in ("before", "gained", "lost")})

@@ -1,0 +1,148 @@
+"""What changed between the first and the last reading of each profile, account and list.
+
+A study has no rounds of its own: what is due is read again, each thing in its time. So a round is told by what was
+read: the first reading of each is before, the last one after, and what was read once says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis import compare
+from analysis.frames import Database, number, query, with_parameters
+
+READINGS = """
+readings AS (  -- of profiles' own pages, without those that could not be parsed to the end
+    SELECT profile_id, arg_min(content, first_seen) AS earlier, arg_max(content, last_seen) AS later,
+           min(first_seen) AS first_at, max(last_seen) AS last_at
+    FROM base.profiles WHERE own AND record_id NOT IN (SELECT record_id FROM base.quarantine)
+    GROUP BY profile_id HAVING count(*) > 1
+), held AS (
+    SELECT r.profile_id, e.ministry, bool_or(p.content = r.earlier) AS before, bool_or(p.content = r.later) AS after
+    FROM readings AS r JOIN base.positions AS p ON p.profile_id = r.profile_id AND p.content IN (r.earlier, r.later)
+    JOIN base.employers AS e USING (employer)
+    WHERE p."current" AND e.ministry IS NOT NULL GROUP BY ALL
+), persons AS (
+    SELECT profile_id, bool_or(before) AS before, bool_or(after) AS after FROM held GROUP BY profile_id
+), concerned AS (SELECT profile_id FROM persons UNION SELECT profile_id FROM civil_servants)"""
+
+LOOKED = f"""
+WITH {READINGS}
+SELECT (SELECT count(DISTINCT profile_id) FROM base.profiles WHERE own) AS profiles, count(*) AS twice,
+       min(first_at) AS first_from, max(first_at) AS first_to, min(last_at) AS last_from, max(last_at) AS last_to
+FROM readings"""
+
+BY_MINISTRY = f"""
+WITH {READINGS}
+SELECT h.ministry, count(*) FILTER (h.before) AS before,
+       count(*) FILTER (h.after AND NOT p.before) AS entered,
+       count(*) FILTER (h.after AND NOT h.before AND p.before) AS moved_in,
+       count(*) FILTER (h.before AND NOT p.after) AS "left",
+       count(*) FILTER (h.before AND NOT h.after AND p.after) AS moved_out,
+       count(*) FILTER (h.after) AS after
+FROM held AS h JOIN persons AS p USING (profile_id) GROUP BY h.ministry ORDER BY before DESC, h.ministry"""
+
+MOVES = f"""
+WITH {READINGS}
+SELECT a.ministry AS moved_from, b.ministry AS moved_to, count(*) AS persons
+FROM held AS a JOIN held AS b USING (profile_id)
+WHERE a.before AND NOT a.after AND b.after AND NOT b.before GROUP BY ALL ORDER BY persons DESC, moved_from, moved_to"""
+
+PERSONS = f"""
+WITH {READINGS}
+SELECT count(*) FILTER (before) AS before, count(*) FILTER (after AND NOT before) AS gained,
+       count(*) FILTER (before AND NOT after) AS lost, count(*) FILTER (after) AS after FROM persons"""
+
+# the accounts that profiles name, at the first reading and at the last: by their id where it is known
+NAMED = f"""
+WITH {READINGS}, borne AS (
+    SELECT platform, lower(handle) AS handle, min(account_id) AS account_id FROM handles GROUP BY ALL
+), named AS (
+    SELECT n.platform, coalesce(b.account_id, n.handle) AS account,
+           bool_or(l.content = r.earlier) AS before, bool_or(l.content = r.later) AS after
+    FROM readings AS r JOIN base.profile_links AS l ON l.profile_id = r.profile_id AND l.content IN (r.earlier, r.later)
+    JOIN base.link_handles AS n USING (url) LEFT JOIN borne AS b USING (platform, handle)
+    WHERE r.profile_id IN (SELECT profile_id FROM concerned) GROUP BY ALL)
+SELECT count(*) FILTER (before) AS before, count(*) FILTER (after AND NOT before) AS gained,
+       count(*) FILTER (before AND NOT after) AS lost, count(*) FILTER (after) AS after FROM named"""
+
+# accounts of theirs that were seen and of which the platform says since that they are not there, and renamed ones
+THERE = f"""
+WITH {READINGS}, ours AS (
+    SELECT a.account_id, a.platform, lower(a.handle) AS handle, a.last_seen FROM accounts AS a
+    WHERE a.account_id IN (SELECT account_id FROM links WHERE profile_id IN (FROM concerned))
+), gone AS (
+    SELECT DISTINCT o.account_id FROM ours AS o JOIN absences AS n
+      ON n.platform = o.platform AND (n.key = o.account_id OR n.key = o.handle) AND n.last_seen > o.last_seen
+    WHERE n.kind NOT IN ('post', 'profile') AND n.reason IN ('suspended', 'gone', 'unknown', 'deactivated'))
+SELECT (SELECT count(*) FROM ours) AS before, (SELECT count(*) FROM gone) AS lost,
+       (SELECT count(DISTINCT account_id) FROM handle_changes
+        WHERE account_id IN (SELECT account_id FROM ours)) AS renamed"""
+
+LISTS = """
+SELECT count(*) FROM (SELECT 1 FROM full_walks WHERE kind IN ('following', 'followers')
+                      GROUP BY collector, kind, key HAVING count(*) > 1)"""
+
+OURS = f"""
+WITH {READINGS}
+SELECT DISTINCT account_id FROM links WHERE profile_id IN (FROM concerned)"""
+
+
+WHAT = (
+    "civil servants", "accounts that their profiles name", "accounts that could be looked up",
+    "follow ties between civil servants", "follow ties in lists read whole twice",
+)  # fmt: skip
+
+
+def looked(db: Database) -> dict[str, Any]:
+    """What was read more than once: profiles (of how many), lists of follow ties, and when first and last."""
+    row = query(db, LOOKED).iloc[0]
+    when = {name: row[name] for name in ("first_from", "first_to", "last_from", "last_to")}
+    return {**when, "profiles": int(row["profiles"]), "twice": int(row["twice"]), "lists": number(db, LISTS)}
+
+
+def by_ministry(db: Database) -> pd.DataFrame:
+    """A row a ministry: its civil servants before and after, and the persons who came and went.
+
+    entered and left: from and to outside the profession; moved_in and moved_out: who was, or is, a civil servant of
+    another ministry. before + entered + moved_in - left - moved_out = after. Somebody in two ministries counts in both.
+    """
+    return with_parameters(query(db, BY_MINISTRY), unit="persons", before="first reading", after="last reading")
+
+
+def moves(db: Database) -> pd.DataFrame:
+    """From which ministry to which: moved_from, moved_to, persons. A second post beside the first is no move."""
+    return with_parameters(query(db, MOVES), unit="persons", before="first reading", after="last reading")
+
+
+def summary(db: Database) -> pd.DataFrame:
+    """A row a thing: what, before, gained, lost, after; of accounts that are there no more nothing is gained.
+
+    attrs["renamed"]: accounts of civil servants (before or after) that had another handle once.
+    """
+    there = query(db, THERE).iloc[0]
+    ours = query(db, OURS)["account_id"]
+    ties = compare.changes(db)
+    between = ties[ties["follower_id"].isin(ours) & ties["followed_id"].isin(ours)]
+    seen = {"before": there["before"], "lost": there["lost"], "after": there["before"] - there["lost"]}
+    counts: list[Mapping[Any, Any]] = [
+        query(db, PERSONS).iloc[0].to_dict(),
+        query(db, NAMED).iloc[0].to_dict(),
+        seen,
+        _ties(between),
+        _ties(ties),
+    ]
+    rows = [{"what": what, **row} for what, row in zip(WHAT, counts, strict=True)]
+    made = pd.DataFrame(rows, columns=["what", "before", "gained", "lost", "after"])
+    made = made.astype(dict.fromkeys(["before", "gained", "lost", "after"], "Int64"))
+    made.attrs["renamed"] = int(there["renamed"])
+    return with_parameters(made, before="first reading of each", after="last reading of each")
+
+
+def _ties(ties: pd.DataFrame) -> dict[str, int]:
+    count = ties["change"].value_counts()
+    kept, opened, closed = (int(count.get(name, 0)) for name in ("kept", "opened", "closed"))
+    return {"before": kept + closed, "gained": opened, "lost": closed, "after": kept + opened}
