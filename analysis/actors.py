@@ -14,7 +14,7 @@ from scipy import sparse
 from analysis.communities import Communities
 from analysis.measures import Measured, measured
 from analysis.networks import Network
-from analysis.ties import INTERACTIONS, Database, Kind, network
+from analysis.ties import INTERACTIONS, Database, Kind, default_scope, network, ties
 
 OUTSIDE = "outside"  # members who are no civil servants
 SAME_MINISTRY = 0.5  # a community is named after a ministry with at least this share of its civil servants
@@ -216,35 +216,32 @@ def bridges(found: Measured, count: int = 25) -> pd.DataFrame:
 # ---- interaction against follow ----------------------------------------------------------------------------
 
 
+ALONG = """
+SELECT count(*) AS ties, coalesce(sum(i.weight), 0)::BIGINT AS posts,
+       avg((f.source IS NOT NULL)::INT) AS sender_follows,
+       sum(i.weight) FILTER (f.source IS NOT NULL) / sum(i.weight) AS posts_to_followed,
+       avg((b.source IS NOT NULL)::INT) AS other_follows,
+       count(f.source) / (SELECT nullif(count(*), 0) FROM _follows) AS follow_ties_used
+FROM _interactions AS i LEFT JOIN _follows AS f ON f.source = i.source AND f.target = i.target
+LEFT JOIN _follows AS b ON b.source = i.target AND b.target = i.source"""
+
+
 def interaction_and_follow(db: Database, kinds: Sequence[Kind] = INTERACTIONS, **options: Any) -> pd.DataFrame:
     """How far interaction goes along follow ties: one row a kind of interaction.
 
     Columns: ties, posts, the share of ties (and of posts) where the sender follows the other, the share where the
     other follows the sender, and the share of follow ties that carry such an interaction. Only accounts' lists that
-    were read can tell; *options* are those of `network` (platform, scope, since, until).
+    were read can tell; *options* are those of `ties` (platform, scope, since, until).
     """
-    follows = network(db, kind="follow", min_degree=0, **options)
-    known = _pairs(follows)
+    options["scope"] = options.get("scope") or default_scope(db, options.get("platform"))
     rows = []
-    for kind in kinds:
-        other = network(db, kind=kind, min_degree=0, **options)
-        pairs = _pairs(other)
-        along = pairs.isin(known)
-        back = pairs.swaplevel().isin(known)
-        rows.append({
-            "interaction": kind, "ties": other.m, "posts": int(other.weights.sum()),
-            "sender_follows": _mean(along), "posts_to_followed": _mean(along, other.weights),
-            "other_follows": _mean(back), "follow_ties_used": along.sum() / follows.m if follows.m else np.nan,
-        })  # fmt: skip
-    table = pd.DataFrame(rows)
-    table.attrs["parameters"] = dict(follows.parameters) | {"network": "interaction against follow"}
+    with ties(db, "follow", "_follows", **options):
+        for kind in kinds:
+            with ties(db, kind, "_interactions", **options):
+                rows.append(db.execute(ALONG).df().assign(interaction=kind))
+        ((follows,),) = db.execute("SELECT count(*) FROM _follows").fetchall()
+    table = pd.concat(rows, ignore_index=True)
+    table.insert(0, "interaction", table.pop("interaction"))
+    told = {name: str(value) for name, value in options.items() if value is not None}
+    table.attrs["parameters"] = {"network": "interaction against follow", "follow_ties": follows, **told}
     return table
-
-
-def _pairs(found: Network) -> pd.MultiIndex:
-    ids = found.nodes.index
-    return pd.MultiIndex.from_arrays([ids[found.source], ids[found.target]])
-
-
-def _mean(flags: NDArray[np.bool_], weights: NDArray[np.float64] | None = None) -> float:
-    return float(np.average(flags, weights=weights)) if len(flags) else float("nan")

@@ -80,17 +80,13 @@ def network(
     follow tie was seen, or a post sent. Weights are posts; follow ties have none. *labels* (account_id or handle,
     label) tell politicians, media ... apart. Columns: handle, name, ministry, organisation, title, label ...
     """
-    if kind != "follow" and kind not in TARGETS:
-        raise UserError(f"there is no network of {kind!r} ties; choose follow, {', '.join(TARGETS)}")
     if counting not in ("ties", "neighbours", "k-core"):
         raise UserError(f"degree counting {counting!r} is not known; use ties, neighbours or k-core")
     if min_degree is None:
         min_degree = 51 if kind == "follow" else 1
-    bounds = {"platform": platform, "since": since, "until": until}
     scope = scope or default_scope(db, platform)
-    query = FOLLOWS if kind == "follow" else f"SELECT source, target, 1 AS weight FROM ({TARGETS[kind]})"
     with (
-        _temporary(db, "_ties", _ties(query, scope), bounds),
+        ties(db, kind, "_ties", platform, scope, since, until),
         _temporary(
             db, "_kept", _kept(counting, scope, 0 if counting == "k-core" else min_degree), {"platform": platform}
         ),
@@ -120,11 +116,26 @@ def default_scope(db: Database, platform: str | None = None) -> Scope:
     return "linked" if _number(db, f"SELECT count(*) FROM ({LINKED})", {"platform": platform}) else "all"
 
 
-def _ties(query: str, scope: Scope) -> str:
-    """Each tie once, without those to oneself."""
+@contextmanager
+def ties(
+    db: Database,
+    kind: Kind,
+    name: str,
+    platform: str | None = None,
+    scope: Scope | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[None]:
+    """A temporary table *name* of the ties of a *kind*, each once: source, target, weight. Options as of `network`."""
+    if kind != "follow" and kind not in TARGETS:
+        raise UserError(f"there is no network of {kind!r} ties; choose follow, {', '.join(TARGETS)}")
+    query = FOLLOWS if kind == "follow" else f"SELECT source, target, 1 AS weight FROM ({TARGETS[kind]})"
+    scope = scope or default_scope(db, platform)
     linked = f"AND (source IN ({LINKED}) OR target IN ({LINKED}))" if scope == "linked" else ""
-    return f"""SELECT source, target, sum(weight) AS weight FROM ({query})
+    once = f"""SELECT source, target, sum(weight) AS weight FROM ({query})
         WHERE source IS NOT NULL AND target IS NOT NULL AND source <> target {linked} GROUP BY source, target"""
+    with _temporary(db, name, once, {"platform": platform, "since": since, "until": until}):
+        yield
 
 
 def _kept(counting: Counting, scope: Scope, least: int) -> str:
