@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from numpy.typing import NDArray
 
 from analysis.networks import Network
@@ -14,6 +16,7 @@ from analysis.report.findings import Findings
 from analysis.report.words import Words
 
 PIXELS = 900
+LARGE = 60  # discs that no name may cover
 STEPS = 700_000  # points of edges counted at a time
 
 
@@ -55,7 +58,7 @@ def still(network: Network, names: list[str], labels: int = 90) -> Figure:
     colours = network.nodes["color"].to_numpy()[order[::-1]]
     axes.scatter(x, y, s=(sizes[::-1] * scale) ** 2, c=colours, linewidths=0.3, edgecolors="white")
     axes.set(xlim=box[:2], ylim=box[2:])
-    _labelled(figure, axes, points[order], [names[at] for at in order], sizes, labels)
+    _labelled(figure, axes, points[order], [names[at] for at in order], sizes, scale, labels)
     return figure
 
 
@@ -81,24 +84,31 @@ def density(place: NDArray[Any], source: NDArray[Any], target: NDArray[Any]) -> 
     return count.reshape(PIXELS, PIXELS)
 
 
-def _labelled(figure: Any, axes: Any, points: NDArray[Any], names: list[str], sizes: NDArray[Any], most: int) -> None:
-    """The largest nodes named where there is room, inside the picture."""
+def _labelled(
+    figure: Any, axes: Any, points: NDArray[Any], names: list[str], sizes: NDArray[Any], scale: float, most: int
+) -> None:
+    """The largest nodes named where there is room: beside their disc, over no other name and no larger disc."""
     behind = {"facecolor": "white", "alpha": 0.6, "edgecolor": "none", "pad": 0.6}  # a halo would make paths of texts
+    pen, font = figure.canvas.get_renderer(), FontProperties(family=rcParams["font.family"])
     spots = axes.transData.transform(points)
     top = float(sizes.max(initial=1.0))
-    wide, high = figure.bbox.width, figure.bbox.height
+    radii = sizes * scale / 2 * figure.dpi / 72
+    discs = np.column_stack((spots - radii[:, None], spots + radii[:, None]))[:LARGE]
     taken = np.zeros((0, 4))
-    for (x, y), name, size in list(zip(spots, names, sizes, strict=True))[: most * 4]:
-        points_high = 6 + 8 * (size / top)
-        tall = points_high * figure.dpi / 72
-        broad = 0.58 * tall * len(name)
-        x = min(max(x, broad / 2 + 4), wide - broad / 2 - 4)
-        box = np.array([x - broad / 2, y - tall * 0.6, x + broad / 2, y + tall * 0.6])
-        clash = (taken[:, 0] < box[2]) & (taken[:, 2] > box[0]) & (taken[:, 1] < box[3]) & (taken[:, 3] > box[1])
-        if len(taken) >= most:
+    for at, (x, y) in enumerate(spots[: most * 4]):
+        high = 6 + 8 * (sizes[at] / top)  # points
+        font.set_size(high)
+        wide, tall, _ = pen.get_text_width_height_descent(names[at], font, False)
+        others = np.vstack([taken, discs[:at]])
+        for across, up in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            middle = (x + across * (radii[at] + wide / 2 + 3), y + up * (radii[at] + tall / 2 + 3))
+            box = np.array([*middle, *middle]) + np.array([-wide, -tall, wide, tall]) / 2 + np.array([-2, -2, 2, 2])
+            inside = box[:2].min() > 0 and box[2] < figure.bbox.width and box[3] < figure.bbox.height
+            clash = (others[:, :2] < box[2:]).all(axis=1) & (others[:, 2:] > box[:2]).all(axis=1)
+            if inside and not clash.any():
+                taken = np.vstack([taken, box])
+                axes.text(*axes.transData.inverted().transform(middle), names[at], ha="center", va="center",
+                          fontsize=high, color="#111111", bbox=behind, zorder=5)  # fmt: skip
+                break
+        if len(taken) == most:
             break
-        if clash.any() or not 0 < y < high:
-            continue
-        taken = np.vstack([taken, box])
-        axes.text(*axes.transData.inverted().transform((x, y)), name, ha="center", va="center", fontsize=points_high,
-                  color="#111111", bbox=behind, zorder=5)  # fmt: skip
