@@ -103,7 +103,7 @@ def _ask(child: Child, share: tuple[Any, ...]) -> list[Any]:
 def serve() -> None:
     """Read shares of jobs from standard input, do them, write their results to standard output, until it ends."""
     answer, sys.stdout = sys.stdout.buffer, sys.stderr  # nothing a library prints may get into the answer
-    with suppress(EOFError):
+    with suppress(EOFError, BrokenPipeError):  # nobody is there any more
         while True:
             module, name, shared, jobs = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
             pickle.dump(getattr(import_module(module), name)(shared, jobs), answer, protocol=5)
