@@ -100,9 +100,15 @@ def ministries(found: Findings, _: Words) -> Section:
     circle = Picture("ministries", _("Ministries on a circle; the numbers are in the table of connections."),
                      _("In brackets: connections inside the ministry."))  # fmt: skip
     matrix = Picture("ministry-matrix", _("Matrix of connections between ministries; the same numbers as the table."),
-                     _("Numbers: connections. Colour: how many times as many as chance would give, each ministry "
-                       "keeping its number of connections."))  # fmt: skip
+                     " ".join(filter(None, (_(MATRIX), _(CROSSED) if frame.attrs.get("hidden") else ""))))  # fmt: skip
     return Section("ministries", _("Ministries"), said, (circle, matrix, coverage, pairs))
+
+
+MATRIX = (
+    "Numbers: connections. Colour: how many times as many as chance would give, each ministry keeping its number of "
+    "connections; grey where chance would give fewer than 5, so that more or fewer of them says little."
+)
+CROSSED = "×: hidden."
 
 
 def _named(found: Findings) -> pd.DataFrame:
