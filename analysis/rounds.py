@@ -119,7 +119,7 @@ def moves(db: Database) -> pd.DataFrame:
 
 
 def summary(db: Database) -> pd.DataFrame:
-    """A row a thing: what, before, gained, lost, after; of accounts that are there no more nothing is gained.
+    """A row a thing: what, before, gained, lost, after; of accounts that could be looked up none is gained.
 
     attrs["renamed"]: accounts of civil servants (before or after) that had another handle once.
     """
@@ -127,7 +127,7 @@ def summary(db: Database) -> pd.DataFrame:
     ours = query(db, OURS)["account_id"]
     ties = compare.changes(db)
     between = ties[ties["follower_id"].isin(ours) & ties["followed_id"].isin(ours)]
-    seen = {"before": there["before"], "lost": there["lost"], "after": there["before"] - there["lost"]}
+    seen = {"before": there["before"], "gained": 0, "lost": there["lost"], "after": there["before"] - there["lost"]}
     counts: list[Mapping[Any, Any]] = [
         query(db, PERSONS).iloc[0].to_dict(),
         query(db, NAMED).iloc[0].to_dict(),

@@ -25,7 +25,7 @@ WHO = {BUSY: 30, "2012-06-05": 6, QUIET: 3, "2012-06-07": 8, "2012-06-08": 7, FR
 def _planted(db) -> None:
     dice = np.random.default_rng(7)
     ids = [who for who, _ in PEOPLE]
-    studies.people(db, dict(PEOPLE))
+    studies.people(db, dict(PEOPLE) | {"A0": ["A", "B"]})  # one person in two ministries
     others = [f"o{at}" for at in range(30)]
     studies.accounts(db, [*ids, *others])
     pairs = {(str(one), str(other)) for one, other in dice.choice([*ids, *others], (700, 2)) if one != other}
@@ -194,6 +194,14 @@ def test_no_sentence_counts_a_few_persons(world: World) -> None:
     assert not [text for text in texts if COUNTED.search(text)]
     assert COUNTED.search("of their civil servants 3 actors are")
     assert COUNTED.search("the lists of 2 of 36 members")
+
+
+def test_how_few_are_in_two_ministries_is_not_told(world: World) -> None:
+    assert world.full.selection.set_index("figure").loc["sum_of_rows", "computed"] == len(PEOPLE) + 1
+    assert "sum_of_rows" not in set(world.public.selection["figure"])
+    said = " ".join(_sentences(world.made))
+    assert str(len(PEOPLE) + 1) not in re.findall(r"\d+", said)
+    assert f"of {len(PEOPLE)} members could be read" in said
 
 
 def test_few_are_told_to_be_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,8 +192,9 @@ def inward(found: Findings, _: Words) -> Section:
     frame = found.inward
     first = frame.iloc[0]
     top = found.most_central.set_index("label")
-    said = [_("The E-I index of civil servants against others is {index} (shuffled labels give {permuted}, p = {p}): "
-              "below that, they stay among themselves more than chance would have it.").format(
+    said = [_("The E-I index of civil servants against others is {index}; shuffled labels give {permuted} (p = {p}). "
+              "An index below that of shuffled labels means that they stay among themselves more than by chance."
+              ).format(
         index=_.number(first["e_i_index"], 2), permuted=_.number(first["permuted"], 2), p=_.number(first["p"], 3)
     )]  # fmt: skip
     share = top["top_betweenness"].get("civil servant") if "top_betweenness" in top else None
