@@ -216,7 +216,7 @@ def test_few_are_told_to_be_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         found = Findings(db, Options(pseudonyms=Pseudonyms(tmp_path / "study"), least=FEW))
         made = write_report(found, tmp_path / "report", Facts("Four", "", "made for a test"))
         assert not [text for text in _sentences(made) if COUNTED.search(text)]
-        assert any("fewer than 5 civil servants" in text for text in _sentences(made))
+        assert any("ewer than 5 civil servants" in text for text in _sentences(made))
         value = found.selection.set_index("figure")["computed"]
         assert value[["civil_servants", "accounts", "posts"]].isna().all()
         assert found.professional_use.isna().all(axis=None)

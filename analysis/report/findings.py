@@ -284,7 +284,10 @@ class Findings(Rhythm):
         """Persons, accounts and ties before and after."""
         frame = rounds.summary(self.db)
         both = ("gained", "lost")
-        return self.small(frame, {"before": both, "after": both, **dict.fromkeys(both, ())}, (), both)
+        made = self.small(frame, {"before": both, "after": both, **dict.fromkeys(both, ())}, (), both)
+        lookup = (made["what"] == rounds.LOOKED_UP) & made["lost"].isna()  # where none is gained, the rest tells it
+        made["after"] = made["after"].mask(lookup)
+        return made
 
     @finding
     def changes_by_ministry(self) -> pd.DataFrame:

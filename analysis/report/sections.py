@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -25,7 +26,14 @@ def sections(found: Findings, _: Words, other: Other | None = None) -> list[Sect
     """All sections of the page; with one on the *other* study, if there is one."""
     parts = (overview, people, ministries, actors, inward, activity, shares, hashtags, changes)
     made = [part(found, _) for part in parts]
-    return [*made, *([beside(found, other, _)] if other else []), method(found, _)]
+    made += [*([beside(found, other, _)] if other else []), method(found, _)]
+    return [replace(one, said=tuple(map(_sentence, one.said)),
+                    brief=tuple((_sentence(text), to) for text, to in one.brief)) for one in made]  # fmt: skip
+
+
+def _sentence(text: str) -> str:
+    """*text* with a capital: it may begin with "fewer than 5"."""
+    return text[:1].upper() + text[1:]
 
 
 def overview(found: Findings, _: Words) -> Section:
