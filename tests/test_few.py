@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis import ministries
 from analysis.report.blocks import Cards, Picture
 from analysis.report.findings import Findings, Options
 from analysis.report.page import Facts, Made, write_report
+from analysis.report.pseudonyms import few_hidden, without_few
 from storage.pseudonyms import FEW, Pseudonyms
 from tests import studies
 from tests.reports import block
@@ -113,6 +115,20 @@ def test_no_hidden_cell_can_be_worked_out_from_the_totals(world: World, name: st
         assert not _determined(lines, gone), column
         hidden += int(gone.sum())
     assert hidden or name in ("communities_by_ministry", "most_central", "hashtags_by_ministry")
+
+
+def test_the_network_of_ministries_tells_no_more_than_its_table(world: World) -> None:
+    table = few_hidden(ministries.table(world.full.db), FEW)
+    graph = without_few(ministries.graph(world.full.db), table)
+    told = {frozenset((one, other)): data for one, other, data in graph.edges(data=True)}
+    told |= {frozenset((one,)): data for one, data in graph.nodes(data=True)}
+    hidden = table[table["connections"].isna()]
+    assert len(hidden) > 2
+    for one, other in hidden[["ministry", "other"]].itertuples(index=False):
+        assert not {"weight", "size", "ratio"} & set(told.get(frozenset((one, other)), {}))
+    shown = table[table["connections"].fillna(0) > 0]
+    assert all(told[frozenset((row["ministry"], row["other"]))]["weight"] == row["connections"]
+               for row in shown.to_dict("records"))  # fmt: skip
 
 
 def test_who_has_the_nodes_counts_no_few_of_a_ministry(world: World) -> None:

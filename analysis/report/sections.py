@@ -98,8 +98,9 @@ def ministries(found: Findings, _: Words) -> Section:
           "small and uneven, so it does not generalise.").format(
               readable=found.persons(whole["readable"]), members=found.persons(whole["members"])),
     )  # fmt: skip
+    named = frame.rename(columns={"other": "other_ministry"})
     pairs = table(
-        found, _, "ministries", "Connections between ministries", frame, "ministries", folded=True,
+        found, _, "ministries", "Connections between ministries", named, "ministries", folded=True,
         percent=("share_of_row", "share_of_other"), places={"connections_expected": 1, "follows_expected": 1},
     )  # fmt: skip
     coverage = table(found, _, "ministry_coverage", "How much of each ministry could be read", there,
