@@ -168,7 +168,7 @@ ties AS (
     WHERE $platform IS NULL OR platform = $platform GROUP BY ALL)
 SELECT follower_id, followed_id,
        CASE WHEN before AND after THEN 'kept' WHEN after THEN 'opened' ELSE 'closed' END AS change
-FROM ties ORDER BY ALL"""
+FROM ties"""
 FIRST, LAST = "arg_min(walk, ended_at)", "arg_max(walk, ended_at)"
 WITHIN = f"{LAST} FILTER (ended_at BETWEEN ${{round}}_since AND ${{round}}_until)"
 
@@ -185,10 +185,24 @@ def changes(
     given = {name: window for name, window in rounds.items() if window}
     values = {f"{name}_{end}": moment for name, window in given.items() for end, moment in window._asdict().items()}
     walk = {"before": FIRST, "after": LAST, **{name: WITHIN.format(round=name) for name in given}}
-    made = db.execute(CHANGES.format(**walk), {**values, "platform": platform}).df()
+    made = db.execute(CHANGES.format(**walk) + " ORDER BY ALL", {**values, "platform": platform}).df()
     ends = {"before": "first whole reading of each list", "after": "last whole reading of each list"}
     made.attrs["parameters"] = {**ends, **{name: [str(moment) for moment in given[name]] for name in given}}
     return made
+
+
+def tally(db: Database, ours: str) -> pd.DataFrame:
+    """How many ties were kept, opened and closed since the first whole reading of each list: change, ties, between.
+
+    *ours* is SQL for account ids; `between` counts the ties that have both ends there.
+    """
+    ties = CHANGES.format(before=FIRST, after=LAST)
+    inside = "follower_id IN (FROM ours) AND followed_id IN (FROM ours)"
+    return db.execute(
+        f"""WITH ours AS MATERIALIZED ({ours}) SELECT change, count(*) AS ties, count(*) FILTER ({inside}) AS between
+        FROM ({ties}) GROUP BY change""",
+        {"platform": None},
+    ).df()
 
 
 def moved(before: Communities, after: Communities) -> pd.DataFrame:

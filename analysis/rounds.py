@@ -91,8 +91,9 @@ WITH {READINGS}
 SELECT DISTINCT account_id FROM links WHERE profile_id IN (FROM concerned)"""
 
 
+LOOKED_UP = "accounts that could be looked up"
 WHAT = (
-    "civil servants", "accounts that their profiles name", "accounts that could be looked up",
+    "civil servants", "accounts that their profiles name", LOOKED_UP,
     "follow ties between civil servants", "follow ties in lists read whole twice",
 )  # fmt: skip
 
@@ -119,21 +120,19 @@ def moves(db: Database) -> pd.DataFrame:
 
 
 def summary(db: Database) -> pd.DataFrame:
-    """A row a thing: what, before, gained, lost, after; of accounts that are there no more nothing is gained.
+    """A row a thing: what, before, gained, lost, after; of accounts that could be looked up none is gained.
 
     attrs["renamed"]: accounts of civil servants (before or after) that had another handle once.
     """
     there = query(db, THERE).iloc[0]
-    ours = query(db, OURS)["account_id"]
-    ties = compare.changes(db)
-    between = ties[ties["follower_id"].isin(ours) & ties["followed_id"].isin(ours)]
-    seen = {"before": there["before"], "lost": there["lost"], "after": there["before"] - there["lost"]}
+    ties = compare.tally(db, OURS).set_index("change")
+    seen = {"before": there["before"], "gained": 0, "lost": there["lost"], "after": there["before"] - there["lost"]}
     counts: list[Mapping[Any, Any]] = [
         query(db, PERSONS).iloc[0].to_dict(),
         query(db, NAMED).iloc[0].to_dict(),
         seen,
-        _ties(between),
-        _ties(ties),
+        _ties(ties["between"]),
+        _ties(ties["ties"]),
     ]
     rows = [{"what": what, **row} for what, row in zip(WHAT, counts, strict=True)]
     made = pd.DataFrame(rows, columns=["what", "before", "gained", "lost", "after"])
@@ -142,7 +141,6 @@ def summary(db: Database) -> pd.DataFrame:
     return with_parameters(made, before="first reading of each", after="last reading of each")
 
 
-def _ties(ties: pd.DataFrame) -> dict[str, int]:
-    count = ties["change"].value_counts()
+def _ties(count: pd.Series[int]) -> dict[str, int]:
     kept, opened, closed = (int(count.get(name, 0)) for name in ("kept", "opened", "closed"))
     return {"before": kept + closed, "gained": opened, "lost": closed, "after": kept + opened}

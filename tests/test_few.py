@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis import ministries
 from analysis.report.blocks import Cards, Picture
 from analysis.report.findings import Findings, Options
 from analysis.report.page import Facts, Made, write_report
+from analysis.report.pseudonyms import few_hidden, without_few
 from storage.pseudonyms import FEW, Pseudonyms
 from tests import studies
 from tests.reports import block
@@ -25,7 +27,7 @@ WHO = {BUSY: 30, "2012-06-05": 6, QUIET: 3, "2012-06-07": 8, "2012-06-08": 7, FR
 def _planted(db) -> None:
     dice = np.random.default_rng(7)
     ids = [who for who, _ in PEOPLE]
-    studies.people(db, dict(PEOPLE))
+    studies.people(db, dict(PEOPLE) | {"A0": ["A", "B"]})  # one person in two ministries
     others = [f"o{at}" for at in range(30)]
     studies.accounts(db, [*ids, *others])
     pairs = {(str(one), str(other)) for one, other in dice.choice([*ids, *others], (700, 2)) if one != other}
@@ -115,6 +117,20 @@ def test_no_hidden_cell_can_be_worked_out_from_the_totals(world: World, name: st
     assert hidden or name in ("communities_by_ministry", "most_central", "hashtags_by_ministry")
 
 
+def test_the_network_of_ministries_tells_no_more_than_its_table(world: World) -> None:
+    table = few_hidden(ministries.table(world.full.db), FEW)
+    graph = without_few(ministries.graph(world.full.db), table)
+    told = {frozenset((one, other)): data for one, other, data in graph.edges(data=True)}
+    told |= {frozenset((one,)): data for one, data in graph.nodes(data=True)}
+    hidden = table[table["connections"].isna()]
+    assert len(hidden) > 2
+    for one, other in hidden[["ministry", "other"]].itertuples(index=False):
+        assert not {"weight", "size", "ratio"} & set(told.get(frozenset((one, other)), {}))
+    shown = table[table["connections"].fillna(0) > 0]
+    assert all(told[frozenset((row["ministry"], row["other"]))]["weight"] == row["connections"]
+               for row in shown.to_dict("records"))  # fmt: skip
+
+
 def test_who_has_the_nodes_counts_no_few_of_a_ministry(world: World) -> None:
     """The page, GEXF and Parquet tell each actor's community and ministry."""
     nodes = world.public.actors.network.nodes
@@ -196,6 +212,14 @@ def test_no_sentence_counts_a_few_persons(world: World) -> None:
     assert COUNTED.search("the lists of 2 of 36 members")
 
 
+def test_how_few_are_in_two_ministries_is_not_told(world: World) -> None:
+    assert world.full.selection.set_index("figure").loc["sum_of_rows", "computed"] == len(PEOPLE) + 1
+    assert "sum_of_rows" not in set(world.public.selection["figure"])
+    said = " ".join(_sentences(world.made))
+    assert str(len(PEOPLE) + 1) not in re.findall(r"\d+", said)
+    assert f"of {len(PEOPLE)} members could be read" in said
+
+
 def test_few_are_told_to_be_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A study of four persons: their number is in no sentence, fact or cell."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
@@ -208,7 +232,7 @@ def test_few_are_told_to_be_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         found = Findings(db, Options(pseudonyms=Pseudonyms(tmp_path / "study"), least=FEW))
         made = write_report(found, tmp_path / "report", Facts("Four", "", "made for a test"))
         assert not [text for text in _sentences(made) if COUNTED.search(text)]
-        assert any("fewer than 5 civil servants" in text for text in _sentences(made))
+        assert any("ewer than 5 civil servants" in text for text in _sentences(made))
         value = found.selection.set_index("figure")["computed"]
         assert value[["civil_servants", "accounts", "posts"]].isna().all()
         assert found.professional_use.isna().all(axis=None)

@@ -94,7 +94,16 @@ def test_every_word_of_the_report_has_its_dutch() -> None:
     from analysis.report.definitions import DEFINITIONS
 
     wanted = {text for texts in DEFINITIONS.values() for text in texts} | {one.title for one in DRAWINGS.values()}
-    wanted |= {*method.LIMITS, method.PUBLIC, method.OVERRIDDEN, method.HONOURED, sections.SNOWBALL, saying.BESIDE}
+    wanted |= {
+        *method.LIMITS,
+        method.PUBLIC,
+        method.OVERRIDDEN,
+        method.HONOURED,
+        sections.SNOWBALL,
+        sections.MATRIX,
+        sections.CROSSED,
+        saying.BESIDE,
+    }
     wanted |= {*brief.TEXTS, *sections.MEASURES.values(), *saying.SCHOOL.values(), *filters.TIMELINES.values()}
     wanted |= {actors.PAIR, actors.BEYOND, actors.ACROSS, actors.WITH, posts.ZOOM, posts.HIDDEN, *HEADS.values()}
     wanted |= {changes.ONCE, *rounds.WHAT}

@@ -243,6 +243,17 @@ def test_print_has_the_still_pictures(watched: Watched, tmp_path: Path) -> None:
     assert watched.page.pdf().startswith(b"%PDF")
 
 
+def test_no_column_is_cut_off_on_paper(browser: Any, made: tuple[Findings, Path]) -> None:
+    """And the heads of a table are no buttons there, which a browser does not repeat on the following page."""
+    with opened(browser, made[1], viewport={"width": 680, "height": 960}) as watched:  # A4 within its margins
+        watched.page.emulate_media(media="print")
+        cut = """() => [...document.querySelectorAll('.wide')].filter(one => one.checkVisibility()
+            && one.scrollWidth > one.clientWidth + 1).map(one => one.ariaLabel)"""
+        assert watched.page.evaluate(cut) == []
+        look = "one => [getComputedStyle(one).display, getComputedStyle(one.closest('thead')).breakInside]"
+        assert watched.page.locator("th button").first.evaluate(look) == ["contents", "avoid"]
+
+
 def test_without_webgl_the_still_picture_stays(play: Any, made: tuple[Findings, Path]) -> None:
     with chromium(play, "--disable-3d-apis") as plain, opened(plain, made[1]) as watched:
         watched.page.locator("#figure-actors").scroll_into_view_if_needed()

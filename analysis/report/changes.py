@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from analysis.report.blocks import Section
 from analysis.report.findings import Findings
 from analysis.report.saying import table
@@ -29,22 +31,27 @@ def _said(found: Findings, _: Words) -> list[str]:
     looked, rows = found.looked, found.changes.set_index("what")
     said = []
     if looked["twice"]:
-        ends = {name: f"{looked[name]:%Y-%m-%d}" for name in ("first_from", "first_to", "last_from", "last_to")}
-        said.append(_("{twice} of {all} profiles were read more than once: first between {first_from} and {first_to}, "
-                      "last between {last_from} and {last_to}. The first reading of each is before, the last one "
-                      "after; what was read once says nothing of change.").format(
-            twice=found.persons(looked["twice"]), all=found.persons(looked["profiles"]), **ends))  # fmt: skip
+        first, last = (_span(looked[f"{at}_from"], looked[f"{at}_to"]) for at in ("first", "last"))
+        said.append(_("{twice} of {all} profiles were read more than once (first: {first}; last: {last}). The first "
+                      "reading of each is before, the last one after; what was read once says nothing of change."
+                      ).format(twice=found.persons(looked["twice"]), all=found.persons(looked["profiles"]),
+                               first=first, last=last))  # fmt: skip
         said.append(civil(found, _))
     ties = rows.loc["follow ties between civil servants"]
     if looked["lists"]:
-        said.append(_("In the lists that were read whole at least twice ({lists}) civil servants began to follow one "
-                      "another {gained} times and stopped {lost} times.").format(
+        said.append(_("Follow ties between civil servants: {gained} new, {lost} gone (lists that were read whole at "
+                      "least twice: {lists}).").format(
             lists=found.persons(looked["lists"]), gained=found.persons(ties["gained"]),
             lost=found.persons(ties["lost"])))  # fmt: skip
-    renamed = found.changes.attrs["renamed"]
-    if renamed:
-        said.append(_("{count} of their accounts had another handle before.").format(count=found.persons(renamed)))
+    if renamed := found.changes.attrs["renamed"]:
+        said.append(_("Accounts of theirs that had another handle before: {count}.").format(
+            count=found.persons(renamed)))  # fmt: skip
     return said
+
+
+def _span(first: pd.Timestamp, last: pd.Timestamp) -> str:
+    one, other = f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"
+    return one if one == other else f"{one} – {other}"
 
 
 def civil(found: Findings, _: Words) -> str:

@@ -96,7 +96,7 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
         "Gained and lost: civil servants who are so after and not before, and the other way about.",
         "Accounts that their profiles name: by their id where it is known, so that a new handle is no new account. "
         "Accounts that could be looked up: lost are those that the platform has since said to be suspended, gone, "
-        "deactivated or unknown.",
+        "deactivated or unknown; none is gained.",
         "Follow ties: of lists that were read to their end both times; a tie in another list says nothing.",
     ),
     "changes_by_ministry": (

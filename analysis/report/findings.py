@@ -67,9 +67,10 @@ class Findings(Rhythm):
 
     @finding
     def ministry_coverage(self) -> pd.DataFrame:
-        """How many lists could be read, by ministry."""
+        """How many lists could be read, by ministry; attrs have the persons, each once."""
         frame = ministries.coverage(self.db)
-        frame.attrs |= {"members": int(frame["members"].sum()), "readable": int(frame["readable"].sum())}
+        members, readable = self.db.execute(READABLE).fetchall()[0]
+        frame.attrs |= {"members": members, "readable": readable}
         return self.small(frame, {"members": ("share_readable",), "readable": ("share_readable",), "linked": ()})
 
     # ---- actors --------------------------------------------------------------------------------------------
@@ -283,7 +284,10 @@ class Findings(Rhythm):
         """Persons, accounts and ties before and after."""
         frame = rounds.summary(self.db)
         both = ("gained", "lost")
-        return self.small(frame, {"before": both, "after": both, **dict.fromkeys(both, ())}, (), both)
+        made = self.small(frame, {"before": both, "after": both, **dict.fromkeys(both, ())}, (), both)
+        lookup = (made["what"] == rounds.LOOKED_UP) & made["lost"].isna()  # where none is gained, the rest tells it
+        made["after"] = made["after"].mask(lookup)
+        return made
 
     @finding
     def changes_by_ministry(self) -> pd.DataFrame:
@@ -308,6 +312,9 @@ class Findings(Rhythm):
         return filters(self)
 
 
+READABLE = """
+SELECT count(DISTINCT profile_id), count(DISTINCT profile_id) FILTER (profile_id IN (
+    SELECT profile_id FROM base.connections)) FROM memberships"""
 FIXED = ("ministry", "name", "profiles", "accounts", "share", "lists_read", "published_profiles", "published_accounts")
 USERS = f"""
 SELECT tag, count(DISTINCT timeline_of) AS accounts FROM (

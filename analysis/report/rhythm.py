@@ -137,7 +137,10 @@ class Rhythm(Asking):
         frame = activity.professional_use(self.db, self.scope, seed=self.setting("analysis.seed", 1))
         if self.options.least:
             working, *off = self.working_days["posts"].isna().loc[list(KINDS)]
-            few = np.array([*off, self.few(frame.attrs["parameters"]["active_accounts"])]) | working
+            if self.few(frame.attrs["parameters"]["active_accounts"]):
+                working = True
+                del frame.attrs["parameters"]["active_accounts"]
+            few = np.array([*off, False]) | working
             frame.loc[few] = np.nan
             frame.attrs["hidden"] = int(few.sum())
         return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -25,7 +26,14 @@ def sections(found: Findings, _: Words, other: Other | None = None) -> list[Sect
     """All sections of the page; with one on the *other* study, if there is one."""
     parts = (overview, people, ministries, actors, inward, activity, shares, hashtags, changes)
     made = [part(found, _) for part in parts]
-    return [*made, *([beside(found, other, _)] if other else []), method(found, _)]
+    made += [*([beside(found, other, _)] if other else []), method(found, _)]
+    return [replace(one, said=tuple(map(_sentence, one.said)),
+                    brief=tuple((_sentence(text), to) for text, to in one.brief)) for one in made]  # fmt: skip
+
+
+def _sentence(text: str) -> str:
+    """*text* with a capital: it may begin with "fewer than 5"."""
+    return text[:1].upper() + text[1:]
 
 
 def overview(found: Findings, _: Words) -> Section:
@@ -90,8 +98,9 @@ def ministries(found: Findings, _: Words) -> Section:
           "small and uneven, so it does not generalise.").format(
               readable=found.persons(whole["readable"]), members=found.persons(whole["members"])),
     )  # fmt: skip
+    named = frame.rename(columns={"other": "other_ministry"})
     pairs = table(
-        found, _, "ministries", "Connections between ministries", frame, "ministries", folded=True,
+        found, _, "ministries", "Connections between ministries", named, "ministries", folded=True,
         percent=("share_of_row", "share_of_other"), places={"connections_expected": 1, "follows_expected": 1},
     )  # fmt: skip
     coverage = table(found, _, "ministry_coverage", "How much of each ministry could be read", there,
@@ -100,9 +109,15 @@ def ministries(found: Findings, _: Words) -> Section:
     circle = Picture("ministries", _("Ministries on a circle; the numbers are in the table of connections."),
                      _("In brackets: connections inside the ministry."))  # fmt: skip
     matrix = Picture("ministry-matrix", _("Matrix of connections between ministries; the same numbers as the table."),
-                     _("Numbers: connections. Colour: how many times as many as chance would give, each ministry "
-                       "keeping its number of connections."))  # fmt: skip
+                     " ".join(filter(None, (_(MATRIX), _(CROSSED) if frame.attrs.get("hidden") else ""))))  # fmt: skip
     return Section("ministries", _("Ministries"), said, (circle, matrix, coverage, pairs))
+
+
+MATRIX = (
+    "Numbers: connections. Colour: how many times as many as chance would give, each ministry keeping its number of "
+    "connections; grey where chance would give fewer than 5, so that more or fewer of them says little."
+)
+CROSSED = "×: hidden."
 
 
 def _named(found: Findings) -> pd.DataFrame:
@@ -186,8 +201,9 @@ def inward(found: Findings, _: Words) -> Section:
     frame = found.inward
     first = frame.iloc[0]
     top = found.most_central.set_index("label")
-    said = [_("The E-I index of civil servants against others is {index} (shuffled labels give {permuted}, p = {p}): "
-              "below that, they stay among themselves more than chance would have it.").format(
+    said = [_("The E-I index of civil servants against others is {index}; shuffled labels give {permuted} (p = {p}). "
+              "An index below that of shuffled labels means that they stay among themselves more than by chance."
+              ).format(
         index=_.number(first["e_i_index"], 2), permuted=_.number(first["permuted"], 2), p=_.number(first["p"], 3)
     )]  # fmt: skip
     share = top["top_betweenness"].get("civil servant") if "top_betweenness" in top else None

@@ -27,7 +27,7 @@ OURS = (
     "status",
     "what",
 )  # columns of our own words; all others are data
-WIDE = 34  # letters from which a column of texts is broad
+SHORT, WIDE = 20, 34  # letters up to which a column of texts is not broken into lines, and from which it is broad
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class Table:
         return self.frame if self.page is None else self.page
 
     def head(self, _: Words) -> list[tuple[str, str]]:
-        """The heads of the columns and their kinds: n numbers, w long texts, or nothing."""
+        """The heads of the columns and their kinds: n numbers, w long texts, s short ones, or nothing."""
         return [(_.head(name), self._kind(name)) for name in self.shown]
 
     def _kind(self, name: str) -> str:
         if (name != "community" and _numeric(self._page[name])) or (self.page is not None and name != self.shown[0]):
             return "n"
         longest = max((len(shown(value, 0, Words())) for value in self._page[name] if not missing(value)), default=0)
-        return "w" if longest > WIDE else ""
+        return "w" if longest > WIDE else "s" if longest <= SHORT else ""
 
     def rows(self, _: Words) -> list[list[tuple[str, str, str]]]:
         """The cells as texts, each with the value to sort by, and the length of its bar in per cent."""

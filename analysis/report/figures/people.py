@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, PathPatch
+from matplotlib.patches import Circle, Patch, PathPatch, Rectangle
 from matplotlib.path import Path as Curve
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analysis.report.figures.style import BLUE, FAINT, GREY, INK, ORANGE, canvas, grid, label, legend, narrow, wrapped
-from analysis.report.findings import PALETTE, Findings
+from analysis.report.findings import Findings
 from analysis.report.words import Words
 
 
@@ -31,6 +32,22 @@ def square(table: pd.DataFrame, value: str) -> tuple[list[str], NDArray[Any]]:
     return [names[at] for at in order], matrix[np.ix_(order, order)]
 
 
+# Okabe and Ito's six that the colour-blind tell apart best, plain and then hatched
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+HATCHES = ("", "////", "..", "xxx")
+
+
+def looks(found: Findings) -> dict[str, dict[str, Any]]:
+    """How each ministry is filled, in every figure the same: colour and hatch, by size; those put together are grey."""
+    coverage = found.ministry_coverage.assign(members=lambda of: of["members"].astype(float).fillna(0))
+    names = coverage.sort_values(["members", "ministry"], ascending=[False, True])["ministry"]
+    fills = [{"facecolor": colour, "hatch": hatch} for hatch in HATCHES for colour in COLOURS]
+    return dict(zip(names, cycle(fills), strict=False))
+
+
+OTHER: dict[str, Any] = {"facecolor": GREY, "hatch": ""}
+
+
 def circle(found: Findings, _: Words) -> Figure:
     """Figure 1: ministries on a circle, sized by connections inside, lines by connections between."""
     names, known = square(found.ministries, "connections")
@@ -46,8 +63,10 @@ def circle(found: Findings, _: Words) -> Figure:
         bend = Curve([spot[i], 0.35 * (spot[i] + spot[j]) / 2, spot[j]], [Curve.MOVETO, Curve.CURVE3, Curve.CURVE3])
         share = matrix[i, j] / most
         axes.add_patch(PathPatch(bend, fill=False, ec=GREY, lw=0.3 + 9 * share, alpha=0.2 + 0.5 * share))
+    fills = looks(found)
     for at, name in enumerate(names):
-        axes.add_patch(Circle(tuple(spot[at]), inner[at], fc=PALETTE[at % len(PALETTE)], ec="white", lw=1.2, zorder=3))
+        fill = fills.get(name, OTHER)
+        axes.add_patch(Circle(tuple(spot[at]), inner[at], **fill, ec="white", lw=1.2, zorder=3))
         x, y = spot[at] * (1.06 + inner[at])
         inside = _("hidden") if np.isnan(known[at, at]) else _.number(known[at, at])
         side = "center" if abs(spot[at][0]) < 0.3 else "left" if spot[at][0] > 0 else "right"
@@ -64,22 +83,30 @@ def circle(found: Findings, _: Words) -> Figure:
     return figure
 
 
+LEAST_EXPECTED = 5.0  # connections by chance, from which more or fewer of them says something (Cochran 1954)
+UNSURE = "#e3e3e3"
+
+
 def matrix(found: Findings, _: Words) -> Figure:
-    """The ministries' connections as a sorted matrix: numbers, coloured by observed over expected."""
+    """The ministries' connections as a sorted matrix: numbers, coloured by observed over expected.
+
+    Grey where chance would give too few to tell: none where half a connection is expected is no finding.
+    """
     names, counts = square(found.ministries, "connections")
     _names, ratio = square(found.ministries, "connections_ratio")
+    _names, expected = square(found.ministries, "connections_expected")
     figure = canvas(7.2, 4.8 if narrow() else 6.0)
     axes = figure.add_subplot()
-    shown = np.log2(np.where(np.nan_to_num(ratio) > 0, np.nan_to_num(ratio, nan=1.0), 0.125))
-    shown[np.isnan(counts)] = 0.0  # hidden: neither many nor few
-    image = axes.pcolormesh(np.clip(shown, -3, 3), cmap="PuOr_r", vmin=-3, vmax=3, edgecolors="white", linewidth=1)
-    for row in range(len(names)):
-        for column in range(len(names)):
-            count = counts[row, column]
-            dark = abs(shown[row, column]) > 1.7
-            told = "×" if np.isnan(count) else _.number(count)
-            axes.text(column + 0.5, row + 0.5, told, ha="center", va="center",
-                      fontsize=5.5 if narrow() else 7.5, color="#ffffff" if dark else "#000000")  # fmt: skip
+    known = np.isfinite(counts) & (np.nan_to_num(expected) >= LEAST_EXPECTED)
+    shown = np.ma.masked_where(~known, np.log2(np.clip(np.nan_to_num(ratio), 0.125, 8)))
+    image = axes.pcolormesh(shown, cmap="PuOr_r", vmin=-3, vmax=3, edgecolors="white", linewidth=1)
+    for row, column in np.ndindex(counts.shape):
+        if not known[row, column]:
+            axes.add_patch(Rectangle((column, row), 1, 1, fc=UNSURE, ec="white", lw=1))
+        told = "×" if np.isnan(counts[row, column]) else _.number(counts[row, column])
+        dark = known[row, column] and not -1.5 < shown[row, column] < 2.2  # what white can be read on
+        axes.text(column + 0.5, row + 0.5, told, ha="center", va="center",
+                  fontsize=5.5 if narrow() else 7.5, color="#ffffff" if dark else "#000000")  # fmt: skip
     axes.set_xticks(np.arange(len(names)) + 0.5, [label(name, 16) for name in names], rotation=45, ha="right")
     axes.set_yticks(np.arange(len(names)) + 0.5, [label(name, 16) for name in names])
     axes.invert_yaxis()
@@ -90,6 +117,8 @@ def matrix(found: Findings, _: Words) -> Figure:
     bar.set_ticklabels(["≤⅛", "¼", "½", "1", "2", "4", "≥8"])
     bar.set_label(_("observed / expected by chance"))
     bar.outline.set_visible(False)
+    unsure = Patch(fc=UNSURE, label=_("fewer than {number} expected").format(number=_.number(LEAST_EXPECTED, 0)))
+    figure.legend(handles=[unsure], loc="outside upper right", handlelength=1.1)
     return figure
 
 
@@ -104,13 +133,15 @@ def communities(found: Findings, _: Words) -> Figure:
     axes = figure.add_subplot()
     left = np.zeros(len(wide))
     rows = np.arange(len(wide))
-    for at, name in enumerate(wide.columns):
-        values = wide[name].to_numpy(dtype=float)
-        axes.barh(rows, values, left=left, color=PALETTE[at % len(PALETTE)], label=label(_(str(name)), 20), height=0.72,
-                  edgecolor="white", linewidth=0.5)  # fmt: skip
+    fills = looks(found)
+    for name in wide.columns:
+        values = np.nan_to_num(wide[name].to_numpy(dtype=float))
+        axes.barh(rows, values, left=left, **fills.get(name, OTHER), label=label(_(str(name)), 20), height=0.72,
+                  edgecolor="white", linewidth=0.7)  # fmt: skip
         left += values
     names = found.communities.set_index("community")["name"]
-    ticks = [f"{at + 1}  {label(names.get(at) or _('community'), 14 if narrow() else 38)}" for at in wide.index]
+    named = [label(names.get(at) or _("community"), 40 if narrow() else 60) for at in wide.index]
+    ticks = [wrapped(f"{at + 1}  {name}", 16 if narrow() else 34) for at, name in zip(wide.index, named, strict=True)]
     axes.set_yticks(rows, ticks)
     axes.invert_yaxis()
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
