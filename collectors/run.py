@@ -68,7 +68,8 @@ class Report(msgspec.Struct):
     reason: str = ""
     answers: int = 0
     items: int = 0
-    failures: int = 0
+    failures: int = 0  # requests without an answer
+    failed: int = 0  # targets whose tries are used up: nothing more is asked for them
     due_at: datetime | None = None
 
 
@@ -346,7 +347,7 @@ class _Run:
             return
         self.writer.sync()
         with self.frontier.transaction():
-            self.frontier.apply(self.moves, self.wire.now())
+            self.report.failed += self.frontier.apply(self.moves, self.wire.now())
         self.moves, self.unsaved, self.saved_at = [], 0, time.monotonic()
         self.progress(self.report)
 
@@ -445,6 +446,8 @@ def _retrace(entry: archive.Entry, frontier: Frontier, collectors: Mapping[str, 
             before = datetime.fromisoformat(told["before"]) if told.get("before") else None
             frontier.revisit(told["collector"], told["kind"], entry.at, since=told.get("since", ""),
                              whole=told.get("whole", False), before=before)  # fmt: skip
+        elif entry.kind == "retry":
+            frontier.retry(told["collector"], told["kind"], entry.at)
         elif entry.kind == "run-start":
             frontier.start_run(told["run"], told["collector"], entry.at)
         elif entry.kind == "run-end":

@@ -190,6 +190,15 @@ def judge(reports: list[Report]) -> None:
             raise KeyboardInterrupt
         if report.status == "refused":
             raise UserError(f"{told}; mend its access (a new token, say) and run again: nothing is lost")
-    waiting = [report for report in reports if report.status not in {"complete", "limit"}]
-    if waiting:
-        raise Partial("; ".join(f"{report.collector}: {report.status}: {report.reason}" for report in waiting))
+    partial = [
+        f"{report.collector}: {report.status}: {report.reason}"
+        for report in reports
+        if report.status not in {"complete", "limit"}
+    ]
+    failed = [report for report in reports if report.failed]
+    if failed:
+        told = ", ".join(f"{report.failed:,} of {report.collector}" for report in failed)
+        names = " and ".join(f"`sneeuwbal collect {report.collector} --failed`" for report in failed)
+        partial.append(f"targets failed: {told}; `sneeuwbal status` says why, {names} asks for them again")
+    if partial:
+        raise Partial("; ".join(partial))

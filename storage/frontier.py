@@ -188,6 +188,14 @@ class Frontier:
             (whole, since, now.timestamp(), self.kind(collector, kind), before.timestamp() if before else math.inf),
         ).rowcount
 
+    def retry(self, collector: str, kind: str, now: datetime) -> int:
+        """Make what failed of a kind due again, where its walk stopped; return how many."""
+        return self.db.execute(
+            "UPDATE targets SET tries=0, alone=0, state='open', why='', due_at=0, changed_at=?"
+            " WHERE kind=? AND state='failed'",
+            (now.timestamp(), self.kind(collector, kind)),
+        ).rowcount
+
     def free_dead_leases(self, collector: str, run: str) -> int:
         """Take back the leases of runs that are gone; only the holder of the collector's lock may call it."""
         return self.db.execute(
@@ -252,14 +260,19 @@ class Frontier:
 
     # ---- what an answer does
 
-    def apply(self, moves: Iterable[Move], now: datetime) -> None:
-        """Carry out *moves*. Call it in a transaction. A move of an older walk, or of no known row, changes nothing."""
+    def apply(self, moves: Iterable[Move], now: datetime) -> int:
+        """Carry out *moves*; return how many targets failed with them. Call it in a transaction.
+
+        A move of an older walk, or of no known row, changes nothing.
+        """
+        failed = 0
         for move in moves:
             kind = self.kind(move.target.collector, move.target.kind)
             where = (kind, move.target.key, int(move.walk.rpartition("/")[2] or 0), move.target.cursor)
-            self._STEPS[move.to](self, move, where, now.timestamp())
+            failed += bool(self._STEPS[move.to](self, move, where, now.timestamp()))
             if move.items or move.requests:
                 self._spend(move, now)
+        return failed
 
     _WHERE = " WHERE kind=? AND key=? AND walk=? AND cursor=? AND state='open'"
 
@@ -278,21 +291,23 @@ class Frontier:
             (move.items, move.stuck, move.newest, move.why, now, *where),
         )
 
-    def _later(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
+    def _later(self, move: Move, where: tuple[int, str, int, str], now: float) -> bool:
+        """Whether that was the last try."""
         until = move.until.timestamp() if move.until else 0.0
         if move.whole_kind and until:
             self.db.execute("UPDATE kinds SET blocked_until=?, why=? WHERE id=?", (until, move.why, where[0]))
         row = self.db.execute("SELECT tries FROM targets" + self._WHERE, where).fetchone()
         if row is None:
-            return
+            return False
         tries = row[0] + (not move.free)
-        failed = tries >= self.max_tries
+        failed = bool(tries >= self.max_tries)
         due = 0.0 if move.whole_kind else until or (0.0 if move.free else now + backoff(where[1], tries))
         restart = ", cursor='', position=0, newest=''" if move.restart else ""
         self.db.execute(
             "UPDATE targets SET tries=?, why=?, state=?, due_at=?, lease=NULL, changed_at=?" + restart + self._WHERE,
             (tries, move.why, "failed" if failed else "open", None if failed else due, now, *where),
         )
+        return failed
 
     def _alone(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
         self.db.execute(
