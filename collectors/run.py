@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -32,11 +33,11 @@ from collectors.base import (
 from collectors.windows import Windows
 from storage import archive, archiving
 from storage.errors import UserError
-from storage.frontier import Frontier, Move
+from storage.frontier import SILENT, Frontier, Move
 from storage.guard import Guard
 from storage.locks import lock
 from storage.minimising import SOURCES
-from storage.records import Failure, Meta, Page, Want
+from storage.records import Failure, Meta, Page, Target, Want
 from storage.snowball import admitted
 
 GROUP, PAUSE = 64, 0.05  # answers and seconds of one group commit
@@ -165,6 +166,9 @@ class _Run:
         self.redacted: Callable[[Page], Page] = lambda page: page
         self.moves: list[Move] = []
         self.unsaved = self.silent = 0
+        self.heard: set[str] = set()  # the servers that answered
+        self.unheard = Counter[Target]()  # of the silence that lasts
+        self.lost = False  # whether that silence is the network's, and not the targets'
         self.saved_at = self.came_at = time.monotonic()
         self.usd, self.posts, self.requests = frontier.spent(POSTS)
 
@@ -192,9 +196,11 @@ class _Run:
         report, now = self.report, self.wire.now()
         with self.frontier.transaction():
             self.frontier.free_dead_leases(self.name, "")
-            self.frontier.end_run(report.run, report.status, report.reason, report.answers, report.items, now)
+            self.frontier.end_run(
+                report.run, report.status, report.reason, report.answers, report.items, now, self.lost
+            )
         told = {"run": report.run, "collector": self.name, "status": report.status, "reason": report.reason}
-        self.writer.note("run-end", {**told, "answers": report.answers, "items": report.items}, now)
+        self.writer.note("run-end", {**told, "answers": report.answers, "items": report.items, "lost": self.lost}, now)
         self.progress(report)
 
     def _rounds(self) -> None:
@@ -330,12 +336,23 @@ class _Run:
                 self.report.status, self.report.reason = STOPPING[word], why
 
     def _hear(self, answer: Page | Failure) -> None:
-        """Stop where nobody answers any more."""
+        """Stop where nobody answers any more, before the silence fails those that are wanted.
+
+        It is the network's if nobody has answered in this run, or if the very server that is silent has: a server that
+        never answers while others do is its targets' own trouble.
+        """
+        server = answer.url.partition("//")[2].partition("/")[0]
         if not isinstance(answer, Failure):
-            self.silent = 0
+            self.heard.add(server)
+            self.silent, self.lost = 0, False
+            self.unheard.clear()
         elif answer.reason not in OURS and self.wire.live:
             self.silent += 1
-            if self.silent >= SILENCE and self.report.status == "complete":
+            if answer.reason in SILENT:
+                self.unheard.update(want.target for want in answer.wants)
+                self.lost |= not self.heard or server in self.heard
+            last_try = self.lost and max(self.unheard.values()) >= self.frontier.max_tries - 1
+            if (last_try or self.silent >= SILENCE) and self.report.status == "complete":
                 self.report.status = "unreachable"
                 self.report.reason = (
                     f"{self.silent} requests in a row got no answer ({answer.reason}); is there a network?"
@@ -402,7 +419,7 @@ def _move(outcome: Outcome, want: Want, price: float) -> Move:
                         stuck=outcome.stuck)  # fmt: skip
         case Later():
             return Move(target, walk, "later", outcome.why, until=outcome.until, free=outcome.free,
-                        whole_kind=outcome.whole_kind, restart=outcome.restart)  # fmt: skip
+                        whole_kind=outcome.whole_kind, restart=outcome.restart, tries=want.tries)  # fmt: skip
         case Split():
             return Move(target, walk, "alone", outcome.why)
         case Absent():
@@ -451,7 +468,8 @@ def _retrace(entry: archive.Entry, frontier: Frontier, collectors: Mapping[str, 
         elif entry.kind == "run-start":
             frontier.start_run(told["run"], told["collector"], entry.at)
         elif entry.kind == "run-end":
-            frontier.end_run(told["run"], told["status"], told["reason"], told["answers"], told["items"], entry.at)
+            frontier.end_run(told["run"], told["status"], told["reason"], told["answers"], told["items"], entry.at,
+                             told.get("lost", False))  # fmt: skip
         return
     if entry.wants and (collector := collectors.get(entry.wants[0].target.collector)):
         at = entry.fetched_at if isinstance(entry, Page) else entry.failed_at

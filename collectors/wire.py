@@ -209,7 +209,7 @@ class Replay(Wire):
         return row
 
     def recorded(self, wants: tuple[Want, ...], url: str) -> Page | Failure | None:
-        """The next recorded answer to *wants*. Raise NotRecorded if there is none."""
+        """The next recorded answer to *wants*, with the tries as they were counted. Raise NotRecorded if none is."""
         found = self._next(wants[0].target)
         if found is None:
             raise NotRecorded(wants[0])
@@ -221,6 +221,8 @@ class Replay(Wire):
             [_name(want.target) for want in wants],
         )
         self.pass_to(_at(entry))
+        tries = {want.target: want.tries for want in entry.wants}
+        wants = tuple(msgspec.structs.replace(want, tries=tries.get(want.target, want.tries)) for want in wants)
         return msgspec.structs.replace(entry, wants=wants, run=self.run)
 
     def _split(self, batch: tuple[Want, ...]) -> Iterator[tuple[Want, ...]]:

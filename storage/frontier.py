@@ -25,6 +25,7 @@ from storage.records import Target, Want
 VERSION = 1
 MAX_TRIES = 6
 BUSY = 30.0  # seconds to wait for another program that holds the state
+SILENT = ("timeout", "connection", "dns", "cut")  # reasons of failures that a lost network gives, too
 BACKOFF = (5.0, 3600.0)  # seconds: the first wait, doubled each try, and the longest
 
 SCHEMA = """
@@ -64,6 +65,7 @@ class Move(msgspec.Struct, frozen=True):
     whole_kind: bool = False
     restart: bool = False
     stuck: bool = False  # end: the mark stays where it was
+    tries: int | None = None  # later: those before this one, as they were when it was asked
     price: float = 0.0  # USD an item
     requests: int = 0  # 1 on the first move of an answer
 
@@ -299,7 +301,8 @@ class Frontier:
         row = self.db.execute("SELECT tries FROM targets" + self._WHERE, where).fetchone()
         if row is None:
             return False
-        tries = row[0] + (not move.free)
+        before = row[0] if move.tries is None else min(row[0], move.tries)
+        tries = before + (not move.free)
         failed = bool(tries >= self.max_tries)
         due = 0.0 if move.whole_kind else until or (0.0 if move.free else now + backoff(where[1], tries))
         restart = ", cursor='', position=0, newest=''" if move.restart else ""
@@ -355,8 +358,16 @@ class Frontier:
             (run, collector, now.timestamp()),
         )
 
-    def end_run(self, run: str, status: str, reason: str, answers: int, items: int, now: datetime) -> None:
-        """Note the end of a run."""
+    def end_run(
+        self, run: str, status: str, reason: str, answers: int, items: int, now: datetime, lost: bool = False
+    ) -> None:
+        """Note the end of a run. If the network was *lost* in it, what got no answer has all its tries again."""
+        if lost:
+            self.db.execute(
+                f"UPDATE targets SET tries=0 WHERE state='open' AND why IN ({', '.join('?' * len(SILENT))}) AND kind IN"
+                " (SELECT k.id FROM kinds AS k JOIN runs AS r ON r.collector=k.collector WHERE r.run_id=?)",
+                (*SILENT, run),
+            )
         self.db.execute(
             "UPDATE runs SET ended_at=?, status=?, reason=?, answers=?, items=? WHERE run_id=?",
             (now.timestamp(), status, reason, answers, items, run),

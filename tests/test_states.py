@@ -186,6 +186,30 @@ def test_a_network_that_is_lost_is_waited_for(study: Path, world: World) -> None
     _whole(study, world)
 
 
+@pytest.mark.parametrize("left", [1, 2])
+def test_a_lost_network_fails_nobody_however_few_are_wanted(
+    study: Path, world: World, left: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor in one run, nor in many; and the state that the archive gives says the same."""
+    monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
+    monkeypatch.setattr(frontier, "BACKOFF", (0.01, 0.02))
+    with closing(sqlite3.connect(study / "state.sqlite")) as db, db:
+        db.execute("DELETE FROM targets WHERE id NOT IN (SELECT id FROM targets LIMIT ?)", [left])
+    url, answer = world.server.url, world.answer
+    world.server.close()
+    for _ in range(3):
+        assert cli.main(["--study", str(study), *COLLECT]) == 3
+        assert "requests in a row got no answer" in capsys.readouterr().err
+        assert " failed " not in _health(study)
+    with closing(sqlite3.connect(study / "state.sqlite")) as db:
+        assert db.execute("SELECT state, tries, count(*) FROM targets GROUP BY 1, 2").fetchall() == [("open", 0, left)]
+    assert sneeuwbal("--study", study, "load").returncode == 0
+    world.server = Loopback(answer, int(url.rpartition(":")[2]))
+    assert cli.main(["--study", str(study), *COLLECT]) == 0
+    with closing(sqlite3.connect(study / "state.sqlite")) as db:
+        assert db.execute("SELECT state, count(*) FROM targets GROUP BY 1").fetchall() == [("done", left)]
+
+
 def _due_now(study: Path) -> None:
     with closing(sqlite3.connect(study / "state.sqlite")) as db, db:
         db.execute("UPDATE targets SET due_at=0 WHERE due_at IS NOT NULL")
