@@ -44,7 +44,7 @@ GROUP, PAUSE = 64, 0.05  # answers and seconds of one group commit
 SLACK = 10.0  # seconds beyond a limit window that a run still waits
 PATIENCE = 960.0  # seconds a run waits for what is due later, where no window is longer
 SILENCE = 12  # requests in a row without an answer: the network is lost, and asking on would only use up their tries
-OURS = {"robots", "private-address", "too-large", "invalid-key"}  # failures that we decided on
+OURS = {"robots", "private-address", "redirect", "too-large", "invalid-key"}  # failures that we decided on
 
 POSTS = SOURCES["posts"]  # the kinds that bring posts, of whatever collector
 STOPPING = {"refused": "refused", "credit": "out of credit"}
@@ -209,8 +209,10 @@ class _Run:
             wants = self._wants()
             with closing(wants), closing(_generator(self.collector.fetch(wants, self.settings))) as answers:
                 for answer in answers:
-                    goes_on = self._take(answer)
-                    if self._must_stop() or (goes_on and not self._affords_more(answer)):
+                    did = self._take(answer)
+                    if did == {"on"}:  # what it led to has been asked for
+                        continue
+                    if self._must_stop() or ("next" in did and not self._affords_more(answer)):
                         break
             self._save()
             if self._must_stop() or (self.report.answers == before and not self._wait()):
@@ -302,8 +304,8 @@ class _Run:
 
     # ---- what came
 
-    def _take(self, answer: Page | Failure) -> bool:
-        """Archive *answer* and note what it does; return whether a walk goes on."""
+    def _take(self, answer: Page | Failure) -> set[str]:
+        """Archive *answer* and note what it does; return that, in the words of moves."""
         answer = self.writer.clean(answer)  # first, so that no cursor or reason made of it holds a secret
         if isinstance(answer, Page) and not answer.record_id:
             answer = msgspec.structs.replace(answer, record_id=archiving.new_id())
@@ -327,7 +329,7 @@ class _Run:
         self.came_at = now
         if slow or self.unsaved >= GROUP or now - self.saved_at > PAUSE:
             self._save()
-        return any(move.to == "next" for move in moves)
+        return {move.to for move in moves}
 
     def _stop_on(self, moves: Sequence[Move]) -> None:
         for move in moves:
@@ -398,6 +400,8 @@ def moves_of(answer: Page | Failure, collector: Collector, kinds: Mapping[str, K
         outcomes = collector.outcome(answer)
     found = ((outcome, wants.get(outcome.target)) for outcome in outcomes)
     moves = [_move(outcome, want, kinds[want.target.kind].price) for outcome, want in found if want]
+    if not moves:  # a redirect that was followed
+        moves = [Move(want.target, want.walk, "on") for want in wants.values()]
     return [msgspec.structs.replace(move, requests=1 if n == 0 else 0) for n, move in enumerate(moves)]
 
 

@@ -55,7 +55,7 @@ class Move(msgspec.Struct, frozen=True):
 
     target: Target
     walk: str
-    to: str  # next | end | later | alone | absent | keep
+    to: str  # next | end | later | alone | absent | keep | on
     why: str = ""
     cursor: str = ""  # next: where the walk goes on
     items: int = 0
@@ -328,7 +328,11 @@ class Frontier:
     def _keep(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
         self.db.execute("UPDATE targets SET why=?, lease=NULL, changed_at=?" + self._WHERE, (move.why, now, *where))
 
-    _STEPS: ClassVar = {"next": _next, "end": _end, "later": _later, "alone": _alone, "absent": _absent, "keep": _keep}
+    def _on(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
+        """Nothing: a redirect, whose end follows."""
+
+    _STEPS: ClassVar = {"next": _next, "end": _end, "later": _later, "alone": _alone, "absent": _absent, "keep": _keep,
+                        "on": _on}  # fmt: skip
 
     def _spend(self, move: Move, now: datetime) -> None:
         self.db.execute(
