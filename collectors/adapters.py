@@ -258,7 +258,7 @@ class Transport(httpx.BaseTransport):
         origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
         if exchange.answers and is_private(origin) and not exchange.answers[0].url.startswith(f"{origin}/"):
             return exchange.fail("private-address", f"a redirect to the private address {origin}", url)
-        self._network.allowed = exchange.reached or self.wire.named
+        self._network.allowed = self.wire.named
         try:
             response = self._inner.handle_request(request)
             try:

@@ -15,7 +15,6 @@ import msgspec
 
 from collectors.adapters import Transport
 from collectors.base import Absent, Later, Outcome, OutOfCredit, redirected
-from collectors.reach import is_private
 from collectors.wire import Exchange, Wire
 from storage.records import Absence, Failure, Page, Quarantine, Want
 
@@ -59,7 +58,6 @@ def ask(
     """The answers to one GET on behalf of *wants*: the redirects, and what they led to; never an exception."""
     with wire.ask(wants) as exchange:
         http = client(wire, contact)
-        exchange.reached = urlsplit(url).hostname if is_private(url) else None  # the study's own word: see callers
         try:
             request = http.build_request("GET", url, headers=headers)
             http.send(request, stream=True).close()  # the wire has kept the body as it came: nothing is decoded here

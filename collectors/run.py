@@ -30,6 +30,7 @@ from collectors.base import (
     Settings,
     Split,
 )
+from collectors.reach import named
 from collectors.windows import Windows
 from storage import archive, archiving
 from storage.errors import UserError
@@ -160,7 +161,7 @@ class _Run:
         self.patience = patience if patience is not None else max([PATIENCE, *windows])
         self.stop, self.progress = stop or threading.Event(), progress
         self.report = Report(run_id(name, self.wire.now()), name)
-        self.wire.run = self.report.run
+        self.wire.run, self.wire.named = self.report.run, named(settings.options)
         self.windows = Windows(collector, self.kinds, settings.options, self.wire)
         self.guard = Guard(writer.directory.parent)
         self.redacted: Callable[[Page], Page] = lambda page: page

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from commands.secrets import secret_of
 from storage.errors import OutOfBudget, Partial, UserError
@@ -107,8 +106,7 @@ def wire_for(study: Study, name: str) -> Wire:
     from collectors.wire import Wire
 
     options = study.options(name) if name in installed() else {}
-    named = urlsplit(str(options.get("base_url") or "")).hostname
-    return Wire(timeout=float(options.get("timeout") or 30.0), private=bool(options.get("allow_private")), named=named)
+    return Wire(timeout=float(options.get("timeout") or 30.0), private=bool(options.get("allow_private")))
 
 
 def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
