@@ -11,7 +11,8 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from collectors.reach import PrivateAddress, PublicOnly
+from collectors.base import redirected
+from collectors.reach import PrivateAddress, PublicOnly, is_private
 from collectors.wire import Exchange, NotRecorded, Wire
 from storage.records import Failure, Page
 
@@ -249,11 +250,15 @@ class Transport(httpx.BaseTransport):
             answer = self._ask(exchange, request, url)
         if isinstance(answer, Failure):
             raise httpx.TransportError(answer.detail)
-        return httpx.Response(answer.status, headers=list(answer.headers), stream=httpx.ByteStream(answer.body))
+        body = b"" if redirected(answer) else answer.body  # httpx unpacks what it follows, and it may be a bomb
+        return httpx.Response(answer.status, headers=list(answer.headers), stream=httpx.ByteStream(body))
 
     def _ask(self, exchange: Exchange, request: httpx.Request, url: str) -> Page | Failure:
         assert self._inner is not None
-        self._network.allowed = exchange.reached or self.wire.named
+        origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
+        if exchange.answers and is_private(origin) and not exchange.answers[0].url.startswith(f"{origin}/"):
+            return exchange.fail("private-address", f"a redirect to the private address {origin}", url)
+        self._network.allowed = self.wire.named
         try:
             response = self._inner.handle_request(request)
             try:
@@ -269,6 +274,8 @@ class Transport(httpx.BaseTransport):
         except httpx.ConnectError as error:
             dns = "name" in str(error).lower() and "resol" in str(error).lower()
             return exchange.fail("dns" if dns else "connection", str(error), url)
+        except httpx.UnsupportedProtocol as error:
+            return exchange.fail("redirect" if exchange.answers else "other", str(error), url)
         except httpx.TransportError as error:
             return exchange.fail("connection", str(error), url)
         except TooLarge as error:

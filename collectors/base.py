@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collectors.wire import Wire
 
 M = TypeVar("M", bound="BaseModel")
+REDIRECTS = {301, 302, 303, 307, 308}
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -93,6 +94,11 @@ class Refused(msgspec.Struct, frozen=True):
 Outcome = Done | Later | Split | Absent | OutOfCredit | Refused
 
 
+def redirected(page: Page) -> bool:
+    """Whether *page* is a redirect that leads on: another answer, or a failure, for the same target follows it."""
+    return page.status in REDIRECTS and page.header("location") is not None
+
+
 class Settings(msgspec.Struct, frozen=True):
     """What fetch gets: the collector's table of the study file, its secrets, and the wire to use."""
 
@@ -124,7 +130,7 @@ class Collector(Protocol):
         ...
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
-        """Yield one outcome per target. Pure and cheap."""
+        """Yield one outcome per target; nothing for a redirect that was followed. Pure and cheap."""
         ...
 
     # For studies with `redact_archive` also redacted(page: Page, drop: Collection[str]) -> Page: the page with what

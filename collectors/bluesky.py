@@ -98,7 +98,7 @@ class Bluesky:
         assert settings.wire is not None
         options = settings.checked(Options)
         for batch in _batches(settings.wire, wants):
-            yield _ask(settings.wire, batch, options, settings.secret)
+            yield from _ask(settings.wire, batch, options, settings.secret)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
         """Yield one outcome per target."""
@@ -131,7 +131,7 @@ def _batches(wire: Wire, wants: Iterator[Want]) -> Iterator[tuple[Want, ...]]:
         yield from wire.batches(group, lambda kind, alone=alone: 1 if alone else KINDS[kind].batch)  # type: ignore[misc]
 
 
-def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | None) -> Page | Failure:
+def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | None) -> list[Page | Failure]:
     """Ask what *batch* needs next."""
     want = batch[0]
     kind, cursor = want.target.kind, want.target.cursor
@@ -150,7 +150,7 @@ def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | No
     return http.ask(wire, batch, url, headers=headers, contact=options.contact)
 
 
-def _ask_records(wire: Wire, want: Want, options: Options) -> Page | Failure:
+def _ask_records(wire: Wire, want: Want, options: Options) -> list[Page | Failure]:
     """Ask for the DID document, then for the follow records at the server it names."""
     did, cursor = want.target.key, want.target.cursor
     server, _, place = cursor.removeprefix(PDS).partition(" ")

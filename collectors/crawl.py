@@ -30,7 +30,6 @@ WINDOW = 8  # wants in the child at most, as a multiple of its concurrency
 PARKED = 512  # wants of slow hosts that take no room in the child, at most
 CONCURRENCY = 8  # requests at the same time to one host
 CHILD = "from collectors.spider import main; main()"
-REDIRECTS = {301, 302, 303, 307, 308}
 MAX_WAIT = timedelta(days=1)  # a Retry-After further away is not believed
 
 
@@ -194,8 +193,3 @@ def _moment(value: str, now: datetime) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def redirected(page: Page) -> bool:
-    """Whether *page* is a redirect that leads on: another answer for the same target follows it."""
-    return page.status in REDIRECTS and page.header("location") is not None

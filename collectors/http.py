@@ -5,7 +5,7 @@ Nothing here knows a platform. `ask` is the only I/O; the rest reads a page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -14,9 +14,8 @@ import httpx
 import msgspec
 
 from collectors.adapters import Transport
-from collectors.base import Absent, Later, Outcome, OutOfCredit
-from collectors.reach import is_private
-from collectors.wire import Wire
+from collectors.base import Absent, Later, Outcome, OutOfCredit, redirected
+from collectors.wire import Exchange, Wire
 from storage.records import Absence, Failure, Page, Quarantine, Want
 
 AGENT = "sneeuwbal/0.1"
@@ -55,36 +54,34 @@ def ask(
     *,
     headers: Mapping[str, str] | None = None,
     contact: str = "",
-) -> Page | Failure:
-    """The answer to one GET on behalf of *wants* (after redirects, the last one); never an exception."""
+) -> list[Page | Failure]:
+    """The answers to one GET on behalf of *wants*: the redirects, and what they led to; never an exception."""
     with wire.ask(wants) as exchange:
         http = client(wire, contact)
-        http.event_hooks = {"request": [_stay_out(url)]}
-        exchange.reached = urlsplit(url).hostname if is_private(url) else None  # the study's own word: see callers
         try:
             request = http.build_request("GET", url, headers=headers)
             http.send(request, stream=True).close()  # the wire has kept the body as it came: nothing is decoded here
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            if not exchange.answers:
-                exchange.fail("other", str(error) or type(error).__name__, url)
-        return exchange.answer
+            last = exchange.answers[-1] if exchange.answers else None
+            if last is None or (isinstance(last, Page) and redirected(last)):  # it was not the wire that failed
+                _give_up(exchange, "redirect" if last else "other", str(error) or type(error).__name__, url)
+        return list(exchange.answers)
 
 
-def _stay_out(url: str) -> Callable[[httpx.Request], None]:
-    """A check on every request for *url*: no redirect may lead to a private place."""
-
-    def check(request: httpx.Request) -> None:
-        origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
-        if not url.startswith(origin) and is_private(origin):
-            raise httpx.UnsupportedProtocol(f"a redirect to the private address {origin}")
-
-    return check
-
-
-def refuse(wire: Wire, wants: tuple[Want, ...], reason: str, detail: str, url: str = "") -> Failure:
+def refuse(wire: Wire, wants: tuple[Want, ...], reason: str, detail: str, url: str = "") -> list[Page | Failure]:
     """A failure without a request: what is wanted must not, or cannot, be asked for."""
     with wire.ask(wants) as exchange:
-        return exchange.fail(reason, detail, url)
+        _give_up(exchange, reason, detail, url)
+        return list(exchange.answers)
+
+
+def _give_up(exchange: Exchange, reason: str, detail: str, url: str) -> None:
+    """Keep a failure that is not the wire's; in a replay the recorded one, for its time."""
+    recorded = exchange.wire.recorded(exchange.wants, url)
+    if recorded is None:
+        exchange.fail(reason, detail, url)
+    else:
+        exchange.keep(recorded)
 
 
 def reachable(host: str, hosts: Mapping[str, str]) -> tuple[str, str | None]:
@@ -108,7 +105,9 @@ def netloc(url: str | None) -> str:
 
 
 def trouble(page: Page) -> Iterator[Outcome] | None:
-    """The outcomes of an answer that says nothing about its targets (402, 408, 429, 5xx); None for all others."""
+    """The outcomes of an answer that says nothing about its targets (402, 408, 429, 5xx, a redirect); else None."""
+    if redirected(page):
+        return iter(())
     if page.status == 429:
         return _limited(page)
     if page.status == 402:

@@ -56,7 +56,7 @@ class Options(BaseModel):
 
 
 class Mastodon:
-    """The collector: one request an answer."""
+    """The collector: one want a request."""
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     Options = Options
@@ -75,11 +75,11 @@ class Mastodon:
         return str(options.get("base_url") or (found[0] if found else ""))
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield one answer for each want."""
+        """Yield the answers to each want."""
         assert settings.wire is not None
         options = settings.checked(Options)
         for want in wants:
-            yield _ask(settings.wire, want, options, settings.secret)
+            yield from _ask(settings.wire, want, options, settings.secret)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
         """Yield the outcome for the page's one target."""
@@ -106,7 +106,7 @@ class Mastodon:
 # ---- asking -----------------------------------------------------------------------------------------------------
 
 
-def _ask(wire: Wire, want: Want, options: Options, secret: str | None) -> Page | Failure:
+def _ask(wire: Wire, want: Want, options: Options, secret: str | None) -> list[Page | Failure]:
     """Ask what *want* needs next."""
     found = _host(want)
     if found is None:

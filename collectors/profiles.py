@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from collectors import person
 from collectors.addresses import canonical
-from collectors.base import Absent, Done, Kind, Later, Outcome, Settings
-from collectors.crawl import crawl, redirected, retry_after
+from collectors.base import Absent, Done, Kind, Later, Outcome, Settings, redirected
+from collectors.crawl import crawl, retry_after
 from collectors.indexing import opted_out, overruled
 from collectors.markup import Document, Node, listed
 from storage.records import Absence, BadBody, Connection, Failure, Page, ProfileLink, Quarantine, Record, Want

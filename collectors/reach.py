@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,12 +43,26 @@ def is_private(origin: str) -> bool:
         return "." not in name or name.endswith((".localhost", ".local", ".internal"))
 
 
+def named(options: Mapping[str, Any]) -> frozenset[str]:
+    """The hosts that the study itself names in the *options* of a collector, so that they need not be public.
+
+    That of `base_url`; of other `..._url` and of `hosts` only those that are by their name not public: other names
+    are looked up where others answer for them.
+    """
+    others = [value for key, value in options.items() if key.endswith("_url") and value]
+    hosts = options.get("hosts")
+    others += hosts.values() if isinstance(hosts, Mapping) else ()
+    urls = [str(one) if "://" in str(one) else f"//{one}" for one in others]
+    urls = [str(options.get("base_url") or ""), *filter(is_private, urls)]
+    return frozenset(filter(None, (urlsplit(url).hostname for url in urls)))
+
+
 class PublicOnly(httpcore.NetworkBackend):
     """Connections to public addresses only: what a name leads to is looked up once, checked, and connected to."""
 
     def __init__(self) -> None:
         self._inner = httpcore.SyncBackend()
-        self.allowed: str | None = None  # the host that the study itself names; None: nobody's
+        self.allowed: Collection[str] = ()  # hosts that need not be public
         self.all = False
 
     def connect_tcp(
@@ -56,7 +70,7 @@ class PublicOnly(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:  # fmt: skip
         """A connection to *host*. Raise PrivateAddress if it has no public address and is not allowed."""
-        if self.all or host == self.allowed:
+        if self.all or host in self.allowed:
             return self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
         try:
             found = [str(row[4][0]) for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -29,21 +30,22 @@ from collectors.base import (
     Settings,
     Split,
 )
+from collectors.reach import named
 from collectors.windows import Windows
 from storage import archive, archiving
 from storage.errors import UserError
-from storage.frontier import Frontier, Move
+from storage.frontier import SILENT, Frontier, Move
 from storage.guard import Guard
 from storage.locks import lock
 from storage.minimising import SOURCES
-from storage.records import Failure, Meta, Page, Want
+from storage.records import Failure, Meta, Page, Target, Want
 from storage.snowball import admitted
 
 GROUP, PAUSE = 64, 0.05  # answers and seconds of one group commit
 SLACK = 10.0  # seconds beyond a limit window that a run still waits
 PATIENCE = 960.0  # seconds a run waits for what is due later, where no window is longer
 SILENCE = 12  # requests in a row without an answer: the network is lost, and asking on would only use up their tries
-OURS = {"robots", "private-address", "too-large", "invalid-key"}  # failures that we decided on
+OURS = {"robots", "private-address", "redirect", "too-large", "invalid-key"}  # failures that we decided on
 
 POSTS = SOURCES["posts"]  # the kinds that bring posts, of whatever collector
 STOPPING = {"refused": "refused", "credit": "out of credit"}
@@ -68,7 +70,8 @@ class Report(msgspec.Struct):
     reason: str = ""
     answers: int = 0
     items: int = 0
-    failures: int = 0
+    failures: int = 0  # requests without an answer
+    failed: int = 0  # targets whose tries are used up: nothing more is asked for them
     due_at: datetime | None = None
 
 
@@ -158,12 +161,15 @@ class _Run:
         self.patience = patience if patience is not None else max([PATIENCE, *windows])
         self.stop, self.progress = stop or threading.Event(), progress
         self.report = Report(run_id(name, self.wire.now()), name)
-        self.wire.run = self.report.run
+        self.wire.run, self.wire.named = self.report.run, named(settings.options)
         self.windows = Windows(collector, self.kinds, settings.options, self.wire)
         self.guard = Guard(writer.directory.parent)
         self.redacted: Callable[[Page], Page] = lambda page: page
         self.moves: list[Move] = []
         self.unsaved = self.silent = 0
+        self.heard: set[str] = set()  # the servers that answered
+        self.unheard = Counter[Target]()  # of the silence that lasts
+        self.lost = False  # whether that silence is the network's, and not the targets'
         self.saved_at = self.came_at = time.monotonic()
         self.usd, self.posts, self.requests = frontier.spent(POSTS)
 
@@ -191,9 +197,11 @@ class _Run:
         report, now = self.report, self.wire.now()
         with self.frontier.transaction():
             self.frontier.free_dead_leases(self.name, "")
-            self.frontier.end_run(report.run, report.status, report.reason, report.answers, report.items, now)
+            self.frontier.end_run(
+                report.run, report.status, report.reason, report.answers, report.items, now, self.lost
+            )
         told = {"run": report.run, "collector": self.name, "status": report.status, "reason": report.reason}
-        self.writer.note("run-end", {**told, "answers": report.answers, "items": report.items}, now)
+        self.writer.note("run-end", {**told, "answers": report.answers, "items": report.items, "lost": self.lost}, now)
         self.progress(report)
 
     def _rounds(self) -> None:
@@ -202,8 +210,10 @@ class _Run:
             wants = self._wants()
             with closing(wants), closing(_generator(self.collector.fetch(wants, self.settings))) as answers:
                 for answer in answers:
-                    goes_on = self._take(answer)
-                    if self._must_stop() or (goes_on and not self._affords_more(answer)):
+                    did = self._take(answer)
+                    if did == {"on"}:  # what it led to has been asked for
+                        continue
+                    if self._must_stop() or ("next" in did and not self._affords_more(answer)):
                         break
             self._save()
             if self._must_stop() or (self.report.answers == before and not self._wait()):
@@ -295,8 +305,8 @@ class _Run:
 
     # ---- what came
 
-    def _take(self, answer: Page | Failure) -> bool:
-        """Archive *answer* and note what it does; return whether a walk goes on."""
+    def _take(self, answer: Page | Failure) -> set[str]:
+        """Archive *answer* and note what it does; return that, in the words of moves."""
         answer = self.writer.clean(answer)  # first, so that no cursor or reason made of it holds a secret
         if isinstance(answer, Page) and not answer.record_id:
             answer = msgspec.structs.replace(answer, record_id=archiving.new_id())
@@ -320,7 +330,7 @@ class _Run:
         self.came_at = now
         if slow or self.unsaved >= GROUP or now - self.saved_at > PAUSE:
             self._save()
-        return any(move.to == "next" for move in moves)
+        return {move.to for move in moves}
 
     def _stop_on(self, moves: Sequence[Move]) -> None:
         for move in moves:
@@ -329,12 +339,23 @@ class _Run:
                 self.report.status, self.report.reason = STOPPING[word], why
 
     def _hear(self, answer: Page | Failure) -> None:
-        """Stop where nobody answers any more."""
+        """Stop where nobody answers any more, before the silence fails those that are wanted.
+
+        It is the network's if nobody has answered in this run, or if the very server that is silent has: a server that
+        never answers while others do is its targets' own trouble.
+        """
+        server = answer.url.partition("//")[2].partition("/")[0]
         if not isinstance(answer, Failure):
-            self.silent = 0
+            self.heard.add(server)
+            self.silent, self.lost = 0, False
+            self.unheard.clear()
         elif answer.reason not in OURS and self.wire.live:
             self.silent += 1
-            if self.silent >= SILENCE and self.report.status == "complete":
+            if answer.reason in SILENT:
+                self.unheard.update(want.target for want in answer.wants)
+                self.lost |= not self.heard or server in self.heard
+            last_try = self.lost and max(self.unheard.values()) >= self.frontier.max_tries - 1
+            if (last_try or self.silent >= SILENCE) and self.report.status == "complete":
                 self.report.status = "unreachable"
                 self.report.reason = (
                     f"{self.silent} requests in a row got no answer ({answer.reason}); is there a network?"
@@ -346,7 +367,7 @@ class _Run:
             return
         self.writer.sync()
         with self.frontier.transaction():
-            self.frontier.apply(self.moves, self.wire.now())
+            self.report.failed += self.frontier.apply(self.moves, self.wire.now())
         self.moves, self.unsaved, self.saved_at = [], 0, time.monotonic()
         self.progress(self.report)
 
@@ -380,6 +401,8 @@ def moves_of(answer: Page | Failure, collector: Collector, kinds: Mapping[str, K
         outcomes = collector.outcome(answer)
     found = ((outcome, wants.get(outcome.target)) for outcome in outcomes)
     moves = [_move(outcome, want, kinds[want.target.kind].price) for outcome, want in found if want]
+    if not moves:  # a redirect that was followed
+        moves = [Move(want.target, want.walk, "on") for want in wants.values()]
     return [msgspec.structs.replace(move, requests=1 if n == 0 else 0) for n, move in enumerate(moves)]
 
 
@@ -401,7 +424,7 @@ def _move(outcome: Outcome, want: Want, price: float) -> Move:
                         stuck=outcome.stuck)  # fmt: skip
         case Later():
             return Move(target, walk, "later", outcome.why, until=outcome.until, free=outcome.free,
-                        whole_kind=outcome.whole_kind, restart=outcome.restart)  # fmt: skip
+                        whole_kind=outcome.whole_kind, restart=outcome.restart, tries=want.tries)  # fmt: skip
         case Split():
             return Move(target, walk, "alone", outcome.why)
         case Absent():
@@ -445,10 +468,13 @@ def _retrace(entry: archive.Entry, frontier: Frontier, collectors: Mapping[str, 
             before = datetime.fromisoformat(told["before"]) if told.get("before") else None
             frontier.revisit(told["collector"], told["kind"], entry.at, since=told.get("since", ""),
                              whole=told.get("whole", False), before=before)  # fmt: skip
+        elif entry.kind == "retry":
+            frontier.retry(told["collector"], told["kind"], entry.at)
         elif entry.kind == "run-start":
             frontier.start_run(told["run"], told["collector"], entry.at)
         elif entry.kind == "run-end":
-            frontier.end_run(told["run"], told["status"], told["reason"], told["answers"], told["items"], entry.at)
+            frontier.end_run(told["run"], told["status"], told["reason"], told["answers"], told["items"], entry.at,
+                             told.get("lost", False))  # fmt: skip
         return
     if entry.wants and (collector := collectors.get(entry.wants[0].target.collector)):
         at = entry.fetched_at if isinstance(entry, Page) else entry.failed_at

@@ -21,7 +21,8 @@ from scrapy.crawler import CrawlerProcess
 from scrapy.http import Response
 from scrapy.utils.httpobj import urlparse_cached
 
-from collectors.crawl import BATCH, CONCURRENCY, REDIRECTS, Answers, Job
+from collectors.base import REDIRECTS
+from collectors.crawl import BATCH, CONCURRENCY, Answers, Job
 from collectors.downloading import ROBOT, Parked, Recorded, Recorder, Resolver, Robots, authority, reason_of
 from collectors.wire import NotRecorded, Wire, open_wire
 from storage.records import Failure, Page, Want

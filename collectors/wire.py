@@ -32,7 +32,6 @@ class Exchange:
 
     def __init__(self, wire: Wire, wants: tuple[Want, ...]) -> None:
         self.wire, self.wants = wire, wants
-        self.reached: str | None = None  # a host that is not public and that the study itself names
         self.answers: deque[Page | Failure] = deque()
 
     @property
@@ -69,11 +68,10 @@ class Wire:
 
     live = True
 
-    def __init__(
-        self, run: str = "", timeout: float = TIMEOUT, private: bool = False, named: str | None = None
-    ) -> None:
-        """*private*: any host of a private network may be asked; *named*: this one, as the study itself names it."""
-        self.run, self.timeout, self.private, self.named = run, timeout, private, named
+    def __init__(self, run: str = "", timeout: float = TIMEOUT, private: bool = False) -> None:
+        """*private*: any host of a private network may be asked, not only those that the study itself names."""
+        self.run, self.timeout, self.private = run, timeout, private
+        self.named: frozenset[str] = frozenset()  # the hosts that the study itself names: `collect` knows them
         self.exchange: Exchange | None = None
         self._resources: dict[str, Any] = {}
 
@@ -209,7 +207,7 @@ class Replay(Wire):
         return row
 
     def recorded(self, wants: tuple[Want, ...], url: str) -> Page | Failure | None:
-        """The next recorded answer to *wants*. Raise NotRecorded if there is none."""
+        """The next recorded answer to *wants*, with the tries as they were counted. Raise NotRecorded if none is."""
         found = self._next(wants[0].target)
         if found is None:
             raise NotRecorded(wants[0])
@@ -221,6 +219,8 @@ class Replay(Wire):
             [_name(want.target) for want in wants],
         )
         self.pass_to(_at(entry))
+        tries = {want.target: want.tries for want in entry.wants}
+        wants = tuple(msgspec.structs.replace(want, tries=tries.get(want.target, want.tries)) for want in wants)
         return msgspec.structs.replace(entry, wants=wants, run=self.run)
 
     def _split(self, batch: tuple[Want, ...]) -> Iterator[tuple[Want, ...]]:

@@ -11,13 +11,14 @@ from storage.errors import UserError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from collectors.base import Collector
     from collectors.run import Report
     from collectors.wire import Wire
     from storage.frontier import Frontier
+    from storage.records import Meta
     from study import Study
 
 
@@ -34,6 +35,7 @@ BEFORE = click.option("--finished-before", "before", metavar="MOMENT",
 @click.option("--since-id", help="With --again: stop at this id where there is no older mark.")
 @WHOLE
 @BEFORE
+@click.option("--failed", is_flag=True, help="Ask again for what failed, where it stopped.")
 @click.option("--hide-progress", is_flag=True, help="No progress line.")
 @click.pass_obj
 def command(
@@ -45,6 +47,7 @@ def command(
     since_id: str | None,
     whole: bool,
     before: str | None,
+    failed: bool,
     hide_progress: bool,
 ) -> None:
     """Fetch what is due, for one COLLECTOR or for all the study names."""
@@ -56,8 +59,10 @@ def command(
     with stopping() as stop:
         reports = []
         for name, each in chosen.items():
+            wanted = kinds or tuple(each.kinds)
+            if failed:
+                retry(study, frontier, name, wanted)
             if again:
-                wanted = kinds or tuple(each.kinds)
                 revisit(study, frontier, name, wanted, since_id=since_id, whole=whole, before=moment(before))
             wire = wire_for(study, name)
             reports.append(one(study, frontier, name, each, wire, stop, hide_progress, kinds or None, limit))
@@ -117,24 +122,48 @@ def revisit(
     before: datetime | None = None,
 ) -> None:
     """Make finished targets due again (frontier.revisit), noted in the archive first."""
+    more = {"whole": whole, "before": before.isoformat()} if before else {"whole": whole}
+    _noted(
+        study, frontier, name, [kind for kind in kinds if frontier.finished(name, kind)],
+        "revisit", {"since": since_id or "", **more},
+        lambda kind, now: frontier.revisit(name, kind, now, since=since_id or "", whole=whole, before=before),
+    )  # fmt: skip
+
+
+def retry(study: Study, frontier: Frontier, name: str, kinds: tuple[str, ...]) -> None:
+    """Make failed targets due again (frontier.retry), noted in the archive first."""
+    failed = {kind for collector, kind, state, _, _ in frontier.counts() if (collector, state) == (name, "failed")}
+    _noted(study, frontier, name, [kind for kind in kinds if kind in failed], "retry", {},
+           lambda kind, now: frontier.retry(name, kind, now))  # fmt: skip
+
+
+def _noted(
+    study: Study,
+    frontier: Frontier,
+    name: str,
+    kinds: list[str],
+    word: str,
+    data: Meta,
+    change: Callable[[str, datetime], object],
+) -> None:
+    """Write a note (*word*, *data*) for each of *kinds* into the archive, then *change* the frontier."""
     from datetime import UTC, datetime
 
     from commands.secrets import all_secrets
     from storage import archiving
     from storage.locks import lock
 
-    if not (kinds := tuple(kind for kind in kinds if frontier.finished(name, kind))):
+    if not kinds:
         return
     with lock(study.directory, f"collect-{name}"):
         writer = archiving.Writer(study.directory / "archive", name, secrets=all_secrets(study))
         now = datetime.now(UTC)
-        more = {"whole": whole, "before": before.isoformat()} if before else {"whole": whole}
         for kind in kinds:
-            writer.note("revisit", {"collector": name, "kind": kind, "since": since_id or "", **more}, now)
+            writer.note(word, {"collector": name, "kind": kind, **data}, now)
         writer.close()
         with frontier.transaction():
             for kind in kinds:
-                frontier.revisit(name, kind, now, since=since_id or "", whole=whole, before=before)
+                change(kind, now)
 
 
 def moment(text: str | None) -> datetime | None:
@@ -155,6 +184,8 @@ def told(report: Report) -> str:
     text = f"{report.collector}: {report.status}, {report.answers:,} answers, {report.items:,} items"
     if report.failures:
         text += f", {report.failures:,} failures"
+    if report.failed:
+        text += f", {report.failed:,} targets failed"
     return f"{text} ({report.reason})" if report.reason else text
 
 

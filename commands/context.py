@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from commands.secrets import secret_of
 from storage.errors import OutOfBudget, Partial, UserError
@@ -107,8 +106,7 @@ def wire_for(study: Study, name: str) -> Wire:
     from collectors.wire import Wire
 
     options = study.options(name) if name in installed() else {}
-    named = urlsplit(str(options.get("base_url") or "")).hostname
-    return Wire(timeout=float(options.get("timeout") or 30.0), private=bool(options.get("allow_private")), named=named)
+    return Wire(timeout=float(options.get("timeout") or 30.0), private=bool(options.get("allow_private")))
 
 
 def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
@@ -190,6 +188,15 @@ def judge(reports: list[Report]) -> None:
             raise KeyboardInterrupt
         if report.status == "refused":
             raise UserError(f"{told}; mend its access (a new token, say) and run again: nothing is lost")
-    waiting = [report for report in reports if report.status not in {"complete", "limit"}]
-    if waiting:
-        raise Partial("; ".join(f"{report.collector}: {report.status}: {report.reason}" for report in waiting))
+    partial = [
+        f"{report.collector}: {report.status}: {report.reason}"
+        for report in reports
+        if report.status not in {"complete", "limit"}
+    ]
+    failed = [report for report in reports if report.failed]
+    if failed:
+        told = ", ".join(f"{report.failed:,} of {report.collector}" for report in failed)
+        names = " and ".join(f"`sneeuwbal collect {report.collector} --failed`" for report in failed)
+        partial.append(f"targets failed: {told}; `sneeuwbal status` says why, {names} asks for them again")
+    if partial:
+        raise Partial("; ".join(partial))

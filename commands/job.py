@@ -39,7 +39,7 @@ def whole(
     hide_progress: bool = True,
     say: Callable[[str], None] = click.echo,
 ) -> list[Report]:
-    """Run the whole job of *study* and return how each collector's last run ended.
+    """Run the whole job of *study* and return how each collector's last run ended; *failed* counts those of all runs.
 
     *wire_of* gives the wire for a collector (it is closed after the run). *only* and *kinds* bound what is collected,
     not who is admitted. The report is not made here.
@@ -63,6 +63,7 @@ def whole(
                 if stop.is_set() or unwanted or not _due(frontier, name, kinds or kinds_of(study, name, collector)):
                     continue
                 report = one(study, frontier, name, collector, wire_of(name), stop, hide_progress, kinds)
+                report.failed += last[name].failed if name in last else 0
                 last[name] = report
                 came |= report.answers > 0
                 if report.answers or report.status != "complete":

@@ -25,6 +25,7 @@ from storage.records import Target, Want
 VERSION = 1
 MAX_TRIES = 6
 BUSY = 30.0  # seconds to wait for another program that holds the state
+SILENT = ("timeout", "connection", "dns", "cut")  # reasons of failures that a lost network gives, too
 BACKOFF = (5.0, 3600.0)  # seconds: the first wait, doubled each try, and the longest
 
 SCHEMA = """
@@ -54,7 +55,7 @@ class Move(msgspec.Struct, frozen=True):
 
     target: Target
     walk: str
-    to: str  # next | end | later | alone | absent | keep
+    to: str  # next | end | later | alone | absent | keep | on
     why: str = ""
     cursor: str = ""  # next: where the walk goes on
     items: int = 0
@@ -64,6 +65,7 @@ class Move(msgspec.Struct, frozen=True):
     whole_kind: bool = False
     restart: bool = False
     stuck: bool = False  # end: the mark stays where it was
+    tries: int | None = None  # later: those before this one, as they were when it was asked
     price: float = 0.0  # USD an item
     requests: int = 0  # 1 on the first move of an answer
 
@@ -188,6 +190,14 @@ class Frontier:
             (whole, since, now.timestamp(), self.kind(collector, kind), before.timestamp() if before else math.inf),
         ).rowcount
 
+    def retry(self, collector: str, kind: str, now: datetime) -> int:
+        """Make what failed of a kind due again, where its walk stopped; return how many."""
+        return self.db.execute(
+            "UPDATE targets SET tries=0, alone=0, state='open', why='', due_at=0, changed_at=?"
+            " WHERE kind=? AND state='failed'",
+            (now.timestamp(), self.kind(collector, kind)),
+        ).rowcount
+
     def free_dead_leases(self, collector: str, run: str) -> int:
         """Take back the leases of runs that are gone; only the holder of the collector's lock may call it."""
         return self.db.execute(
@@ -252,14 +262,19 @@ class Frontier:
 
     # ---- what an answer does
 
-    def apply(self, moves: Iterable[Move], now: datetime) -> None:
-        """Carry out *moves*. Call it in a transaction. A move of an older walk, or of no known row, changes nothing."""
+    def apply(self, moves: Iterable[Move], now: datetime) -> int:
+        """Carry out *moves*; return how many targets failed with them. Call it in a transaction.
+
+        A move of an older walk, or of no known row, changes nothing.
+        """
+        failed = 0
         for move in moves:
             kind = self.kind(move.target.collector, move.target.kind)
             where = (kind, move.target.key, int(move.walk.rpartition("/")[2] or 0), move.target.cursor)
-            self._STEPS[move.to](self, move, where, now.timestamp())
+            failed += bool(self._STEPS[move.to](self, move, where, now.timestamp()))
             if move.items or move.requests:
                 self._spend(move, now)
+        return failed
 
     _WHERE = " WHERE kind=? AND key=? AND walk=? AND cursor=? AND state='open'"
 
@@ -278,21 +293,24 @@ class Frontier:
             (move.items, move.stuck, move.newest, move.why, now, *where),
         )
 
-    def _later(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
+    def _later(self, move: Move, where: tuple[int, str, int, str], now: float) -> bool:
+        """Whether that was the last try."""
         until = move.until.timestamp() if move.until else 0.0
         if move.whole_kind and until:
             self.db.execute("UPDATE kinds SET blocked_until=?, why=? WHERE id=?", (until, move.why, where[0]))
         row = self.db.execute("SELECT tries FROM targets" + self._WHERE, where).fetchone()
         if row is None:
-            return
-        tries = row[0] + (not move.free)
-        failed = tries >= self.max_tries
+            return False
+        before = row[0] if move.tries is None else min(row[0], move.tries)
+        tries = before + (not move.free)
+        failed = bool(tries >= self.max_tries)
         due = 0.0 if move.whole_kind else until or (0.0 if move.free else now + backoff(where[1], tries))
         restart = ", cursor='', position=0, newest=''" if move.restart else ""
         self.db.execute(
             "UPDATE targets SET tries=?, why=?, state=?, due_at=?, lease=NULL, changed_at=?" + restart + self._WHERE,
             (tries, move.why, "failed" if failed else "open", None if failed else due, now, *where),
         )
+        return failed
 
     def _alone(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
         self.db.execute(
@@ -310,7 +328,11 @@ class Frontier:
     def _keep(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
         self.db.execute("UPDATE targets SET why=?, lease=NULL, changed_at=?" + self._WHERE, (move.why, now, *where))
 
-    _STEPS: ClassVar = {"next": _next, "end": _end, "later": _later, "alone": _alone, "absent": _absent, "keep": _keep}
+    def _on(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
+        """Nothing: a redirect, whose end follows."""
+
+    _STEPS: ClassVar = {"next": _next, "end": _end, "later": _later, "alone": _alone, "absent": _absent, "keep": _keep,
+                        "on": _on}  # fmt: skip
 
     def _spend(self, move: Move, now: datetime) -> None:
         self.db.execute(
@@ -340,8 +362,16 @@ class Frontier:
             (run, collector, now.timestamp()),
         )
 
-    def end_run(self, run: str, status: str, reason: str, answers: int, items: int, now: datetime) -> None:
-        """Note the end of a run."""
+    def end_run(
+        self, run: str, status: str, reason: str, answers: int, items: int, now: datetime, lost: bool = False
+    ) -> None:
+        """Note the end of a run. If the network was *lost* in it, what got no answer has all its tries again."""
+        if lost:
+            self.db.execute(
+                f"UPDATE targets SET tries=0 WHERE state='open' AND why IN ({', '.join('?' * len(SILENT))}) AND kind IN"
+                " (SELECT k.id FROM kinds AS k JOIN runs AS r ON r.collector=k.collector WHERE r.run_id=?)",
+                (*SILENT, run),
+            )
         self.db.execute(
             "UPDATE runs SET ended_at=?, status=?, reason=?, answers=?, items=? WHERE run_id=?",
             (now.timestamp(), status, reason, answers, items, run),

@@ -117,7 +117,9 @@ class Failure(msgspec.Struct, frozen=True):
     """No answer came: a time-out, a refused connection, a name that does not resolve, robots.txt that forbids."""
 
     wants: tuple[Want, ...]
-    reason: str  # timeout | connection | dns | robots | cut | private-address | too-large | invalid-key | other
+    reason: (
+        str  # timeout | connection | dns | robots | cut | private-address | redirect | too-large | invalid-key | other
+    )
     detail: str
     failed_at: datetime
     url: str = ""

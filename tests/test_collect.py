@@ -2,6 +2,7 @@
 
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -12,10 +13,11 @@ import pytest
 
 from collectors.base import Settings
 from collectors.run import collect, recover
-from collectors.wire import Replay
+from collectors.wire import Replay, Wire
 from storage import archive, archiving
+from storage import frontier as frontier_module
 from storage.errors import UserError
-from storage.frontier import Frontier
+from storage.frontier import MAX_TRIES, Frontier
 from storage.locks import lock
 from storage.records import Follow, Page
 from tests import toy
@@ -90,6 +92,36 @@ def test_a_replay_asks_nothing_of_the_network_and_ends_the_same(tmp_path: Path) 
     assert len(server.asked) == asked  # type: ignore[attr-defined]
     assert _edges(replayed) == _edges(live) == TRUTH
     assert _records(replayed) == _records(live)
+
+
+def test_a_replay_of_runs_without_a_network_ends_as_they_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More tries went unanswered than a target has; none of them counted."""
+    monkeypatch.setattr(frontier_module, "BACKOFF", (0.001, 0.002))
+    server, url = toy.serve()
+    live, replayed = tmp_path / "live", tmp_path / "replayed"
+    for study in (live, replayed):
+        study.mkdir()
+        toy.seed(study, 2)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nowhere = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    found = []
+    for place in (nowhere, nowhere, url):
+        wire, state = Wire(timeout=5, private=True), Frontier(live / "state.sqlite")
+        found.append(collect(live, "toy", toy.collector, Settings({"base_url": place}, None, wire), frontier=state))
+        state.close()
+    assert [(report.status, report.failed) for report in found] == [
+        ("unreachable", 0), ("unreachable", 0), ("complete", 0)]  # fmt: skip
+    assert sum(report.failures for report in found) > 2 * MAX_TRIES
+    again = Replay(live / "archive", tmp_path / "index.sqlite")
+    state = Frontier(replayed / "state.sqlite")
+    report = collect(replayed, "toy", toy.collector, Settings({"base_url": url}, None, again), frontier=state)
+    assert (report.status, report.failed, report.failures) == ("complete", 0, sum(one.failures for one in found))
+    assert _edges(replayed) == _edges(live) != set()
+    for study in (live, replayed):
+        recover(study, {"toy": toy.collector}, study / "rebuilt.sqlite")
+        assert [row[:11] for row in _state(study / "rebuilt.sqlite")] == [
+            row[:11] for row in _state(live / "state.sqlite")]  # fmt: skip
+    server.shutdown()
 
 
 def _records(study: Path) -> set[tuple[str, object]]:

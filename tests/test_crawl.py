@@ -16,8 +16,8 @@ import msgspec
 import psutil
 import pytest
 
-from collectors.base import Settings
-from collectors.crawl import BATCH, Child, Job, crawl, redirected, retry_after
+from collectors.base import Settings, redirected
+from collectors.crawl import BATCH, Child, Job, crawl, retry_after
 from collectors.wire import NotRecorded, Replay, Wire
 from storage import archiving
 from storage.errors import Partial

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors import bluesky, mastodon, profiles, x
-from collectors.reach import PrivateAddress, PublicOnly, is_private, public
+from collectors.reach import PrivateAddress, PublicOnly, is_private, named, public
 from commands.sql import connect
 from commands.terminal import plain
 from storage import database
@@ -124,6 +124,18 @@ def test_a_server_whose_name_leads_inside_is_refused_and_allowed_by_a_setting(
         options = {"hosts": {"inside.example": f"http://inside.example:{port}"}, "allow_private": True}
         run(tmp_path / "c", "mastodon", mastodon.collector, options, [("user", "ann@inside.example")], wire=wire)
         assert server.asked
+
+
+def test_what_the_study_names_need_not_be_public() -> None:
+    hosts = {"a.example": "10.0.0.3:80", "b.example": "http://b.example", "c.example": "localhost:1"}
+    urls = {
+        "base_url": "http://api.intern.example:81/x",
+        "plc_url": "https://plc.directory",
+        "pds_url": "http://[::1]:2",
+    }
+    options = {**urls, "hosts": hosts}
+    assert named(options) == {"api.intern.example", "::1", "10.0.0.3", "localhost"}
+    assert named({"base_url": None, "hosts": None}) == frozenset()
 
 
 # ---- too much -----------------------------------------------------------------------------------------------------

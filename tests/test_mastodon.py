@@ -580,8 +580,8 @@ def test_a_redirect_is_followed_but_not_into_a_private_network(tmp_path: Path) -
         found, server = collected(tmp_path, answer, ("user", f"user1@{HOST}"), ("user", f"bad@{HOST}"))
     assert [a.account_id for a in found.of(Account)] == [KEY]
     assert not inside.asked
-    assert found.states["user", f"bad@{HOST}"] == ("absent", "unknown")
-    assert len(server.asked) == 2 + 2
+    assert found.states["user", f"bad@{HOST}"] == ("absent", "refused: private-address")
+    assert len(server.asked) == 2 + 1
 
 
 def test_seeds_are_brought_to_one_form() -> None:

@@ -70,6 +70,24 @@ def test_a_server_that_says_stop_is_left_alone_and_the_others_are_not(tmp_path: 
     assert wire.slept == [pytest.approx(120)]
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_server_that_never_answers_while_others_do_fails_its_own_targets_only(tmp_path: Path, first: bool) -> None:
+    wants = [("user", f"ann@{HOST}"), ("user", f"user1@{HOST}")]
+    wants.insert(0 if first else 2, ("user", "bob@nowhere.invalid"))
+    with Server(lambda path: (200, {}, ME)) as server:
+        found = run(tmp_path / "study", "mastodon", mastodon, {"hosts": {HOST: server.address}}, wants)
+    assert (found.report.status, found.report.failed) == ("complete", 1)
+    assert found.states.pop(("user", "bob@nowhere.invalid"))[0] == "failed"
+    assert {state for state, _ in found.states.values()} == {"done"}
+
+
+def test_a_name_that_cannot_be_looked_up_is_kept_where_nobody_answers_at_all(tmp_path: Path) -> None:
+    for _ in range(3):
+        found = run(tmp_path / "study", "mastodon", mastodon, {}, [("user", "bob@nowhere.invalid")])
+        assert (found.report.status, found.report.failed) == ("unreachable", 0)
+    assert found.states["user", "bob@nowhere.invalid"][0] == "open"
+
+
 # ---- Mastodon's API elsewhere -------------------------------------------------------------------------------------
 
 

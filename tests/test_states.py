@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -18,6 +19,7 @@ import pytest
 import cli
 from commands import job
 from storage import archive, archiving, frontier
+from storage.records import Target, Want
 from tests.living import FIRST_DAY, Living
 from tests.loopback import Answer, Loopback, Request
 from tests.rehearsal import sneeuwbal, start
@@ -32,6 +34,7 @@ class World:
 
     def __init__(self) -> None:
         self.living, self.pause, self.refused = Living(SIZE, 3), 0.0, False
+        self.broken: set[str] = set()  # the accounts whose lists it fails to serve
         self.asked = threading.Event()
         self.server = Loopback(self.answer)
 
@@ -42,6 +45,8 @@ class World:
             return Answer(
                 401, {"title": "Unauthorized", "status": 401, "detail": "Unauthorized", "type": "about:blank"}
             )
+        if request.path.split("/")[3] in self.broken:
+            return Answer(503)
         return self.living.answer(request)
 
 
@@ -181,9 +186,84 @@ def test_a_network_that_is_lost_is_waited_for(study: Path, world: World) -> None
     _whole(study, world)
 
 
+@pytest.mark.parametrize("left", [1, 2])
+def test_a_lost_network_fails_nobody_however_few_are_wanted(
+    study: Path, world: World, left: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor in one run, nor in many; and the state that the archive gives says the same."""
+    monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
+    monkeypatch.setattr(frontier, "BACKOFF", (0.01, 0.02))
+    with closing(sqlite3.connect(study / "state.sqlite")) as db, db:
+        db.execute("DELETE FROM targets WHERE id NOT IN (SELECT id FROM targets LIMIT ?)", [left])
+    url, answer = world.server.url, world.answer
+    world.server.close()
+    for _ in range(3):
+        assert cli.main(["--study", str(study), *COLLECT]) == 3
+        assert "requests in a row got no answer" in capsys.readouterr().err
+        assert " failed " not in _health(study)
+    with closing(sqlite3.connect(study / "state.sqlite")) as db:
+        assert db.execute("SELECT state, tries, count(*) FROM targets GROUP BY 1, 2").fetchall() == [("open", 0, left)]
+    assert sneeuwbal("--study", study, "load").returncode == 0
+    world.server = Loopback(answer, int(url.rpartition(":")[2]))
+    assert cli.main(["--study", str(study), *COLLECT]) == 0
+    with closing(sqlite3.connect(study / "state.sqlite")) as db:
+        assert db.execute("SELECT state, count(*) FROM targets GROUP BY 1").fetchall() == [("done", left)]
+
+
 def _due_now(study: Path) -> None:
     with closing(sqlite3.connect(study / "state.sqlite")) as db, db:
         db.execute("UPDATE targets SET due_at=0 WHERE due_at IS NOT NULL")
+
+
+def test_targets_that_failed_are_partial_until_they_are_asked_for_again_and_absences_are_not(
+    study: Path, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
+    monkeypatch.setattr(frontier, "BACKOFF", (0.01, 0.02))
+    world.broken = {"3", "5"}
+    world.living.people[6].state = "suspended"
+    assert cli.main(["--study", str(study), *COLLECT]) == 3
+    (told,) = capsys.readouterr().err.strip().splitlines()
+    assert told == ("sneeuwbal: targets failed: 4 of x; `sneeuwbal status` says why,"
+                    " `sneeuwbal collect x --failed` asks for them again")  # fmt: skip
+    assert "needs attention: 2 x timeline failed: " in _health(study)
+    assert cli.main(["--study", str(study), *COLLECT]) == 0  # it had nothing to do, and did it
+    asked = len(world.server.asked)
+    world.broken = {"5"}
+    assert cli.main(["--study", str(study), *COLLECT, "--failed"]) == 3
+    assert {request.path.split("/")[3] for request in world.server.asked[asked:]} == {"3", "5"}
+    assert "targets failed: 2 of x" in capsys.readouterr().err
+    world.broken = set()
+    assert cli.main(["--study", str(study), *COLLECT, "--failed"]) == 0
+    assert sneeuwbal("--study", study, "status").returncode == 0
+    world.living.people[6].posts.clear()
+    world.living.posts = {(post, who) for post, who in world.living.posts if who != "6"}
+    world.living.people[6].following.clear()
+    for person in world.living.people:
+        person.following = [number for number in person.following if number != 6]
+    _whole(study, world)
+
+
+def test_the_whole_job_tells_of_what_failed_in_any_of_its_rounds(
+    study: Path, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
+    monkeypatch.setattr(frontier, "BACKOFF", (0.01, 0.02))
+    world.broken, real, rounds = {"3"}, job.one, []
+
+    def one(study: Any, state: frontier.Frontier, *rest: Any) -> Any:
+        rounds.append(real(study, state, *rest))
+        if len(rounds) == 1:
+            with state.transaction():
+                state.add([Want(Target("x", "timeline", "4"), "")], FIRST_DAY)
+        return rounds[-1]
+
+    monkeypatch.setattr(job, "one", one)
+    with closing(sqlite3.connect(study / "state.sqlite")) as db, db:
+        db.execute("DELETE FROM targets WHERE key='4'")
+    assert cli.main(["--study", str(study), "run", "--no-report", "--hide-progress"]) == 3
+    assert "targets failed: 2 of x" in capsys.readouterr().err
+    assert len(rounds) == 2
 
 
 def test_a_token_that_is_revoked_stops_the_run_and_a_new_one_goes_on(study: Path, world: World) -> None:
