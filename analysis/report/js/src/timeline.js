@@ -49,14 +49,13 @@ export async function timeline(root) {
   const years = [...new Set(days.map((day) => new Date(day * 1000).getUTCFullYear()))];
   const year = el("select", {}, el("option", { value: "", textContent: w("whole period") }),
     ...years.map((one) => el("option", { value: one, textContent: one })));
+  const swatches = data.series.map(() => el("i", {}));
   const boxes = data.series.map(({ name }, at) => {
     const box = el("input", { type: "checkbox", checked: !off.has(at), onchange: () => {
       box.checked ? off.delete(at) : off.add(at);
       chart.setSeries(at + 1, { show: box.checked });
     } });
-    const swatch = el("i", {});
-    swatch.style.background = LIGHT[at];
-    return el("label", {}, box, swatch, name);
+    return el("label", {}, box, swatches[at], name);
   });
   const told = el("p", { className: "told", role: "status" });
   root.append(el("div", { className: "bar" }, el("label", {}, `${w("mean of")} `, width), el("label", {}, `${w("year")} `, year),
@@ -71,12 +70,16 @@ export async function timeline(root) {
   };
   const say = (u) => {
     const [low, high] = [u.scales.x.min, u.scales.x.max].map((at) => Math.round((at - start) / 86400));
-    const sum = data.series[0].values.slice(Math.max(low, 0), high + 1).reduce((total, value) => total + value, 0);
+    const seen = data.series[0].values.slice(Math.max(low, 0), high + 1);
+    const sum = seen.reduce((total, value) => total + value, 0); // null counts as 0
+    const hidden = seen.filter((value) => value === null).length;
     const [first, last] = [low, high].map((at) => new Date((start + at * 86400) * 1000).toISOString().slice(0, 10));
-    told.textContent = `${first} – ${last}: ${number(sum)} ${data.series[0].name}`;
+    told.textContent = `${first} – ${last}: ${number(sum)} ${data.series[0].name}` +
+      (hidden ? ` (${w("days hidden")}: ${number(hidden)})` : "");
   };
   const draw = () => {
     chart?.destroy();
+    swatches.forEach((swatch, at) => (swatch.style.background = inks()[at]));
     const grid = { stroke: colour("--line"), width: 1 };
     const axis = { stroke: colour("--ink"), grid, ticks: grid, font: "12px system-ui,sans-serif" };
     const series = data.series.map(({ name }, at) => ({
