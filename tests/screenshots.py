@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.browser import Watched, chromium, opened, playing
 from tests.conftest import ROOT
 from tests.rehearsal import recorded_study
 from tests.reports import report
+from tests.test_rounds import study_of
 
 INTO = ROOT / "docs" / "images" / "report"
 STILL = "nav{position:static!important}main>section{padding-bottom:2rem}"  # room around, nothing over it
@@ -23,27 +25,30 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
-def demo(place: Path) -> Path:
-    """The report of a simulated world at scale 0.05."""
-    found, made = report(recorded_study(place / "study"), place / "report")
-    found.db.close()
-    return made.page
+def demo(place: Path) -> dict[str, Path]:
+    """The report of a simulated world at scale 0.05, and for what changed between rounds one of a study of two."""
+    pages = {}
+    for name, study in (("", recorded_study(place / "study")), ("changes", study_of(place / "rounds"))):
+        found, made = report(study, place / f"report-{name}")
+        found.db.close()
+        pages[name] = made.page
+    return pages
 
 
-def pictures(page: Path, into: Path) -> None:
-    """A picture a section and size, and none of what was there before."""
+def pictures(pages: dict[str, Path], into: Path) -> None:
+    """A picture a section and size, each from the page that is named after it or else from the one without a name."""
     into.mkdir(parents=True, exist_ok=True)
     for old in into.iterdir():
         old.unlink()
     with playing() as play, chromium(play) as browser:
-        for size, options in SIZES.items():
+        for (size, options), (only, page) in itertools.product(SIZES.items(), pages.items()):
             with opened(browser, page, **options) as watched:
                 watched.page.add_style_tag(content=STILL)
                 for section in watched.page.locator("main > section").all():
                     name = section.locator("h2").get_attribute("id")
-                    picture = Image.open(io.BytesIO(_picture(watched, section, options["viewport"]["width"])))
-                    few = picture.convert("RGB").quantize(48, dither=Image.Dither.NONE).convert("RGB")
-                    few.save(into / f"{size}-{name}.webp", "WEBP", lossless=True, quality=90, method=6)
+                    if only == (name if name in pages else ""):
+                        picture = Image.open(io.BytesIO(_picture(watched, section, options["viewport"]["width"])))
+                        picture.convert("RGB").save(into / f"{size}-{name}.webp", "WEBP", quality=60, method=6)
                 assert not watched.outside
                 assert not watched.errors
 
@@ -70,7 +75,7 @@ def _picture(watched: Watched, section: Any, width: int) -> bytes:
 def main() -> None:
     """Make the pictures of the demo's report, or of the report given."""
     if len(sys.argv) > 1:
-        pictures(Path(sys.argv[1]), INTO)
+        pictures({"": Path(sys.argv[1])}, INTO)
         return
     with tempfile.TemporaryDirectory() as place:
         pictures(demo(Path(place)), INTO)

@@ -52,7 +52,7 @@ def _round(part: int) -> list[tuple[str, str, list[object]]]:
     return told
 
 
-def _study(place: Path, parts: int = 2) -> Path:
+def study_of(place: Path, parts: int = 2) -> Path:
     """A study of so many rounds, a day apart, read from an archive."""
     place.mkdir()
     pages = [
@@ -69,7 +69,7 @@ def _study(place: Path, parts: int = 2) -> Path:
 
 @pytest.fixture(scope="module")
 def twice(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _study(tmp_path_factory.mktemp("rounds") / "study")
+    return study_of(tmp_path_factory.mktemp("rounds") / "study")
 
 
 def _cells(page: str, name: str) -> list[list[str]]:
@@ -114,7 +114,7 @@ def test_the_page_tells_them_with_their_sql(twice: Path, tmp_path: Path) -> None
 
 
 def test_nothing_read_twice_is_one_sentence_and_no_table(tmp_path: Path) -> None:
-    found, made = report(_study(tmp_path / "study", parts=1), tmp_path / "report")
+    found, made = report(study_of(tmp_path / "study", parts=1), tmp_path / "report")
     (section,) = [one for one in made.sections if one.id == "changes"]
     assert section.said == (ONCE,)
     assert not section.parts
