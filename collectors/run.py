@@ -40,6 +40,7 @@ from storage.locks import lock
 from storage.minimising import SOURCES
 from storage.records import Failure, Meta, Page, Target, Want
 from storage.snowball import admitted
+from storage.walks import bounded
 
 GROUP, PAUSE = 64, 0.05  # answers and seconds of one group commit
 SLACK = 10.0  # seconds beyond a limit window that a run still waits
@@ -400,7 +401,7 @@ def moves_of(answer: Page | Failure, collector: Collector, kinds: Mapping[str, K
     else:
         outcomes = collector.outcome(answer)
     found = ((outcome, wants.get(outcome.target)) for outcome in outcomes)
-    moves = [_move(outcome, want, kinds[want.target.kind].price) for outcome, want in found if want]
+    moves = [_move(bounded(outcome, want), want, kinds[want.target.kind].price) for outcome, want in found if want]
     if not moves:  # a redirect that was followed
         moves = [Move(want.target, want.walk, "on") for want in wants.values()]
     return [msgspec.structs.replace(move, requests=1 if n == 0 else 0) for n, move in enumerate(moves)]
