@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from collectors.run import recover
+from collectors.recovery import recover
 from collectors.wire import Replay
 from storage import database
 from storage.frontier import Frontier

@@ -14,7 +14,8 @@ from pathlib import Path
 import duckdb
 
 from collectors.base import Settings
-from collectors.run import collect, recover
+from collectors.recovery import recover
+from collectors.run import collect
 from collectors.wire import Replay, Wire
 from collectors.x import collector
 from storage.frontier import Frontier
