@@ -8,44 +8,29 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from collectors.base import (
-    Absent,
-    Collector,
-    Done,
-    Kind,
-    Later,
-    Limit,
-    Outcome,
-    OutOfCredit,
-    Refused,
-    Settings,
-    Split,
-)
+from collectors.base import Collector, Kind, Settings
+from collectors.moves import kinds_of, moves_of
 from collectors.reach import named
+from collectors.silence import Silence
 from collectors.windows import Windows
 from storage import archive, archiving
 from storage.errors import UserError
-from storage.frontier import SILENT, Frontier, Move
+from storage.frontier import Frontier, Move
 from storage.guard import Guard
 from storage.locks import lock
 from storage.minimising import SOURCES
-from storage.records import Failure, Meta, Page, Target, Want
-from storage.snowball import admitted
+from storage.records import Failure, Meta, Page, Want
 
 GROUP, PAUSE = 64, 0.05  # answers and seconds of one group commit
 SLACK = 10.0  # seconds beyond a limit window that a run still waits
 PATIENCE = 960.0  # seconds a run waits for what is due later, where no window is longer
-SILENCE = 12  # requests in a row without an answer: the network is lost, and asking on would only use up their tries
-OURS = {"robots", "private-address", "redirect", "too-large", "invalid-key"}  # failures that we decided on
 
 POSTS = SOURCES["posts"]  # the kinds that bring posts, of whatever collector
 STOPPING = {"refused": "refused", "credit": "out of credit"}
@@ -166,10 +151,8 @@ class _Run:
         self.guard = Guard(writer.directory.parent)
         self.redacted: Callable[[Page], Page] = lambda page: page
         self.moves: list[Move] = []
-        self.unsaved = self.silent = 0
-        self.heard: set[str] = set()  # the servers that answered
-        self.unheard = Counter[Target]()  # of the silence that lasts
-        self.lost = False  # whether that silence is the network's, and not the targets'
+        self.unsaved = 0
+        self.silence = Silence(frontier.max_tries)
         self.saved_at = self.came_at = time.monotonic()
         self.usd, self.posts, self.requests = frontier.spent(POSTS)
 
@@ -198,10 +181,12 @@ class _Run:
         with self.frontier.transaction():
             self.frontier.free_dead_leases(self.name, "")
             self.frontier.end_run(
-                report.run, report.status, report.reason, report.answers, report.items, now, self.lost
+                report.run, report.status, report.reason, report.answers, report.items, now, self.silence.lost
             )
         told = {"run": report.run, "collector": self.name, "status": report.status, "reason": report.reason}
-        self.writer.note("run-end", {**told, "answers": report.answers, "items": report.items, "lost": self.lost}, now)
+        self.writer.note(
+            "run-end", {**told, "answers": report.answers, "items": report.items, "lost": self.silence.lost}, now
+        )
         self.progress(report)
 
     def _rounds(self) -> None:
@@ -324,7 +309,8 @@ class _Run:
         self.unsaved += 1
         self.windows.count(answer.wants, moves)
         self._stop_on(moves)
-        self._hear(answer)
+        if self.wire.live and (why := self.silence.hear(answer)) and self.report.status == "complete":
+            self.report.status, self.report.reason = "unreachable", why
         now = time.monotonic()
         slow = now - self.came_at > PAUSE
         self.came_at = now
@@ -337,29 +323,6 @@ class _Run:
             if move.to == "keep":
                 word, _, why = move.why.partition(": ")
                 self.report.status, self.report.reason = STOPPING[word], why
-
-    def _hear(self, answer: Page | Failure) -> None:
-        """Stop where nobody answers any more, before the silence fails those that are wanted.
-
-        It is the network's if nobody has answered in this run, or if the very server that is silent has: a server that
-        never answers while others do is its targets' own trouble.
-        """
-        server = answer.url.partition("//")[2].partition("/")[0]
-        if not isinstance(answer, Failure):
-            self.heard.add(server)
-            self.silent, self.lost = 0, False
-            self.unheard.clear()
-        elif answer.reason not in OURS and self.wire.live:
-            self.silent += 1
-            if answer.reason in SILENT:
-                self.unheard.update(want.target for want in answer.wants)
-                self.lost |= not self.heard or server in self.heard
-            last_try = self.lost and max(self.unheard.values()) >= self.frontier.max_tries - 1
-            if (last_try or self.silent >= SILENCE) and self.report.status == "complete":
-                self.report.status = "unreachable"
-                self.report.reason = (
-                    f"{self.silent} requests in a row got no answer ({answer.reason}); is there a network?"
-                )
 
     def _save(self) -> None:
         """One fsync and one transaction for all that came since the last."""
@@ -375,107 +338,3 @@ class _Run:
 def _generator(answers: Iterator[Page | Failure]) -> Generator[Page | Failure]:
     """*answers* as something that can be closed, whatever the collector returns."""
     yield from answers
-
-
-def kinds_of(collector: Collector, options: Mapping[str, Any]) -> dict[str, Kind]:
-    """The collector's kinds, with the limits and prices that the study file sets instead of its own."""
-    limits, prices = options.get("limits") or {}, options.get("prices") or {}
-    kinds = {}
-    for name, kind in collector.kinds.items():
-        if name in limits:
-            kind = msgspec.structs.replace(kind, limit=msgspec.convert(limits[name], Limit | None))
-        if name in prices:
-            kind = msgspec.structs.replace(kind, price=float(prices[name]))
-        kinds[name] = kind
-    return kinds
-
-
-def moves_of(answer: Page | Failure, collector: Collector, kinds: Mapping[str, Kind]) -> list[Move]:
-    """What *answer* does to the frontier: the collector's outcomes, in the frontier's words. Pure."""
-    wants = {want.target: want for want in answer.wants if want.target.kind in kinds}
-    if not wants:
-        return []
-    if isinstance(answer, Failure):
-        outcomes: Iterable[Outcome] = [failed(answer, want) for want in wants.values()]
-    else:
-        outcomes = collector.outcome(answer)
-    found = ((outcome, wants.get(outcome.target)) for outcome in outcomes)
-    moves = [_move(outcome, want, kinds[want.target.kind].price) for outcome, want in found if want]
-    if not moves:  # a redirect that was followed
-        moves = [Move(want.target, want.walk, "on") for want in wants.values()]
-    return [msgspec.structs.replace(move, requests=1 if n == 0 else 0) for n, move in enumerate(moves)]
-
-
-def failed(failure: Failure, want: Want) -> Outcome:
-    """The outcome of an answer that never came."""
-    if failure.reason in OURS:
-        return Absent(want.target, f"refused: {failure.reason}")
-    return Later(want.target, failure.reason)
-
-
-def _move(outcome: Outcome, want: Want, price: float) -> Move:
-    target, walk = want.target, want.walk
-    match outcome:
-        case Done(next=str(cursor)):
-            return Move(target, walk, "next", cursor=cursor, items=outcome.items, newest=outcome.newest, price=price)
-        case Done():
-            why = outcome.why if not outcome.complete else ""
-            return Move(target, walk, "end", why, items=outcome.items, newest=outcome.newest, price=price,
-                        stuck=outcome.stuck)  # fmt: skip
-        case Later():
-            return Move(target, walk, "later", outcome.why, until=outcome.until, free=outcome.free,
-                        whole_kind=outcome.whole_kind, restart=outcome.restart, tries=want.tries)  # fmt: skip
-        case Split():
-            return Move(target, walk, "alone", outcome.why)
-        case Absent():
-            return Move(target, walk, "absent", outcome.why)
-        case OutOfCredit():
-            return Move(target, walk, "keep", f"credit: {outcome.why}")
-        case Refused():
-            return Move(target, walk, "keep", f"refused: {outcome.why}")
-
-
-def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dict[str, int]:
-    """Rebuild the state of *study* at *path* from its archive alone; return the number of targets per collector.
-
-    The same outcomes are applied in the same order as when they were collected. Raise UserError on damage.
-    """
-    frontier = Frontier(path)
-    segments = archive.segments(study / "archive")
-    try:
-        for only_admissions in (True, False):  # what was added before what became of it, whatever the files' order
-            for segment in segments:
-                with frontier.transaction():
-                    for entry in archive.read(segment):
-                        admission = isinstance(entry, archive.Note) and entry.kind == "admission"
-                        if admission == only_admissions:
-                            _retrace(entry, frontier, collectors)
-    except archive.Damage as error:
-        raise UserError(f"{error}; move the segment away or restore it from a backup") from error
-    counts: dict[str, int] = {}
-    for collector, _, _, _, number in frontier.counts():
-        counts[collector] = counts.get(collector, 0) + number
-    frontier.close()
-    return counts
-
-
-def _retrace(entry: archive.Entry, frontier: Frontier, collectors: Mapping[str, Collector]) -> None:
-    if isinstance(entry, archive.Note):
-        told = entry.data
-        if entry.kind == "admission":
-            frontier.add(admitted(told), entry.at)
-        elif entry.kind == "revisit":
-            before = datetime.fromisoformat(told["before"]) if told.get("before") else None
-            frontier.revisit(told["collector"], told["kind"], entry.at, since=told.get("since", ""),
-                             whole=told.get("whole", False), before=before)  # fmt: skip
-        elif entry.kind == "retry":
-            frontier.retry(told["collector"], told["kind"], entry.at)
-        elif entry.kind == "run-start":
-            frontier.start_run(told["run"], told["collector"], entry.at)
-        elif entry.kind == "run-end":
-            frontier.end_run(told["run"], told["status"], told["reason"], told["answers"], told["items"], entry.at,
-                             told.get("lost", False))  # fmt: skip
-        return
-    if entry.wants and (collector := collectors.get(entry.wants[0].target.collector)):
-        at = entry.fetched_at if isinstance(entry, Page) else entry.failed_at
-        frontier.apply(moves_of(entry, collector, collector.kinds), at)

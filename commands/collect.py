@@ -86,10 +86,11 @@ def one(
     from collectors.run import Budget, collect
     from commands.context import kinds_of, progress, settings_for
     from commands.secrets import all_secrets
+    from storage.versions import own
 
     settings = settings_for(study, name, wire, options or {})
     budget = Budget(study.budget.usd, study.budget.posts, study.budget.requests)
-    about = {"version": version(), "settings": dict(study.rows())}
+    about = {"version": own(), "settings": dict(study.rows())}
     try:
         with progress(name, hide_progress) as show:
             return collect(
@@ -187,10 +188,3 @@ def told(report: Report) -> str:
     if report.failed:
         text += f", {report.failed:,} targets failed"
     return f"{text} ({report.reason})" if report.reason else text
-
-
-def version() -> str:
-    """The version of sneeuwbal that runs."""
-    from importlib.metadata import version as of
-
-    return of("sneeuwbal")

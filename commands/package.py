@@ -34,6 +34,7 @@ def command(directory: Path, folder: Path, with_archive: bool, licence: str) -> 
     from storage import crate
     from storage.copies import remember
     from storage.errors import UserError
+    from storage.versions import own
 
     study = open_study(directory)
     if not (directory / DATABASE).is_file():
@@ -56,7 +57,7 @@ def command(directory: Path, folder: Path, with_archive: bool, licence: str) -> 
     make(database, folder / REPORT_IN, report_options(study if with_archive else None))
     if not with_archive:
         _check(directory / DATABASE, folder)
-    about = {"name": f"{study.study.name}: replication package", "license": licence, "version": _version(),
+    about = {"name": f"{study.study.name}: replication package", "license": licence, "version": own(),
              "description": CONFIDENTIAL if with_archive else PUBLIC}  # fmt: skip
     remember(directory, "package", folder)
     crate.describe(folder, about, datetime.now(UTC))
@@ -83,10 +84,11 @@ def make(database: Path, folder: Path, options: Options) -> Path:
     from analysis.report.findings import Findings
     from analysis.report.page import Facts, write_report
     from storage import database as storage_database
+    from storage.versions import own
 
     with storage_database.open_readonly(database) as db:
         name = str(setting(db, "study.name", "A study"))
-        facts = Facts(name, str(setting(db, "study.comment", "")), f"sneeuwbal {_version()}")
+        facts = Facts(name, str(setting(db, "study.comment", "")), f"sneeuwbal {own()}")
         return write_report(Findings(db, options), folder, facts).page
 
 
@@ -113,6 +115,7 @@ def _papers(study: Study, folder: Path, all_settings: bool) -> None:
     from analysis.report.definitions import DEFINITIONS
     from storage import database
     from storage.pseudonymised import is_public
+    from storage.versions import versions
 
     settings = {key: json.loads(value) for key, value in study.rows() if all_settings or is_public(key)}
     _write(folder / "settings.json", settings)
@@ -134,28 +137,6 @@ def _write(path: Path, content: Any) -> None:
     import json
 
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python, of sneeuwbal and of all it stands on."""
-    import platform
-    import re
-    from importlib.metadata import PackageNotFoundError, requires, version
-
-    found = {"python": platform.python_version(), "sneeuwbal": _version()}
-    for line in requires("sneeuwbal") or ():
-        name = re.split(r"[^A-Za-z0-9_.-]", line, maxsplit=1)[0]
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _version() -> str:
-    from commands.collect import version
-
-    return version()
 
 
 def _check(source: Path, folder: Path) -> None:

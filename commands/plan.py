@@ -90,7 +90,7 @@ def plan(study: Study, collectors: Mapping[str, Collector], guesses: Mapping[str
     """
     import pandas as pd
 
-    from collectors.run import kinds_of
+    from collectors.moves import kinds_of
     from storage.minimising import SOURCES
 
     rows: list[dict[str, Any]] = []

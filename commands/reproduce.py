@@ -49,7 +49,7 @@ def command(package: Path) -> None:
 def _tell_versions(package: Path) -> None:
     import json
 
-    from commands.package import versions
+    from storage.versions import versions
 
     made, here = json.loads((package / "versions.json").read_text("utf-8")), versions()
     changed = [name for name in sorted(made) if made[name] != here.get(name)]

@@ -108,7 +108,7 @@ def _state(directory: Path, collectors: Mapping[str, Collector]) -> Check:
 
 def compare(directory: Path, collectors: Mapping[str, Collector], rebuilt: Path) -> tuple[int, int, int]:
     """(targets, those that lag behind the archive, those that are otherwise than it says)."""
-    from collectors.run import recover
+    from collectors.recovery import recover
 
     recover(directory, collectors, rebuilt)
     db = sqlite3.connect(f"file:{directory / 'state.sqlite'}?mode=ro", uri=True, timeout=30)

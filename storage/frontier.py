@@ -21,8 +21,9 @@ import msgspec
 
 from storage.errors import UserError
 from storage.records import Target, Want
+from storage.walks import mark
 
-VERSION = 1
+VERSION = 2
 MAX_TRIES = 6
 BUSY = 30.0  # seconds to wait for another program that holds the state
 SILENT = ("timeout", "connection", "dns", "cut")  # reasons of failures that a lost network gives, too
@@ -37,7 +38,8 @@ CREATE TABLE targets (
     walk INTEGER NOT NULL DEFAULT 1, wave INTEGER NOT NULL DEFAULT 0, via TEXT NOT NULL DEFAULT '',
     since TEXT NOT NULL DEFAULT '', newest TEXT NOT NULL DEFAULT '', position INTEGER NOT NULL DEFAULT 0,
     state TEXT NOT NULL DEFAULT 'open', why TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0,
-    alone INTEGER NOT NULL DEFAULT 0, due_at REAL, lease TEXT, changed_at REAL);
+    alone INTEGER NOT NULL DEFAULT 0, due_at REAL, lease TEXT, changed_at REAL,
+    pages INTEGER NOT NULL DEFAULT 0, anchor TEXT NOT NULL DEFAULT '');
 CREATE UNIQUE INDEX by_name ON targets (kind, key);
 CREATE INDEX by_due ON targets (kind, due_at, id) WHERE due_at IS NOT NULL AND lease IS NULL;
 CREATE INDEX by_lease ON targets (lease) WHERE lease IS NOT NULL;
@@ -47,6 +49,10 @@ CREATE TABLE runs (
 CREATE TABLE spend (
     day TEXT, collector TEXT, kind TEXT, requests INTEGER NOT NULL DEFAULT 0, items INTEGER NOT NULL DEFAULT 0,
     usd REAL NOT NULL DEFAULT 0, PRIMARY KEY (day, collector, kind));
+"""
+FROM_1 = """
+ALTER TABLE targets ADD COLUMN pages INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE targets ADD COLUMN anchor TEXT NOT NULL DEFAULT '';
 """
 
 
@@ -90,7 +96,8 @@ class Frontier:
                 f"{path}: written by a newer sneeuwbal (state {version}); upgrade, or run `sneeuwbal recover`"
             )
         if version < VERSION:
-            self.db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+            change = FROM_1 if version == 1 else SCHEMA
+            self.db.executescript(f"BEGIN IMMEDIATE; {change} PRAGMA user_version={VERSION}; COMMIT;")
         self._kinds: dict[tuple[str, str], int] = {}
 
     def close(self) -> None:
@@ -184,8 +191,9 @@ class Frontier:
         *before*: only those that were finished before then.
         """
         return self.db.execute(
-            "UPDATE targets SET walk=walk+1, cursor='', position=0, newest='', tries=0, alone=0, state='open', why='',"
-            " due_at=0, since=CASE WHEN ? THEN '' WHEN since='' THEN ? ELSE since END, changed_at=?"
+            "UPDATE targets SET walk=walk+1, cursor='', position=0, pages=0, anchor='', newest='', tries=0, alone=0,"
+            " state='open', why='', due_at=0,"
+            " since=CASE WHEN ? THEN '' WHEN since='' THEN ? ELSE since END, changed_at=?"
             " WHERE kind=? AND due_at IS NULL AND changed_at<?",
             (whole, since, now.timestamp(), self.kind(collector, kind), before.timestamp() if before else math.inf),
         ).rowcount
@@ -212,15 +220,15 @@ class Frontier:
         Only the holder of the collector's lock may call it.
         """
         rows = self.db.execute(
-            "SELECT id, key, cursor, walk, wave, via, since, tries, position, alone FROM targets INDEXED BY by_due"
-            " WHERE kind=? AND due_at<=? AND lease IS NULL ORDER BY due_at, id LIMIT ?",
+            "SELECT id, key, cursor, walk, wave, via, since, tries, position, alone, anchor"
+            " FROM targets INDEXED BY by_due WHERE kind=? AND due_at<=? AND lease IS NULL ORDER BY due_at, id LIMIT ?",
             (self.kind(collector, kind), now.timestamp(), limit),
         ).fetchall()
         marks = ",".join("?" * len(rows))
         self.db.execute(f"UPDATE targets SET lease=? WHERE id IN ({marks})", (run, *(row[0] for row in rows)))
         return [
             Want(Target(collector, kind, r[1], r[2]), f"{collector}/{kind}/{r[1]}/{r[3]}", r[4], r[5], r[6], r[7], r[8],
-                 bool(r[9]))
+                 bool(r[9]), r[10])
             for r in rows
         ]  # fmt: skip
 
@@ -281,8 +289,9 @@ class Frontier:
     def _next(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
         self.db.execute(
             "UPDATE targets SET cursor=?, position=position+?, newest=CASE newest WHEN '' THEN ? ELSE newest END,"
+            " pages=pages+1, anchor=CASE WHEN (pages+1) & pages = 0 THEN ? ELSE anchor END,"
             " tries=0, why='', alone=0, due_at=0, lease=NULL, changed_at=?" + self._WHERE,
-            (move.cursor, move.items, move.newest, now, *where),
+            (move.cursor, move.items, move.newest, mark(move.cursor), now, *where),
         )
 
     def _end(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
@@ -305,7 +314,7 @@ class Frontier:
         tries = before + (not move.free)
         failed = bool(tries >= self.max_tries)
         due = 0.0 if move.whole_kind else until or (0.0 if move.free else now + backoff(where[1], tries))
-        restart = ", cursor='', position=0, newest=''" if move.restart else ""
+        restart = ", cursor='', position=0, pages=0, anchor='', newest=''" if move.restart else ""
         self.db.execute(
             "UPDATE targets SET tries=?, why=?, state=?, due_at=?, lease=NULL, changed_at=?" + restart + self._WHERE,
             (tries, move.why, "failed" if failed else "open", None if failed else due, now, *where),

@@ -25,6 +25,7 @@ from storage.columns import Answer, Context, Fetch, Noted, Spill
 from storage.guard import Guard
 from storage.minimising import DROPPED, minimised
 from storage.records import Failure, Page, Quarantine, Record
+from storage.walks import bounded
 
 MAGIC = b"\x1f\x8b\x08"
 WINDOW = 1 << 20
@@ -251,7 +252,7 @@ class _Reader:
             want = wants.get(outcome.target)
             if want is None:
                 raise ValueError(f"the outcome is of a target that was not asked for: {outcome.target}")
-            yield _answer(want, outcome)
+            yield _answer(want, bounded(outcome, want))
 
     def _failure(self, failure: Failure) -> None:
         context = _context(failure, failure.record_id, failure.failed_at, failure.run)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from collectors.base import Settings
-from collectors.run import collect, recover
+from collectors.recovery import recover
+from collectors.run import collect
 from collectors.wire import Replay, Wire
 from storage import archive, archiving
 from storage import frontier as frontier_module

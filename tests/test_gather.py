@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from collectors.run import recover
+from collectors.recovery import recover
 from commands.verify import checks
 from storage import archive, archiving, manifest
 from storage.errors import UserError

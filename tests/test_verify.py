@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from collectors.base import Settings
-from collectors.run import collect, recover
+from collectors.recovery import recover
+from collectors.run import collect
 from collectors.wire import Wire
 from commands.verify import checks
 from storage import archive, manifest

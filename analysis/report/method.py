@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import platform
 import re
-from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
@@ -15,11 +13,7 @@ from analysis.report.findings import Findings
 from analysis.report.saying import table
 from analysis.report.tables import Table
 from analysis.report.words import Words
-
-PACKAGES = (
-    "sneeuwbal", "duckdb", "pandas", "numpy", "scipy", "statsmodels", "igraph", "networkx", "holidays", "matplotlib",
-    "pyarrow",
-)  # fmt: skip
+from storage.versions import versions
 
 RUNS = """
 SELECT collector, count(*) AS runs, min(started_at) AS first_start, max(coalesce(ended_at, started_at)) AS last_end,
@@ -72,7 +66,7 @@ def method(found: Findings, _: Words) -> Section:
         *_gaps(found, _),
         table(found, _, "runs", "The runs that collected it", query(found.db, RUNS)),
         table(found, _, "settings", "The settings of the study", _settings(found), folded=True),
-        table(found, _, "versions", "The versions of the software", versions(), folded=True),
+        table(found, _, "versions", "The versions of the software", _versions(), folded=True),
     ]
     return Section("method", _("Method and data"), tuple(said), tuple(tables))
 
@@ -142,12 +136,5 @@ def _settings(found: Findings) -> pd.DataFrame:
     return rows
 
 
-def versions() -> pd.DataFrame:
-    """Python's and the packages' versions."""
-    rows = [("Python", platform.python_version())]
-    for name in PACKAGES:
-        try:
-            rows.append((name, version(name)))
-        except PackageNotFoundError:
-            continue
-    return pd.DataFrame(rows, columns=["package", "version"])
+def _versions() -> pd.DataFrame:
+    return pd.DataFrame(list(versions().items()), columns=["package", "version"])
