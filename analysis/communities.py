@@ -42,6 +42,10 @@ class Communities:
     def verdict(self) -> str:
         """One sentence for a reader: how many communities there are and how far to trust them."""
         steady = f"{self.parameters.get('runs')} runs, mean adjusted Rand index {self.stability:.2f}"
+        if not len(self.membership):
+            return "No communities to speak of: nothing passes the filter."
+        if not self.to_speak_of and self.stability >= STABLE:
+            return f"No communities to speak of: nothing divides the network (Q {self.modularity:.3f})."
         if not self.to_speak_of:
             return f"No communities to speak of: the runs do not agree ({steady}, Q {self.modularity:.3f})."
         groups = int((self.sizes > 1).sum())

@@ -136,7 +136,7 @@ def _secrets(study: Study) -> Iterator[Check]:
             yield Check(f"secret of {name}", False, str(error))
             continue
         needed = table.secret_env is not None or needs_secret(name)
-        mend = f"none; set {table.secret_env or f'SNEEUWBAL_{name.upper()}_TOKEN'} or write it into secrets.toml"
+        mend = f"none; set {table.secret_env or f'SNEEUWBAL_{name.upper()}_BEARER_TOKEN'} or write it into secrets.toml"
         if found or needed:
             yield Check(f"secret of {name}", found, "there" if found else mend)
 

@@ -48,7 +48,7 @@ def test_a_healthy_study_ends_with_0_and_an_ill_one_with_3(study: Path) -> None:
     assert "verysecretindeed" not in done.stdout
     done = sneeuwbal("--study", study, "doctor", token=None)
     assert done.returncode == 3
-    assert "MEND  secret of x: none; set SNEEUWBAL_X_TOKEN" in done.stdout
+    assert "MEND  secret of x: none; set SNEEUWBAL_X_BEARER_TOKEN" in done.stdout
 
 
 def test_every_illness_is_found_and_named(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

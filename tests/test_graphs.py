@@ -238,6 +238,11 @@ def test_sampled_betweenness_states_its_error():
     assert (again["betweenness"] == sampled["betweenness"]).all()
 
 
+def test_why_there_are_no_communities_is_told():
+    assert "nothing passes the filter" in graphs.communities(nx.Graph()).verdict()
+    assert "nothing divides the network" in graphs.communities(nx.complete_graph(12)).verdict()
+
+
 def test_a_random_network_has_no_communities_to_speak_of():
     found = graphs.communities(nx.gnm_random_graph(400, 8000, seed=5))
     assert not found.to_speak_of

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.communities import STABLE
 from analysis.report.definitions import DEFINITIONS
 from analysis.report.findings import Findings
 from analysis.report.tables import Table
@@ -54,6 +55,11 @@ def verdict(found: Any, _: Words) -> str:
         "count": found.membership.nunique(), "q": _.number(found.modularity, 3), "runs": found.parameters.get("runs"),
         "steady": _.number(found.stability, 2), "together": _.number(100 * found.together, 0),
     }  # fmt: skip
+    if not len(found.membership):
+        return _("Nothing passes the filter, so there are no communities.")
+    if not found.to_speak_of and found.stability >= STABLE:
+        text = _("There are no communities to speak of: nothing divides the network (modularity {q}).")
+        return text.format(**numbers)
     if not found.to_speak_of:
         return _("There are no communities to speak of: the runs do not agree (mean adjusted Rand index {steady} over "
                  "{runs} runs, modularity {q}).").format(**numbers)  # fmt: skip

@@ -207,7 +207,7 @@ def inward(found: Findings, _: Words) -> Section:
         index=_.number(first["e_i_index"], 2), permuted=_.number(first["permuted"], 2), p=_.number(first["p"], 3)
     )]  # fmt: skip
     share = top["top_betweenness"].get("civil servant") if "top_betweenness" in top else None
-    if share is not None and not missing(share):
+    if share is not None and not missing(share) and found.actors.network.n > 100:
         said.append(_("Of the hundred most central actors {share}% are civil servants.").format(
             share=_.number(100 * share, 0)))  # fmt: skip
     said.append(_("The degree filter itself hides who has few connections, citizens among them; and only accounts "
