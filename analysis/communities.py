@@ -37,22 +37,27 @@ class Communities:
     @property
     def to_speak_of(self) -> bool:
         """Whether the runs agree on anything: two communities or more, and a stability of 0.5 or more."""
-        return self.stability >= STABLE and self.modularity > 0 and self.membership.nunique() > 1
+        return self.steady and self.modularity > 0 and self.membership.nunique() > 1
+
+    @property
+    def steady(self) -> bool:
+        """Whether the runs agree, be it that nothing divides the network."""
+        return self.stability >= STABLE
 
     def verdict(self) -> str:
         """One sentence for a reader: how many communities there are and how far to trust them."""
-        steady = f"{self.parameters.get('runs')} runs, mean adjusted Rand index {self.stability:.2f}"
+        told = f"{self.parameters.get('runs')} runs, mean adjusted Rand index {self.stability:.2f}"
         if not len(self.membership):
             return "No communities to speak of: nothing passes the filter."
-        if not self.to_speak_of and self.stability >= STABLE:
+        if not self.to_speak_of and self.steady:
             return f"No communities to speak of: nothing divides the network (Q {self.modularity:.3f})."
         if not self.to_speak_of:
-            return f"No communities to speak of: the runs do not agree ({steady}, Q {self.modularity:.3f})."
+            return f"No communities to speak of: the runs do not agree ({told}, Q {self.modularity:.3f})."
         groups = int((self.sizes > 1).sum())
         single = len(self.sizes) - groups
         apart = f" and {single} nodes on their own" if single else ""
         return (
-            f"{groups} communities{apart}, Q {self.modularity:.3f} ({steady}; "
+            f"{groups} communities{apart}, Q {self.modularity:.3f} ({told}; "
             f"{self.together:.0%} of the pairs in one community are together in every run)."
         )
 

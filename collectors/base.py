@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collectors.wire import Wire
 
 M = TypeVar("M", bound="BaseModel")
-REDIRECTS = {301, 302, 303, 307, 308}
+MOVED = {301, 302, 303, 307, 308}
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -96,7 +96,7 @@ Outcome = Done | Later | Split | Absent | OutOfCredit | Refused
 
 def redirected(page: Page) -> bool:
     """Whether *page* is a redirect that leads on: another answer, or a failure, for the same target follows it."""
-    return page.status in REDIRECTS and page.header("location") is not None
+    return page.status in MOVED and page.header("location") is not None
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ from scrapy.crawler import CrawlerProcess
 from scrapy.http import Response
 from scrapy.utils.httpobj import urlparse_cached
 
-from collectors.base import REDIRECTS
+from collectors.base import MOVED
 from collectors.crawl import BATCH, CONCURRENCY, Answers, Job
 from collectors.downloading import ROBOT, Parked, Recorded, Recorder, Resolver, Robots, authority, reason_of
 from collectors.wire import NotRecorded, Wire, open_wire
@@ -89,7 +89,7 @@ class Pages(Spider):
         """The last answer to a want was recorded below; say so."""
         request = response.request
         assert request is not None
-        if "Location" in response.headers and response.status in REDIRECTS:
+        if "Location" in response.headers and response.status in MOVED:
             location = response.headers["Location"] or b""
             detail = f"redirected to {location.decode('latin-1')}, which is not followed"
             self._fail(request.meta["want"], request.url, "other", detail)

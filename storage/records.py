@@ -118,9 +118,8 @@ class Failure(msgspec.Struct, frozen=True):
     """No answer came: a time-out, a refused connection, a name that does not resolve, robots.txt that forbids."""
 
     wants: tuple[Want, ...]
-    reason: (
-        str  # timeout | connection | dns | robots | cut | private-address | redirect | too-large | invalid-key | other
-    )
+    # timeout | connection | dns | robots | cut | private-address | redirect | too-large | invalid-key | other
+    reason: str
     detail: str
     failed_at: datetime
     url: str = ""

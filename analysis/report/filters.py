@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis import populations, tags
+from analysis import tags
 from analysis.frames import LINKED_ACCOUNTS, number, timeline_posts, with_parameters
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def hashtags_filter(found: Findings, _: Words) -> str:
 def filters(found: Findings) -> pd.DataFrame:
     """A row a filter, in their order: filter, of, before, after, share (per cent)."""
     _ = found.words
-    value = {row["figure"]: row["computed"] for row in populations.selection(found.db).to_dict("records")}
+    value = {row["figure"]: row["computed"] for row in found.selected.to_dict("records")}
     met = number(found.db, "SELECT count(*) FROM profiles")
     linked = f"SELECT count(DISTINCT profile_id) FROM links WHERE account_id IN ({LINKED_ACCOUNTS})"
     accepted = number(found.db, "SELECT count(*) FROM links")

@@ -34,7 +34,7 @@ class Findings(Rhythm):
     @finding
     def selection(self) -> pd.DataFrame:
         """The key figures."""
-        frame = populations.selection(self.db)
+        frame = self.selected.copy()
         value = frame.set_index("figure")["computed"]
         if self.few(value["sum_of_rows"] - value["civil_servants"]):  # so few persons are in two ministries
             attrs, frame = frame.attrs, frame[frame["figure"] != "sum_of_rows"].reset_index(drop=True)
@@ -44,6 +44,11 @@ class Findings(Rhythm):
         frame["computed"] = frame["computed"].mask(few, None)
         frame.attrs["hidden"] = int(few.sum())
         return frame
+
+    @cached_property
+    def selected(self) -> pd.DataFrame:
+        """The key figures, none of them hidden."""
+        return populations.selection(self.db)
 
     @finding
     def populations(self) -> pd.DataFrame:

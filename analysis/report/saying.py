@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.communities import STABLE
 from analysis.report.definitions import DEFINITIONS
 from analysis.report.findings import Findings
 from analysis.report.tables import Table
@@ -57,7 +56,7 @@ def verdict(found: Any, _: Words) -> str:
     }  # fmt: skip
     if not len(found.membership):
         return _("Nothing passes the filter, so there are no communities.")
-    if not found.to_speak_of and found.stability >= STABLE:
+    if not found.to_speak_of and found.steady:
         text = _("There are no communities to speak of: nothing divides the network (modularity {q}).")
         return text.format(**numbers)
     if not found.to_speak_of:

@@ -16,7 +16,7 @@ from analysis.report.changes import changes
 from analysis.report.filters import actors_filter
 from analysis.report.findings import GREY, PALETTE, Findings
 from analysis.report.method import method
-from analysis.report.posts import activity, hashtags, shares
+from analysis.report.posts import activity, hashtags, hidden, shares
 from analysis.report.saying import BESIDE, numbered, paired, published_there, table, verdict
 from analysis.report.tables import missing
 from analysis.report.words import Words
@@ -146,7 +146,8 @@ def actors(found: Findings, _: Words) -> Section:
         _("Size: betweenness. Colour: community. Position: who is tied stands together. Choose a name to see whom it "
           "follows (orange) and who follows it (blue)."), "network",
     )  # fmt: skip
-    bars = Picture("communities", _("Bars of the civil servants in each community by ministry, as in the table."))
+    bars = Picture("communities", _("Bars of the civil servants in each community by ministry, as in the table."),
+                   hidden(found, found.communities_by_ministry))  # fmt: skip
     shares_of = {"percent": ("share", "density"), "places": {"share": 0, "density": 1, "e_i_index": 2}}
     tables = (
         table(found, _, "communities", "Communities of actors", found.communities, "actors", folded=True, **shares_of),
@@ -217,11 +218,11 @@ def inward(found: Findings, _: Words) -> Section:
     central = table(found, _, "most_central", "Who the hundred most central are", found.most_central,
                     percent=("share", "top_betweenness", "top_in_degree"),
                     places={"share": 1, "top_betweenness": 0, "top_in_degree": 0})  # fmt: skip
-    hidden = table(
+    kept = table(
         found, _, "hidden", "What the degree filter hides", found.hidden, "hidden", page=_figures(found.hidden, _)
     )
     picture = Picture("inwardness", _("E-I index of civil servants and of each ministry, observed and by chance."))
-    return Section("inwardness", _("Inward-looking or not"), tuple(said), (picture, indices, central, hidden))
+    return Section("inwardness", _("Inward-looking or not"), tuple(said), (picture, indices, central, kept))
 
 
 def _figures(frame: pd.DataFrame, _: Words) -> pd.DataFrame:

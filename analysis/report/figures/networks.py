@@ -16,7 +16,7 @@ from analysis.report.findings import Findings
 from analysis.report.words import Words
 
 PIXELS = 900
-LARGE = 60  # discs that no name may cover
+LARGE = 60  # discs, of the largest, that no name of a smaller one may cover
 STEPS = 700_000  # points of edges counted at a time
 
 
@@ -73,8 +73,7 @@ def density(place: NDArray[Any], source: NDArray[Any], target: NDArray[Any]) -> 
     while start < len(source):
         stop = max(int(np.searchsorted(ends, (ends[start - 1] if start else 0) + STEPS, side="right")), start + 1)
         steps = length[start:stop]
-        along = np.arange(steps.sum()) - np.repeat(np.cumsum(steps) - steps, steps)
-        along = along.astype(np.float32)
+        along = (np.arange(steps.sum()) - np.repeat(np.cumsum(steps) - steps, steps)).astype(np.float32)
         x, y = (
             np.repeat(place[source[start:stop], axis], steps) + along * np.repeat(step[start:stop, axis], steps)
             for axis in (0, 1)
