@@ -24,11 +24,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from storage.errors import UserError
 from storage.journal import Journal
 from storage.locks import holder, lock
-from storage.triggers import missed, trigger_of
+from study.triggers import missed, trigger_of
 
 if TYPE_CHECKING:
-    from storage.settings import Job
-    from study import Study
+    from study.settings import Job
+    from study.study_file import Study
 
 GRACE = 10.0  # seconds a run has to end at a page boundary, then it is killed (nothing is lost)
 POLL = 1.0  # seconds between two looks at the clock, at `schedule trigger` and at what others do

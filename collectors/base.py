@@ -14,7 +14,7 @@ from storage.records import Failure, Page, Record, Target, Want
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from collectors.wire import Wire
+    from collectors.wire.exchange import Wire
 
 M = TypeVar("M", bound="BaseModel")
 MOVED = {301, 302, 303, 307, 308}

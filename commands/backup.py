@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from study import Study
+    from study.study_file import Study
 
 
 @click.command()
@@ -26,7 +26,7 @@ def command(directory: Path, target: Path, copy: bool) -> None:
     from commands.logs import clean
     from commands.secrets import all_secrets
     from storage.backup import backup
-    from storage.copies import remember
+    from storage.privacy.outside_copies import remember
 
     study = open_study(directory)
     done = backup(study.directory, target, files(study), secrets=all_secrets(study), link=not copy)
@@ -40,7 +40,7 @@ def command(directory: Path, target: Path, copy: bool) -> None:
 def files(study: Study) -> list[Path]:
     """The files of *study*: the study file, the decisions, and what the study file names."""
     from commands.context import DECISIONS
-    from study import FILE
+    from study.study_file import FILE
 
     named = [Path(FILE), Path(DECISIONS)]
     named += [Path(text) for text in _texts(study.model_dump(exclude={"published"})) if _is_file(study, text)]

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from collectors.base import Collector
-    from collectors.run import Report
-    from collectors.wire import Wire
-    from storage.frontier import Frontier
+    from collectors.engine.run import Report
+    from collectors.wire.exchange import Wire
+    from storage.frontier.sqlite import Frontier
     from storage.records import Meta
-    from study import Study
+    from study.study_file import Study
 
 
 WHOLE = click.option("--whole", is_flag=True, help="With --again: to the end of every list, past the newest known.")
@@ -83,7 +83,7 @@ def one(
     options: Mapping[str, Any] | None = None,
 ) -> Report:
     """One run of one collector of a study, with *options* beside the study's; the wire is closed afterwards."""
-    from collectors.run import Budget, collect
+    from collectors.engine.run import Budget, collect
     from commands.context import kinds_of, progress, settings_for
     from commands.secrets import all_secrets
     from storage.versions import own
@@ -151,7 +151,7 @@ def _noted(
     from datetime import UTC, datetime
 
     from commands.secrets import all_secrets
-    from storage import archiving
+    from storage.archive import writer as archiving
     from storage.locks import lock
 
     if not kinds:

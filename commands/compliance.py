@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from storage.frontier import Frontier
-    from study import Study
+    from storage.frontier.sqlite import Frontier
+    from study.study_file import Study
 
 
 @click.command()
@@ -51,8 +51,9 @@ def queue(study: Study, frontier: Frontier) -> dict[str, tuple[str, ...]]:
     from commands.collect import revisit
     from commands.context import DATABASE, collectors_of
     from commands.job import admit_wants
-    from storage import database, retention
+    from storage.privacy import retention
     from storage.records import Target, Want
+    from storage.tables import database
 
     chosen = collectors_of(study)
     with database.open_readonly(study.directory / DATABASE) as db:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from commands.secrets import secret_of
 from storage.errors import OutOfBudget, Partial, UserError
-from study import Study, installed
+from study.study_file import Study, installed
 
 if TYPE_CHECKING:
     from collectors.base import Collector, Settings
-    from collectors.run import Report
-    from collectors.wire import Wire
-    from storage.frontier import Frontier
-    from storage.snowball import Rules
+    from collectors.engine.run import Report
+    from collectors.wire.exchange import Wire
+    from storage.frontier.sqlite import Frontier
+    from storage.sampling.admission import Rules
 
 STATE, DATABASE, ARCHIVE, DECISIONS = "state.sqlite", "study.duckdb", "archive", "decisions.csv"
 
@@ -34,7 +34,7 @@ def open_study(directory: Path) -> Study:
 
 def open_state(study: Study) -> Frontier:
     """The state of *study*; only its owner reads it."""
-    from storage.frontier import Frontier
+    from storage.frontier.sqlite import Frontier
 
     path = study.directory / STATE
     if not path.exists():
@@ -103,7 +103,7 @@ def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -
 
 def wire_for(study: Study, name: str) -> Wire:
     """The live wire of collector *name*; of what is none (the snowball asks for the time), a plain one."""
-    from collectors.wire import Wire
+    from collectors.wire.exchange import Wire
 
     options = study.options(name) if name in installed() else {}
     return Wire(timeout=float(options.get("timeout") or 30.0), private=bool(options.get("allow_private")))
@@ -111,7 +111,7 @@ def wire_for(study: Study, name: str) -> Wire:
 
 def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
     """Who is followed up, as the study file says."""
-    from storage.snowball import Rules
+    from storage.sampling.admission import Rules
 
     kinds = {}
     for name, collector in collectors.items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 import cli
-from storage.database import data_dictionary
+from storage.tables.database import data_dictionary
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -48,7 +48,7 @@ def _help(command: click.Command, parent: click.Context, name: str, level: str) 
 
 def study_file_page() -> str:
     """docs/study-file.md with its tables of keys renewed; the prose between them is written by hand."""
-    from storage import settings
+    from study import settings
 
     page = (DOCS / "study-file.md").read_text(encoding="utf-8")
     return re.sub(

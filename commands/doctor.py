@@ -17,7 +17,7 @@ from commands.checks import Check, tell
 from storage.errors import UserError
 
 if TYPE_CHECKING:
-    from study import Study
+    from study.study_file import Study
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 LEAST_FREE = 2_000_000_000  # bytes; less is called short
@@ -35,7 +35,7 @@ def checks(directory: Path) -> Iterator[Check]:
     yield from (_python(), _versions())
     study = None
     try:
-        from study import Study
+        from study.study_file import Study
 
         study = Study.load(directory)
         yield Check("study file", True, f"{study.study.name}, {len(study.schedule)} jobs")
@@ -173,7 +173,7 @@ def _state(directory: Path) -> Check:
 
 
 def _database(directory: Path) -> Check:
-    from storage import database
+    from storage.tables import database
 
     path = directory / database.NAME
     if not path.exists():
@@ -190,7 +190,7 @@ def _database(directory: Path) -> Check:
 
 def _writers(directory: Path) -> Check:
     """Processes that hold the database for writing."""
-    from storage import database
+    from storage.tables import database
 
     path = directory / database.NAME
     found = [f"process {number} ({name})" for number, name in holders(path, writing=True)]

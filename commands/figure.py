@@ -35,10 +35,10 @@ def command(
     from analysis.report.page import figure
     from commands.context import DATABASE
     from commands.report import options
-    from storage import database
-    from storage.copies import remember
     from storage.errors import UserError
-    from study import Study
+    from storage.privacy.outside_copies import remember
+    from storage.tables import database
+    from study.study_file import Study
 
     study = Study.load(directory)
     path = output or Path(f"{chosen.name}.{form}")

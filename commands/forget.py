@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from storage.cutting import Cutter
-    from storage.forgetting import Cut
-    from study import Study
+    from storage.privacy.erase import Cutter
+    from storage.privacy.forget import Cut
+    from study.study_file import Study
 
 
 @click.command()
@@ -27,14 +27,14 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
     stands for them. Only keyed digests stay, so that they are not collected again. This cannot be undone.
     """
     from commands.context import DATABASE, open_study
-    from storage.copied import Copied
-    from storage.cutting import Cutter
     from storage.errors import Partial
-    from storage.forgetting import Cut, forget
-    from storage.forgotten import Forgotten, words_of
     from storage.locks import lock
-    from storage.whom import others
-    from storage.whom import who as person_of
+    from storage.privacy.erase import Cutter
+    from storage.privacy.forget import Cut, forget
+    from storage.privacy.forgotten import Forgotten, words_of
+    from storage.privacy.person import others
+    from storage.privacy.person import who as person_of
+    from storage.privacy.quoted_text import Copied
 
     study = open_study(directory)
     person = person_of(who, directory / DATABASE)
@@ -80,12 +80,12 @@ def _load_new(study: Study) -> None:
 
 def _elsewhere(directory: Path, backups: tuple[Path, ...], cutter: Cutter, cut: Cut) -> None:
     """Cut the copies that the study knows of; name those that cannot be cut, or are not there now."""
-    from storage import copies
-    from storage.forgetting import cut_file, forget
+    from storage.privacy import outside_copies
+    from storage.privacy.forget import cut_file, forget
 
-    named = [*copies.known(directory), *(("backup", path.resolve()) for path in backups)]
+    named = [*outside_copies.known(directory), *(("backup", path.resolve()) for path in backups)]
     for kind, path in dict.fromkeys(named):
-        if kind in copies.CUT and path.is_relative_to(directory.resolve()) and path.exists():
+        if kind in outside_copies.CUT and path.is_relative_to(directory.resolve()) and path.exists():
             continue  # cut with the study
         if kind == "backup" and path.is_dir():
             forget(path, cutter, cut)
@@ -98,9 +98,9 @@ def _elsewhere(directory: Path, backups: tuple[Path, ...], cutter: Cutter, cut: 
 
 def hold(locks: ExitStack, study: Study, *, wait: bool = False) -> None:
     """Take the locks of all who write, and seal what dead runs left open; with *wait*, as a job of the schedule."""
-    from collectors.run import mend_archive
+    from collectors.engine.run import mend_archive
     from storage.locks import lock
-    from study import installed
+    from study.study_file import installed
 
     collecting = (f"collect-{name}" for name in installed())
     for name in ([] if wait else ["schedule"]) + ["gather", "admit", "decisions", *collecting]:
@@ -111,7 +111,7 @@ def hold(locks: ExitStack, study: Study, *, wait: bool = False) -> None:
 
 def _note(study: Study, cut: Cut) -> None:
     """Document the cut in the archive, without a word of whom."""
-    from storage import archiving
+    from storage.archive import writer as archiving
 
     writer = archiving.Writer(study.directory / "archive", "forget")
     counts = {"removed": cut.removed, "changed": cut.changed, "segments": cut.segments}
@@ -129,7 +129,7 @@ def rebuild(directory: Path) -> None:
 
 def _left(study: Study, cutter: Cutter) -> list[str]:
     """Where an identifier still stands in the archive, after all."""
-    from storage import archive
+    from storage.archive import reader as archive
 
     left = []
     for path in archive.segments(study.directory / "archive"):

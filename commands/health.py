@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from study import Study
+    from study.study_file import Study
 
 SHORT_OF_DISK = 2_000_000_000  # bytes, and room for a second database
 
@@ -34,7 +34,7 @@ def published(study: Study, since: datetime | None) -> dict[str, Any]:
     And how much has changed since *since*, unless that is None.
     """
     from commands.context import DATABASE
-    from storage import database
+    from storage.tables import database
 
     path = study.directory / DATABASE
     if not path.exists():
@@ -65,7 +65,7 @@ def jobs(study: Study, now: datetime) -> list[dict[str, Any]]:
     if not study.schedule:
         return []
     from storage.journal import Journal
-    from storage.triggers import next_starts
+    from study.triggers import next_starts
 
     journal = Journal(study.directory)
     found = []

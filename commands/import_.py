@@ -42,13 +42,13 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
     from datetime import UTC, datetime
 
     from collectors import files
-    from collectors.wire import Wire
+    from collectors.wire.exchange import Wire
     from commands.collect import one, told
     from commands.context import judge, open_state, open_study, stopping
     from commands.job import admit_wants, load_study
     from storage.errors import Partial, UserError
     from storage.records import Want
-    from study import installed
+    from study.study_file import installed
 
     study = open_study(directory)
     options = {name: value for name, value in given.items() if value}

@@ -16,7 +16,7 @@ from storage.errors import UserError
 @click.pass_obj
 def command(study: Path, directory: Path | None, name: str, contact: str) -> None:
     """Write a commented study file into DIRECTORY (made if it is not there). Nothing is overwritten."""
-    from study import FILE, template
+    from study.study_file import FILE, template
 
     folder = directory or study
     path = folder / FILE

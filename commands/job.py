@@ -11,20 +11,20 @@ import click
 from commands.collect import one, told
 from commands.context import collectors_of, kinds_of, open_state, parsers, rules_of
 from storage.errors import UserError
-from study import FILE
+from study.study_file import FILE
 
 if TYPE_CHECKING:
     import threading
     from datetime import datetime
 
     from collectors.base import Collector
-    from collectors.run import Report
-    from collectors.wire import Wire
-    from storage.archiving import Writer
-    from storage.frontier import Frontier
-    from storage.load import LoadReport
+    from collectors.engine.run import Report
+    from collectors.wire.exchange import Wire
+    from storage.archive.writer import Writer
+    from storage.frontier.sqlite import Frontier
     from storage.records import Want
-    from study import Study
+    from storage.tables.load import LoadReport
+    from study.study_file import Study
 
 ROUNDS = 1_000  # a snowball ends at its waves; this only bounds a mistake
 
@@ -91,13 +91,13 @@ def admit_study(study: Study, frontier: Frontier, chosen: dict[str, Collector], 
     import duckdb
 
     from commands.context import DATABASE
-    from storage import snowball
+    from storage.sampling import admission
 
     path = study.directory / DATABASE
     with admitting(study, now) as writer:
         db = duckdb.connect(str(path), read_only=True) if path.is_file() else None
         try:
-            return snowball.admit(rules_of(study, chosen), frontier, writer, db, now)
+            return admission.admit(rules_of(study, chosen), frontier, writer, db, now)
         finally:
             if db is not None:
                 db.close()
@@ -105,18 +105,18 @@ def admit_study(study: Study, frontier: Frontier, chosen: dict[str, Collector], 
 
 def admit_wants(study: Study, frontier: Frontier, rule: str, wants: list[Want], now: datetime) -> dict[str, int]:
     """Queue *wants* by hand; return how many are new, by collector and kind."""
-    from storage import snowball
+    from storage.sampling import admission
 
     with admitting(study, now) as writer:
-        return snowball.enter(rule, wants, frontier, writer, now)
+        return admission.enter(rule, wants, frontier, writer, now)
 
 
 @contextmanager
 def admitting(study: Study, now: datetime) -> Iterator[Writer]:
     """The archive's writer for admissions; one process at a time."""
-    from collectors.run import mend_archive
+    from collectors.engine.run import mend_archive
     from commands.secrets import all_secrets
-    from storage import archiving
+    from storage.archive import writer as archiving
     from storage.locks import lock
 
     with lock(study.directory, "admit", wait=True):
@@ -130,10 +130,10 @@ def admitting(study: Study, now: datetime) -> Iterator[Writer]:
 
 def load_study(study: Study, say: Callable[[str], None], *, fresh: bool = False) -> LoadReport | None:
     """Load what is new in the archive, link, and publish; None if there is no archive yet."""
-    from storage import archive
-    from storage.link import Linking
-    from storage.load import load
-    from storage.organisations import Matcher, load_list
+    from storage.archive import reader as archive
+    from storage.linking.link import Linking
+    from storage.linking.organisations import Matcher, load_list
+    from storage.tables.load import load
 
     if not archive.segments(study.directory / "archive"):
         return None

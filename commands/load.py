@@ -16,8 +16,8 @@ def command(directory: Path, fresh: bool, archives: tuple[Path, ...]) -> None:
     """Derive the tables from the archive and publish study.duckdb; readers of the old file are not disturbed."""
     from commands.context import open_study
     from commands.job import load_study
+    from storage.archive.merge_archives import gather
     from storage.errors import Partial, UserError
-    from storage.gather import gather
 
     study = open_study(directory)
     if archives:

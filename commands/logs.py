@@ -16,7 +16,7 @@ from typing import Any
 
 from commands.secrets import known_secrets
 from commands.terminal import plain
-from storage.redaction import REDACTED, clean_text, cut, spellings
+from storage.archive.secrets import REDACTED, clean_text, cut, spellings
 
 VARIABLE = "SNEEUWBAL_LOG"  # so that the runs a daemon starts log as it does
 SECRET_TEXT = re.compile(

@@ -40,12 +40,12 @@ def command(directory: Path, /, name: str, **given: Any) -> None:
     """
     from analysis import actors, hashtags, ministries
     from analysis.report import exports
-    from analysis.report.pseudonyms import few_hidden, pseudonymous, without_few
+    from analysis.report.disclosure import few_hidden, pseudonymous, without_few
     from commands.context import DATABASE, labels_of
-    from storage.copies import remember
-    from storage.database import open_readonly
-    from storage.pseudonyms import FEW, Pseudonyms
-    from study import Study
+    from storage.privacy.outside_copies import remember
+    from storage.privacy.pseudonyms import FEW, Pseudonyms
+    from storage.tables.database import open_readonly
+    from study.study_file import Study
 
     study = Study.load(directory)
     chosen = study.analysis
@@ -103,9 +103,9 @@ def _without_people(directory: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     import tempfile
 
     from commands.context import DATABASE
-    from storage.database import open_readonly
-    from storage.pseudonymised import pseudonymise
-    from storage.pseudonyms import Pseudonyms
+    from storage.privacy.pseudonymise import pseudonymise
+    from storage.privacy.pseudonyms import Pseudonyms
+    from storage.tables.database import open_readonly
 
     with tempfile.TemporaryDirectory() as place:
         made = pseudonymise(directory / DATABASE, Path(place) / DATABASE, Pseudonyms(directory))

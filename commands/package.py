@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from analysis.report.findings import Options
-    from study import Study
+    from study.study_file import Study
 
 DATABASE_IN, REPORT_IN, STUDY_IN = "database/study.duckdb", "report", "study"
 NO_LICENCE = "https://choosealicense.com/no-permission/"
@@ -31,9 +31,9 @@ def command(directory: Path, folder: Path, with_archive: bool, licence: str) -> 
     every figure again from the package alone.
     """
     from commands.context import DATABASE, open_study
-    from storage import crate
-    from storage.copies import remember
+    from storage import ro_crate
     from storage.errors import UserError
+    from storage.privacy.outside_copies import remember
     from storage.versions import own
 
     study = open_study(directory)
@@ -48,8 +48,8 @@ def command(directory: Path, folder: Path, with_archive: bool, licence: str) -> 
         shutil.copyfile(directory / DATABASE, database)
         _confidential(study, folder)
     else:
-        from storage.pseudonymised import pseudonymise
-        from storage.pseudonyms import Pseudonyms
+        from storage.privacy.pseudonymise import pseudonymise
+        from storage.privacy.pseudonyms import Pseudonyms
 
         pseudonymise(directory / DATABASE, database, Pseudonyms(directory))
     _papers(study, folder, with_archive)
@@ -60,9 +60,9 @@ def command(directory: Path, folder: Path, with_archive: bool, licence: str) -> 
     about = {"name": f"{study.study.name}: replication package", "license": licence, "version": own(),
              "description": CONFIDENTIAL if with_archive else PUBLIC}  # fmt: skip
     remember(directory, "package", folder)
-    crate.describe(folder, about, datetime.now(UTC))
-    seal = crate.seal(folder)
-    click.echo(f"{folder}: {sum(1 for _ in crate.files(folder)):,} files; checksum of the manifest: {seal}")
+    ro_crate.describe(folder, about, datetime.now(UTC))
+    seal = ro_crate.seal(folder)
+    click.echo(f"{folder}: {sum(1 for _ in ro_crate.files(folder)):,} files; checksum of the manifest: {seal}")
 
 
 PUBLIC = "Report, tables, figures, definitions and the pseudonymised database of a study made with sneeuwbal."
@@ -73,17 +73,17 @@ def report_options(study: Study | None) -> Options:
     """What a package's report is made with: as the study's own if its files are in it, else only its database."""
     from analysis.report.findings import Options
     from commands.report import options
-    from storage.pseudonyms import FEW
+    from storage.privacy.pseudonyms import FEW
 
     return options(study) if study is not None else Options(least=FEW)
 
 
 def make(database: Path, folder: Path, options: Options) -> Path:
     """Make the report of *database* in *folder*; return its page. It says nothing of when it was made."""
-    from analysis.frames import setting
+    from analysis.queries import setting
     from analysis.report.findings import Findings
     from analysis.report.page import Facts, write_report
-    from storage import database as storage_database
+    from storage.tables import database as storage_database
     from storage.versions import own
 
     with storage_database.open_readonly(database) as db:
@@ -97,11 +97,11 @@ def _confidential(study: Study, folder: Path) -> None:
     from commands.backup import files
     from commands.context import ARCHIVE
     from commands.secrets import SECRETS
-    from storage import copies, forgotten
+    from storage.privacy import forgotten, outside_copies
 
     place = folder / STUDY_IN
     beside = {path for path in map(Path, os.listdir(study.directory)) if path.suffix in {".toml", ".csv", ".txt"}}
-    for name in sorted({*files(study), *beside} - {Path(SECRETS), Path(copies.FILE), Path(forgotten.FILE)}):
+    for name in sorted({*files(study), *beside} - {Path(SECRETS), Path(outside_copies.FILE), Path(forgotten.FILE)}):
         if (study.directory / name).is_file():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(study.directory / name, place / name)
@@ -113,8 +113,8 @@ def _papers(study: Study, folder: Path, all_settings: bool) -> None:
     import json
 
     from analysis.report.definitions import DEFINITIONS
-    from storage import database
-    from storage.pseudonymised import is_public
+    from storage.privacy.pseudonymise import is_public
+    from storage.tables import database
     from storage.versions import versions
 
     settings = {key: json.loads(value) for key, value in study.rows() if all_settings or is_public(key)}
@@ -142,7 +142,7 @@ def _write(path: Path, content: Any) -> None:
 def _check(source: Path, folder: Path) -> None:
     """Refuse to make a public package in which a person is named."""
     from storage.errors import UserError
-    from storage.leaks import leaks
+    from storage.privacy.leaks import leaks
 
     if found := leaks(source, folder):
         shutil.rmtree(folder)

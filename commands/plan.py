@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from collectors.base import Collector, Kind
-    from study import Study
+    from study.study_file import Study
 
 # What the 2013 study found, as the first guess for a study like it; each can be given on the command line.
 GUESSES: dict[str, tuple[float, str]] = {
@@ -44,7 +44,7 @@ def command(directory: Path, guesses: tuple[str, ...], form: str) -> None:
     """
     from commands.context import collectors_of
     from storage.errors import UserError
-    from study import Study
+    from study.study_file import Study
 
     study = Study.load(directory)
     chosen = {name: value for name, (value, _) in GUESSES.items()}
@@ -90,8 +90,8 @@ def plan(study: Study, collectors: Mapping[str, Collector], guesses: Mapping[str
     """
     import pandas as pd
 
-    from collectors.moves import kinds_of
-    from storage.minimising import SOURCES
+    from collectors.engine.transitions import kinds_of
+    from storage.privacy.minimise import SOURCES
 
     rows: list[dict[str, Any]] = []
     seeds = {name: len(study.seeds_for(name)) for name in collectors}

@@ -13,11 +13,11 @@ import click
 @click.pass_obj
 def command(directory: Path) -> None:
     """Rebuild state.sqlite from the archive alone; the old one is kept as state.sqlite.old."""
-    from collectors.recovery import recover
-    from collectors.run import mend_archive
+    from collectors.engine.recovery import recover
+    from collectors.engine.run import mend_archive
     from commands.context import STATE, open_study
     from storage.locks import lock
-    from study import installed
+    from study.study_file import installed
 
     study = open_study(directory)
     with ExitStack() as locks:

@@ -31,7 +31,7 @@ STARTING = 600  # seconds that the world may take to stand
 @click.option("--hide-progress", is_flag=True, help="No progress line.")
 def command(scale: float, folder: Path, seed: int, faults: bool, no_report: bool, hide_progress: bool) -> None:
     """Run a whole study against a simulated world (its people are invented), started as a child process."""
-    from study import FILE
+    from study.study_file import FILE
 
     if (folder / FILE).exists():
         raise UserError(f"{folder}: there is a study already; choose another directory with --dir")

@@ -23,12 +23,12 @@ def command(directory: Path, archive: Path, into: Path | None, no_report: bool, 
 
     The real Scrapy, tweepy and httpx run; waits are not slept, and the clock is the recorded one.
     """
-    from collectors.wire import Replay
+    from collectors.wire.exchange import Replay
     from commands.context import DECISIONS, judge, open_study, stopping
     from commands.job import whole
     from commands.report import make
     from commands.secrets import SECRETS
-    from study import FILE
+    from study.study_file import FILE
 
     if not (directory / FILE).is_file():
         raise UserError(

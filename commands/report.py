@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-    from analysis.report.beside import Other
+    from analysis.report.comparison_section import Other
     from analysis.report.findings import Options
-    from analysis.report.words import Words
-    from study import Study
+    from analysis.report.i18n import Words
+    from study.study_file import Study
 
 
 @click.command()
@@ -44,10 +44,10 @@ def command(directory: Path, public: bool, beside: Path | None) -> None:
 def make(study: Study, say: Callable[[str], None], public: bool = False, beside: Study | None = None) -> Path:
     """Make the report of *study*, with another *beside* it if named; say Tables 5 and 6, and return the page."""
     from analysis.report.findings import Findings
+    from analysis.report.i18n import Words
     from analysis.report.page import Facts, write_report
-    from analysis.report.words import Words
     from commands.context import DATABASE
-    from storage import database
+    from storage.tables import database
 
     with database.open_readonly(study.directory / DATABASE) as db:
         words = Words(study.study.language)
@@ -69,10 +69,10 @@ def make(study: Study, say: Callable[[str], None], public: bool = False, beside:
 @contextmanager
 def _other(beside: Study | None, study: Study, public: bool) -> Iterator[Other | None]:
     """The study *beside*, opened, in the words of *study*."""
-    from analysis.report.beside import Other
+    from analysis.report.comparison_section import Other
     from analysis.report.findings import Findings
     from commands.context import DATABASE
-    from storage import database
+    from storage.tables import database
 
     if beside is None:
         yield None
@@ -90,7 +90,7 @@ def options(study: Study, public: bool = False, language: str | None = None) -> 
 
     from analysis.days import school_holidays
     from analysis.report.findings import Options
-    from storage.pseudonyms import FEW, Pseudonyms
+    from storage.privacy.pseudonyms import FEW, Pseudonyms
 
     own = study.analysis
     labels = pd.read_csv(study.directory / own.labels, dtype=str, encoding="utf-8-sig") if own.labels else None
@@ -119,7 +119,7 @@ def _latest(study: Study, folder: Path, name: str) -> None:
 
 
 def _text(table: pd.DataFrame) -> str:
-    from analysis.report.texts import clean
+    from analysis.report.escape import clean
 
     shown = table.map(lambda value: clean(value) if isinstance(value, str) else value)
     shown = shown.drop(columns=[name for name in ("name", "kind") if name in table and len(table.columns) > 4])

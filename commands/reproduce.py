@@ -19,11 +19,11 @@ def command(package: Path) -> None:
     """
     from commands.comparing import compared
     from commands.package import DATABASE_IN, REPORT_IN, STUDY_IN, make, report_options
-    from storage import crate
+    from storage import ro_crate
+    from storage.archive.manifest import checksum
     from storage.errors import Partial
-    from storage.manifest import checksum
 
-    click.echo(f"{crate.verify(package):,} files are as the manifest says ({checksum(package / crate.MANIFEST)})")
+    click.echo(f"{ro_crate.verify(package):,} files are as the manifest says ({checksum(package / ro_crate.MANIFEST)})")
     _tell_versions(package)
     with tempfile.TemporaryDirectory(prefix="sneeuwbal-") as place:
         database, study = package / DATABASE_IN, None

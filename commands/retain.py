@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from storage.archive import Entry
+from storage.archive.reader import Entry
 from storage.records import Page
 
 if TYPE_CHECKING:
-    from storage.forgetting import Cut
-    from study import Study
+    from storage.privacy.forget import Cut
+    from study.study_file import Study
 
 
 @click.command()
@@ -31,7 +31,8 @@ def command(directory: Path, recheck: bool, dry_run: bool) -> None:
     """
     from commands.compliance import queue
     from commands.context import DATABASE, open_state, open_study
-    from storage import database, retention
+    from storage.privacy import retention
+    from storage.tables import database
 
     study = open_study(directory)
     if recheck:
@@ -49,9 +50,9 @@ def command(directory: Path, recheck: bool, dry_run: bool) -> None:
 def retain(study: Study) -> None:
     """Take out what is to go, and say what that was."""
     from commands.forget import hold, rebuild
-    from storage.forgetting import Cut, rewrite
     from storage.locks import lock
-    from storage.minimising import Expiry
+    from storage.privacy.forget import Cut, rewrite
+    from storage.privacy.minimise import Expiry
 
     now, cut = datetime.now(UTC), Cut()
     archive = study.directory / "archive"
@@ -82,10 +83,11 @@ def _told(gone: int) -> str:
 def _gone(study: Study, now: datetime, cut: Cut) -> list[tuple[str, str, str, str, str]]:
     """Cut what is gone out of everything; return its rows for the view `removed`."""
     from commands.context import DATABASE
-    from storage import database, retention
-    from storage.cutting import Cutter
-    from storage.forgetting import forget
-    from storage.forgotten import Forgotten
+    from storage.privacy import retention
+    from storage.privacy.erase import Cutter
+    from storage.privacy.forget import forget
+    from storage.privacy.forgotten import Forgotten
+    from storage.tables import database
 
     with database.open_readonly(study.directory / DATABASE) as db:
         gone = retention.gone(db)
@@ -105,7 +107,7 @@ class Redaction:
     people: frozenset[str] = frozenset()
 
     def __init__(self, study: Study) -> None:
-        from study import installed
+        from study.study_file import installed
 
         self._collectors = {name: point.load() for name, point in installed().items()}
         self._drop = frozenset(study.minimise.drop)
@@ -126,8 +128,8 @@ def _log(study: Study, rows: list[tuple[str, str, str, str, str]], cut: Cut) -> 
     """Write down what went, and document the cut in the archive; old reports may show it."""
     import shutil
 
-    from storage import archiving
-    from storage.retention import COLUMNS, FILE
+    from storage.archive import writer as archiving
+    from storage.privacy.retention import COLUMNS, FILE
 
     path = study.directory / FILE
     fresh = not path.exists()

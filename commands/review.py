@@ -68,8 +68,8 @@ def command(
 
 
 def _write(directory: Path, platform: str | None, threshold: float, output: Path) -> None:
-    from storage.candidates import SURE, candidates
-    from storage.copies import remember
+    from storage.linking.candidates import SURE, candidates
+    from storage.privacy.outside_copies import remember
 
     db = _attached(directory)
     try:
@@ -122,8 +122,8 @@ def _cell(value: Any) -> Any:
 
 def _take(directory: Path, path: Path, by: str) -> None:
     from commands.context import DECISIONS
-    from storage.link import COLUMNS, decisions
-    from storage.link import DECISIONS as KINDS
+    from storage.linking.link import COLUMNS, decisions
+    from storage.linking.link import DECISIONS as KINDS
     from storage.locks import lock
 
     filled = _filled(directory, path, KINDS)

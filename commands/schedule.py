@@ -11,7 +11,7 @@ import click
 from storage.errors import UserError
 
 if TYPE_CHECKING:
-    from study import Study
+    from study.study_file import Study
 
 
 @click.group()
@@ -51,8 +51,8 @@ def run(directory: Path, once: str | None) -> None:
 def list_(directory: Path) -> None:
     """The jobs, when each starts next, and how it ended last."""
     from storage.journal import Journal
-    from storage.triggers import next_starts
-    from study import Study
+    from study.study_file import Study
+    from study.triggers import next_starts
 
     study = Study.load(directory)
     journal = Journal(directory)
@@ -70,8 +70,8 @@ def list_(directory: Path) -> None:
 @click.pass_obj
 def next_(directory: Path, job: str | None, number: int) -> None:
     """The next starts, of one JOB or of all."""
-    from storage.triggers import trigger_of
-    from study import Study
+    from study.study_file import Study
+    from study.triggers import trigger_of
 
     study = Study.load(directory)
     rows = []
@@ -111,7 +111,7 @@ def trigger(directory: Path, job: str) -> None:
     """Have the running daemon start JOB now."""
     from storage.journal import Journal
     from storage.locks import holder
-    from study import Study
+    from study.study_file import Study
 
     _job(Study.load(directory), job)
     if holder(directory, "schedule") is None:
@@ -122,14 +122,14 @@ def trigger(directory: Path, job: str) -> None:
 
 def _set(directory: Path, job: str, on: bool) -> None:
     from storage.journal import Journal
-    from study import Study
+    from study.study_file import Study
 
     _job(Study.load(directory), job)
     Journal(directory).pause(job, on)
     click.echo(f"{job}: {'paused' if on else 'goes on'}")
 
 
-def _job(study: Study, name: str):  # type: ignore[no-untyped-def]  # storage.settings.Job
+def _job(study: Study, name: str):  # type: ignore[no-untyped-def]  # study.settings.Job
     for job in study.schedule:
         if job.name == name:
             return job

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from storage import vault
+from storage import keyring
 from storage.errors import UserError
 
 if TYPE_CHECKING:
-    from study import Study
+    from study.study_file import Study
 
 SECRETS = "secrets.toml"
 NOTIFY = {"webhook": "SNEEUWBAL_WEBHOOK", "mail_to": "SNEEUWBAL_MAIL_TO", "smtp": "SNEEUWBAL_SMTP"}
@@ -28,8 +28,8 @@ def secret_of(study: Study, name: str) -> str | None:
     for variable in _variables(study, name):
         if value := os.environ.get(variable, "").strip():
             return value
-    if vault.chosen(study.directory):
-        return vault.get(name)
+    if keyring.chosen(study.directory):
+        return keyring.get(name)
     written = secrets_table(study.directory).get(name)
     return str(written) if written else None
 
@@ -59,8 +59,8 @@ def secrets_table(directory: Path) -> Mapping[str, Any]:
 
 def notify_settings(directory: Path) -> dict[str, str]:
     """Whom to tell of a job's end: those keys of NOTIFY that are given."""
-    if vault.chosen(directory):
-        written = {key: vault.get(key) for key, variable in NOTIFY.items() if not os.environ.get(variable)}
+    if keyring.chosen(directory):
+        written = {key: keyring.get(key) for key, variable in NOTIFY.items() if not os.environ.get(variable)}
     else:
         table = secrets_table(directory).get("notify", {})
         written = table if isinstance(table, dict) else {}
@@ -70,7 +70,7 @@ def notify_settings(directory: Path) -> dict[str, str]:
 
 def all_secrets(study: Study) -> list[str]:
     """Every secret of the study, to cut out of what is written."""
-    from study import installed
+    from study.study_file import installed
 
     found = {secret for name in installed() if (secret := secret_of(study, name))}
     told = notify_settings(study.directory)
@@ -93,11 +93,11 @@ def known_secrets(directory: Path) -> Iterator[str]:
         for text in _strings(tomllib.loads((directory / SECRETS).read_text())):
             yield from _parts(text)
     with contextlib.suppress(UserError):
-        if vault.chosen(directory):
-            from study import installed
+        if keyring.chosen(directory):
+            from study.study_file import installed
 
             for name in (*installed(), *NOTIFY):
-                yield from _parts(vault.get(name) or "")
+                yield from _parts(keyring.get(name) or "")
 
 
 def _parts(secret: str) -> Iterator[str]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from storage.frontier import Frontier
-    from study import Study
+    from storage.frontier.sqlite import Frontier
+    from study.study_file import Study
 
 
 @click.command()
@@ -31,7 +31,7 @@ def command(directory: Path, as_json: bool, since: str | None, no_changes: bool,
     from commands import health
     from commands.collect import moment
     from commands.context import open_state
-    from study import Study
+    from study.study_file import Study
 
     study, from_ = Study.load(directory), moment(since)
     frontier = open_state(study)
@@ -60,8 +60,8 @@ def status(study: Study, frontier: Frontier, since: datetime | None = None) -> d
     """
     from commands import health
     from storage.locks import holder
-    from storage.minimising import SOURCES
-    from study import installed
+    from storage.privacy.minimise import SOURCES
+    from study.study_file import installed
 
     usd, posts, requests = frontier.spent(SOURCES["posts"])
     targets = [

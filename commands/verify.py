@@ -29,7 +29,7 @@ def command(directory: Path, seal: bool) -> None:
     record of the archive, and every record that was loaded to a row; the state must be the one that the archive gives.
     """
     from commands.context import open_study
-    from study import installed
+    from study.study_file import installed
 
     study = open_study(directory)
     tell(checks(study.directory, {name: point.load() for name, point in installed().items()}, seal=seal))
@@ -37,7 +37,9 @@ def command(directory: Path, seal: bool) -> None:
 
 def checks(directory: Path, collectors: Mapping[str, Collector], *, seal: bool = False) -> Iterator[Check]:
     """Every check of the study in *directory*."""
-    from storage import database, manifest, verify
+    from storage import verify
+    from storage.archive import manifest
+    from storage.tables import database
 
     published, held = directory / database.NAME, verify.Held()
     snapshot = _link(published)  # the archive only grows: what was published before it is read must be in it
@@ -108,7 +110,7 @@ def _state(directory: Path, collectors: Mapping[str, Collector]) -> Check:
 
 def compare(directory: Path, collectors: Mapping[str, Collector], rebuilt: Path) -> tuple[int, int, int]:
     """(targets, those that lag behind the archive, those that are otherwise than it says)."""
-    from collectors.recovery import recover
+    from collectors.engine.recovery import recover
 
     recover(directory, collectors, rebuilt)
     db = sqlite3.connect(f"file:{directory / 'state.sqlite'}?mode=ro", uri=True, timeout=30)

@@ -36,7 +36,7 @@ class Want(msgspec.Struct, frozen=True):
     tries: int = 0
     position: int = 0  # items of this walk seen on earlier pages
     alone: bool = False  # a batch was spoilt: ask for this one by itself
-    anchor: str = ""  # the mark of a page of this walk: see `storage.walks`
+    anchor: str = ""  # the mark of a page of this walk: see `storage.frontier.cycles`
 
 
 class BadBody(ValueError):

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from collectors.base import Absent, Done, Later, Refused, Split
-from collectors.bluesky import KINDS, REASONS, collector
+from collectors.bluesky.collector import KINDS, REASONS, collector
 from storage.records import Absence, Account, Deletion, Follow, Mention, Page, Post, Quarantine, Target, Want
 from tests.served import Answer, Run, Server, run
 

@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from collectors.base import Settings, redirected
-from collectors.crawl import BATCH, Child, Job, crawl, retry_after
-from collectors.wire import NotRecorded, Replay, Wire
-from storage import archiving
+from collectors.wire.exchange import NotRecorded, Replay, Wire
+from collectors.wire.scrapy_parent import BATCH, Child, Job, crawl, retry_after
+from storage.archive import writer as archiving
 from storage.errors import Partial
 from storage.records import Failure, Page, Target, Want
 from tests.website import serving
@@ -218,7 +218,7 @@ def test_the_child_lives_as_long_as_the_wire_and_serves_many_crawls():
 
 
 def crawling(pid: int) -> list[psutil.Process]:
-    return [p for p in psutil.Process(pid).children() if "collectors.spider" in " ".join(p.cmdline())]
+    return [p for p in psutil.Process(pid).children() if "collectors.wire.scrapy_child" in " ".join(p.cmdline())]
 
 
 def test_a_child_that_dies_is_told_and_nothing_hangs():

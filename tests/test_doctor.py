@@ -12,7 +12,7 @@ import pytest
 
 from commands.doctor import _clock as clock
 from commands.doctor import checks
-from storage import database
+from storage.tables import database
 from tests.rehearsal import sneeuwbal
 
 STUDY = """

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from collectors import files
 from collectors.base import Settings
-from collectors.files.arrays import Cutter, elements
-from collectors.files.pieces import Unreadable, line_pieces
-from collectors.run import collect
-from collectors.wire import Replay, Wire
-from storage import archive
+from collectors.engine.run import collect
+from collectors.importing.chunks import Unreadable, line_pieces
+from collectors.importing.json_stream import Cutter, elements
+from collectors.wire.exchange import Replay, Wire
+from storage.archive import reader as archive
 from storage.errors import UserError
-from storage.frontier import Frontier
+from storage.frontier.sqlite import Frontier
 from storage.records import Failure, Page, Post, Quarantine, Target, Want
 from tests.conftest import ROOT
 from tests.importing import counts, of, parse, read, small_pieces, walk
@@ -304,7 +304,7 @@ from pathlib import Path
 from tests.importing import walk
 from collectors import files
 from collectors.base import Settings
-from collectors.wire import Wire
+from collectors.wire.exchange import Wire
 from storage.records import Post, Want
 import msgspec
 path = Path(sys.argv[1])

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors import files
-from collectors.files.people import profile_url, row_id
-from collectors.profiles import canonical
+from collectors.parsing.people import profile_url, row_id
+from collectors.profiles.collector import canonical
 from storage.errors import UserError
 from storage.records import (
     Account,

@@ -25,11 +25,12 @@ from hypothesis import strategies as st
 
 from collectors import files
 from collectors.base import Collector, Settings
-from collectors.wire import Wire
-from storage import archive, archiving
+from collectors.wire.exchange import Wire
+from storage.archive import reader as archive
+from storage.archive import writer as archiving
 from storage.errors import UserError
 from storage.records import Failure, Page, Target, Want
-from study import Study, installed
+from study.study_file import Study, installed
 from tests import test_files_people
 from tests.conftest import ROOT
 

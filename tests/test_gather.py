@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from collectors.recovery import recover
+from collectors.engine.recovery import recover
 from commands.verify import checks
-from storage import archive, archiving, manifest
+from storage.archive import manifest
+from storage.archive import reader as archive
+from storage.archive import writer as archiving
+from storage.archive.merge_archives import gather
 from storage.errors import UserError
-from storage.gather import gather
-from storage.load import load
 from storage.records import Account, Follow, Post, Profile
+from storage.tables.load import load
 from tests import toy
 from tests.pages import PARSERS, T0, contents, page, rows, write
 from tests.rehearsal import sneeuwbal

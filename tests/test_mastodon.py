@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from collectors.base import Absent, Done, Later, Refused
-from collectors.mastodon import KINDS, collector
+from collectors.mastodon.collector import KINDS, collector
 from storage.records import Absence, Account, Failure, Follow, Page, Post, Quarantine, Target, Want
 from tests.served import Answer, FastWire, Run, Server, run
 

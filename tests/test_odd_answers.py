@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors import bluesky, mastodon
 from collectors.base import Settings
-from collectors.run import collect
-from collectors.wire import Replay
-from storage.frontier import Frontier
+from collectors.bluesky import collector as bluesky
+from collectors.engine.run import collect
+from collectors.mastodon import collector as mastodon
+from collectors.wire.exchange import Replay
+from storage.frontier.sqlite import Frontier
 from storage.records import Page, Quarantine, Target, Want
 from tests import test_bluesky as b
 from tests import test_mastodon as m

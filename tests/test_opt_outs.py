@@ -8,19 +8,19 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collectors.mastodon import collector as mastodon
-from collectors.profiles import collector as profiles
-from storage.load import load
-from storage.pseudonymised import pseudonymise
-from storage.pseudonyms import VARIABLE, Pseudonyms
+from collectors.mastodon.collector import collector as mastodon
+from collectors.profiles.collector import collector as profiles
+from storage.privacy.pseudonymise import pseudonymise
+from storage.privacy.pseudonyms import VARIABLE, Pseudonyms
 from storage.records import Profile
-from study import Study
+from storage.tables.load import load
+from study.study_file import Study
 from tests.served import run
 from tests.served import serving as serving_api
 from tests.test_mastodon import HOST, KEY, account
 from tests.website import Answer, serving
 
-PARSERS = {"profiles": "collectors.profiles:collector", "mastodon": "collectors.mastodon:collector"}
+PARSERS = {"profiles": "collectors.profiles.collector:collector", "mastodon": "collectors.mastodon.collector:collector"}
 FILE = """[study]
 name = "proef"
 [collectors.profiles]

@@ -18,8 +18,8 @@ import pytest
 
 from commands.secrets import all_secrets, known_secrets, notify_settings, secret_of
 from storage.errors import UserError
-from storage.pseudonyms import ID, VARIABLE, Pseudonyms, key_path
-from study import Study
+from storage.privacy.pseudonyms import ID, VARIABLE, Pseudonyms, key_path
+from study.study_file import Study
 
 
 @pytest.fixture(autouse=True)

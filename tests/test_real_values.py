@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from collectors.bluesky import collector as bluesky
-from collectors.mastodon import collector as mastodon
+from collectors.bluesky.collector import collector as bluesky
+from collectors.mastodon.collector import collector as mastodon
 from storage.records import Absence, Account, Follow, Mention, Post, Quarantine, Record
 from tests.importing import read
 from tests.test_bluesky import page as at_page

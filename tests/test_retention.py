@@ -12,13 +12,14 @@ import duckdb
 import pytest
 
 from scheduler import command_of
-from storage import archive, archiving
+from storage.archive import reader as archive
+from storage.archive import writer as archiving
 from storage.locks import lock
-from storage.minimising import Expiry, minimised
-from storage.pseudonyms import VARIABLE
+from storage.privacy.minimise import Expiry, minimised
+from storage.privacy.pseudonyms import VARIABLE
+from storage.privacy.retention import gone, rechecks
 from storage.records import Account, Page, Post, Profile, Quarantine, Target, Want
-from storage.retention import gone, rechecks
-from study import Study
+from study.study_file import Study
 from tests import small
 from tests.peopled import HANDLE, ID, TEXT, peopled
 from tests.rehearsal import sneeuwbal

@@ -23,9 +23,9 @@ from scheduler import Daemon, command_of
 from storage.errors import UserError
 from storage.journal import Journal
 from storage.locks import lock
-from storage.settings import Job
-from storage.triggers import missed, trigger_of
-from study import Study
+from study.settings import Job
+from study.study_file import Study
+from study.triggers import missed, trigger_of
 from tests.conftest import ROOT
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")

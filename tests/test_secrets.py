@@ -28,9 +28,11 @@ import duckdb
 import psutil
 import pytest
 
-from collectors import mastodon, profiles, x
+from collectors.mastodon import collector as mastodon
+from collectors.profiles import collector as profiles
+from collectors.x import collector as x
 from commands import logs, notify
-from storage import archive
+from storage.archive import reader as archive
 from storage.journal import Journal
 from storage.records import Page
 from tests.conftest import ROOT

@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from collectors.x import collector
+from collectors.x.collector import collector
 from commands.verify import checks
 from tests.living import Living
 from tests.loopback import serve

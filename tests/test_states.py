@@ -18,7 +18,9 @@ import pytest
 
 import cli
 from commands import job
-from storage import archive, archiving, frontier
+from storage.archive import reader as archive
+from storage.archive import writer
+from storage.frontier import sqlite as frontier
 from storage.records import Target, Want
 from tests.living import FIRST_DAY, Living
 from tests.loopback import Answer, Loopback, Request
@@ -146,7 +148,7 @@ def test_a_disk_that_is_full_when_the_archive_is_written(
         real(handle)
 
     monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
-    monkeypatch.setattr(archiving.os, "fsync", full)
+    monkeypatch.setattr(writer.os, "fsync", full)
     assert cli.main(["--study", str(study), *COLLECT]) == 3
     assert "the disk is full; what was synced is safe: make room and run again" in capsys.readouterr().err
     monkeypatch.undo()

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from commands import notify
 from commands.logs import REDACTED, Redact, setup
-from storage.frontier import Frontier
+from storage.frontier.sqlite import Frontier
 from storage.journal import Journal
-from storage.load import load
 from storage.records import Follow, Position, Profile
+from storage.tables.load import load
 from tests.pages import PARSERS, at, page, write
 from tests.rehearsal import sneeuwbal
 

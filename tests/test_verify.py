@@ -10,15 +10,16 @@ import duckdb
 import pytest
 
 from collectors.base import Settings
-from collectors.recovery import recover
-from collectors.run import collect
-from collectors.wire import Wire
+from collectors.engine.recovery import recover
+from collectors.engine.run import collect
+from collectors.wire.exchange import Wire
 from commands.verify import checks
-from storage import archive, manifest
+from storage.archive import manifest
+from storage.archive import reader as archive
 from storage.backup import backup
 from storage.errors import UserError
-from storage.frontier import Frontier
-from storage.load import load
+from storage.frontier.sqlite import Frontier
+from storage.tables.load import load
 from tests.conftest import ROOT
 from tests.pages import contents
 from tests.toy import collector, seed, serve

@@ -7,11 +7,11 @@ loop over those targets, with `paths` in the collector's options.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from collectors.files.collector import FileCollector, checked
+from collectors.importing.file_collector import FileCollector, checked
 from storage.errors import UserError
 from storage.records import Target
 
@@ -41,7 +41,8 @@ def collector(format_: str) -> FileCollector:
     """The collector of *format_*. Raise UserError for an unknown one."""
     if format_ not in FORMATS:
         raise UserError(f"{format_} is no format; the formats are {', '.join(FORMATS)}")
-    found = import_module(f"collectors.files.{format_.replace('-', '_')}").collector
+    (point,) = entry_points(group="sneeuwbal.collectors", name=format_)
+    found = point.load()
     assert isinstance(found, FileCollector)
     return found
 

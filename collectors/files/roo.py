@@ -14,8 +14,8 @@ from xml.etree.ElementTree import Element, ParseError  # types only; what parses
 from defusedxml import DefusedXmlException
 from defusedxml import ElementTree as DefusedTree
 
-from collectors.files.collector import FileCollector, excerpt, guarded, place
-from collectors.files.pieces import MAX_UNIT, PIECE, Piece, Unreadable, cursor, open_bytes, places
+from collectors.importing.chunks import MAX_UNIT, PIECE, Piece, Unreadable, cursor, open_bytes, places
+from collectors.importing.file_collector import FileCollector, excerpt, guarded, place
 from storage.records import Office, Organisation, Page, Quarantine, Record, Want
 
 ORGANISATIONS = {"organisatie", "gemeente"}

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from collectors.files.collector import FileCollector, guarded, place
-from collectors.files.people import profile_url, row_id, shown
-from collectors.files.pieces import PIECE, Piece, Unreadable, cells, checked_zip, cursor, open_bytes, places, rows
-from collectors.files.values import decode, record, text
+from collectors.importing.chunks import PIECE, Piece, Unreadable, cells, checked_zip, cursor, open_bytes, places, rows
+from collectors.importing.file_collector import FileCollector, guarded, place
+from collectors.parsing.coerce import decode, record, text
+from collectors.parsing.people import profile_url, row_id, shown
 from storage.errors import UserError
 from storage.records import Page, Position, Profile, ProfileLink, Quarantine, Record, Want
 

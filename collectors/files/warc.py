@@ -19,9 +19,9 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.bufferedreaders import ChunkedDataReader
 from warcio.exceptions import ArchiveLoadFailed
 
-from collectors.files import v2, x_v1
-from collectors.files.collector import FileCollector, place, read_json
-from collectors.files.pieces import Piece, Unreadable, cursor, line_pieces, places
+from collectors.files import x_v1, x_v2
+from collectors.importing.chunks import Piece, Unreadable, cursor, line_pieces, places
+from collectors.importing.file_collector import FileCollector, place, read_json
 from storage.records import MAX_BODY, Page, Quarantine, Record, Want
 
 HOSTS = {"api.twitter.com", "api.x.com", "stream.twitter.com", "sitestream.twitter.com", "userstream.twitter.com"}
@@ -135,9 +135,9 @@ def read(page: Page) -> Iterator[Record]:
         return iter(())
     second = urlsplit(page.url).path.startswith("/2/")
     if page.status != 200:
-        return v2.refused(page) if second else x_v1.refused(page)
+        return x_v2.refused(page) if second else x_v1.refused(page)
     if second:
-        return v2.read(page)
+        return x_v2.read(page)
     context = x_v1.from_url(page.url, x_v1.context_of(page))
     return x_v1.once(read_json(page, lambda value: x_v1.records(value, context)))
 
