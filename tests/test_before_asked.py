@@ -15,8 +15,8 @@ from tests.conftest import ROOT
 
 BEFORE = ROOT / "fixtures" / "before_asked"
 TABLES = {
-    "fetches": "record_id, collector, kind, run_id, regexp_replace(url, '#.*', ''), status, failure, detail, fetched_at,"
-    " bytes, targets",
+    "fetches": "record_id, collector, kind, run_id, regexp_replace(url, '#.*', ''), status, failure, detail,"
+    " fetched_at, bytes, targets",
     "answers": 'record_id, collector, kind, key, "cursor", walk, wave, via, since, run_id, outcome, why, items,'
     " next_cursor, complete, reached, newest, until, fetched_at",
     "walks": "walk, collector, kind, key, run_id, started_at, ended_at, pages, items, ended, complete, why, newest,"
