@@ -108,7 +108,8 @@ def _read(stream: Any) -> bytes:
 
 def dechunked(body: bytes) -> bytes:
     """*body* without the marks of chunks, extensions and trailers left out; as it is where it is not chunked."""
-    parts, at = [], 0
+    parts: list[bytes] = []
+    at = 0
     while match := _CHUNK.match(body, at):
         size = int(match[1], 16)
         if size == 0:
