@@ -318,8 +318,11 @@ def post(view: PostView, owner: str | None) -> Post:
 
 
 def _repost(view: PostView, reason: ReasonView, owner: str) -> Post:
-    """A repost: whole, by who reposted. Its time is the server's; older servers do not tell its URI, so it is named
-    after what it reposts."""
+    """A repost, by who reposted; without the words of an author who opted out.
+
+    Its time is the server's. Older servers give it no URI, so it is named after what it reposts.
+    """
+    words = PostRecord() if view.author.opted_out else view.record or PostRecord()
     return Post(
         post_id=reason.uri or f"{view.uri}#reposted-by={reason.by.did}",
         account_id=reason.by.did,
@@ -329,7 +332,7 @@ def _repost(view: PostView, reason: ReasonView, owner: str) -> Post:
         retweeted_post=view.uri,
         retweeted_account=view.author.did,
         indexed_at=moment(reason.indexed_at),
-        **_words(view.record or PostRecord()),
+        **_words(words),
     )
 
 

@@ -276,8 +276,10 @@ def _statuses(view: StatusView, page: Page) -> Iterator[Record]:
 
 
 def _post(view: StatusView, page: Page, owner: str | None) -> Post:
-    """One post. A reblog has the words and tags of what it reblogs, whole, and says whose they are."""
+    """One post. A reblog has the words, tags and links of what it reblogs, unless their author opted out."""
     shown = view.reblog or view
+    if shown is not view and shown.account.opted_out:
+        shown = StatusView(shown.id, shown.uri, shown.account)
     text, urls = content_of(shown.content or "")
     quoted = (view.quote.quoted_status.uri if view.quote.quoted_status else view.quote.uri) if view.quote else None
     return Post(
