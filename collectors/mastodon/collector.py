@@ -13,17 +13,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, quote, urldefrag, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urldefrag, urlencode, urlsplit
 
 import msgspec
 from pydantic import BaseModel, Field
-from requests.utils import parse_header_links
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
 from collectors.mastodon import parse as records
 from collectors.mastodon.parse import AccountView
 from collectors.mastodon.redact import redacted
 from collectors.parsing import lenient
+from collectors.parsing.link_header import linked
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
 from collectors.wire.exchange import Wire
@@ -294,8 +294,9 @@ def _whole(page: Page, seen: int) -> tuple[bool, str]:
         return False, "asked at another server, which knows only what it has seen"
     if not seen and claim:
         return False, f"the profile claims {claim}, the server lists none"
-    if page.kind != "timeline" and seen < claim and page.header("link") is None:
-        return False, f"no link to a next page; {seen} of the {claim} that the profile claims"
+    if page.kind != "timeline" and seen < claim:
+        unlinked = "no link to a next page; " if page.header("link") is None else ""
+        return False, f"{unlinked}{seen} of the {claim} that the profile claims"
     return True, ""
 
 
@@ -313,11 +314,9 @@ def _unlinked(page: Page, items: list[Any]) -> str | None:
 
 def _next(page: Page) -> str | None:
     """Path and query of the `next` link; the origin stays ours, so that no server can send us, or our token, away."""
-    links = ", ".join(value for name, value in page.headers if name.lower() == "link")
-    for link in parse_header_links(links) if links else []:
-        if "next" in link.get("rel", "").split():
-            parts = urlsplit(urljoin(page.url, link["url"]))
-            return parts.path + (f"?{parts.query}" if parts.query else "")
+    for target in linked(page.headers, "next", page.url):
+        parts = urlsplit(target)
+        return parts.path + (f"?{parts.query}" if parts.query else "")
     return None
 
 
