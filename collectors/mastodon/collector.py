@@ -15,11 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 from pydantic import BaseModel, Field
-from requests.utils import parse_header_links
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
 from collectors.mastodon import parse as records
@@ -28,6 +27,7 @@ from collectors.mastodon.keys import HANDLE, OWN_ID, webfinger
 from collectors.mastodon.parse import AccountView
 from collectors.mastodon.redact import redacted
 from collectors.parsing import lenient
+from collectors.parsing.link_header import linked
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
 from collectors.wire.exchange import Wire
@@ -222,7 +222,7 @@ def _of_list(page: Page) -> Outcome:
     try:
         if records.is_account(page):
             return _of_head(page, _read_account(page))
-        return _of_page(page, msgspec.json.decode(page.content(), type=list[Any]))
+        return _of_page(page, msgspec.convert(lenient.value(page.content())[0], list[Any]))
     except http.UNREADABLE as error:
         return Later(target, f"the answer cannot be read: {error}")
 
@@ -282,8 +282,9 @@ def _whole(page: Page, seen: int) -> tuple[bool, str]:
         return False, "asked at another server, which knows only what it has seen"
     if not seen and claim:
         return False, f"the profile claims {claim}, the server lists none"
-    if page.kind != "timeline" and seen < claim and page.header("link") is None:
-        return False, f"no link to a next page; {seen} of the {claim} that the profile claims"
+    if page.kind != "timeline" and seen < claim:
+        unlinked = "no link to a next page; " if page.header("link") is None else ""
+        return False, f"{unlinked}{seen} of the {claim} that the profile claims"
     return True, ""
 
 
@@ -301,18 +302,16 @@ def _unlinked(page: Page, items: list[Any]) -> str | None:
 
 def _next(page: Page) -> str | None:
     """Path and query of the `next` link; the origin stays ours, so that no server can send us, or our token, away."""
-    links = ", ".join(value for name, value in page.headers if name.lower() == "link")
-    for link in parse_header_links(links) if links else []:
-        if "next" in link.get("rel", "").split():
-            parts = urlsplit(urljoin(page.url, link["url"]))
-            return parts.path + (f"?{parts.query}" if parts.query else "")
+    for target in linked(page.headers, "next", page.url):
+        parts = urlsplit(target)
+        return parts.path + (f"?{parts.query}" if parts.query else "")
     return None
 
 
 def _error(page: Page) -> str | None:
     """The `error` of a JSON body; None if the body is something else."""
     try:
-        return msgspec.json.decode(page.content(), type=records.Error).error
+        return lenient.read(page.content(), records.Error)[0].error
     except http.UNREADABLE:
         return None
 
