@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
@@ -31,7 +31,8 @@ class Piece(msgspec.Struct, frozen=True):
     unit: str = "line"  # line | item | row | record | organisation
     type: str = "application/x-ndjson"
     refused: str = ""  # why this part is not read; the body is its beginning
-    told: tuple[tuple[str, str], ...] = ()  # what else parse must know
+    headers: tuple[tuple[str, str], ...] = ()  # of a recorded answer; else only its type is known
+    asked: Mapping[str, Any] = {}  # what else parse must know: see `Page.asked`
     at: datetime | None = None  # when the data were collected, if the file says so
     url: str = ""  # of a recorded answer; else the file's own
     status: int = 200
