@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands import notify
-from commands.logs import REDACTED, Redact, setup
+from jobs import notify
+from jobs.logs import REDACTED, Redact, setup
 from storage.frontier.sqlite import Frontier
 from storage.journal import Journal
 from storage.records import Follow, Position, Profile
