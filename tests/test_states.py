@@ -105,7 +105,7 @@ def test_sigterm_ends_a_run_at_a_page_within_ten_seconds(study: Path, world: Wor
     told, _ = process.communicate(timeout=20)
     assert time.monotonic() - asked < 10
     assert process.returncode == 130, told
-    assert "what came is kept" in told
+    assert "everything received is kept" in told
     assert not list((study / "archive").glob("*.open"))
     world.pause = 0
     _whole(study, world)
@@ -227,7 +227,7 @@ def test_targets_that_failed_are_partial_until_they_are_asked_for_again_and_abse
     assert cli.main(["--study", str(study), *COLLECT]) == 3
     (told,) = capsys.readouterr().err.strip().splitlines()
     assert told == ("sneeuwbal: targets failed: 4 of x; `sneeuwbal status` says why,"
-                    " `sneeuwbal collect x --failed` asks for them again")  # fmt: skip
+                    " `sneeuwbal collect x --failed` tries them again")  # fmt: skip
     assert "needs attention: 2 x timeline failed: " in _health(study)
     assert cli.main(["--study", str(study), *COLLECT]) == 0  # it had nothing to do, and did it
     asked = len(world.server.asked)

@@ -73,7 +73,7 @@ def test_jobs_their_last_ends_and_a_dead_daemon_are_told(study: Path) -> None:
     assert code == 3
     assert told["problems"] == [
         "job a: failed (exit code 2)",
-        "the schedule does not run; start `sneeuwbal schedule run`",
+        "the schedule is not running; start `sneeuwbal schedule run`",
     ]
 
 
