@@ -27,7 +27,7 @@ FORMATS = ("linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "table")
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="table: which column is what.")
 @click.option("--sheet", help="table: the sheet of a workbook.")
 @click.option("--delimiter", help="table: column delimiter of a CSV (detected if omitted).")
-@click.option("--encoding", help="table: of a CSV, if not UTF-8; for example cp1252.")
+@click.option("--encoding", help="table: of a CSV (detected if omitted); for example cp1250.")
 @click.option(
     "--compliance", type=click.Choice(["post", "account"]), help="twarc, warc: what a compliance job is about."
 )

@@ -22,6 +22,7 @@ from analysis.report.figures.registry import DRAWINGS, Drawing, drawing
 from analysis.report.findings import Findings, Options
 from analysis.report.i18n import Words
 from jobs.context import DATABASE, Say
+from storage import csvfile
 from storage.errors import UserError
 from storage.privacy.outside_copies import remember
 from storage.privacy.pseudonyms import FEW, Pseudonyms
@@ -108,11 +109,9 @@ def labels_of(study: Study) -> pd.DataFrame | None:
     """The table of labels (politician, media ...) that the study names; None if it names none. Raise UserError."""
     if study.analysis.labels is None:
         return None
-    path = study.directory / study.analysis.labels
-    try:
-        return pd.read_csv(path, dtype=str, encoding="utf-8-sig")
-    except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a table in CSV ({str(error).splitlines()[0]})") from error
+    names, rows = csvfile.records(study.directory / study.analysis.labels)
+    frame = pd.DataFrame([row for _, row in rows], columns=names, dtype=str)
+    return frame.mask(frame == "")
 
 
 def _program() -> str:
