@@ -18,6 +18,7 @@ from collectors.base import Absent, Done, Kind, Later, Outcome, Settings, redire
 from collectors.parsing.link_header import linked
 from collectors.parsing.profile_urls import canonical
 from collectors.profiles import person
+from collectors.profiles.before import asked_before
 from collectors.profiles.jsonld import Document, Node, listed
 from collectors.profiles.noindex import opted_out, overruled
 from collectors.wire.scrapy_parent import crawl, retry_after
@@ -67,6 +68,7 @@ class Profiles:
     """The collector. Another site's lists are read with selectors: `Profiles(listed="ol.people a", next="a.more")`."""
 
     kinds = KINDS
+    asked_before = staticmethod(asked_before)
 
     def __init__(self, listed: str | None = None, next: str | None = None) -> None:
         self._listed, self._next = listed, next

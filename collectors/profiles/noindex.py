@@ -16,7 +16,7 @@ import msgspec
 
 from storage.records import Failure, Page
 
-OVERRULED = ("X-Sneeuwbal-Opt-Outs", "overruled")  # beside an answer whose opt-outs the study does not honour
+OVERRULED = "overruled"  # in `Page.asked` where the study does not honour opt-outs
 TAG = '<meta name="robots" content="noindex">'
 OURS = {"", "*", "robots", "sneeuwbal", "googlebot"}  # the robots that are meant where we are
 VALUED = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}  # directives with a colon
@@ -27,7 +27,7 @@ _WEEKDAY = re.compile(r"\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,", re.I)
 
 def opted_out(page: Page, content: bytes) -> bool:
     """Whether *page* says noindex (or none, which includes it), and the study honours that."""
-    if page.header(OVERRULED[0]) == OVERRULED[1]:
+    if page.asked.get(OVERRULED):
         return False
     said = [value for name, value in page.headers if name.strip().lower() == "x-robots-tag"]
     return any(_asks(value, page.fetched_at) for value in (*said, *_metas(content)))
@@ -68,6 +68,6 @@ def _metas(content: bytes) -> Iterator[str]:
 
 def overruled(answer: Page | Failure) -> Page | Failure:
     """*answer*, saying that its opt-outs are not honoured."""
-    if isinstance(answer, Failure) or answer.header(OVERRULED[0]):
+    if isinstance(answer, Failure):
         return answer
-    return msgspec.structs.replace(answer, headers=(*answer.headers, OVERRULED))
+    return msgspec.structs.replace(answer, asked={**answer.asked, OVERRULED: True})
