@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from collectors.base import Kind, Settings
+from collectors.x import typed
 from collectors.x.before import asked_before
 from collectors.x.limits import KINDS
 from collectors.x.outcome import outcome
@@ -55,8 +56,8 @@ class X:
 
     @staticmethod
     def canonical(seed: str) -> str:
-        """The key of a handle."""
-        return seed.strip().removeprefix("@").lower()
+        """The key of an account: its handle, also where its address was given."""
+        return typed.handle(seed)
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield X's answers. Raise UserError without a bearer token on a live wire.
