@@ -49,6 +49,7 @@ def command(directory: Path, recheck: bool, dry_run: bool) -> None:
 
 def retain(study: Study) -> None:
     """Take out what is to go, and say what that was."""
+    from commands.context import yields
     from commands.forget import hold, rebuild
     from storage.locks import lock
     from storage.privacy.forget import Cut, rewrite
@@ -59,7 +60,7 @@ def retain(study: Study) -> None:
     with ExitStack() as locks:
         hold(locks, study, wait=True)
         with lock(study.directory, "load", wait=True):
-            rewrite(archive, Expiry(study.minimise.keep_days, now), cut)
+            rewrite(archive, Expiry(study.minimise.keep_days, now, yields()), cut)
             expired = cut.removed
             if study.minimise.redact_archive:
                 rewrite(archive, Redaction(study), cut)

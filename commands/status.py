@@ -60,10 +60,9 @@ def status(study: Study, frontier: Frontier, since: datetime | None = None) -> d
     """
     from commands import health
     from storage.locks import holder
-    from storage.privacy.minimise import SOURCES
     from study.study_file import installed
 
-    usd, posts, requests = frontier.spent(SOURCES["posts"])
+    usd, posts, requests = frontier.spent("posts")
     targets = [
         {"collector": c, "kind": k, "state": state, "why": why, "targets": n}
         for c, k, state, why, n in frontier.counts()
