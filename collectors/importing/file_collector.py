@@ -183,6 +183,7 @@ OPTIONS = {
     "paths": "", "sample": "", "collected": "",
     "owner": "linkedin", "of": "x-v1 warc", "listed": "x-v1 warc", "compliance": "twarc warc",
     "columns": "table", "delimiter": "table", "sheet": "table", "encoding": "table",
+    "platform": "table",
 }  # fmt: skip
 
 
