@@ -138,7 +138,7 @@ def load_study(study: Study, say: Callable[[str], None], *, fresh: bool = False)
     if not archive.segments(study.directory / "archive"):
         return None
     listed = load_list(study.organisation_list)
-    rows = listed.rows(study.era, study.published.ministries)
+    rows = listed.rows(study.era, study.published.groups)
     linking = Linking(rows, Matcher(listed, study.era), study.directory / "decisions.csv")
     report = load(study.directory, parsers(), fresh=fresh, linking=linking, settings=list(study.rows()))
     say(report.told())

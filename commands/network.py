@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     import duckdb
 
-NETWORKS = ("actors", "mentions", "replies", "retweets", "hashtags", "ministries")
+NETWORKS = ("actors", "mentions", "replies", "retweets", "hashtags", "groups")
 KINDS = {"actors": "follow", "mentions": "mention", "replies": "reply", "retweets": "retweet"}
 
 
@@ -38,7 +38,7 @@ def command(directory: Path, /, name: str, **given: Any) -> None:
     \b
     sneeuwbal network actors --min-degree 51 --gexf out.gexf
     """
-    from analysis import actors, hashtags, ministries
+    from analysis import actors, groups, hashtags
     from analysis.report import exports
     from analysis.report.disclosure import few_hidden, pseudonymous, without_few
     from commands.context import DATABASE, labels_of
@@ -59,9 +59,9 @@ def command(directory: Path, /, name: str, **given: Any) -> None:
     }
     public = given["public"]
     with open_readonly(directory / DATABASE) if not public or name != "hashtags" else _without_people(directory) as db:
-        if name == "ministries":
-            graph: Any = ministries.graph(db)
-            table = ministries.table(db)
+        if name == "groups":
+            graph: Any = groups.graph(db)
+            table = groups.table(db)
             if public:
                 table = few_hidden(table, FEW)
                 graph = without_few(graph, table)
@@ -79,7 +79,7 @@ def command(directory: Path, /, name: str, **given: Any) -> None:
             if public:
                 found = pseudonymous(found, Pseudonyms(directory), FEW)
             graph, table = found.network, actors.communities(found)
-            table = table.drop(columns=["ministries", "titles"], errors="ignore") if public else table
+            table = table.drop(columns=["groups", "titles"], errors="ignore") if public else table
         if given["gexf"]:
             click.echo(exports.gexf(graph, given["gexf"]))
         if given["graphml"]:
