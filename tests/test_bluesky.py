@@ -336,7 +336,10 @@ def test_trap_21_a_repost_is_the_act_of_one_and_the_words_of_another() -> None:
     gone = {"uri": f"at://{did(9)}/app.bsky.feed.post/9", "notFound": True, "$type": "app.bsky.feed.defs#notFoundPost"}
     feed = [
         {"post": post(author, "o1", text, facets=facets, tags=["beleid"]), "reason": reason},
-        {"post": post(shy, "o2"), "reason": reason | {"uri": f"at://{did(1)}/app.bsky.feed.repost/r2"}},
+        {
+            "post": post(shy, "o2", text, facets=facets, tags=["beleid"]),
+            "reason": reason | {"uri": f"at://{did(1)}/app.bsky.feed.repost/r2"},
+        },
         {"post": post(owner, "1", reply=reply), "reply": {"parent": parent, "root": gone}},
         {"post": post(owner, "2", embed=quote)},
         {"post": post(owner, "3", embed=feed_list)},
@@ -352,6 +355,7 @@ def test_trap_21_a_repost_is_the_act_of_one_and_the_words_of_another() -> None:
     assert own[0].mentions == (Mention("user2.example", did(2)),)
     assert own[0].created_at == datetime(2026, 11, 2, tzinfo=UTC)
     assert own[1].post_id == f"at://{did(1)}/app.bsky.feed.repost/r2"
+    assert (own[1].retweeted_account, own[1].text, own[1].hashtags, own[1].mentions) == (shy["did"], "", (), ())
     assert (own[2].reply_to_post, own[2].reply_to_account) == (parent["uri"], did(2))
     assert (own[3].quoted_post, own[4].quoted_post) == (parent["uri"], None)
     assert seen == {parent["uri"], post(author, "o1")["uri"]}  # not the words of someone who opted out

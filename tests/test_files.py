@@ -165,7 +165,7 @@ def _text(path: Path, data: bytes) -> Path:
         ("twarc", lambda d: _text(d / "a.json", b'{"naam": "geen post"}'), "is it another format"),
         ("x-v1", lambda d: _text(d / "a.json", b'{"ids": [1, 2]}'), "--of"),
         ("warc", lambda d: _text(d / "a.warc", b"geen WARC"), "no WARC"),
-        ("table", lambda d: _text(d / "a.csv", "name\nJosé\n".encode("cp1252")), "--encoding"),
+        ("table", lambda d: _text(d / "a.csv", "1E5\n2\n".encode("utf-16")), "map at least"),
         ("table", lambda d: _zip(d / "a.xlsx", "xl/workbook.xml", bytes(300 << 20)), "unpacks to"),
         ("fax", lambda d: d, "no format"),
     ],

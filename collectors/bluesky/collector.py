@@ -213,7 +213,7 @@ def _refusal(page: Page, want: Want, error: records.ErrorView | None) -> Outcome
 def _answers(page: Page) -> Iterator[Outcome]:
     """What a 200 means for each of its targets."""
     try:
-        body = msgspec.json.decode(page.content(), type=dict[str, Any])
+        body = msgspec.convert(lenient.value(page.content())[0], dict[str, Any])
         if page.kind == "user" and len(page.wants) > 1:
             yield from _of_batch(page, body)
         elif page.kind == "user":
@@ -231,9 +231,10 @@ def _odd(want: Want) -> Outcome:
 def _of_batch(page: Page, body: dict[str, Any]) -> Iterator[Outcome]:
     """The profiles found; whoever was left out is asked for alone, because only then the server says why."""
     found = {
-        name.lower()
-        for view in msgspec.convert(body.get("profiles") or [], list[records.Names])
-        for name in (view.did, view.handle)
+        str(view.get(name)).lower()
+        for view in msgspec.convert(body.get("profiles") or [], list[Any])
+        if isinstance(view, dict)  # a broken one has no names
+        for name in ("did", "handle")
     }
     for target in page.targets:
         known = _actor(target.key).lower() in found

@@ -232,7 +232,7 @@ def _of_list(page: Page) -> Outcome:
     try:
         if records.is_account(page):
             return _of_head(page, _read_account(page))
-        return _of_page(page, msgspec.json.decode(page.content(), type=list[Any]))
+        return _of_page(page, msgspec.convert(lenient.value(page.content())[0], list[Any]))
     except http.UNREADABLE as error:
         return Later(target, f"the answer cannot be read: {error}")
 
@@ -324,7 +324,7 @@ def _next(page: Page) -> str | None:
 def _error(page: Page) -> str | None:
     """The `error` of a JSON body; None if the body is something else."""
     try:
-        return msgspec.json.decode(page.content(), type=records.Error).error
+        return lenient.read(page.content(), records.Error)[0].error
     except http.UNREADABLE:
         return None
 

@@ -11,9 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from collectors.base import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split
+from collectors.parsing import lenient
+from collectors.parsing.lenient import Count
 from collectors.x.errors import FAILED, TOKENS, about, blames, named, problems_of, reason_of, wrong_vocabulary
 from collectors.x.limits import REACH, REACH_WITHOUT_REPLIES, SEARCH_DAYS
-from collectors.x.models import UNREADABLE, Problem, mended
+from collectors.x.models import UNREADABLE, Problem
 from collectors.x.retry_after import limited, retry_after
 from storage.records import Absence, Page, Target, Want
 
@@ -42,8 +44,8 @@ class Answer(msgspec.Struct):
 
 
 class _Claim(msgspec.Struct):
-    tweet_count: int | None = None
-    post_count: int | None = None
+    tweet_count: Count | None = None
+    post_count: Count | None = None
 
 
 class _Claimant(msgspec.Struct):
@@ -59,10 +61,6 @@ class WithClaims(msgspec.Struct):
     """What the accounts beside a timeline claim."""
 
     includes: _Claimants | None = None
-
-
-_answer = msgspec.json.Decoder(Answer).decode
-_claims = msgspec.json.Decoder(WithClaims).decode
 
 
 def outcome(page: Page) -> Iterator[Outcome]:
@@ -138,11 +136,7 @@ def _read(page: Page) -> Answer | None:
     """The answer, if it can be read at all."""
     content = _content(page)
     try:
-        return _answer(content)
-    except UNREADABLE:
-        content = mended(content)
-    try:
-        return _answer(content)
+        return lenient.read(content, Answer)[0]
     except UNREADABLE:
         return None
 
@@ -224,7 +218,7 @@ def _cut_short(page: Page, total: int, reach: int) -> bool:
 def _claimed(page: Page) -> int | None:
     """How many posts the account of this timeline says it has, if the page says so."""
     try:
-        includes = _claims(page.content()).includes
+        includes = lenient.read(page.content(), WithClaims)[0].includes
     except UNREADABLE:
         return None
     for user in includes.users if includes else []:

@@ -15,6 +15,7 @@ import msgspec
 import requests
 import tweepy
 
+from collectors.parsing import lenient
 from collectors.wire.exchange import Exchange
 from collectors.wire.transports import STREAM_LINES
 from collectors.x.models import UNREADABLE
@@ -33,13 +34,10 @@ class _Line(msgspec.Struct):
     data: _Post | None = None
 
 
-_line = msgspec.json.Decoder(_Line).decode
-
-
 def post_id(line: bytes) -> str:
     """The id of the post in a line of the stream; empty for a notice, or what cannot be read."""
     try:
-        found = _line(line).data
+        found = lenient.read(line, _Line)[0].data
     except UNREADABLE:
         return ""
     return found.id if found else ""

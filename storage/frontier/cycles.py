@@ -7,11 +7,10 @@ The cursor kept is that of the page whose number is the last power of two: a wal
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import msgspec
 
-from storage.records import Want
+from storage.records import Done, Outcome, Want
 
 CIRCLE = "the list leads back to a page that was read before"
 
@@ -21,9 +20,10 @@ def mark(cursor: str) -> str:
     return hashlib.sha256(cursor.encode()).hexdigest()[:16]
 
 
-def bounded(outcome: Any, want: Want) -> Any:
-    """*outcome* (one of collectors.base) of *want*; the end of the walk, cut short, if it leads round in a circle."""
-    following = getattr(outcome, "next", None)
-    if not following or following == want.target.cursor or mark(following) != want.anchor:
+def bounded(outcome: Outcome, want: Want) -> Outcome:
+    """*outcome* of *want*; the end of the walk, cut short, if its list leads round in a circle."""
+    if not isinstance(outcome, Done) or not outcome.next or outcome.next == want.target.cursor:
+        return outcome
+    if mark(outcome.next) != want.anchor:
         return outcome
     return msgspec.structs.replace(outcome, next=None, complete=False, why=CIRCLE, stuck=True)

@@ -24,7 +24,20 @@ from storage.archive.reader import Damage, Entry
 from storage.frontier.cycles import bounded
 from storage.privacy.minimise import DROPPED, minimised
 from storage.privacy.suppression import Guard
-from storage.records import Failure, Page, Quarantine, Record
+from storage.records import (
+    Absent,
+    Done,
+    Failure,
+    Later,
+    Outcome,
+    OutOfCredit,
+    Page,
+    Quarantine,
+    Record,
+    Refused,
+    Split,
+    Want,
+)
 from storage.tables.parquet_spill import Answer, Context, Fetch, Noted, Spill
 
 MAGIC = b"\x1f\x8b\x08"
@@ -39,7 +52,7 @@ class Parser(Protocol):
         """Yield what the page tells."""
         ...
 
-    def outcome(self, page: Page) -> Iterator[Any]:
+    def outcome(self, page: Page) -> Iterator[Outcome]:
         """Yield one outcome per target."""
         ...
 
@@ -269,22 +282,27 @@ def _context(entry: Page | Failure, record_id: str, at: Any, run: str) -> Contex
     return Context(record_id, at, run, want.target.collector, want.target.kind, want.target.key, want.walk)
 
 
-_NAMES = {"OutOfCredit": "out-of-credit"}
-
-
-def _answer(want: Any, outcome: Any) -> Answer:
-    """The row of one outcome: *outcome* is one of collectors.base, known here by its class's name, or a Failure."""
-    name = type(outcome).__name__
+def _answer(want: Want, outcome: Outcome | Failure) -> Answer:
+    """The row of one outcome of *want*, or of a failure that answers it."""
     target = want.target
     row = (target.collector, target.kind, target.key, target.cursor, want.walk, want.wave, want.via, want.since)
-    if name == "Failure":
-        return Answer(*row, "failure", outcome.reason)
-    if name != "Done":
-        why, until = getattr(outcome, "why", None), getattr(outcome, "until", None)
-        return Answer(*row, _NAMES.get(name, name.lower()), why, until=until)
-    complete = outcome.complete if outcome.next is None else None
-    why, newest = outcome.why or None, outcome.newest or None
-    return Answer(*row, "done", why, outcome.items, outcome.next, complete, outcome.reached, newest)
+    match outcome:
+        case Done(next=following, items=items, complete=complete, reached=reached):
+            why, newest = outcome.why or None, outcome.newest or None
+            whole = complete if following is None else None
+            return Answer(*row, "done", why, items, following, whole, reached, newest)
+        case Failure():
+            return Answer(*row, "failure", outcome.reason)
+        case Later():
+            return Answer(*row, "later", outcome.why, until=outcome.until)
+        case Split():
+            return Answer(*row, "split", outcome.why)
+        case Absent():
+            return Answer(*row, "absent", outcome.why)
+        case OutOfCredit():
+            return Answer(*row, "out-of-credit", outcome.why)
+        case Refused():
+            return Answer(*row, "refused", outcome.why)
 
 
 def die_with_parent() -> None:
