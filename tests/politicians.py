@@ -80,7 +80,7 @@ def study_of(people: list[Person], bearers: list[Bearer]) -> duckdb.DuckDBPyConn
     db = duckdb.connect()
     db.execute(
         "CREATE TABLE members (profile_id VARCHAR, name VARCHAR, location VARCHAR, employer VARCHAR,"
-        " title VARCHAR, organisation VARCHAR, ministries VARCHAR[], record_id VARCHAR);"
+        " title VARCHAR, organisation VARCHAR, group_names VARCHAR[], record_id VARCHAR);"
         "CREATE TABLE accounts (account_id VARCHAR, platform VARCHAR, handle VARCHAR, name VARCHAR,"
         " description VARCHAR, location VARCHAR, url VARCHAR, record_id VARCHAR);"
         "CREATE TABLE links (profile_id VARCHAR, account_id VARCHAR, platform VARCHAR);"

@@ -78,7 +78,7 @@ def test_a_former_position_does_not_count(db):
     assert figures(db)["connected_with_two"] == 3
 
 
-def test_found_on_a_platform_is_an_accepted_link_of_a_civil_servant(db):
+def test_found_on_a_platform_is_an_accepted_link_of_a_member(db):
     small.link(db, [("s1", "x1"), ("s3", "x3"), ("a", "x-of-no-civil-servant")])
     small.link(db, [("s1", "m1")], platform="mastodon")
     small.insert(db, "links", [{"profile_id": "b", "account_id": "x4", "platform": "x", "decision": "conflict"}])

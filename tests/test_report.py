@@ -165,7 +165,7 @@ def test_the_study_is_told_in_brief_and_leads_on(made: tuple[Findings, Made], pa
     tree = html.fromstring(page)
     lines = tree.xpath("//ul[contains(@class, 'brief')]/li")
     assert [link.get("href") for line in lines for link in line.xpath(".//a")] == [
-        "#populations", "#ministries", "#actors", "#inwardness", "#activity", "#shares", "#hashtags",
+        "#populations", "#groups", "#actors", "#inwardness", "#activity", "#shares", "#hashtags",
     ]  # fmt: skip
     assert f"{made[0].professional_use.iloc[-1]['ratio']:.2f} times" in lines[4].text_content()
     cards = tree.xpath("//section[@aria-labelledby='actors']//ul[@class='cards']/li")
