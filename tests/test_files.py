@@ -222,7 +222,7 @@ def test_no_bytes_break_a_collector(format_: str, tmp_path: Path, data: bytes) -
             continue
         assert len(answers) == 1
         page = Page(
-            (want,), "file:///any", 200, (("Sneeuwbal-Unit", "item"),) if len(data) % 2 else (), data, Wire().now()
+            (want,), "file:///any", 200, (), data, Wire().now(), asked={"unit": "item"} if len(data) % 2 else {}
         )
         for one in (*answers, page):
             assert isinstance(one, Page)

@@ -120,7 +120,7 @@ def test_no_address_reaches_the_archive_wherever_it_stands(tmp_path: Path, notes
     for secret in (b"@example", b"Geheimstraat", b"1980", b"1000 AA", b"Email Address"):
         assert secret not in kept
     assert len(of(parse("linkedin", pages), Connection)) == 6
-    assert pages[-1].header("Sneeuwbal-Left-Out") == "Email Address"
+    assert pages[-1].asked["left_out"] == "Email Address"
 
 
 def test_the_url_column_may_be_missing(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from collectors.importing.chunks import PIECE, Piece, Unreadable, checked_zip, cursor, open_bytes, places
+from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector, guarded, place
 from collectors.parsing.cells import LOST, fault, from_float, missing, rounded, rounded_column, whole
 from collectors.parsing.coerce import decode, get, record, text
@@ -38,7 +38,8 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
     columns = mapped(names, options, path.name)
     lines: list[bytes] = []
     first = size = last = 0
-    for last, row in found:
+    damage: list[Unreadable] = []
+    for last, row in as_far(found, damage):
         if last <= done:
             continue
         first = first or last
@@ -48,7 +49,9 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
         if size >= PIECE:
             yield _piece(lines, first, cursor(last))
             lines, first, size = [], 0, 0
-    yield _piece(lines, first or 1, "")
+    yield _piece(lines, first or 1, cursor(last) if damage else "")
+    if damage:
+        raise damage[0]
 
 
 def _piece(lines: list[bytes], first: int, after: str) -> Piece:

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from collectors.importing.chunks import PIECE, Piece, Unreadable, checked_zip, cursor, open_member, places
+from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_member, places
 from collectors.importing.file_collector import FileCollector, digest_of, guarded, name_of, place
 from collectors.parsing.cells import fault
 from collectors.parsing.coerce import day, each, get, record, text
@@ -99,44 +99,45 @@ def owner_of(key: str, options: Mapping[str, Any]) -> str:
 
 def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
     """The pieces of an export without what must not be kept: the profile in one, the connections in groups of rows."""
-    told = (("Sneeuwbal-Owner", owner_of(want.target.key, options)),)
+    asked = {"owner": owner_of(want.target.key, options)}
     if want.target.kind == "profile":
-        yield _profile_piece(path, told)
+        yield _profile_piece(path, asked)
         return
     found = _open(path, "connections.csv")
     if found is None:
         raise Unreadable(f"{path.name} holds no Connections.csv")
-    for piece in _connection_pieces(found[0], want.target.cursor, told):
+    for piece in _connection_pieces(found[0], want.target.cursor, asked):
         yield msgspec.structs.replace(piece, at=found[1])
 
 
-def _connection_pieces(open_: csvfile.Open, start: str, told: tuple[tuple[str, str], ...]) -> Iterator[Piece]:
+def _connection_pieces(open_: csvfile.Open, start: str, asked: dict[str, str]) -> Iterator[Piece]:
     (done,) = places(start, 1)
     header, found = _table(open_, "Connections.csv", ("First Name", "Last Name"))
     kept: list[list[str]] = []
     first = size = 0
-    for row in found:
-        if row.line <= done:
+    last, damage = done, list[Unreadable]()
+    for row in as_far(found, damage):
+        if (last := row.line) <= done:
             continue
         first = first or row.line
         kept.append([str(row.line), *_kept(header, row)])
         size += len(row.text)
         if size >= PIECE:
-            yield _piece(header, kept, cursor(row.line), first, told)
+            yield _piece(header, kept, cursor(row.line), first, asked)
             kept, first, size = [], 0, 0
-    yield _piece(header, kept, "", first or 1, told)
+    yield _piece(header, kept, cursor(last) if damage else "", first or 1, asked)
+    if damage:
+        raise damage[0]
 
 
-def _piece(
-    header: list[str], kept: list[list[str]], after: str, first: int, told: tuple[tuple[str, str], ...]
-) -> Piece:
+def _piece(header: list[str], kept: list[list[str]], after: str, first: int, asked: dict[str, str]) -> Piece:
     text_ = io.StringIO(newline="")
     writer = csv.writer(text_)
     writer.writerow(["Line", *(name for name in KEPT if name in header)])
     writer.writerows(kept)
     left_out = ", ".join(name for name in header if name not in KEPT)
-    more = (*told, ("Sneeuwbal-Left-Out", left_out)) if left_out else told
-    return Piece(text_.getvalue().encode(), after, first, len(kept), "line", "text/csv; charset=utf-8", told=more)
+    asked = asked | {"left_out": left_out} if left_out else asked
+    return Piece(text_.getvalue().encode(), after, first, len(kept), "line", "text/csv; charset=utf-8", asked=asked)
 
 
 def _table(open_: csvfile.Open, name: str, needed: tuple[str, ...]) -> tuple[list[str], Iterator[csvfile.Row]]:
@@ -165,12 +166,12 @@ def _kept(header: list[str], row: csvfile.Row) -> list[str]:
     return [_EMAIL.sub("", by_name[name]) for name in KEPT if name in by_name]
 
 
-def _profile_piece(path: Path, told: tuple[tuple[str, str], ...]) -> Piece:
+def _profile_piece(path: Path, asked: dict[str, str]) -> Piece:
     profile, positions = _few(path, "profile.csv", PROFILE), _few(path, "positions.csv", POSITIONS)
     opened = _open(path, "profile.csv")
     at = opened[1] if opened else None
     body = msgspec.json.encode({"profile": (profile or [{}])[0], "positions": positions})
-    return Piece(body, "", 1, 1, "item", "application/json", told=told, at=at)
+    return Piece(body, "", 1, 1, "item", "application/json", asked=asked, at=at)
 
 
 def _few(path: Path, name: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
@@ -193,7 +194,7 @@ def _few(path: Path, name: str, columns: tuple[str, ...]) -> list[dict[str, str]
 
 def read(page: Page) -> Iterator[Record]:
     """The records of a piece: the member's profile and positions, or the persons in the list of connections."""
-    owner = page.header("Sneeuwbal-Owner") or owner_of(page.key, {})
+    owner = page.asked.get("owner") or owner_of(page.key, {})
     content = page.content()
     if page.kind == "profile":
         yield from guarded(place(page, None), content, lambda: _member(owner, _json(content)))

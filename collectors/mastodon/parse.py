@@ -15,7 +15,8 @@ from collectors.parsing.lenient import Count
 from collectors.wire.http import UNREADABLE, count, moment, netloc, unreadable
 from storage.records import Account, Follow, Mention, Page, Post, Record
 
-HEAD = "#head"  # in the cursor of a walk that has still to find its account
+HEAD = "head"  # the step of a walk that has still to find its account, by its name
+WEBFINGER = "webfinger"  # the step that asks where the account of a handle lives
 
 PUBLIC = (None, "public", "unlisted")  # what a token might show beyond these is not kept
 # What an account or a post is not read without, if it is there: words, who may see them, and whose they are.
@@ -225,7 +226,8 @@ def read(page: Page) -> Iterator[Record]:
 
 def is_account(page: Page) -> bool:
     """Whether an account was asked for: a look-up, or the head of a walk."""
-    return page.kind == "user" or not page.wants[0].target.cursor or HEAD in page.wants[0].target.cursor
+    want = page.wants[0]
+    return page.kind == "user" or not want.target.cursor or want.carry.get("step") == HEAD
 
 
 def _domain(page: Page, view: AccountView) -> str:

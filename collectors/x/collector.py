@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from collectors.base import Kind, Settings
+from collectors.x.before import asked_before
 from collectors.x.limits import KINDS
 from collectors.x.outcome import outcome
 from collectors.x.parse import parse
@@ -50,6 +51,7 @@ class X:
     outcome = staticmethod(outcome)
     parse = staticmethod(parse)
     redacted = staticmethod(redacted)
+    asked_before = staticmethod(asked_before)
 
     @staticmethod
     def canonical(seed: str) -> str:

@@ -22,7 +22,7 @@ from storage.records import Absence, Page, Target, Want
 LOOKUPS = {"user": "username", "user_id": "id", "post": "id"}  # kinds asked in batches, and what names an item
 ID = re.compile(r"[0-9]{1,19}")
 WELL_FORMED = {"user": re.compile(r"[A-Za-z0-9_]{1,15}"), "user_id": ID, "post": ID}
-END = "#end"  # behind the address of the last page of a stream (`x_stream`)
+LAST = "last"  # in `Page.asked` of the last page of a stream (`collectors.x.stream`)
 NEAR = 0.98  # of the reach of a timeline: deleted posts count for the platform's limit and are not delivered
 
 
@@ -113,7 +113,7 @@ def _answered(page: Page) -> Iterator[Outcome]:
 def _streamed(page: Page, want: Want) -> Outcome:
     """A page of the stream: its place in the set is its cursor, and the last one is marked."""
     posts = posts_of(page)
-    if page.url.endswith(END):
+    if page.asked.get(LAST):
         return Done(want.target, None, posts)
     if not posts:
         return Later(want.target, "the stream brought no posts")
