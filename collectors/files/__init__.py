@@ -22,7 +22,7 @@ FORMATS: Mapping[str, str] = {
     "x-v1": "JSON of X's API v1.1: posts, accounts, lists of ids",
     "warc": "WARC files with answers of X's API (Social Feed Manager)",
     "roo": "the Dutch register of organisations (exportOO.xml)",
-    "table": "a table of people (CSV, Excel, Parquet)",
+    "table": "a table of people, posts or follow ties (CSV, Excel, Parquet)",
 }
 
 _PACKED = ("", ".gz", ".xz", ".bz2", ".zst")
