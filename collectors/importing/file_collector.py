@@ -33,9 +33,12 @@ class FileCollector:
 
     asked_before = staticmethod(asked_before)
 
-    def __init__(self, name: str, cut: Cut, read: Read, kinds: tuple[str, ...] = ("file",)) -> None:
+    def __init__(self, name: str, cut: Cut, read: Read, kinds: tuple[str, ...] = ("file",), yields: str = "") -> None:
+        """*yields* is what the items of the first kind are."""
         self.name, self._cut, self._read = name, cut, read
-        self.kinds: Mapping[str, Kind] = {kind: Kind(paged=True) for kind in kinds}
+        self.kinds: Mapping[str, Kind] = {
+            kind: Kind(paged=True, yields=yields if kind == kinds[0] else "") for kind in kinds
+        }
 
     def check(self, path: Path, options: Mapping[str, Any]) -> Quarantine | None:
         """What is wrong with *path* if nothing in it can be read, else None.
