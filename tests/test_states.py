@@ -21,7 +21,9 @@ from jobs import run as job
 from storage.archive import reader as archive
 from storage.archive import writer
 from storage.frontier import sqlite as frontier
+from storage.locks import holder
 from storage.records import Target, Want
+from tests.conftest import ROOT
 from tests.living import FIRST_DAY, Living
 from tests.loopback import Answer, Loopback, Request
 from tests.rehearsal import sneeuwbal, start
@@ -120,13 +122,13 @@ def test_a_run_ends_when_its_daemon_is_gone(study: Path, world: World) -> None:
         [sys.executable, "-c", code, *words], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
     ) as daemon:
         assert daemon.stdout is not None
-        run = int(daemon.stdout.readline())
+        daemon.stdout.readline()
         assert world.asked.wait(60)
         daemon.kill()
-        for _ in range(200):
-            if not Path(f"/proc/{run}").exists():
-                break
-            time.sleep(0.1)
+    until = time.monotonic() + 30
+    while holder(study, "collect-x") is not None:
+        assert time.monotonic() < until
+        time.sleep(0.05)
     assert not list((study / "archive").glob("*.open"))  # it ended at a page, not in the middle
     world.pause = 0
     _whole(study, world)
