@@ -259,7 +259,7 @@ CRASH = """
 import os, sys, threading, warnings
 import cli, commands.status
 told = os.environ["{variable}"] + " https://me:{password}@proxy.example/?access_token=abcdef123"
-def broken(*_):
+def broken(*_, **more):
     def thread(): raise OSError("in a thread " + told)
     warnings.warn("warned of " + told)
     started = threading.Thread(target=thread); started.start(); started.join()
