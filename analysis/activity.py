@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.days import KINDS, WEEKDAYS, calendar, hours, known_school_holidays, week
-from analysis.frames import Database, number, query, setting, timeline_posts, with_parameters
+from analysis.queries import Database, number, query, setting, timeline_posts, with_parameters
 
 QUARTER = 900  # seconds
 BIN = f"epoch_us(created_at) // {QUARTER * 1_000_000}"
@@ -30,7 +30,7 @@ class Scope:
     timezone: str = "Europe/Amsterdam"
     first_day: date | None = None
     last_day: date | None = None
-    accounts: str | None = None  # see analysis.frames.timeline_posts
+    accounts: str | None = None  # see analysis.queries.timeline_posts
     country: str = "NL"  # of the public holidays
     school_regions: tuple[str, ...] = ()  # whose school holidays are told apart
     school: pd.DataFrame | None = None  # from a file: analysis.days.school_holidays; None: those the library knows

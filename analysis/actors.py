@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from analysis.communities import Communities
-from analysis.measures import Measured, measured
-from analysis.networks import Network
-from analysis.ties import INTERACTIONS, Database, Kind, default_scope, network, ties
+from analysis.actor_edges import INTERACTIONS, Database, Kind, default_scope, network, ties
+from analysis.graphs.communities import Communities
+from analysis.graphs.measures import Measured, measured
+from analysis.graphs.network import Network
 
 OUTSIDE = "outside"  # members who are no civil servants
 SAME_MINISTRY = 0.5  # a community is named after a ministry with at least this share of its civil servants

@@ -11,11 +11,12 @@ import pandas as pd
 from scipy.stats import spearmanr
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
-from analysis import graphs, inwardness
-from analysis.communities import Communities, matched
-from analysis.measures import Measured
-from analysis.networks import Network
-from analysis.ties import Database
+from analysis import inwardness
+from analysis.actor_edges import Database
+from analysis.graphs import algorithms
+from analysis.graphs.communities import Communities, matched
+from analysis.graphs.measures import Measured
+from analysis.graphs.network import Network
 
 
 class Window(NamedTuple):
@@ -111,7 +112,7 @@ def networks(one: Measured, other: Measured, names: tuple[str, str] = ("one", "o
 
 
 def _figures(found: Measured) -> pd.Series[float]:
-    figures = graphs.summary(found.network)
+    figures = algorithms.summary(found.network)
     figures["communities"] = found.communities.membership.nunique()
     figures["modularity"] = found.communities.modularity
     figures["stability"] = found.communities.stability

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from analysis.measures import Measured, measured
-from analysis.networks import Network, from_edges
-from analysis.tags import Profile, bounds, folded, network, posts_of, profile_of
-from analysis.ties import Database, Scope, default_scope
+from analysis.actor_edges import Database, Scope, default_scope
+from analysis.graphs.measures import Measured, measured
+from analysis.graphs.network import Network, from_edges
+from analysis.hashtag_edges import Profile, bounds, folded, network, posts_of, profile_of
 
 NETWORK_OPTIONS = ("threshold", "profile", "on", "scope", "platform", "since", "until")
 

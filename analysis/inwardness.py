@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import graphs
-from analysis.networks import Network
-from analysis.ties import Database, network
+from analysis.actor_edges import Database, network
+from analysis.graphs import algorithms
+from analysis.graphs.network import Network
 
 CIVIL = "civil servant"
 LABELS = (CIVIL, "politician", "media", "organisation", "other")
@@ -191,7 +191,7 @@ def hidden(
     for name, part in parts.items():
         part = part.with_columns(part.degrees())
         if "betweenness" not in part.nodes:
-            between = graphs.betweenness(part, samples=samples, seed=seed, processes=processes)
+            between = algorithms.betweenness(part, samples=samples, seed=seed, processes=processes)
             part = part.with_columns({"betweenness": between["betweenness"]})
         rows.append({"part": name, **_figures(part)})
     made = pd.DataFrame(rows)

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.layout import layout
-from analysis.measures import node_sizes
-from analysis.ties import Database
+from analysis.actor_edges import Database
+from analysis.graphs.layout import layout
+from analysis.graphs.measures import node_sizes
 
 CONNECTIONS = """
 SELECT least(a.ministry, b.ministry) AS ministry, greatest(a.ministry, b.ministry) AS other,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.frames import (
+from analysis.queries import (
     LINKED_ACCOUNTS,
     Database,
     number,

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import compare
-from analysis.frames import Database, number, query, with_parameters
+from analysis.queries import Database, number, query, with_parameters
 
 READINGS = """
 readings AS (  -- of profiles' own pages, without those that could not be parsed to the end

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from analysis.frames import Database, published, query, timeline_posts, with_parameters
+from analysis.queries import Database, published, query, timeline_posts, with_parameters
 
 Profile = Literal["study2013", "tcat", "4cat"]
 Retweets = Literal["all", "without", "originals"]
@@ -52,7 +52,7 @@ def table(
     Columns: kind, what, count, posts, share (per cent); with a *comparison* (the name of a sample set) also
     sample_count, sample_posts, sample_share, difference (share - sample_share, points), low and high (its 95%
     confidence interval: two independent proportions, Newcombe's method of statsmodels); and published_count,
-    published_share, published_sample where the study names them. *accounts*: see analysis.frames.timeline_posts.
+    published_share, published_sample where the study names them. *accounts*: see analysis.queries.timeline_posts.
     """
     source, accounts = timeline_posts(db, accounts)
     ours = _counts(db, source, profile, retweets)

@@ -3,8 +3,8 @@
     python benchmarks/crawl.py [PAGES]
 
 A server in a process of its own gives 17 KB pages rendered beforehand. `bare` is a Scrapy spider with the same
-settings that drops what it gets; `crawl` is `collectors.crawl` alone; `collect` is the whole loop with archive and
-frontier. Each runs once with few and once with many pages; the difference is the cost of a page.
+settings that drops what it gets; `crawl` is `collectors.wire.scrapy_parent` alone; `collect` is the whole loop with
+archive and frontier. Each runs once with few and once with many pages; the difference is the cost of a page.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def bare(port: int, pages: int, plain: bool = False) -> None:
         "DOWNLOAD_DELAY": 0,
     }  # fmt: skip
     if plain:
-        from collectors.spider import scrapy_settings
+        from collectors.wire.scrapy_child import scrapy_settings
 
         ours = scrapy_settings(OPTIONS, True)
         del ours["DOWNLOAD_HANDLERS"], ours["DNS_RESOLVER"]
@@ -97,8 +97,8 @@ def requests(port: int, pages: int):
 def crawl(port: int, pages: int) -> None:
     """Our crawl, its answers dropped."""
     from collectors.base import Settings
-    from collectors.crawl import crawl
-    from collectors.wire import Wire
+    from collectors.wire.exchange import Wire
+    from collectors.wire.scrapy_parent import crawl
 
     wire = Wire()
     came = sum(1 for _ in crawl(requests(port, pages), Settings({**OPTIONS, "allow_private": True}), wire))
@@ -111,10 +111,10 @@ def collect(port: int, pages: int) -> None:
     from datetime import UTC, datetime
 
     from collectors.base import Settings
-    from collectors.profiles import collector
-    from collectors.run import collect
-    from collectors.wire import Wire
-    from storage.frontier import Frontier
+    from collectors.engine.run import collect
+    from collectors.profiles.collector import collector
+    from collectors.wire.exchange import Wire
+    from storage.frontier.sqlite import Frontier
 
     os.fsync = lambda handle: time.sleep(0.005)
     with tempfile.TemporaryDirectory() as folder:

@@ -114,10 +114,10 @@ def bare(place: Path, port: int) -> None:
 def collect(place: Path, port: int) -> None:
     """Walk the list into the archive of the study *place*; again, if it was walked before."""
     from collectors.base import Settings
-    from collectors.run import collect
-    from collectors.wire import Wire
-    from collectors.x import collector
-    from storage.frontier import Frontier
+    from collectors.engine.run import collect
+    from collectors.wire.exchange import Wire
+    from collectors.x.collector import collector
+    from storage.frontier.sqlite import Frontier
     from storage.records import Target, Want
 
     place.mkdir(parents=True, exist_ok=True)
@@ -133,14 +133,14 @@ def collect(place: Path, port: int) -> None:
 
 def load(place: Path, port: int) -> None:
     """Load what is new in the archive."""
-    from storage.load import load
+    from storage.tables.load import load
 
-    print(load(place, {"x": "collectors.x:collector"}).told())
+    print(load(place, {"x": "collectors.x.collector:collector"}).told())
 
 
 def changes(place: Path, port: int) -> None:
     """Ask the database what opened and closed."""
-    from storage.database import open_readonly
+    from storage.tables.database import open_readonly
 
     db = open_readonly(place)
     db.execute(f"SET memory_limit = '1GB'; SET temp_directory = '{place}/spill'; SET threads = 2")
@@ -190,7 +190,7 @@ def one(place: Path, size: int, walks: int) -> dict[str, Cost]:
 
 def check(place: Path, size: int, walks: int) -> None:
     """Exactly the list, its walk complete, and closed what only a complete walk can close."""
-    from storage.database import open_readonly
+    from storage.tables.database import open_readonly
 
     with open_readonly(place) as db:
         row = "SELECT count(*), count(DISTINCT follower_id) FROM follows WHERE followed_id = '1'"

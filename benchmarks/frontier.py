@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from storage.frontier import Frontier, Move
+from storage.frontier.sqlite import Frontier, Move
 from storage.records import Target, Want
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

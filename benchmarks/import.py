@@ -26,9 +26,9 @@ def bring(path: Path, study: Path) -> None:
     """Through the collect loop into an archive: the child's work."""
     from collectors import files
     from collectors.base import Settings
-    from collectors.run import collect
-    from collectors.wire import Wire
-    from storage.frontier import Frontier
+    from collectors.engine.run import collect
+    from collectors.wire.exchange import Wire
+    from storage.frontier.sqlite import Frontier
     from storage.records import Want
 
     found, wire, frontier = files.targets("x-v1", [path], {}), Wire(), Frontier(study / "state.sqlite")
@@ -43,7 +43,7 @@ def bring(path: Path, study: Path) -> None:
 def parse(path: Path, study: Path) -> None:
     """The archive parsed as `load` parses it: the child's work."""
     from collectors import files
-    from storage import archive
+    from storage.archive import reader as archive
     from storage.records import Page
 
     collector, told = files.collector("x-v1"), Counter[str]()

@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from storage.candidates import candidates
-from storage.link import handle_of
+from storage.linking.candidates import candidates
+from storage.linking.link import handle_of
 from tests.politicians import everybody, study_of
 
 REAL = Path(__file__).parents[2] / "shared" / "real" / "linkage"

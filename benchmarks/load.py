@@ -26,7 +26,7 @@ from typing import Any
 from benchmarks._measure import Cost, measured, show
 
 HERE = Path(__file__).resolve().parents[1]
-PARSERS = {"x": "collectors.x:collector", "profiles": "collectors.profiles:collector"}
+PARSERS = {"x": "collectors.x.collector:collector", "profiles": "collectors.profiles.collector:collector"}
 
 USER = """STRUCT(id VARCHAR, "name" VARCHAR, username VARCHAR, created_at TIMESTAMPTZ, description VARCHAR,
     "location" VARCHAR, protected BOOLEAN, verified BOOLEAN, url VARCHAR,
@@ -71,7 +71,8 @@ def record(scale: float, place: Path) -> None:
 
 def timelines(source: Path, place: Path) -> None:
     """The timeline pages of an archive, alone: as an archive, and as newline-delimited JSON."""
-    from storage import archive, archiving
+    from storage.archive import reader as archive
+    from storage.archive import writer as archiving
     from storage.records import Page
 
     if (place / "pages.ndjson").exists():
@@ -90,9 +91,9 @@ def timelines(source: Path, place: Path) -> None:
 
 def load(study: str) -> None:
     """Load *study* from nothing, link and publish: the child's work."""
-    from storage.link import Linking
-    from storage.load import load
-    from storage.organisations import Matcher, load_list
+    from storage.linking.link import Linking
+    from storage.linking.organisations import Matcher, load_list
+    from storage.tables.load import load
 
     day = date(2013, 2, 23)
     listed = load_list("nl")
@@ -102,7 +103,7 @@ def load(study: str) -> None:
 
 def load_posts(study: str) -> None:
     """Load *study* from nothing, without linking, as the peer does not link either: the child's work."""
-    from storage.load import load
+    from storage.tables.load import load
 
     print(load(Path(study), PARSERS, fresh=True).told())
 

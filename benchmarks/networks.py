@@ -43,7 +43,7 @@ def follow_database(path: Path, nodes: int, edges: int) -> None:
         followed[rows] = rng.choice(members, len(rows), p=weight[members] / weight[members].sum())
     pairs = np.unique(np.column_stack((follower, followed))[follower != followed], axis=0)
     pairs = pairs[rng.permutation(len(pairs))[:edges]]
-    ties = pd.DataFrame(pairs.astype(str), columns=["follower_id", "followed_id"])  # noqa: F841 - read by DuckDB
+    actor_edges = pd.DataFrame(pairs.astype(str), columns=["follower_id", "followed_id"])  # noqa: F841 - read by DuckDB
     with _schema(path) as db:
         db.execute(
             "INSERT INTO base.current_follows BY NAME SELECT follower_id, followed_id, 'x' AS platform, now() AS"
@@ -83,19 +83,20 @@ def _schema(path: Path):
 
 
 def ours_actors(path: Path) -> None:
-    from analysis import graphs, ties
-    from analysis.layout import layout
+    from analysis import actor_edges
+    from analysis.graphs import algorithms
+    from analysis.graphs.layout import layout
 
     with duckdb.connect(str(path), read_only=True) as db:
         db.execute("SET enable_progress_bar = false")
         with lap("ours", "from DuckDB to arrays"):
-            network = ties.network(db, min_degree=1 if "large" in path.name else 51, scope="all")
+            network = actor_edges.network(db, min_degree=1 if "large" in path.name else 51, scope="all")
     print(f"  {network.n:,} nodes, {network.m:,} edges after the filter")
     with lap("ours", "betweenness"):
-        between = graphs.betweenness(network, samples=1000)
+        between = algorithms.betweenness(network, samples=1000)
     print(f"  {between.attrs['parameters']}")
     with lap("ours", "communities of 20 seeds with stability"):
-        found = graphs.communities(network)
+        found = algorithms.communities(network)
     print(f"  {found.verdict()}")
     with lap("ours", "layout of 100 iterations"):
         layout(network, iterations=100)
@@ -139,14 +140,14 @@ def peer_networkit(path: Path) -> None:
 
 
 def ours_hashtags(path: Path) -> None:
-    from analysis import tags
+    from analysis import hashtag_edges
 
     with duckdb.connect(str(path), read_only=True) as db:
         db.execute("SET threads = 2; SET memory_limit = '1500MB'; SET enable_progress_bar = false")
         db.execute(f"SET temp_directory = '{path.parent / 'spill'}'")
-        tags.specials()
+        hashtag_edges.specials()
         with lap("ours", "co-occurrence"):
-            network = tags.network(db, scope="all")
+            network = hashtag_edges.network(db, scope="all")
     print(f"  {network.n:,} hashtags, {network.m:,} edges")
 
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import extruct
 
-from collectors.profiles import collector
+from collectors.profiles.collector import collector
 from fixtures.world.people import HOST, LAYOUTS, READ
 from fixtures.world.site import MAIN, Site
 from fixtures.world.world import Options, World

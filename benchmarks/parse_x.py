@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 import tweepy
 
-from collectors.x import collector
+from collectors.x.collector import collector
 from storage.records import Page, Target, Want
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -16,8 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from analysis import graphs, ties
-from storage import database
+from analysis import actor_edges
+from analysis.graphs import algorithms
+from storage.tables import database
 from tests.browser import CHROMIUM, chromium, opened, playing
 from tests.rehearsal import recorded_study, sneeuwbal
 
@@ -35,9 +36,9 @@ def made(study: Path) -> tuple[Path, float]:
 def betweenness(study: Path) -> float:
     """Seconds for the exact betweenness of the actor network alone."""
     with database.open_readonly(study / "study.duckdb") as db:
-        network = ties.network(db)
+        network = actor_edges.network(db)
     begin = time.perf_counter()
-    graphs.betweenness(network)
+    algorithms.betweenness(network)
     return time.perf_counter() - begin
 
 

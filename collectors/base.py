@@ -1,20 +1,46 @@
-"""The contract of a collector, and the outcomes it may give."""
+"""The contract of a collector. The outcomes it may give are among the words that the rooms share: `storage.records`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
-from storage.records import Failure, Page, Record, Target, Want
+from storage.records import (
+    Absent,
+    Done,
+    Failure,
+    Later,
+    Outcome,
+    OutOfCredit,
+    Page,
+    Record,
+    Refused,
+    Split,
+    Want,
+)
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from collectors.wire import Wire
+    from collectors.wire.exchange import Wire
+
+__all__ = [
+    "Absent",
+    "Collector",
+    "Done",
+    "Kind",
+    "Later",
+    "Limit",
+    "OutOfCredit",
+    "Outcome",
+    "Refused",
+    "Settings",
+    "Split",
+    "redirected",
+]
 
 M = TypeVar("M", bound="BaseModel")
 MOVED = {301, 302, 303, 307, 308}
@@ -37,61 +63,6 @@ class Kind(msgspec.Struct, frozen=True):
     paged: bool = False  # a list that is walked
     head: int = 0  # requests of a walk before its first page
     of: str = ""  # what a key names, for the snowball: profile | list (of a profile) | handle | account | set | query
-
-
-class Done(msgspec.Struct, frozen=True):
-    """The target is answered. *next* is the next page of the same walk; None ends the walk."""
-
-    target: Target
-    next: str | None = None  # cursor of the next page
-    items: int = 0  # things delivered: what is paid for, and what `--limit` counts
-    newest: str = ""  # the newest id on this page, for the high-water mark
-    complete: bool = True  # with next None: False if the list was cut short (truncated: the reason in *why*)
-    why: str = ""
-    reached: bool = False  # the old high-water mark was met on this page
-    stuck: bool = False  # the list led back to itself: what lies behind may still be had, so the old mark stays
-
-
-class Later(msgspec.Struct, frozen=True):
-    """Ask again at *until* (None: by back-off). Counts as a try unless *free*."""
-
-    target: Target
-    why: str
-    until: datetime | None = None
-    free: bool = False
-    whole_kind: bool = False  # a rate limit: nothing of this kind is due before *until*
-    restart: bool = False  # the cursor is no good any more: the walk begins again from the top
-
-
-class Split(msgspec.Struct, frozen=True):
-    """A batch spoilt by one bad member: ask for this target alone (or in halves)."""
-
-    target: Target
-    why: str
-
-
-class Absent(msgspec.Struct, frozen=True):
-    """Not to be had, and why: suspended, protected, gone, unknown, masked, refused, opted-out, private ..."""
-
-    target: Target
-    why: str
-
-
-class OutOfCredit(msgspec.Struct, frozen=True):
-    """The platform wants money (402): the job stops with exit code 4, the frontier stays."""
-
-    target: Target
-    why: str
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """The platform does not accept our credentials (401): the job stops, the frontier stays."""
-
-    target: Target
-    why: str
-
-
-Outcome = Done | Later | Split | Absent | OutOfCredit | Refused
 
 
 def redirected(page: Page) -> bool:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from storage import archive, archiving, database, manifest
+from storage.archive import manifest, writer
+from storage.archive import reader as archive
 from storage.errors import UserError
+from storage.tables import database
 
 STATES = ("state.sqlite", "schedule.sqlite")
 
@@ -54,7 +56,7 @@ def backup(
     _archive(study / "archive", part / "archive", link, report)
     _sync(part)
     os.rename(part, target)
-    archiving.sync_directory(target.parent)
+    writer.sync_directory(target.parent)
     return report
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +26,7 @@ class Target(msgspec.Struct, frozen=True, order=True):
     cursor: str = ""
 
 
-class Want(msgspec.Struct, frozen=True):
+class Want(msgspec.Struct, frozen=True, omit_defaults=True):
     """A target as leased: with the walk it belongs to, its wave, what led there and how far to go back."""
 
     target: Target
@@ -36,7 +37,8 @@ class Want(msgspec.Struct, frozen=True):
     tries: int = 0
     position: int = 0  # items of this walk seen on earlier pages
     alone: bool = False  # a batch was spoilt: ask for this one by itself
-    anchor: str = ""  # the mark of a page of this walk: see `storage.walks`
+    anchor: str = ""  # the mark of a page of this walk: see `storage.frontier.cycles`
+    carry: Mapping[str, Any] = {}  # what earlier pages of this walk found out (`Done.carry`); JSON
 
 
 class BadBody(ValueError):
@@ -56,6 +58,7 @@ class Page(msgspec.Struct, frozen=True):
     method: str = "GET"
     run: str = ""
     redacted: tuple[str, ...] = ()  # what was taken out before it was archived: words of [minimise] drop ...
+    asked: Mapping[str, Any] = {}  # how it was asked, as far as `outcome` and `parse` must know; small, JSON
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -82,19 +85,29 @@ class Page(msgspec.Struct, frozen=True):
 
         A body that says gzip but is plain is returned as it is (real archives hold such).
         """
-        encoding = (self.header("content-encoding") or "").strip().lower()
-        if encoding in ("", "identity") or not self.body:
-            content = self.body
-        elif encoding in ("gzip", "x-gzip", "deflate"):
-            if encoding != "deflate" and self.body[:2] != b"\x1f\x8b":
-                content = self.body
-            else:
-                content = _inflate(self.body, limit)
-        else:
-            raise BadBody(f"content encoding {encoding!r} is not read here")
+        content = self.body
+        for encoding in reversed((self.header("content-encoding") or "").lower().split(",")):
+            if content:
+                content = _decoded(content, encoding.strip(), limit)
         if len(content) > limit:
             raise BadBody(f"the body is larger than {limit} bytes")
         return content
+
+
+def _decoded(body: bytes, encoding: str, limit: int) -> bytes:
+    if encoding in ("", "identity") or (encoding in ("gzip", "x-gzip") and body[:2] != b"\x1f\x8b"):
+        return body
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        return _inflate(body, limit)
+    if encoding not in ("br", "zstd"):
+        raise BadBody(f"content encoding {encoding!r} is not read here")
+    import pyarrow as pa
+
+    try:
+        stream = pa.CompressedInputStream(pa.BufferReader(body), {"br": "brotli"}.get(encoding, encoding))
+        return bytes(stream.read(limit + 1))
+    except OSError as error:
+        raise BadBody(f"the body cannot be decompressed: {error}") from error
 
 
 def _inflate(body: bytes, limit: int) -> bytes:
@@ -125,6 +138,65 @@ class Failure(msgspec.Struct, frozen=True):
     url: str = ""
     record_id: str = ""
     run: str = ""
+
+
+# ---- what became of a target: outcome() yields these ---------------------------------------------------------
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The target is answered. *next* is the next page of the same walk; None ends the walk."""
+
+    target: Target
+    next: str | None = None  # cursor of the next page; no two pages of a walk share one
+    items: int = 0  # things delivered: what is paid for, and what `--limit` counts
+    newest: str = ""  # the newest id on this page, for the high-water mark
+    complete: bool = True  # with next None: False if the list was cut short (truncated: the reason in *why*)
+    why: str = ""
+    reached: bool = False  # the old high-water mark was met on this page
+    stuck: bool = False  # the list led back to itself: what lies behind may still be had, so the old mark stays
+    carry: Mapping[str, Any] = {}  # what the next page must know beside its cursor; it stands in its `Want.carry`
+
+
+class Later(msgspec.Struct, frozen=True):
+    """Ask again at *until* (None: by back-off). Counts as a try unless *free*."""
+
+    target: Target
+    why: str
+    until: datetime | None = None
+    free: bool = False
+    whole_kind: bool = False  # a rate limit: nothing of this kind is due before *until*
+    restart: bool = False  # the cursor is no good any more: the walk begins again from the top
+
+
+class Split(msgspec.Struct, frozen=True):
+    """A batch spoilt by one bad member: ask for this target alone (or in halves)."""
+
+    target: Target
+    why: str
+
+
+class Absent(msgspec.Struct, frozen=True):
+    """Not to be had, and why: suspended, protected, gone, unknown, masked, refused, opted-out, private ..."""
+
+    target: Target
+    why: str
+
+
+class OutOfCredit(msgspec.Struct, frozen=True):
+    """The platform wants money (402): the job stops with exit code 4, the frontier stays."""
+
+    target: Target
+    why: str
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The platform does not accept our credentials (401): the job stops, the frontier stays."""
+
+    target: Target
+    why: str
+
+
+Outcome = Done | Later | Split | Absent | OutOfCredit | Refused
 
 
 # ---- what was learned: parse() yields these, load turns them into rows -------------------------------------

@@ -10,7 +10,8 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from storage import archive, manifest
+from storage.archive import manifest
+from storage.archive import reader as archive
 from storage.records import Failure, Page
 
 BATCH = 100_000  # record ids handed over at once

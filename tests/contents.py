@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from storage import archive
+from storage.archive import reader as archive
 from storage.records import Page
 
 

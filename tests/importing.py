@@ -9,8 +9,10 @@ import pytest
 
 from collectors import files
 from collectors.base import Settings
-from collectors.files import linkedin, pieces, roo, table
-from collectors.wire import Wire
+from collectors.files import roo, table
+from collectors.importing import chunks
+from collectors.linkedin import export
+from collectors.wire.exchange import Wire
 from storage.records import Failure, Page, Record, Want
 
 
@@ -53,5 +55,5 @@ def of(found: list[Record], kind: type) -> list[Any]:
 
 
 def small_pieces(patch: pytest.MonkeyPatch, size: int) -> None:
-    for module in (pieces, linkedin, roo, table):
+    for module in (chunks, export, roo, table):
         patch.setattr(module, "PIECE", size)

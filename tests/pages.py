@@ -9,7 +9,8 @@ import duckdb
 import msgspec
 
 from collectors.base import Absent, Done, Later
-from storage import archiving, records
+from storage import records
+from storage.archive import writer as archiving
 from storage.records import Page, Post, Target, Want
 
 T0 = datetime(2013, 2, 23, 12, tzinfo=UTC)

@@ -15,7 +15,7 @@ import duckdb
 
 from analysis.report.findings import Findings, Options
 from analysis.report.page import Facts, Made, write_report
-from storage import database
+from storage.tables import database
 
 HOSTILE = (
     "</script><script>document.title='owned'</script>",

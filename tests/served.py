@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from collectors.base import Collector, Settings
-from collectors.run import Report, collect
-from collectors.wire import Wire
-from storage import archive
-from storage.frontier import Frontier
+from collectors.engine.run import Report, collect
+from collectors.wire.exchange import Wire
+from storage.archive import reader as archive
+from storage.frontier.sqlite import Frontier
 from storage.records import Failure, Page, Record, Target, Want
 
 Answer = tuple[int, Mapping[str, str] | Sequence[tuple[str, str]], Any]  # status, headers, body (JSON unless bytes)

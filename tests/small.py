@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-SCHEMA = Path(__file__).parents[1] / "storage" / "schema"
+SCHEMA = Path(__file__).parents[1] / "storage" / "tables" / "schema"
 SEEN = pd.Timestamp("2013-02-23T12:00:00Z")
 
 

@@ -28,8 +28,8 @@ import duckdb
 import psutil
 import time_machine
 
-from storage import archiving
-from storage.frontier import Frontier
+from storage.archive import writer as archiving
+from storage.frontier.sqlite import Frontier
 from storage.records import Target, Want
 from tests.conftest import ROOT
 from tests.living import FIRST_DAY, Living
@@ -72,7 +72,7 @@ def read(clock: Path) -> float:
 def daemon(study: Path, clock: Path) -> None:
     """`schedule run` whose clock is the file *clock*; so is that of its runs when they start."""
     import scheduler
-    from study import Study
+    from study.study_file import Study
 
     scheduler.POLL, scheduler.RETRY = 0.1, 0.2
 
@@ -320,8 +320,8 @@ def _until(true: Callable[[], bool], told: Callable[[], str] = lambda: "", patie
 
 def main(days: int, kills: int, minutes: float) -> int:
     """Run the soak and say how it went; 1 if the history differs from the log or memory grows."""
-    from collectors.x import collector
-    from commands.verify import checks
+    from collectors.x.collector import collector
+    from jobs.verify import checks
 
     began, pace, first = time.monotonic(), minutes * 60 / days, 2
     world = Living(SIZE, SEED)
@@ -332,7 +332,7 @@ def main(days: int, kills: int, minutes: float) -> int:
             soak.live(days, kills, first=first, pace=pace)
         soak.end()
         different, memory = soak.compare(), soak.memory()
-        ill = [check.told for check in checks(soak.study, {"x": collector}) if not check.well]
+        ill = [check.found for check in checks(soak.study, {"x": collector}) if not check.passed]
         sizes = [soak._size(), (soak.study / "study.duckdb").stat().st_size]
     print(f"{days} days in {time.monotonic() - began:.0f} s; struck: {soak.struck}")
     print(f"the reader looked {looks[0]} times and saw {looks[1]} pictures")

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-SCHEMA = Path(__file__).parents[1] / "storage" / "schema"
+SCHEMA = Path(__file__).parents[1] / "storage" / "tables" / "schema"
 
 
 def empty() -> duckdb.DuckDBPyConnection:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import actors, ties
-from analysis.communities import adjusted_rand
+from analysis import actor_edges, actors
+from analysis.graphs.communities import adjusted_rand
 from storage.errors import UserError
 from tests import studies
 
@@ -48,14 +48,14 @@ def test_nodes_are_linked_accounts_and_everyone_tied_to_them(db):
 def test_the_degree_filter_counts_once_on_the_full_network(db, counting, least, left):
     """Degrees: 1 has four ties (one mutual) to three neighbours, 2 three to two, 3 two."""
     small(db)
-    assert set(ties.network(db, min_degree=least, counting=counting).nodes.index) == left
+    assert set(actor_edges.network(db, min_degree=least, counting=counting).nodes.index) == left
 
 
 def test_more_than_50_is_51(db):
     studies.people(db, {"hub": "EZ", "edge": "EZ"})
     ends = [("hub", f"t{i:03d}") for i in range(51)] + [(f"t{i:03d}", "edge") for i in range(50)]
     studies.follows(db, ends)
-    found = ties.network(db)
+    found = actor_edges.network(db)
     assert list(found.nodes.index) == ["hub"]
     assert found.m == 0  # everything after the filter sees only the filtered network
     assert found.parameters["filter"] == "ties >= 51, once on the full network"
@@ -64,14 +64,14 @@ def test_more_than_50_is_51(db):
 def test_labels_by_handle_or_account_and_civil_servants_first(db):
     small(db)
     labels = pd.DataFrame({"handle": ["@H_3", "h_1"], "label": ["media", "politician"]})
-    nodes = ties.network(db, min_degree=0, labels=labels).nodes
+    nodes = actor_edges.network(db, min_degree=0, labels=labels).nodes
     assert nodes["label"].to_dict() == {
         "1": "civil servant", "2": "civil servant", "9": "civil servant", "3": "media", "4": "other"
     }  # fmt: skip
     by_id = pd.DataFrame({"account_id": ["4"], "role": ["politician"]})
-    assert ties.network(db, min_degree=0, labels=by_id).nodes.loc["4", "label"] == "politician"
+    assert actor_edges.network(db, min_degree=0, labels=by_id).nodes.loc["4", "label"] == "politician"
     with pytest.raises(UserError, match="column handle or account_id"):
-        ties.network(db, labels=pd.DataFrame({"name": ["x"]}))
+        actor_edges.network(db, labels=pd.DataFrame({"name": ["x"]}))
 
 
 def test_no_study_no_rows(db):
@@ -96,7 +96,7 @@ def test_interaction_networks_weigh_posts(db):
     ])  # fmt: skip
 
     def edges(kind):
-        frame = ties.network(db, kind=kind).edges()
+        frame = actor_edges.network(db, kind=kind).edges()
         return {(a, b): w for a, b, w in frame.itertuples(index=False)}
 
     assert edges("mention") == {("1", "3"): 2, ("1", "2"): 1, ("2", "4"): 1}
@@ -110,7 +110,7 @@ def test_interaction_networks_weigh_posts(db):
     assert table.loc["mention", "other_follows"] == pytest.approx(1 / 3)
     assert table.loc["retweet", "follow_ties_used"] == pytest.approx(1 / 5)
     with pytest.raises(UserError, match="no network of 'like' ties"):
-        ties.network(db, kind="like")
+        actor_edges.network(db, kind="like")
 
 
 def planted(db, outside: float, seed: int = 1, groups: int = 4):

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
-from storage import archive, archiving
+from storage.archive import reader as archive
+from storage.archive import writer as archiving
 from storage.records import Failure, Page, Target, Want
 
 NOW = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)

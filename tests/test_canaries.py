@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from storage import leaks, pseudonymised
-from storage.pseudonyms import FEW, VARIABLE, Pseudonyms
+from storage.privacy import leaks, pseudonymise
+from storage.privacy.pseudonyms import FEW, VARIABLE, Pseudonyms
 from tests.rehearsal import sneeuwbal
 from tests.reports import blocks
 
@@ -41,7 +41,7 @@ def marked(source: Path, target: Path) -> int:
     target.chmod(0o600)
     fields = 0
     with duckdb.connect(str(target)) as db:
-        for name, query in pseudonymised.shared("base").items():
+        for name, query in pseudonymise.shared("base").items():
             db.execute(f"CREATE TEMP TABLE many_{name} AS {query}")
         columns = db.execute(
             "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE schema_name = 'base' ORDER BY ALL"
@@ -144,12 +144,12 @@ def test_no_field_slips_into_the_pseudonymised_database(
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
     names = Pseudonyms(study)
     (tmp_path / "made").mkdir()
-    pseudonymised.pseudonymise(study / "study.duckdb", tmp_path / "made" / "study.duckdb", names)
+    pseudonymise.pseudonymise(study / "study.duckdb", tmp_path / "made" / "study.duckdb", names)
     assert singing(tmp_path / "made") == []
     assert leaks.leaks(study / "study.duckdb", tmp_path / "made") == []
-    monkeypatch.setattr(pseudonymised, "KEPT", pseudonymised.KEPT | {"description", "place"})
+    monkeypatch.setattr(pseudonymise, "KEPT", pseudonymise.KEPT | {"description", "place"})
     (tmp_path / "leaking").mkdir()
-    pseudonymised.pseudonymise(study / "study.duckdb", tmp_path / "leaking" / "study.duckdb", names)
+    pseudonymise.pseudonymise(study / "study.duckdb", tmp_path / "leaking" / "study.duckdb", names)
     found = "\n".join(singing(tmp_path / "leaking"))
     for field in ("(accounts), description", "(profiles), description", "(posts), place"):
         assert field in found

@@ -5,8 +5,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.load import load
 from storage.records import Account, Deletion, Follow, Position, Post, Profile, Quarantine
+from storage.tables.load import load
 from tests.pages import PARSERS, T0, at, page, rows, write
 
 

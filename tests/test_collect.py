@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from collectors.base import Settings
-from collectors.recovery import recover
-from collectors.run import collect
-from collectors.wire import Replay, Wire
-from storage import archive, archiving
-from storage import frontier as frontier_module
+from collectors.engine.recovery import recover
+from collectors.engine.run import collect
+from collectors.wire.exchange import Replay, Wire
+from storage.archive import reader as archive
+from storage.archive import writer as archiving
 from storage.errors import UserError
-from storage.frontier import MAX_TRIES, Frontier
+from storage.frontier import sqlite as frontier_module
+from storage.frontier.sqlite import MAX_TRIES, Frontier
 from storage.locks import lock
 from storage.records import Follow, Page
 from tests import toy
@@ -135,7 +136,7 @@ def _records(study: Path) -> set[tuple[str, object]]:
 
 
 def test_what_was_not_recorded_names_its_target(tmp_path: Path) -> None:
-    from collectors.wire import NotRecorded
+    from collectors.wire.exchange import NotRecorded
 
     study = tmp_path / "study"
     study.mkdir()

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis import compare, measures, networks
-from analysis.communities import Communities
+from analysis import compare
+from analysis.graphs import measures
+from analysis.graphs import network as networks
+from analysis.graphs.communities import Communities
 from tests import studies
 
 

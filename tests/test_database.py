@@ -11,10 +11,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from storage import database
 from storage.errors import UserError
-from storage.load import load
 from storage.records import Post
+from storage.tables import database
+from storage.tables.load import load
 from tests.pages import PARSERS, T0, page, rows, write
 
 ROOT = Path(__file__).parents[1]
@@ -212,7 +212,7 @@ def test_every_view_and_column_has_a_comment_and_the_dictionary_holds_them():
     ).fetchall()
     assert silent == []
     text = (ROOT / "docs" / "data-dictionary.md").read_text("utf-8")
-    assert text == database.data_dictionary(), "run: python -m storage.database > docs/data-dictionary.md"
+    assert text == database.data_dictionary(), "run: python -m storage.tables.database > docs/data-dictionary.md"
 
 
 def test_every_view_answers():

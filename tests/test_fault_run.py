@@ -21,7 +21,7 @@ import duckdb
 import psutil
 import pytest
 
-from commands.rehearse import TOKEN
+from jobs.replay import TOKEN
 from tests.conftest import ROOT
 from tests.rehearsal import World, served, sneeuwbal
 from tests.tables import differences
@@ -33,9 +33,10 @@ KILLS = 6
 # The command line with waits a twentieth as long: what is waited for is tested elsewhere, by the clock.
 IMPATIENT = """
 import datetime
-import collectors.x_waiting, storage.frontier
-storage.frontier.BACKOFF = tuple(seconds / 20 for seconds in storage.frontier.BACKOFF)
-collectors.x_waiting.FIRST = datetime.timedelta(seconds=0.25)
+import collectors.x.retry_after
+from storage.frontier import sqlite
+sqlite.BACKOFF = tuple(seconds / 20 for seconds in sqlite.BACKOFF)
+collectors.x.retry_after.FIRST = datetime.timedelta(seconds=0.25)
 import cli
 cli.entry()
 """

@@ -11,10 +11,10 @@ import pytest
 
 from analysis import ministries
 from analysis.report.blocks import Cards, Picture
+from analysis.report.disclosure import few_hidden, without_few
 from analysis.report.findings import Findings, Options
 from analysis.report.page import Facts, Made, write_report
-from analysis.report.pseudonyms import few_hidden, without_few
-from storage.pseudonyms import FEW, Pseudonyms
+from storage.privacy.pseudonyms import FEW, Pseudonyms
 from tests import studies
 from tests.reports import block
 

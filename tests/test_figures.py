@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 
 from analysis.report.figures import people
 from analysis.report.findings import Findings, Options
-from analysis.report.words import Words
+from analysis.report.i18n import Words
 from tests import studies
 
 NAMES = [f"M{at:02d}" for at in range(12)]

@@ -8,11 +8,11 @@ import pytest
 
 from collectors import files
 from collectors.base import Settings
-from collectors.run import collect
-from collectors.wire import Wire
-from storage.frontier import Frontier
-from storage.load import load
+from collectors.engine.run import collect
+from collectors.wire.exchange import Wire
+from storage.frontier.sqlite import Frontier
 from storage.records import Want
+from storage.tables.load import load
 from tests.test_files import status
 from tests.test_files_people import BIG, REGISTER, captured, export, wrapped, x_item, x_user
 

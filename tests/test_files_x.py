@@ -12,7 +12,7 @@ import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from collectors.files import v2
+from collectors.files import x_v2
 from storage.records import Absence, Account, Deletion, Follow, Post, Quarantine
 from tests.importing import counts, of, parse, read, walk
 
@@ -219,7 +219,7 @@ def test_a_flattened_post_tells_the_same_as_the_page_it_came_from(tmp_path: Path
 
 def test_a_follow_list_tells_whose_it_is_by_its_url_and_a_lookup_whom_it_left_out() -> None:
     def told(value: Any, url: str) -> list[Any]:
-        return list(v2.answer(json.dumps({**value, "__twarc": {"url": url}}).encode(), v2.Context()))
+        return list(x_v2.answer(json.dumps({**value, "__twarc": {"url": url}}).encode(), x_v2.Context()))
 
     found = told({"data": [USER]}, "https://api.twitter.com/2/users/12/followers?max_results=1000")
     assert of(found, Follow) == [Follow("x", "7", "12", "followers")]
@@ -297,7 +297,7 @@ def test_requests_other_hosts_and_forged_headers_stay_out(tmp_path: Path) -> Non
 def test_a_recorded_stream_is_cut_into_pieces_of_lines(
     tmp_path: Path, gzipped: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collectors.files.pieces.PIECE", 200)
+    monkeypatch.setattr("collectors.importing.chunks.PIECE", 200)
     lines = b"\r\n".join([json.dumps({"id_str": str(n), "text": "x" * 40}).encode() for n in range(1, 30)])
     body = gzip.compress(lines) if gzipped else lines
     headers = {"Content-Encoding": "gzip"} if gzipped else {}

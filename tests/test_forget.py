@@ -14,13 +14,15 @@ import duckdb
 import msgspec
 import pytest
 
-from storage import archive, manifest, whom
-from storage.copied import Copied
-from storage.cutting import Cutter
+from storage.archive import manifest
+from storage.archive import reader as archive
 from storage.errors import UserError
-from storage.forgotten import FILE, Forgotten, Name
-from storage.guard import Guard
-from storage.pseudonyms import VARIABLE
+from storage.privacy import person as whom
+from storage.privacy.erase import Cutter
+from storage.privacy.forgotten import FILE, Forgotten, Name
+from storage.privacy.pseudonyms import VARIABLE
+from storage.privacy.quoted_text import Copied
+from storage.privacy.suppression import Guard
 from storage.records import Page, Target, Want
 from tests.contents import contents
 from tests.rehearsal import sneeuwbal

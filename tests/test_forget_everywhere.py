@@ -16,10 +16,11 @@ from typing import NamedTuple
 import duckdb
 import pytest
 
-from storage import archive, manifest
-from storage.copied import Copied
+from storage.archive import manifest
+from storage.archive import reader as archive
 from storage.locks import lock
-from storage.pseudonyms import VARIABLE
+from storage.privacy.pseudonyms import VARIABLE
+from storage.privacy.quoted_text import Copied
 from storage.records import Page
 from tests.conftest import ROOT
 from tests.contents import contents

@@ -25,12 +25,13 @@ from hypothesis import strategies as st
 
 from collectors import files
 from collectors.base import Collector, Settings
-from collectors.wire import Wire
-from storage import archive, archiving
+from collectors.wire.exchange import Wire
+from storage.archive import reader as archive
+from storage.archive import writer as archiving
 from storage.errors import UserError
 from storage.records import Failure, Page, Target, Want
-from study import Study, installed
-from tests import test_files_people
+from study.study_file import Study, installed
+from tests import test_files_people, test_lenient
 from tests.conftest import ROOT
 
 SECONDS = float(os.environ.get("SNEEUWBAL_FUZZ", "1"))  # a parser
@@ -283,3 +284,10 @@ def test_a_spoilt_archive_and_study_file_never_crash_their_readers(tmp_path: Pat
 
     until(examples)
     print(f"fuzz: archive and study file: {tried} inputs, 0 crashes")
+
+
+@pytest.mark.skipif("SNEEUWBAL_FUZZ" not in os.environ, reason="at length only in `make fuzz`; a few each elsewhere")
+@pytest.mark.parametrize("name", test_lenient.PLATFORMS)
+def test_one_bad_value_costs_one_value_at_length(name: str) -> None:
+    """Ten thousand spoilt values a platform (`tests.test_lenient`)."""
+    test_lenient.test_one_bad_value_costs_one_value(name)

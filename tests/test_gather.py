@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from collectors.recovery import recover
-from commands.verify import checks
-from storage import archive, archiving, manifest
+from collectors.engine.recovery import recover
+from jobs.verify import checks
+from storage.archive import manifest
+from storage.archive import reader as archive
+from storage.archive import writer as archiving
+from storage.archive.merge_archives import gather
 from storage.errors import UserError
-from storage.gather import gather
-from storage.load import load
 from storage.records import Account, Follow, Post, Profile
+from storage.tables.load import load
 from tests import toy
 from tests.pages import PARSERS, T0, contents, page, rows, write
 from tests.rehearsal import sneeuwbal
@@ -120,7 +122,7 @@ def test_machines_with_seeds_of_their_own_become_one_study_with_one_state(tmp_pa
     assert _targets(study) == _targets(alone)
     told = "SELECT follower_id, followed_id FROM follows ORDER BY ALL"
     assert rows(study, told) == rows(alone, told)
-    assert all(check.well for check in checks(study, {"toy": toy.collector}))
+    assert all(check.passed for check in checks(study, {"toy": toy.collector}))
 
 
 def _targets(study: Path) -> list[tuple[object, ...]]:

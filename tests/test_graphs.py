@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import graphs, networks
-from analysis.communities import adjusted_rand, numbered
+from analysis.graphs import algorithms
+from analysis.graphs import network as networks
+from analysis.graphs.communities import adjusted_rand, numbered
 
 ROUNDING = 5e-7  # the optima are given to six digits
 
@@ -33,22 +34,22 @@ def edge_list(path: Path, **options) -> networks.Network:
 )
 def test_the_exact_optimum_is_reached_and_never_exceeded(real, name, weighted, optimum, method):
     network = edge_list(real / "networks" / "onadata" / f"{name}.csv", weighted=weighted)
-    found = graphs.communities(network, method=method)
+    found = algorithms.communities(network, method=method)
     assert found.modularity == pytest.approx(optimum, abs=6e-6 if name == "karate" else ROUNDING)
     assert (found.qualities <= found.modularity + 1e-12).all()
 
 
 def test_karate_optimum_needs_no_file():
-    found = graphs.communities(nx.karate_club_graph())
+    found = algorithms.communities(nx.karate_club_graph())
     assert len(found.sizes) == 4  # weighted in networkx; the weighted optimum has four as well
     plain = networks.from_networkx(nx.karate_club_graph(), weight=None)
-    assert graphs.communities(plain).modularity == pytest.approx(0.41979, abs=6e-6)
+    assert algorithms.communities(plain).modularity == pytest.approx(0.41979, abs=6e-6)
 
 
 def test_betweenness_equals_what_gephi_saved(real):
     path = real / "networks" / "gephi_saved_gexf" / "miserables_result_gephi09_betweenness.gexf"
     graph = _gexf(path)
-    ours = graphs.betweenness(graph)["betweenness"]
+    ours = algorithms.betweenness(graph)["betweenness"]
     assert len(ours) == 74
     for node, data in graph.nodes(data=True):
         assert ours[node] == pytest.approx(data["betweenness"], abs=1e-9)
@@ -72,7 +73,7 @@ def test_ontario_politicians_party_modularity(real):
     folder = real / "networks" / "onadata"
     party = pd.read_csv(folder / "ontariopol_vertices.csv", dtype=str).set_index("id")["party"]
     network = edge_list(folder / "ontariopol_edgelist.csv", weighted=True, loops=True)
-    assert graphs.modularity(network, party) == pytest.approx(0.382394, abs=ROUNDING)
+    assert algorithms.modularity(network, party) == pytest.approx(0.382394, abs=ROUNDING)
 
 
 def test_school_friends(real):
@@ -81,9 +82,9 @@ def test_school_friends(real):
     people = pd.read_csv(folder / "schoolfriends_vertices.csv", dtype=str).set_index("id")
     online = edges[edges.type == "facebook"]
     network = networks.from_edges(online["from"], online["to"], directed=False)
-    assert graphs.communities(network).modularity >= 0.5290014
-    assert graphs.modularity(network, people["class"]) == pytest.approx(0.317128, abs=ROUNDING)
-    assert graphs.modularity(network, people["gender"]) == pytest.approx(0.06504432, abs=1e-8)
+    assert algorithms.communities(network).modularity >= 0.5290014
+    assert algorithms.modularity(network, people["class"]) == pytest.approx(0.317128, abs=ROUNDING)
+    assert algorithms.modularity(network, people["gender"]) == pytest.approx(0.06504432, abs=1e-8)
     reported = edges[edges.type == "reported"]
     sizes = np.bincount(networks.from_edges(reported["from"], reported["to"]).components())
     assert sizes.tolist() == [128, 3, 3]
@@ -91,7 +92,7 @@ def test_school_friends(real):
 
 def test_work_france_top_betweenness(real):
     network = edge_list(real / "networks" / "onadata" / "workfrance_edgelist.csv")
-    top = graphs.betweenness(network)["betweenness"].nlargest(3)
+    top = algorithms.betweenness(network)["betweenness"].nlargest(3)
     assert list(top.index) == ["603", "99", "322"]
     np.testing.assert_allclose(top, [1357.922, 1285.063, 1158.949], atol=5e-4)
 
@@ -101,23 +102,23 @@ def test_facebook_snap(real):
         real / "networks" / "facebook_snap" / "facebook_combined.txt", sep=" ", comment="#", names=["a", "b"]
     )
     network = networks.from_edges(frame.a, frame.b, directed=False)
-    figures = graphs.summary(network)
+    figures = algorithms.summary(network)
     assert (figures["nodes"], figures["edges"], figures["giant"]) == (4039, 88234, 4039)
     assert figures["clustering"] == pytest.approx(0.6055, abs=5e-5)
     assert figures["transitivity"] == pytest.approx(0.519174, abs=ROUNDING)
-    assert graphs.diameter(network) == 8
-    assert graphs.communities(network, method="leiden").modularity == pytest.approx(0.8358, abs=5e-4)
+    assert algorithms.diameter(network) == 8
+    assert algorithms.communities(network, method="leiden").modularity == pytest.approx(0.8358, abs=5e-4)
 
 
 def test_quakers(real):
     folder = real / "networks" / "quakers"
     edges = pd.read_csv(folder / "quakers_edgelist.csv")
     network = networks.from_edges(edges.Source, edges.Target, directed=False)
-    figures = graphs.summary(network)
+    figures = algorithms.summary(network)
     assert (figures["nodes"], figures["edges"]) == (119, 174)
     assert figures["density"] == pytest.approx(0.0248, abs=5e-5)
     assert figures["transitivity"] == pytest.approx(0.1694, abs=5e-5)
-    assert graphs.diameter(network) == 8
+    assert algorithms.diameter(network) == 8
     degree = network.degrees()["degree"]
     assert (degree["William Penn"], degree["Margaret Fell"], degree["George Fox"]) == (18, 13, 22)
 
@@ -131,10 +132,10 @@ def test_email_components(real):
 def test_resolution_is_gephis(real):
     """A higher resolution in Gephi gives fewer communities, and r multiplies the internal term."""
     network = edge_list(real / "networks" / "onadata" / "lesmis.csv")
-    coarse, fine = (graphs.communities(network, resolution=r) for r in (4.0, 0.25))
+    coarse, fine = (algorithms.communities(network, resolution=r) for r in (4.0, 0.25))
     assert len(coarse.sizes) < 6 < len(fine.sizes)
     whole = dict.fromkeys(network.nodes.index, 0)
-    assert graphs.modularity(network, whole, resolution=2.0) == pytest.approx(1 - 1 / 2.0)
+    assert algorithms.modularity(network, whole, resolution=2.0) == pytest.approx(1 - 1 / 2.0)
 
 
 def random_graph(directed: bool):
@@ -156,7 +157,7 @@ def random_graph(directed: bool):
 @settings(deadline=None, max_examples=100)
 def test_betweenness_equals_networkx(graph):
     simple = nx.DiGraph(graph) if graph.is_directed() else nx.Graph(graph)
-    frame = graphs.betweenness(graph)
+    frame = algorithms.betweenness(graph)
     theirs = nx.betweenness_centrality(simple, normalized=False)
     assert frame["betweenness"].to_dict() == pytest.approx(theirs, abs=1e-9)
     normal = nx.betweenness_centrality(simple, normalized=True)
@@ -166,7 +167,7 @@ def test_betweenness_equals_networkx(graph):
 @given(st.booleans().flatmap(random_graph), st.sampled_from(["louvain", "leiden"]))
 @settings(deadline=None, max_examples=60)
 def test_communities_partition_the_nodes(graph, method):
-    found = graphs.communities(graph, method=method, runs=5)
+    found = algorithms.communities(graph, method=method, runs=5)
     assert set(found.membership.index) == set(graph)
     assert found.sizes.sum() == len(graph)
     assert list(found.sizes) == sorted(found.sizes, reverse=True)
@@ -184,11 +185,11 @@ def test_measures_equal_networkx(graph):
     simple = nx.DiGraph(graph) if graph.is_directed() else nx.Graph(graph)
     simple.remove_edges_from(list(nx.selfloop_edges(simple)))
     plain = nx.Graph(simple)
-    assert graphs.coreness(graph).to_dict() == nx.core_number(plain)
-    assert graphs.clustering(graph).to_dict() == pytest.approx(nx.clustering(plain))
+    assert algorithms.coreness(graph).to_dict() == nx.core_number(plain)
+    assert algorithms.clustering(graph).to_dict() == pytest.approx(nx.clustering(plain))
     ranks = nx.pagerank(simple, tol=1e-12, max_iter=1000)
-    assert graphs.pagerank(graph).to_dict() == pytest.approx(ranks, abs=1e-6)
-    figures = graphs.summary(graph)
+    assert algorithms.pagerank(graph).to_dict() == pytest.approx(ranks, abs=1e-6)
+    figures = algorithms.summary(graph)
     assert figures["density"] == pytest.approx(nx.density(simple))
     assert figures["transitivity"] == pytest.approx(nx.transitivity(plain))
     assert figures["components"] == nx.number_connected_components(plain)
@@ -206,52 +207,52 @@ def test_renaming_and_reordering_change_nothing(order):
     shuffled.add_nodes_from(sorted(names.values()))
     edges = [(names[a], names[b], w) for a, b, w in graph.edges(data="weight")]
     shuffled.add_weighted_edges_from(sorted(edges))
-    one, two = graphs.communities(graph), graphs.communities(shuffled)
+    one, two = algorithms.communities(graph), algorithms.communities(shuffled)
     back = two.membership[[names[node] for node in one.membership.index]]
     assert adjusted_rand(one.membership, back) == 1
     assert one.modularity == pytest.approx(two.modularity, abs=1e-12)
     assert one.sizes.tolist() == two.sizes.tolist()
-    ours, theirs = graphs.betweenness(graph)["betweenness"], graphs.betweenness(shuffled)["betweenness"]
+    ours, theirs = algorithms.betweenness(graph)["betweenness"], algorithms.betweenness(shuffled)["betweenness"]
     assert ours.to_dict() == pytest.approx({k: theirs[v] for k, v in names.items()})
 
 
 def test_the_same_answer_on_any_number_of_processes(monkeypatch):
-    monkeypatch.setattr(graphs, "WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(algorithms, "WORTH_A_PROCESS", 0)
     graph = nx.gnp_random_graph(120, 0.1, seed=1, directed=True)
-    one, three = (graphs.betweenness(graph, processes=p)["betweenness"] for p in (1, 3))
+    one, three = (algorithms.betweenness(graph, processes=p)["betweenness"] for p in (1, 3))
     assert (one == three).all()
-    a, b = (graphs.communities(graph, processes=p) for p in (1, 2))
+    a, b = (algorithms.communities(graph, processes=p) for p in (1, 2))
     assert (a.membership == b.membership).all()
     assert (a.qualities == b.qualities).all()
 
 
 def test_sampled_betweenness_states_its_error():
     graph = nx.barabasi_albert_graph(600, 4, seed=2)
-    exact = graphs.betweenness(graph)["betweenness"]
-    sampled = graphs.betweenness(graph, exact_nodes=100, samples=200, seed=3)
+    exact = algorithms.betweenness(graph)["betweenness"]
+    sampled = algorithms.betweenness(graph, exact_nodes=100, samples=200, seed=3)
     parameters = sampled.attrs["parameters"]
     assert (parameters["betweenness"], parameters["sources"], parameters["of"]) == ("sampled", 200, 600)
     top = exact.nlargest(30).index
     off = (sampled["betweenness"] - exact).abs()[top] / sampled["standard_error"][top]
     assert off.median() < 2  # standard errors mean what they say
-    again = graphs.betweenness(graph, exact_nodes=100, samples=200, seed=3)
+    again = algorithms.betweenness(graph, exact_nodes=100, samples=200, seed=3)
     assert (again["betweenness"] == sampled["betweenness"]).all()
 
 
 def test_why_there_are_no_communities_is_told():
-    assert "nothing passes the filter" in graphs.communities(nx.Graph()).verdict()
-    assert "nothing divides the network" in graphs.communities(nx.complete_graph(12)).verdict()
+    assert "nothing passes the filter" in algorithms.communities(nx.Graph()).verdict()
+    assert "nothing divides the network" in algorithms.communities(nx.complete_graph(12)).verdict()
 
 
 def test_a_random_network_has_no_communities_to_speak_of():
-    found = graphs.communities(nx.gnm_random_graph(400, 8000, seed=5))
+    found = algorithms.communities(nx.gnm_random_graph(400, 8000, seed=5))
     assert not found.to_speak_of
     assert found.verdict().startswith("No communities to speak of")
 
 
 def test_a_planted_partition_comes_back_and_is_steady():
     graph = nx.planted_partition_graph(4, 50, 0.3, 0.03, seed=4)
-    found = graphs.communities(graph)
+    found = algorithms.communities(graph)
     planted = [graph.nodes[node]["block"] for node in found.membership.index]
     assert found.to_speak_of
     assert adjusted_rand(found.membership, planted) > 0.95

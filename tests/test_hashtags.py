@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import hashtags, tags
-from analysis.communities import adjusted_rand
+from analysis import hashtag_edges, hashtags
+from analysis.graphs.communities import adjusted_rand
 from storage.errors import UserError
 from tests import studies
 
@@ -33,7 +33,7 @@ def shared():
 
 def posts(db, lists, **more):
     db.execute("DELETE FROM base.posts")
-    studies.posts(db, [{"account_id": "1", "hashtags": list(tags), **more} for tags in lists])
+    studies.posts(db, [{"account_id": "1", "hashtags": list(hashtag_edges), **more} for hashtag_edges in lists])
 
 
 def table(network):
@@ -60,13 +60,13 @@ def test_co_occurrence_equals_a_brute_force_count(shared, lists, threshold):
     kept = {tag: n for tag, n in often.items() if n > threshold}
     pairs = Counter(frozenset(p) for found in sets for p in itertools.combinations(found, 2))
     wanted = {pair: n for pair, n in pairs.items() if pair <= set(kept)}
-    assert table(tags.network(db, threshold=threshold)) == (kept, wanted)
+    assert table(hashtag_edges.network(db, threshold=threshold)) == (kept, wanted)
     edges = {pair: n for pair, n in pairs.items() if n > threshold}
-    frequencies, weights = table(tags.network(db, threshold=threshold, on="edges"))
+    frequencies, weights = table(hashtag_edges.network(db, threshold=threshold, on="edges"))
     assert weights == edges
     assert set(frequencies) == set().union(*edges)
     together = Counter(tag for found in sets if len(found) > 1 for tag in found)
-    frequencies, _ = table(tags.network(db, threshold=threshold, profile="4cat"))
+    frequencies, _ = table(hashtag_edges.network(db, threshold=threshold, profile="4cat"))
     assert frequencies == {tag: n for tag, n in together.items() if n > threshold}
 
 
@@ -80,36 +80,36 @@ def test_tcat_counts_pairs_of_rows(shared, lists, threshold):
     kept = {tag: n for tag, n in often.items() if n >= threshold}
     pairs = Counter(frozenset((a, b)) for found in rows for a in found for b in found if a < b)
     wanted = {pair: n for pair, n in pairs.items() if pair <= set(kept)}
-    assert table(tags.network(db, threshold=threshold, profile="tcat")) == (kept, wanted)
+    assert table(hashtag_edges.network(db, threshold=threshold, profile="tcat")) == (kept, wanted)
 
 
 def test_more_than_100_is_101_and_tcat_at_least_100(db):
     posts(db, [["often"]] * 101 + [["hundred"]] * 100 + [["less"]] * 99)
-    assert set(tags.network(db).nodes.index) == {"often"}
-    assert set(tags.network(db, profile="tcat").nodes.index) == {"often", "hundred"}
-    assert tags.network(db).parameters["filter"] == "frequency > 100"
+    assert set(hashtag_edges.network(db).nodes.index) == {"often"}
+    assert set(hashtag_edges.network(db, profile="tcat").nodes.index) == {"often", "hundred"}
+    assert hashtag_edges.network(db).parameters["filter"] == "frequency > 100"
     with pytest.raises(UserError, match="profile 'gephi' is not known"):
-        tags.network(db, profile="gephi")
+        hashtag_edges.network(db, profile="gephi")
 
 
 def test_tcat_takes_the_originals_hashtags_of_a_retweet(db):
     posts(db, [["a"]], kind="retweet", full_hashtags=["a", "b"])
-    assert table(tags.network(db, threshold=0)) == ({"a": 1}, {})
-    assert table(tags.network(db, threshold=1, profile="tcat")) == ({"a": 1, "b": 1}, {frozenset("ab"): 1})
-    assert table(tags.network(db, threshold=0, profile="4cat")) == ({"a": 1, "b": 1}, {frozenset("ab"): 1})
+    assert table(hashtag_edges.network(db, threshold=0)) == ({"a": 1}, {})
+    assert table(hashtag_edges.network(db, threshold=1, profile="tcat")) == ({"a": 1, "b": 1}, {frozenset("ab"): 1})
+    assert table(hashtag_edges.network(db, threshold=0, profile="4cat")) == ({"a": 1, "b": 1}, {frozenset("ab"): 1})
 
 
 def test_only_posts_of_civil_servants_count_unless_all_are_wanted(db):
     studies.people(db, {"1": "EZ"})
     studies.posts(db, [{"account_id": a, "hashtags": ["x"]} for a in "112"])
-    assert tags.network(db, threshold=0).nodes.loc["x", "posts"] == 2
-    assert tags.network(db, threshold=0, scope="all").nodes.loc["x", "posts"] == 3
+    assert hashtag_edges.network(db, threshold=0).nodes.loc["x", "posts"] == 2
+    assert hashtag_edges.network(db, threshold=0, scope="all").nodes.loc["x", "posts"] == 3
 
 
 def test_languages_and_scripts(db):
     greek = [["ΣΊΣΥΦΟΣ"], ["σίσυφος"]]
     posts(db, [["Straße", "ИННОВАЦИЯ"], ["STRASSE", "инновация"], ["数据", "داده"], ["#数据", "داده"], *greek])
-    frequencies, pairs = table(tags.network(db, threshold=1))
+    frequencies, pairs = table(hashtag_edges.network(db, threshold=1))
     assert frequencies == {"strasse": 2, "инновация": 2, "数据": 2, "داده": 2, "σίσυφοσ": 2}
     assert pairs == {frozenset(("strasse", "инновация")): 2, frozenset(("数据", "داده")): 2}
 

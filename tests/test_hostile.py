@@ -15,12 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors import bluesky, mastodon, profiles, x
-from collectors.reach import PrivateAddress, PublicOnly, is_private, named, public
-from commands.sql import connect
-from commands.terminal import plain
-from storage import database
+from collectors.bluesky import collector as bluesky
+from collectors.mastodon import collector as mastodon
+from collectors.profiles import collector as profiles
+from collectors.wire.address_policy import PrivateAddress, PublicOnly, is_private, named, public
+from collectors.x import collector as x
+from jobs.logs import plain
+from jobs.query import connect
 from storage.records import BadBody, Failure, Page, Target, Want
+from storage.tables import database
 from tests.loopback import Raw
 from tests.rehearsal import sneeuwbal
 from tests.served import FastWire, Server, run

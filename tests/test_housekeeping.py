@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import cli
 from storage.housekeeping import KEEP_DAYS, prune
-from storage.settings import Job
+from study.settings import Job
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import inwardness, ministries, networks
+from analysis import inwardness, ministries
+from analysis.graphs import network
 from tests import studies
 
 
@@ -24,7 +25,7 @@ EDGES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=40)
 
 @given(EDGES, LABELS)
 def test_the_index_lies_between_minus_one_and_one(edges, labels):
-    graph = networks.from_networkx(nx.DiGraph([*edges, *[(i, (i + 1) % 10) for i in range(10)]]))
+    graph = network.from_networkx(nx.DiGraph([*edges, *[(i, (i + 1) % 10) for i in range(10)]]))
     index = inwardness.overall(graph, [labels[node] for node in graph.nodes.index])
     assert -1 <= index <= 1
     assert inwardness.overall(graph, ["a"] * 10) == -1
@@ -37,7 +38,7 @@ BETWEEN_SIDES = st.lists(st.tuples(st.integers(0, 4), st.integers(5, 9)), min_si
 @given(BETWEEN_SIDES, st.lists(st.booleans(), min_size=10, max_size=10))
 def test_it_flips_with_the_labels(edges, labels):
     """Between two sides, swapping the two labels of one side makes every internal tie external and back."""
-    graph = networks.from_edges(*zip(*edges, strict=True), nodes=range(10))
+    graph = network.from_edges(*zip(*edges, strict=True), nodes=range(10))
     flipped = [label if node < 5 else not label for node, label in enumerate(labels)]
     one, two = ([of[node] for node in graph.nodes.index] for of in (labels, flipped))
     assert inwardness.overall(graph, one) == pytest.approx(-inwardness.overall(graph, two))
@@ -49,7 +50,7 @@ def test_assortativity_equals_networkx(edges, labels):
     graph = nx.DiGraph()
     graph.add_nodes_from((node, {"group": label}) for node, label in enumerate(labels))
     graph.add_edges_from((a, b) for a, b in edges if a != b)
-    found = networks.from_networkx(graph)
+    found = network.from_networkx(graph)
     codes = np.array(["abc".index(label) for label in found.nodes["group"]])
     ours = inwardness.assortativity(inwardness.mixing(found, codes, 3))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -57,7 +58,7 @@ def test_assortativity_equals_networkx(edges, labels):
     assert (np.isnan(ours) and not np.isfinite(theirs)) or ours == pytest.approx(theirs)
 
 
-def world(inner: float, seed: int = 2) -> networks.Network:
+def world(inner: float, seed: int = 2) -> network.Network:
     """40 civil servants of two ministries and 40 others; *inner* of the ties are meant to stay in a ministry."""
     rng = np.random.default_rng(seed)
     names = [f"{i:02d}" for i in range(80)]
@@ -70,7 +71,7 @@ def world(inner: float, seed: int = 2) -> networks.Network:
         b = int(rng.integers(20)) + (0 if a < 20 else 20) if own else int(rng.integers(80))
         if a != b:
             pairs.add((names[a], names[b]))
-    return networks.from_edges(*zip(*sorted(pairs), strict=True), nodes=nodes)
+    return network.from_edges(*zip(*sorted(pairs), strict=True), nodes=nodes)
 
 
 def test_the_table_counts_as_by_hand_and_the_test_finds_inwardness():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from analysis.layout import Repulsion, exact_repulsion, layout, separate
+from analysis.graphs.layout import Repulsion, exact_repulsion, layout, separate
 
 
 def test_the_grid_repels_as_the_sum_over_all_pairs_does():

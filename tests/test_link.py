@@ -3,9 +3,9 @@
 import pytest
 
 from storage.errors import UserError
-from storage.link import COLUMNS, Linking, handle_of
-from storage.load import load
+from storage.linking.link import COLUMNS, Linking, handle_of
 from storage.records import Account, Position, Profile, ProfileLink
+from storage.tables.load import load
 from tests.pages import PARSERS, page, rows, write
 
 URLS = [

@@ -7,10 +7,10 @@ import random
 
 import pytest
 
-from storage.candidates import SURE, candidates
-from storage.link import Linking, handle_of
-from storage.load import load
+from storage.linking.candidates import SURE, candidates
+from storage.linking.link import Linking, handle_of
 from storage.records import Account, Profile, ProfileLink
+from storage.tables.load import load
 from tests.pages import PARSERS, page, rows, write
 from tests.politicians import everybody, study_of
 

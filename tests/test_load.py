@@ -14,10 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage import archive, archiving, reading
-from storage import load as loading
+from storage.archive import reader as archive
+from storage.archive import writer as archiving
 from storage.errors import UserError
-from storage.load import load
 from storage.records import (
     Absence,
     Account,
@@ -31,6 +30,9 @@ from storage.records import (
     ProfileLink,
     Quarantine,
 )
+from storage.tables import load as loading
+from storage.tables import parse_worker
+from storage.tables.load import load
 from tests.pages import PARSERS, T0, at, contents, page, rows, write
 
 # ---- the same whatever the order -----------------------------------------------------------------------------
@@ -365,7 +367,7 @@ def test_a_body_that_looks_like_an_archive_is_never_read_as_one(tmp_path, monkey
     write(tmp_path / "archive", [*some_pages(3), bait, *some_pages(6)[3:]])
     monkeypatch.setattr(loading, "SMALL", 0)
     (path,) = archive.segments(tmp_path / "archive")
-    cuts = reading.split(path, 0, path.stat().st_size, path.stat().st_size // 6)
+    cuts = parse_worker.split(path, 0, path.stat().st_size, path.stat().st_size // 6)
     places = {offset for offset, _, _ in archive.read_at(path)}
     assert any(start not in places for start, _ in cuts[1:])  # the bait is taken ...
     load(tmp_path, PARSERS, workers=2)
@@ -423,18 +425,18 @@ def test_a_segment_that_has_gone_stops_the_load_and_loses_nothing(tmp_path):
 KILLED = """
 import sys, time
 from pathlib import Path
-from storage import {module}
+from storage.tables import {module}
 def slow(*args, **kwargs):
     print("here", flush=True)
     time.sleep(60)
 {module}.{name} = slow
-from storage.load import load
+from storage.tables.load import load
 from tests.pages import PARSERS
 load(Path(sys.argv[1]), PARSERS)
 """
 
 
-@pytest.mark.parametrize("place", ["merge.merge", "current.refresh", "database.publish"])
+@pytest.mark.parametrize("place", ["merge.merge", "latest.refresh", "database.publish"])
 def test_a_load_killed_anywhere_leaves_the_published_file_as_it_was(tmp_path, place):
     write(tmp_path / "archive", some_pages(2), "a")
     load(tmp_path, PARSERS)
@@ -456,7 +458,9 @@ def test_a_load_killed_anywhere_leaves_the_published_file_as_it_was(tmp_path, pl
 
 def test_a_second_load_waits_for_the_first(tmp_path):
     write(tmp_path / "archive", some_pages(2))
-    program = "import sys, pathlib, storage.load as l, tests.pages as t; l.load(pathlib.Path(sys.argv[1]), t.PARSERS)"
+    program = (
+        "import sys, pathlib, storage.tables.load as l, tests.pages as t; l.load(pathlib.Path(sys.argv[1]), t.PARSERS)"
+    )
     command = [sys.executable, "-c", program, str(tmp_path)]
     children = [subprocess.Popen(command, cwd=Path(__file__).parents[1]) for _ in range(2)]
     assert [child.wait() for child in children] == [0, 0]

@@ -102,7 +102,7 @@ def test_what_the_world_knows_is_what_the_tables_say(calm: Path, truth: Path) ->
 
 
 def test_every_row_leads_to_the_recorded_answer_it_came_from(calm: Path) -> None:
-    from storage import archive
+    from storage.archive import reader as archive
     from storage.records import Page
 
     known = {
@@ -118,8 +118,8 @@ def test_every_row_leads_to_the_recorded_answer_it_came_from(calm: Path) -> None
 
 
 def test_the_archive_the_state_and_the_report_hold_no_secret(calm: Path) -> None:
-    from commands.rehearse import TOKEN
-    from storage import archive
+    from jobs.replay import TOKEN
+    from storage.archive import reader as archive
 
     for path in calm.rglob("*"):
         if path.is_file():

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 
 from collectors.base import Absent, Done, Later, Refused
-from collectors.mastodon import KINDS, collector
+from collectors.mastodon.collector import KINDS, collector
 from storage.records import Absence, Account, Failure, Follow, Page, Post, Quarantine, Target, Want
 from tests.served import Answer, FastWire, Run, Server, run
 
@@ -196,18 +197,12 @@ def test_recorded_refusals_are_told_apart(real: Path) -> None:
     for url, headers, code, body in exchanges(real):
         if code >= 400:
             target = page("following", body, code, cursor="/x", headers=headers.items(), url=url)
-            codes[code] = outcome(target), outcome(msgspec_url(target, url + "#signed"))
+            codes[code] = outcome(target), outcome(msgspec.structs.replace(target, asked={"signed": True}))
     assert isinstance(codes[404][0], Absent)
     assert codes[404][0].why == "gone"
     assert isinstance(codes[401][0], Absent)
     assert codes[401][0].why.startswith("refused: ")
     assert isinstance(codes[401][1], Refused)
-
-
-def msgspec_url(of: Page, url: str) -> Page:
-    import msgspec
-
-    return msgspec.structs.replace(of, url=url)
 
 
 # ---- the traps, on real sockets -----------------------------------------------------------------------------------
@@ -450,7 +445,7 @@ def test_trap_21_a_reblog_is_the_act_of_one_and_the_words_of_another(tmp_path: P
     items = [
         status(60, ME, reblog=original, content=""),
         status(59, ME, quote={"state": "accepted", "quoted_status": original}),
-        status(58, ME, reblog=status(57, shy)),
+        status(58, ME, reblog=status(57, shy, content="<p>eigen woorden</p>", tags=[{"name": "zorg"}])),
         status(56, ME, in_reply_to_id="55", in_reply_to_account_id="1", edited_at="2026-11-02T00:00:00Z"),
         status(54, ME, visibility="private"),
     ]
@@ -465,6 +460,7 @@ def test_trap_21_a_reblog_is_the_act_of_one_and_the_words_of_another(tmp_path: P
     assert own[0].hashtags == ("zorg",)
     assert own[0].mentions[0].handle == "ann@far.example"
     assert own[1].quoted_post == original["uri"]
+    assert (own[2].retweeted_account, own[2].text, own[2].hashtags) == (shy["uri"], "", ())
     assert (own[3].reply_to_account, own[3].edit_of) == (KEY, own[3].post_id)
     assert {post.account_id for post in seen} == {author["uri"]}  # not the words of someone who opted out
     assert len({post.post_id for post in own}) == 4  # a followers-only post is not kept, whoever's token shows it

@@ -88,7 +88,7 @@ def test_a_query_before_anything_is_published_and_a_wrong_query(study: Path) -> 
 
 
 def _published(study: Path) -> None:
-    from storage import archiving
+    from storage.archive import writer as archiving
 
     writer = archiving.Writer(study / "archive", "profiles")
     writer.note("run-start", {"run": "r", "collector": "profiles"})
@@ -108,7 +108,7 @@ def test_a_database_of_a_newer_version_is_left_alone(study: Path) -> None:
         columns = [row[0] for row in db.execute(f"DESCRIBE base.{table}").fetchall()]
         db.execute(f"INSERT INTO base.{table} ({columns[0]}) VALUES (999)")
     before = path.read_bytes()
-    from storage import archiving
+    from storage.archive import writer as archiving
 
     writer = archiving.Writer(study / "archive", "profiles")
     writer.note("run-start", {"run": "r2", "collector": "profiles"})
@@ -143,7 +143,10 @@ def test_a_directory_without_permission_to_write(study: Path) -> None:
         from sys import executable
 
         done = subprocess.run(
-            [*words, executable, "-m", "cli", "--study", str(study), "run"], cwd=ROOT, capture_output=True, text=True
+            [*words, executable, "-m", "sneeuwbal", "--study", str(study), "run"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
         )
         if "No module named" in done.stderr or "Permission denied" in done.stderr.splitlines()[-1]:
             pytest.skip("this checkout itself cannot be read by another user")

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors import bluesky, mastodon
 from collectors.base import Settings
-from collectors.run import collect
-from collectors.wire import Replay
-from storage.frontier import Frontier
+from collectors.bluesky import collector as bluesky
+from collectors.engine.run import collect
+from collectors.mastodon import collector as mastodon
+from collectors.wire.exchange import Replay
+from storage.frontier.sqlite import Frontier
 from storage.records import Page, Quarantine, Target, Want
 from tests import test_bluesky as b
 from tests import test_mastodon as m
@@ -40,18 +41,20 @@ SOUND = [
     (mastodon, m.page("followers", [m.account(2), m.account(3)], cursor="/x", since="1")),
     (mastodon, m.page("timeline", [m.status(2, m.ME, reblog=m.status(1, m.account(4)), tags=[{"name": "zorg"}])],
                       cursor="/x", since="1", headers=[("Link", '<https://social.example/api?max_id=2>; rel="next"')])),
-    (mastodon, m.page("user", {"links": [{"rel": "self", "href": "https://a.example/b"}]}, cursor="webfinger",
-                      key="ann@example.org")),
+    (mastodon, m.page("user", {"links": [{"rel": "self", "href": "https://a.example/b"}]},
+                      cursor="/.well-known/webfinger", key="ann@example.org", carry={"step": "webfinger"})),
     (mastodon, m.page("following", {"error": "Record not found"}, 404, cursor="/x")),
     (bluesky, b.page("user", {"profiles": [b.actor(1), b.actor(2)]}, keys=(b.did(1), b.did(2)))),
     (bluesky, b.page("timeline", b.actor(1, labels=[{"val": "!hide"}], verification={"verifiedStatus": "valid"}))),
     (bluesky, b.page("timeline", {"feed": [{"post": b.post(b.actor(2), "1", facets=[FACET], embed=QUOTE),
                                             "reason": REASON}, {"post": b.post(b.actor(1), "2", reply=REPLY)}],
                                   "cursor": "c"},
-                     cursor="5:start", since="2026-11-01T00:00:00+00:00")),
-    (bluesky, b.page("followers", {"subject": b.actor(1), "followers": [b.actor(2)]}, cursor="5:start")),
+                     cursor="at:", carry={"claimed": 5}, since="2026-11-01T00:00:00+00:00")),
+    (bluesky, b.page("followers", {"subject": b.actor(1), "followers": [b.actor(2)]}, cursor="at:",
+                     carry={"claimed": 5})),
     (bluesky, b.page("follow_records", DOCUMENT)),
-    (bluesky, b.page("follow_records", {"records": [FOLLOW], "cursor": "c"}, cursor="pds:https://pds.example")),
+    (bluesky, b.page("follow_records", {"records": [FOLLOW], "cursor": "c"}, cursor="at:",
+                     carry={"server": "https://pds.example"})),
     (bluesky, b.page("user", {"error": "InvalidRequest", "message": "Profile not found"}, 400)),
 ]  # fmt: skip
 

@@ -8,19 +8,19 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collectors.mastodon import collector as mastodon
-from collectors.profiles import collector as profiles
-from storage.load import load
-from storage.pseudonymised import pseudonymise
-from storage.pseudonyms import VARIABLE, Pseudonyms
+from collectors.mastodon.collector import collector as mastodon
+from collectors.profiles.collector import collector as profiles
+from storage.privacy.pseudonymise import pseudonymise
+from storage.privacy.pseudonyms import VARIABLE, Pseudonyms
 from storage.records import Profile
-from study import Study
+from storage.tables.load import load
+from study.study_file import Study
 from tests.served import run
 from tests.served import serving as serving_api
 from tests.test_mastodon import HOST, KEY, account
 from tests.website import Answer, serving
 
-PARSERS = {"profiles": "collectors.profiles:collector", "mastodon": "collectors.mastodon:collector"}
+PARSERS = {"profiles": "collectors.profiles.collector:collector", "mastodon": "collectors.mastodon.collector:collector"}
 FILE = """[study]
 name = "proef"
 [collectors.profiles]
@@ -49,6 +49,19 @@ def person(url: str) -> bytes:
         (b'<meta name="robots" content="max-image-preview:large">', {}, False),
         (b'<meta name="description" content="noindex">', {}, False),
         (b"<p>noindex</p>", {"X-Robots-Tag": "noarchive"}, False),
+        (b'<META NAME="ROBOTS" CONTENT="NOFOLLOW,NOINDEX">', {}, True),
+        (b'<meta content="noindex" name="googlebot">', {}, True),
+        (b'<meta name="sneeuwbal" content="noindex">', {}, True),
+        (b'<meta name="otherbot" content="noindex">', {}, False),
+        (b'<meta name="robots" content="max-image-preview:none">', {}, False),
+        (b'<meta name="description" content="a > b"><meta name=robots content=noindex>', {}, True),
+        (b"", {"X-Robots-Tag": "otherbot: noindex, nofollow"}, False),
+        (b"", {"x-robots-tag": "otherbot: nofollow, sneeuwbal: NOINDEX"}, True),
+        (b"", {"X-Robots-Tag": "googlebot: none"}, True),
+        (b"", {"X-Robots-Tag": "max-snippet:0, noindex"}, True),
+        (b"", {"X-Robots-Tag": "unavailable_after: 25 Jun 2010 15:00:00 PST"}, True),
+        (b"", {"X-Robots-Tag": "unavailable_after: Friday, 25-Jun-10 15:00:00 GMT"}, True),
+        (b"", {"X-Robots-Tag": "unavailable_after: 2099-06-25"}, False),
     ],
 )
 def test_a_page_that_says_noindex_tells_nothing(

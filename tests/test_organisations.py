@@ -8,7 +8,7 @@ import pytest
 
 from fixtures import world
 from storage.errors import UserError
-from storage.organisations import Matcher, load_list, normalise
+from storage.linking.organisations import Matcher, load_list, normalise
 
 STUDY = date(2013, 2, 23)
 MINISTRIES_2013 = {"I&M", "EZ", "DEF", "V&J", "BZK", "OCW", "FIN", "SZW", "VWS", "AZ", "BZ"}

@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from collectors.bluesky import collector as bluesky
-from collectors.mastodon import collector as mastodon
-from collectors.x import collector as x
+from collectors.bluesky.collector import collector as bluesky
+from collectors.mastodon.collector import collector as mastodon
+from collectors.x.collector import collector as x
 from storage.records import Absence, Account, Follow, Page, Post, Quarantine, Target, Want
 from tests.served import Answer, FastWire, Server, run
 from tests.test_bluesky import actor, did, known, post, service

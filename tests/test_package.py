@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 
 from analysis import populations, shares
-from commands.comparing import compared
-from storage import crate, manifest
+from jobs.reproduce import compared
+from storage import ro_crate
+from storage.archive import manifest
 from storage.errors import UserError
-from storage.leaks import leaks
-from storage.pseudonyms import VARIABLE
+from storage.privacy.leaks import leaks
+from storage.privacy.pseudonyms import VARIABLE
 from tests.peopled import SITE, SLUG, peopled
 from tests.rehearsal import sneeuwbal
 
@@ -32,24 +33,24 @@ def package(replayed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("package")
     done = sneeuwbal("--study", replayed, "package", place / "made", token=None, **{VARIABLE: str(place / "key")})
     assert done.returncode == 0, done.stdout + done.stderr
-    assert manifest.checksum(place / "made" / crate.MANIFEST) in done.stdout
+    assert manifest.checksum(place / "made" / ro_crate.MANIFEST) in done.stdout
     return place / "made"
 
 
 def test_it_describes_itself_as_a_ro_crate(package: Path) -> None:
     """Every file but the description and the manifest is an entity with its size and checksum, and no seed is told."""
-    graph = {one["@id"]: one for one in json.loads((package / crate.METADATA).read_text())["@graph"]}
-    assert graph[crate.METADATA]["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
+    graph = {one["@id"]: one for one in json.loads((package / ro_crate.METADATA).read_text())["@graph"]}
+    assert graph[ro_crate.METADATA]["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
     root = graph["./"]
     assert {"name", "description", "datePublished", "license"} <= set(root)
-    there = {p.relative_to(package).as_posix() for p in crate.files(package)} - {crate.METADATA}
-    assert {part["@id"] for part in root["hasPart"]} == there | {crate.MANIFEST}
+    there = {p.relative_to(package).as_posix() for p in ro_crate.files(package)} - {ro_crate.METADATA}
+    assert {part["@id"] for part in root["hasPart"]} == there | {ro_crate.MANIFEST}
     referred = {value["@id"] for one in graph.values() for key, value in one.items() if key in REFERS}
     assert referred <= graph.keys() | {"https://w3id.org/ro/crate/1.1"}, "all that is referred to is described"
     for name in there:
         assert graph[name]["sha256"] == manifest.checksum(package / name)
     assert not [key for key in json.loads((package / "settings.json").read_text()) if key.startswith("seeds")]
-    assert crate.verify(package) == len(there) + 1
+    assert ro_crate.verify(package) == len(there) + 1
 
 
 def test_the_library_of_ro_crate_reads_it(package: Path) -> None:
@@ -115,11 +116,11 @@ def test_a_changed_byte_a_lost_file_and_a_strange_one_are_refused_by_name(packag
     assert "populations.parquet: was changed" in done.stderr
     table.unlink()
     with pytest.raises(UserError, match=r"populations\.parquet: is missing"):
-        crate.verify(copy)
+        ro_crate.verify(copy)
     shutil.copy(package / "report" / "tables" / "populations.parquet", table)
     (copy / "note.txt").write_text("strange")
     with pytest.raises(UserError, match=r"note\.txt: is not in the manifest"):
-        crate.verify(copy)
+        ro_crate.verify(copy)
 
 
 def test_a_figure_that_differs_is_told_with_the_difference(tmp_path: Path) -> None:

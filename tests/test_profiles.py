@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.base import Absent, Done, Later, Settings
-from collectors.profiles import Options, Profiles, canonical, collector
-from collectors.run import collect
-from collectors.wire import Replay, Wire
-from storage import archive
-from storage.frontier import Frontier
+from collectors.engine.run import collect
+from collectors.profiles.collector import Options, Profiles, canonical, collector
+from collectors.wire.exchange import Replay, Wire
+from storage.archive import reader as archive
+from storage.frontier.sqlite import Frontier
 from storage.records import Absence, Connection, Page, Position, Profile, ProfileLink, Quarantine, Target, Want
 from tests.website import serving
 

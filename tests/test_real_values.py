@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from collectors.bluesky import collector as bluesky
-from collectors.mastodon import collector as mastodon
+from collectors.bluesky.collector import collector as bluesky
+from collectors.mastodon.collector import collector as mastodon
 from storage.records import Absence, Account, Follow, Mention, Post, Quarantine, Record
 from tests.importing import read
 from tests.test_bluesky import page as at_page
@@ -144,5 +144,5 @@ def test_bluesky_as_recorded(real: Path) -> None:
     owner = follows["subject"]["did"]
     assert invented(bluesky.parse(at_page("following", follows, cursor="6:start", keys=(owner,))), follows) == []
     view = json.loads((folder / "thread_view_post_with_embed_media.json").read_bytes())["thread"]["post"]
-    page = at_page("timeline", {"feed": [{"post": view}]}, cursor=":start", keys=(view["author"]["did"],))
+    page = at_page("timeline", {"feed": [{"post": view}]}, cursor="at:", keys=(view["author"]["did"],))
     assert invented(bluesky.parse(page), view) == []

@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collectors.base import Collector, Settings
-from collectors.run import collect
-from storage import archive, manifest
+from collectors.engine.run import collect
+from storage.archive import manifest
+from storage.archive import reader as archive
 from storage.errors import UserError
-from storage.frontier import Frontier
-from storage.minimising import DROPPED, minimised
+from storage.frontier.sqlite import Frontier
+from storage.privacy.minimise import DROPPED, minimised
 from storage.records import Page, Quarantine
-from study import installed
+from study.study_file import installed
 from tests import test_bluesky as bluesky
 from tests import test_mastodon as mastodon
 from tests.served import Answer, FastWire, run, serving
@@ -214,10 +215,10 @@ def test_what_was_redacted_stays_dropped_when_the_study_drops_no_more(tmp_path: 
     """A blank is no text: load leaves out what the record says was dropped, whatever the study file says later."""
     import duckdb
 
-    from storage.load import load
+    from storage.tables.load import load
 
     collected("x", tmp_path, ("texts", "names"))
-    load(tmp_path, {"x": "collectors.x:collector"}, settings=[("minimise.drop", "[]")], workers=1)
+    load(tmp_path, {"x": "collectors.x.collector:collector"}, settings=[("minimise.drop", "[]")], workers=1)
     with duckdb.connect(str(tmp_path / "study.duckdb"), read_only=True) as db:
         assert db.execute("SELECT text, full_text, full_hashtags FROM posts").fetchall() == [("@", None, ["lang"])]
         assert db.execute("SELECT name, description FROM accounts").fetchall() == [(None, canary("descriptions"))]

@@ -9,12 +9,13 @@ from typing import Any
 import psutil
 import pytest
 
-from collectors import bluesky, mastodon
 from collectors.base import redirected
-from collectors.http import REDIRECTS
-from collectors.run import Budget
-from collectors.wire import Replay
-from storage.frontier import Frontier
+from collectors.bluesky import collector as bluesky
+from collectors.engine.run import Budget
+from collectors.mastodon import collector as mastodon
+from collectors.wire.exchange import Replay
+from collectors.wire.http import REDIRECTS
+from storage.frontier.sqlite import Frontier
 from storage.records import Failure, Page
 from tests.served import Answer, Run, Server, pages, run
 from tests.test_mastodon import HOST, account

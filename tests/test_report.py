@@ -16,16 +16,16 @@ import pytest
 from lxml import etree, html
 
 from analysis import actors, populations, rounds, shares
-from analysis.frames import number
-from analysis.report import beside, method
+from analysis.queries import number
+from analysis.report import comparison_section, method
+from analysis.report.disclosure import few_hidden, lines, merged_ministries, small
+from analysis.report.escape import HARMFUL
 from analysis.report.figures.registry import DRAWINGS
 from analysis.report.findings import Findings, Options
+from analysis.report.i18n import HEADS, Words, table
 from analysis.report.page import HERE, Facts, Made, write_report
-from analysis.report.pseudonyms import few_hidden, lines, merged_ministries, small
-from analysis.report.texts import HARMFUL
-from analysis.report.words import HEADS, Words, table
-from storage import database
-from storage.pseudonyms import VARIABLE, Pseudonyms
+from storage.privacy.pseudonyms import VARIABLE, Pseudonyms
+from storage.tables import database
 from tests import studies
 from tests.conftest import ROOT
 from tests.rehearsal import sneeuwbal
@@ -90,7 +90,7 @@ def test_every_filter_says_what_went_in_and_what_came_out(made: tuple[Findings, 
 
 
 def test_every_word_of_the_report_has_its_dutch() -> None:
-    from analysis.report import brief, changes, filters, posts, saying, sections
+    from analysis.report import changes, filters, posts, section_parts, sections, summary
     from analysis.report.definitions import DEFINITIONS
 
     wanted = {text for texts in DEFINITIONS.values() for text in texts} | {one.title for one in DRAWINGS.values()}
@@ -102,9 +102,9 @@ def test_every_word_of_the_report_has_its_dutch() -> None:
         sections.SNOWBALL,
         sections.MATRIX,
         sections.CROSSED,
-        saying.BESIDE,
+        section_parts.BESIDE,
     }
-    wanted |= {*brief.TEXTS, *sections.MEASURES.values(), *saying.SCHOOL.values(), *filters.TIMELINES.values()}
+    wanted |= {*summary.TEXTS, *sections.MEASURES.values(), *section_parts.SCHOOL.values(), *filters.TIMELINES.values()}
     wanted |= {actors.PAIR, actors.BEYOND, actors.ACROSS, actors.WITH, posts.ZOOM, posts.HIDDEN, *HEADS.values()}
     wanted |= {changes.ONCE, *rounds.WHAT}
     wanted |= set(json.loads((HERE / "js" / "words.json").read_text("utf-8"))) | set(populations.SELECTED.values())
@@ -216,7 +216,7 @@ def test_another_study_stands_beside_it(recorded: Path, tmp_path: Path) -> None:
         database.open_readonly(recorded / "study.duckdb") as two,
     ):
         found, other = Findings(one), Findings(two)
-        section = beside.beside(found, beside.Other("the whole", other), Words())
+        section = comparison_section.beside(found, comparison_section.Other("the whole", other), Words())
         tables = {part.name: part.frame for part in section.parts}
         posts = tables["beside-selection"].set_index("figure").loc["posts"]
         assert (posts["this_study"], posts["other_study"]) == tuple(

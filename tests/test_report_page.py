@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from lxml import etree
 
+from analysis.report.escape import HARMFUL
 from analysis.report.findings import Findings
-from analysis.report.texts import HARMFUL
 from tests.browser import CHROMIUM, Watched, chromium, opened, playing
 from tests.reports import report, spoilt
 

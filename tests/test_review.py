@@ -7,10 +7,10 @@ import sys
 import pytest
 
 import cli
-from storage.candidates import candidates
-from storage.database import open_readonly
 from storage.errors import UserError
-from storage.link import decisions
+from storage.linking.candidates import candidates
+from storage.linking.link import decisions
+from storage.tables.database import open_readonly
 from tests.politicians import study_of
 
 PEOPLE = [

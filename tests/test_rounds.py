@@ -8,11 +8,11 @@ from lxml import html
 from analysis import rounds
 from analysis.report.changes import ONCE
 from analysis.report.findings import Options
-from storage import database
-from storage.link import COLUMNS, Linking
-from storage.load import load
-from storage.pseudonyms import VARIABLE, Pseudonyms
+from storage.linking.link import COLUMNS, Linking
+from storage.privacy.pseudonyms import VARIABLE, Pseudonyms
 from storage.records import Absence, Account, Follow, Position, Profile, ProfileLink
+from storage.tables import database
+from storage.tables.load import load
 from tests.pages import PARSERS, page, write
 from tests.reports import report
 

@@ -23,9 +23,9 @@ from scheduler import Daemon, command_of
 from storage.errors import UserError
 from storage.journal import Journal
 from storage.locks import lock
-from storage.settings import Job
-from storage.triggers import missed, trigger_of
-from study import Study
+from study.settings import Job
+from study.study_file import Study
+from study.triggers import missed, trigger_of
 from tests.conftest import ROOT
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -373,7 +373,7 @@ def test_each_run_is_the_command_line_of_its_job(tmp_path: Path) -> None:
 
 def test_the_daemon_starts_a_triggered_job_and_ends_within_ten_seconds_of_sigterm(tmp_path: Path) -> None:
     study = _study(tmp_path / "s", '[[schedule]]\nname = "load"\ntask = "load"\ncron = "0 3 1 1 *"\n')
-    command = [sys.executable, "-m", "cli", "--study", str(study.directory), "schedule"]
+    command = [sys.executable, "-m", "sneeuwbal", "--study", str(study.directory), "schedule"]
     daemon = subprocess.Popen([*command, "run"], cwd=ROOT, text=True, stdout=subprocess.PIPE, env={**os.environ})
     journal = Journal(study.directory)
     _until(lambda: journal.history("load") or daemon.poll() is not None)

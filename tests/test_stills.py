@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from analysis.layout import layout
-from analysis.networks import from_arrays
+from analysis.graphs.layout import layout
+from analysis.graphs.network import from_arrays
 from analysis.report.figures.networks import PIXELS, density, still
 from analysis.report.figures.style import styled
 

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-import study as study_module
-from storage import settings
 from storage.errors import UserError
 from storage.tomlfile import lines
-from study import FILE, Study, template
+from study import settings
+from study import study_file as study_module
+from study.study_file import FILE, Study, template
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from collectors.recovery import recover
-from collectors.wire import Replay
-from storage import database
-from storage.frontier import Frontier
-from storage.load import load
+from collectors.engine.recovery import recover
+from collectors.wire.exchange import Replay
+from storage.frontier.cycles import CIRCLE
+from storage.frontier.sqlite import Frontier
 from storage.records import Target, Want
-from storage.walks import CIRCLE
+from storage.tables import database
+from storage.tables.load import load
 from tests import toy
 from tests.served import Answer, FastWire, Run, Server, run
 

@@ -29,7 +29,7 @@ from fixtures.world.site import MAIN, Site
 from fixtures.world.truth import figures as told
 from fixtures.world.truth import tables
 from fixtures.world.world import Options, World
-from storage import archive
+from storage.archive import reader as archive
 from storage.records import Page
 
 SCALE = 0.02

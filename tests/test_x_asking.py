@@ -17,11 +17,11 @@ import msgspec
 import pytest
 
 from collectors.base import Later, OutOfCredit, Refused, Settings
-from collectors.run import collect
-from collectors.wire import Wire
-from collectors.x import collector
+from collectors.engine.run import collect
+from collectors.wire.exchange import Wire
+from collectors.x.collector import collector
 from storage.errors import UserError
-from storage.frontier import Frontier
+from storage.frontier.sqlite import Frontier
 from storage.records import Failure, Post, Target
 from tests.loopback import Answer, in_turn, serve
 from tests.x_api import (

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors.base import Outcome
-from collectors.x import collector
+from collectors.x.collector import collector
 from storage.records import Page, Record, Target, Want
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -14,13 +14,13 @@ from pathlib import Path
 import duckdb
 
 from collectors.base import Settings
-from collectors.recovery import recover
-from collectors.run import collect
-from collectors.wire import Replay, Wire
-from collectors.x import collector
-from storage.frontier import Frontier
-from storage.load import load
+from collectors.engine.recovery import recover
+from collectors.engine.run import collect
+from collectors.wire.exchange import Replay, Wire
+from collectors.x.collector import collector
+from storage.frontier.sqlite import Frontier
 from storage.records import Post, Want
+from storage.tables.load import load
 from tests.loopback import Answer, Loopback, Request, serve
 from tests.x_api import (
     TOKEN,
@@ -153,7 +153,7 @@ def test_what_lies_between_the_reach_of_the_platform_and_the_old_mark_stays_an_o
         frontier.revisit("x", "timeline", datetime.now(UTC))
         with closing(Wire(timeout=5)) as wire:
             collect(tmp_path, "x", collector, Settings({"base_url": server.url}, TOKEN, wire), frontier=frontier)
-        load(tmp_path, {"x": "collectors.x:collector"}, workers=1)
+        load(tmp_path, {"x": "collectors.x.collector:collector"}, workers=1)
         with duckdb.connect(str(tmp_path / "study.duckdb"), read_only=True) as db:
             return db.execute("SELECT low_water, why, closed_at IS NOT NULL FROM gaps").fetchall()
 

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from collectors.base import Absent, Done, Later, Settings, Split
-from collectors.run import collect
-from collectors.wire import Wire
-from collectors.x import collector
-from commands.context import rules_of
-from storage import archiving
-from storage.frontier import Frontier
+from collectors.engine.run import collect
+from collectors.wire.exchange import Wire
+from collectors.x.collector import collector
+from jobs.context import rules_of
+from storage.archive import writer as archiving
+from storage.frontier.sqlite import Frontier
 from storage.records import Absence, Account, Post, Target
-from storage.snowball import admit
-from study import Study
+from storage.sampling.admission import admit
+from study.study_file import Study
 from tests.loopback import Answer, Request, in_turn, serve
 from tests.x_api import (
     CLOSED,

@@ -14,12 +14,12 @@ import duckdb
 import pytest
 
 from collectors.base import Done, Settings
-from collectors.run import collect
-from collectors.wire import Wire
-from collectors.x import collector
-from storage.frontier import Frontier
-from storage.load import load
+from collectors.engine.run import collect
+from collectors.wire.exchange import Wire
+from collectors.x.collector import collector
+from storage.frontier.sqlite import Frontier
 from storage.records import Failure, Post
+from storage.tables.load import load
 from tests.loopback import Answer, in_turn, serve
 from tests.x_api import (
     TOKEN,
@@ -169,7 +169,7 @@ def test_a_sample_taken_up_by_another_process_is_as_large_as_wished(tmp_path: Pa
     assert {row[2] for row in state(frontier)} == {"done"}
     came = [post.post_id for post in of(tmp_path, Post)]
     assert anew == (len(came) > len(set(came)))
-    load(tmp_path, {"x": "collectors.x:collector"}, workers=1)
+    load(tmp_path, {"x": "collectors.x.collector:collector"}, workers=1)
     with duckdb.connect(str(tmp_path / "study.duckdb"), read_only=True) as db:
         rows = db.execute("SELECT post_id FROM sample_posts").fetchall()
     assert sorted(id_ for (id_,) in rows) == sorted(set(came))

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from collectors.base import Done
-from collectors.x import collector
+from collectors.x.collector import collector
 from storage.records import Account, Follow, Page, Post, Quarantine, Record, Target, Want
 
 NOW = datetime(2023, 1, 1, tzinfo=UTC)

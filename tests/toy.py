@@ -16,11 +16,11 @@ from typing import ClassVar
 
 import httpx
 
-from collectors.adapters import Transport
 from collectors.base import Absent, Done, Kind, Later, Outcome, Settings
-from collectors.run import collect
-from collectors.wire import Wire
-from storage.frontier import Frontier
+from collectors.engine.run import collect
+from collectors.wire.exchange import Wire
+from collectors.wire.transports import Transport
+from storage.frontier.sqlite import Frontier
 from storage.records import Failure, Follow, Page, Record, Target, Want
 
 
@@ -100,7 +100,7 @@ def seed(study: Path, number: int, first: int = 0) -> None:
     """Queue the lists *first* to *number*, noted in the archive as admissions are."""
     from datetime import UTC, datetime
 
-    from storage import archiving
+    from storage.archive import writer as archiving
 
     now = datetime.now(UTC)
     wants = [Want(Target("toy", "list", str(key)), "", 0, "", "") for key in range(first, number)]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from collectors.base import Settings
-from collectors.run import collect
-from collectors.wire import Wire
-from collectors.x import collector
-from storage import archive
-from storage.frontier import Frontier
+from collectors.engine.run import collect
+from collectors.wire.exchange import Wire
+from collectors.x.collector import collector
+from storage.archive import reader as archive
+from storage.frontier.sqlite import Frontier
 from storage.records import Failure, Page, Record, Target, Want
 from tests.loopback import Answer, Loopback, Request, in_turn, serve
 

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 import duckdb
 import pandas as pd
 
-from analysis.frames import setting
-from analysis.report.listening import listening
-from analysis.report.pseudonyms import Counts, Line, small
+from analysis.queries import setting
+from analysis.report.disclosure import Counts, Line, small
+from analysis.report.i18n import Words
+from analysis.report.sql_log import listening
 from analysis.report.tables import missing
-from analysis.report.words import Words
-from storage.pseudonyms import Pseudonyms
+from storage.privacy.pseudonyms import Pseudonyms
 
 T = TypeVar("T")
 

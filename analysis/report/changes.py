@@ -6,8 +6,8 @@ import pandas as pd
 
 from analysis.report.blocks import Section
 from analysis.report.findings import Findings
-from analysis.report.saying import table
-from analysis.report.words import Words
+from analysis.report.i18n import Words
+from analysis.report.section_parts import table
 
 ONCE = "Nothing was read twice yet: what changed between rounds can be told after a second one."
 

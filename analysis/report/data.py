@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.networks import Network
+from analysis.graphs.network import Network
 from analysis.report import exports
+from analysis.report.escape import clean
 from analysis.report.figures.time import gapped, lost, runs
 from analysis.report.findings import GREY, PALETTE, Findings
-from analysis.report.texts import clean
-from analysis.report.words import Words
+from analysis.report.i18n import Words
 
 
 def packed(data: bytes) -> str:

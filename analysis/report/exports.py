@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 import networkx as nx
 import pandas as pd
 
-from analysis.networks import Network, as_network
+from analysis.graphs.network import Network, as_network
 
 # what XML 1.0 cannot hold at all, escaped or not
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis import tags
-from analysis.frames import LINKED_ACCOUNTS, number, timeline_posts, with_parameters
+from analysis import hashtag_edges
+from analysis.queries import LINKED_ACCOUNTS, number, timeline_posts, with_parameters
 
 if TYPE_CHECKING:
     from analysis.report.findings import Findings
-    from analysis.report.words import Words
+    from analysis.report.i18n import Words
 
 CANDIDATES = "SELECT count(*) FROM link_candidates"
 TIMELINES = {
@@ -50,7 +50,7 @@ def filters(found: Findings) -> pd.DataFrame:
     ours = number(found.db, f"SELECT count(*) FROM {source}")
     days = found.daily.attrs["parameters"]
     timed = ours - days["posts_without_time"]
-    network, hashed, tagged = found.actors.network, found.hashtags.network, tags.network(found.db, threshold=0)
+    network, hashed, tagged = found.actors.network, found.hashtags.network, hashtag_edges.network(found.db, threshold=0)
     rows = [
         ("profiles whose page was read", "profiles seen", met, value["profiles"]),
         ("profiles with a current position at an organisation of the study", "profiles seen", met,

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import actors, hashtags, inwardness, ministries, populations, rounds, shares, tags
-from analysis.frames import number, query, with_parameters
-from analysis.measures import Measured, measured
+from analysis import actors, hashtag_edges, hashtags, inwardness, ministries, populations, rounds, shares
+from analysis.graphs.measures import Measured, measured
+from analysis.queries import number, query, with_parameters
 from analysis.report.asking import Options, finding
+from analysis.report.disclosure import SMALL, few_hidden, lines, merged_ministries, pseudonymous
 from analysis.report.filters import filters
-from analysis.report.pseudonyms import SMALL, few_hidden, lines, merged_ministries, pseudonymous
 from analysis.report.rhythm import Rhythm
 
 # Okabe and Ito's colours and Tol's muted ones: told apart by the colour-blind; grey for all that follow
@@ -240,7 +240,7 @@ class Findings(Rhythm):
     @finding
     def hashtags(self) -> Measured:
         """The hashtag network after the threshold, measured."""
-        network = tags.network(self.db, threshold=self.setting("analysis.hashtag_threshold", 100))
+        network = hashtag_edges.network(self.db, threshold=self.setting("analysis.hashtag_threshold", 100))
         if self.options.least:  # a hashtag of a few persons could give them away
             users = query(self.db, USERS).set_index("tag")["accounts"]
             keep = network.nodes.index.to_series().map(users).fillna(0).to_numpy() >= self.options.least
@@ -323,7 +323,7 @@ SELECT count(DISTINCT profile_id), count(DISTINCT profile_id) FILTER (profile_id
 FIXED = ("ministry", "name", "profiles", "accounts", "share", "lists_read", "published_profiles", "published_accounts")
 USERS = f"""
 SELECT tag, count(DISTINCT timeline_of) AS accounts FROM (
-    SELECT timeline_of, {tags.folded()} AS tag FROM (SELECT timeline_of, unnest(hashtags) AS t FROM posts))
+    SELECT timeline_of, {hashtag_edges.folded()} AS tag FROM (SELECT timeline_of, unnest(hashtags) AS t FROM posts))
 GROUP BY tag"""
 
 __all__ = ["GREY", "PALETTE", "Findings", "Options", "finding"]

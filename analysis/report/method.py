@@ -7,12 +7,12 @@ import re
 
 import pandas as pd
 
-from analysis.frames import query
+from analysis.queries import query
 from analysis.report.blocks import Section
 from analysis.report.findings import Findings
-from analysis.report.saying import table
+from analysis.report.i18n import Words
+from analysis.report.section_parts import table
 from analysis.report.tables import Table
-from analysis.report.words import Words
 from storage.versions import versions
 
 RUNS = """

@@ -16,16 +16,16 @@ from markupsafe import Markup
 from PIL import Image
 
 from analysis.report import data, exports
-from analysis.report.beside import Other
 from analysis.report.blocks import Cards, Picture, Section
+from analysis.report.comparison_section import Other
+from analysis.report.escape import clean
 from analysis.report.figures import style
 from analysis.report.figures.registry import DRAWINGS, Drawing
 from analysis.report.findings import Findings
-from analysis.report.listening import tidy
+from analysis.report.i18n import Words
 from analysis.report.sections import sections
+from analysis.report.sql_log import tidy
 from analysis.report.tables import Table, write
-from analysis.report.texts import clean
-from analysis.report.words import Words
 from analysis.workers import kept, run
 
 HERE = Path(__file__).parent

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.report.blocks import Card, Cards, Picture, Section
-from analysis.report.brief import working
 from analysis.report.figures.time import gapped
 from analysis.report.filters import hashtags_filter
 from analysis.report.findings import GREY, PALETTE, Findings
-from analysis.report.saying import BESIDE, day_kind, numbered, paired, published_there, table, verdict
+from analysis.report.i18n import Words
+from analysis.report.section_parts import BESIDE, day_kind, numbered, paired, published_there, table, verdict
+from analysis.report.summary import working
 from analysis.report.tables import Table
-from analysis.report.words import Words
 
 
 def activity(found: Findings, _: Words) -> Section:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from analysis import activity
 from analysis.days import KINDS
 from analysis.report.asking import Asking, finding
-from analysis.report.pseudonyms import Line
+from analysis.report.disclosure import Line
 
 
 class Rhythm(Asking):

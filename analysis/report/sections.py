@@ -8,18 +8,18 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.frames import number
-from analysis.report.beside import Other, beside
+from analysis.queries import number
 from analysis.report.blocks import Card, Cards, Fact, Picture, Section
-from analysis.report.brief import brief
 from analysis.report.changes import changes
+from analysis.report.comparison_section import Other, beside
 from analysis.report.filters import actors_filter
 from analysis.report.findings import GREY, PALETTE, Findings
+from analysis.report.i18n import Words
 from analysis.report.method import method
 from analysis.report.posts import activity, hashtags, hidden, shares
-from analysis.report.saying import BESIDE, numbered, paired, published_there, table, verdict
+from analysis.report.section_parts import BESIDE, numbered, paired, published_there, table, verdict
+from analysis.report.summary import brief
 from analysis.report.tables import missing
-from analysis.report.words import Words
 
 
 def sections(found: Findings, _: Words, other: Other | None = None) -> list[Section]:

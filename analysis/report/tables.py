@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.report import texts
-from analysis.report.words import Words
+from analysis.report import escape
+from analysis.report.i18n import Words
 
 # columns of our own words; all others are data
 OURS = (
@@ -106,7 +106,7 @@ class Table:
 def write(frame: pd.DataFrame, path: Path) -> None:
     """Write *frame* as *path*.csv (formulas defused, UTF-8 with its mark, for spreadsheets) and *path*.parquet."""
     safe = frame.map(cell)
-    safe.columns = [texts.defused(texts.clean(name)) for name in frame.columns]
+    safe.columns = [escape.defused(escape.clean(name)) for name in frame.columns]
     safe.to_csv(path.with_name(path.name + ".csv"), index=False, encoding="utf-8-sig")
     uniform(frame).to_parquet(path.with_name(path.name + ".parquet"), index=False)
 
@@ -131,9 +131,9 @@ def missing(value: Any) -> bool:
 def cell(value: Any) -> Any:
     """*value* for CSV: texts cleaned and defused, lists as JSON."""
     if isinstance(value, str):
-        return texts.defused(texts.clean(value))
+        return escape.defused(escape.clean(value))
     if isinstance(value, list | dict | tuple):
-        return texts.defused(texts.clean(json.dumps(value, ensure_ascii=False, default=str)))
+        return escape.defused(escape.clean(json.dumps(value, ensure_ascii=False, default=str)))
     return value
 
 
@@ -153,7 +153,7 @@ def shown(value: Any, places: int, _: Words) -> str:
         return "; ".join(f"{_(str(key).replace('_', ' '))}: {shown(each, places, _)}" for key, each in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(shown(each, places, _) for each in value)
-    return texts.clean(value)
+    return escape.clean(value)
 
 
 def _numeric(column: pd.Series[Any]) -> bool:

@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from collectors.files import v2
-from collectors.files.arrays import json_pieces
-from collectors.files.collector import FileCollector
-from collectors.files.pieces import Piece, open_bytes
-from collectors.files.values import moment
+from collectors.files import x_v2
+from collectors.importing.chunks import Piece, open_bytes
+from collectors.importing.file_collector import FileCollector
+from collectors.importing.json_stream import json_pieces
+from collectors.parsing.coerce import moment
 from storage.records import Want
 
 _RETRIEVED = re.compile(rb'"retrieved_at"\s*:\s*"([^"\\]{1,40})"')
@@ -24,10 +24,10 @@ _RETRIEVED = re.compile(rb'"retrieved_at"\s*:\s*"([^"\\]{1,40})"')
 
 def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
     """The pieces of a twarc file."""
-    told = (("Sneeuwbal-Compliance", str(options["compliance"])),) if options.get("compliance") else ()
+    asked = {"compliance": str(options["compliance"])} if options.get("compliance") else {}
     for piece in json_pieces(lambda: open_bytes(path), want.target.cursor):
         times = [at for raw in set(_RETRIEVED.findall(piece.body)) if (at := moment(raw.decode("ascii", "replace")))]
-        yield msgspec.structs.replace(piece, at=max(times, default=None), told=(*piece.told, *told))
+        yield msgspec.structs.replace(piece, at=max(times, default=None), asked=asked)
 
 
-collector = FileCollector("twarc", cut, v2.read)
+collector = FileCollector("twarc", cut, x_v2.read)

@@ -16,18 +16,18 @@ from urllib.parse import urlsplit
 
 import msgspec
 from warcio.archiveiterator import ArchiveIterator
-from warcio.bufferedreaders import ChunkedDataReader
 from warcio.exceptions import ArchiveLoadFailed
 
-from collectors.files import v2, x_v1
-from collectors.files.collector import FileCollector, place, read_json
-from collectors.files.pieces import Piece, Unreadable, cursor, line_pieces, places
+from collectors.files import x_v1, x_v2
+from collectors.importing.chunks import Piece, Unreadable, cursor, line_pieces, open_bytes, places
+from collectors.importing.file_collector import FileCollector, place, read_json
 from storage.records import MAX_BODY, Page, Quarantine, Record, Want
 
 HOSTS = {"api.twitter.com", "api.x.com", "stream.twitter.com", "sitestream.twitter.com", "userstream.twitter.com"}
 _STREAM = re.compile(
     r"^https?://(\w*stream\.twitter\.com|api\.(twitter|x)\.com/2/tweets/(search|sample\d*|firehose)/?stream)"
 )
+_CHUNK = re.compile(rb"(?:\r?\n)?([0-9a-fA-F]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 
 # ---- cutting ------------------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
     """One piece an answer; what came from a stream in groups of lines."""
     done, offset, line = places(want.target.cursor, 3)
     left_out = 0
-    with path.open("rb") as stream:
+    with open_bytes(path) as stream:
         for number, one in enumerate(_records(stream, path.name), 1):
             url = one.rec_headers.get_header("WARC-Target-URI") or ""
             if number < done or (number == done and not offset):
@@ -50,7 +50,7 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
             start = cursor(offset, line) if number == done else ""
             yield from _pieces(one, url, number, start)
     if left_out:
-        yield Piece(b"", f"{1 << 62}:0:0", told=(("Sneeuwbal-Left-Out", f"{left_out} answers of other hosts"),))
+        yield Piece(b"", f"{1 << 62}:0:0", asked={"left_out": f"{left_out} answers of other hosts"})
 
 
 def _records(stream: Any, name: str) -> Iterator[Any]:
@@ -59,6 +59,8 @@ def _records(stream: Any, name: str) -> Iterator[Any]:
     while True:
         try:
             one = next(found, None)
+        except Unreadable:
+            raise
         except (ArchiveLoadFailed, EOFError, OSError, ValueError, AttributeError, TypeError) as error:
             raise Unreadable(f"{name} is no WARC, or damaged: {error}") from error
         if one is None:
@@ -67,24 +69,26 @@ def _records(stream: Any, name: str) -> Iterator[Any]:
 
 
 def _pieces(one: Any, url: str, number: int, start: str) -> Iterator[Piece]:
-    given = (_kept(name, value) for name, value in one.http_headers.headers)
-    headers = tuple(pair for pair in given if not pair[0].lower().startswith("sneeuwbal-"))  # those are ours to set
+    headers = tuple(_kept(name, value) for name, value in one.http_headers.headers)
     status = int(code) if (code := str(one.http_headers.get_statuscode())).isdigit() else 0
     base = Piece(b"", unit="record", status=status, url=url, at=_at(one))
     if _STREAM.match(url):
-        told = tuple(pair for pair in headers if pair[0].lower() != "content-encoding")
+        plain = tuple(pair for pair in headers if pair[0].lower() != "content-encoding")
         for piece in line_pieces(cast("Any", io.BufferedReader(_Decoded(one))), start):
             yield msgspec.structs.replace(
                 base, body=piece.body, after=f"{number}:{piece.after}", first=piece.first, items=piece.items,
-                unit="line", refused=piece.refused, told=told,
+                unit="line", refused=piece.refused, headers=plain,
             )  # fmt: skip
         return
-    chunked = (one.http_headers.get_header("transfer-encoding") or "").lower() == "chunked"
-    body = _read(ChunkedDataReader(one.raw_stream, decomp_type=None) if chunked else one.raw_stream)
+    body = _read(one.raw_stream)
+    if len(body) <= MAX_BODY and getattr(one.raw_stream, "limit", 0) > 0:
+        raise Unreadable(f"record {number} is cut off: {one.raw_stream.limit} bytes of it are missing")
+    if "chunked" in (one.http_headers.get_header("transfer-encoding") or "").lower():
+        body = dechunked(body)
     refused = f"the answer is larger than {MAX_BODY >> 20} MiB" if len(body) > MAX_BODY else ""
     yield msgspec.structs.replace(
         base, body=body[:1000] if refused else body, after=cursor(number, 0, 0), first=number, items=1,
-        refused=refused, told=headers,
+        refused=refused, headers=headers,
     )  # fmt: skip
 
 
@@ -99,6 +103,19 @@ def _read(stream: Any) -> bytes:
         parts.append(part)
         size += len(part)
     return b"".join(parts)
+
+
+def dechunked(body: bytes) -> bytes:
+    """*body* without the marks of chunks, extensions and trailers left out; as it is where it is not chunked."""
+    parts: list[bytes] = []
+    at = 0
+    while match := _CHUNK.match(body, at):
+        size = int(match[1], 16)
+        if size == 0:
+            return b"".join(parts)
+        parts.append(body[match.end() : match.end() + size])
+        at = match.end() + size
+    return b"".join(parts) if parts and at >= len(body) else body
 
 
 class _Decoded(io.RawIOBase):
@@ -129,15 +146,15 @@ def _at(one: Any) -> datetime | None:
 
 def read(page: Page) -> Iterator[Record]:
     """The records of an answer, by its URL."""
-    if left_out := page.header("Sneeuwbal-Left-Out"):
+    if left_out := page.asked.get("left_out"):
         return iter([Quarantine(place(page), f"left out: {left_out}")])
     if not page.body:
         return iter(())
     second = urlsplit(page.url).path.startswith("/2/")
     if page.status != 200:
-        return v2.refused(page) if second else x_v1.refused(page)
+        return x_v2.refused(page) if second else x_v1.refused(page)
     if second:
-        return v2.read(page)
+        return x_v2.read(page)
     context = x_v1.from_url(page.url, x_v1.context_of(page))
     return x_v1.once(read_json(page, lambda value: x_v1.records(value, context)))
 

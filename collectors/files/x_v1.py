@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from collectors.files.arrays import json_pieces
-from collectors.files.collector import FileCollector, read_json
-from collectors.files.pieces import Piece, open_bytes
-from collectors.files.statuses import PLATFORM, Context, status, user
-from collectors.files.values import decode, each, from_epoch, get, ident, record, text
+from collectors.files.x_v1_posts import PLATFORM, Context, status, user
+from collectors.importing.chunks import Piece, open_bytes
+from collectors.importing.file_collector import FileCollector, read_json
+from collectors.importing.json_stream import json_pieces
+from collectors.parsing.coerce import decode, each, from_epoch, get, ident, record, text
 from storage.records import Absence, Account, Deletion, Follow, Page, Quarantine, Record, Want
 
 
@@ -28,10 +28,8 @@ def read(page: Page) -> Iterator[Record]:
 
 
 def context_of(page: Page) -> Context:
-    """What the page's headers tell about its values."""
-    return Context(
-        page.header("Sneeuwbal-Of") or "", page.header("Sneeuwbal-Listed") or "", page.header("Sneeuwbal-Sample")
-    )
+    """What was given with the file about its values."""
+    return Context(page.asked.get("of", ""), page.asked.get("listed", ""), page.asked.get("sample"))
 
 
 def once(found: Iterator[Record]) -> Iterator[Record]:

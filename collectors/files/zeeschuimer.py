@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
-from collectors.files import statuses, x_v1
-from collectors.files.collector import FileCollector, read_json
-from collectors.files.linkedin_posts import post as linkedin_post
-from collectors.files.pieces import Piece, line_pieces, open_bytes
-from collectors.files.values import flag, from_epoch, get, ident, record
+from collectors.files import x_v1, x_v1_posts
+from collectors.importing.chunks import Piece, line_pieces, open_bytes
+from collectors.importing.file_collector import FileCollector, read_json
+from collectors.linkedin.posts import post as linkedin_post
+from collectors.parsing.coerce import flag, from_epoch, get, ident, record
 from storage.records import Page, Record, Want
 
 _COLLECTED = re.compile(rb'"timestamp_collected"\s*:\s*(\d{12,14})')
@@ -38,7 +38,7 @@ def read(page: Page) -> Iterator[Record]:
     return x_v1.once(read_json(page, lambda value: records(value, context)))
 
 
-def records(value: Any, context: statuses.Context) -> Iterator[Record]:
+def records(value: Any, context: x_v1_posts.Context) -> Iterator[Record]:
     """The records of one captured item. Raise ValueError for another platform's."""
     item = record(value)
     meta = record(item["__import_meta"]) if "__import_meta" in item else item
@@ -48,7 +48,7 @@ def records(value: Any, context: statuses.Context) -> Iterator[Record]:
         status = _status(data)
         if status is None:
             raise ValueError("a post that is no longer shown (tombstone), or without its legacy part")
-        yield from statuses.status(status, context)
+        yield from x_v1_posts.status(status, context)
     elif platform in ("linkedin.com", "linkedin"):
         yield from linkedin_post(data, from_epoch(meta.get("timestamp_collected")), context.sample)
     else:

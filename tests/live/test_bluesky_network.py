@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from collectors.bluesky import collector
-from collectors.wire import Wire
-from storage.load import load
+from collectors.bluesky.collector import collector
+from collectors.wire.exchange import Wire
 from storage.records import Absence, Account, Follow, Post
+from storage.tables.load import load
 from tests.pages import rows
 from tests.served import Run, run
 

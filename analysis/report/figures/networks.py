@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from numpy.typing import NDArray
 
-from analysis.networks import Network
+from analysis.graphs.network import Network
 from analysis.report.figures.style import canvas, label
 from analysis.report.findings import Findings
-from analysis.report.words import Words
+from analysis.report.i18n import Words
 
 PIXELS = 900
 LARGE = 60  # discs, of the largest, that no name of a smaller one may cover

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from analysis.report.figures.style import BLUE, FAINT, GREY, INK, ORANGE, canvas, grid, label, legend, narrow, wrapped
 from analysis.report.findings import Findings
-from analysis.report.words import Words
+from analysis.report.i18n import Words
 
 
 def square(table: pd.DataFrame, value: str) -> tuple[list[str], NDArray[Any]]:

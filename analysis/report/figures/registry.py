@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from analysis.report.figures import networks, people, time
 from analysis.report.figures.style import nothing, styled
 from analysis.report.findings import Findings
-from analysis.report.words import Words
+from analysis.report.i18n import Words
 from storage.errors import UserError
 
 

@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from analysis.report.texts import clean
+from analysis.report.escape import clean
 
 INK, FAINT = "#1c1d1e", "#c9cacb"  # what the page turns into its own colours, light or dark
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#8C8C8C"

@@ -26,8 +26,8 @@ from analysis.report.figures.style import (
     wrapped,
 )  # fmt: skip
 from analysis.report.findings import PALETTE, Findings
-from analysis.report.saying import day_kind
-from analysis.report.words import Words
+from analysis.report.i18n import Words
+from analysis.report.section_parts import day_kind
 
 DAY = pd.Timedelta(days=1)
 MATERIAL = 0.1  # share of the accounts not collected from which a day is no measurement

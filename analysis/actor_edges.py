@@ -1,0 +1,190 @@
+"""The actor networks from the tables: who follows, mentions, answers, repeats or quotes whom.
+
+The edges are counted and filtered in SQL; only what is left becomes a Network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from analysis.graphs import algorithms
+from analysis.graphs.network import Network, from_arrays
+from storage.errors import UserError
+
+Kind = Literal["follow", "mention", "reply", "retweet", "quote"]
+INTERACTIONS: tuple[Kind, ...] = ("mention", "reply", "retweet", "quote")
+Counting = Literal["ties", "neighbours", "k-core"]
+Scope = Literal["linked", "all"]
+Database: TypeAlias = duckdb.DuckDBPyConnection
+
+LINKED = """SELECT DISTINCT account_id FROM links WHERE account_id IS NOT NULL
+    AND profile_id IN (SELECT profile_id FROM civil_servants) AND ($platform IS NULL OR platform = $platform)"""
+
+FOLLOWS = """SELECT follower_id AS source, followed_id AS target, NULL AS weight FROM follows
+    WHERE ($platform IS NULL OR platform = $platform)
+    AND ($until IS NULL OR first_seen <= $until) AND ($since IS NULL OR last_seen >= $since)"""
+
+POSTS = """SELECT * REPLACE (coalesce(account_id, timeline_of) AS source) FROM posts
+    WHERE ($platform IS NULL OR platform = $platform)
+    AND ($until IS NULL OR created_at <= $until) AND ($since IS NULL OR created_at >= $since)"""
+
+# the one who is mentioned, answered ...: an account id; a mention that gives only a handle is looked up
+TARGETS: Mapping[str, str] = {
+    "mention": f"""SELECT source, coalesce(given, h.account_id) AS target FROM (
+            SELECT DISTINCT source, platform, post_id, m.account_id AS given, lower(m.handle) AS handle
+            FROM (SELECT source, platform, post_id, unnest(mentions) AS m FROM ({POSTS}) WHERE kind <> 'retweet'))
+        LEFT JOIN (SELECT platform, lower(handle) AS handle, arg_max(account_id, last_seen) AS account_id
+                   FROM handles GROUP BY ALL) AS h USING (platform, handle)""",
+    "reply": f"SELECT source, reply_to_account AS target FROM ({POSTS}) WHERE reply_to_account IS NOT NULL",
+    "retweet": f"SELECT source, retweeted_account AS target FROM ({POSTS}) WHERE retweeted_account IS NOT NULL",
+    "quote": f"""SELECT p.source, q.account_id AS target FROM ({POSTS}) AS p JOIN (
+        SELECT platform, post_id, account_id FROM posts UNION SELECT platform, post_id, account_id FROM referenced_posts
+    ) AS q ON q.post_id = p.quoted_post AND q.platform = p.platform""",
+}
+
+PEOPLE = """
+SELECT k.id, a.handle, a.name, a.platform, a.followers, a.following, p.profile_id, p.ministry, p.ministries,
+       p.organisation, p.title, p.profile_id IS NOT NULL AS civil_servant
+FROM _kept AS k LEFT JOIN accounts AS a ON a.account_id = k.id LEFT JOIN (
+    SELECT l.account_id, min(profile_id) AS profile_id, arg_min(c.ministry, profile_id) AS ministry,
+           arg_min(array_to_string(c.ministries, '; '), profile_id) AS ministries,
+           arg_min(c.organisation, profile_id) AS organisation, arg_min(c.title, profile_id) AS title
+    FROM links AS l JOIN civil_servants AS c USING (profile_id) GROUP BY l.account_id) AS p ON p.account_id = k.id
+ORDER BY k.number"""
+
+
+def network(
+    db: Database,
+    *,
+    kind: Kind = "follow",
+    platform: str | None = None,
+    min_degree: int | None = None,
+    counting: Counting = "ties",
+    scope: Scope | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    labels: pd.DataFrame | None = None,
+) -> Network:
+    """The directed network of actors: linked accounts and everyone tied to them.
+
+    *min_degree* (51 for follow ties, else 1) is in + out degree on the full network, a mutual tie counting two;
+    *counting* "neighbours" counts distinct ones, "k-core" takes the core instead. *scope* "linked" has the ties of
+    civil servants' accounts, "all" every tie seen; None: linked unless none are. *since* and *until* bound when a
+    follow tie was seen, or a post sent. Weights are posts; follow ties have none. *labels* (account_id or handle,
+    label) tell politicians, media ... apart. Columns: handle, name, ministry, organisation, title, label ...
+    """
+    if counting not in ("ties", "neighbours", "k-core"):
+        raise UserError(f"degree counting {counting!r} is not known; use ties, neighbours or k-core")
+    if min_degree is None:
+        min_degree = 51 if kind == "follow" else 1
+    scope = scope or default_scope(db, platform)
+    with (
+        ties(db, kind, "_ties", platform, scope, since, until),
+        _temporary(
+            db, "_kept", _kept(counting, scope, 0 if counting == "k-core" else min_degree), {"platform": platform}
+        ),
+    ):
+        nodes = db.execute(PEOPLE).df().set_index("id")
+        edges = db.execute(
+            "SELECT a.number AS source, b.number AS target, weight FROM _ties AS t "
+            "JOIN _kept AS a ON a.id = t.source JOIN _kept AS b ON b.id = t.target"
+        ).fetchnumpy()
+        full = _number(db, "SELECT count(*) FROM _ties", {})
+        actors = _number(db, "SELECT count(*) FROM (SELECT source FROM _ties UNION SELECT target FROM _ties)", {})
+    parameters = {
+        "network": kind, "platform": platform, "scope": scope, "since": _text(since), "until": _text(until),
+        "filter": f"{counting} >= {min_degree}, once on the full network", "full_nodes": actors, "full_edges": full,
+    }  # fmt: skip
+    nodes["label"] = labelled(nodes, labels)
+    weight = None if kind == "follow" else np.asarray(edges["weight"], dtype=np.float64)
+    source, target = (np.asarray(edges[end], dtype=np.int64) for end in ("source", "target"))
+    found = from_arrays(nodes, source, target, weight, parameters=parameters)
+    if counting == "k-core":
+        return found.subgraph(algorithms.coreness(found, distinct=False).to_numpy() >= min_degree)
+    return found
+
+
+def default_scope(db: Database, platform: str | None = None) -> Scope:
+    """What counts unless said otherwise: civil servants' linked accounts, or all where there are none."""
+    return "linked" if _number(db, f"SELECT count(*) FROM ({LINKED})", {"platform": platform}) else "all"
+
+
+@contextmanager
+def ties(
+    db: Database,
+    kind: Kind,
+    name: str,
+    platform: str | None = None,
+    scope: Scope | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[None]:
+    """A temporary table *name* of the ties of a *kind*, each once: source, target, weight. Options as of `network`."""
+    if kind != "follow" and kind not in TARGETS:
+        raise UserError(f"there is no network of {kind!r} ties; choose follow, {', '.join(TARGETS)}")
+    query = FOLLOWS if kind == "follow" else f"SELECT source, target, 1 AS weight FROM ({TARGETS[kind]})"
+    scope = scope or default_scope(db, platform)
+    linked = f"AND (source IN ({LINKED}) OR target IN ({LINKED}))" if scope == "linked" else ""
+    once = f"""SELECT source, target, sum(weight) AS weight FROM ({query})
+        WHERE source IS NOT NULL AND target IS NOT NULL AND source <> target {linked} GROUP BY source, target"""
+    with _temporary(db, name, once, {"platform": platform, "since": since, "until": until}):
+        yield
+
+
+def _kept(counting: Counting, scope: Scope, least: int) -> str:
+    """The actors with enough connections, numbered by id; linked accounts without any belong to the full network."""
+    lonely = f"UNION ALL SELECT account_id, NULL FROM ({LINKED})" if scope == "linked" else ""
+    measure = "count(DISTINCT other)" if counting == "neighbours" else "count(other)"
+    return f"""SELECT id, degree, row_number() OVER (ORDER BY id) - 1 AS number FROM (
+        SELECT id, {measure} AS degree FROM (
+            SELECT source AS id, target AS other FROM _ties UNION ALL SELECT target, source FROM _ties {lonely})
+        GROUP BY id) WHERE degree >= {int(least)}"""
+
+
+@contextmanager
+def _temporary(db: Database, name: str, query: str, values: Mapping[str, Any]) -> Iterator[None]:
+    """A temporary table of *query*, gone afterwards; a read-only database may have such."""
+    used = {key: value for key, value in values.items() if f"${key}" in query}
+    db.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}", used)
+    try:
+        yield
+    finally:
+        db.execute(f"DROP TABLE IF EXISTS temp.{name}")
+
+
+def _number(db: Database, query: str, values: Mapping[str, Any]) -> int:
+    ((value,),) = db.execute(query, dict(values)).fetchall()
+    return int(value)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def labelled(nodes: pd.DataFrame, labels: pd.DataFrame | None) -> pd.Series[str]:
+    """What each actor is: civil servant, or as the table *labels* says, or other.
+
+    *labels* has a column account_id or handle (any case, with or without @), and label (or role).
+    """
+    label = pd.Series("other", index=nodes.index, dtype=object)
+    if labels is not None and len(labels):
+        said = next((name for name in ("label", "role") if name in labels), None)
+        key = next((name for name in ("account_id", "handle") if name in labels), None)
+        if said is None or key is None:
+            raise UserError("the table of labels needs a column handle or account_id, and a column label")
+        keys = labels[key].astype(str)
+        own = pd.Series(nodes.index, index=nodes.index).astype(str) if key == "account_id" else _folded(nodes["handle"])
+        table = dict(zip(keys if key == "account_id" else _folded(keys), labels[said].astype(str), strict=True))
+        label = own.map(table).astype(object).where(own.isin(list(table)), "other")
+    return label.where(~nodes["civil_servant"].to_numpy(dtype=bool), "civil servant")
+
+
+def _folded(handles: pd.Series[str]) -> pd.Series[str]:
+    return handles.astype("string").str.strip().str.removeprefix("@").str.casefold()

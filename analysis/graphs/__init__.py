@@ -1,0 +1,1 @@
+"""Graphs: networks as arrays, measures, communities and layout."""

@@ -1,0 +1,247 @@
+"""Measures and communities of a network, by igraph: the one door to it.
+
+Every function takes a `Network` or a networkx graph. The conventions are Gephi's (docs/definitions.md): a
+reciprocated pair is one undirected edge, self-loops do not count, betweenness is not normalised, and a
+resolution r multiplies the internal term, so that igraph's gamma is 1 / r.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias
+
+import igraph
+import networkx as nx
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.graphs.communities import Communities, chosen
+from analysis.graphs.network import Floats, Ints, Network, as_network
+from analysis.workers import Task, run
+from storage.errors import UserError
+
+Method = Literal["louvain", "leiden"]
+Graph: TypeAlias = "Network | nx.Graph[Any]"
+
+EXACT_NODES = 10_000  # betweenness is exact up to here, sampled above it
+GROUPS = 8  # sources are dealt into so many groups, whatever the number of processes
+WORTH_A_PROCESS = 20_000_000  # steps below which starting a process costs more than it saves
+SEARCH_EDGES = 100_000  # a small network is searched until its runs have seen so many edges together
+
+_random = threading.Lock()  # igraph's random numbers are one state for the whole process
+
+
+def igraph_of(network: Network) -> Any:
+    """The network as an igraph graph, its vertices in the order of the nodes."""
+    edges = np.column_stack((network.source, network.target)).astype(np.int64)
+    return igraph.Graph(network.n, edges, directed=network.directed)
+
+
+# ---- centrality --------------------------------------------------------------------------------------------
+
+
+def betweenness(
+    graph: Graph,
+    *,
+    exact_nodes: int = EXACT_NODES,
+    samples: int = 1000,
+    seed: int = 0,
+    processes: int | None = None,
+) -> pd.DataFrame:
+    """Betweenness per node (Brandes 2001), unweighted, directed as the graph is, not normalised.
+
+    Exact up to *exact_nodes* nodes. Above it the sum over *samples* random sources, scaled up, and a column
+    `standard_error` from the spread of eight repeated samples of an eighth of them each. Column `normalised`
+    is divided by (n - 1)(n - 2), undirected by half of that. `attrs["parameters"]` says which it was.
+    """
+    network = as_network(graph)
+    out = np.bincount(network.source, minlength=network.n)
+    sources = np.flatnonzero(out) if network.directed else np.arange(network.n)
+    exact = network.n <= exact_nodes or len(sources) <= samples
+    population = len(sources)
+    if not exact:
+        sources = np.random.default_rng(seed).permutation(sources)[:samples]
+    groups = [sources[part::GROUPS] for part in range(GROUPS)]
+    parts = np.array(_shared(_betweenness, network, groups, processes, len(sources)))
+    values = parts.sum(axis=0) * (population / max(len(sources), 1))
+    frame = pd.DataFrame({"betweenness": values}, index=network.nodes.index)
+    pairs = max((network.n - 1) * (network.n - 2), 1) / (1 if network.directed else 2)
+    frame["normalised"] = values / pairs
+    frame.attrs["parameters"] = {"betweenness": "exact", "sources": len(sources)}
+    if not exact:
+        frame["standard_error"], spread = _spread(parts, groups, population, values)
+        frame.attrs["parameters"] = {
+            "betweenness": "sampled", "sources": len(sources), "of": population, "seed": seed,
+            "median_relative_error_of_top_100": spread,
+        }  # fmt: skip
+    return frame
+
+
+def _spread(parts: Floats, groups: list[Ints], population: int, values: Floats) -> tuple[Floats, float]:
+    """The standard error of each sampled value, and the median of it among the 100 highest, relative."""
+    scaled = parts * (population / np.array([[len(group)] for group in groups]))
+    share = sum(map(len, groups)) / population
+    error = scaled.std(axis=0, ddof=1) / np.sqrt(len(groups)) * np.sqrt(1 - share)
+    top = np.argsort(-values)[:100]
+    top = top[values[top] > 0]
+    return error, round(float(np.median(error[top] / values[top])), 4) if len(top) else 0.0
+
+
+def _betweenness(network: Network, groups: Sequence[Any]) -> list[Floats]:
+    """The part of betweenness that paths from each group of sources bring."""
+    graph = igraph_of(network)
+    return [np.array(graph.betweenness(sources=group.tolist())) for group in groups]
+
+
+def _shared(task: Task, network: Network, jobs: Sequence[Any], processes: int | None, rounds: int) -> list[Any]:
+    """*task* over *jobs*, in this process if the whole of it (*rounds* over the network) is small."""
+    bare = replace(network, nodes=pd.DataFrame(index=range(network.n)), parameters={})
+    small = rounds * (network.n + network.m) < WORTH_A_PROCESS
+    return run(task, bare, jobs, 1 if small else processes)
+
+
+def pagerank(graph: Graph, damping: float = 0.85) -> pd.Series[float]:
+    """PageRank per node (sums to 1), over weights if there are any."""
+    network = as_network(graph)
+    weights = None if network.weight is None else network.weight.tolist()
+    values = igraph_of(network).pagerank(damping=damping, weights=weights) if network.n else []
+    return pd.Series(values, index=network.nodes.index, name="pagerank", dtype=float)
+
+
+def coreness(graph: Graph, distinct: bool = True) -> pd.Series[int]:
+    """The highest k for which a node is in the k-core; of the undirected graph, unless not *distinct*.
+
+    Not *distinct*, a mutual tie counts two, as in the degree filter.
+    """
+    network = as_network(graph)
+    values = igraph_of(network.undirected() if distinct else network).coreness(mode="all")
+    return pd.Series(values, index=network.nodes.index, name="coreness", dtype=int)
+
+
+def clustering(graph: Graph) -> pd.Series[float]:
+    """The local clustering coefficient per node of the undirected graph, 0 under two neighbours."""
+    network = as_network(graph)
+    values = igraph_of(network.undirected()).transitivity_local_undirected(mode="zero")
+    return pd.Series(values, index=network.nodes.index, name="clustering", dtype=float)
+
+
+def summary(graph: Graph) -> pd.Series[float]:
+    """Nodes, edges, density, reciprocity, transitivity, mean clustering, components, the giant's size.
+
+    Density and reciprocity are of the graph as directed as it is; the rest is of the undirected graph.
+    """
+    network = as_network(graph)
+    simple = igraph_of(network.undirected())
+    sizes = np.bincount(network.components()) if network.n else np.zeros(1, dtype=int)
+    pairs = network.n * (network.n - 1) / (1 if network.directed else 2)
+    figures = {
+        "nodes": network.n,
+        "edges": network.m,
+        "density": network.m / pairs if pairs else 0.0,
+        "reciprocity": igraph_of(network).reciprocity() if network.directed and network.m else np.nan,
+        "transitivity": simple.transitivity_undirected(mode="zero"),
+        "clustering": float(clustering(network).mean()) if network.n else 0.0,
+        "components": len(sizes) if network.n else 0,
+        "giant": int(sizes.max()),
+    }
+    return pd.Series(figures, name="value", dtype=float)
+
+
+def diameter(graph: Graph) -> int:
+    """The longest of the shortest paths in the largest component, undirected."""
+    return int(igraph_of(as_network(graph).undirected()).diameter(directed=False))
+
+
+# ---- communities -------------------------------------------------------------------------------------------
+
+
+def modularity(graph: Graph, partition: Mapping[Hashable, Any] | pd.Series[Any], resolution: float = 1.0) -> float:
+    """Newman's modularity of *partition* (node to group) on the undirected graph, weighted if it is.
+
+    At *resolution* r the expected term is divided by r, as in Gephi's algorithm.
+    """
+    network = as_network(graph).undirected()
+    groups, _ = pd.factorize(pd.Series(partition).reindex(network.nodes.index), use_na_sentinel=False)
+    return _modularity(igraph_of(network), groups, network.weight, resolution)
+
+
+def _modularity(graph: Any, groups: NDArray[Any], weight: Floats | None, resolution: float = 1.0) -> float:
+    if not graph.ecount():
+        return 0.0
+    weights = None if weight is None else weight.tolist()
+    gamma = 1 / resolution
+    return float(graph.modularity(groups.tolist(), weights=weights, resolution=gamma, directed=False))
+
+
+def communities(
+    graph: Graph,
+    *,
+    method: Method = "louvain",
+    resolution: float = 1.0,
+    runs: int = 20,
+    seed: int = 0,
+    processes: int | None = None,
+) -> Communities:
+    """The best of *runs* seeded runs on the undirected graph, with their stability.
+
+    Louvain (Blondel et al. 2008) as in Gephi, or Leiden (Traag et al. 2019), weighted if the network is.
+    A small network is searched with more runs, which cost nothing; stability is that of the first *runs*.
+    """
+    if method not in ("louvain", "leiden"):
+        raise UserError(f"community method {method!r} is not known; use louvain or leiden")
+    if resolution <= 0 or runs < 1:
+        raise UserError(f"resolution {resolution} and runs {runs} must be above 0")
+    network = _loopless(as_network(graph).undirected())
+    total = max(runs, min(SEARCH_EDGES // max(network.m, 1), 1000))
+    jobs = [(method, resolution, seed + number) for number in range(total)]
+    found = _shared(_communities, network, jobs, processes, 4 * total)
+    memberships = np.array([membership for membership, _ in found], dtype=np.int32).reshape(total, network.n)
+    qualities = np.array([quality for _, quality in found])
+    parameters = {
+        "method": method, "resolution": resolution, "runs": runs, "searched": total, "seed": seed,
+        "weighted": network.weight is not None,
+    }  # fmt: skip
+    best = chosen(network.nodes.index, memberships, qualities, runs)
+    headline = _modularity(igraph_of(network), best.membership.to_numpy(), network.weight)
+    return best.with_modularity(headline, {**network.parameters, **parameters})
+
+
+def _loopless(network: Network) -> Network:
+    """The network without self-loops, which Gephi's modularity ignores."""
+    other = network.source != network.target
+    weight = None if network.weight is None else network.weight[other]
+    return replace(network, source=network.source[other], target=network.target[other], weight=weight)
+
+
+def _communities(network: Network, jobs: Sequence[tuple[Method, float, int]]) -> list[tuple[NDArray[Any], float]]:
+    """A membership and its quality (modularity at the resolution asked for) per job."""
+    if not network.m:
+        return [(np.arange(network.n), 0.0) for _ in jobs]
+    graph = igraph_of(network)
+    if network.weight is not None:
+        graph.es["weight"] = network.weight.tolist()
+    weights = None if network.weight is None else "weight"
+    results = []
+    for method, resolution, seed in jobs:
+        with _random:
+            igraph.set_random_number_generator(random.Random(seed))  # noqa: S311 - a seed, not a secret
+            try:
+                groups = _one_run(graph, method, 1 / resolution, weights)
+            finally:
+                igraph.set_random_number_generator(random)
+        results.append((groups, _modularity(graph, groups, network.weight, resolution)))
+    return results
+
+
+def _one_run(graph: Any, method: Method, gamma: float, weights: str | None) -> NDArray[Any]:
+    if method == "louvain":
+        found = graph.community_multilevel(weights=weights, resolution=gamma)
+    else:
+        found = graph.community_leiden(
+            objective_function="modularity", weights=weights, resolution=gamma, n_iterations=-1
+        )
+    return np.array(found.membership, dtype=np.int32)

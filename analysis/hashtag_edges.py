@@ -1,0 +1,167 @@
+"""Hashtags from the tables: folded, counted and paired in SQL.
+
+Posts with the same hashtags are put together first, so that folding and pairing work on distinct lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Literal
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from analysis.actor_edges import LINKED, Database, Scope, default_scope
+from analysis.graphs.network import Network, from_arrays
+from storage.errors import UserError
+
+Profile = Literal["study2013", "tcat", "4cat"]
+On = Literal["nodes", "edges"]
+
+# The hashtags of a post: as delivered; those of the original that a retweet cut off (tcat); or both (4cat).
+LISTS = {
+    "study2013": "hashtags",
+    "tcat": "coalesce(full_hashtags, hashtags)",
+    "4cat": "list_concat(hashtags, full_hashtags)",
+}
+
+
+@dataclass(frozen=True)
+class Counting:
+    """What one profile counts."""
+
+    lists: str  # SQL for the hashtags of a post
+    each_post_once: bool  # a tag repeated in one post counts once
+    only_together: bool  # frequency counts only posts where the tag stands beside another
+    operator: str  # frequency against threshold
+
+
+PROFILES: Mapping[str, Counting] = {
+    "study2013": Counting(LISTS["study2013"], True, False, ">"),
+    "tcat": Counting(LISTS["tcat"], False, False, ">="),
+    "4cat": Counting(LISTS["4cat"], True, True, ">"),
+}
+
+
+@lru_cache(maxsize=1)
+def specials() -> tuple[str, ...]:
+    """The characters whose case folding is not lower() of DuckDB: ß, İ, final sigma, ligatures ..."""
+    letters = [chr(code) for code in range(128, 0x20000) if not 0xD800 <= code < 0xE000]  # no case above
+    changed = [letter for letter in letters if letter.casefold() != letter]
+    frame = pd.DataFrame({"letter": changed, "folded": [letter.casefold() for letter in changed]})  # noqa: F841
+    with duckdb.connect() as db:
+        rows = db.execute("SELECT letter FROM frame WHERE lower(letter) <> lower(folded)").fetchall()
+    return tuple(letter for (letter,) in rows)
+
+
+def folded(tag: str = "t") -> str:
+    """SQL that folds the hashtag *tag* as Unicode does, without #: only the rare special letters cost more."""
+    swapped = tag
+    for letter in specials():
+        swapped = f"replace({swapped}, '{letter}', '{letter.casefold()}')"
+    letters = "".join(specials())
+    return f"""ltrim(CASE WHEN strlen({tag}) > length({tag}) AND regexp_matches({tag}, '[{letters}]')
+        THEN lower({swapped}) ELSE lower({tag}) END, '#＃')"""
+
+
+def posts_of(scope: Scope, platform: str | None, since: datetime | None = None, until: datetime | None = None) -> str:
+    """SQL for the posts that count; its parameters are those of `bounds`."""
+    where = [f"timeline_of IN ({LINKED})"] if scope == "linked" else []
+    where += ["platform = $platform"] if platform else []
+    where += ["created_at >= $since"] if since else []
+    where += ["created_at <= $until"] if until else []
+    return f"SELECT * FROM posts WHERE {' AND '.join(where) or 'true'}"
+
+
+def bounds(query: str, platform: str | None, since: datetime | None, until: datetime | None) -> dict[str, Any]:
+    """The parameters that *query* uses."""
+    values = {"platform": platform, "since": since, "until": until}
+    return {name: value for name, value in values.items() if f"${name}" in query}
+
+
+def profile_of(name: str) -> Counting:
+    """The counting rules called *name*; raise UserError for another name."""
+    if name not in PROFILES:
+        raise UserError(f"hashtag profile {name!r} is not known; use {', '.join(PROFILES)}")
+    return PROFILES[name]
+
+
+@contextmanager
+def tag_lists(db: Database, rules: Counting, posts: str, values: Mapping[str, Any]) -> Iterator[None]:
+    """The temporary table _lists while it lasts: distinct lists of folded tags, and how many *posts* have each."""
+    tags = f"list_filter(list_transform(tags, lambda t: {folded()}), lambda t: t <> '')"
+    tags = f"list_distinct({tags})" if rules.each_post_once else tags
+    db.execute(
+        f"""CREATE OR REPLACE TEMP TABLE _lists AS SELECT {tags} AS tags, posts FROM (
+            SELECT {rules.lists} AS tags, count(*) AS posts FROM ({posts})
+            WHERE len({rules.lists}) > 0 GROUP BY ALL)""",
+        dict(values),
+    )
+    try:
+        yield
+    finally:
+        db.execute("DROP TABLE IF EXISTS temp._lists")
+
+
+def network(
+    db: Database,
+    *,
+    threshold: int = 100,
+    profile: Profile = "study2013",
+    on: On = "nodes",
+    scope: Scope | None = None,
+    platform: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Network:
+    """The undirected co-occurrence network: hashtags weighted by posts, edges by the posts that hold both.
+
+    *profile* says what is counted: study2013 (frequency > *threshold*, each post once), tcat (pairs of rows, the
+    original's hashtags for a retweet, frequency >= threshold) or 4cat (a retweet's own and its original's, frequency in
+    posts with another tag). The threshold is *on* the nodes, or on the weights of the edges. Column `posts` is the
+    frequency.
+    """
+    rules = profile_of(profile)
+    scope = scope or default_scope(db, platform)
+    posts = posts_of(scope, platform, since, until)
+    with tag_lists(db, rules, posts, bounds(posts, platform, since, until)):
+        least = threshold + (rules.operator == ">")
+        nodes = db.execute(FREQUENCY.format(
+            together="WHERE len(list_distinct(tags)) > 1" if rules.only_together else "",
+            least=least if on == "nodes" else 0,
+        )).df()  # fmt: skip
+        pairs = db.execute(PAIRS.format(least=least if on == "edges" else 0)).fetchnumpy()
+        db.execute("DROP TABLE temp._frequent")
+    parameters = {
+        "network": "hashtag co-occurrence", "profile": profile, "scope": scope, "platform": platform,
+        "filter": f"{'frequency' if on == 'nodes' else 'edge weight'} {rules.operator} {threshold}",
+        "since": since.isoformat() if since else None, "until": until.isoformat() if until else None,
+    }  # fmt: skip
+    nodes.index = pd.Index([tag.casefold() for tag in nodes.pop("tag")], dtype=object, name="hashtag")
+    source, target = (np.asarray(pairs[end], dtype=np.int64) for end in ("source", "target"))
+    weight = np.asarray(pairs["weight"], dtype=np.float64)
+    found = from_arrays(nodes, source, target, weight, directed=False, parameters=parameters)
+    if on == "edges":
+        return found.subgraph(np.asarray(found.degrees()["degree"] > 0))
+    return found
+
+
+FREQUENCY = """
+CREATE OR REPLACE TEMP TABLE _frequent AS
+SELECT tag, posts, row_number() OVER (ORDER BY tag) - 1 AS number FROM (
+    SELECT tag, sum(posts)::BIGINT AS posts FROM (SELECT unnest(tags) AS tag, posts FROM _lists {together})
+    GROUP BY tag)
+WHERE posts >= {least};
+SELECT tag, posts FROM _frequent ORDER BY number"""
+
+PAIRS = """
+SELECT a.number AS source, b.number AS target, sum(p.posts) AS weight
+FROM (SELECT one, unnest(tags) AS other, posts
+      FROM (SELECT unnest(tags) AS one, tags, posts FROM _lists WHERE len(tags) > 1)) AS p
+JOIN _frequent AS a ON a.tag = p.one JOIN _frequent AS b ON b.tag = p.other
+WHERE p.one < p.other GROUP BY ALL HAVING sum(p.posts) >= {least}"""

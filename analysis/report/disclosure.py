@@ -1,0 +1,156 @@
+"""What a report that is published does not tell: who the persons are, and how few there are of them.
+
+Persons have pseudonyms by a key of the study; cells of fewer than a few persons are hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis import ministries
+from analysis.graphs.measures import Measured
+from storage.privacy.pseudonyms import FEW, Pseudonyms
+
+NAMED = ("politician", "organisation", "media")  # public by their office or as a body, if the study lists them
+TOLD = ("platform", "ministry", "label", "civil_servant")  # all else of a person's own is left out
+Counts = Mapping[str, Sequence[str]]  # columns of counts, each with the columns that would give it away
+Line = Sequence[int] | NDArray[np.intp]  # places of rows whose total is told
+SMALL = "other ministries"  # of which too few are in the network to be told apart
+
+
+def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int, other: str = SMALL) -> Measured:
+    """*found* with pseudonyms as ids, names and handles; who is public by label keeps them.
+
+    Ministries of which fewer than *least* are in the network, or in a community, are put together as *other*: whoever
+    has the nodes can count them.
+    """
+    nodes = found.network.nodes
+    measures = [name for name in nodes if name in TOLD or name in found.network.degrees() or name in MEASURES]
+    public = nodes["label"].isin(NAMED).to_numpy() & nodes["handle"].notna().to_numpy()
+    hidden = np.array([pseudonyms.person(str(person)) for person in nodes.index], dtype=object)
+    handle = np.where(public, nodes["handle"].astype(object), hidden)
+    kept = nodes[measures].assign(handle=handle, name=np.where(public, nodes["name"].astype(object), hidden))
+    merged = merged_ministries(kept["ministry"], least, other)
+    groups = merged.groupby(found.communities.membership.to_numpy(), group_keys=False)
+    kept["ministry"] = groups.apply(lambda of: merged_ministries(of, least, other)).reindex(kept.index)
+    kept["title"] = None  # the analyses look for it
+    kept.index = pd.Index(handle, name=nodes.index.name)
+    network = replace(found.network, nodes=kept)
+    return Measured(network, replace(found.communities, membership=found.communities.membership.set_axis(kept.index)))
+
+
+MEASURES = ("betweenness", "normalised", "standard_error", "pagerank", "community", "size", "color", "x", "y")
+
+
+def merged_ministries(ministry: pd.Series[str], least: int, other: str) -> pd.Series[str]:
+    """*ministry* of each actor, those of fewer than *least* put together as *other*."""
+    counts = ministry.value_counts().sort_index().sort_values(kind="stable")
+    few = counts < least
+    if 0 < few.sum() < len(counts) and (few.sum() == 1 or counts[few].sum() < least):
+        few.iloc[few.sum()] = True  # one put together with nothing, or so few, could still be told apart
+    return ministry.where(ministry.isna() | ~ministry.map(few).fillna(False).astype(bool), other)
+
+
+def lines(table: pd.DataFrame, *keys: str) -> list[NDArray[np.intp]]:
+    """The places of the rows of *table* that share a value of one of *keys*, for `small`."""
+    return [np.flatnonzero(table[key] == value) for key in keys for value in table[key].unique()]
+
+
+def few_hidden(table: pd.DataFrame, least: int) -> pd.DataFrame:
+    """The *table* of pairs of ministries without its small cells; the total of each ministry can be worked out."""
+    names = sorted({*table["ministry"], *table["other"]})
+    of = [((table["ministry"] == name) | (table["other"] == name)).to_numpy() for name in names]
+    made = small(table, least, ministries.DERIVED, [np.flatnonzero(rows) for rows in of])
+    for what in ministries.DERIVED:
+        for rows in of:  # what chance would give tells how many a ministry has in all
+            if 0 < table.loc[rows, what].sum() < least:
+                made.loc[rows, [f"{what}_expected", f"{what}_ratio"]] = np.nan
+    return made
+
+
+def without_few(graph: nx.Graph[Any], table: pd.DataFrame) -> nx.Graph[Any]:
+    """*graph* (of ministries) without the ties and counts that *table*, of its pairs, hides; nor those of few members.
+
+    A circle's size would tell what is inside.
+    """
+    made = graph.copy()
+    for row in table.to_dict("records"):
+        one, two = row["ministry"], row["other"]
+        if one != two and made.has_edge(one, two) and (pd.isna(row["connections"]) or not row["connections"]):
+            made.remove_edge(one, two)
+        data = made.nodes[one] if one == two else made.edges[one, two] if made.has_edge(one, two) else {}
+        gone = {"weight", "size"} if pd.isna(row["connections"]) else set[str]()
+        gone |= {"expected"} if pd.isna(row["connections_expected"]) else set()
+        gone |= {"ratio"} if pd.isna(row["connections_ratio"]) else set()
+        gone |= {"follows"} if pd.isna(row["follows"]) else set()
+        for name in gone & set(data):
+            del data[name]
+    members = pd.DataFrame.from_dict(dict(made.nodes(data=True)), orient="index")
+    counts: dict[str, tuple[str, ...]] = {"members": (), "readable": (), "linked": ()}
+    hidden = small(members, FEW, counts)
+    for node, data in made.nodes(data=True):
+        for name in (name for name in counts if name in hidden and pd.isna(hidden.loc[node, name])):
+            data.pop(name, None)
+            data.pop("share_readable", None)
+    return made
+
+
+def small(
+    frame: pd.DataFrame,
+    least: int,
+    counts: Counts,
+    lines: Iterable[Line] | None = None,
+    parts: Sequence[str] = (),
+) -> pd.DataFrame:
+    """*frame* without its small cells: counts of 1 to *least* - 1, and what is derived from them.
+
+    *counts* names the columns of counts, each with the columns that would give it away. Where a total is told no cell
+    is hidden alone, the smallest other one goes with it: in each of *lines* (places of rows; all rows if none are
+    given), and in each row among the columns *parts*, which add up. `attrs["hidden"]` counts.
+    """
+    if not least:
+        return frame
+    names = [name for name in counts if name in frame]
+    values = frame[names].apply(pd.to_numeric).fillna(0).to_numpy(dtype=float)
+    few = (values > 0) & (values < least)
+    along = [np.arange(len(frame))] if lines is None else [np.asarray(line, dtype=np.intp) for line in lines]
+    among = [names.index(name) for name in parts if name in names]
+    told = np.zeros_like(few)  # hidden, and yet the total of a line says what it is
+    before = (-1, -1)
+    while before != (before := (int(few.sum()), int(told.sum()))):
+        for at, line in product(range(len(names)), along):
+            _accompany(values[:, at], few[:, at], told[:, at], line, least)
+        for row in np.flatnonzero(few[:, among].any(axis=1)) if among else ():
+            _accompany(values[row], few[row], told[row], np.asarray(among), least)
+        for at, name in enumerate(names):
+            for other in (other for other in counts[name] if other in names):
+                few[:, names.index(other)] |= few[:, at]
+    made = frame.copy()
+    made.attrs = dict(frame.attrs) | {"hidden": int(few.sum())}
+    for at, name in enumerate(names):
+        for column in (name, *(other for other in counts[name] if other in made)):
+            whole = pd.api.types.is_integer_dtype(made[column])
+            made[column] = made[column].astype("Int64" if whole else float).mask(few[:, at])
+    return made
+
+
+def _accompany(
+    values: NDArray[Any], few: NDArray[np.bool_], told: NDArray[np.bool_], line: NDArray[np.intp], least: int
+) -> None:
+    """Hide another cell of *line* if one is hidden alone: the smallest, one that is 0 if all others are."""
+    hidden = line[few[line] & ~told[line]]
+    if len(hidden) != 1:
+        return
+    others = line[~few[line] & ~told[line]]
+    if len(others):
+        few[others[np.argmin(np.where(values[others] > 0, values[others], np.inf))]] = True
+    elif values[hidden[0]] >= least:
+        told[hidden] = True

@@ -1,0 +1,117 @@
+"""The study in brief: a sentence a section, for who reads no further."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from analysis.report.changes import civil
+from analysis.report.findings import Findings
+from analysis.report.i18n import Words
+
+SURE = 0.05  # p under which labels are told from shuffled ones
+APART = "{nodes} well-connected actors follow one another {edges} times; there are no clear communities among them."
+TOGETHER = "{nodes} well-connected actors follow one another {edges} times; they fall into {count} communities."
+AS_MANY = "{share}% of the ties of civil servants in that network are with each other, about as many as by chance."
+FEWER = "{share}% of the ties of civil servants in that network are with each other, fewer than by chance."
+MORE = "{share}% of the ties of civil servants in that network are with each other, more than by chance."
+ALONE = "{tags}% of the posts have a hashtag and {mentions}% mention somebody."
+COMPARED = (
+    "{tags}% of the posts have a hashtag and {mentions}% mention somebody; in the comparison set {other_tags}% and "
+    "{other_mentions}%."
+)
+TEXTS = (APART, TOGETHER, AS_MANY, FEWER, MORE, ALONE, COMPARED)  # chosen between before they are put into words
+
+
+def brief(found: Findings, _: Words) -> tuple[tuple[str, str], ...]:
+    """Sentences, each with the id of the section that tells more; only of what there is."""
+    parts = (people, ministries, actors, inward, activity, shares, hashtags, changed)
+    return tuple((text, part) for one in parts for text, part in one(found, _))
+
+
+def people(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
+    """Who was found."""
+    value = found.selection.set_index("figure")["computed"]
+    if value["civil_servants"] != 0:  # hidden where they are few
+        yield _("Among {profiles} profiles there are {civil} civil servants; {accounts} public accounts are linked to "
+                "them.").format(profiles=found.persons(value["profiles"]), civil=found.persons(value["civil_servants"]),
+                                accounts=found.persons(value["accounts"])), "populations"  # fmt: skip
+
+
+def ministries(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
+    """How far connections stay inside a ministry."""
+    frame = found.ministries
+    if frame.attrs.get("hidden") or not frame["connections"].sum():
+        return
+    inside = frame[frame["ministry"] == frame["other"]]
+    expected = inside["connections_expected"].sum()
+    times = _.number(inside["connections"].sum() / expected, 1) if expected else "–"
+    yield _("{share}% of the observed connections between civil servants stay inside a ministry: {times} times what "
+            "chance would give.").format(
+        share=_.number(100 * inside["connections"].sum() / frame["connections"].sum(), 0), times=times
+    ), "ministries"  # fmt: skip
+
+
+def actors(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
+    """The actor network and its communities."""
+    network, groups = found.actors.network, found.actors.communities
+    if not network.n:
+        return
+    text = TOGETHER if groups.to_speak_of else APART
+    yield _(text).format(
+        nodes=found.persons(network.n), edges=_.number(network.m), count=groups.membership.nunique()
+    ), "actors"  # fmt: skip
+
+
+def inward(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
+    """Whether civil servants keep to themselves."""
+    first = found.inward.iloc[0]
+    ties = first["internal"] + first["external"]
+    if not ties or not first["external"] or not np.isfinite(first["p"]):
+        return
+    text = AS_MANY
+    if first["p"] < SURE:
+        text = MORE if first["e_i_index"] < first["permuted"] else FEWER
+    yield _(text).format(share=_.number(100 * first["internal"] / ties, 0)), "inwardness"
+
+
+def activity(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
+    """Working days against days off."""
+    return ((text, "activity") for text in working(found, _))
+
+
+def working(found: Findings, _: Words) -> Iterator[str]:
+    """The sentence on working days, where there is a ratio to tell."""
+    last = found.professional_use.iloc[-1]
+    if np.isfinite(last["ratio"]):
+        yield _("On a working day {ratio} times as many posts are sent as on a weekend day or public holiday (95% "
+                "interval {low} to {high}, by account).").format(
+            ratio=_.number(last["ratio"], 2), low=_.number(last["low"], 2), high=_.number(last["high"], 2))  # fmt: skip
+
+
+def shares(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
+    """Hashtags and mentions."""
+    frame = found.shares.set_index("kind")
+    if not frame["posts"].iloc[0]:
+        return
+    numbers = {"tags": frame.loc["hashtags", "share"], "mentions": frame.loc["mentions", "share"]}
+    if "sample_share" in frame:
+        there = frame["sample_share"]
+        numbers |= {"other_tags": there["hashtags"], "other_mentions": there["mentions"]}
+    text = COMPARED if "sample_share" in frame else ALONE
+    yield _(text).format(**{name: _.number(value, 0) for name, value in numbers.items()}), "shares"
+
+
+def changed(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
+    """Who came and went since the first round."""
+    if found.looked["twice"]:
+        yield civil(found, _), "changes"
+
+
+def hashtags(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
+    """What the posts are about."""
+    names = [name for name in found.hashtag_communities["name"] if isinstance(name, str)]
+    if names:
+        yield _("The hashtags fall into {count} communities: {names}.").format(
+            count=len(found.hashtag_communities), names="; ".join(names[:6])), "hashtags"  # fmt: skip

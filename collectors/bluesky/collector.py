@@ -1,0 +1,312 @@
+"""Bluesky (AT protocol): what to ask the public AppView and the accounts' own servers, and what answers mean.
+
+An account's key is its DID; a handle is only good for looking one up. The walks of `timeline`, `following` and
+`followers` begin with the profile, which gives the opt-outs, the state of the account and its claims (`claimed` in
+`Want.carry`). Behind it a walk's cursor is `at:` with the server's own. `follow_records` begins with the DID document,
+which names the server that holds the records (`server` in `Want.carry`).
+Parsing is in `collectors.bluesky.parse`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Any, ClassVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+from pydantic import BaseModel, Field
+
+from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings, Split
+from collectors.bluesky import parse as records
+from collectors.bluesky.before import asked_before
+from collectors.bluesky.redact import redacted
+from collectors.parsing import lenient
+from collectors.wire import http
+from collectors.wire.address_policy import is_private
+from collectors.wire.exchange import Wire
+from storage.records import Failure, Page, Record, Want
+
+# https://docs.bsky.app/docs/advanced-guides/rate-limits (read November 2026): 3,000 requests per 5 minutes and IP on a
+# PDS; the public AppView documents none of its own. Batches and pages: the lexicons of app.bsky.actor.getProfiles (25),
+# app.bsky.feed.getAuthorFeed, app.bsky.graph.getFollows and getFollowers, com.atproto.repo.listRecords (100 each).
+LIMIT = Limit(3000, 300)
+KINDS = {
+    "user": Kind(batch=25, limit=LIMIT, of="handle"),
+    "timeline": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
+    "following": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
+    "followers": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
+    "follow_records": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
+}
+METHODS = {
+    "timeline": "app.bsky.feed.getAuthorFeed",
+    "following": "app.bsky.graph.getFollows",
+    "followers": "app.bsky.graph.getFollowers",
+}
+LISTS = {"timeline": "feed", "following": "follows", "followers": "followers", "follow_records": "records"}
+# Names of XRPC errors (the lexicons, and packages/bsky and packages/pds of github.com/bluesky-social/atproto)
+REASONS = {
+    "AccountTakedown": "suspended",
+    "AccountSuspended": "suspended",
+    "AccountDeactivated": "deactivated",
+    "RepoTakendown": "suspended",
+    "RepoSuspended": "suspended",
+    "RepoDeactivated": "deactivated",
+    "RepoNotFound": "gone",
+    "BlockedActor": "refused",
+    "BlockedByActor": "refused",
+    "XRPCNotSupported": "refused",
+    "MethodNotImplemented": "refused",
+}
+CREDENTIALS = ("ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired")
+AT = "at:"  # before the server's own cursor in ours; alone: the first page of a list, behind the head of its walk
+TAIL = 10  # items at the end of a page that must all be old for the old mark to be met
+
+
+class Options(BaseModel):
+    """The collector's own keys in the study file."""
+
+    base_url: str = Field("https://public.api.bsky.app", description="The AppView to ask, or a PDS that stands for it.")
+    pds_url: str | None = Field(None, description="The server of all follow records, instead of everyone's own.")
+    plc_url: str = Field("https://plc.directory", description="The directory of DIDs.")
+    hosts: dict[str, str] = Field({}, description="Addresses to reach servers at, for tests.")
+    allow_private: bool = Field(False, description="Ask servers on private networks too, if names lead there.")
+    honour_opt_outs: bool = Field(True, description="Leave accounts alone that ask not to be shown without log-in.")
+    contact: str = Field("", description="Who answers for the collecting, in the user agent.")
+
+
+class Bluesky:
+    """The collector: profiles in batches of 25, lists a page at a time."""
+
+    kinds: ClassVar[Mapping[str, Kind]] = KINDS
+    Options = Options
+    redacted = staticmethod(redacted)
+    asked_before = staticmethod(asked_before)
+
+    @staticmethod
+    def canonical(seed: str) -> str:
+        """The key of an account: its DID, or its handle in lower case without the @ before it."""
+        actor = _actor(seed)
+        return actor if actor.startswith("did:") else actor.lower()
+
+    @staticmethod
+    def server(want: Want, options: Mapping[str, Any]) -> str:
+        """The server that *want* is asked at: the AppView, the directory, or an account's own."""
+        if want.target.kind != "follow_records":
+            return str(options.get("base_url") or "")
+        return str(want.carry.get("server") or options.get("pds_url") or "directory")
+
+    def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
+        """Yield answers; one may serve a batch of `user` wants."""
+        assert settings.wire is not None
+        options = settings.checked(Options)
+        for batch in _batches(settings.wire, wants):
+            yield from _ask(settings.wire, batch, options, settings.secret)
+
+    def outcome(self, page: Page) -> Iterator[Outcome]:
+        """Yield one outcome per target."""
+        error = records.error(page) if page.status != 200 else None
+        general = None if error and error.error in REASONS else http.trouble(page)
+        if general is not None:
+            yield from general
+        elif page.status != 200:
+            yield from (_refusal(page, want, error) for want in page.wants)
+        else:
+            yield from _answers(page)
+
+    def parse(self, page: Page) -> Iterator[Record]:
+        """Yield the accounts, follows, posts and absences that the page tells."""
+        yield from http.absences(self.outcome(page), "bluesky")
+        if page.status != 200:
+            return
+        try:
+            yield from records.read(page)
+        except http.UNREADABLE as error:
+            yield http.unreadable("body", error, page.body)
+
+
+# ---- asking -----------------------------------------------------------------------------------------------------
+
+
+def _batches(wire: Wire, wants: Iterator[Want]) -> Iterator[tuple[Want, ...]]:
+    """The wants in batches of their kind; those that spoilt a batch, each by itself."""
+    for alone, group in groupby(wants, key=lambda want: want.alone):
+        yield from wire.batches(group, lambda kind, alone=alone: 1 if alone else KINDS[kind].batch)  # type: ignore[misc]
+
+
+def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | None) -> list[Page | Failure]:
+    """Ask what *batch* needs next."""
+    want = batch[0]
+    kind, cursor = want.target.kind, want.target.cursor
+    params: list[tuple[str, str]]
+    if kind == "follow_records":
+        return _ask_records(wire, want, options)
+    if kind == "user" and len(batch) > 1:
+        method, params = "app.bsky.actor.getProfiles", [("actors", _actor(one.target.key)) for one in batch]
+    elif kind == "user" or (not cursor and options.honour_opt_outs):
+        method, params = "app.bsky.actor.getProfile", [("actor", _actor(want.target.key))]
+    else:
+        method, params = METHODS[kind], [("actor", _actor(want.target.key)), ("limit", str(KINDS[kind].page))]
+        params += [("cursor", place)] if (place := _place(cursor)) else []
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    url = f"{options.base_url.rstrip('/')}/xrpc/{method}?{urlencode(params)}"
+    return http.ask(wire, batch, url, headers=headers, contact=options.contact)
+
+
+def _ask_records(wire: Wire, want: Want, options: Options) -> list[Page | Failure]:
+    """Ask for the DID document, then for the follow records at the server it names."""
+    did, cursor = want.target.key, want.target.cursor
+    server, place, alias = want.carry.get("server"), _place(cursor), None
+    if not did.startswith("did:"):
+        return http.refuse(wire, (want,), "invalid-key", f"{did!r} is no DID; look the handle up first")
+    if not cursor and not options.pds_url:
+        origin, path = options.plc_url.rstrip("/"), f"/{quote(did)}"
+        if did.startswith("did:web:"):
+            origin, alias = http.reachable(did.removeprefix("did:web:"), options.hosts)
+            path = "/.well-known/did.json"
+    else:
+        host = http.netloc(server)
+        origin, alias = http.reachable(host, options.hosts) if host else (str(options.pds_url).rstrip("/"), None)
+        params = [("repo", did), ("collection", "app.bsky.graph.follow"), ("limit", str(KINDS["follow_records"].page))]
+        params += [("cursor", place)] if place else []
+        path = f"/xrpc/com.atproto.repo.listRecords?{urlencode(params)}"
+    configured = (options.plc_url.rstrip("/"), (options.pds_url or "").rstrip("/"))
+    if origin not in configured and alias is None and is_private(origin):
+        return http.refuse(wire, (want,), "private-address", f"{origin} is not a public server", origin)
+    headers = {"Host": alias} if alias else {}
+    return http.ask(wire, (want,), origin + path, headers=headers, contact=options.contact)
+
+
+def _actor(key: str) -> str:
+    return key.strip().removeprefix("@")
+
+
+def _place(cursor: str) -> str:
+    """The server's own cursor in ours."""
+    return cursor.removeprefix(AT)
+
+
+# ---- what answers mean ------------------------------------------------------------------------------------------
+
+
+def _refusal(page: Page, want: Want, error: records.ErrorView | None) -> Outcome:
+    """What a 3xx or 4xx means for one target."""
+    name, told = (error.error, error.message or error.error) if error else ("", f"HTTP {page.status}")
+    target, missing = want.target, "unknown" if want.target.kind == "user" else "gone"
+    if name in REASONS:
+        return Absent(target, f"{REASONS[name]}: {told}")
+    if page.status == 401 or name in CREDENTIALS:  # of an account's own server, which gets no secret: only its affair
+        return Absent(target, f"refused: {told}") if target.kind == "follow_records" else Refused(target, told)
+    if page.status == 410 or (page.status == 404 and not name) or "not found" in told.lower():
+        return Absent(target, f"{missing}: {told}")
+    if "could not find repo" in told.lower() or (page.status == 404 and target.kind == "follow_records"):
+        return Absent(target, f"gone: {told}")
+    if len(page.wants) > 1:
+        return Split(target, told)
+    if "cursor" in told.lower() and target.cursor:
+        return Later(target, told, restart=True)
+    if target.kind == "user" and page.status == 400:
+        return Absent(target, f"unknown: {told}")
+    return Absent(target, f"refused: {told}")
+
+
+def _answers(page: Page) -> Iterator[Outcome]:
+    """What a 200 means for each of its targets."""
+    try:
+        body = msgspec.convert(lenient.value(page.content())[0], dict[str, Any])
+        if page.kind == "user" and len(page.wants) > 1:
+            yield from _of_batch(page, body)
+        elif page.kind == "user":
+            yield Done(page.wants[0].target, items=1) if "did" in body else _odd(page.wants[0])
+        else:
+            yield _of_walk(page, body)
+    except http.UNREADABLE as error:
+        yield from (Later(target, f"the answer cannot be read: {error}") for target in page.targets)
+
+
+def _odd(want: Want) -> Outcome:
+    return Later(want.target, "the answer is not what was asked for")
+
+
+def _of_batch(page: Page, body: dict[str, Any]) -> Iterator[Outcome]:
+    """The profiles found; whoever was left out is asked for alone, because only then the server says why."""
+    found = {
+        str(view.get(name)).lower()
+        for view in msgspec.convert(body.get("profiles") or [], list[Any])
+        if isinstance(view, dict)  # a broken one has no names
+        for name in ("did", "handle")
+    }
+    for target in page.targets:
+        known = _actor(target.key).lower() in found
+        yield Done(target, items=1) if known else Split(target, "left out of the batch")
+
+
+def _of_walk(page: Page, body: dict[str, Any]) -> Outcome:
+    """The head of a walk, or a page of it."""
+    want = page.wants[0]
+    if LISTS[want.target.kind] in body:
+        return _of_page(page, body)
+    if want.target.kind == "follow_records" and not want.target.cursor:
+        return _of_document(want, body)
+    return _of_profile(page, want) if "did" in body and not want.target.cursor else _odd(want)
+
+
+def _of_document(want: Want, body: dict[str, Any]) -> Outcome:
+    """Where the account's records are."""
+    server = records.server(body)
+    if server is None:
+        return Absent(want.target, "unknown: the DID document names no server")
+    return Done(want.target, next=AT, carry={"server": server})
+
+
+def _of_profile(page: Page, want: Want) -> Outcome:
+    """Whether the walk may begin, and what the profile claims of it."""
+    view, _ = lenient.read(page.content(), records.ActorView, records.VITAL)
+    if view.opted_out:
+        return Absent(want.target, "opted-out")
+    claim = view.claims(want.target.kind)
+    return Done(want.target, next=AT, carry={} if claim is None else {"claimed": min(claim, http.MOST)})
+
+
+def _of_page(page: Page, body: dict[str, Any]) -> Outcome:
+    """A page of a list: short and empty ones go on as long as there is a new cursor."""
+    want = page.wants[0]
+    target, items = want.target, msgspec.convert(body[LISTS[want.target.kind]] or [], list[Any])
+    newest, reached = _mark(items, want.since) if target.kind == "timeline" else ("", False)
+    following = body.get("cursor")
+    if following and not reached:
+        if str(following) == _place(target.cursor):
+            why = "the cursor leads back to its page"
+            return Done(target, items=len(items), newest=newest, complete=False, why=why, stuck=True)
+        return Done(target, f"{AT}{following}", len(items), newest, carry=want.carry)
+    complete, why = _whole(want, len(items))
+    return Done(target, items=len(items), newest=newest, complete=complete, why=why, reached=reached)
+
+
+def _whole(want: Want, last: int) -> tuple[bool, str]:
+    """Whether a walk that ended shows that it saw everything; and if not, why.
+
+    Follow lists are ordered by times that several records may share, so that a page border can swallow some, and
+    deactivated accounts are left out while the count stays: only a walk that found what is claimed proves itself.
+    """
+    claim = want.carry.get("claimed")
+    if want.target.kind not in ("following", "followers") or claim is None:
+        return True, ""
+    seen = want.position + last
+    return seen >= claim, "" if seen >= claim else f"{seen} of the {claim} that the profile claims"
+
+
+def _mark(items: list[Any], since: str) -> tuple[str, bool]:
+    """The mark of a page, the newest time at which the server saw one of its items, and whether the old mark was met.
+
+    It is met when the end of the page holds only what the server saw before it. No author's date plays a part: a post
+    from the future may stay on top, and one from the past may turn up anywhere.
+    """
+    times = [time for item in items if (time := records.seen_at(item))]
+    if not times:
+        return "", False
+    old = http.moment(since)
+    return max(times).isoformat(), old is not None and max(times[-TAIL:]) <= old
+
+
+collector = Bluesky()

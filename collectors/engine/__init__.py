@@ -1,0 +1,1 @@
+"""The loop that every collector runs in: run, transitions, rate limits, recovery, connectivity."""

@@ -1,0 +1,91 @@
+"""The requests of a run, counted by us against the limits that the platforms document or tell.
+
+A limit holds for a kind; where a platform is many servers, and its collector names the one a want is asked at, for
+each server over all kinds. Nothing here sleeps: it says until when to wait, by the clock of the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from collectors.base import Collector, Kind, Limit
+from collectors.wire.exchange import Wire
+from storage.frontier.sqlite import Move
+from storage.records import Want
+
+NEAR = timedelta(minutes=15)  # a server's limit that ends later than this holds for its own target only
+HELD = 1000  # targets of servers at their limit, one after another, after which their kind waits as a whole
+
+
+class Windows:
+    """The limit windows of one run. A wire that replays knows none."""
+
+    def __init__(self, collector: Collector, kinds: Mapping[str, Kind], options: Mapping[str, Any], wire: Wire) -> None:
+        self.server: Callable[[Want, Mapping[str, Any]], str] | None = getattr(collector, "server", None)
+        self.kinds, self.options, self.wire = kinds, options, wire
+        self._windows: dict[str, _Window] = {}
+        self._held: dict[str, tuple[int, datetime]] = {}  # of a kind: targets in a row that were held, and for what
+
+    def may(self, kind: str) -> bool:
+        """Whether anything of *kind* may be asked for."""
+        now = self.wire.now()
+        in_a_row, until = self._held.get(kind, (0, now))
+        if self.wire.live and in_a_row >= HELD and now >= until:
+            del self._held[kind]
+        return not self.wire.live or not (
+            (in_a_row >= HELD and now < until) or (self.server is None and self._window(kind, kind).full(now))
+        )
+
+    def hold(self, want: Want) -> datetime | None:
+        """Until when *want* must wait because its server has had all its requests; None if it need not."""
+        if self.server is None or not self.wire.live:
+            return None
+        kind, now = want.target.kind, self.wire.now()
+        window = self._window(self.server(want, self.options), kind)
+        if not window.full(now):
+            self._held.pop(kind, None)
+            return None
+        in_a_row, until = self._held.get(kind, (0, window.until))
+        self._held[kind] = in_a_row + 1, min(until, window.until)
+        return window.until
+
+    def count(self, wants: tuple[Want, ...], moves: Iterable[Move]) -> None:
+        """Count a request, and close its server's window where *moves* say that the limit is reached."""
+        if not wants or (kind := wants[0].target.kind) not in self.kinds:
+            return
+        now, place = self.wire.now(), self.server(wants[0], self.options) if self.server else kind
+        self._window(place, kind).count(now)
+        told = [move.until for move in moves if move.to == "later" and move.free and move.until]
+        if self.server and told and now < max(told) <= now + NEAR:
+            self._window(place, kind).close(max(told))
+
+    def opens_at(self) -> datetime | None:
+        """When the first of the windows that are full opens; None if none is."""
+        now = self.wire.now()
+        return min((window.until for window in self._windows.values() if window.full(now)), default=None)
+
+    def _window(self, place: str, kind: str) -> _Window:
+        if place not in self._windows:
+            self._windows[place] = _Window(self.kinds[kind].limit, self.wire.now())
+        return self._windows[place]
+
+
+class _Window:
+    """The requests of one kind, or to one server, in the current window."""
+
+    def __init__(self, limit: Limit | None, now: datetime) -> None:
+        self.limit, self.used, self.shut, self.until = limit, 0, False, now
+
+    def count(self, now: datetime) -> None:
+        if now >= self.until and self.limit is not None:
+            self.used, self.shut, self.until = 0, False, now + timedelta(seconds=self.limit.seconds)
+        self.used += 1
+
+    def close(self, until: datetime) -> None:
+        self.shut, self.until = True, until
+
+    def full(self, now: datetime) -> bool:
+        used_up = self.shut or (self.limit is not None and self.used >= self.limit.requests)
+        return now < self.until and used_up

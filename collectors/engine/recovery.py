@@ -1,0 +1,61 @@
+"""recover(): the state rebuilt from the archive alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from collectors.base import Collector
+from collectors.engine.transitions import moves_of
+from storage.archive import reader as archive
+from storage.errors import UserError
+from storage.frontier.sqlite import Frontier
+from storage.records import Page
+from storage.sampling.admission import admitted
+
+
+def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dict[str, int]:
+    """Rebuild the state of *study* at *path* from its archive alone; return the number of targets per collector.
+
+    The same outcomes are applied in the same order as when they were collected. Raise UserError on damage.
+    """
+    frontier = Frontier(path)
+    segments = archive.segments(study / "archive")
+    try:
+        for only_admissions in (True, False):  # what was added before what became of it, whatever the files' order
+            for segment in segments:
+                with frontier.transaction():
+                    for entry in archive.read(segment):
+                        admission = isinstance(entry, archive.Note) and entry.kind == "admission"
+                        if admission == only_admissions:
+                            _retrace(entry, frontier, collectors)
+    except archive.Damage as error:
+        raise UserError(f"{error}; move the segment away or restore it from a backup") from error
+    counts: dict[str, int] = {}
+    for collector, _, _, _, number in frontier.counts():
+        counts[collector] = counts.get(collector, 0) + number
+    frontier.close()
+    return counts
+
+
+def _retrace(entry: archive.Entry, frontier: Frontier, collectors: Mapping[str, Collector]) -> None:
+    if isinstance(entry, archive.Note):
+        told = entry.data
+        if entry.kind == "admission":
+            frontier.add(admitted(told), entry.at)
+        elif entry.kind == "revisit":
+            before = datetime.fromisoformat(told["before"]) if told.get("before") else None
+            frontier.revisit(told["collector"], told["kind"], entry.at, since=told.get("since", ""),
+                             whole=told.get("whole", False), before=before)  # fmt: skip
+        elif entry.kind == "retry":
+            frontier.retry(told["collector"], told["kind"], entry.at)
+        elif entry.kind == "run-start":
+            frontier.start_run(told["run"], told["collector"], entry.at)
+        elif entry.kind == "run-end":
+            frontier.end_run(told["run"], told["status"], told["reason"], told["answers"], told["items"], entry.at,
+                             told.get("lost", False))  # fmt: skip
+        return
+    if entry.wants and (collector := collectors.get(entry.wants[0].target.collector)):
+        at = entry.fetched_at if isinstance(entry, Page) else entry.failed_at
+        frontier.apply(moves_of(entry, collector, collector.kinds), at)

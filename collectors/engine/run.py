@@ -1,0 +1,341 @@
+"""collect(): the one loop, frontier -> fetch -> archive -> outcome -> frontier, for every collector.
+
+An answer is appended to the archive; for up to GROUP answers or PAUSE seconds of them there is one fsync and one
+transaction on the frontier. A target moves on only after both: killed anywhere, the next run goes on without a gap.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from collectors.base import Collector, Kind, Settings
+from collectors.engine.connectivity import Silence
+from collectors.engine.rate_limits import Windows
+from collectors.engine.transitions import kinds_of, moves_of
+from collectors.wire.address_policy import named
+from storage.archive import reader as archive
+from storage.archive import writer as archiving
+from storage.errors import UserError
+from storage.frontier.sqlite import Frontier, Move
+from storage.locks import lock
+from storage.privacy.minimise import SOURCES
+from storage.privacy.suppression import Guard
+from storage.records import Failure, Meta, Page, Want
+
+GROUP, PAUSE = 64, 0.05  # answers and seconds of one group commit
+SLACK = 10.0  # seconds beyond a limit window that a run still waits
+PATIENCE = 960.0  # seconds a run waits for what is due later, where no window is longer
+
+POSTS = SOURCES["posts"]  # the kinds that bring posts, of whatever collector
+STOPPING = {"refused": "refused", "credit": "out of credit"}
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """What a study may spend at most; None: no bound."""
+
+    usd: float | None = None
+    posts: int | None = None
+    requests: int | None = None
+
+
+class Report(msgspec.Struct):
+    """How a run ended."""
+
+    run: str
+    collector: str
+    status: str = (
+        "complete"  # complete | waiting | interrupted | limit | out of credit | out of budget | refused | unreachable
+    )
+    reason: str = ""
+    answers: int = 0
+    items: int = 0
+    failures: int = 0  # requests without an answer
+    failed: int = 0  # targets whose tries are used up: nothing more is asked for them
+    due_at: datetime | None = None
+
+
+def collect(
+    study: Path,
+    name: str,
+    collector: Collector,
+    settings: Settings,
+    *,
+    frontier: Frontier,
+    kinds: Sequence[str] | None = None,
+    budget: Budget = Budget(),  # noqa: B008 (frozen)
+    secrets: Sequence[str] = (),
+    about: Meta | None = None,
+    limit: int | None = None,
+    patience: float | None = None,
+    stop: threading.Event | None = None,
+    progress: Callable[[Report], None] = lambda report: None,
+    redact: Collection[str] | None = None,
+) -> Report:
+    """Fetch what is due for one collector until nothing is, and return how it ended.
+
+    *limit* bounds the answers; *patience* the seconds to wait for what is due later (default: the longest limit
+    window). *about* goes into the run's first note. With *redact* (words of `[minimise] drop`) answers are redacted
+    before they are written. Raise UserError if another run holds this collector, or if it cannot redact.
+    """
+    settled = redaction(name, collector, redact)
+    assert settings.wire is not None
+    with lock(study, f"collect-{name}"):
+        mend_archive(study / "archive", name)
+        writer = archiving.Writer(study / "archive", name, secrets=secrets, now=settings.wire.now)
+        with closing(writer):
+            settings = msgspec.structs.replace(settings, archive=writer.directory)
+            run = _Run(name, collector, settings, frontier, writer, kinds, budget, limit, patience, stop, progress)
+            run.redacted = settled
+            return run.whole(about or {})
+
+
+def redaction(name: str, collector: Collector, drop: Collection[str] | None) -> Callable[[Page], Page]:
+    """What is done to an answer before it is written: nothing (*drop* None), or the collector's own redaction."""
+    if drop is None:
+        return lambda page: page
+    redacted: Callable[[Page, Collection[str]], Page] | None = getattr(collector, "redacted", None)
+    if redacted is None:
+        told = "cannot redact what it reads; take [minimise] redact_archive out, or collect in a study without it"
+        raise UserError(f"the collector {name!r} {told}")
+    return lambda page: redacted(page, drop)
+
+
+def mend_archive(directory: Path, name: str) -> int:
+    """Cut and seal the segments that dead runs of *name* left open; return how many. The lock must be held."""
+    left = sorted(directory.glob(f"{name}-*{archive.OPEN}"))
+    for path in left:
+        archiving.mend(path)
+    return len(left)
+
+
+def run_id(name: str, now: datetime) -> str:
+    """The name of a run: when and what."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{name}"
+
+
+class _Run:
+    """One run of one collector."""
+
+    def __init__(
+        self,
+        name: str,
+        collector: Collector,
+        settings: Settings,
+        frontier: Frontier,
+        writer: archiving.Writer,
+        kinds: Sequence[str] | None,
+        budget: Budget,
+        limit: int | None,
+        patience: float | None,
+        stop: threading.Event | None,
+        progress: Callable[[Report], None],
+    ) -> None:
+        assert settings.wire is not None
+        self.name, self.collector, self.settings, self.wire = name, collector, settings, settings.wire
+        self.frontier, self.writer, self.budget, self.limit = frontier, writer, budget, limit
+        self.kinds = {
+            k: spec for k, spec in kinds_of(collector, settings.options).items() if kinds is None or k in kinds
+        }
+        windows = [spec.limit.seconds + SLACK for spec in self.kinds.values() if spec.limit]
+        self.patience = patience if patience is not None else max([PATIENCE, *windows])
+        self.stop, self.progress = stop or threading.Event(), progress
+        self.report = Report(run_id(name, self.wire.now()), name)
+        self.wire.run, self.wire.named = self.report.run, named(settings.options)
+        self.windows = Windows(collector, self.kinds, settings.options, self.wire)
+        self.guard = Guard(writer.directory.parent)
+        self.redacted: Callable[[Page], Page] = lambda page: page
+        self.moves: list[Move] = []
+        self.unsaved = 0
+        self.silence = Silence(frontier.max_tries)
+        self.saved_at = self.came_at = time.monotonic()
+        self.usd, self.posts, self.requests = frontier.spent(POSTS)
+
+    def whole(self, about: Meta) -> Report:
+        """The run from its first note to its last."""
+        report, start = self.report, self.wire.now()
+        self.writer.note("run-start", {"run": report.run, "collector": self.name, **about}, start)
+        self.writer.sync()
+        with self.frontier.transaction():
+            self.frontier.free_dead_leases(self.name, report.run)
+            self.frontier.start_run(report.run, self.name, start)
+        try:
+            self._rounds()
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            report.status = "interrupted" if interrupted else "failed"
+            report.reason = report.reason or self.writer.clean_text(str(error) or type(error).__name__)[:300]
+            raise
+        finally:
+            self._end()
+        return report
+
+    def _end(self) -> None:
+        self._save()
+        report, now = self.report, self.wire.now()
+        with self.frontier.transaction():
+            self.frontier.free_dead_leases(self.name, "")
+            self.frontier.end_run(
+                report.run, report.status, report.reason, report.answers, report.items, now, self.silence.lost
+            )
+        told = {"run": report.run, "collector": self.name, "status": report.status, "reason": report.reason}
+        self.writer.note(
+            "run-end", {**told, "answers": report.answers, "items": report.items, "lost": self.silence.lost}, now
+        )
+        self.progress(report)
+
+    def _rounds(self) -> None:
+        while True:
+            before = self.report.answers
+            wants = self._wants()
+            with closing(wants), closing(_generator(self.collector.fetch(wants, self.settings))) as answers:
+                for answer in answers:
+                    did = self._take(answer)
+                    if did == {"on"}:  # what it led to has been asked for
+                        continue
+                    if self._must_stop() or ("next" in did and not self._affords_more(answer)):
+                        break
+            self._save()
+            if self._must_stop() or (self.report.answers == before and not self._wait()):
+                return
+
+    def _must_stop(self) -> bool:
+        if self.stop.is_set() and self.report.status == "complete":
+            self.report.status, self.report.reason = "interrupted", "asked to stop"
+        if self.limit is not None and self.report.answers >= self.limit and self.report.status == "complete":
+            self.report.status, self.report.reason = "limit", f"--limit {self.limit}"
+        return self.report.status != "complete"
+
+    def _wait(self) -> bool:
+        """Sleep until something is due, if that is soon; else say when and return False."""
+        due = self.frontier.next_due(self.name, list(self.kinds))
+        if due is None:
+            return False
+        until, why = due
+        if until <= self.wire.now():
+            until = max(until, self.windows.opens_at() or until)
+        if (until - self.wire.now()).total_seconds() > self.patience:
+            self.report.status, self.report.due_at = "waiting", until
+            self.report.reason = f"the next target is due at {until:%Y-%m-%d %H:%M:%S} UTC ({why})"
+            return False
+        self.wire.sleep(max(until, self.wire.now() + timedelta(milliseconds=1)), self.stop)
+        return not self._must_stop()
+
+    # ---- what is asked
+
+    def _wants(self) -> Generator[Want]:
+        """Lease lazily, kind by kind, as long as limits and budget allow."""
+        leased: list[Want] = []
+        try:
+            while not self._must_stop():
+                self._save()
+                leased = self._lease()
+                if not leased:
+                    return
+                kind = leased[0].target.kind
+                while leased and not self._must_stop() and self._may(kind) and self._affords(kind):
+                    want = leased.pop(0)
+                    if (until := self.windows.hold(want)) is None:
+                        yield want
+                    else:
+                        self.frontier.postpone(want, until)
+                self.frontier.release(leased)
+                leased = []
+        finally:
+            if leased:
+                self.frontier.release(leased)
+
+    def _lease(self) -> list[Want]:
+        now = self.wire.now()
+        for kind, spec in self.kinds.items():
+            if self._may(kind) and (
+                leased := self.frontier.lease(self.name, kind, self.report.run, self._room(spec), now)
+            ):
+                return leased
+        return []
+
+    def _room(self, spec: Kind) -> int:
+        return max(GROUP, 2 * spec.batch) if self.limit is None else max(1, min(GROUP, self.limit)) * spec.batch
+
+    def _may(self, kind: str) -> bool:
+        """Whether the limits let us ask for *kind* now."""
+        if not self.windows.may(kind):
+            return False
+        return self.frontier.blocked_until(self.name, kind) <= self.wire.now().timestamp()
+
+    def _affords(self, kind: str) -> bool:
+        """Whether the dearest answer of *kind* still fits the budget; if not, the run stops before it is passed."""
+        spec, usd, posts = self.kinds[kind], self.budget.usd, self.budget.posts
+        dearest = spec.price * max(spec.page, spec.batch)
+        if usd is not None and dearest and self.usd + dearest > usd:
+            told = f"{self.usd:.2f} of {usd:.2f} USD spent, and the next request for {kind} may cost {dearest:.2f}"
+        elif posts is not None and kind in POSTS and self.posts + max(spec.page, spec.batch) > posts:
+            told = f"{self.posts} of {posts} posts collected, and the next request for {kind} may bring more"
+        elif self.budget.requests is not None and self.requests >= self.budget.requests:
+            told = f"{self.requests} of {self.budget.requests} requests made"
+        else:
+            return True
+        self.report.status, self.report.reason = "out of budget", f"{told}; raise [budget] to go on"
+        return False
+
+    def _affords_more(self, answer: Page | Failure) -> bool:
+        """Whether a stream may go on: its next page comes without being asked for."""
+        kind = answer.wants[0].target.kind
+        return self.kinds[kind].of != "set" or self._affords(kind)
+
+    # ---- what came
+
+    def _take(self, answer: Page | Failure) -> set[str]:
+        """Archive *answer* and note what it does; return that, in the words of moves."""
+        answer = self.writer.clean(answer)  # first, so that no cursor or reason made of it holds a secret
+        if isinstance(answer, Page) and not answer.record_id:
+            answer = msgspec.structs.replace(answer, record_id=archiving.new_id())
+        kept = self.guard.entry(answer)
+        if kept is not None and not isinstance(kept, archive.Note):
+            self.writer.put(self.redacted(kept) if isinstance(kept, Page) else kept)
+        moves = moves_of(answer, self.collector, self.kinds)
+        self.moves += moves
+        self.report.answers += 1
+        self.report.items += sum(move.items for move in moves)
+        self.report.failures += isinstance(answer, Failure)
+        self.usd += sum(move.items * move.price for move in moves)
+        self.posts += sum(move.items for move in moves if move.target.kind in POSTS)
+        self.requests += 1
+        self.unsaved += 1
+        self.windows.count(answer.wants, moves)
+        self._stop_on(moves)
+        if self.wire.live and (why := self.silence.hear(answer)) and self.report.status == "complete":
+            self.report.status, self.report.reason = "unreachable", why
+        now = time.monotonic()
+        slow = now - self.came_at > PAUSE
+        self.came_at = now
+        if slow or self.unsaved >= GROUP or now - self.saved_at > PAUSE:
+            self._save()
+        return {move.to for move in moves}
+
+    def _stop_on(self, moves: Sequence[Move]) -> None:
+        for move in moves:
+            if move.to == "keep":
+                word, _, why = move.why.partition(": ")
+                self.report.status, self.report.reason = STOPPING[word], why
+
+    def _save(self) -> None:
+        """One fsync and one transaction for all that came since the last."""
+        if not self.unsaved:
+            return
+        self.writer.sync()
+        with self.frontier.transaction():
+            self.report.failed += self.frontier.apply(self.moves, self.wire.now())
+        self.moves, self.unsaved, self.saved_at = [], 0, time.monotonic()
+        self.progress(self.report)
+
+
+def _generator(answers: Iterator[Page | Failure]) -> Generator[Page | Failure]:
+    """*answers* as something that can be closed, whatever the collector returns."""
+    yield from answers

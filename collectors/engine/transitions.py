@@ -1,0 +1,74 @@
+"""What an answer does to the frontier: the collectors' outcomes in the frontier's words. Pure: `recover` repeats it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from collectors.base import Absent, Collector, Done, Kind, Later, Limit, Outcome, OutOfCredit, Refused, Split
+from storage.frontier.cycles import bounded
+from storage.frontier.sqlite import Move
+from storage.records import Failure, Page, Want
+
+OURS = {"robots", "private-address", "redirect", "too-large", "invalid-key"}  # failures that we decided on
+
+
+def kinds_of(collector: Collector, options: Mapping[str, Any]) -> dict[str, Kind]:
+    """The collector's kinds, with the limits and prices that the study file sets instead of its own."""
+    limits, prices = options.get("limits") or {}, options.get("prices") or {}
+    kinds = {}
+    for name, kind in collector.kinds.items():
+        if name in limits:
+            kind = msgspec.structs.replace(kind, limit=msgspec.convert(limits[name], Limit | None))
+        if name in prices:
+            kind = msgspec.structs.replace(kind, price=float(prices[name]))
+        kinds[name] = kind
+    return kinds
+
+
+def moves_of(answer: Page | Failure, collector: Collector, kinds: Mapping[str, Kind]) -> list[Move]:
+    """What *answer* does to the frontier: the collector's outcomes, in the frontier's words. Pure."""
+    wants = {want.target: want for want in answer.wants if want.target.kind in kinds}
+    if not wants:
+        return []
+    if isinstance(answer, Failure):
+        outcomes: Iterable[Outcome] = [failed(answer, want) for want in wants.values()]
+    else:
+        outcomes = collector.outcome(answer)
+    found = ((outcome, wants.get(outcome.target)) for outcome in outcomes)
+    moves = [_move(bounded(outcome, want), want, kinds[want.target.kind].price) for outcome, want in found if want]
+    if not moves:  # a redirect that was followed
+        moves = [Move(want.target, want.walk, "on") for want in wants.values()]
+    return [msgspec.structs.replace(move, requests=1 if n == 0 else 0) for n, move in enumerate(moves)]
+
+
+def failed(failure: Failure, want: Want) -> Outcome:
+    """The outcome of an answer that never came."""
+    if failure.reason in OURS:
+        return Absent(want.target, f"refused: {failure.reason}")
+    return Later(want.target, failure.reason)
+
+
+def _move(outcome: Outcome, want: Want, price: float) -> Move:
+    target, walk = want.target, want.walk
+    match outcome:
+        case Done(next=str(cursor)):
+            return Move(target, walk, "next", cursor=cursor, items=outcome.items, newest=outcome.newest, price=price,
+                        carry=outcome.carry)  # fmt: skip
+        case Done():
+            why = outcome.why if not outcome.complete else ""
+            return Move(target, walk, "end", why, items=outcome.items, newest=outcome.newest, price=price,
+                        stuck=outcome.stuck)  # fmt: skip
+        case Later():
+            return Move(target, walk, "later", outcome.why, until=outcome.until, free=outcome.free,
+                        whole_kind=outcome.whole_kind, restart=outcome.restart, tries=want.tries)  # fmt: skip
+        case Split():
+            return Move(target, walk, "alone", outcome.why)
+        case Absent():
+            return Move(target, walk, "absent", outcome.why)
+        case OutOfCredit():
+            return Move(target, walk, "keep", f"credit: {outcome.why}")
+        case Refused():
+            return Move(target, walk, "keep", f"refused: {outcome.why}")

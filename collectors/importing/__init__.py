@@ -1,0 +1,1 @@
+"""What file formats share: files cut into chunks, and the collector that walks them."""

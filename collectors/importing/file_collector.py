@@ -1,0 +1,279 @@
+"""A file as a collector: its pieces are the pages, its places the cursors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from collectors.base import Done, Kind, Outcome, Settings
+from collectors.importing.before import asked_before
+from collectors.importing.chunks import EXCERPT, Piece, Unreadable, look_ahead
+from collectors.importing.json_stream import elements
+from collectors.parsing.coerce import decode
+from collectors.wire.exchange import Wire
+from storage.errors import UserError
+from storage.records import BadBody, Failure, Page, Quarantine, Record, Target, Want
+
+OPEN_FILES = 8  # files read at the same time
+Cut = Callable[[Path, Want, Mapping[str, Any]], Generator[Piece]]
+Read = Callable[[Page], Iterator[Record]]
+Find = Callable[[Path, Mapping[str, Any]], Mapping[Target, Path]]
+
+
+class FileCollector:
+    """The collector of one format: *cut* makes the pieces of a file, *read* the records of a piece."""
+
+    asked_before = staticmethod(asked_before)
+
+    def __init__(self, name: str, cut: Cut, read: Read, kinds: tuple[str, ...] = ("file",)) -> None:
+        self.name, self._cut, self._read = name, cut, read
+        self.kinds: Mapping[str, Kind] = {kind: Kind(paged=True) for kind in kinds}
+
+    def check(self, path: Path, options: Mapping[str, Any]) -> Quarantine | None:
+        """What is wrong with *path* if nothing in it can be read, else None.
+
+        Raise UserError if it cannot be opened as this format at all.
+        """
+        want = Want(Target(self.name, list(self.kinds)[-1], key_of_name(path)), "")
+        wrong: Quarantine | None = None
+        try:
+            with closing(self._cut(path, want, options)) as pieces:
+                for piece in pieces:
+                    if piece.url:
+                        return None  # a recorded answer of a host that is read here, whatever it says
+                    page = _page(want, piece, options, file_url(want.target.key), datetime.now(UTC))
+                    for one in self.parse(page):
+                        if not isinstance(one, Quarantine):
+                            return None
+                        wrong = wrong or one
+        except Unreadable as error:
+            if wrong is None:
+                raise UserError(f"{path}: {error}") from error
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+        return wrong
+
+    def targets(self, path: Path, options: Mapping[str, Any]) -> list[Target]:
+        """What there is to fetch in *path*: one target a kind. Read with other options it is another target."""
+        key = key_of(path) + _variant(options)
+        return [Target(self.name, kind, key) for kind in self.kinds]
+
+    def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
+        """Yield the piece of the file at each want's cursor; `paths` in the options leads from keys to files."""
+        wire = settings.wire or Wire()
+        opened: _Opened = wire.resource(f"files-{self.name}", _Opened)
+        for want in wants:
+            recorded = wire.recorded((want,), file_url(want.target.key))
+            yield recorded if recorded is not None else self._answer(want, settings, wire, opened)
+        if settings.wire is None:
+            wire.close()
+
+    def _answer(self, want: Want, settings: Settings, wire: Wire, opened: _Opened) -> Page | Failure:
+        target, options = want.target, settings.options
+        url = file_url(target.key)
+        path = options.get("paths", {}).get(target.key)
+        if path is None:
+            detail = f"{name_of(target.key)} is not among the files given; give it again"
+            return Failure((want,), "other", detail, wire.now(), url, run=wire.run)
+        try:
+            pieces = opened.take(target) or look_ahead(self._cut(Path(path), want, options))
+            piece = next(pieces)
+        except OSError as error:
+            detail = f"{name_of(target.key)} cannot be read: {error.strerror or error}"
+            return Failure((want,), "other", detail, wire.now(), url, run=wire.run)
+        if piece.after:
+            opened.put(msgspec.structs.replace(target, cursor=piece.after), pieces)
+        at = piece.at or _collected(options) or wire.now()
+        return msgspec.structs.replace(_page(want, piece, options, piece.url or url, at), run=wire.run)
+
+    def outcome(self, page: Page) -> Iterator[Outcome]:
+        """Done, with the place behind the piece; cut short where the file could not be read on."""
+        after, refused = page.asked.get("next"), page.asked.get("refused", "")
+        cut_short = bool(refused) and not after
+        for target in page.targets:
+            yield Done(
+                target, after, page.asked.get("items", 0), complete=not cut_short, why=refused if cut_short else ""
+            )
+
+    def parse(self, page: Page) -> Iterator[Record]:
+        """Yield what the piece tells; a part that cannot be read is a Quarantine with its place."""
+        refused = page.asked.get("refused")
+        if refused:
+            yield Quarantine(place(page, 0), refused, excerpt(page.body))
+            return
+        try:
+            yield from self._read(page)
+        except BadBody as error:
+            yield Quarantine(place(page, 0), str(error), excerpt(page.body))
+
+
+class _Opened:
+    """Files that are being read, at the place where the last piece ended."""
+
+    def __init__(self) -> None:
+        self._pieces: OrderedDict[Target, Iterator[Piece]] = OrderedDict()
+
+    def take(self, target: Target) -> Iterator[Piece] | None:
+        return self._pieces.pop(target, None)
+
+    def put(self, target: Target, pieces: Iterator[Piece]) -> None:
+        self._pieces[target] = pieces
+        while len(self._pieces) > OPEN_FILES:
+            self._pieces.popitem(last=False)
+
+    def close(self) -> None:
+        self._pieces.clear()
+
+
+# ---- names and what is said of a piece ------------------------------------------------------------------------
+
+
+def key_of(path: Path) -> str:
+    """The name of a file and the beginning of the SHA-256 of its content: the same on every machine."""
+    digest = hashlib.sha256()
+    for part in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
+        if path.is_dir():
+            digest.update(part.relative_to(path).as_posix().encode() + b"\0")
+        with part.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return f"{_name(path)}@{digest.hexdigest()[:16]}"
+
+
+def _variant(options: Mapping[str, Any]) -> str:
+    """A mark for the options that change what a file means, so that it can be imported again with better ones."""
+    told = sorted(
+        (name, str(value)) for name, value in options.items() if name in OPTIONS and name != "paths" and value
+    )
+    return "+" + hashlib.sha256(repr(told).encode()).hexdigest()[:8] if told else ""
+
+
+def digest_of(key: str) -> str:
+    """The part of a key that stands for the file's content."""
+    return key.rpartition("@")[2].partition("+")[0]
+
+
+def key_of_name(path: Path) -> str:
+    """A key for looking into a file, before its content is known."""
+    return f"{_name(path)}@"
+
+
+def _name(path: Path) -> str:
+    """The name of a file as text, even if its bytes are none."""
+    return (path.name or path.resolve().name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def name_of(key: str) -> str:
+    """The file name in a key."""
+    return key.rpartition("@")[0] or key
+
+
+def file_url(key: str) -> str:
+    """The URL of a file in the archive; it names no folder."""
+    return "file:///" + quote(name_of(key))
+
+
+OPTIONS = {
+    "paths": "", "sample": "", "collected": "",
+    "owner": "linkedin", "of": "x-v1 warc", "listed": "x-v1 warc", "compliance": "twarc warc",
+    "columns": "table", "delimiter": "table", "sheet": "table", "encoding": "table",
+    "platform": "table",
+}  # fmt: skip
+
+
+def checked(format_: str, options: Mapping[str, Any]) -> None:
+    """Raise UserError for an option that is unknown, not of this format, or no sensible value."""
+    for name, value in options.items():
+        if name not in OPTIONS or (OPTIONS[name] and format_ not in OPTIONS[name].split()):
+            known = [one for one, formats in OPTIONS.items() if one != "paths" and (not formats or format_ in formats)]
+            raise UserError(f"{name} is no option of the format {format_}; its options are {', '.join(known)}")
+        allowed = {"listed": ("followers", "following"), "compliance": ("post", "account")}.get(name)
+        if allowed and value and value not in allowed:
+            raise UserError(f"{name} is {value!r}; give {' or '.join(allowed)}")
+    try:
+        _collected(options)
+    except ValueError as error:
+        raise UserError(f"collected is {options['collected']!r}; give a date like 2016-06-30") from error
+
+
+def _collected(options: Mapping[str, Any]) -> datetime | None:
+    when = options.get("collected")
+    if when is None:
+        return None
+    moment = when if isinstance(when, datetime) else datetime.fromisoformat(str(when))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _page(want: Want, piece: Piece, options: Mapping[str, Any], url: str, at: datetime) -> Page:
+    """*piece* as the answer to *want*; `asked` holds what outcome and parse must know beside the bytes."""
+    asked = {
+        "unit": piece.unit, "first": piece.first, "items": piece.items, "next": piece.after, "refused": piece.refused,
+        "sample": options.get("sample"), "of": options.get("of"), "listed": options.get("listed"), **piece.asked,
+    }  # fmt: skip
+    headers = piece.headers or (("Content-Type", piece.type),)
+    told = {name: value for name, value in asked.items() if value}
+    return Page((want,), url, piece.status, headers, piece.body, at, asked=told)
+
+
+def place(page: Page, index: int | None = None) -> str:
+    """Where the unit *index* of a piece stands in its file: `name:line`, or `name item 12`; the name for None."""
+    name = name_of(page.key) if page.wants else unquote(page.url.rpartition("/")[2])
+    if index is None:
+        return name
+    number, unit = page.asked.get("first", 1) + index, page.asked.get("unit", "line")
+    return f"{name}:{number}" if unit == "line" else f"{name} {unit} {number}"
+
+
+def excerpt(raw: bytes | str) -> str:
+    """The beginning of what could not be read."""
+    return raw[:EXCERPT] if isinstance(raw, str) else raw[:EXCERPT].decode("utf-8", "replace")
+
+
+BROKEN = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError, msgspec.MsgspecError)
+
+
+def guarded(where: str, raw: bytes, make: Callable[[], Iterator[Record]]) -> Iterator[Record]:
+    """What *make* yields, or one Quarantine if it breaks: a unit is taken whole or not at all."""
+    try:
+        found = list(make())
+    except BROKEN as error:
+        yield Quarantine(where, str(error) or type(error).__name__, excerpt(raw))
+        return
+    yield from found
+
+
+def read_json(page: Page, make: Callable[[Any], Iterator[Record]]) -> Iterator[Record]:
+    """What *make* yields for each JSON value of a piece; a value that cannot be read is a Quarantine."""
+    content = page.content()
+    if page.asked.get("unit", "line") == "line":
+        for index, line in enumerate(content.split(b"\n")):
+            raw = line.strip()
+            raw = raw.removeprefix(b"\xef\xbb\xbf") if not index else raw
+            if raw:
+                yield from guarded(place(page, index), raw, lambda raw=raw: make(decode(raw)))  # type: ignore[misc]
+        return
+    yield from _read_array(page, content, make)
+
+
+def _read_array(page: Page, content: bytes, make: Callable[[Any], Iterator[Record]]) -> Iterator[Record]:
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    try:
+        value = decode(content)
+    except ValueError as error:
+        parts = elements(content) if content.lstrip().startswith(b"[") else []
+        if not parts:
+            yield Quarantine(place(page, 0), str(error), excerpt(content))
+        for index, raw in enumerate(parts):
+            yield from guarded(place(page, index), raw, lambda raw=raw: make(decode(raw)))  # type: ignore[misc]
+        return
+    values = value if isinstance(value, list) else [value]
+    for index, one in enumerate(values):
+        yield from guarded(place(page, index), b"", lambda one=one: make(one))  # type: ignore[misc]

@@ -1,0 +1,1 @@
+"""LinkedIn: members' own exports, and captured posts."""

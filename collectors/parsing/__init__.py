@@ -1,0 +1,1 @@
+"""What the pure parsers share: values of unknown quality, names and addresses of persons, redaction."""

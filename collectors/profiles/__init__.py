@@ -1,0 +1,1 @@
+"""Professional profile pages and their connection lists."""

@@ -1,0 +1,301 @@
+"""Professional profile pages and connection lists (schema.org Person), fetched with Scrapy.
+
+Facts and terms as of November 2026 (docs/collectors/profiles.md): no sanctioned interface shows the connections of
+others on LinkedIn, and its robots.txt forbids automated access without permission. What works is sites that allow
+it, and the members' own exports (`collectors.files`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from collectors.base import Absent, Done, Kind, Later, Outcome, Settings, redirected
+from collectors.parsing.link_header import linked
+from collectors.parsing.profile_urls import canonical
+from collectors.profiles import person
+from collectors.profiles.before import asked_before
+from collectors.profiles.jsonld import Document, Node, listed
+from collectors.profiles.noindex import opted_out, overruled
+from collectors.wire.scrapy_parent import crawl, retry_after
+from storage.records import Absence, BadBody, Connection, Failure, Page, ProfileLink, Quarantine, Record, Want
+
+PROFILE, CONNECTIONS = "profile", "connections"
+KINDS: Mapping[str, Kind] = {
+    PROFILE: Kind(of="profile"),
+    CONNECTIONS: Kind(page=100, paged=True, of="list"),  # page: an assumption, sites show 10 to 100
+}
+LATER = {408, 425, 429}  # and every 5xx
+GONE, PRIVATE, REFUSED = {404, 410}, {401, 403, 407}, {451, 999}
+_WALL = re.compile(r"/(?:authwall|checkpoint|log-?in|sign-?in|sign-?up|uas/login|aanmelden|inloggen)(?:/|$)", re.I)
+
+
+class Robots(BaseModel):
+    """Whether robots.txt is obeyed; not to obey needs a reason, which is recorded with the run's settings."""
+
+    model_config = ConfigDict(extra="forbid")
+    obey: bool = Field(True, description="Whether robots.txt is obeyed.")
+    reason: str = Field("", description="Why not, for example the site's written permission.")
+
+    @model_validator(mode="after")
+    def _reason(self) -> Robots:
+        if not self.obey and not self.reason.strip():
+            raise ValueError("obey = false needs a reason, for example the site's written permission")
+        return self
+
+
+class Options(BaseModel):
+    """The table `[collectors.profiles]` of the study file."""
+
+    model_config = ConfigDict(extra="forbid")
+    connections_path: str = Field(
+        "{url}/connections", pattern=r"\{url\}", description="Where the connection list of the profile {url} begins."
+    )
+    robots: Robots = Field(Robots(), description="Whether robots.txt is obeyed, and if not, why.")
+    autothrottle: bool = Field(True, description="Whether Scrapy's AutoThrottle sets the pace.")
+    delay: float = Field(0.0, ge=0, description="Seconds between two requests to one host, at least.")
+    concurrency: int = Field(8, ge=1, le=64, description="Requests to one host at the same time, at most.")
+    max_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Bytes of one page, at most.")
+    user_agent: str | None = Field(None, description="User agent, in place of the one that names the study's contact.")
+    allow_private: bool = Field(False, description="Whether addresses outside the public internet may be asked.")
+
+
+class Profiles:
+    """The collector. Another site's lists are read with selectors: `Profiles(listed="ol.people a", next="a.more")`."""
+
+    kinds = KINDS
+    asked_before = staticmethod(asked_before)
+
+    def __init__(self, listed: str | None = None, next: str | None = None) -> None:
+        self._listed, self._next = listed, next
+
+    @staticmethod
+    def canonical(seed: str) -> str:
+        """The key of a profile: its canonical URL."""
+        return canonical(seed)
+
+    def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
+        """Yield the answers to *wants* as they come; the only I/O."""
+        assert settings.wire is not None
+        path = settings.options.get("connections_path") or "{url}/connections"
+        answers = crawl(((want, _url(want, path)) for want in wants), settings, settings.wire)
+        return answers if settings.options.get("honour_opt_outs", True) else map(overruled, answers)
+
+    def outcome(self, page: Page) -> Iterator[Outcome]:
+        """Yield one outcome per target; nothing for a redirect (its end follows) and for robots.txt."""
+        for want in page.wants:
+            if want.target.kind in self.kinds and not redirected(page):
+                yield self._outcome(page, want)
+
+    def _outcome(self, page: Page, want: Want) -> Outcome:
+        target, status = want.target, page.status
+        if status == 200:
+            return self._read(page, want)
+        until = retry_after(page)
+        if status in LATER or (status >= 500 and status not in REFUSED) or (status in REFUSED and until):
+            limited = status == 429 and until is not None
+            return Later(target, f"status {status}", until, free=limited, whole_kind=limited)
+        if status in GONE:
+            return Absent(target, "gone")
+        if status in PRIVATE:
+            return Absent(target, "private")
+        if status in REFUSED or 400 <= status < 500:
+            return Absent(target, "refused")
+        return Later(target, f"status {status}")
+
+    def _read(self, page: Page, want: Want) -> Outcome:
+        target = want.target
+        try:
+            content = page.content()
+        except BadBody as error:
+            return Later(target, f"the body cannot be decoded: {error}")
+        if walled(page, content):
+            return Absent(target, "private")
+        if opted_out(page, content):
+            return Absent(target, "opted-out")
+        if target.kind == CONNECTIONS:
+            return self._list(page, want, content)
+        if b"**" in content and any(isinstance(record, Absence) for record in _profile(page, want, content)):
+            return Absent(target, "masked")
+        return Done(target, items=1)
+
+    def _list(self, page: Page, want: Want, content: bytes) -> Outcome:
+        try:
+            document = document_of(page, content)
+        except ValueError as error:
+            return Done(want.target, complete=False, why=str(error))
+        shown, unread = self.shown(document, want.target.key)
+        if not shown and not document.persons()[1] and not self._listed:
+            return Done(want.target, complete=False, why="no list on the page")
+        count = len(shown) + len(unread)
+        following = next((link for link in self.following(document, page)), None)
+        if following is None or canonical(following) == canonical(page.url):
+            return Done(want.target, items=count)
+        if urlsplit(following).hostname != urlsplit(page.url).hostname:
+            return Done(want.target, items=count, complete=False, why=f"the next page is on another host: {following}")
+        return Done(want.target, next=following.partition("#")[0], items=count)
+
+    def following(self, document: Document, page: Page) -> Iterator[str]:
+        """Candidates for the next page: by the Link header, by rel=next, by the site's selector."""
+        yield from filter(None, map(document.absolute, linked(page.headers, "next", document.base)))
+        if self._next:
+            yield from filter(None, (document.absolute(e.get("href")) for e in document.tree.cssselect(self._next)))
+        else:
+            yield from document.links("next")
+
+    def shown(self, document: Document, owner: str) -> tuple[list[str], list[Any]]:
+        """Whom a list shows, each once and without its owner; and the entries that name no page."""
+        found: list[str | None] = []
+        unread: list[Any] = []
+        if self._listed:
+            found = [document.absolute(element.get("href")) for element in document.tree.cssselect(self._listed)]
+        for someone in document.persons()[1]:
+            for each in listed(someone.get("knows")):
+                known = document.whole(each)
+                for inner in listed(known.get("knows")) if isinstance(known, dict) and "knows" in known else [known]:
+                    link = _address(document, inner)
+                    found.append(link)
+                    if link is None:
+                        unread.append(inner)
+        keys = dict.fromkeys(canonical(link) for link in found if link)
+        return [key for key in keys if key != canonical(owner)], unread
+
+    def parse(self, page: Page) -> Iterator[Record]:
+        """Yield what the page tells: a profile, or connections; an absence if the target is not to be had."""
+        for want in page.wants:
+            for outcome in self.outcome(page):
+                if isinstance(outcome, Absent) and outcome.target == want.target:
+                    yield _absence(want, outcome.why, page)
+            if page.status != 200 or want.target.kind not in self.kinds:
+                continue
+            try:
+                content = page.content()
+            except BadBody as error:
+                yield Quarantine("body", str(error))
+                continue
+            if walled(page, content) or opted_out(page, content):
+                continue
+            if want.target.kind == PROFILE:
+                yield from (r for r in _profile(page, want, content) if not isinstance(r, Absence))
+            else:
+                yield from self._connections(page, want, content)
+
+    def _connections(self, page: Page, want: Want, content: bytes) -> Iterator[Record]:
+        try:
+            document = document_of(page, content)
+        except ValueError as error:
+            yield Quarantine("page", str(error), _excerpt(content))
+            return
+        shown, unread = self.shown(document, want.target.key)
+        if not shown and not document.persons()[1]:
+            yield from _nobody(document, content)
+        owner = canonical(want.target.key)
+        yield from (Connection(owner, other) for other in shown)
+        yield from (Quarantine("knows", "no address of a profile", str(each)[:1000]) for each in unread)
+
+    def redacted(self, page: Page, drop: Collection[str]) -> Page:
+        """*page* with nothing but what the tables are made from, and without what *drop* names."""
+        from collectors.profiles.redact import redacted
+
+        return redacted(self, page, drop)
+
+
+collector = Profiles()
+
+
+def _url(want: Want, path: str) -> str:
+    """Where a want is asked for."""
+    target = want.target
+    if target.kind == PROFILE:
+        return target.key
+    return target.cursor or path.replace("{url}", target.key)
+
+
+def _address(document: Document, known: Any) -> str | None:
+    """The address of a Person's profile, or of a string that is one."""
+    if isinstance(known, dict):
+        return next(
+            (a for name in ("url", "@id") for v in listed(known.get(name)) if (a := _address(document, v))), None
+        )
+    return document.absolute(known) if isinstance(known, str) and not known.startswith("_:") else None
+
+
+def document_of(page: Page, content: bytes) -> Document:
+    """The HTML of *page*. Raise ValueError if it is none."""
+    return Document(content, page.header("content-type"), page.url)
+
+
+def _excerpt(content: bytes) -> str:
+    return content[:1000].decode("utf-8", "replace")
+
+
+def _absence(want: Want, why: str, page: Page) -> Absence:
+    detail = None if page.status == 200 else f"status {page.status}"
+    return Absence(platform(want.target.key), want.target.kind, canonical(want.target.key), why, detail)
+
+
+def _nobody(document: Document, content: bytes) -> Iterator[Quarantine]:
+    """A page without a Person: the blocks that could not be read, or the page itself."""
+    for place, reason, excerpt in document.broken:
+        yield Quarantine(place, reason, excerpt)
+    if not document.broken:
+        yield Quarantine("page", "no schema.org Person that the page is about", _excerpt(content))
+
+
+def walled(page: Page, content: bytes) -> bool:
+    """Whether a log-in form stands in the page's place."""
+    if page.url != page.key and _WALL.search(urlsplit(page.url).path):
+        return True
+    return b"Person" not in content and b'type="password"' in content
+
+
+def _profile(page: Page, want: Want, content: bytes) -> Iterator[Record]:
+    """The records of a profile page, or the one that says why there are none."""
+    try:
+        document = document_of(page, content)
+    except ValueError as error:
+        yield Quarantine("page", str(error), _excerpt(content))
+        return
+    key, url = canonical(want.target.key), canonical(page.url)
+    found = subject_of(document, {key, url})
+    if found is None:
+        yield from _nobody(document, content)
+        return
+    if person.is_masked(found):
+        yield _absence(want, "masked", page)
+        return
+    yield person.profile(found, key, platform(key), url)
+    yield from person.positions(found, key, document.whole)
+    links = [*person.links(found, key, {key, url}, canonical)]
+    links += [ProfileLink(key, link, "me") for link in document.links("me") if canonical(link) not in {key, url}]
+    yield from dict.fromkeys(links)
+
+
+def subject_of(document: Document, mine: set[str]) -> Node | None:
+    """The Person that the page is about; None if that cannot be told."""
+    main, all_ = document.persons()
+    for some in (main, all_):
+        own = [
+            p for p in some if any(canonical(a) in mine for n in ("@id", "url") for a in listed(p.get(n)) if _web(a))
+        ]
+        if own:
+            merged: Node = {}
+            for node in reversed(own):
+                merged |= node
+            return merged
+        if len(some) == 1:
+            return some[0]
+    return None
+
+
+def _web(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("http")
+
+
+def platform(key: str) -> str:
+    """The site of a profile: its host."""
+    return urlsplit(key).hostname or ""

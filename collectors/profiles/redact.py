@@ -1,0 +1,119 @@
+"""Pages of profiles without what a study does not want: written anew, from what the parser reads. Pure.
+
+A name may stand anywhere on a page (title, headings, links, pictures), so nothing of the page itself is kept: what
+takes its place holds in JSON-LD the Person that the page is about, or whom its list shows, and the links that count.
+Identifiers stay: an address often holds a name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from html import escape
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from collectors.parsing.redact import UNREADABLE, replaced
+from collectors.profiles import person
+from collectors.profiles.jsonld import Document, Node, listed
+from collectors.profiles.noindex import TAG, opted_out
+from storage.records import BadBody, Page
+
+if TYPE_CHECKING:
+    from collectors.profiles.collector import Profiles
+
+WORDS = {"names": ("name", "givenName", "additionalName", "familyName"), "descriptions": ("headline", "description"),
+         "locations": ("address",)}  # fmt: skip
+OF_PERSON = ("@type", "@id", "url", "sameAs", *(name for names in WORDS.values() for name in names), "jobTitle",
+             "worksFor", "alumniOf")  # fmt: skip
+OF_JOB = ("@type", "@id", "@value", "name", "legalName", "roleName", "jobTitle", "namedPosition", "startDate",
+          "endDate", "worksFor", "alumniOf", "member")  # fmt: skip
+OF_PLACE = ("@type", "@value", "name", "addressLocality", "addressRegion", "addressCountry")
+OF_TEXT, OF_LINK = ("@type", "@id", "@value", "name"), ("@type", "@id", "@value", "url")
+JOBS = ("worksFor", "alumniOf", "member")  # what `person` looks up in the page where it is only referred to
+INSIDE = {"address": OF_PLACE, "url": OF_LINK, "sameAs": OF_LINK, "jobTitle": OF_JOB, **dict.fromkeys(JOBS, OF_JOB)}
+HIDDEN = "***"
+DEPTH = 6
+ROBOTS = "/robots.txt"
+
+
+def redacted(collector: Profiles, page: Page, drop: Collection[str]) -> Page:
+    """*page* with nothing but what the tables are made from, and without what *drop* names."""
+    from collectors.profiles.collector import CONNECTIONS, document_of, walled
+
+    if not page.body or (not page.wants and urlsplit(page.url).path == ROBOTS):
+        return page
+    bare = replaced(page, b"", drop, (("Content-Type", "text/html; charset=utf-8"),))
+    if page.status != 200 or not page.wants:
+        return bare
+    try:
+        content = page.content()
+    except BadBody:  # it still cannot be decoded
+        return replaced(page, UNREADABLE, drop, (("Content-Encoding", UNREADABLE.decode()),))
+    if walled(page, content):
+        return msgspec.structs.replace(bare, body=b'<input type="password">')
+    if opted_out(page, content):
+        return msgspec.structs.replace(bare, body=TAG.encode())
+    try:
+        document = document_of(page, content)
+    except ValueError:
+        return bare
+    if page.kind == CONNECTIONS:
+        nodes, following = _listed(collector, document, page), list(collector.following(document, page))
+        headers = [pair for pair in bare.headers if pair[0].lower() != "link"]
+        headers += [("Link", f'<{link}>; rel="next"') for link in following[:1]]
+        return msgspec.structs.replace(bare, headers=tuple(headers), body=_page(document, nodes, []))
+    return msgspec.structs.replace(bare, body=_page(document, _shown(document, page, drop), document.links("me")))
+
+
+def _page(document: Document, nodes: list[Node], own: Iterable[str]) -> bytes:
+    """A page that says *nodes*, and which addresses are the person's *own*."""
+    blocks = [json.dumps(node).replace("<", "\\u003c") for node in nodes]
+    if not nodes:  # what could not be read still cannot be read, block by block
+        blocks = [UNREADABLE.decode()] * len(document.broken)
+    scripts = "".join(f'<script type="application/ld+json">{block}</script>' for block in blocks)
+    links = "".join(f'<link rel="me" href="{escape(link)}">' for link in own)
+    text = f"<!DOCTYPE html><html><head>{links}{scripts}</head><body></body></html>"
+    return text.encode("ascii", "xmlcharrefreplace")
+
+
+def _listed(collector: Profiles, document: Document, page: Page) -> list[Node]:
+    """A Person who knows those that the list shows."""
+    shown, unread = collector.shown(document, page.key)
+    if not shown and not document.persons()[1]:
+        return []
+    knows: list[Node] = [{"@type": "Person", "url": key} for key in shown] + [{"@type": "Person"} for _ in unread]
+    return [{"@type": "Person", "knows": knows}]
+
+
+def _shown(document: Document, page: Page, drop: Collection[str]) -> list[Node]:
+    """The Person that the page is about."""
+    from collectors.parsing.profile_urls import canonical
+    from collectors.profiles.collector import subject_of
+
+    found = subject_of(document, {canonical(page.key), canonical(page.url)})
+    if found is None:
+        return []
+    left = {key: found[key] for key in OF_PERSON if key in found}
+    for word in drop:
+        for key in WORDS.get(word, ()):
+            left.pop(key, None)
+    if person.is_masked(found):
+        left["name"] = HIDDEN
+    return [{key: _of(document, value, INSIDE.get(key, OF_TEXT), key in JOBS) for key, value in left.items()}]
+
+
+def _of(document: Document, value: Any, names: tuple[str, ...], look_up: bool, depth: int = 0) -> Any:
+    """*value* with nothing but *names*, down to its depths; what is only referred to is put in its place."""
+    if isinstance(value, list):
+        return [_of(document, each, names, look_up, depth) for each in value]
+    if isinstance(value, dict) and len(value) == 1 and value.keys() & {"@list", "@set"}:
+        return _of(document, listed(value), names, look_up, depth)
+    node = document.whole(value) if look_up else value
+    if not isinstance(node, dict):
+        return node
+    if depth == DEPTH:
+        return {}
+    return {key: _of(document, node[key], names, key in JOBS, depth + 1) for key in names if key in node}

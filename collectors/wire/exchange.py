@@ -1,0 +1,259 @@
+"""The wire under the clients: live, or replayed from an archive. The code above it never knows which.
+
+A client call is made inside `wire.ask(wants)`; the adapter below the client (`adapters` for requests, under tweepy,
+and httpx; Scrapy's download handler in `downloading`) puts what came, as it came, into the exchange. Bodies stay
+content-encoded and are de-chunked; the client gets the same bytes. Under `Replay` the n-th request for a target gets
+its n-th recorded answer, nothing is slept, and the clock is the recorded one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from storage.archive import reader as archive
+from storage.errors import Partial
+from storage.records import Failure, Page, Target, Want
+
+TIMEOUT = 30.0  # seconds for a connection, and between two pieces of an answer
+
+
+class Exchange:
+    """What one client call brought: every answer or failure, in order."""
+
+    def __init__(self, wire: Wire, wants: tuple[Want, ...], asked: Mapping[str, Any]) -> None:
+        self.wire, self.wants, self.asked = wire, wants, asked
+        self.answers: deque[Page | Failure] = deque()
+
+    @property
+    def answer(self) -> Page | Failure:
+        """The last answer; a failure if the call brought none."""
+        return self.answers[-1] if self.answers else self.fail("other", "no request was made", "")
+
+    def page(self, url: str, status: int, headers: Iterable[tuple[str, str]], body: bytes, method: str = "GET") -> Page:
+        """Keep an answer and return it."""
+        kept = canonical(headers, body)
+        page = Page(self.wants, url, status, kept, body, self.wire.now(), "", method, self.wire.run, asked=self.asked)
+        self.answers.append(page)
+        return page
+
+    def fail(self, reason: str, detail: str, url: str) -> Failure:
+        """Keep a failure and return it."""
+        failure = Failure(self.wants, reason, detail[:500], self.wire.now(), url, "", self.wire.run)
+        self.answers.append(failure)
+        return failure
+
+    def keep(self, answer: Page | Failure) -> None:
+        """Keep a recorded answer."""
+        self.answers.append(answer)
+
+
+def canonical(headers: Iterable[tuple[str, str]], body: bytes) -> tuple[tuple[str, str], ...]:
+    """*headers* as the archive keeps them: no Transfer-Encoding, the Content-Length of the body as it lies there."""
+    kept = [(name, value) for name, value in headers if name.lower() not in {"transfer-encoding", "content-length"}]
+    return (*kept, ("Content-Length", str(len(body))))
+
+
+class Wire:
+    """The live wire: real requests, the real clock."""
+
+    live = True
+
+    def __init__(self, run: str = "", timeout: float = TIMEOUT, private: bool = False) -> None:
+        """*private*: any host of a private network may be asked, not only those that the study itself names."""
+        self.run, self.timeout, self.private = run, timeout, private
+        self.named: frozenset[str] = frozenset()  # the hosts that the study itself names: `collect` knows them
+        self.exchange: Exchange | None = None
+        self._resources: dict[str, Any] = {}
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """What `open_wire` needs to make the same wire in another process."""
+        return {"live": True, "run": self.run, "timeout": self.timeout}
+
+    def now(self) -> datetime:
+        """The time, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def sleep(self, until: datetime, stop: threading.Event) -> None:
+        """Wait until *until* or until *stop* is set."""
+        stop.wait(max(0.0, (until - self.now()).total_seconds()))
+
+    def recorded(self, wants: tuple[Want, ...], url: str) -> Page | Failure | None:
+        """The recorded answer to *wants*; None on a live wire: ask."""
+        return None
+
+    def batches(self, wants: Iterator[Want], size: Callable[[str], int]) -> Iterator[tuple[Want, ...]]:
+        """Group neighbouring wants of one kind, at most *size(kind)* together; one marked `alone` by itself."""
+        for kind, group in groupby(wants, key=lambda want: want.target.kind):
+            batch: list[Want] = []
+            for want in group:
+                if want.alone:
+                    yield from self._split((want,))
+                    continue
+                batch.append(want)
+                if len(batch) >= size(kind):
+                    yield from self._split(tuple(batch))
+                    batch = []
+            if batch:
+                yield from self._split(tuple(batch))
+
+    def _split(self, batch: tuple[Want, ...]) -> Iterator[tuple[Want, ...]]:
+        yield batch
+
+    @contextmanager
+    def ask(self, wants: tuple[Want, ...], asked: Mapping[str, Any] | None = None) -> Iterator[Exchange]:
+        """An exchange for one client call on behalf of *wants*; *asked* is what `Page.asked` shall say of it."""
+        self.exchange = Exchange(self, wants, asked or {})
+        try:
+            yield self.exchange
+        finally:
+            self.exchange = None
+
+    def asking(self) -> Exchange:
+        """The exchange of the call that is being made."""
+        if self.exchange is None:
+            raise RuntimeError("a request outside wire.ask()")
+        return self.exchange
+
+    def resource(self, name: str, make: Callable[[], Any]) -> Any:
+        """Something that lives as long as the wire (a client, a crawling child); made once."""
+        if name not in self._resources:
+            self._resources[name] = make()
+        return self._resources[name]
+
+    def close(self) -> None:
+        """Close the resources."""
+        for resource in self._resources.values():
+            resource.close()
+        self._resources.clear()
+
+
+class Replay(Wire):
+    """The recorded wire: answers from *directory* (an archive or one segment)."""
+
+    live = False
+
+    def __init__(self, directory: Path, index: Path, run: str = "") -> None:
+        super().__init__(run)
+        self.directory, self.index = directory, index
+        fresh = not index.exists()
+        self._db = sqlite3.connect(index, timeout=60, isolation_level=None)
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        if fresh:
+            self._build()
+        (first,) = self._db.execute("SELECT min(at) FROM recorded").fetchone()
+        self._now = datetime.fromisoformat(first) if first else datetime(2000, 1, 1, tzinfo=UTC)
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """What `open_wire` needs to make the same wire in another process."""
+        return {"live": False, "run": self.run, "directory": str(self.directory), "index": str(self.index)}
+
+    def _build(self) -> None:
+        """Index the archive: for every target its answers, in the order of their times."""
+        rows = (
+            (*_name(want.target), _at(entry).isoformat(), str(path), start, end, entry.record_id)
+            for path in archive.segments(self.directory)
+            for start, end, entry in archive.read_at(path)
+            if isinstance(entry, Page | Failure)
+            for want in entry.wants
+        )
+        self._db.execute("BEGIN")
+        self._db.execute(
+            "CREATE TABLE recorded (collector, kind, key, cursor, at, path, start INT, stop INT, record_id, n INT)"
+        )
+        self._db.executemany("INSERT INTO recorded VALUES (?,?,?,?,?,?,?,?,?,NULL)", rows)
+        self._db.execute(
+            "UPDATE recorded SET n = r.n FROM (SELECT rowid AS id, row_number() OVER ("
+            "PARTITION BY collector, kind, key,"
+            " cursor ORDER BY at, rowid) - 1 AS n FROM recorded) AS r WHERE r.id = recorded.rowid"
+        )
+        self._db.execute("CREATE UNIQUE INDEX by_target ON recorded (collector, kind, key, cursor, n)")
+        self._db.execute(
+            "CREATE TABLE asked (collector, kind, key, cursor, n INT, PRIMARY KEY (collector, kind, key, cursor))"
+        )
+        self._db.execute("COMMIT")
+
+    def now(self) -> datetime:
+        """The time of the newest answer replayed, or slept to."""
+        return self._now
+
+    def sleep(self, until: datetime, stop: threading.Event) -> None:
+        """Move the clock to *until*; nothing is slept."""
+        self._now = max(self._now, until)
+
+    def pass_to(self, at: datetime) -> None:
+        """Move the clock to *at* if that is later."""
+        self._now = max(self._now, at)
+
+    def _next(self, target: Target) -> tuple[str, int, int, str, int] | None:
+        row: tuple[str, int, int, str, int] | None = self._db.execute(
+            "SELECT r.path, r.start, r.stop, r.record_id, r.n FROM recorded AS r LEFT JOIN asked AS a"
+            " USING (collector, kind, key, cursor) WHERE (collector, kind, key, cursor) = (?,?,?,?)"
+            " AND r.n = coalesce(a.n, 0)",
+            _name(target),
+        ).fetchone()
+        return row
+
+    def recorded(self, wants: tuple[Want, ...], url: str) -> Page | Failure | None:
+        """The next recorded answer to *wants*, with the tries as they were counted. Raise NotRecorded if none is."""
+        found = self._next(wants[0].target)
+        if found is None:
+            raise NotRecorded(wants[0])
+        path, start, stop, _, _ = found
+        entry = archive.entry_at(Path(path), start, stop)
+        assert isinstance(entry, Page | Failure)
+        self._db.executemany(
+            "INSERT INTO asked VALUES (?,?,?,?,1) ON CONFLICT DO UPDATE SET n = n + 1",
+            [_name(want.target) for want in wants],
+        )
+        self.pass_to(_at(entry))
+        tries = {want.target: want.tries for want in entry.wants}
+        wants = tuple(msgspec.structs.replace(want, tries=tries.get(want.target, want.tries)) for want in wants)
+        return msgspec.structs.replace(entry, wants=wants, run=self.run)
+
+    def _split(self, batch: tuple[Want, ...]) -> Iterator[tuple[Want, ...]]:
+        """Cut a batch where the recorded one was cut, so that one recorded answer serves each part."""
+        groups: dict[str, list[Want]] = {}
+        for want in batch:
+            found = self._next(want.target)
+            groups.setdefault(found[3] if found else "", []).append(want)
+        yield from (tuple(group) for group in groups.values())
+
+
+class NotRecorded(Partial):
+    """A request that the archive has no answer to: its target, and where it came from."""
+
+    def __init__(self, want: Want) -> None:
+        target = want.target
+        name = f"{target.collector} {target.kind} {target.key}" + (
+            f" at cursor {target.cursor}" if target.cursor else ""
+        )
+        came = f"wave {want.wave}" + (f", from {want.via}" if want.via else ", a seed")
+        super().__init__(f"not recorded: {name} ({came}); replay an archive that holds it, or collect it live")
+
+
+def open_wire(spec: Mapping[str, Any]) -> Wire:
+    """The wire that *spec* describes."""
+    if spec["live"]:
+        return Wire(spec["run"], spec["timeout"])
+    return Replay(Path(spec["directory"]), Path(spec["index"]), spec["run"])
+
+
+def _name(target: Target) -> tuple[str, str, str, str]:
+    return target.collector, target.kind, target.key, target.cursor
+
+
+def _at(entry: Page | Failure) -> datetime:
+    return entry.fetched_at if isinstance(entry, Page) else entry.failed_at

@@ -1,0 +1,302 @@
+"""The crawling child: Scrapy, its wire recorded or replaced; `collectors.wire.scrapy_parent` starts it.
+
+Only what the study needs of Scrapy is on: robots.txt, AutoThrottle, redirects, limits of size and time. Cookies,
+retries, decompression, proxies and referers are off: the archive wants answers as received, and the frontier retries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from scrapy import Request, Spider
+from scrapy.crawler import CrawlerProcess
+from scrapy.http import Response
+from scrapy.utils.httpobj import urlparse_cached
+
+from collectors.base import MOVED
+from collectors.wire.exchange import NotRecorded, Wire, open_wire
+from collectors.wire.scrapy_download import ROBOT, Parked, Recorded, Recorder, Resolver, Robots, authority, reason_of
+from collectors.wire.scrapy_parent import BATCH, CONCURRENCY, Answers, Job
+from storage.records import Failure, Page, Want
+
+if TYPE_CHECKING:
+    from twisted.python.failure import Failure as TwistedFailure
+
+HEADERS = {
+    "Accept": "text/html,application/xhtml+xml,application/ld+json;q=0.9,*/*;q=0.1",
+    "Accept-Encoding": "gzip, deflate",
+    "Accept-Language": "nl,en;q=0.8",
+}
+MAX_BYTES = 16 * 1024 * 1024  # of one answer on the wire
+FLUSH = 0.01  # seconds that answers wait for company
+SLOW = 2  # wants of a host with a Crawl-delay that are in Scrapy's hands at a time
+
+
+class Pages(Spider):
+    """Fetches what the parent wants."""
+
+    name = ROBOT
+
+    def __init__(self, link_socket: socket.socket, wire: Wire, hosts: Mapping[str, str], private: bool) -> None:
+        super().__init__()
+        self.socket, self.wire, self.hosts, self.private = link_socket, wire, hosts, private
+        self.reached = {authority(address)[1].partition(":")[0] for address in hosts.values()}
+        self.refused: set[str] = set()  # names that lead to private addresses
+        self.collector = ""
+        self.delays: dict[str, float] = {}  # Crawl-delay by host
+        self.slow: defaultdict[str, int] = defaultdict(int)  # wants of slow hosts in Scrapy's hands
+        self.waiting: defaultdict[str, deque[Request]] = defaultdict(deque)
+        self.parked = 0
+        self.link = Link(self)
+        Resolver.spider = self
+
+    async def start(self) -> AsyncIterator[Any]:
+        """Talk to the parent for ever; its end is ours."""
+        await asyncio.get_running_loop().create_connection(lambda: self.link, sock=self.socket)
+        await asyncio.Event().wait()
+        yield None
+
+    def take(self, want: Want, url: str) -> None:
+        """Ask for *url*, unless its host is slow and has enough to do."""
+        self.collector = want.target.collector
+        if not url.startswith(("http://", "https://")):
+            self._fail(want, url, "other", "neither http nor https")
+            return
+        try:
+            request = Request(url, self.done, errback=self.failed, dont_filter=True, meta={"want": want})
+        except ValueError as error:
+            self._fail(want, url, "other", str(error))
+            return
+        host = urlparse_cached(request).hostname or ""
+        if host in self.delays:
+            if self.slow[host] >= SLOW:
+                self.waiting[host].append(request)
+                self.parked += 1
+                return
+            self.slow[host] += 1
+            request.meta["slow"] = host
+        self.crawler.engine.crawl(request)
+
+    def done(self, response: Response) -> None:
+        """The last answer to a want was recorded below; say so."""
+        request = response.request
+        assert request is not None
+        if "Location" in response.headers and response.status in MOVED:
+            location = response.headers["Location"] or b""
+            detail = f"redirected to {location.decode('latin-1')}, which is not followed"
+            self._fail(request.meta["want"], request.url, "other", detail)
+        else:
+            self.link.settle(request.meta["want"])
+        self._next(request)
+
+    def failed(self, failure: TwistedFailure) -> None:
+        """No answer came to a want: tell why."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        want, error = request.meta["want"], failure.value
+        assert error is not None
+        if isinstance(error, Parked):
+            self.take(want, request.url)
+        elif isinstance(error, NotRecorded):
+            self.link.missing(want)
+        elif isinstance(error, Recorded):
+            self.link.answer(error.failure)
+            self.link.settle(want)
+        else:
+            self._fail(want, request.url, *reason_of(error, request, self))
+        self._next(request)
+
+    def _fail(self, want: Want, url: str, reason: str, detail: str) -> None:
+        """Settle *want* with a failure; in a replay with the recorded one, for its time."""
+        failure = Failure((want,), reason, detail[:500], self.wire.now(), url, "", self.wire.run)
+        if not self.wire.live:
+            try:
+                recorded = self.wire.recorded((want,), url)
+            except NotRecorded:
+                self.link.missing(want)
+                return
+            failure = recorded if isinstance(recorded, Failure) else failure
+        self.link.answer(failure)
+        self.link.settle(want)
+
+    def _next(self, request: Request) -> None:
+        """Let the next want of a slow host go."""
+        host = request.meta.get("slow")
+        if host is None:
+            return
+        if self.waiting[host]:
+            self.parked -= 1
+            following = self.waiting[host].popleft()
+            following.meta["slow"] = host
+            self.crawler.engine.crawl(following)
+        else:
+            self.slow[host] -= 1
+
+    def slow_down(self, host: str, delay: float) -> None:
+        """Keep *delay* seconds between two requests to *host*."""
+        delay = max(delay, self.delays.get(host, 0.0), self.settings.getfloat("DOWNLOAD_DELAY"))
+        self.delays[host] = delay
+        downloader = self.crawler.engine.downloader
+        downloader.per_slot_settings[host] = {"delay": delay, "concurrency": 1, "jitter": 0}
+        if slot := downloader.slots.get(host):
+            slot.delay, slot.concurrency = delay, 1
+
+
+class Link(asyncio.Protocol):
+    """The socket to the parent: wants come in, answers go out in batches. Without a parent the process ends."""
+
+    def __init__(self, spider: Pages) -> None:
+        self.spider = spider
+        self._buffer = bytearray()
+        self._out = Answers()
+        self._waiting = False
+        self._decoder = msgspec.msgpack.Decoder(list[tuple[Want, str]])
+        self._encoder = msgspec.msgpack.Encoder()
+
+    def connection_made(self, transport: Any) -> None:
+        """Keep the way out."""
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Take the wants of every whole message."""
+        self._buffer += data
+        while len(self._buffer) >= 4:
+            size = int.from_bytes(self._buffer[:4], "big")
+            if len(self._buffer) < 4 + size:
+                return
+            wants = self._decoder.decode(bytes(self._buffer[4 : 4 + size]))
+            del self._buffer[: 4 + size]
+            for want, url in wants:
+                self.spider.take(want, url)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """End at once: all that was answered is with the parent, and nobody waits for the rest."""
+        os._exit(0)
+
+    def answer(self, answer: Page | Failure) -> None:
+        """Send one answer."""
+        if isinstance(answer, Page):
+            self._out.pages.append(answer)
+        else:
+            self._out.failures.append(answer)
+        self._soon()
+
+    def settle(self, want: Want) -> None:
+        """Say that *want* has had its last answer."""
+        self._out.settled += 1
+        self._soon()
+
+    def missing(self, want: Want) -> None:
+        """Say that the recording has no answer to *want*."""
+        self._out.missing = want
+        self._soon()
+
+    def _soon(self) -> None:
+        if len(self._out.pages) >= BATCH:
+            self.flush()
+        elif not self._waiting:
+            self._waiting = True
+            asyncio.get_running_loop().call_later(FLUSH, self.flush)
+
+    def flush(self) -> None:
+        """Send what has gathered."""
+        self._waiting = False
+        out, self._out = self._out, Answers()
+        if out.pages or out.failures or out.settled or out.missing:
+            out.parked = self.spider.parked
+            body = self._encoder.encode(out)
+            self.transport.write(len(body).to_bytes(4, "big") + body)
+
+
+def scrapy_settings(options: Mapping[str, Any], live: bool) -> dict[str, Any]:
+    """Scrapy's settings for the collector's *options*; a replay (not *live*) waits for nothing."""
+    concurrency = int(options.get("concurrency") or CONCURRENCY)
+    contact = options.get("contact")
+    agent = options.get("user_agent") or f"{ROBOT} (research archive{f'; {contact}' if contact else ''})"
+    robots = options.get("robots") or {}
+    base = "scrapy.downloadermiddlewares."
+    return {
+        "USER_AGENT": agent,
+        "DEFAULT_REQUEST_HEADERS": HEADERS,
+        "ROBOTSTXT_OBEY": not (robots.get("obey") is False and robots.get("reason")),
+        "ROBOTSTXT_USER_AGENT": ROBOT,
+        "CONCURRENT_REQUESTS": max(16, concurrency),
+        "CONCURRENT_REQUESTS_PER_DOMAIN": concurrency,
+        "AUTOTHROTTLE_ENABLED": live and options.get("autothrottle", True),
+        "AUTOTHROTTLE_START_DELAY": 1.0,
+        "DOWNLOAD_DELAY": float(options.get("delay") or 0) if live else 0,
+        "DOWNLOAD_DELAY_JITTER": 0,
+        "DOWNLOAD_TIMEOUT": float(options.get("timeout") or 30),
+        "DOWNLOAD_MAXSIZE": int(options.get("max_bytes") or MAX_BYTES),
+        "DOWNLOAD_WARNSIZE": 0,
+        "DOWNLOAD_FAIL_ON_DATALOSS": True,
+        "DOWNLOAD_VERIFY_CERTIFICATES": True,
+        "DOWNLOAD_HANDLERS": {
+            "http": Recorder, "https": Recorder, "ftp": None, "s3": None, "file": None, "data": None,
+        },
+        "DNS_RESOLVER": Resolver,
+        "DNS_TIMEOUT": 10,
+        "DNSCACHE_ENABLED": False,
+        "REDIRECT_MAX_TIMES": 5,
+        "COOKIES_ENABLED": False,
+        "RETRY_ENABLED": False,
+        "METAREFRESH_ENABLED": False,
+        "COMPRESSION_ENABLED": False,
+        "HTTPPROXY_ENABLED": False,
+        "DOWNLOADER_STATS": False,
+        "DOWNLOADER_MIDDLEWARES": {
+            base + "offsite.OffsiteMiddleware": None,
+            base + "httpauth.HttpAuthMiddleware": None,
+            base + "robotstxt.RobotsTxtMiddleware": None,
+            Robots: 100,
+        },
+        "SPIDER_MIDDLEWARES": {f"scrapy.spidermiddlewares.{name}": None for name in _SPIDER_MIDDLEWARES},
+        "EXTENSIONS": {f"scrapy.extensions.{name}": None for name in _EXTENSIONS},
+        "STATS_CLASS": "scrapy.statscollectors.DummyStatsCollector",
+        "TELNETCONSOLE_ENABLED": False,
+        "LOG_LEVEL": "CRITICAL",
+        "TWISTED_REACTOR": "twisted.internet.asyncioreactor.AsyncioSelectorReactor",
+    }  # fmt: skip
+
+
+_SPIDER_MIDDLEWARES = (
+    "httperror.HttpErrorMiddleware", "referer.RefererMiddleware", "urllength.UrlLengthMiddleware",
+    "depth.DepthMiddleware", "metacopy.MetaCopyDetectionMiddleware",
+)  # fmt: skip
+_EXTENSIONS = (
+    "corestats.CoreStats", "logcount.LogCount", "telnet.TelnetConsole", "memusage.MemoryUsage",
+    "memdebug.MemoryDebugger", "closespider.CloseSpider", "feedexport.FeedExporter", "logstats.LogStats",
+    "spiderstate.SpiderState",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Run until the parent goes."""
+    for signum in (signal.SIGINT, signal.SIGTERM):  # they go to the whole group; the parent decides
+        signal.signal(signum, signal.SIG_IGN)
+    link = socket.socket(fileno=int(sys.argv[1]))
+    size = int.from_bytes(_read(link, 4), "big")
+    job = msgspec.msgpack.decode(_read(link, size), type=Job)
+    wire = open_wire(job.wire)
+    process = CrawlerProcess(scrapy_settings(job.options, wire.live))
+    hosts, private = job.options.get("hosts") or {}, bool(job.options.get("allow_private"))
+    process.crawl(Pages, link, wire, hosts, private)
+    process.start(install_signal_handlers=False)
+
+
+def _read(link: socket.socket, size: int) -> bytes:
+    """Exactly *size* bytes; the process ends if the parent is gone."""
+    data = b""
+    while len(data) < size:
+        piece = link.recv(size - len(data))
+        if not piece:
+            os._exit(0)
+        data += piece
+    return data

@@ -1,0 +1,266 @@
+"""What the crawling child puts under and into Scrapy: the recording handler, the resolver, and robots.txt."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import re
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit, urlunsplit
+
+from protego import Protego
+from scrapy import Request
+from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
+from scrapy.exceptions import IgnoreRequest, NotConfigured
+from scrapy.http import Response
+from scrapy.http.request import NO_CALLBACK
+from scrapy.resolver import CachingThreadedResolver
+from scrapy.utils.httpobj import urlparse_cached
+from twisted.internet.error import DNSLookupError
+
+from collectors.wire.address_policy import PrivateAddress, public
+from collectors.wire.exchange import NotRecorded, canonical
+from storage.records import BadBody, Failure, Page, Target, Want
+
+if TYPE_CHECKING:
+    from scrapy.crawler import Crawler
+
+    from collectors.wire.scrapy_child import Pages
+
+ROBOT = "sneeuwbal"  # the name robots.txt rules may be made for
+ROBOTS = "robots"  # kind and walk of robots.txt
+_MARKS = {  # the longer ones first: UTF-32 begins as UTF-16 does
+    codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
+}  # fmt: skip
+_INVISIBLE = re.compile("[\x00\u00ad\u200b-\u200f\u2060\ufeff]")
+_ELEMENT = re.compile(r"<[^<>\n]*>")
+MAX_ROBOTS = 512 * 1024  # of robots.txt that are read (RFC 9309, 2.5: at least 500 KiB)
+REASONS = {
+    "DownloadTimeoutError": "timeout",
+    "TimeoutError": "timeout",
+    "CannotResolveHostError": "dns",
+    "DNSLookupError": "dns",
+    "DownloadConnectionRefusedError": "connection",
+    "DownloadFailedError": "connection",
+    "ConnectError": "connection",
+    "ConnectionClosed": "connection",
+    "ResponseDataLossError": "cut",
+    "DownloadCancelledError": "too-large",
+}
+
+
+class RobotsUnread(Exception):
+    """robots.txt could not be read: nothing of the host may be asked now (RFC 9309, 2.3.1.4)."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"robots.txt could not be read: {detail}")
+        self.reason = reason
+
+
+class Parked(Exception):
+    """A host turned out to be slow: the want goes to the end of its queue."""
+
+
+class Recorded(Exception):
+    """A failure that the recording holds."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
+
+
+def reason_of(error: BaseException, request: Request, spider: Pages) -> tuple[str, str]:
+    """The word for *error*, and what it says."""
+    detail = str(error) or type(error).__name__
+    host = urlparse_cached(request).hostname or ""
+    if isinstance(error, RobotsUnread):
+        return error.reason, detail
+    if isinstance(error, PrivateAddress) or host in spider.refused:
+        return "private-address", f"{host} is not on the public internet"
+    if isinstance(error, Recorded):
+        return error.failure.reason, error.failure.detail
+    if isinstance(error, IgnoreRequest):
+        return ("robots" if "robots.txt" in detail else "other"), detail
+    names = [kind.__name__ for kind in type(error).__mro__]
+    return next((REASONS[name] for name in names if name in REASONS), "other"), detail
+
+
+def robots_text(body: bytes) -> str:
+    """The text of a robots.txt, whatever its encoding and line ends, without marks that would hide its first rule.
+
+    RFC 9309 says UTF-8; a byte-order mark, UTF-16, invisible characters and HTML around the rules are met and read.
+    """
+    mark = next((mark for mark in _MARKS if body.startswith(mark)), b"")
+    if mark:
+        text = body.decode(_MARKS[mark], "replace")
+    elif b"\x00" in body[:4]:  # UTF-16 without its mark: every second byte of ASCII is empty
+        text = body.decode("utf-16-be" if body[::2].count(0) > body[1::2].count(0) else "utf-16-le", "replace")
+    else:
+        text = body.decode("utf-8", "replace")
+    text = _INVISIBLE.sub("", text)
+    return _ELEMENT.sub("\n", text) if text.lstrip().startswith("<") else text
+
+
+class Robots:
+    """robots.txt in Scrapy's place. Scrapy's own (2.19) lets the second and later of the requests that wait for the
+    first robots.txt of a host pass unchecked, and allows everything where it could not be read; RFC 9309 forbids it.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        if not crawler.settings.getbool("ROBOTSTXT_OBEY"):
+            raise NotConfigured
+        self.crawler = crawler
+        self.rules: dict[str, asyncio.Future[Protego]] = {}  # by scheme and authority
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Robots:
+        """The middleware of *crawler*."""
+        return cls(crawler)
+
+    async def process_request(self, request: Request) -> None:
+        """Refuse what robots.txt forbids."""
+        request.meta.pop("download_slot", None)  # a redirect goes into the slot of its own host
+        if "want" not in request.meta:
+            return
+        place = urlparse_cached(request)
+        base = f"{place.scheme}://{place.netloc}"
+        if base not in self.rules:
+            self.rules[base] = asyncio.ensure_future(self._read(base))
+        try:
+            rules = await asyncio.shield(self.rules[base])
+        except Exception:
+            self.rules.pop(base, None)  # so that it is asked again
+            raise
+        if not rules.can_fetch(request.url, ROBOT):
+            raise IgnoreRequest("forbidden by robots.txt")
+        spider = cast("Pages", self.crawler.spider)
+        if place.hostname in spider.delays and not {"slow", "redirect_times"} & request.meta.keys():
+            raise Parked(place.hostname)
+
+    async def _read(self, base: str) -> Protego:
+        """The rules of a host; raise RobotsUnread if they cannot be known."""
+        spider = cast("Pages", self.crawler.spider)
+        request = Request(f"{base}/robots.txt", priority=1000, callback=NO_CALLBACK)
+        try:
+            response = await self.crawler.engine.download_async(request)
+        except Exception as error:
+            raise RobotsUnread(*reason_of(error, request, spider)) from error
+        if response.status >= 500 or response.status == 429:
+            raise RobotsUnread("connection", f"it answered {response.status}")
+        rules = Protego.parse(robots_text(response.body[:MAX_ROBOTS]) if response.status < 300 else "")
+        delay = rules.crawl_delay(ROBOT)
+        if delay and spider.wire.live:
+            spider.slow_down(urlsplit(base).hostname or "", float(delay))
+        return rules
+
+
+class Resolver(CachingThreadedResolver):
+    """Scrapy's, but private addresses are not found."""
+
+    spider: Pages  # the one of this process
+
+    def getHostByName(self, name: str, timeout: Any = ()) -> Any:  # noqa: N802 (Twisted's name)
+        """The address of *name*."""
+        return super().getHostByName(name, timeout).addCallback(self._checked, name)
+
+    def _checked(self, address: str, name: str) -> str:
+        spider = self.spider
+        if not spider.private and name not in spider.reached and not public(address):
+            spider.refused.add(name)
+            raise DNSLookupError(f"{name} is at the private address {address}")
+        return address
+
+
+class Recorder(HTTP11DownloadHandler):
+    """Scrapy's handler for HTTP; every answer is kept as received. In a replay the recording answers instead."""
+
+    async def download_request(self, request: Request) -> Response:
+        """The answer to *request*, kept."""
+        spider = cast("Pages", self.crawler.spider)
+        want = request.meta.get("want")
+        if want is None:
+            return await self._robots(request, spider)
+        response, page = await self._ask(request, spider, want)
+        spider.link.answer(page)
+        return response
+
+    async def _ask(self, request: Request, spider: Pages, want: Want) -> tuple[Response, Page]:
+        """The answer as Scrapy wants it, and as it is kept."""
+        host = urlparse_cached(request).hostname or ""
+        if not spider.wire.live:
+            answer = spider.wire.recorded((want,), request.url)
+            if isinstance(answer, Failure):
+                raise Recorded(answer)
+            assert answer is not None
+            return Response(request.url, answer.status, _headers(answer), answer.body), answer
+        if host in spider.delays:
+            request.meta["autothrottle_dont_adjust_delay"] = True
+        response = await super().download_request(self._routed(request, spider, host))
+        headers = [
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, values in response.headers.items()
+            for value in values
+        ]
+        body = response.body
+        page = Page(
+            (want,), request.url, response.status, canonical(headers, body), body, spider.wire.now(), "", "GET",
+            spider.wire.run,
+        )  # fmt: skip
+        return response, page
+
+    def _routed(self, request: Request, spider: Pages, host: str) -> Request:
+        """*request*, on its way to the address that `hosts` gives; raise PrivateAddress if it may not be made."""
+        netloc = urlparse_cached(request).netloc
+        address = spider.hosts.get(netloc) or spider.hosts.get(host)
+        if address:
+            scheme, place = authority(address)
+            parts = urlsplit(request.url)
+            url = urlunsplit((scheme or parts.scheme, place, parts.path, parts.query, ""))
+            routed = request.replace(url=url)
+            routed.headers["Host"] = netloc
+            routed._meta = request.meta  # the latency is noted there
+            return routed
+        if not spider.private and (host in spider.reached or not _public_name(host)):
+            raise PrivateAddress(host)
+        return request
+
+    async def _robots(self, request: Request, spider: Pages) -> Response:
+        """robots.txt, kept, and decoded for its reader."""
+        asked = (request.meta.get("redirect_urls") or [request.url])[0]
+        want = Want(Target(spider.collector, ROBOTS, asked), ROBOTS)
+        try:
+            response, page = await self._ask(request, spider, want)
+        except NotRecorded:
+            return Response(request.url, 404)  # what was recorded was allowed
+        except Exception as error:
+            reason, detail = reason_of(error, request, spider)
+            failure = Failure((want,), reason, detail[:500], spider.wire.now(), request.url, "", spider.wire.run)
+            spider.link.answer(error.failure if isinstance(error, Recorded) else failure)
+            raise
+        spider.link.answer(page)
+        try:
+            return response.replace(body=page.content())
+        except BadBody as error:
+            raise RobotsUnread("other", str(error)) from error
+
+
+def _headers(page: Page) -> dict[str, list[str]]:
+    headers: dict[str, list[str]] = {}
+    for name, value in page.headers:
+        headers.setdefault(name, []).append(value)
+    return headers
+
+
+def _public_name(host: str) -> bool:
+    """Whether *host* is a name, or an address on the public internet."""
+    try:
+        return public(host)
+    except ValueError:
+        return True
+
+
+def authority(address: str) -> tuple[str, str]:
+    """Scheme (or nothing) and host:port of an address in `hosts`."""
+    scheme, mark, rest = address.partition("://")
+    return (scheme, rest.rstrip("/")) if mark else ("", address)

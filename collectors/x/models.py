@@ -1,0 +1,273 @@
+"""The shapes of X's v2 JSON: typed structs that hold only what is needed, in both vocabularies (tweet and post).
+
+A page is decoded in one go. Where that fails each item is decoded alone, and only the value that cannot be read
+becomes a Quarantine; an item does if that value is its id or one of the VITAL. Fields that are not
+named here are skipped, so a page with new ones still reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from collectors.parsing import lenient
+from collectors.parsing.lenient import Count
+from storage.records import BadBody, Quarantine
+
+# What a post or account is not read without, if it is there: the words, whose they are, and who may see them.
+VITAL = ("text", "author_id", "referenced_tweets", "referenced_posts", "protected")
+EXCERPT = 1000  # characters of a piece that could not be read
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, BadBody)
+
+
+class Problem(msgspec.Struct):
+    """One of the `errors` of an answer (RFC 7807), or an answer that is one. Nothing in it is taken for granted."""
+
+    type: Any = None
+    title: Any = None
+    detail: Any = None
+    message: Any = None
+    value: Any = None
+    parameter: Any = None
+    parameters: Any = None
+    resource_id: Any = None
+    resource_type: Any = None
+    reason: Any = None
+    errors: Any = None
+
+    @property
+    def text(self) -> str:
+        """Type, title, detail and message in one lower-case line."""
+        return " ".join(str(word) for word in (self.type, self.title, self.detail, self.message) if word).lower()
+
+
+class _Tag(msgspec.Struct):
+    tag: str
+
+
+class _MentionEntity(msgspec.Struct):
+    username: str | None = None
+    id: str | None = None
+
+
+class _Url(msgspec.Struct):
+    url: str | None = None
+    expanded_url: str | None = None
+
+
+class Entities(msgspec.Struct):
+    """Hashtags, mentions and links of a text."""
+
+    # {} stands for an empty list in pages that went through R
+    hashtags: list[_Tag] | dict[str, Any] | None = None
+    mentions: list[_MentionEntity] | dict[str, Any] | None = None
+    urls: list[_Url] | dict[str, Any] | None = None
+
+
+class Note(msgspec.Struct):
+    """The whole text of a long post."""
+
+    text: str | None = None
+    entities: Entities | None = None
+
+
+class _Reference(msgspec.Struct):
+    type: str
+    id: str
+
+
+class PostMetrics(msgspec.Struct):
+    """A post's counts."""
+
+    like_count: Count | None = None
+    reply_count: Count | None = None
+    retweet_count: Count | None = None
+    repost_count: Count | None = None
+
+
+class _Point(msgspec.Struct):
+    coordinates: list[float] | None = None
+
+
+class Geo(msgspec.Struct):
+    """Where a post was tagged."""
+
+    place_id: str | None = None
+    coordinates: _Point | None = None
+
+
+class PostItem(msgspec.Struct):
+    """A post (tweet)."""
+
+    id: str
+    text: str = ""
+    author_id: str | None = None
+    created_at: datetime | None = None
+    lang: str | None = None
+    entities: Entities | None = None
+    conversation_id: str | None = None
+    in_reply_to_user_id: str | None = None
+    referenced_tweets: list[_Reference] | dict[str, Any] | None = None
+    referenced_posts: list[_Reference] | dict[str, Any] | None = None
+    note_tweet: Note | None = None
+    note_post: Note | None = None
+    edit_history_tweet_ids: list[str] | None = None
+    edit_history_post_ids: list[str] | None = None
+    public_metrics: PostMetrics | None = None
+    geo: Geo | None = None
+    source: str | None = None
+
+
+class UserMetrics(msgspec.Struct):
+    """A user's counts."""
+
+    followers_count: Count | None = None
+    following_count: Count | None = None
+    tweet_count: Count | None = None
+    post_count: Count | None = None
+
+
+class _UserUrl(msgspec.Struct):
+    urls: list[_Url] | dict[str, Any] | None = None
+
+
+class _UserEntities(msgspec.Struct):
+    url: _UserUrl | None = None
+
+
+class _Withheld(msgspec.Struct):
+    country_codes: list[str] | None = None
+
+
+class UserItem(msgspec.Struct):
+    """A user."""
+
+    id: str
+    username: str | None = None
+    name: str | None = None
+    description: str | None = None
+    location: str | None = None
+    url: str | None = None
+    verified: bool | None = None
+    verified_type: str | None = None
+    protected: bool | None = None
+    created_at: datetime | None = None
+    public_metrics: UserMetrics | None = None
+    entities: _UserEntities | None = None
+    withheld: _Withheld | None = None
+
+
+class _Place(msgspec.Struct):
+    id: str
+    full_name: str | None = None
+
+
+class Includes(msgspec.Struct):
+    """What the items of a page refer to."""
+
+    users: list[UserItem] | None = None
+    tweets: list[PostItem] | None = None
+    posts: list[PostItem] | None = None
+    places: list[_Place] | None = None
+
+
+class PostPage(msgspec.Struct):
+    """A page of posts, or one post."""
+
+    data: list[PostItem] | PostItem | None = None
+    includes: Includes | None = None
+    errors: list[Problem] | None = None
+
+
+class UserPage(msgspec.Struct):
+    """A page of users, or one user."""
+
+    data: list[UserItem] | UserItem | None = None
+    includes: Includes | None = None
+    errors: list[Problem] | None = None
+
+
+class _TopIncludes(msgspec.Struct):
+    users: list[Any] | None = None
+    tweets: list[Any] | None = None
+    posts: list[Any] | None = None
+    places: list[Any] | None = None
+
+
+class _Top(msgspec.Struct):
+    """A page whose items are still to be read, each alone."""
+
+    data: list[Any] | dict[str, Any] | None = None
+    includes: _TopIncludes | None = None
+    errors: list[Any] | None = None
+
+
+_posts = msgspec.json.Decoder(PostPage)
+_users = msgspec.json.Decoder(UserPage)
+
+
+# ---- decoding -----------------------------------------------------------------------------------------------
+
+
+def post_page(content: bytes) -> tuple[PostPage | None, list[Quarantine]]:
+    """A page of posts (None if nothing of it can be read), and the pieces that could not be read."""
+    return _decoded(content, _posts, PostItem)
+
+
+def user_page(content: bytes) -> tuple[UserPage | None, list[Quarantine]]:
+    """A page of users (None if nothing of it can be read), and the pieces that could not be read."""
+    return _decoded(content, _users, UserItem)
+
+
+def _decoded(content: bytes, whole: Any, one: Any) -> tuple[Any, list[Quarantine]]:
+    try:
+        return whole.decode(content), []
+    except UNREADABLE:
+        pass
+    try:
+        found, left = lenient.value(content)
+        top, more = lenient.convert(found, _Top)
+    except UNREADABLE as error:
+        return None, [_quarantine("page", error, content)]
+    bad = [each.quarantine() for each in (*left, *more)]
+    data = top.data if isinstance(top.data, list) else [top.data] if top.data is not None else []
+    includes = top.includes or _TopIncludes()
+    kept = Includes(
+        users=_each(includes.users, UserItem, "includes.users", bad),
+        tweets=_each(includes.tweets, PostItem, "includes.tweets", bad),
+        posts=_each(includes.posts, PostItem, "includes.posts", bad),
+        places=_each(includes.places, _Place, "includes.places", bad),
+    )
+    page = PostPage if one is PostItem else UserPage
+    return page(_each(data, one, "data", bad), kept, _each(top.errors, Problem, "errors", bad)), bad
+
+
+def _each(items: Iterable[Any] | None, type_: type[Any], place: str, bad: list[Quarantine]) -> list[Any]:
+    """Each item alone; ids that are JSON integers count as their digits, those that went through a float do not."""
+    kept = []
+    for number, item in enumerate(items or ()):
+        here, excerpt = f"{place}[{number}]", lenient.shown(item)
+        try:
+            one, left = lenient.convert(_ids_as_text(item), type_, VITAL)
+        except UNREADABLE as error:
+            bad.append(_quarantine(here, error, excerpt.encode()))
+        else:
+            kept.append(one)
+            bad += [each.quarantine(here, excerpt) for each in left]
+    return kept
+
+
+def _ids_as_text(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _ids_as_text(each, key) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_ids_as_text(each, name.removesuffix("s")) for each in value]
+    is_id = type(value) is int and (name == "id" or name.endswith("_id"))
+    return str(value) if is_id else value
+
+
+def _quarantine(place: str, error: Exception, content: bytes) -> Quarantine:
+    return Quarantine(place, str(error), content[: 4 * EXCERPT].decode("utf-8", "replace")[:EXCERPT])

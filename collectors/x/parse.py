@@ -1,0 +1,260 @@
+"""What an answer of X tells, as records. Pure: bytes in, records out; both vocabularies (tweet and post) are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from collectors.parsing.lenient import documents
+from collectors.x.errors import reason_of
+from collectors.x.models import (
+    UNREADABLE,
+    Entities,
+    Geo,
+    Includes,
+    PostItem,
+    PostMetrics,
+    PostPage,
+    Problem,
+    UserItem,
+    UserMetrics,
+    post_page,
+    user_page,
+)
+from collectors.x.outcome import LOOKUPS, absences
+from storage.records import Absence, Account, Follow, Mention, Page, Post, Quarantine, Record
+
+
+def parse(page: Page) -> Iterator[Record]:
+    """Yield what *page* tells: accounts, posts, follows, absences; Quarantine for what cannot be read."""
+    if page.status != 200:
+        yield from absences(page)
+        return
+    try:
+        content = page.content()
+    except UNREADABLE as error:
+        yield Quarantine("page", str(error))
+        return
+    missing = absences(page) if page.kind in LOOKUPS or b'"errors"' in content else []
+    yield from missing
+    records = _records(content, page.kind, page.key)
+    if not missing:
+        yield from records
+        return
+    told = {(absence.kind, absence.key) for absence in missing}
+    yield from (one for one in records if not (isinstance(one, Absence) and (one.kind, one.key) in told))
+
+
+def _records(content: bytes, kind: str, key: str) -> Iterator[Record]:
+    if kind == "sample":
+        return _sample(content, key)
+    if kind in ("timeline", "search", "post"):
+        return posts(content, key if kind == "timeline" else None, key if kind == "search" else None)
+    return _accounts(content, kind, key)
+
+
+def posts(content: bytes, timeline_of: str | None = None, sample: str | None = None) -> Iterator[Record]:
+    """Yield the records of one page of posts in X's v2 JSON.
+
+    *timeline_of* is the account whose timeline it is; *sample* the comparison set the page belongs to: of such a
+    page only the set's own posts are given, not those they refer to.
+    """
+    found, bad = post_page(content)
+    yield from bad
+    if found is not None:
+        yield from _told(found, timeline_of, sample)
+
+
+def _told(page: PostPage, timeline_of: str | None, sample: str | None) -> Iterator[Record]:
+    includes = page.includes or Includes()
+    referenced = {post.id: post for post in (*(includes.tweets or ()), *(includes.posts or ()))}
+    places = {place.id: place.full_name or place.id for place in includes.places or ()}
+    own = _listed(page.data)
+    for post in own:
+        yield _record(post, referenced, places, timeline_of, sample)
+    if sample is None:
+        shown = {post.id for post in own}
+        for post in referenced.values():
+            if post.id not in shown:
+                yield _record(post, referenced, places, None, None)
+    for user in includes.users or ():
+        yield account(user)
+    yield from _missing(page.errors)
+
+
+def _accounts(content: bytes, kind: str, key: str) -> Iterator[Record]:
+    """The records of a look-up of users or of a page of a follow list."""
+    page, bad = user_page(content)
+    yield from bad
+    if page is None:
+        return
+    for user in _listed(page.data):
+        yield account(user)
+        if kind == "following":
+            yield Follow("x", key, user.id, kind)
+        elif kind == "followers":
+            yield Follow("x", user.id, key, kind)
+    includes = page.includes or Includes()
+    for post in (*(includes.tweets or ()), *(includes.posts or ())):
+        yield _record(post, {}, {}, None, None)
+    for user in includes.users or ():
+        yield account(user)
+    if kind not in LOOKUPS:
+        yield from _missing(page.errors)
+
+
+def _sample(content: bytes, name: str) -> Iterator[Record]:
+    """The posts of a stream: a page of JSON a line. Lines that hold no post (notices) tell nothing."""
+    for number, line in enumerate(content.splitlines(), 1):
+        if not line.strip():
+            continue
+        for record in (one for document in documents(line) for one in posts(document, None, name)):
+            if isinstance(record, Quarantine):
+                record = msgspec.structs.replace(record, place=f"line {number}, {record.place}")
+            yield record
+
+
+def _listed(data: Any) -> list[Any]:
+    return data if isinstance(data, list) else [] if data is None else [data]
+
+
+# ---- records ------------------------------------------------------------------------------------------------
+
+
+def account(user: UserItem) -> Account:
+    """A user as the page shows it; its counts are claims. What is empty is absent, as API v1.1 and files have it."""
+    link = user.entities.url.urls if user.entities and user.entities.url else None
+    url = (link[0].expanded_url or link[0].url) if isinstance(link, list) and link else None
+    metrics = user.public_metrics or UserMetrics()
+    flags = []
+    if user.withheld and user.withheld.country_codes:
+        flags.append("withheld:" + ",".join(sorted(user.withheld.country_codes)))
+    if user.verified_type and user.verified_type != "none":
+        flags.append(f"verified-type:{user.verified_type}")
+    return Account(
+        user.id,
+        "x",
+        user.username or None,
+        user.name or None,
+        user.description or None,
+        user.location or None,
+        url or user.url or None,
+        user.verified,
+        user.protected,
+        user.created_at,
+        metrics.followers_count,
+        metrics.following_count,
+        metrics.tweet_count if metrics.post_count is None else metrics.post_count,
+        tuple(flags),
+    )
+
+
+def _record(
+    post: PostItem, referenced: dict[str, PostItem], places: dict[str, str], timeline_of: str | None, sample: str | None
+) -> Post:
+    """A post as delivered; what a retweet or a long post's cut left out goes into the `full_` fields."""
+    links = post.referenced_posts or post.referenced_tweets
+    refers = {link.type: link.id for link in links} if isinstance(links, list) else {}
+    retweeted = refers.get("retweeted")
+    origin = referenced.get(retweeted) if retweeted else None
+    full_text, full_hashtags, full_mentions = _full(post, origin, retweeted)
+    metrics = post.public_metrics or _NO_METRICS
+    history = post.edit_history_post_ids or post.edit_history_tweet_ids
+    longitude, latitude = _where(post.geo)
+    place = post.geo.place_id if post.geo else None
+    return Post(
+        post_id=post.id,
+        platform="x",
+        account_id=post.author_id or timeline_of,
+        created_at=post.created_at,
+        text=post.text,
+        timeline_of=timeline_of,
+        kind=_kind(refers, post.in_reply_to_user_id),
+        full_text=full_text,
+        lang=post.lang,
+        hashtags=_hashtags(post.entities),
+        mentions=_mentions(post.entities),
+        urls=_urls(post.entities),
+        full_hashtags=full_hashtags,
+        full_mentions=full_mentions,
+        conversation_id=post.conversation_id,
+        reply_to_post=refers.get("replied_to"),
+        reply_to_account=post.in_reply_to_user_id,
+        quoted_post=refers.get("quoted"),
+        retweeted_post=retweeted,
+        retweeted_account=origin.author_id if origin else None,
+        likes=metrics.like_count,
+        reposts=metrics.retweet_count if metrics.repost_count is None else metrics.repost_count,
+        replies=metrics.reply_count,
+        source=post.source,
+        place=places.get(place, place) if place else None,
+        longitude=longitude,
+        latitude=latitude,
+        edit_of=history[0] if history and len(history) > 1 else None,
+        sample=sample,
+    )
+
+
+_NO_METRICS = PostMetrics()
+
+
+def _kind(refers: dict[str, str], replied_to: str | None) -> str:
+    """What a post is. Early replies name only the account they answer, and no post."""
+    if "retweeted" in refers:
+        return "retweet"
+    if "replied_to" in refers or replied_to:
+        return "reply"
+    return "quote" if "quoted" in refers else "original"
+
+
+def _full(
+    post: PostItem, origin: PostItem | None, retweeted: str | None
+) -> tuple[str | None, tuple[str, ...] | None, tuple[Mention, ...] | None]:
+    """Whole text, hashtags and mentions where the delivered ones are cut: a retweet's original, a long post's note."""
+    whole = origin if retweeted else post
+    if whole is None:
+        return None, None, None
+    note = whole.note_post or whole.note_tweet
+    if note is not None and note.text:
+        entities = note.entities or whole.entities
+        return note.text, _hashtags(entities), _mentions(entities)
+    if retweeted:
+        return whole.text, _hashtags(whole.entities), _mentions(whole.entities)
+    return None, None, None
+
+
+def _hashtags(entities: Entities | None) -> tuple[str, ...]:
+    tags = entities.hashtags if entities else None
+    return tuple([tag.tag for tag in tags]) if isinstance(tags, list) else ()
+
+
+def _mentions(entities: Entities | None) -> tuple[Mention, ...]:
+    found = entities.mentions if entities else None
+    if not isinstance(found, list):
+        return ()
+    return tuple([Mention(mention.username, mention.id) for mention in found if mention.username])
+
+
+def _urls(entities: Entities | None) -> tuple[str, ...]:
+    found = entities.urls if entities else None
+    if not isinstance(found, list):
+        return ()
+    return tuple([url for link in found if (url := link.expanded_url or link.url)])
+
+
+def _where(geo: Geo | None) -> tuple[float | None, float | None]:
+    point = geo.coordinates.coordinates if geo and geo.coordinates else None
+    return (point[0], point[1]) if point and len(point) == 2 else (None, None)
+
+
+def _missing(problems: list[Problem] | None) -> Iterator[Absence]:
+    """What the page refers to and does not give: other people's posts and accounts."""
+    for problem in problems or ():
+        reason, key = reason_of(problem), problem.resource_id or problem.value
+        if reason and isinstance(key, str) and problem.resource_type in ("user", "tweet", "post"):
+            by_name = problem.resource_type == "user" and "username" in str(problem.parameter)
+            kind = "user" if by_name else "user_id" if problem.resource_type == "user" else "post"
+            detail = problem.detail if isinstance(problem.detail, str) else None
+            yield Absence("x", kind, key.lower() if by_name else key, reason, detail)

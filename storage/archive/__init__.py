@@ -1,0 +1,1 @@
+"""The archive: WARC files written, read, mended, merged and listed, without secrets."""

@@ -1,0 +1,86 @@
+"""Bring the segments of other machines' archives into one: in any order, and however often, with the same result.
+
+A segment is known by its name. One that was still being written when it was taken is taken again later, longer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from storage.archive import manifest, writer
+from storage.archive import reader as archive
+from storage.errors import UserError
+from storage.locks import lock
+from storage.tables import database
+
+CHUNK = 1 << 20
+
+
+def gather(study: Path, sources: Iterable[Path]) -> int:
+    """Bring what is new in the archives *sources* into the archive of *study*; return the segments taken.
+
+    Sealed segments are hard links where the disk allows. Raise UserError for a source without segments, and for two
+    different segments of one name.
+    """
+    place, taken = study / "archive", 0
+    place.mkdir(mode=0o700, exist_ok=True)
+    with lock(study, "gather", wait=True):
+        for source in sources:
+            folder = source / "archive" if (source / "archive").is_dir() else source
+            found = archive.segments(folder) if folder.exists() else []
+            if not found:
+                raise UserError(f"{source}: holds no archive; give a directory with *.warc.gz, or a study")
+            taken += sum(_take(path, place) for path in found)
+    return taken
+
+
+def _take(path: Path, place: Path) -> bool:
+    name = path.name.removesuffix(".open")
+    end = archive.synced_end(path) if path.name.endswith(archive.OPEN) else path.stat().st_size
+    ours = next((one for one in (place / name, place / f"{name}.open") if one.exists()), None)
+    if ours is not None:
+        if ours.samefile(path):
+            return False
+        _compare(path, ours, min(end, ours.stat().st_size))
+        if ours.stat().st_size >= end or ours.name.endswith(archive.OPEN):
+            return False
+    if end == 0:
+        return False
+    part = place / f".{name}.part"
+    part.unlink(missing_ok=True)
+    _bring(path, part, end)
+    manifest.note(part, name)
+    os.replace(part, place / name)
+    writer.sync_directory(place)
+    return True
+
+
+def _bring(path: Path, part: Path, end: int) -> None:
+    """Link the whole of *path*, or copy it up to *end*, synced."""
+    if end == path.stat().st_size and not path.name.endswith(archive.OPEN):
+        try:
+            os.link(path, part)
+        except OSError:  # another disk
+            database.copy(path, part)
+    else:
+        with path.open("rb") as reading, part.open("xb") as writing:
+            while writing.tell() < end and (chunk := reading.read(min(CHUNK, end - writing.tell()))):
+                writing.write(chunk)
+    handle = os.open(part, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _compare(path: Path, ours: Path, length: int) -> None:
+    """Raise UserError unless both begin with the same *length* bytes."""
+    with path.open("rb") as one, ours.open("rb") as other:
+        left = length
+        while left > 0:
+            size = min(CHUNK, left)
+            if one.read(size) != other.read(size):
+                raise UserError(f"{path}: is not the {ours.name} that is here already; rename one of the two")
+            left -= size

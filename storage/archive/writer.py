@@ -1,0 +1,200 @@
+"""Writing the archive: segments, sync marks and seals, secrets cut out; and the mending of a torn segment."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from storage.archive import manifest
+from storage.archive.reader import FORMAT, OPEN, SEALED, SYNC, Damage, Entry, Head, encode, members
+from storage.archive.secrets import clean_text, cut, redact, spellings
+from storage.records import Failure, Meta, Page, compress
+
+MAX_SEGMENT = 128 * 1024 * 1024  # compressed bytes, then a new segment is begun
+
+
+class Writer:
+    """Appends records to segments in *directory*; one writer a process and collector.
+
+    *secrets* are cut out of everything, however they are spelt. Nothing is safe before `sync`.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        name: str = "all",
+        *,
+        secrets: Sequence[str] = (),
+        max_segment: int = MAX_SEGMENT,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        fsync: bool = True,
+    ) -> None:
+        self.directory, self.name = directory, name
+        self.secrets = spellings(secrets)
+        self.max_segment, self._now, self._fsync = max_segment, now, fsync
+        self._file: BinaryIO | None = None
+        self._path = Path()
+        self._size = self._number = self._unsynced = 0
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def clean(self, answer: Page | Failure) -> Page | Failure:
+        """*answer* without the secrets."""
+        return redact(answer, self.secrets)
+
+    def clean_text(self, text: str) -> str:
+        """*text* without the secrets."""
+        return clean_text(cut(text, self.secrets))
+
+    def append(self, answer: Page | Failure) -> str:
+        """Write *answer*, redacted; return its record id."""
+        return self.put(self.clean(answer))
+
+    def put(self, answer: Page | Failure) -> str:
+        """Write *answer*, which is clean; return its record id."""
+        record_id = answer.record_id or new_id()
+        self._write(encoded(msgspec.structs.replace(answer, record_id=record_id)))
+        return record_id
+
+    def note(self, kind: str, data: Meta, at: datetime | None = None) -> str:
+        """Write a note of *kind*; return its record id."""
+        record_id, at = new_id(), at or self._now()
+        text = cut(encode(Head("note", kind=kind, data=data)).decode(), self.secrets)
+        self._write(_record("metadata", record_id, at, "", FORMAT, text.encode()))
+        return record_id
+
+    def sync(self) -> None:
+        """Put a sync mark and make all that was written safe; begin a new segment if this one is full."""
+        if self._file is None or not self._unsynced:
+            return
+        self._file.write(_record("metadata", new_id(), self._now(), "", FORMAT, SYNC))
+        self._file.flush()
+        if self._fsync:
+            os.fsync(self._file.fileno())
+        self._unsynced = 0
+        if self._file.tell() >= self.max_segment:
+            self._seal()
+
+    def close(self) -> None:
+        """Sync and seal the open segment."""
+        self.sync()
+        if self._file is not None:
+            self._seal()
+
+    def _write(self, data: bytes) -> None:
+        if self._file is None:
+            self._begin()
+        assert self._file is not None
+        self._file.write(data)
+        self._unsynced += 1
+
+    def _begin(self) -> None:
+        stem = f"{self.name}-{self._now():%Y%m%dT%H%M%S%f}-{os.getpid()}"
+        self._number += 1
+        while (self.directory / f"{stem}-{self._number:05d}{SEALED}").exists():  # the clock of a replay may stand still
+            self._number += 1
+        self._path = self.directory / f"{stem}-{self._number:05d}{OPEN}"
+        self._file = self._path.open("xb")
+        info = b"software: sneeuwbal\r\nformat: WARC File Format 1.1\r\n"
+        self._file.write(_record("warcinfo", new_id(), self._now(), "", "application/warc-fields", info))
+        sync_directory(self.directory)
+
+    def _seal(self) -> None:
+        assert self._file is not None
+        self._file.close()
+        self._file = None
+        seal(self._path)
+
+
+def encoded(entry: Entry) -> bytes:
+    """*entry* as gzip members, as it is: with its record id and nothing cut."""
+    if isinstance(entry, Page):
+        head = Head("answer", entry.run, entry.wants, entry.method, entry.redacted, asked=entry.asked)
+        data = _record("metadata", new_id(), entry.fetched_at, entry.url, FORMAT, encode(head), entry.record_id)
+        return data + _record("response", entry.record_id, entry.fetched_at, entry.url, _HTTP, _http(entry))
+    if isinstance(entry, Failure):
+        head = Head("failure", entry.run, entry.wants, reason=entry.reason, detail=entry.detail, asked={})
+        return _record("metadata", entry.record_id, entry.failed_at, entry.url, FORMAT, encode(head))
+    head = Head("note", kind=entry.kind, data=entry.data)
+    return _record("metadata", entry.record_id, entry.at, "", FORMAT, encode(head))
+
+
+_HTTP = "application/http; msgtype=response"
+
+
+def new_id() -> str:
+    """A fresh WARC-Record-ID."""
+    return f"<urn:uuid:{uuid.uuid4()}>"
+
+
+def seal(path: Path) -> Path:
+    """Note the checksum of an open segment, give it its final name, and return that."""
+    final = path.with_name(path.name.removesuffix(".open"))
+    manifest.note(path, final.name)  # first: a sum without a segment is harmless, for mending seals it again
+    path.rename(final)
+    sync_directory(path.parent)
+    return final
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames and new files in *path* safe."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _record(kind: str, record_id: str, at: datetime, url: str, type_: str, block: bytes, beside: str = "") -> bytes:
+    """One gzip member with one WARC record."""
+    lines = [f"WARC/1.1\r\nWARC-Type: {kind}\r\nWARC-Record-ID: {record_id}"]
+    lines.append(f"WARC-Date: {at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z")
+    if url:
+        lines.append(f"WARC-Target-URI: {_header_safe(url)}")
+    if beside:
+        lines.append(f"WARC-Concurrent-To: {beside}")
+    lines.append(f"Content-Type: {type_}\r\nContent-Length: {len(block)}\r\n\r\n")
+    return compress("\r\n".join(lines).encode() + block + b"\r\n\r\n")
+
+
+def _http(page: Page) -> bytes:
+    """The HTTP message of *page*: as received, but de-chunked."""
+    lines = [f"HTTP/1.1 {page.status} {_REASONS.get(page.status, 'Answer')}"]
+    for name, value in page.headers:
+        if name.lower() not in {"transfer-encoding", "content-length"}:
+            lines.append(f"{_header_safe(name)}: {_header_safe(value)}")
+    lines.append(f"Content-Length: {len(page.body)}\r\n\r\n")
+    return "\r\n".join(lines).encode() + page.body
+
+
+_REASONS = {200: "OK", 301: "Moved Permanently", 302: "Found", 400: "Bad Request", 401: "Unauthorized",
+            403: "Forbidden", 404: "Not Found", 429: "Too Many Requests", 503: "Service Unavailable"}  # fmt: skip
+
+
+def _header_safe(text: str) -> str:
+    return text.replace("\r", " ").replace("\n", " ")
+
+
+def mend(path: Path) -> tuple[Path, int]:
+    """Cut the torn tail off a segment that its dead writer left open, and seal it; return it and the bytes cut.
+
+    Whole members behind the last sync mark stay: an answer that no state knows is harmless. An answer that lost
+    its head is left out by `read`.
+    """
+    last = 0
+    try:
+        for _, end, _ in members(path):
+            last = end
+    except Damage:
+        pass  # what is behind the last whole member is cut
+    cut = path.stat().st_size - last
+    with path.open("r+b") as file:
+        file.truncate(last)
+        file.flush()
+        os.fsync(file.fileno())
+    return seal(path), cut

@@ -1,0 +1,1 @@
+"""The frontier: what to fetch next."""

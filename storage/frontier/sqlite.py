@@ -1,0 +1,432 @@
+"""The frontier: what to fetch next, in SQLite. Private to collecting, and rebuilt from the archive by `recover`.
+
+A row is one thing wanted: (collector, kind, key), with the place of its walk (*cursor*), its high-water mark
+(*since*) and when it is due (*due_at*, Unix seconds; 0: at once; NULL: finished). One index answers what is due;
+back-off, revisits and limits all move *due_at*. `apply` is the only thing that changes a row after it was added:
+collecting and recovering both call it, so a state rebuilt from the archive is the state that was lost.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+
+from storage.archive.before import modern
+from storage.errors import UserError
+from storage.frontier.cycles import mark
+from storage.records import Failure, Target, Want
+
+VERSION = 3
+MAX_TRIES = 6
+BUSY = 30.0  # seconds to wait for another program that holds the state
+SILENT = ("timeout", "connection", "dns", "cut")  # reasons of failures that a lost network gives, too
+BACKOFF = (5.0, 3600.0)  # seconds: the first wait, doubled each try, and the longest
+
+SCHEMA = """
+CREATE TABLE kinds (
+    id INTEGER PRIMARY KEY, collector TEXT NOT NULL, kind TEXT NOT NULL,
+    blocked_until REAL NOT NULL DEFAULT 0, why TEXT NOT NULL DEFAULT '', UNIQUE (collector, kind));
+CREATE TABLE targets (
+    id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, key TEXT NOT NULL, cursor TEXT NOT NULL DEFAULT '',
+    walk INTEGER NOT NULL DEFAULT 1, wave INTEGER NOT NULL DEFAULT 0, via TEXT NOT NULL DEFAULT '',
+    since TEXT NOT NULL DEFAULT '', newest TEXT NOT NULL DEFAULT '', position INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT 'open', why TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0,
+    alone INTEGER NOT NULL DEFAULT 0, due_at REAL, lease TEXT, changed_at REAL,
+    pages INTEGER NOT NULL DEFAULT 0, anchor TEXT NOT NULL DEFAULT '', carry TEXT NOT NULL DEFAULT '{}');
+CREATE UNIQUE INDEX by_name ON targets (kind, key);
+CREATE INDEX by_due ON targets (kind, due_at, id) WHERE due_at IS NOT NULL AND lease IS NULL;
+CREATE INDEX by_lease ON targets (lease) WHERE lease IS NOT NULL;
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY, collector TEXT, started_at REAL, ended_at REAL, status TEXT, reason TEXT,
+    answers INTEGER NOT NULL DEFAULT 0, items INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE spend (
+    day TEXT, collector TEXT, kind TEXT, requests INTEGER NOT NULL DEFAULT 0, items INTEGER NOT NULL DEFAULT 0,
+    usd REAL NOT NULL DEFAULT 0, PRIMARY KEY (day, collector, kind));
+"""
+FROM_1 = """
+ALTER TABLE targets ADD COLUMN pages INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE targets ADD COLUMN anchor TEXT NOT NULL DEFAULT '';
+"""
+FROM_2 = "ALTER TABLE targets ADD COLUMN carry TEXT NOT NULL DEFAULT '{}';"
+
+
+class Move(msgspec.Struct, frozen=True):
+    """What an outcome does to one row; the words of `collectors.base` reduced to what a row can do."""
+
+    target: Target
+    walk: str
+    to: str  # next | end | later | alone | absent | keep | on
+    why: str = ""
+    cursor: str = ""  # next: where the walk goes on
+    items: int = 0
+    newest: str = ""
+    until: datetime | None = None  # later: when; None: back-off
+    free: bool = False
+    whole_kind: bool = False
+    restart: bool = False
+    stuck: bool = False  # end: the mark stays where it was
+    tries: int | None = None  # later: those before this one, as they were when it was asked
+    price: float = 0.0  # USD an item
+    requests: int = 0  # 1 on the first move of an answer
+    carry: Mapping[str, Any] = {}  # next: what its page must know beside the cursor
+
+
+class Frontier:
+    """The state of one study."""
+
+    def __init__(self, path: Path, *, max_tries: int = MAX_TRIES) -> None:
+        self.path, self.max_tries = path, max_tries
+        self.db = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        try:
+            self.db.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            raise  # locked, or the disk is full: told as what it is
+        except sqlite3.DatabaseError as error:
+            raise UserError(f"{path}: {error}; move it away and run `sneeuwbal recover`") from error
+        self.db.execute("PRAGMA synchronous=NORMAL")  # a lost transaction is fetched again; the archive was synced
+        self.db.execute("PRAGMA cache_size=-65536")
+        version = self.db.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise UserError(
+                f"{path}: written by a newer sneeuwbal (state {version}); upgrade, or run `sneeuwbal recover`"
+            )
+        if version < VERSION:
+            change = {0: SCHEMA, 1: FROM_1 + FROM_2, 2: FROM_2}[version]
+            self.db.executescript(f"BEGIN IMMEDIATE; {change} PRAGMA user_version={VERSION}; COMMIT;")
+        self._kinds: dict[tuple[str, str], int] = {}
+        if 0 < version < 3:
+            self._renew_cursors()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    def _renew_cursors(self) -> None:
+        """Bring walks that are under way, and whose cursors hold more than a place, into today's form."""
+        rows = self.db.execute(
+            "SELECT t.id, k.collector, k.kind, t.key, t.cursor FROM targets AS t JOIN kinds AS k ON k.id=t.kind"
+            " WHERE t.cursor<>''"
+        ).fetchall()
+        for number, *name in rows:
+            (want,) = modern(Failure((Want(Target(*name), ""),), "other", "", datetime.now(UTC))).wants
+            self.db.execute(
+                "UPDATE targets SET cursor=?, carry=? WHERE id=?", (want.target.cursor, _json(want.carry), number)
+            )
+
+    def kind(self, collector: str, kind: str) -> int:
+        """The number of a kind; made at its first use."""
+        name = (collector, kind)
+        if name not in self._kinds:
+            self.db.execute("INSERT INTO kinds (collector, kind) VALUES (?,?) ON CONFLICT DO NOTHING", name)
+            row = self.db.execute("SELECT id FROM kinds WHERE collector=? AND kind=?", name).fetchone()
+            self._kinds[name] = row[0]
+        return self._kinds[name]
+
+    # ---- adding and leasing
+
+    def add(self, wants: Iterable[Want], now: datetime) -> int:
+        """Make targets due at once, unless they are known; return how many are new. Call it in a transaction."""
+        before = self.db.total_changes
+        self.db.executemany(
+            "INSERT INTO targets (kind, key, wave, via, since, due_at, changed_at) VALUES (?,?,?,?,?,0,?)"
+            " ON CONFLICT DO NOTHING",
+            (
+                (
+                    self.kind(want.target.collector, want.target.kind),
+                    want.target.key,
+                    want.wave,
+                    want.via,
+                    want.since,
+                    at,
+                )
+                for at in (now.timestamp(),)
+                for want in wants
+            ),
+        )
+        return self.db.total_changes - before
+
+    def unknown(self, wants: Sequence[Want]) -> list[Want]:
+        """Those of *wants* that the frontier does not know, in their order, each target once."""
+        self.db.execute("CREATE TEMP TABLE IF NOT EXISTS asked (n INTEGER, kind INTEGER, key TEXT)")
+        self.db.execute("DELETE FROM asked")
+        self.db.executemany(
+            "INSERT INTO asked VALUES (?,?,?)",
+            ((n, self.kind(want.target.collector, want.target.kind), want.target.key) for n, want in enumerate(wants)),
+        )
+        rows = self.db.execute(
+            "SELECT min(n) FROM asked AS a WHERE NOT EXISTS"
+            " (SELECT 1 FROM targets AS t WHERE t.kind=a.kind AND t.key=a.key) GROUP BY kind, key ORDER BY 1"
+        )
+        return [wants[n] for (n,) in rows.fetchall()]
+
+    def led_to(self, collector: str, kind: str) -> int:
+        """How many targets of a kind were no seeds."""
+        row = self.db.execute(
+            "SELECT count(*) FROM targets WHERE kind=? AND via<>''", (self.kind(collector, kind),)
+        ).fetchone()
+        return int(row[0])
+
+    def finished(self, collector: str, kind: str) -> bool:
+        """Whether a target of this kind is done, absent or failed."""
+        found = self.db.execute(
+            "SELECT 1 FROM targets WHERE kind=? AND due_at IS NULL LIMIT 1", (self.kind(collector, kind),)
+        )
+        return found.fetchone() is not None
+
+    def revisit(
+        self,
+        collector: str,
+        kind: str,
+        now: datetime,
+        *,
+        since: str = "",
+        whole: bool = False,
+        before: datetime | None = None,
+    ) -> int:
+        """Begin a new walk for all finished targets of a kind, the absent too; return how many.
+
+        *since* is the mark of those that have none of their own; *whole*: to the end of the list, past every mark;
+        *before*: only those that were finished before then.
+        """
+        return self.db.execute(
+            "UPDATE targets SET walk=walk+1, cursor='', carry='{}', position=0, pages=0, anchor='', newest='', tries=0,"
+            " alone=0, state='open', why='', due_at=0,"
+            " since=CASE WHEN ? THEN '' WHEN since='' THEN ? ELSE since END, changed_at=?"
+            " WHERE kind=? AND due_at IS NULL AND changed_at<?",
+            (whole, since, now.timestamp(), self.kind(collector, kind), before.timestamp() if before else math.inf),
+        ).rowcount
+
+    def retry(self, collector: str, kind: str, now: datetime) -> int:
+        """Make what failed of a kind due again, where its walk stopped; return how many."""
+        return self.db.execute(
+            "UPDATE targets SET tries=0, alone=0, state='open', why='', due_at=0, changed_at=?"
+            " WHERE kind=? AND state='failed'",
+            (now.timestamp(), self.kind(collector, kind)),
+        ).rowcount
+
+    def free_dead_leases(self, collector: str, run: str) -> int:
+        """Take back the leases of runs that are gone; only the holder of the collector's lock may call it."""
+        return self.db.execute(
+            "UPDATE targets SET lease=NULL WHERE lease IS NOT NULL AND lease<>?"
+            " AND kind IN (SELECT id FROM kinds WHERE collector=?)",
+            (run, collector),
+        ).rowcount
+
+    def lease(self, collector: str, kind: str, run: str, limit: int, now: datetime) -> list[Want]:
+        """Lease up to *limit* due targets of one kind to *run*, in the order of due time and age.
+
+        Only the holder of the collector's lock may call it.
+        """
+        rows = self.db.execute(
+            "SELECT id, key, cursor, walk, wave, via, since, tries, position, alone, anchor, carry"
+            " FROM targets INDEXED BY by_due WHERE kind=? AND due_at<=? AND lease IS NULL ORDER BY due_at, id LIMIT ?",
+            (self.kind(collector, kind), now.timestamp(), limit),
+        ).fetchall()
+        marks = ",".join("?" * len(rows))
+        self.db.execute(f"UPDATE targets SET lease=? WHERE id IN ({marks})", (run, *(row[0] for row in rows)))
+        return [
+            Want(Target(collector, kind, r[1], r[2]), f"{collector}/{kind}/{r[1]}/{r[3]}", r[4], r[5], r[6], r[7], r[8],
+                 bool(r[9]), r[10], msgspec.json.decode(r[11]))
+            for r in rows
+        ]  # fmt: skip
+
+    def release(self, wants: Iterable[Want]) -> None:
+        """Give leases back unused."""
+        self.db.executemany(
+            "UPDATE targets SET lease=NULL WHERE kind=? AND key=?",
+            ((self.kind(want.target.collector, want.target.kind), want.target.key) for want in wants),
+        )
+
+    def postpone(self, want: Want, until: datetime) -> None:
+        """Give a lease back unused, to be taken again at *until*."""
+        self.db.execute(
+            "UPDATE targets SET lease=NULL, due_at=?, why='rate limit' WHERE kind=? AND key=? AND state='open'",
+            (until.timestamp(), self.kind(want.target.collector, want.target.kind), want.target.key),
+        )
+
+    def next_due(self, collector: str, kinds: Sequence[str]) -> tuple[datetime, str] | None:
+        """When the next target of these kinds is due, and why not before; None if nothing is wanted any more."""
+        best: tuple[float, str] | None = None
+        for kind in kinds:
+            number = self.kind(collector, kind)
+            row = self.db.execute(
+                "SELECT due_at, why FROM targets WHERE kind=? AND due_at IS NOT NULL ORDER BY due_at, id LIMIT 1",
+                (number,),
+            ).fetchone()
+            if row is None:
+                continue
+            blocked, why = self.db.execute("SELECT blocked_until, why FROM kinds WHERE id=?", (number,)).fetchone()
+            due = (blocked, f"{kind}: {why}") if blocked > row[0] else (row[0], f"{kind}: {row[1]}" if row[1] else kind)
+            if best is None or due < best:
+                best = due
+        return (datetime.fromtimestamp(best[0], UTC), best[1]) if best else None
+
+    def blocked_until(self, collector: str, kind: str) -> float:
+        """Unix seconds before which nothing of this kind may be asked; 0 if it may."""
+        row = self.db.execute("SELECT blocked_until FROM kinds WHERE id=?", (self.kind(collector, kind),)).fetchone()
+        return float(row[0])
+
+    # ---- what an answer does
+
+    def apply(self, moves: Iterable[Move], now: datetime) -> int:
+        """Carry out *moves*; return how many targets failed with them. Call it in a transaction.
+
+        A move of an older walk, or of no known row, changes nothing.
+        """
+        failed = 0
+        for move in moves:
+            kind = self.kind(move.target.collector, move.target.kind)
+            where = (kind, move.target.key, int(move.walk.rpartition("/")[2] or 0), move.target.cursor)
+            failed += bool(self._STEPS[move.to](self, move, where, now.timestamp()))
+            if move.items or move.requests:
+                self._spend(move, now)
+        return failed
+
+    _WHERE = " WHERE kind=? AND key=? AND walk=? AND cursor=? AND state='open'"
+
+    def _next(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
+        self.db.execute(
+            "UPDATE targets SET cursor=?, carry=?, position=position+?,"
+            " newest=CASE newest WHEN '' THEN ? ELSE newest END, pages=pages+1,"
+            " anchor=CASE WHEN (pages+1) & pages = 0 THEN ? ELSE anchor END,"
+            " tries=0, why='', alone=0, due_at=0, lease=NULL, changed_at=?" + self._WHERE,
+            (move.cursor, _json(move.carry), move.items, move.newest, mark(move.cursor), now, *where),
+        )
+
+    def _end(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
+        self.db.execute(
+            "UPDATE targets SET cursor='', carry='{}', position=position+?,"
+            " since=CASE WHEN ? THEN since ELSE coalesce(nullif(newest,''), nullif(?,''), since) END, newest='',"
+            " tries=0, alone=0, state='done', why=?, due_at=NULL, lease=NULL, changed_at=?" + self._WHERE,
+            (move.items, move.stuck, move.newest, move.why, now, *where),
+        )
+
+    def _later(self, move: Move, where: tuple[int, str, int, str], now: float) -> bool:
+        """Whether that was the last try."""
+        until = move.until.timestamp() if move.until else 0.0
+        if move.whole_kind and until:
+            self.db.execute("UPDATE kinds SET blocked_until=?, why=? WHERE id=?", (until, move.why, where[0]))
+        row = self.db.execute("SELECT tries FROM targets" + self._WHERE, where).fetchone()
+        if row is None:
+            return False
+        before = row[0] if move.tries is None else min(row[0], move.tries)
+        tries = before + (not move.free)
+        failed = bool(tries >= self.max_tries)
+        due = 0.0 if move.whole_kind else until or (0.0 if move.free else now + backoff(where[1], tries))
+        restart = ", cursor='', carry='{}', position=0, pages=0, anchor='', newest=''" if move.restart else ""
+        self.db.execute(
+            "UPDATE targets SET tries=?, why=?, state=?, due_at=?, lease=NULL, changed_at=?" + restart + self._WHERE,
+            (tries, move.why, "failed" if failed else "open", None if failed else due, now, *where),
+        )
+        return failed
+
+    def _alone(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
+        self.db.execute(
+            "UPDATE targets SET alone=1, why=?, due_at=0, lease=NULL, changed_at=?" + self._WHERE,
+            (move.why, now, *where),
+        )
+
+    def _absent(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
+        self.db.execute(
+            "UPDATE targets SET state='absent', why=?, cursor='', carry='{}', newest='', position=0, due_at=NULL,"
+            " lease=NULL, changed_at=?" + self._WHERE,
+            (move.why, now, *where),
+        )
+
+    def _keep(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
+        self.db.execute("UPDATE targets SET why=?, lease=NULL, changed_at=?" + self._WHERE, (move.why, now, *where))
+
+    def _on(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
+        """Nothing: a redirect, whose end follows."""
+
+    _STEPS: ClassVar = {"next": _next, "end": _end, "later": _later, "alone": _alone, "absent": _absent, "keep": _keep,
+                        "on": _on}  # fmt: skip
+
+    def _spend(self, move: Move, now: datetime) -> None:
+        self.db.execute(
+            "INSERT INTO spend VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET requests=requests+excluded.requests,"
+            " items=items+excluded.items, usd=usd+excluded.usd",
+            (
+                f"{now:%Y-%m-%d}",
+                move.target.collector,
+                move.target.kind,
+                move.requests,
+                move.items,
+                move.items * move.price,
+            ),
+        )
+
+    # ---- runs and counts
+
+    def start_run(self, run: str, collector: str, now: datetime) -> None:
+        """Note the start of a run; runs of this collector that never ended were killed."""
+        self.db.execute(
+            "UPDATE runs SET status='killed', reason='the process ended without a word', ended_at=coalesce(ended_at, ?)"
+            " WHERE collector=? AND status='running'",
+            (now.timestamp(), collector),
+        )
+        self.db.execute(
+            "INSERT OR REPLACE INTO runs (run_id, collector, started_at, status) VALUES (?,?,?,'running')",
+            (run, collector, now.timestamp()),
+        )
+
+    def end_run(
+        self, run: str, status: str, reason: str, answers: int, items: int, now: datetime, lost: bool = False
+    ) -> None:
+        """Note the end of a run. If the network was *lost* in it, what got no answer has all its tries again."""
+        if lost:
+            self.db.execute(
+                f"UPDATE targets SET tries=0 WHERE state='open' AND why IN ({', '.join('?' * len(SILENT))}) AND kind IN"
+                " (SELECT k.id FROM kinds AS k JOIN runs AS r ON r.collector=k.collector WHERE r.run_id=?)",
+                (*SILENT, run),
+            )
+        self.db.execute(
+            "UPDATE runs SET ended_at=?, status=?, reason=?, answers=?, items=? WHERE run_id=?",
+            (now.timestamp(), status, reason, answers, items, run),
+        )
+
+    def spent(self, kinds: Sequence[str]) -> tuple[float, int, int]:
+        """USD, items of *kinds*, and requests so far."""
+        row = self.db.execute(
+            "SELECT coalesce(sum(usd),0), coalesce(sum(items) FILTER"
+            f" (WHERE kind IN ({', '.join('?' * len(kinds))})),0), coalesce(sum(requests),0) FROM spend",
+            list(kinds),
+        ).fetchone()
+        return float(row[0]), int(row[1]), int(row[2])
+
+    def counts(self) -> list[tuple[str, str, str, str, int]]:
+        """(collector, kind, state, why, number) of all targets; *why* only where it explains a state."""
+        return self.db.execute(
+            "SELECT k.collector, k.kind, t.state, CASE t.state WHEN 'done' THEN '' ELSE t.why END AS reason, count(*)"
+            " FROM targets AS t JOIN kinds AS k ON k.id=t.kind GROUP BY 1,2,3,4 ORDER BY k.id, t.state, reason"
+        ).fetchall()
+
+
+def _json(carry: Mapping[str, Any]) -> str:
+    return msgspec.json.encode(carry).decode()
+
+
+def backoff(key: str, tries: int) -> float:
+    """Seconds to wait after *tries* failures: doubling, bounded, and spread by the key so that not all come at once."""
+    first, most = BACKOFF
+    spread = 0.75 + (zlib.crc32(f"{key}/{tries}".encode()) % 1000) / 2000
+    return float(min(most, first * 2.0 ** (tries - 1)) * spread)

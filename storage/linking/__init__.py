@@ -1,0 +1,1 @@
+"""Linking: accounts to people, employers to organisations, with evidence."""

@@ -1,0 +1,1 @@
+"""Privacy: minimise, forget, pseudonyms, retention."""

@@ -1,0 +1,97 @@
+"""Cutting a person out of records: what is theirs goes, and in what is others' a token stands for them.
+
+An object that is the person's (their account in a list of followers, their post in somebody's retweet) keeps what
+it takes to be counted: tokens for its ids. Its texts, names and numbers go. Everything else is left as it was.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from storage.archive.reader import Entry, Note
+from storage.privacy.erase_bodies import Bodies, unescaped
+from storage.records import BadBody, Failure, Page, Want
+
+
+class Cutter(Bodies):
+    """Cuts the people with *names* out of entries of the archive."""
+
+    def entry(self, entry: Entry) -> Entry | None:
+        """*entry* without the people; the very same object if they are not in it; None if it was all theirs."""
+        self._local, self._known = {}, self._tokens
+        if isinstance(entry, Note):
+            self._look_at("")
+            return self._note(entry)
+        self._look_at(entry.wants[0].target.collector if entry.wants else "")
+        left = tuple(self._want(want) for want in entry.wants if not self.owns(want))
+        if entry.wants and not left:
+            return None
+        url = self._url(entry.url)
+        if isinstance(entry, Failure):
+            if not entry.wants and url != entry.url:
+                return None
+            detail = self.text(entry.detail)
+            same = (left, url, detail) == (entry.wants, entry.url, entry.detail)
+            return entry if same else msgspec.structs.replace(entry, wants=left, url=url, detail=detail)
+        return self._page(entry, left, url)
+
+    def _want(self, want: Want) -> Want:
+        via = self.whole(want.via)
+        return want if via == want.via else msgspec.structs.replace(want, via=via)
+
+    def _page(self, page: Page, left: tuple[Want, ...], url: str) -> Page | None:
+        if not page.wants and url != page.url:
+            return None
+        headers = tuple((name, self.text(value)) for name, value in page.headers)
+        asked = {name: self.text(value) if isinstance(value, str) else value for name, value in page.asked.items()}
+        body = self.body(page)
+        if body is None and (left, url, headers, asked) == (page.wants, page.url, page.headers, page.asked):
+            return page
+        if body is not None:
+            headers = tuple((name, value) for name, value in headers if name.lower() != "content-encoding")
+        body = page.body if body is None else body
+        return msgspec.structs.replace(page, wants=left, url=url, headers=headers, body=body, asked=asked)
+
+    def body(self, page: Page) -> bytes | None:
+        """The body without the people; None if they are not in it. What cannot be read and names them is emptied."""
+        try:
+            content = page.content()
+        except BadBody:
+            return b"" if self.finds(page.body.decode("utf-8", "replace")) else None
+        if not content:
+            return None
+        if content.lstrip()[:1] in (b"{", b"["):
+            return self._json(content) if self.finds(unescaped(content)) else None
+        text = content.decode("utf-8", "surrogateescape")
+        if not self.finds(text):
+            return None
+        cut = self.markup(text) if "<" in text[:2000] else self.table(text)
+        return cut.encode("utf-8", "surrogateescape")
+
+    def _note(self, note: Note) -> Note:
+        data = dict(note.data)
+        if note.kind == "admission":
+            data["wants"] = [
+                [*row[:4], self.whole(str(row[4])), *row[5:]]
+                for row in data.get("wants", ())
+                if not self.named(str(row[0]), str(row[2]))
+            ]
+        data = {key: self._value(value, key) for key, value in data.items()}
+        if isinstance(settings := data.get("settings"), dict):
+            data["settings"] = {key: self._setting(key, value) for key, value in settings.items()}
+        return note if data == note.data else msgspec.structs.replace(note, data=data)
+
+    def _setting(self, key: str, value: Any) -> Any:
+        """A setting of the study; seeds are JSON lists of bare names."""
+        if not key.startswith("seeds.") or not isinstance(value, str):
+            return value
+        try:
+            seeds = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            return self.text(value)
+        if not isinstance(seeds, list):
+            return value
+        left = [seed for seed in seeds if not self.named(key.removeprefix("seeds."), str(seed))]
+        return value if left == seeds else msgspec.json.encode(left).decode()

@@ -1,0 +1,136 @@
+"""Whom forgetting means: a person's profiles and accounts, and all the names they ever had."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from storage.errors import UserError
+from storage.privacy.forgotten import Name, mastodon_addresses, names_of
+
+EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+
+
+class Person(msgspec.Struct, frozen=True):
+    """All that is known of who is to be forgotten."""
+
+    names: frozenset[Name]
+    people: frozenset[str] = frozenset()  # names as written
+    texts: frozenset[str] = frozenset()  # what they wrote
+    known: bool = True  # False: the database knows nobody so called
+
+
+def who(text: str, database: Path) -> Person:
+    """Whom *text* (an account's or a profile's address, handle or id) means, with all the names they ever had.
+
+    Profiles and accounts that the study links count as one person. Raise UserError if *text* names nobody at all.
+    """
+    asked = names_of(text)
+    if not asked:
+        raise UserError(f"{text!r} is no account or profile; give an address, a handle or an id")
+    if not database.exists():
+        return Person(frozenset(_widened(asked)), known=False)
+    with duckdb.connect(str(database), read_only=True) as db:
+        profiles, accounts = _seeds(db, [name.key for name in asked])
+        for _ in range(3):  # a person's profile, its accounts, and the other profiles that these are linked to
+            profiles, accounts = _linked(db, profiles, accounts)
+        if not profiles and not accounts:
+            return Person(frozenset(_widened(asked)), known=False)
+        names, people, texts = {name for name in asked if name.kind == "profile"}, set[str](), set[str]()
+        for kind, value in _rows(db, PROFILE_NAMES, sorted(profiles)) + _rows(db, ACCOUNT_NAMES, sorted(accounts)):
+            if kind == "name":
+                people.add(value)
+            elif kind == "text":
+                names |= {Name("email", found) for found in EMAIL.findall(value)}
+                texts.add(value)
+            else:
+                names.add(Name(kind, value))
+        texts |= {text for row in db.execute(WORDS, [sorted(accounts)]).fetchall() for text in row if text}
+    return Person(frozenset(_widened(names)), frozenset(people), frozenset(texts))
+
+
+def _widened(names: list[Name] | set[Name]) -> Iterator[Name]:
+    yield from names
+    for name in names:
+        if name.kind == "mastodon":
+            yield from mastodon_addresses(name.text)
+
+
+PROFILE_NAMES = """
+SELECT 'profile', profile_id FROM base.profiles WHERE list_contains($1, profile_id)
+UNION SELECT 'profile', url FROM base.profiles WHERE list_contains($1, profile_id) AND url IS NOT NULL
+UNION SELECT 'profile', unnest($1)
+UNION SELECT 'name', name FROM base.profiles WHERE list_contains($1, profile_id) AND name IS NOT NULL
+UNION SELECT 'text', unnest([headline, description]) FROM base.profiles WHERE list_contains($1, profile_id)
+UNION SELECT platform, handle FROM base.links
+    WHERE list_contains($1, profile_id) AND decision IN ('accepted', 'unresolved')
+"""
+ACCOUNT_NAMES = """
+SELECT 'account', unnest($1)
+UNION SELECT platform, handle FROM base.accounts WHERE list_contains($1, account_id) AND handle IS NOT NULL
+UNION SELECT 'name', name FROM base.accounts WHERE list_contains($1, account_id) AND name IS NOT NULL
+UNION SELECT 'text', description FROM base.accounts WHERE list_contains($1, account_id)
+UNION SELECT 'post', post_id FROM base.posts
+    WHERE list_contains($1, account_id) AND NOT starts_with(post_id, 'at://')
+"""
+# a retweet has another's words
+WORDS = """
+SELECT text, CASE WHEN retweeted_post IS NULL THEN full_text END FROM base.posts
+WHERE list_contains($1, account_id) AND kind <> 'retweet'
+UNION SELECT v.text, NULL FROM base.post_versions AS v JOIN base.posts AS p USING (platform, post_id)
+WHERE list_contains($1, p.account_id) AND p.kind <> 'retweet'
+"""
+
+
+# a retweet of theirs is their words, however many pass it on
+OTHERS = """
+SELECT account_id, text FROM base.posts
+WHERE account_id IS NOT NULL AND text IS NOT NULL AND kind <> 'retweet' AND quoted_post IS NULL
+  AND NOT list_contains($1, account_id) AND NOT list_contains($1, coalesce(reply_to_account, ''))
+UNION ALL SELECT account_id, description FROM base.accounts
+    WHERE description IS NOT NULL AND NOT list_contains($1, account_id)
+UNION ALL SELECT profile_id, unnest(list_filter([headline, description], lambda text: text IS NOT NULL))
+    FROM base.profiles WHERE NOT list_contains($1, profile_id)
+"""
+
+
+def others(person: Person, database: Path) -> Iterator[tuple[str, str]]:
+    """Who else says what (who, text): of themselves, and in posts that do not pass on or answer *person*."""
+    own = sorted(name.text for name in person.names if name.kind in ("account", "profile"))
+    if not database.exists() or not own:
+        return
+    with duckdb.connect(str(database), read_only=True) as db:
+        db.execute(OTHERS, [own])
+        while rows := db.fetchmany(10_000):
+            yield from rows
+
+
+def _rows(db: duckdb.DuckDBPyConnection, query: str, keys: list[str]) -> list[tuple[str, str]]:
+    return [row for row in db.execute(query, [keys]).fetchall() if row[1]] if keys else []
+
+
+def _seeds(db: duckdb.DuckDBPyConnection, keys: list[str]) -> tuple[set[str], set[str]]:
+    profiles = db.execute(
+        "SELECT DISTINCT profile_id FROM base.profiles WHERE list_contains($1, lower(rtrim(profile_id, '/')))"
+        " OR list_contains($1, lower(rtrim(url, '/')))",
+        [keys],
+    ).fetchall()
+    accounts = db.execute(
+        "SELECT DISTINCT account_id FROM base.accounts"
+        " WHERE list_contains($1, lower(account_id)) OR list_contains($1, lower(handle))",
+        [keys],
+    ).fetchall()
+    return {row[0] for row in profiles}, {row[0] for row in accounts}
+
+
+def _linked(db: duckdb.DuckDBPyConnection, profiles: set[str], accounts: set[str]) -> tuple[set[str], set[str]]:
+    rows = db.execute(
+        "SELECT profile_id, account_id FROM base.links WHERE decision = 'accepted'"
+        " AND (list_contains($1, profile_id) OR list_contains($2, account_id))",
+        [sorted(profiles), sorted(accounts)],
+    ).fetchall()
+    return profiles | {row[0] for row in rows}, accounts | {row[1] for row in rows if row[1]}

@@ -1,0 +1,110 @@
+"""Pseudonyms: stable within a study, unlinkable across studies, and no way back without the key.
+
+The key never lies in the study's directory: whoever copies a study, or is given its public report, holds no key.
+It is made at its first use, for its owner alone: a file of mode 0600, or an entry of the system's keyring if the study
+file says so. `SNEEUWBAL_PSEUDONYM_KEY` names another file to keep it in.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from storage import keyring
+from storage.errors import UserError
+
+VARIABLE = "SNEEUWBAL_PSEUDONYM_KEY"
+ID = ".study-id"  # a random name of the study, no secret; a study that is moved keeps its pseudonyms
+FEW = 5  # persons: what is told of fewer could give them away
+SIZE = 32  # bytes of a key
+
+
+class Pseudonyms:
+    """The pseudonyms of the study in *study*: HMAC-SHA256 (RFC 2104), of which 80 bits are shown.
+
+    Raise UserError if the key cannot be read or made, or if others can read it. With *make* False a key that is
+    not there is an error: a new one could not know what the old one named.
+    """
+
+    def __init__(self, study: Path, *, make: bool = True) -> None:
+        name = _once(study / ID, secrets.token_hex(16), make).decode("ascii", "replace")
+        key = _of_keyring(name, make) if keyring.chosen(study) else _of_file(key_path(study, name), make)
+        self._key = hmac.digest(key, b"sneeuwbal study " + name.encode(), "sha256")
+
+    def of(self, kind: str, id_: str) -> str:
+        """The pseudonym of *id_* among the *kind* (account, profile, post, ...): `kind-` and 16 letters and digits."""
+        return f"{kind}-{self.digest(kind, id_)[:16]}"
+
+    def person(self, id_: str) -> str:
+        """The pseudonym that is published: the same for an identifier whatever it identifies, in any case."""
+        return self.of("p", id_.lower())
+
+    def many(self, kind: str, ids: Iterable[str | None]) -> list[str | None]:
+        """The pseudonyms of a column; None stays None."""
+        return [None if id_ is None else self.of(kind, id_) for id_ in ids]
+
+    def digest(self, kind: str, id_: str) -> str:
+        """All 256 bits, in base 32: what is compared and never shown."""
+        raw = hmac.digest(self._key, f"{kind}\0{id_}".encode("utf-8", "surrogatepass"), "sha256")
+        return base64.b32encode(raw).decode().rstrip("=").lower()
+
+
+def _of_file(path: Path, make: bool) -> bytes:
+    key = _once(path, secrets.token_hex(SIZE), make)
+    if path.stat().st_mode & 0o077:
+        raise UserError(f"{path}: the key of the pseudonyms can be read by others; chmod 600 it")
+    return _long_enough(key, str(path))
+
+
+def _of_keyring(name: str, make: bool) -> bytes:
+    entry = f"pseudonyms {name}"
+    key = keyring.get(entry)
+    if key is None and not make:
+        raise UserError(f"the system's keyring holds no {entry!r} of {keyring.SERVICE}, the key of the pseudonyms; "
+                        "put it back")  # fmt: skip
+    if key is None:
+        keyring.put(entry, secrets.token_hex(SIZE))
+        key = keyring.get(entry) or ""
+    return _long_enough(key.encode(), f"{entry!r} in the system's keyring")
+
+
+def _long_enough(key: bytes, place: str) -> bytes:
+    if len(key) < SIZE:
+        raise UserError(f"{place}: too short for a key; it should hold at least {SIZE} random bytes")
+    return key
+
+
+def key_path(study: Path, name: str) -> Path:
+    """The file that holds the key of *study*, whose id is *name*; raise UserError if it lies inside the study."""
+    named = os.environ.get(VARIABLE)
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    path = Path(named) if named else home / "sneeuwbal" / "keys" / hashlib.sha256(name.encode()).hexdigest()[:32]
+    if path.resolve().is_relative_to(study.resolve()):
+        raise UserError(f"{path}: the key of the pseudonyms should lie outside the study; set {VARIABLE} elsewhere")
+    return path
+
+
+def _once(path: Path, text: str, make: bool) -> bytes:
+    """What *path* holds; *text* if it is new, written for its owner alone and never over another process's."""
+    try:
+        if make and not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                os.write(handle, text.encode() + b"\n")
+                os.fsync(handle)
+                os.link(new, path)  # fails if another process was first: then its key holds
+            except FileExistsError:
+                pass
+            finally:
+                os.close(handle)
+                new.unlink()
+        return path.read_bytes().removesuffix(b"\n")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; pseudonyms need it ({VARIABLE} names the key file)") from error

@@ -1,0 +1,72 @@
+"""Keeping forgotten people out of whatever comes in: collected, loaded or admitted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote
+
+import msgspec
+
+from storage.archive.reader import Entry, Note
+from storage.privacy.erase import Cutter
+from storage.privacy.erase_bodies import unescaped
+from storage.privacy.forgotten import Forgotten, Name, bare
+from storage.records import BadBody, Failure, Want
+
+RELATIVE = re.compile(r"href=[\"'](/[^\"'\s?#]{2,300})")
+
+
+class Guard:
+    """Keeps forgotten people out of what comes into the study in *study*; free where nobody is forgotten."""
+
+    def __init__(self, study: Path) -> None:
+        self.forgotten = Forgotten(study)
+        self._copied = self.forgotten.copied()
+
+    def entry(self, entry: Entry) -> Entry | None:
+        """*entry* without forgotten people; the very same object if none is in it; None if it is all theirs."""
+        if not self.forgotten:
+            return entry
+        told = _told(entry)
+        text = _readable(entry)
+        names = self.forgotten.sight(f"{told} {text}", told)
+        if not isinstance(entry, Note):
+            kinds = ("account", "profile", "post")
+            targets = [
+                want.target for want in entry.wants if self.forgotten.holds(want.target.collector, want.target.key)
+            ]
+            names |= {Name(kind, bare(t.key)) for t in targets for kind in (t.collector, *kinds)}
+        if not names and not self._copied.finds(text):
+            return entry
+        return Cutter(names, self.forgotten, copied=self._copied).entry(entry)
+
+    def wants(self, wants: Sequence[Want]) -> list[Want]:
+        """Those of *wants* that are of nobody forgotten."""
+        if not self.forgotten:
+            return list(wants)
+        return [want for want in wants if not self.forgotten.holds(want.target.collector, want.target.key)]
+
+
+def _told(entry: Entry) -> str:
+    """What we wrote beside an answer, or in a note: in it even a bare word may be a handle."""
+    if isinstance(entry, Note):
+        return msgspec.json.encode(entry.data).decode().replace('\\"', '"')
+    return f"{unquote(entry.url)} {msgspec.json.encode(entry.wants).decode()}"
+
+
+def _readable(entry: Entry) -> str:
+    """All text of *entry* itself, escapes undone and relative links made whole."""
+    if isinstance(entry, Note):
+        return ""
+    if isinstance(entry, Failure):
+        return entry.detail
+    try:
+        content = entry.content()
+    except BadBody:
+        content = entry.body
+    text = unescaped(content)
+    origin = "/".join(entry.url.split("/", 3)[:3])
+    links = " ".join(origin + path for path in set(RELATIVE.findall(text))) if "<" in text[:2000] else ""
+    return f"{text} {links}"

@@ -1,0 +1,1 @@
+"""Sampling: who is fetched next, by rules in SQL."""

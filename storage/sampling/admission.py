@@ -1,0 +1,202 @@
+"""Admission: who is fetched next, decided by the study's rules in SQL over what is known.
+
+Reads the published database, never writes it. What is admitted is noted in the archive first (with who led to whom,
+and by which rule), then becomes due in the frontier. Running it twice admits nobody twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+import duckdb
+import msgspec
+
+from storage.archive import writer as archiving
+from storage.frontier.sqlite import Frontier
+from storage.privacy.suppression import Guard
+from storage.records import Meta, Target, Want
+
+CHUNK = 5_000  # targets in one admission note
+RULES = {"seeds": "is_seed", "civil_servants": "ministry IS NOT NULL", "everyone": "TRUE"}
+OPT_OUTS = ["noindex", "not-indexable", "no-unauthenticated"]  # flags of accounts that are not followed up
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What the study file says about who is followed up."""
+
+    seeds: Mapping[str, Sequence[str]]  # by collector
+    kinds: Mapping[str, Mapping[str, str]]  # collector -> kind -> what its key names (collectors.base.Kind.of)
+    sets: Mapping[str, Sequence[str]] = {}  # comparison sets by collector
+    waves: int = 1
+    admit: str = "civil_servants"
+    accounts_of: str = "civil_servants"
+    max_profiles: int | None = None
+    honour_opt_outs: bool = True
+    queries: Mapping[str, Sequence[str]] = {}  # searches by collector
+
+
+Admission = tuple[str, list[Want]]  # a rule, and whom it admits
+
+
+def admit(
+    rules: Rules, frontier: Frontier, writer: archiving.Writer, db: duckdb.DuckDBPyConnection | None, now: datetime
+) -> dict[str, int]:
+    """Note and queue everyone the rules let in and the frontier does not know; return how many by collector and kind.
+
+    *db* is the published database, or None before the first load (then only the seeds are admitted).
+    """
+    counts: dict[str, int] = {}
+    for rule, wants in _admissions(rules, db, frontier):
+        for name, number in enter(rule, wants, frontier, writer, now).items():
+            counts[name] = counts.get(name, 0) + number
+    return counts
+
+
+def enter(
+    rule: str, wants: Sequence[Want], frontier: Frontier, writer: archiving.Writer, now: datetime
+) -> dict[str, int]:
+    """Note and queue those of *wants* that the frontier does not know; return how many by collector and kind."""
+    counts: dict[str, int] = {}
+    wants = Guard(frontier.path.parent).wants(wants)
+    for start in range(0, len(wants), CHUNK):
+        new = frontier.unknown(wants[start : start + CHUNK])
+        if not new:
+            continue
+        rows = [[*msgspec.structs.astuple(want.target)[:3], want.wave, want.via, want.since] for want in new]
+        writer.note("admission", {"rule": rule, "wants": rows}, now)
+        writer.sync()
+        with frontier.transaction():
+            frontier.add(new, now)
+        for want in new:
+            name = f"{want.target.collector} {want.target.kind}"
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def admitted(note: Meta) -> list[Want]:
+    """The wants of an admission note."""
+    return [Want(Target(c, kind, key), "", wave, via, since) for c, kind, key, wave, via, since in note["wants"]]
+
+
+def _admissions(rules: Rules, db: duckdb.DuckDBPyConnection | None, frontier: Frontier) -> Iterator[Admission]:
+    yield "seed", list(_seeds(rules))
+    if db is None:
+        return
+    _candidates(db)
+    yield f"admit: {rules.admit}", _lists(rules, db)
+    yield "connected", _profiles(rules, db, frontier)
+    yield f"accounts_of: {rules.accounts_of}", [*_handles(rules, db), *_accounts(rules, db)]
+
+
+def _of(rules: Rules, *names: str) -> Iterator[tuple[str, str]]:
+    """The (collector, kind)s whose keys name one of *names*."""
+    for collector, kinds in rules.kinds.items():
+        for kind, of in kinds.items():
+            if of in names:
+                yield collector, kind
+
+
+def _seeds(rules: Rules) -> Iterator[Want]:
+    for collector, kind in _of(rules, "profile", "handle"):
+        yield from (Want(Target(collector, kind, key), "") for key in rules.seeds.get(collector, ()))
+    if rules.waves > 0:
+        for collector, kind in _of(rules, "list"):
+            yield from (Want(Target(collector, kind, key), "", 0, key) for key in rules.seeds.get(collector, ()))
+    for collector, kind in _of(rules, "query"):
+        yield from (Want(Target(collector, kind, query), "") for query in rules.queries.get(collector, ()))
+    for collector, kind in _of(rules, "set"):
+        yield from (Want(Target(collector, kind, name), "") for name in rules.sets.get(collector, ()))
+
+
+CANDIDATES = """
+CREATE OR REPLACE TEMP TABLE candidates AS
+WITH reached AS (
+    SELECT record_id, min(wave) AS wave, bool_or(via = '') AS is_seed FROM answers WHERE kind = 'profile' GROUP BY 1
+), ties AS (
+    SELECT profile_a AS profile_id, profile_b AS other_id FROM connections
+    UNION ALL SELECT profile_b, profile_a FROM connections
+), counted AS (
+    SELECT t.profile_id, count(*) AS via_count, count(c.profile_id) AS civil_servants_connected
+    FROM ties AS t LEFT JOIN civil_servants AS c ON c.profile_id = t.other_id GROUP BY 1
+)
+SELECT p.profile_id, coalesce(r.wave, 0) AS wave, coalesce(r.is_seed, FALSE) AS is_seed, c.ministry, c.organisation,
+       coalesce(c.employer, e.employer) AS employer, coalesce(n.via_count, 0) AS via_count,
+       coalesce(n.civil_servants_connected, 0) AS civil_servants_connected
+FROM profiles AS p LEFT JOIN reached AS r USING (record_id) LEFT JOIN civil_servants AS c USING (profile_id)
+LEFT JOIN counted AS n USING (profile_id)
+LEFT JOIN (SELECT profile_id, arg_min(employer, ordinal) AS employer FROM positions WHERE current GROUP BY 1) AS e
+    USING (profile_id)
+"""
+
+
+def _candidates(db: duckdb.DuckDBPyConnection) -> None:
+    """The table that the rules are conditions on."""
+    db.execute(CANDIDATES)
+
+
+def _condition(rule: str) -> str:
+    return f"({RULES.get(rule, rule)})"
+
+
+def _lists(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
+    """Connection lists of those admitted, as long as there are waves left."""
+    rows = db.execute(
+        f"SELECT profile_id, wave FROM candidates WHERE (is_seed OR {_condition(rules.admit)}) AND wave < ?"
+        " ORDER BY wave, profile_id",
+        [rules.waves],
+    ).fetchall()
+    return [Want(Target(collector, kind, key), "", wave, key)
+            for collector, kind in _of(rules, "list") for key, wave in rows]  # fmt: skip
+
+
+def _profiles(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> list[Want]:
+    """The profiles on the lists that were read: one wave further than whoever's list shows them, nearest first."""
+    rows = db.execute(
+        "WITH lists AS (SELECT key, min(wave) AS wave FROM answers WHERE kind = 'connections' GROUP BY 1)"
+        " SELECT c.other_id, min(l.wave) + 1 AS wave, arg_min(l.key, (l.wave, l.key)) AS via"
+        " FROM base.connections AS c JOIN lists AS l ON l.key = c.profile_id GROUP BY 1 HAVING min(l.wave) < ?"
+        " ORDER BY 2, 1",
+        [rules.waves],
+    ).fetchall()
+    kinds = list(_of(rules, "profile"))
+    wants = [Want(Target(collector, kind, key), "", wave, via) for collector, kind in kinds for key, wave, via in rows]
+    if rules.max_profiles is None:
+        return wants
+    reached = sum(frontier.led_to(collector, kind) for collector, kind in kinds)
+    return frontier.unknown(wants)[: max(0, rules.max_profiles - reached)]
+
+
+def _handles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
+    """The accounts that profiles link to, by their handles."""
+    rows = db.execute(
+        "SELECT h.platform, lower(h.handle) AS handle, min(c.wave) AS wave,"
+        " arg_min(c.profile_id, (c.wave, c.profile_id)) AS via"
+        f" FROM profile_handles AS h JOIN candidates AS c USING (profile_id) WHERE {_condition(rules.accounts_of)}"
+        " GROUP BY 1, 2 ORDER BY 3, 2"
+    ).fetchall()
+    return [Want(Target(collector, kind, handle), "", wave, via)
+            for collector, kind in _of(rules, "handle") for platform, handle, wave, via in rows
+            if platform == collector]  # fmt: skip
+
+
+def _accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
+    """Timelines and lists of the linked accounts, and of the accounts that are seeds themselves."""
+    db.execute("CREATE OR REPLACE TEMP TABLE seed_handles (platform VARCHAR, handle VARCHAR)")
+    seeds = [(collector, handle.lower()) for collector, handles in rules.seeds.items() for handle in handles]
+    if seeds:
+        db.executemany("INSERT INTO seed_handles VALUES (?, ?)", seeds)
+    rows = db.execute(
+        "WITH wanted AS ("
+        " SELECT l.account_id, min(c.wave) AS wave, arg_min(c.profile_id, (c.wave, c.profile_id)) AS via"
+        f" FROM links AS l JOIN candidates AS c USING (profile_id) WHERE {_condition(rules.accounts_of)} GROUP BY 1"
+        " UNION ALL SELECT h.account_id, 0, s.handle FROM handles AS h JOIN seed_handles AS s"
+        " ON s.platform = h.platform AND s.handle IN (lower(h.handle), lower(h.account_id)))"
+        " SELECT a.platform, a.account_id, min(w.wave), arg_min(w.via, (w.wave, w.via)) FROM wanted AS w"
+        " JOIN accounts AS a USING (account_id) WHERE NOT (? AND list_has_any(coalesce(a.flags, []), ?))"
+        " GROUP BY 1, 2 ORDER BY 3, 2",
+        [rules.honour_opt_outs, OPT_OUTS],
+    ).fetchall()
+    return [Want(Target(collector, kind, account), "", wave, via)
+            for collector, kind in _of(rules, "account") for platform, account, wave, via in rows
+            if platform == collector]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Tables: archive to columns to DuckDB, published whole."""

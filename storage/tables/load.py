@@ -1,0 +1,266 @@
+"""Load: archive to tables, in large batches, by one worker process a core.
+
+Workers read stretches of the archive, parse, and spill columns to disk; then one statement a table brings them in.
+The result is built in a private file and published whole: killed anywhere, the published file is as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from storage.archive import reader as archive
+from storage.archive.reader import OPEN
+from storage.errors import UserError
+from storage.linking import link
+from storage.linking.link import Linking
+from storage.privacy import forgotten, retention
+from storage.tables import database, latest, merge
+from storage.tables.parse_worker import Keep, Parser, Told, Unit, cores, die_with_parent, spill, split, torn
+
+SMALL = 2 * 1024 * 1024  # compressed bytes; less is read in this process
+STRETCH = 4 * 1024 * 1024  # compressed bytes a worker reads at a time: small enough that both end together
+MEMORY = "400MB"  # of DuckDB, once the workers are gone; more is not faster (5 million accounts, 2 cores)
+
+MEND = "put it back, or run `sneeuwbal load --fresh`"
+TOLD = ("profiles", "connections", "accounts", "follows", "posts")
+
+Parsers = Mapping[str, "str | Parser"]
+Progress = Callable[[int, int], None]
+
+
+class LoadReport(msgspec.Struct):
+    """What a load did."""
+
+    fresh: bool  # from nothing
+    segments: int = 0  # that held something new
+    bytes: int = 0  # of archive read
+    entries: int = 0
+    rows: dict[str, int] = {}  # that came, per table; duplicates included
+    quarantined: int = 0
+    damage: list[str] = []  # one line per segment that could not be read whole
+
+    links: dict[str, int] = {}  # by decision
+    published: bool = False
+
+    @property
+    def partial(self) -> bool:
+        """Whether something of the archive could not be read."""
+        return bool(self.damage)
+
+    def told(self) -> str:
+        """One line for the terminal, and one more for each damaged segment."""
+        if not self.segments:
+            line = "load: nothing new in the archive"
+        else:
+            rows = ", ".join(f"{self.rows[name]:,} {name}" for name in TOLD if self.rows.get(name))
+            how = "from nothing" if self.fresh else "added"
+            line = f"load ({how}): {self.entries:,} entries of {self.segments} segments: {rows or 'no rows'}"
+        if self.quarantined:
+            line += f"; {self.quarantined:,} pieces could not be read (view `quarantine`)"
+        return "\n".join([line, *self.damage])
+
+
+def load(
+    study: Path,
+    parsers: Parsers,
+    *,
+    fresh: bool = False,
+    archives: Iterable[Path] | None = None,
+    linking: Linking | None = None,
+    settings: Iterable[tuple[str, str]] | None = None,
+    workers: int | None = None,
+    memory: str = MEMORY,
+    group: str | None = None,
+    progress: Progress | None = None,
+) -> LoadReport:
+    """Load what is new in the archive of *study* (all of it if *fresh*), link, and publish the database.
+
+    *parsers* maps a collector's name to "module:object" or to the object. *archives* are directories or files, by
+    default `archive/`. *settings* are the rows of the view `study`. *progress* is told bytes done and bytes in all.
+    Nothing is published if nothing has changed. Raise UserError for a database that is newer than this program, or
+    does not belong to the archive, and for a mistake in the decisions.
+    """
+    workers = workers or cores()
+    rows = None if settings is None else sorted(settings)
+    keep = Keep(str(study) if (study / forgotten.FILE).exists() else "", _dropped(rows or ()))
+    fresh = fresh or (rows is not None and _dropped(_published(study)) != keep.drop)
+    with database.working(study) as work:
+        private = database.start_private(study, work, fresh=fresh)
+        report = LoadReport(fresh=not private.exists())
+        paths = [path for place in archives or [study / "archive"] for path in archive.segments(place)]
+        db = database.open_private(private, memory=memory, threads=workers)
+        try:
+            units = plan(paths, _known(db), report, workers)
+            made_from = _fingerprint(linking, rows)
+            if units or report.fresh or made_from != _made_from(db):
+                _bring_in(db, units, parsers, work / "spilled", report, workers, progress, keep)
+                if rows is not None:
+                    _settings(db, rows)
+                if linking is not None:
+                    report.links = link.link(db, linking)
+                retention.read_removed(db, study)
+                db.execute("DELETE FROM base.made_from")
+                db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
+                database.close_private(db)
+                database.publish(private, study, group)
+                report.published = True
+        finally:
+            db.close()
+    return report
+
+
+def _dropped(rows: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """What `[minimise] drop` says among the settings *rows*."""
+    return tuple(sorted(msgspec.json.decode(dict(rows).get("minimise.drop") or "[]")))
+
+
+def _published(study: Path) -> list[tuple[str, str]]:
+    """The settings that the published database was made with; none if it cannot tell."""
+    if not (study / database.NAME).exists():
+        return []
+    try:
+        with duckdb.connect(str(study / database.NAME), read_only=True) as db:
+            return db.execute("SELECT key, CAST(value AS VARCHAR) FROM base.study").fetchall()
+    except duckdb.Error:
+        return []
+
+
+def _fingerprint(linking: Linking | None, settings: Sequence[tuple[str, str]] | None) -> str:
+    """A hash of what the tables depend on besides the archive."""
+    made = [repr(settings), repr(database.migrations()[-1][0])]
+    if linking is not None:
+        made.append(repr([tuple(row) for row in linking.organisations]))
+        made.append(hashlib.blake2b(linking.decisions.read_bytes()).hexdigest() if linking.decisions.exists() else "")
+    return hashlib.blake2b("\n".join(made).encode(), digest_size=16).hexdigest()
+
+
+def _made_from(db: duckdb.DuckDBPyConnection) -> str | None:
+    row = db.execute("SELECT fingerprint FROM base.made_from").fetchone()
+    return row[0] if row else None
+
+
+def _settings(db: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, str]]) -> None:
+    db.execute("DELETE FROM base.study")
+    if rows:
+        db.executemany("INSERT INTO base.study VALUES (?, ?)", [list(row) for row in rows])
+
+
+def load_into(
+    db: duckdb.DuckDBPyConnection, paths: Iterable[Path], parsers: Parsers, work: Path, workers: int = 1
+) -> LoadReport:
+    """Load what is new in the segments *paths* into an open private database; spill into *work*."""
+    report = LoadReport(fresh=False)
+    _bring_in(db, plan(paths, _known(db), report, workers), parsers, work, report, workers, None)
+    return report
+
+
+def _known(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    return dict(db.execute("SELECT archive, bytes FROM base.archives").fetchall())
+
+
+def plan(paths: Iterable[Path], known: Mapping[str, int], report: LoadReport, workers: int) -> list[Unit]:
+    """The stretches of *paths* that are not in the tables yet. Raise UserError where archive and tables disagree."""
+    new: list[tuple[Path, int, int]] = []
+    seen: set[str] = set()
+    for path in paths:
+        name = path.name.removesuffix(".open")
+        if name in seen:
+            continue  # the same segment, lying in two places
+        seen.add(name)
+        end = archive.synced_end(path) if path.name.endswith(OPEN) else path.stat().st_size
+        start = known.get(name, 0)
+        if start > end:
+            raise UserError(f"{path}: is shorter than what was loaded from it: {MEND}")
+        if start < end:
+            new.append((path, start, end))
+    if gone := sorted(set(known) - seen):
+        raise UserError(f"{gone[0]}: was loaded, but is not in the archive: {MEND}")
+    report.segments, report.bytes = len(new), sum(end - start for _, start, end in new)
+    size = max(SMALL // 4, min(STRETCH, report.bytes // (4 * workers)))
+    stretches = [(path, cut, end) for path, start, end in new for cut in split(path, start, end, size)]
+    return [Unit(number, str(path), *cut, end) for number, (path, cut, end) in enumerate(stretches, 1)]
+
+
+def _bring_in(
+    db: duckdb.DuckDBPyConnection,
+    units: list[Unit],
+    parsers: Parsers,
+    spilled: Path,
+    report: LoadReport,
+    workers: int,
+    progress: Progress | None,
+    keep: Keep = Keep(),  # noqa: B008 (frozen)
+) -> None:
+    told = _spill_all(units, parsers, spilled, workers, progress, keep)
+    report.entries = sum(one.entries for one in told)
+    report.rows = merge.merge(db, spilled)
+    shutil.rmtree(spilled, ignore_errors=True)
+    report.quarantined = report.rows.get("quarantine", 0)
+    _remember(db, told, report)
+    latest.refresh(db)
+    link.read_links(db)
+
+
+def _spill_all(
+    units: list[Unit], parsers: Parsers, spilled: Path, workers: int, progress: Progress | None, keep: Keep
+) -> list[Told]:
+    """Have every unit read and spilled; a segment whose cuts were no places to cut is read again in one piece."""
+    total = sum(unit.end - unit.start for unit in units)
+    told: list[Told] = []
+    for one in _each(units, parsers, spilled, workers if total > SMALL else 1, keep):
+        told.append(one)
+        if progress is not None:
+            progress(sum(done.unit.end - done.unit.start for done in told), total)
+    for path in sorted({one.unit.path for one in told if not one.landed}):
+        pieces = sorted((one for one in told if one.unit.path == path), key=lambda one: one.unit.start)
+        for piece in pieces:
+            shutil.rmtree(spilled / f"{piece.unit.number:06d}")
+            told.remove(piece)
+        first, last = pieces[0].unit, pieces[-1].unit
+        told.append(spill(msgspec.structs.replace(first, end=last.end), parsers, str(spilled), keep))
+    return told
+
+
+def _each(units: list[Unit], parsers: Parsers, spilled: Path, workers: int, keep: Keep) -> Iterable[Told]:
+    if workers == 1 or len(units) < 2:
+        yield from (spill(unit, parsers, str(spilled), keep) for unit in units)
+        return
+    spawn = multiprocessing.get_context("spawn")  # a fork would inherit DuckDB's threads
+    with ProcessPoolExecutor(min(workers, len(units)), spawn, initializer=die_with_parent) as pool:
+        waiting = [pool.submit(spill, unit, dict(parsers), str(spilled), keep) for unit in units]
+        try:
+            for future in as_completed(waiting):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _remember(db: duckdb.DuckDBPyConnection, told: list[Told], report: LoadReport) -> None:
+    """Write down how far each segment was read, and what could not be."""
+    segments: dict[str, list[Told]] = {}
+    for one in sorted(told, key=lambda one: one.unit.start):
+        segments.setdefault(one.unit.archive, []).append(one)
+    for name, pieces in sorted(segments.items()):
+        path, end = Path(pieces[0].unit.path), pieces[-1].unit.whole
+        damage = next((one.damage for one in pieces if one.damage), "")
+        if not damage and not path.name.endswith(OPEN) and torn(path):
+            damage = f"{name}: the last record is cut off"
+        if damage:
+            report.damage.append(damage)
+        entries = sum(one.entries for one in pieces)
+        newest = max((one.newest_at for one in pieces if one.newest_at), default=None)
+        db.execute(
+            "INSERT INTO base.archives SELECT $1, $2, coalesce(sum(entries), 0) + $3, greatest(max(newest_at), "
+            "CAST($4 AS TIMESTAMPTZ)), coalesce(max(damage), $5) FROM base.archives WHERE archive = $1",
+            [name, end, entries, newest, damage or None],
+        )
+        db.execute("DELETE FROM base.archives WHERE archive = ? AND bytes < ?", [name, end])

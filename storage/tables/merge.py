@@ -1,0 +1,216 @@
+"""Columns on disk into tables: the same rows whatever the order, and however often they come.
+
+Each table says which columns are its key and which of several rows with one key stays. Rows of the table with a key
+that comes again are taken out and take part, so that loading bit by bit and all at once end the same. Only keys are
+held in memory; the wide rows stream past them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from storage.tables import latest
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """How rows come into `base.<table>`: *select* over the spilled columns, *key*, and *order*: the first row stays."""
+
+    table: str
+    key: tuple[str, ...]
+    order: str
+    select: str
+    least: tuple[str, ...] = ()  # columns that take the least value of all rows with the key
+    most: tuple[str, ...] = ()
+
+
+SEEN = "fetched_at AS first_seen, fetched_at AS last_seen, record_id"
+FIRST = "first_seen, record_id, row_id"
+ACCOUNT = ("handle", "name", "description", "location", "url", "verified", "protected", "flags")
+
+
+def _hash(columns: tuple[str, ...]) -> str:
+    parts = ", ".join(f"coalesce(CAST({name} AS VARCHAR), chr(30))" for name in columns)
+    return f"md5(concat_ws(chr(31), {parts}))"
+
+
+RULES = (
+    Rule("notes", ("record_id",), "row_id", "record_id, kind, fetched_at AS noted_at, CAST(data AS JSON) AS data"),
+    Rule(
+        "fetches",
+        ("record_id",),
+        "archive, row_id",
+        "record_id, collector, page_kind AS kind, run_id, url, CAST(status AS INTEGER) AS status, failure, detail, "
+        "fetched_at, bytes, CAST(targets AS INTEGER) AS targets, archive",
+    ),
+    Rule(
+        "answers",
+        ("record_id", "collector", "kind", "key", '"cursor"'),
+        "row_id",
+        'record_id, collector, kind, key, "cursor", walk, CAST(wave AS INTEGER) AS wave, via, since, run_id, outcome, '
+        "why, items, next_cursor, complete, reached, newest, until, fetched_at",
+    ),
+    Rule(
+        "quarantine",
+        ("record_id", "place", "reason", "excerpt"),
+        "row_id",
+        "record_id, collector, page_kind AS kind, page_key AS key, place, reason, excerpt, fetched_at",
+    ),
+    Rule(
+        "absences",
+        ("platform", "kind", "key", "reason"),
+        FIRST,
+        f"platform, kind, key, reason, detail, {SEEN}",
+        ("first_seen",),
+        ("last_seen",),
+    ),
+    Rule(
+        "deletions",
+        ("platform", "kind", "key", "reason"),
+        "seen_at, record_id, row_id",
+        'platform, kind, key, reason, "at" AS told_at, fetched_at AS seen_at, record_id',
+    ),
+    Rule(
+        "profiles",
+        ("profile_id", "content", "run_id", "own"),
+        FIRST,
+        f"profile_id, content, run_id, page_kind = 'profile' AS own, platform, url, name, headline, description, "
+        f"location, {SEEN}",
+        ("first_seen",),
+        ("last_seen",),
+    ),
+    Rule(
+        "positions",
+        ("profile_id", "content", "ordinal", "employer", "title", "started", "ended", "current"),
+        "row_id",
+        "profile_id, content, CAST(ordinal AS INTEGER) AS ordinal, employer, title, started, ended, current",
+    ),
+    Rule("profile_links", ("profile_id", "content", "url", "rel"), "row_id", "profile_id, content, url, rel"),
+    Rule(
+        "connections",
+        ("profile_id", "other_id", "walk"),
+        FIRST,
+        f"profile_id, other_id, connected_on, walk, {SEEN}",
+        ("first_seen",),
+        ("last_seen",),
+    ),
+    Rule(
+        "accounts",
+        ("platform", "account_id", "content", "run_id"),
+        "followers IS NULL, counted_at DESC, record_id, row_id",
+        f"account_id, {_hash(ACCOUNT)} AS content, run_id, platform, handle, name, description, location, url, "
+        "verified, protected, created_at, followers, following, posts, flags, fetched_at AS counted_at, " + SEEN,
+        ("first_seen",),
+        ("last_seen",),
+    ),
+    Rule(
+        "follows",
+        ("platform", "follower_id", "followed_id", "listed", "walk"),
+        "seen_at, record_id, row_id",
+        "platform, follower_id, followed_id, listed, walk, fetched_at AS seen_at, record_id, followed_at",
+    ),
+    Rule(
+        "posts",
+        ("platform", "post_id", "sample"),
+        "timeline_of IS NULL, fetched_at DESC, record_id, row_id",
+        "post_id, platform, account_id, created_at, text, timeline_of, kind, full_text, lang, hashtags, mentions, "
+        "urls, full_hashtags, full_mentions, conversation_id, reply_to_post, reply_to_account, quoted_post, "
+        "retweeted_post, retweeted_account, likes, reposts, replies, source, place, longitude, latitude, edit_of, "
+        "indexed_at, sample, fetched_at AS first_seen, fetched_at AS last_seen, fetched_at, record_id",
+        ("first_seen",),
+        ("last_seen",),
+    ),
+    Rule(
+        "register",
+        ("organisation_id",),
+        "seen_at DESC, record_id, row_id",
+        "organisation_id, name, abbreviation, kind, parent_id, ministry, ended, fetched_at AS seen_at, record_id",
+    ),
+    Rule(
+        "offices",
+        ("organisation_id", '"function"', "name", "started"),
+        "seen_at DESC, record_id, row_id",
+        'organisation_id, "function", name, started, ended, fetched_at AS seen_at, record_id',
+    ),
+)
+
+
+def merge(db: duckdb.DuckDBPyConnection, spilled: Path) -> dict[str, int]:
+    """Bring all that was spilled below *spilled* into the tables; return the rows that came, per table."""
+    came = {}
+    for rule in RULES:
+        files = [str(path) for path in sorted(spilled.glob(f"*/{rule.table}.parquet"))]
+        if files:
+            came[rule.table] = _merge(db, rule, files)
+    return came
+
+
+def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, files: list[str]) -> int:
+    table, keys = f"base.{rule.table}", ", ".join(rule.key)
+    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+    db.execute(f"CREATE TEMP VIEW came AS SELECT {rule.select}, row_id FROM read_parquet([{listed}])")
+    _take_out(db, rule)
+    db.execute("CREATE TEMP VIEW rivals AS FROM came UNION ALL BY NAME FROM again")
+    folded = [f"min({name}) OVER same AS {name}" for name in rule.least]
+    folded += [f"max({name}) OVER same AS {name}" for name in rule.most]
+    replaced = ", ".join(f"f.{name} AS {name}" for name in (*rule.least, *rule.most))
+    if rule.table == "posts":
+        folded.append("min(hash(text)) OVER same <> max(hash(text)) OVER same AS changed")
+    db.execute(f"""
+        CREATE TEMP TABLE first AS SELECT {", ".join(["row_id", *folded])} FROM rivals
+        WINDOW same AS (PARTITION BY {keys})
+        QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {rule.order}) = 1""")
+    if rule.table == "posts":
+        _post_versions(db)
+    db.execute(f"""
+        INSERT INTO {table} BY NAME
+        SELECT r.* EXCLUDE (row_id) {f"REPLACE ({replaced})" if replaced else ""}
+        FROM rivals AS r JOIN first AS f USING (row_id)""")
+    latest.touch(db, rule.table)
+    (rows,) = db.execute("SELECT count(*) FROM came").fetchone() or (0,)
+    db.execute("DROP VIEW rivals; DROP VIEW came; DROP TABLE again; DROP TABLE first")
+    return int(rows)
+
+
+def _take_out(db: duckdb.DuckDBPyConnection, rule: Rule) -> None:
+    """Move the rows of the table that have a key that comes again into `again`."""
+    table, keys = f"base.{rule.table}", ", ".join(rule.key)
+    same = " AND ".join(f"t.{key} IS NOT DISTINCT FROM k.{key}" for key in rule.key)
+    if db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is None:
+        db.execute(f"CREATE TEMP TABLE again AS SELECT *, 0::BIGINT AS row_id FROM {table}")
+        return
+    db.execute(f"""
+        CREATE TEMP TABLE again AS SELECT t.*, -1 - t.rowid AS row_id FROM {table} AS t
+        SEMI JOIN (SELECT {keys} FROM came) AS k ON {same}""")
+    db.execute(f"DELETE FROM {table} WHERE rowid IN (SELECT -1 - row_id FROM again)")
+
+
+def _post_versions(db: duckdb.DuckDBPyConnection) -> None:
+    """Keep the texts of posts that were seen with more than one, now or before."""
+    key = "platform, post_id, sample"
+    same = " AND ".join(f"r.{name} IS NOT DISTINCT FROM c.{name}" for name in key.split(", "))
+    db.execute(f"""
+        CREATE TEMP TABLE changed AS
+        SELECT {key} FROM rivals SEMI JOIN (FROM first WHERE changed) USING (row_id)
+        UNION SELECT {key} FROM base.post_versions""")
+    if db.execute("SELECT 1 FROM changed LIMIT 1").fetchone() is not None:
+        # a post that had versions has its first and last moments there, per text, and not in `again`
+        order = "timeline_of IS NULL, fetched_at DESC, record_id, row_id"
+        db.execute(f"""
+            CREATE TEMP TABLE texts AS
+            SELECT r.* EXCLUDE (row_id) REPLACE (
+                min(first_seen) OVER same AS first_seen, max(last_seen) OVER same AS last_seen)
+            FROM (
+                SELECT {key}, text, full_text, timeline_of, first_seen, last_seen, fetched_at, record_id, row_id
+                FROM rivals AS r
+                WHERE row_id >= 0 OR NOT EXISTS (FROM base.post_versions AS c WHERE {same})
+                UNION ALL BY NAME SELECT *, -1 AS row_id FROM base.post_versions) AS r
+            SEMI JOIN changed AS c ON {same}
+            WINDOW same AS (PARTITION BY {key}, text)
+            QUALIFY row_number() OVER (PARTITION BY {key}, text ORDER BY {order}) = 1""")
+        db.execute("DELETE FROM base.post_versions")
+        db.execute("INSERT INTO base.post_versions BY NAME FROM texts")
+        db.execute("DROP TABLE texts")
+    db.execute("DROP TABLE changed")

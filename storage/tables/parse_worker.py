@@ -1,0 +1,317 @@
+"""From a stretch of an archive to columns on disk: what each worker process of `load` does.
+
+Gzip members stand alone, so a segment can be read from the middle by several processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import multiprocessing
+import os
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import msgspec
+
+from storage.archive import reader as archive
+from storage.archive.reader import Damage, Entry
+from storage.frontier.cycles import bounded
+from storage.privacy.minimise import DROPPED, minimised
+from storage.privacy.suppression import Guard
+from storage.records import (
+    Absent,
+    Done,
+    Failure,
+    Later,
+    Outcome,
+    OutOfCredit,
+    Page,
+    Quarantine,
+    Record,
+    Refused,
+    Split,
+    Want,
+)
+from storage.tables.parquet_spill import Answer, Context, Fetch, Noted, Spill
+
+MAGIC = b"\x1f\x8b\x08"
+WINDOW = 1 << 20
+COLLECT = 500  # entries
+
+
+class Parser(Protocol):
+    """What load needs of a collector: `parse` and `outcome`, both pure."""
+
+    def parse(self, page: Page) -> Iterator[Record]:
+        """Yield what the page tells."""
+        ...
+
+    def outcome(self, page: Page) -> Iterator[Outcome]:
+        """Yield one outcome per target."""
+        ...
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """What is left out: people forgotten in *study* ("" if nobody is), and the fields that *drop* names."""
+
+    study: str = ""
+    drop: tuple[str, ...] = ()
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """A stretch of a segment: from the member at *start* to the one at *end*; the segment is read up to *whole*."""
+
+    number: int
+    path: str
+    start: int
+    end: int
+    whole: int
+
+    @property
+    def archive(self) -> str:
+        """The segment's name, the same before and after it is sealed."""
+        return Path(self.path).name.removesuffix(".open")
+
+
+class Told(msgspec.Struct):
+    """What reading one unit gave."""
+
+    unit: Unit
+    entries: int = 0
+    newest_at: str = ""
+    damage: str = ""
+    landed: bool = True  # False: *end* was no place where a record begins; read this segment in one piece
+    rows: dict[str, int] = {}
+
+
+def member_at(path: Path, offset: int, end: int) -> int | None:
+    """Where at or behind *offset* a record of ours seems to begin that an entry begins with; None if nowhere.
+
+    A page's body may hold bytes that look like one: whoever reads up to this place must land on it exactly.
+    """
+    with archive.opened(path) as file:
+        while offset < end:
+            file.seek(offset)
+            window = file.read(WINDOW + 1024)
+            found = window.find(MAGIC)
+            while 0 <= found < WINDOW and offset + found < end:
+                if _begins_entry(window[found : found + 1024]):
+                    return offset + found
+                found = window.find(MAGIC, found + 1)
+            offset += WINDOW
+    return None
+
+
+def _begins_entry(member: bytes) -> bool:
+    try:
+        head = zlib.decompressobj(31).decompress(member, 1024)
+    except zlib.error:
+        return False
+    return head.startswith(b"WARC/") and archive.FORMAT.encode() in head and b'"kind":"sync"' not in head
+
+
+def torn(path: Path) -> bool:
+    """Whether the last gzip member of *path* is cut off."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        for back in (WINDOW, size):
+            file.seek(max(0, size - back))
+            tail = file.read()
+            found = tail.rfind(MAGIC)
+            while found >= 0:
+                reader = zlib.decompressobj(31)
+                try:
+                    if reader.decompress(tail[found:]).startswith(b"WARC/"):
+                        if not reader.eof or reader.unused_data.startswith(MAGIC[:1]):
+                            return True
+                        if not reader.unused_data:
+                            return False
+                except zlib.error:
+                    pass
+                found = tail.rfind(MAGIC, 0, found)
+    return size > 0
+
+
+def split(path: Path, start: int, end: int, size: int) -> list[tuple[int, int]]:
+    """The bytes *start* to *end* of *path* cut into stretches of about *size*, each beginning with a whole record."""
+    cuts = [start]
+    while cuts[-1] + 2 * size <= end:
+        cut = member_at(path, cuts[-1] + size, end)
+        if cut is None:
+            break
+        cuts.append(cut)
+    return list(zip(cuts, [*cuts[1:], end], strict=True))
+
+
+def resolve(parsers: Mapping[str, str | Parser]) -> dict[str, Parser]:
+    """The parsers themselves: those named "module:object" are imported."""
+    found: dict[str, Parser] = {}
+    for name, parser in parsers.items():
+        if isinstance(parser, str):
+            module, _, attribute = parser.partition(":")
+            imported = importlib.import_module(module)
+            found[name] = getattr(imported, attribute) if attribute else cast(Parser, imported)
+        else:
+            found[name] = parser
+    return found
+
+
+def spill(unit: Unit, parsers: Mapping[str, str | Parser], directory: str, keep: Keep = Keep()) -> Told:  # noqa: B008 (frozen)
+    """Read *unit*, parse its pages, and write what they tell as columns into *directory*.
+
+    *keep* says what is left out.
+    """
+    out = Spill(Path(directory) / f"{unit.number:06d}", unit.number)
+    reader, told = _Reader(resolve(parsers), out, unit.archive, keep.drop), Told(unit)
+    guarded = Guard(Path(keep.study)) if keep.study else None
+    with _seldom_collected() as collect:
+        for found in _entries(unit, told):
+            entry = guarded.entry(found) if guarded else found
+            if entry is None:
+                continue
+            told.entries += 1
+            told.newest_at = max(told.newest_at, reader.take(entry).isoformat(timespec="microseconds"))
+            if told.entries % COLLECT == 0:
+                collect()
+    told.rows = out.close()
+    return told
+
+
+@contextlib.contextmanager
+def _seldom_collected() -> Iterator[Callable[[], object]]:
+    """Leave the garbage of cycles to be collected now and then: a million live records are dear to look through."""
+    enabled = gc.isenabled()
+    gc.disable()
+    gc.freeze()  # what was imported is not garbage
+    try:
+        yield gc.collect
+    finally:
+        gc.unfreeze()
+        if enabled:
+            gc.enable()
+
+
+def _entries(unit: Unit, told: Told) -> Iterator[Entry]:
+    """The entries of *unit*; behind a damaged place reading goes on with the next whole record."""
+    path, offset = Path(unit.path), unit.start
+    while offset < unit.end:
+        try:
+            for at, after, entry in archive.read_at(path, offset, unit.whole):
+                if at >= unit.end:
+                    told.landed = at == unit.end
+                    return
+                offset = after
+                yield entry
+            return
+        except Damage as damage:
+            told.damage = told.damage or str(damage)
+            following = member_at(path, offset + 1, unit.end)
+            if following is None:
+                return
+            offset = following
+
+
+class _Reader:
+    """Turns entries into rows."""
+
+    def __init__(self, parsers: Mapping[str, Parser], out: Spill, archive_name: str, drop: tuple[str, ...]) -> None:
+        self.parsers, self.out, self.archive, self.drop = parsers, out, archive_name, drop
+
+    def take(self, entry: Entry) -> Any:
+        """Keep what *entry* tells; return its time."""
+        if isinstance(entry, Page):
+            self._page(entry)
+            return entry.fetched_at
+        if isinstance(entry, Failure):
+            self._failure(entry)
+            return entry.failed_at
+        data = msgspec.json.encode(entry.data).decode()
+        self.out.add(Context(entry.record_id, entry.at), [Noted(entry.kind, data)])
+        return entry.at
+
+    def _page(self, page: Page) -> None:
+        context = _context(page, page.record_id, page.fetched_at, page.run)
+        fetch = Fetch(page.url, page.status, None, None, len(page.body), len(page.wants), self.archive)
+        self.out.add(context, [fetch])
+        if not page.wants:  # robots.txt, a redirect: asked for on the way
+            return
+        parser = self.parsers.get(context.collector)
+        if parser is None:
+            reason = f"no collector called {context.collector!r} is installed"
+            self.out.add(context, [Quarantine("page", reason)])
+            return
+        self._try(context, "outcome", self._answers(parser, page))
+        found = parser.parse(page)
+        drop = {*self.drop, *(word for word in page.redacted if word in DROPPED)}
+        self._try(context, "parse", minimised(found, drop) if drop else found)
+
+    def _try(self, context: Context, place: str, found: Iterator[Any]) -> None:
+        """Keep *found*. A bug in a parser costs the rest of that page, and is told."""
+        try:
+            self.out.add(context, found)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"[:500]
+            self.out.add(context, [Quarantine(place, reason)])
+
+    def _answers(self, parser: Parser, page: Page) -> Iterator[Answer]:
+        wants = {want.target: want for want in page.wants}
+        for outcome in parser.outcome(page):
+            want = wants.get(outcome.target)
+            if want is None:
+                raise ValueError(f"the outcome is of a target that was not asked for: {outcome.target}")
+            yield _answer(want, bounded(outcome, want))
+
+    def _failure(self, failure: Failure) -> None:
+        context = _context(failure, failure.record_id, failure.failed_at, failure.run)
+        count = len(failure.wants)
+        fetch = Fetch(failure.url, None, failure.reason, failure.detail or None, 0, count, self.archive)
+        self.out.add(context, [fetch])
+        self.out.add(context, [_answer(want, failure) for want in failure.wants])
+
+
+def _context(entry: Page | Failure, record_id: str, at: Any, run: str) -> Context:
+    if not entry.wants:
+        return Context(record_id, at, run)
+    want = entry.wants[0]
+    return Context(record_id, at, run, want.target.collector, want.target.kind, want.target.key, want.walk)
+
+
+def _answer(want: Want, outcome: Outcome | Failure) -> Answer:
+    """The row of one outcome of *want*, or of a failure that answers it."""
+    target = want.target
+    row = (target.collector, target.kind, target.key, target.cursor, want.walk, want.wave, want.via, want.since)
+    match outcome:
+        case Done(next=following, items=items, complete=complete, reached=reached):
+            why, newest = outcome.why or None, outcome.newest or None
+            whole = complete if following is None else None
+            return Answer(*row, "done", why, items, following, whole, reached, newest)
+        case Failure():
+            return Answer(*row, "failure", outcome.reason)
+        case Later():
+            return Answer(*row, "later", outcome.why, until=outcome.until)
+        case Split():
+            return Answer(*row, "split", outcome.why)
+        case Absent():
+            return Answer(*row, "absent", outcome.why)
+        case OutOfCredit():
+            return Answer(*row, "out-of-credit", outcome.why)
+        case Refused():
+            return Answer(*row, "refused", outcome.why)
+
+
+def die_with_parent() -> None:
+    """End this worker as soon as its parent is gone: a pool's workers hold each other's pipes open, and would wait."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
+
+
+def cores() -> int:
+    """How many processes can run at once here."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,1 @@
+"""The study: its file as typed settings, and when its jobs are due."""
