@@ -10,8 +10,8 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from collectors.bluesky import collector as bluesky
-from collectors.mastodon import collector as mastodon
+from collectors.bluesky.collector import collector as bluesky
+from collectors.mastodon.collector import collector as mastodon
 from fixtures.today import serve, studyfile
 from fixtures.today.ids import account_id
 from fixtures.today.planted import clock

@@ -14,15 +14,15 @@ from urllib.parse import urlencode
 import networkx as nx
 import pytest
 
-from collectors.bluesky import Options as BlueskyOptions
-from collectors.mastodon import Options as MastodonOptions
+from collectors.bluesky.collector import Options as BlueskyOptions
+from collectors.mastodon.collector import Options as MastodonOptions
 from fixtures.today import Options, World, serve, studyfile
 from fixtures.today.ids import post_key
 from fixtures.today.planted import clock
 from fixtures.today.planted.people import BLUESKY, EVIDENCE, MASTODON
 from fixtures.today.planted.themes import THEMES
 from fixtures.today.walk import NEVER, members, walk
-from storage.organisations import Matcher, load_list
+from storage.linking.organisations import Matcher, load_list
 from tests.today import SCALE, truth, world
 
 
