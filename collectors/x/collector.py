@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from collectors.base import Kind, Settings
+from collectors.x import typed
 from collectors.x.before import asked_before
 from collectors.x.limits import KINDS
 from collectors.x.options import Options
@@ -30,8 +31,8 @@ class X:
 
     @staticmethod
     def canonical(seed: str) -> str:
-        """The key of a handle."""
-        return seed.strip().removeprefix("@").lower()
+        """The key of an account: its handle, also where its address was given."""
+        return typed.handle(seed)
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield X's answers. Raise UserError without a bearer token on a live wire.
