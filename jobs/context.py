@@ -90,6 +90,13 @@ def parsers() -> dict[str, str]:
     return {name: point.value for name, point in installed().items()}
 
 
+def yields() -> dict[tuple[str, str], str]:
+    """What each kind of each installed collector yields: posts, accounts ..., by (collector, kind)."""
+    return {
+        (name, kind): spec.yields for name, point in installed().items() for kind, spec in point.load().kinds.items()
+    }
+
+
 def needs_secret(name: str) -> bool:
     """Whether the collector says of itself (`needs_secret`) that it can ask nothing without a secret."""
     point = installed().get(name)

@@ -12,7 +12,6 @@ from collectors.base import Collector, Kind
 from collectors.engine.transitions import kinds_of
 from jobs.context import collectors_of
 from storage.errors import UserError
-from storage.privacy.minimise import SOURCES
 from study.study_file import Study
 
 # What the 2013 study found, as the first guess for a study like it; each can be given on the command line.
@@ -25,11 +24,6 @@ GUESSES: dict[str, tuple[float, str]] = {
     "posts_per_query": (1_000.0, "posts a search finds in the days it reaches back (nothing is known: give your own)"),
     "follows_per_account": (540.0, "accounts on each of the two follow lists (2013: about 1.2 million for 1,109)"),
 }
-BYTES: dict[str, float] = {  # compressed bytes in the archive an item, measured on the simulated world
-    "profile": 2_900.0, "connections": 20.0, "user": 250.0, "timeline": 150.0, "following": 110.0, "followers": 110.0,
-    "sample": 150.0, "search": 150.0, "follow_records": 60.0,
-}  # fmt: skip
-OTHER_BYTES = 300.0  # of kinds that are not named there
 SECONDS_A_PAGE = 1.0  # a web page, with AutoThrottle
 
 
@@ -59,7 +53,7 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
         queries = study.options(name).get("queries") or ()
         sets = [one.posts for one in study.comparison if one.collector == name]
         for kind, spec in kinds_of(collector, study.options(name)).items():
-            posts = "posts_per_account" if kind in SOURCES["posts"] else "follows_per_account"
+            posts = "posts_per_account" if spec.yields == "posts" else "follows_per_account"
             counts = {  # what a key names: how many there are, items in each, and why
                 "profile": (
                     starts + reached,
@@ -73,7 +67,7 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
                 "set": (float(len(sets)), sum(sets) / max(1, len(sets)), "the comparison sets of the study file"),
             }
             if spec.of in counts and (wanted is None or kind in wanted):
-                rows.append({"collector": name, "kind": kind, **_row(kind, spec, *counts[spec.of])})
+                rows.append({"collector": name, "kind": kind, **_row(spec, *counts[spec.of])})
     columns = ["collector", "kind", "targets", "items", "requests", "hours", "usd", "megabytes", "assumption"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -97,13 +91,13 @@ def _share(rule: str, guesses: Mapping[str, float]) -> float:
     return {"everyone": 1.0, "seeds": 0.0}.get(rule, guesses["admitted_share"])
 
 
-def _row(kind: str, spec: Kind, targets: float, items: float, why: str) -> dict[str, Any]:
+def _row(spec: Kind, targets: float, items: float, why: str) -> dict[str, Any]:
     """What *targets* with *items* each take."""
     pages = spec.head + (max(1, ceil(items / max(1, spec.page))) if spec.paged else 1)
     requests = ceil(targets / spec.batch) * pages
     limit, total = spec.limit, targets * items
     seconds = requests / limit.requests * limit.seconds if limit else requests * SECONDS_A_PAGE
-    size = BYTES.get(kind, OTHER_BYTES)
+    size = spec.bytes
     pace = f"{limit.requests:,} requests in {limit.seconds:,} s" if limit else f"{SECONDS_A_PAGE:g} s a request"
     basis = [why, pace, f"{spec.price:g} USD an item", f"{size:,.0f} bytes an item"]
     return {

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from collectors.engine.run import Report
 from jobs.collect import Progress, collect_one, revisit, silent, stopping, summary
-from jobs.context import DATABASE, Say, collectors_of, open_state, wire_for
+from jobs.context import DATABASE, Say, collectors_of, open_state, wire_for, yields
 from jobs.forget import hold, rebuild
 from jobs.run import admit_wants, load
 from storage.archive.reader import Entry
@@ -84,7 +84,7 @@ def retain(study: Study, *, say: Say = print) -> None:
     with ExitStack() as locks:
         hold(locks, study, wait=True)
         with lock(study.directory, "load", wait=True):
-            rewrite(archive, Expiry(study.minimise.keep_days, now), cut)
+            rewrite(archive, Expiry(study.minimise.keep_days, now, yields()), cut)
             expired = cut.removed
             if study.minimise.redact_archive:
                 rewrite(archive, Redaction(study), cut)

@@ -14,7 +14,6 @@ from jobs.context import DATABASE, open_state
 from storage.frontier.sqlite import Frontier
 from storage.journal import Journal
 from storage.locks import holder
-from storage.privacy.minimise import SOURCES
 from storage.tables import database
 from study.study_file import Study, installed
 from study.triggers import next_starts
@@ -55,7 +54,7 @@ def status(study: Study, *, since: datetime | None = None, changes: bool = True)
 
 
 def _status(study: Study, frontier: Frontier, since: datetime | None) -> dict[str, Any]:
-    usd, posts, requests = frontier.spent(SOURCES["posts"])
+    usd, posts, requests = frontier.spent("posts")
     targets = [
         {"collector": c, "kind": k, "state": condition, "why": why, "targets": n}
         for c, k, condition, why, n in frontier.counts()

@@ -44,7 +44,7 @@ def test_what_is_dropped_never_reaches_a_table() -> None:
 
 def test_an_answer_goes_on_the_day_that_its_kind_is_kept_no_longer() -> None:
     """By the kind's own term, to the second; kinds without one stay."""
-    expiry = Expiry({"posts": 10}, AT)
+    expiry = Expiry({"posts": 10}, AT, {("x", "timeline"): "posts", ("x", "user"): "accounts"})
 
     def page(kind: str, age: timedelta) -> Page:
         return Page((Want(Target("x", kind, "5"), "w"),), "", 200, (), b"", AT - age)

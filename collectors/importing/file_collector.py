@@ -68,13 +68,11 @@ class FileCollector:
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield the piece of the file at each want's cursor; `paths` in the options leads from keys to files."""
-        wire = settings.wire or Wire()
+        wire = settings.wire
         opened: _Opened = wire.resource(f"files-{self.name}", _Opened)
         for want in wants:
             recorded = wire.recorded((want,), file_url(want.target.key))
             yield recorded if recorded is not None else self._answer(want, settings, wire, opened)
-        if settings.wire is None:
-            wire.close()
 
     def _answer(self, want: Want, settings: Settings, wire: Wire, opened: _Opened) -> Page | Failure:
         target, options = want.target, settings.options
@@ -185,6 +183,7 @@ OPTIONS = {
     "paths": "", "sample": "", "collected": "",
     "owner": "linkedin", "of": "x-v1 warc", "listed": "x-v1 warc", "compliance": "twarc warc",
     "columns": "table", "delimiter": "table", "sheet": "table", "encoding": "table",
+    "platform": "table",
 }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from collectors.mastodon.keys import HANDLE, OWN_ID, webfinger
 from collectors.mastodon.parse import AccountView
 from collectors.mastodon.redact import redacted
 from collectors.parsing import lenient
+from collectors.parsing.addresses import web
 from collectors.parsing.link_header import linked
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
@@ -38,10 +39,10 @@ from storage.records import Failure, Page, Record, Want
 # Counted for each server over all kinds (`server`).
 LIMIT = Limit(300, 300)
 KINDS = {
-    "user": Kind(limit=LIMIT, of="handle"),
-    "timeline": Kind(page=40, limit=LIMIT, paged=True, head=1, of="account"),
-    "following": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account"),
-    "followers": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account"),
+    "user": Kind(limit=LIMIT, of="handle", yields="accounts", bytes=250.0),
+    "timeline": Kind(page=40, limit=LIMIT, paged=True, head=1, of="account", yields="posts", bytes=150.0),
+    "following": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
+    "followers": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
 }
 LISTS = {"timeline": "statuses", "following": "following", "followers": "followers"}
 
@@ -67,9 +68,9 @@ class Mastodon:
 
     @staticmethod
     def canonical(seed: str) -> str:
-        """The key of an account: `user@server` without the @ before it; an address as it is."""
-        handle = HANDLE.match(seed.strip())
-        return f"{handle[1]}@{handle[2].lower()}" if handle else seed.strip()
+        """The key of an account: `user@server` without the @ before it; an address with its scheme."""
+        handle = HANDLE.match(seed.strip().removeprefix("acct:"))
+        return f"{handle[1]}@{handle[2].lower()}" if handle else web(seed) or seed.strip()
 
     @staticmethod
     def server(want: Want, options: Mapping[str, Any]) -> str:
@@ -79,7 +80,6 @@ class Mastodon:
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield the answers to each want."""
-        assert settings.wire is not None
         options = settings.checked(Options)
         for want in wants:
             yield from _ask(settings.wire, want, options, settings.secret)
