@@ -49,15 +49,18 @@ def queue(study: Study, frontier: Frontier) -> dict[str, tuple[str, ...]]:
     from datetime import UTC, datetime
 
     from commands.collect import revisit
-    from commands.context import DATABASE, collectors_of
+    from commands.context import DATABASE, collectors_of, parsers
     from commands.job import admit_wants
     from storage.privacy import retention
+    from storage.privacy.declared import platforms
     from storage.records import Target, Want
     from storage.tables import database
 
     chosen = collectors_of(study)
     with database.open_readonly(study.directory / DATABASE) as db:
-        wants = [Want(Target(*one), "") for one in retention.rechecks(db) if one[0] in chosen]
+        wants = [
+            Want(Target(*one), "") for one in retention.rechecks(db, platforms(parsers()).values()) if one[0] in chosen
+        ]
     kinds: dict[str, tuple[str, ...]] = {}
     for want in wants:
         name, kind = want.target.collector, want.target.kind

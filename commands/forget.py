@@ -26,18 +26,18 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
     Archive, state, database, reports and the backups named lose all that is theirs; in other people's records a token
     stands for them. Only keyed digests stay, so that they are not collected again. This cannot be undone.
     """
-    from commands.context import DATABASE, open_study
+    from commands.context import DATABASE, open_study, parsers
     from storage.errors import Partial
     from storage.locks import lock
     from storage.privacy.erase import Cutter
     from storage.privacy.forget import Cut, forget
     from storage.privacy.forgotten import Forgotten, words_of
-    from storage.privacy.person import others
-    from storage.privacy.person import who as person_of
+    from storage.privacy.person import others, person_of
     from storage.privacy.quoted_text import Copied
 
     study = open_study(directory)
-    person = person_of(who, directory / DATABASE)
+    forgotten = Forgotten(directory, parsers())
+    person = person_of(who, directory / DATABASE, forgotten.platforms.values())
     told = f"{len(person.names):,} identifiers" if person.known else "nobody in the database; only this name"
     if not yes:
         click.confirm(f"forget {who} ({told})? This cannot be undone", abort=True)
@@ -46,10 +46,9 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
         hold(locks, study)
         with lock(directory, "load"):
             pass  # a load that runs is told of, and not waited for
-        forgotten = Forgotten(directory)
         if not forgotten.began(who):
             _load_new(study)
-            person = person_of(who, directory / DATABASE)
+            person = person_of(who, directory / DATABASE, forgotten.platforms.values())
         copied = Copied(person.texts)
         if copied:
             copied.leave_common(others(person, directory / DATABASE))
@@ -62,6 +61,11 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
         rebuild(directory)
         left = _left(study, cutter)
     _tell(cut)
+    for name in sorted(cutter.undeclared):
+        click.echo(
+            f"the collector {name!r} does not declare what is personal: in its answers, every object that names this"
+            " person lost all its text, also what others wrote"
+        )
     if left or cut.unread:
         raise Partial("; ".join([*(f"still there: {place}" for place in left),
                                  *(f"could not be looked into: {place}" for place in cut.unread)]))  # fmt: skip
@@ -110,7 +114,7 @@ def hold(locks: ExitStack, study: Study, *, wait: bool = False) -> None:
 
 
 def _note(study: Study, cut: Cut) -> None:
-    """Document the cut in the archive, without a word of whom."""
+    """Note the removal in the archive, without saying who was removed."""
     from storage.archive import writer as archiving
 
     writer = archiving.Writer(study.directory / "archive", "forget")

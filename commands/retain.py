@@ -30,8 +30,9 @@ def command(directory: Path, recheck: bool, dry_run: bool) -> None:
     hours. With [minimise] redact_archive it also redacts what was archived before.
     """
     from commands.compliance import queue
-    from commands.context import DATABASE, open_state, open_study
+    from commands.context import DATABASE, open_state, open_study, parsers
     from storage.privacy import retention
+    from storage.privacy.declared import platforms
     from storage.tables import database
 
     study = open_study(directory)
@@ -42,7 +43,7 @@ def command(directory: Path, recheck: bool, dry_run: bool) -> None:
         click.echo("`sneeuwbal collect` asks them; then load, and run this again")
     elif dry_run:
         with database.open_readonly(directory / DATABASE) as db:
-            click.echo(_told(len(retention.gone(db))))
+            click.echo(_told(len(retention.gone(db, platforms(parsers()).values()))))
     else:
         retain(study)
 
@@ -82,19 +83,20 @@ def _told(gone: int) -> str:
 
 def _gone(study: Study, now: datetime, cut: Cut) -> list[tuple[str, str, str, str, str]]:
     """Cut what is gone out of everything; return its rows for the view `removed`."""
-    from commands.context import DATABASE
+    from commands.context import DATABASE, parsers
     from storage.privacy import retention
+    from storage.privacy.declared import platforms
     from storage.privacy.erase import Cutter
     from storage.privacy.forget import forget
     from storage.privacy.forgotten import Forgotten
     from storage.tables import database
 
     with database.open_readonly(study.directory / DATABASE) as db:
-        gone = retention.gone(db)
+        gone = retention.gone(db, platforms(parsers()).values())
     names = {name for one in gone for name in one.names}
     if not names:
         return []
-    forgotten = Forgotten(study.directory)
+    forgotten = Forgotten(study.directory, parsers())
     forget(study.directory, Cutter(names, forgotten), cut, published=study.directory / DATABASE)
     forgotten.add_tokens(names)
     at = now.isoformat(timespec="seconds")
@@ -107,16 +109,17 @@ class Redaction:
     people: frozenset[str] = frozenset()
 
     def __init__(self, study: Study) -> None:
+        from collectors.parsing.redact import redaction
         from study.study_file import installed
 
-        self._collectors = {name: point.load() for name, point in installed().items()}
+        self._redact = {name: redaction(point.load()) for name, point in installed().items()}
         self._drop = frozenset(study.minimise.drop)
 
     def entry(self, entry: Entry) -> Entry | None:
         """*entry* redacted; itself if it was, or cannot be."""
         if not isinstance(entry, Page) or not entry.wants or (entry.redacted and self._drop <= set(entry.redacted)):
             return entry
-        redacted = getattr(self._collectors.get(entry.wants[0].target.collector), "redacted", None)
+        redacted = self._redact.get(entry.wants[0].target.collector)
         return entry if redacted is None else redacted(entry, self._drop)
 
     def finds(self, text: str) -> bool:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings, Split
 from collectors.bluesky import parse as records
-from collectors.bluesky.redact import redacted
+from collectors.bluesky.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
@@ -79,7 +79,9 @@ class Bluesky:
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     Options = Options
-    redacted = staticmethod(redacted)
+    personal = PERSONAL
+    handle_of = staticmethod(handle_of)
+    recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
 
     @staticmethod
     def canonical(seed: str) -> str:

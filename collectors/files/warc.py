@@ -22,6 +22,7 @@ from warcio.exceptions import ArchiveLoadFailed
 from collectors.files import x_v1, x_v2
 from collectors.importing.chunks import Piece, Unreadable, cursor, line_pieces, places
 from collectors.importing.file_collector import FileCollector, place, read_json
+from collectors.x.personal import FILES
 from storage.records import MAX_BODY, Page, Quarantine, Record, Want
 
 HOSTS = {"api.twitter.com", "api.x.com", "stream.twitter.com", "sitestream.twitter.com", "userstream.twitter.com"}
@@ -142,4 +143,4 @@ def read(page: Page) -> Iterator[Record]:
     return x_v1.once(read_json(page, lambda value: x_v1.records(value, context)))
 
 
-collector = FileCollector("warc", cut, read)
+collector = FileCollector("warc", cut, read, personal=FILES)

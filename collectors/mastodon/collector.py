@@ -22,7 +22,7 @@ from requests.utils import parse_header_links
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
 from collectors.mastodon import parse as records
 from collectors.mastodon.parse import AccountView
-from collectors.mastodon.redact import redacted
+from collectors.mastodon.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
@@ -61,7 +61,9 @@ class Mastodon:
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     Options = Options
-    redacted = staticmethod(redacted)
+    personal = PERSONAL
+    handle_of = staticmethod(handle_of)
+    recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
 
     @staticmethod
     def canonical(seed: str) -> str:

@@ -15,7 +15,7 @@ from collectors.base import Kind, Settings
 from collectors.x.limits import KINDS
 from collectors.x.outcome import outcome
 from collectors.x.parse import parse
-from collectors.x.redact import redacted
+from collectors.x.personal import PERSONAL, handle_of
 from storage.errors import UserError
 from storage.records import Failure, Page, Want
 
@@ -49,7 +49,9 @@ class X:
     needs_secret = True
     outcome = staticmethod(outcome)
     parse = staticmethod(parse)
-    redacted = staticmethod(redacted)
+    personal = PERSONAL
+    handle_of = staticmethod(handle_of)
+    recheck: Mapping[str, str] = {"account": "user_id", "post": "post"}  # by what a thing is looked up
 
     @staticmethod
     def canonical(seed: str) -> str:
