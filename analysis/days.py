@@ -11,6 +11,7 @@ import holidays
 import numpy as np
 import pandas as pd
 
+from storage import csvfile
 from storage.errors import UserError
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -71,10 +72,8 @@ def school_holidays(path: Path, regions: Iterable[str] = ()) -> pd.DataFrame:
 
     Raise UserError with the line for a file that is not like that.
     """
-    try:
-        frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as CSV ({error})") from error
+    names, rows = csvfile.records(path, SCHOOL)
+    frame = pd.DataFrame([row for _, row in rows], columns=names, dtype=str)
     if missing := [name for name in SCHOOL if name not in frame.columns]:
         raise UserError(f"{path}: the column {missing[0]!r} is missing; the first line should be {','.join(SCHOOL)}")
     for column in ("first_day", "last_day"):

@@ -83,11 +83,11 @@ def labels_of(study: Study) -> Any:
         return None
     import pandas as pd
 
-    path = study.directory / study.analysis.labels
-    try:
-        return pd.read_csv(path, dtype=str)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a table in CSV ({str(error).splitlines()[0]})") from error
+    from storage import csvfile
+
+    names, rows = csvfile.records(study.directory / study.analysis.labels)
+    frame = pd.DataFrame([row for _, row in rows], columns=names, dtype=str)
+    return frame.mask(frame == "")
 
 
 def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -> Settings:

@@ -21,7 +21,7 @@ FORMATS = ("linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "table")
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="table: which column is what.")
 @click.option("--sheet", help="table: the sheet of a workbook.")
 @click.option("--delimiter", help="table: what parts the columns of a CSV; found out if not given.")
-@click.option("--encoding", help="table: of a CSV, if not UTF-8; for example cp1252.")
+@click.option("--encoding", help="table: of a CSV, where it is not found out; for example cp1250.")
 @click.option(
     "--compliance", type=click.Choice(["post", "account"]), help="twarc, warc: what a compliance job is about."
 )

@@ -86,14 +86,13 @@ EXAMPLE = "SELECT ministry, count(*) AS people FROM memberships GROUP BY ALL ORD
 
 def options(study: Study, public: bool = False, language: str | None = None) -> Options:
     """What the report of *study* is made with beside its database: labels, school holidays, and if *public* its key."""
-    import pandas as pd
-
     from analysis.days import school_holidays
     from analysis.report.findings import Options
+    from commands.context import labels_of
     from storage.privacy.pseudonyms import FEW, Pseudonyms
 
     own = study.analysis
-    labels = pd.read_csv(study.directory / own.labels, dtype=str, encoding="utf-8-sig") if own.labels else None
+    labels = labels_of(study)
     school = school_holidays(study.directory / own.school_holidays, own.school_regions) if own.school_holidays else None
     language = language or study.study.language
     if not public:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from storage import csvfile
 from storage.errors import UserError
 
 FIELDS = (
@@ -147,22 +148,16 @@ def _filled(directory: Path, path: Path, kinds: Sequence[str]) -> list[tuple[str
     finally:
         db.close()
     found = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            reader = csv.DictReader(file, dialect=csv.Sniffer().sniff(file.readline(), ",;\t"))
-            file.seek(0)
-            names, lines = reader.fieldnames or (), list(enumerate(reader, 2))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise UserError(f"{path}: not a table in CSV in UTF-8 ({error}); save it as that") from error
+    names, lines = csvfile.records(path, ("decision", "profile_id"))
     if missing := [name for name in ("decision", "profile_id", "platform", "account_id") if name not in names]:
         raise UserError(f"{path}: has no column {missing[0]!r}; fill in the file that `sneeuwbal review` writes")
     for number, row in lines:
         decision, profile, platform, account = (
-            (row[name] or "").strip() for name in ("decision", "profile_id", "platform", "account_id")
+            row[name].strip() for name in ("decision", "profile_id", "platform", "account_id")
         )
         if not decision:
             continue
-        place = f"{path}, row {number}"
+        place = f"{path}, line {number}"
         if decision.lower() not in kinds:
             raise UserError(f"{place}: {decision!r} is no decision; write one of {', '.join(kinds)}, or nothing")
         if (platform, account) not in accounts or profile not in profiles:

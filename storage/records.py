@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +26,7 @@ class Target(msgspec.Struct, frozen=True, order=True):
     cursor: str = ""
 
 
-class Want(msgspec.Struct, frozen=True):
+class Want(msgspec.Struct, frozen=True, omit_defaults=True):
     """A target as leased: with the walk it belongs to, its wave, what led there and how far to go back."""
 
     target: Target
@@ -37,6 +38,7 @@ class Want(msgspec.Struct, frozen=True):
     position: int = 0  # items of this walk seen on earlier pages
     alone: bool = False  # a batch was spoilt: ask for this one by itself
     anchor: str = ""  # the mark of a page of this walk: see `storage.frontier.cycles`
+    carry: Mapping[str, Any] = {}  # what earlier pages of this walk found out (`Done.carry`); JSON
 
 
 class BadBody(ValueError):
@@ -56,6 +58,7 @@ class Page(msgspec.Struct, frozen=True):
     method: str = "GET"
     run: str = ""
     redacted: tuple[str, ...] = ()  # what was taken out before it was archived: words of [minimise] drop ...
+    asked: Mapping[str, Any] = {}  # how it was asked, as far as `outcome` and `parse` must know; small, JSON
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -134,13 +137,14 @@ class Done(msgspec.Struct, frozen=True):
     """The target is answered. *next* is the next page of the same walk; None ends the walk."""
 
     target: Target
-    next: str | None = None  # cursor of the next page
+    next: str | None = None  # cursor of the next page; no two pages of a walk share one
     items: int = 0  # things delivered: what is paid for, and what `--limit` counts
     newest: str = ""  # the newest id on this page, for the high-water mark
     complete: bool = True  # with next None: False if the list was cut short (truncated: the reason in *why*)
     why: str = ""
     reached: bool = False  # the old high-water mark was met on this page
     stuck: bool = False  # the list led back to itself: what lies behind may still be had, so the old mark stays
+    carry: Mapping[str, Any] = {}  # what the next page must know beside its cursor; it stands in its `Want.carry`
 
 
 class Later(msgspec.Struct, frozen=True):

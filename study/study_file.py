@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
+from storage import csvfile
 from storage.errors import UserError
 from storage.tomlfile import Mistake, Table, mistakes, model_in, nearest, read, tuples, written
 from study.settings import (
@@ -86,7 +87,7 @@ class Study(Table):
         given = self.seeds.model_dump()
         listed = list(given.get(collector) or ())
         if name := given.get(f"{collector}_file"):
-            listed += seed_lines((self.directory / name).read_text("utf-8-sig"))
+            listed += seed_lines(csvfile.text(self.directory / name))
         return tuple(dict.fromkeys(seed.strip().removeprefix("@") for seed in listed))
 
     def options(self, collector: str) -> dict[str, Any]:
@@ -220,8 +221,12 @@ def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], f
         elif key.endswith("_file"):
             yield from _file_mistakes(("seeds", key), value, folder)
             if isinstance(value, str) and (folder / value).is_file():
-                listed = seed_lines((folder / value).read_text("utf-8-sig", "replace"))
-                yield from _bad_seeds(("seeds", key), collector, listed)
+                try:
+                    listed = seed_lines(csvfile.text(folder / value))
+                except UserError as error:
+                    yield Mistake(("seeds", key), str(error))
+                else:
+                    yield from _bad_seeds(("seeds", key), collector, listed)
         else:
             yield from _bad_seeds(("seeds", key), collector, _list(value))
 

@@ -17,6 +17,15 @@ def real() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases() -> Path:
+    """The folder of small broken inputs beside the checkout; skip without it."""
+    folder = ROOT.parent / "shared" / "cases"
+    if not folder.is_dir():
+        pytest.skip("no cases beside the checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study that the demo makes: the recording of the simulated world at scale 0.02, replayed."""
     from tests.rehearsal import sneeuwbal

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import duckdb
 
@@ -45,8 +47,15 @@ def tables(study: Path) -> dict[str, list[str]]:
 
 
 def renamed(row: str) -> str:
-    """*row* of then with today's cursors."""
-    return row
+    """*row* of then with today's cursors: what was in them beside the place stands in `Want.carry` now."""
+    row = re.sub(r"#(?:head|(?:&?(?:claimed=\d+|remote|empty))+)(?=')", "", row)
+    row = re.sub(r"/api/v1/accounts/user4#head", "/api/v1/accounts/user4", row)
+    row = re.sub(r"'\d*:start'", "'at:'", row)
+    row = re.sub(r"'\d*:at:(\w*)'", r"'at:\1'", row)
+    row = re.sub(r"'pds:https://pds\.example ?(\w*)'", r"'at:\1'", row)
+    key = next(iter(re.findall(r"user, ([\w@.]+),", row)), "")
+    finger = f"'/.well-known/webfinger?resource={quote('acct:' + key)}'"
+    return re.sub(r"(?<=, )webfinger(?=,)", lambda _: finger, row)
 
 
 def state(path: Path) -> list[list[Any]]:

@@ -134,7 +134,7 @@ def test_recorded_follows_say_what_their_json_says(recorded: Callable[[str], Any
 def test_a_recorded_post_with_quote_and_pictures(recorded: Callable[[str], Any]) -> None:
     view = recorded("thread_view_post_with_embed_media.json")["thread"]["post"]
     owner = view["author"]["did"]
-    told = list(collector.parse(page("timeline", {"feed": [{"post": view}]}, cursor=":start", keys=(owner,))))
+    told = list(collector.parse(page("timeline", {"feed": [{"post": view}]}, cursor="at:", keys=(owner,))))
     own, quoted = (record for record in told if isinstance(record, Post))
     inner = view["embed"]["record"]["record"]
     assert (own.kind, own.quoted_post, own.timeline_of) == ("quote", inner["uri"], owner)
@@ -153,7 +153,7 @@ def test_recorded_records_with_odd_dates_are_read(recorded: Callable[[str], Any]
         }
         told = [
             r
-            for r in collector.parse(page("timeline", {"feed": [{"post": view}]}, cursor=":start"))
+            for r in collector.parse(page("timeline", {"feed": [{"post": view}]}, cursor="at:"))
             if isinstance(r, Post)
         ]
         claimed = datetime.fromisoformat(record.get("value", record)["createdAt"])
@@ -166,7 +166,7 @@ def test_a_recorded_did_document_names_the_server(recorded: Callable[[str], Any]
     document = recorded("did_doc.json")["didDoc"]
     (found,) = collector.outcome(page("follow_records", document, keys=(document["id"],)))
     assert isinstance(found, Done)
-    assert found.next == "pds:https://shimeji.us-east.host.bsky.network"
+    assert found.carry == {"server": "https://shimeji.us-east.host.bsky.network"}
 
 
 # ---- the traps, on real sockets -----------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ def test_trap_21_a_repost_is_the_act_of_one_and_the_words_of_another() -> None:
         {"post": post(owner, "2", embed=quote)},
         {"post": post(owner, "3", embed=feed_list)},
     ]
-    told = list(collector.parse(page("timeline", {"feed": feed}, cursor=":start", keys=(did(1),))))
+    told = list(collector.parse(page("timeline", {"feed": feed}, cursor="at:", keys=(did(1),))))
     assert not [record for record in told if isinstance(record, Quarantine)]
     own = [record for record in told if isinstance(record, Post) and record.timeline_of == did(1)]
     seen = {record.post_id for record in told if isinstance(record, Post) and record.timeline_of is None}
@@ -414,12 +414,12 @@ def test_a_post_from_the_future_that_stays_on_top_does_not_end_the_walk(tmp_path
     """A server that sorts by the author's date keeps it first for ever; what is new below it is not lost."""
     feed = [post(actor(1), f"o{n}", seen=f"2026-11-01T00:{59 - n:02}:00.000Z") for n in range(20)]
     top = post(actor(1), "top", seen="2026-11-01T01:00:00.000Z", createdAt="2099-01-01T00:00:00Z")
-    (first,) = collector.outcome(page("timeline", {"feed": [{"post": p} for p in (top, *feed)]}, cursor=":start"))
+    (first,) = collector.outcome(page("timeline", {"feed": [{"post": p} for p in (top, *feed)]}, cursor="at:"))
     new = [post(actor(1), f"n{n}", seen=f"2026-11-02T00:{59 - n:02}:00.000Z") for n in range(30)]
     body = {"feed": [{"post": p} for p in (top, *new)], "cursor": "c"}
-    (again,) = collector.outcome(page("timeline", body, cursor=":start", since=first.newest))
+    (again,) = collector.outcome(page("timeline", body, cursor="at:", since=first.newest))
     assert isinstance(again, Done)
-    assert (again.next, again.reached) == (":at:c", False)
+    assert (again.next, again.reached) == ("at:c", False)
 
 
 def test_the_watermark_gap_a_walk_cut_short_loses_nothing(tmp_path: Path) -> None:
@@ -491,7 +491,7 @@ def test_follow_records_come_from_the_accounts_own_server(tmp_path: Path) -> Non
 def test_named_errors_are_absences_whatever_their_status(name: str) -> None:
     body = {"error": name, "message": "told"}
     for status in (400, 404, 501):
-        (found,) = collector.outcome(page("timeline", body, status, cursor=":start"))
+        (found,) = collector.outcome(page("timeline", body, status, cursor="at:"))
         assert isinstance(found, Absent)
         assert found.why.partition(":")[0] in ("suspended", "deactivated", "gone", "refused")
 
@@ -502,14 +502,12 @@ def test_credentials_batches_and_nonsense() -> None:
     split = list(collector.outcome(page("user", {"profiles": [actor(1)]}, keys=(did(1), did(2)))))
     assert [type(found) for found in split] == [Done, Split]
     for body in (b"<html>", b"[]", {"hello": 1}, {"feed": 3}):
-        (found,) = collector.outcome(page("timeline", body, cursor=":start"))
+        (found,) = collector.outcome(page("timeline", body, cursor="at:"))
         assert isinstance(found, Later)
-        assert [type(record) for record in collector.parse(page("timeline", body, cursor=":start"))] == [Quarantine]
+        assert [type(record) for record in collector.parse(page("timeline", body, cursor="at:"))] == [Quarantine]
     broken = post(actor(1), "1") | {"author": None}
     told = list(
-        collector.parse(
-            page("timeline", {"feed": [{"post": broken}, {"post": post(actor(1), "2")}, 7]}, cursor=":start")
-        )
+        collector.parse(page("timeline", {"feed": [{"post": broken}, {"post": post(actor(1), "2")}, 7]}, cursor="at:"))
     )
     assert [record.place for record in told if isinstance(record, Quarantine)] == ["feed[0]", "feed[2]"]
     assert len([record for record in told if isinstance(record, Post)]) == 1

@@ -31,7 +31,7 @@ from storage.archive import writer as archiving
 from storage.errors import UserError
 from storage.records import Failure, Page, Target, Want
 from study.study_file import Study, installed
-from tests import test_files_people
+from tests import test_files_people, test_lenient
 from tests.conftest import ROOT
 
 SECONDS = float(os.environ.get("SNEEUWBAL_FUZZ", "1"))  # a parser
@@ -284,3 +284,10 @@ def test_a_spoilt_archive_and_study_file_never_crash_their_readers(tmp_path: Pat
 
     until(examples)
     print(f"fuzz: archive and study file: {tried} inputs, 0 crashes")
+
+
+@pytest.mark.skipif("SNEEUWBAL_FUZZ" not in os.environ, reason="at length only in `make fuzz`; a few each elsewhere")
+@pytest.mark.parametrize("name", test_lenient.PLATFORMS)
+def test_one_bad_value_costs_one_value_at_length(name: str) -> None:
+    """Ten thousand spoilt values a platform (`tests.test_lenient`)."""
+    test_lenient.test_one_bad_value_costs_one_value(name)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 
 from collectors.base import Absent, Done, Later, Refused
@@ -196,18 +197,12 @@ def test_recorded_refusals_are_told_apart(real: Path) -> None:
     for url, headers, code, body in exchanges(real):
         if code >= 400:
             target = page("following", body, code, cursor="/x", headers=headers.items(), url=url)
-            codes[code] = outcome(target), outcome(msgspec_url(target, url + "#signed"))
+            codes[code] = outcome(target), outcome(msgspec.structs.replace(target, asked={"signed": True}))
     assert isinstance(codes[404][0], Absent)
     assert codes[404][0].why == "gone"
     assert isinstance(codes[401][0], Absent)
     assert codes[401][0].why.startswith("refused: ")
     assert isinstance(codes[401][1], Refused)
-
-
-def msgspec_url(of: Page, url: str) -> Page:
-    import msgspec
-
-    return msgspec.structs.replace(of, url=url)
 
 
 # ---- the traps, on real sockets -----------------------------------------------------------------------------------

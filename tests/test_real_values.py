@@ -144,5 +144,5 @@ def test_bluesky_as_recorded(real: Path) -> None:
     owner = follows["subject"]["did"]
     assert invented(bluesky.parse(at_page("following", follows, cursor="6:start", keys=(owner,))), follows) == []
     view = json.loads((folder / "thread_view_post_with_embed_media.json").read_bytes())["thread"]["post"]
-    page = at_page("timeline", {"feed": [{"post": view}]}, cursor=":start", keys=(view["author"]["did"],))
+    page = at_page("timeline", {"feed": [{"post": view}]}, cursor="at:", keys=(view["author"]["did"],))
     assert invented(bluesky.parse(page), view) == []

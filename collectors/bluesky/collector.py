@@ -1,9 +1,9 @@
 """Bluesky (AT protocol): what to ask the public AppView and the accounts' own servers, and what answers mean.
 
 An account's key is its DID; a handle is only good for looking one up. The walks of `timeline`, `following` and
-`followers` begin with the profile, which gives the opt-outs, the state of the account and its claims. A walk's
-cursor is `start` or `at:` with the server's own, after the claim that the profile made: `123:start`, `123:at:...`.
-`follow_records` begins with the DID document, which names the server that holds the records (`pds:`).
+`followers` begin with the profile, which gives the opt-outs, the state of the account and its claims (`claimed` in
+`Want.carry`). Behind it a walk's cursor is `at:` with the server's own. `follow_records` begins with the DID document,
+which names the server that holds the records (`server` in `Want.carry`).
 Parsing is in `collectors.bluesky.parse`.
 """
 
@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings, Split
 from collectors.bluesky import parse as records
+from collectors.bluesky.before import asked_before
 from collectors.bluesky.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
 from collectors.wire import http
@@ -58,7 +59,7 @@ REASONS = {
     "MethodNotImplemented": "refused",
 }
 CREDENTIALS = ("ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired")
-START, AT, PDS = "start", "at:", "pds:"
+AT = "at:"  # before the server's own cursor in ours; alone: the first page of a list, behind the head of its walk
 TAIL = 10  # items at the end of a page that must all be old for the old mark to be met
 
 
@@ -82,6 +83,7 @@ class Bluesky:
     personal = PERSONAL
     handle_of = staticmethod(handle_of)
     recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
+    asked_before = staticmethod(asked_before)
 
     @staticmethod
     def canonical(seed: str) -> str:
@@ -94,7 +96,7 @@ class Bluesky:
         """The server that *want* is asked at: the AppView, the directory, or an account's own."""
         if want.target.kind != "follow_records":
             return str(options.get("base_url") or "")
-        return want.target.cursor.partition(" ")[0] or str(options.get("pds_url") or "directory")
+        return str(want.carry.get("server") or options.get("pds_url") or "directory")
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield answers; one may serve a batch of `user` wants."""
@@ -156,8 +158,7 @@ def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | No
 def _ask_records(wire: Wire, want: Want, options: Options) -> list[Page | Failure]:
     """Ask for the DID document, then for the follow records at the server it names."""
     did, cursor = want.target.key, want.target.cursor
-    server, _, place = cursor.removeprefix(PDS).partition(" ")
-    alias = None
+    server, place, alias = want.carry.get("server"), _place(cursor), None
     if not did.startswith("did:"):
         return http.refuse(wire, (want,), "invalid-key", f"{did!r} is no DID; look the handle up first")
     if not cursor and not options.pds_url:
@@ -184,8 +185,7 @@ def _actor(key: str) -> str:
 
 def _place(cursor: str) -> str:
     """The server's own cursor in ours."""
-    _, _, rest = cursor.partition(":")
-    return rest.removeprefix(AT) if rest.startswith(AT) else ""
+    return cursor.removeprefix(AT)
 
 
 # ---- what answers mean ------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def _refusal(page: Page, want: Want, error: records.ErrorView | None) -> Outcome
 def _answers(page: Page) -> Iterator[Outcome]:
     """What a 200 means for each of its targets."""
     try:
-        body = msgspec.json.decode(page.content(), type=dict[str, Any])
+        body = msgspec.convert(lenient.value(page.content())[0], dict[str, Any])
         if page.kind == "user" and len(page.wants) > 1:
             yield from _of_batch(page, body)
         elif page.kind == "user":
@@ -233,9 +233,10 @@ def _odd(want: Want) -> Outcome:
 def _of_batch(page: Page, body: dict[str, Any]) -> Iterator[Outcome]:
     """The profiles found; whoever was left out is asked for alone, because only then the server says why."""
     found = {
-        name.lower()
-        for view in msgspec.convert(body.get("profiles") or [], list[records.Names])
-        for name in (view.did, view.handle)
+        str(view.get(name)).lower()
+        for view in msgspec.convert(body.get("profiles") or [], list[Any])
+        if isinstance(view, dict)  # a broken one has no names
+        for name in ("did", "handle")
     }
     for target in page.targets:
         known = _actor(target.key).lower() in found
@@ -257,7 +258,7 @@ def _of_document(want: Want, body: dict[str, Any]) -> Outcome:
     server = records.server(body)
     if server is None:
         return Absent(want.target, "unknown: the DID document names no server")
-    return Done(want.target, next=PDS + server)
+    return Done(want.target, next=AT, carry={"server": server})
 
 
 def _of_profile(page: Page, want: Want) -> Outcome:
@@ -266,7 +267,7 @@ def _of_profile(page: Page, want: Want) -> Outcome:
     if view.opted_out:
         return Absent(want.target, "opted-out")
     claim = view.claims(want.target.kind)
-    return Done(want.target, next=f"{'' if claim is None else claim}:{START}")
+    return Done(want.target, next=AT, carry={} if claim is None else {"claimed": min(claim, http.MOST)})
 
 
 def _of_page(page: Page, body: dict[str, Any]) -> Outcome:
@@ -276,25 +277,12 @@ def _of_page(page: Page, body: dict[str, Any]) -> Outcome:
     newest, reached = _mark(items, want.since) if target.kind == "timeline" else ("", False)
     following = body.get("cursor")
     if following and not reached:
-        if str(following) == _asked(target.kind, target.cursor):
+        if str(following) == _place(target.cursor):
             why = "the cursor leads back to its page"
             return Done(target, items=len(items), newest=newest, complete=False, why=why, stuck=True)
-        return Done(target, _cursor(page, str(following)), len(items), newest)
+        return Done(target, f"{AT}{following}", len(items), newest, carry=want.carry)
     complete, why = _whole(want, len(items))
     return Done(target, items=len(items), newest=newest, complete=complete, why=why, reached=reached)
-
-
-def _asked(kind: str, cursor: str) -> str:
-    return cursor.partition(" ")[2] if kind == "follow_records" else _place(cursor)
-
-
-def _cursor(page: Page, following: str) -> str:
-    """Our cursor for the server's next."""
-    target = page.wants[0].target
-    if target.kind == "follow_records":
-        server = target.cursor.partition(" ")[0] or PDS
-        return f"{server} {following}"
-    return f"{target.cursor.partition(':')[0]}:{AT}{following}"
 
 
 def _whole(want: Want, last: int) -> tuple[bool, str]:
@@ -303,11 +291,11 @@ def _whole(want: Want, last: int) -> tuple[bool, str]:
     Follow lists are ordered by times that several records may share, so that a page border can swallow some, and
     deactivated accounts are left out while the count stays: only a walk that found what is claimed proves itself.
     """
-    claim = want.target.cursor.partition(":")[0]
-    if want.target.kind not in ("following", "followers") or not claim.isdigit():
+    claim = want.carry.get("claimed")
+    if want.target.kind not in ("following", "followers") or claim is None:
         return True, ""
     seen = want.position + last
-    return seen >= int(claim), "" if seen >= int(claim) else f"{seen} of the {claim} that the profile claims"
+    return seen >= claim, "" if seen >= claim else f"{seen} of the {claim} that the profile claims"
 
 
 def _mark(items: list[Any], since: str) -> tuple[str, bool]:

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from collectors.parsing import lenient
+from collectors.parsing.lenient import Count
 from collectors.wire.http import UNREADABLE, count, moment, netloc, unreadable
-from storage.records import Account, Follow, Mention, Page, Post, Record
+from storage.records import Account, Follow, Mention, Page, Post, Quarantine, Record
 
 POST = "app.bsky.feed.post"
 REPOST, PIN = "#reasonRepost", "#reasonPin"
@@ -24,13 +25,6 @@ class ErrorView(msgspec.Struct):
 
     error: str
     message: str | None = None
-
-
-class Names(msgspec.Struct):
-    """What an account in a batch is called; a broken one has no names."""
-
-    did: str = ""
-    handle: str = ""
 
 
 class ServiceView(msgspec.Struct, rename="camel"):
@@ -62,9 +56,9 @@ class ActorView(msgspec.Struct, rename="camel"):
     description: str | None = None
     website: str | None = None
     created_at: str | None = None
-    followers_count: int | None = None
-    follows_count: int | None = None
-    posts_count: int | None = None
+    followers_count: Count | None = None
+    follows_count: Count | None = None
+    posts_count: Count | None = None
     labels: list[LabelView] | None = None
     verification: VerificationView | None = None
 
@@ -127,9 +121,9 @@ class PostView(msgspec.Struct, rename="camel"):
     value: PostRecord | None = None
     indexed_at: str | None = None
     embed: dict[str, Any] | None = None
-    like_count: int | None = None
-    repost_count: int | None = None
-    reply_count: int | None = None
+    like_count: Count | None = None
+    repost_count: Count | None = None
+    reply_count: Count | None = None
 
 
 class ReasonView(msgspec.Struct, rename="camel"):
@@ -165,7 +159,7 @@ class FollowRecord(msgspec.Struct):
 def error(page: Page) -> ErrorView | None:
     """The XRPC error in the body; None if there is none."""
     try:
-        return msgspec.json.decode(page.content(), type=ErrorView)
+        return lenient.read(page.content(), ErrorView)[0]
     except UNREADABLE:
         return None
 
@@ -197,7 +191,9 @@ def _part(of: Any, name: str) -> dict[str, Any]:
 
 def read(page: Page) -> Iterator[Record]:
     """The records of a 200. Raise a decoding error if the body is not what the lexicons say."""
-    body = msgspec.json.decode(page.content(), type=dict[str, msgspec.Raw])
+    content, mended = lenient.clean(page.content())
+    yield from (left.quarantine() for left in mended)
+    body = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     lists: dict[str, tuple[Any, Callable[[Any, Page], Iterator[Record]]]] = {
         "profiles": (ActorView, _profile),
         "feed": (FeedItem, _item),
@@ -207,20 +203,22 @@ def read(page: Page) -> Iterator[Record]:
     }
     found = [name for name in lists if name in body]
     if page.kind != "follow_records" and "did" in body:
-        view, left_out = lenient.read(page.content(), ActorView, VITAL)
+        view, left_out = lenient.read(content, ActorView, VITAL)
         yield account(view)
-        yield from (unreadable(path, why, page.content()) for path, why in left_out)
+        yield from (left.quarantine(excerpt=content) for left in left_out)
     elif not found and page.kind != "follow_records":
         raise ValueError("neither a profile nor a list")
     if "subject" in body:
-        yield account(lenient.read(body["subject"], ActorView, VITAL)[0])
+        view, left_out = lenient.read(body["subject"], ActorView, VITAL)
+        yield account(view)
+        yield from (left.quarantine("subject", bytes(body["subject"])) for left in left_out)
     for name in found:
         what, tell = lists[name]
         for n, raw in enumerate(msgspec.json.decode(body[name], type=list[msgspec.Raw] | None) or ()):
             try:
                 item, left_out = lenient.read(raw, what, VITAL)
-                yield from tell(item, page)
-                yield from (unreadable(f"{name}[{n}]{path}", why, bytes(raw)) for path, why in left_out)
+                yield from (_placed(one, f"{name}[{n}]") for one in tell(item, page))
+                yield from (left.quarantine(f"{name}[{n}]", bytes(raw)) for left in left_out)
             except UNREADABLE as reason:
                 yield unreadable(f"{name}[{n}]", reason, bytes(raw))
 
@@ -269,21 +267,34 @@ def _item(item: FeedItem, page: Page) -> Iterator[Record]:
     if view.author.did != owner or not page.wants[0].target.cursor:  # the head of the walk told more of the owner
         yield account(view.author)
     if repost:
-        yield _repost(view, msgspec.convert(item.reason, ReasonView), owner)
+        reason, left = lenient.convert(item.reason, ReasonView, VITAL)
+        yield from (one.quarantine(".reason") for one in left)
+        yield _repost(view, reason, owner)
     if not repost or not view.author.opted_out:
         yield post(view, owner if not repost and view.author.did == owner else None)
-    yield from _referenced((item.reply or {}).get("parent"))
-    yield from _referenced((item.reply or {}).get("root"))
-    yield from _referenced(_quoted_view(view.embed))
+    yield from _referenced((item.reply or {}).get("parent"), ".reply.parent")
+    yield from _referenced((item.reply or {}).get("root"), ".reply.root")
+    yield from _referenced(_quoted_view(view.embed), ".post.embed.record")
 
 
-def _referenced(found: Any) -> Iterator[Record]:
+def _placed(record: Record, place: str) -> Record:
+    """*record*; of a quarantined piece its place in the page."""
+    return msgspec.structs.replace(record, place=place + record.place) if isinstance(record, Quarantine) else record
+
+
+def _referenced(found: Any, place: str) -> Iterator[Record]:
     """A post seen only through another, under its own author; not those that are gone, blocked, or no posts."""
     if not isinstance(found, dict) or "author" not in found or f"/{POST}/" not in str(found.get("uri")):
         return
     if "record" not in found and "value" not in found:
         return
-    view = msgspec.convert(found, PostView)
+    excerpt = lenient.shown(found)
+    try:
+        view, left = lenient.convert(found, PostView, VITAL)
+    except UNREADABLE as reason:
+        yield unreadable(place, reason, excerpt.encode())
+        return
+    yield from (one.quarantine(place, excerpt) for one in left)
     yield account(view.author)
     if not view.author.opted_out:
         yield post(view, None)

@@ -55,7 +55,8 @@ def _move(outcome: Outcome, want: Want, price: float) -> Move:
     target, walk = want.target, want.walk
     match outcome:
         case Done(next=str(cursor)):
-            return Move(target, walk, "next", cursor=cursor, items=outcome.items, newest=outcome.newest, price=price)
+            return Move(target, walk, "next", cursor=cursor, items=outcome.items, newest=outcome.newest, price=price,
+                        carry=outcome.carry)  # fmt: skip
         case Done():
             why = outcome.why if not outcome.complete else ""
             return Move(target, walk, "end", why, items=outcome.items, newest=outcome.newest, price=price,

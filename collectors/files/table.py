@@ -13,17 +13,19 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from collectors.importing.chunks import PIECE, Piece, Unreadable, cells, checked_zip, cursor, open_bytes, places, rows
+from collectors.importing.chunks import PIECE, Piece, Unreadable, checked_zip, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector, guarded, place
-from collectors.parsing.coerce import decode, record, text
+from collectors.parsing.cells import LOST, fault, from_float, missing, rounded, rounded_column, whole
+from collectors.parsing.coerce import decode, get, record, text
 from collectors.parsing.people import profile_url, row_id, shown
+from storage import csvfile
 from storage.errors import UserError
 from storage.records import Page, Position, Profile, ProfileLink, Quarantine, Record, Want
 
 FIELDS = ("profile_id", "url", "name", "headline", "description", "location",
           "employer", "title", "started", "ended", "x", "mastodon", "bluesky", "website")  # fmt: skip
 _encode = msgspec.json.Encoder().encode
-Row = tuple[int, list[Any]]  # place in the file, cells
+Row = tuple[int, list[Any] | str]  # place in the file; cells, or why there are none
 
 
 # ---- cutting ------------------------------------------------------------------------------------------------
@@ -53,9 +55,10 @@ def _piece(lines: list[bytes], first: int, after: str) -> Piece:
     return Piece(b"".join(line + b"\n" for line in lines), after, first, len(lines))
 
 
-def _line(number: int, row: list[Any], columns: Mapping[str, int], width: int) -> bytes:
-    if len(row) != width:
-        return _encode({"line": number, "wrong": f"{len(row)} cells where {width} are expected"})
+def _line(number: int, row: list[Any] | str, columns: Mapping[str, int], width: int) -> bytes:
+    if isinstance(row, str) or len(row) != width:
+        wrong = row if isinstance(row, str) else f"{len(row)} cells where {width} are expected"
+        return _encode({"line": number, "wrong": wrong})
     told = {field: value for field, index in columns.items() if (value := _cell(row[index])) is not None}
     return _encode({"line": number, **told})
 
@@ -66,6 +69,8 @@ def _cell(value: Any) -> str | None:
         return None
     if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
         value = int(value)
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
     if isinstance(value, date):
         return value.isoformat()[:10]
     return text(str(value).strip())
@@ -95,25 +100,15 @@ def _source(path: Path) -> Callable[[Path, Mapping[str, Any]], tuple[list[str], 
 
 
 def _csv(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterator[Row]]:
-    encoding = str(options.get("encoding") or "utf-8")
-    with open_bytes(path) as stream:
-        begin = stream.read(PIECE)
-    begin = begin[: begin.rfind(b"\n") + 1] or begin
-    try:
-        begin.decode(encoding)
-    except LookupError as error:
-        raise UserError(f"--encoding {encoding}: there is no such encoding; try cp1252 or utf-8") from error
-    except UnicodeDecodeError as error:
-        line = begin.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"{path.name}:{line} is not {encoding}; give --encoding, for example cp1252 or latin-1"
-        ) from error
-    found = rows(open_bytes(path))
-    _, _, raw = next(found, (0, 0, b""))
-    head = raw.removeprefix(b"\xef\xbb\xbf")
-    delimiter = str(options.get("delimiter") or max(",;\t", key=head.decode(encoding, "replace").count))
-    names = cells(head, delimiter, encoding) or []
-    return names, ((line, cells(raw, delimiter, encoding) or []) for line, _, raw in found if raw.strip())
+    wanted = {column.strip().casefold() for column in (options.get("columns") or {}).values()}
+
+    def header(names: list[str]) -> bool:
+        folded = {name.casefold() for name in names}
+        return wanted <= folded if wanted else bool({"profile_id", "url", "name"} & folded)
+
+    encoding, delimiter = str(options.get("encoding") or ""), str(options.get("delimiter") or "")
+    found = csvfile.table(lambda: open_bytes(path), path.name, encoding, delimiter, header)
+    return found.columns, ((row.line, row.wrong or list(row.cells)) for row in found.rows if row.wrong or row.cells)
 
 
 def _excel(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterator[Row]]:
@@ -166,26 +161,47 @@ def _parquet(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterato
 
 # ---- reading ------------------------------------------------------------------------------------------------
 
+IDS = {"profile_id", "url", "x", "mastodon", "bluesky", "name"}  # what a number without its last digits cannot be
+
 
 def read(page: Page) -> Iterator[Record]:
     """The persons of a piece."""
-    name = place(page)
-    for index, raw in enumerate(page.content().split(b"\n")):
-        if raw.strip():
-            yield from guarded(place(page, index), raw, lambda raw=raw: _person(record(decode(raw)), name))  # type: ignore[misc]
+    units = [(index, raw) for index, raw in enumerate(page.content().split(b"\n")) if raw.strip()]
+    spoilt = rounded_column(_id(raw) for _, raw in units)
+    for index, raw in units:
+        where = place(page, index)
+        yield from guarded(where, raw, lambda raw=raw: _person(record(decode(raw)), place(page), spoilt))  # type: ignore[misc]
 
 
-def _person(it: Mapping[str, Any], name: str) -> Iterator[Record]:
+def _id(raw: bytes) -> str | None:
+    try:
+        return text(get(decode(raw), "profile_id"))
+    except ValueError:
+        return None
+
+
+def _person(it: Mapping[str, Any], name: str, spoilt: bool) -> Iterator[Record]:
     where = f"{name}:{it.get('line')}"
-    told = {field: shown(it.get(field)) for field in FIELDS}
     if it.get("wrong"):
         yield Quarantine(where, str(it["wrong"]))
+        return
+    given = {field: value for field in FIELDS if (value := text(it.get(field))) and not missing(value)}
+    told: dict[str, str | None] = {
+        field: shown(whole(given.get(field)) if field in IDS else given.get(field)) for field in FIELDS
+    }
+    wrong = {field: why for field, value in given.items() if (why := fault(value))}
+    wrong |= {field: why for field, value in given.items() if field in IDS and (why := rounded(value))}
+    if spoilt and from_float(told["profile_id"] or ""):
+        wrong["profile_id"] = f"{told['profile_id']} has lost its last digits, like most here; give ids as text"
+    if wrong:
+        yield Quarantine(where, "; ".join(f"{field}: {why}" for field, why in wrong.items()), str(dict(given))[:1000])
+        told |= {field: None for field, why in wrong.items() if LOST not in given[field]}
+    if "profile_id" in wrong:
         return
     url = profile_url(told["url"] or "") or (
         profile_url(told["profile_id"] or "") if _web(told["profile_id"]) else None
     )
-    given = url if _web(told["profile_id"]) else told["profile_id"]
-    key = given or url
+    key = told["profile_id"] if told["profile_id"] and not _web(told["profile_id"]) else url
     if key is None and told["name"] is None:
         yield Quarantine(where, "a row without a name, an id or a URL")
         return

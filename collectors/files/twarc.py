@@ -25,10 +25,10 @@ _RETRIEVED = re.compile(rb'"retrieved_at"\s*:\s*"([^"\\]{1,40})"')
 
 def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
     """The pieces of a twarc file."""
-    told = (("Sneeuwbal-Compliance", str(options["compliance"])),) if options.get("compliance") else ()
+    asked = {"compliance": str(options["compliance"])} if options.get("compliance") else {}
     for piece in json_pieces(lambda: open_bytes(path), want.target.cursor):
         times = [at for raw in set(_RETRIEVED.findall(piece.body)) if (at := moment(raw.decode("ascii", "replace")))]
-        yield msgspec.structs.replace(piece, at=max(times, default=None), told=(*piece.told, *told))
+        yield msgspec.structs.replace(piece, at=max(times, default=None), asked=asked)
 
 
 collector = FileCollector("twarc", cut, x_v2.read, personal=FILES)

@@ -51,7 +51,7 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
             start = cursor(offset, line) if number == done else ""
             yield from _pieces(one, url, number, start)
     if left_out:
-        yield Piece(b"", f"{1 << 62}:0:0", told=(("Sneeuwbal-Left-Out", f"{left_out} answers of other hosts"),))
+        yield Piece(b"", f"{1 << 62}:0:0", asked={"left_out": f"{left_out} answers of other hosts"})
 
 
 def _records(stream: Any, name: str) -> Iterator[Any]:
@@ -68,16 +68,15 @@ def _records(stream: Any, name: str) -> Iterator[Any]:
 
 
 def _pieces(one: Any, url: str, number: int, start: str) -> Iterator[Piece]:
-    given = (_kept(name, value) for name, value in one.http_headers.headers)
-    headers = tuple(pair for pair in given if not pair[0].lower().startswith("sneeuwbal-"))  # those are ours to set
+    headers = tuple(_kept(name, value) for name, value in one.http_headers.headers)
     status = int(code) if (code := str(one.http_headers.get_statuscode())).isdigit() else 0
     base = Piece(b"", unit="record", status=status, url=url, at=_at(one))
     if _STREAM.match(url):
-        told = tuple(pair for pair in headers if pair[0].lower() != "content-encoding")
+        plain = tuple(pair for pair in headers if pair[0].lower() != "content-encoding")
         for piece in line_pieces(cast("Any", io.BufferedReader(_Decoded(one))), start):
             yield msgspec.structs.replace(
                 base, body=piece.body, after=f"{number}:{piece.after}", first=piece.first, items=piece.items,
-                unit="line", refused=piece.refused, told=told,
+                unit="line", refused=piece.refused, headers=plain,
             )  # fmt: skip
         return
     chunked = (one.http_headers.get_header("transfer-encoding") or "").lower() == "chunked"
@@ -85,7 +84,7 @@ def _pieces(one: Any, url: str, number: int, start: str) -> Iterator[Piece]:
     refused = f"the answer is larger than {MAX_BODY >> 20} MiB" if len(body) > MAX_BODY else ""
     yield msgspec.structs.replace(
         base, body=body[:1000] if refused else body, after=cursor(number, 0, 0), first=number, items=1,
-        refused=refused, told=headers,
+        refused=refused, headers=headers,
     )  # fmt: skip
 
 
@@ -130,7 +129,7 @@ def _at(one: Any) -> datetime | None:
 
 def read(page: Page) -> Iterator[Record]:
     """The records of an answer, by its URL."""
-    if left_out := page.header("Sneeuwbal-Left-Out"):
+    if left_out := page.asked.get("left_out"):
         return iter([Quarantine(place(page), f"left out: {left_out}")])
     if not page.body:
         return iter(())

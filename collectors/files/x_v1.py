@@ -29,10 +29,8 @@ def read(page: Page) -> Iterator[Record]:
 
 
 def context_of(page: Page) -> Context:
-    """What the page's headers tell about its values."""
-    return Context(
-        page.header("Sneeuwbal-Of") or "", page.header("Sneeuwbal-Listed") or "", page.header("Sneeuwbal-Sample")
-    )
+    """What was given with the file about its values."""
+    return Context(page.asked.get("of", ""), page.asked.get("listed", ""), page.asked.get("sample"))
 
 
 def once(found: Iterator[Record]) -> Iterator[Record]:

@@ -66,7 +66,7 @@ class Context(msgspec.Struct, frozen=True):
 def read(page: Page) -> Iterator[Record]:
     """The records of one recorded answer, or of a piece of a file of them."""
     url = page.url if page.url.startswith("http") else ""
-    context = Context(url, page.header("Sneeuwbal-Sample"), _about(page))
+    context = Context(url, page.asked.get("sample"), _about(page))
     return once(_read(page, context))
 
 
@@ -80,15 +80,15 @@ def refused(page: Page) -> Iterator[Record]:
 
 
 def _about(page: Page) -> str:
-    """What compliance notices in this file are about: as told, else as the file's name says."""
-    told = page.header("Sneeuwbal-Compliance")
+    """What compliance notices in this file are about: as given, else as the file's name says."""
     name = place(page).lower()
-    return told or ("account" if "user" in name else "post" if "tweet" in name or "post" in name else "")
+    given: str = page.asked.get("compliance", "")
+    return given or ("account" if "user" in name else "post" if "tweet" in name or "post" in name else "")
 
 
 def _read(page: Page, context: Context) -> Iterator[Record]:
     content = page.content().removeprefix(b"\xef\xbb\xbf")
-    if (page.header("Sneeuwbal-Unit") or "line") == "line":
+    if page.asked.get("unit", "line") == "line":
         units = enumerate(content.split(b"\n"))
     elif content.lstrip().startswith(b"["):
         units = enumerate(elements(content))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import lzma
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -36,7 +35,8 @@ class Piece(msgspec.Struct, frozen=True):
     unit: str = "line"  # line | item | row | record | organisation
     type: str = "application/x-ndjson"
     refused: str = ""  # why this part is not read; the body is its beginning
-    told: tuple[tuple[str, str], ...] = ()  # what else parse must know
+    headers: tuple[tuple[str, str], ...] = ()  # of a recorded answer; else only its type is known
+    asked: Mapping[str, Any] = {}  # what else parse must know: see `Page.asked`
     at: datetime | None = None  # when the data were collected, if the file says so
     url: str = ""  # of a recorded answer; else the file's own
     status: int = 200
@@ -156,11 +156,10 @@ def _rest_of_line(stream: BinaryIO) -> int:
     return count
 
 
-# ---- zip and CSV --------------------------------------------------------------------------------------------
+# ---- zip ------------------------------------------------------------------------------------------------
 
 MAX_ENTRIES = 10_000
 MAX_MEMBER = 512 << 20  # unpacked bytes of one file in a zip
-MAX_ROW = 100  # lines of one CSV row: more is a quotation mark that was never closed
 
 
 def checked_zip(path: Path) -> zipfile.ZipFile:
@@ -187,36 +186,3 @@ def open_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
         return bounded(archive.open(entry), entry.filename, entry.compress_size)
     except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
         raise Unreadable(f"{entry.filename} cannot be unpacked: {error}") from error
-
-
-def rows(stream: BinaryIO, offset: int = 0, before: int = 0) -> Iterator[tuple[int, int, bytes]]:
-    """Yield (line number, offset behind it, bytes) of each CSV row of *stream*, which stands at *offset*.
-
-    A row goes on while a quotation mark is open; after MAX_ROW lines its first line alone is given.
-    """
-    waiting: list[bytes] = []
-    while waiting or (line := stream.readline(MAX_UNIT)):
-        if waiting:
-            line = waiting.pop(0)
-        row, quotes = [line], line.count(b'"')
-        while quotes % 2 and len(row) < MAX_ROW and sum(map(len, row)) < PIECE:
-            more = waiting.pop(0) if waiting else stream.readline(MAX_UNIT)
-            if not more:
-                break
-            row.append(more)
-            quotes += more.count(b'"')
-        if quotes % 2:
-            row, waiting = row[:1], row[1:] + waiting
-        first, raw = before + 1, b"".join(row)
-        before, offset = before + len(row), offset + len(raw)
-        yield first, offset, raw
-
-
-def cells(raw: bytes, delimiter: str = ",", encoding: str = "utf-8") -> list[str] | None:
-    """The cells of one CSV row; None if its quotation marks do not match. Bytes of another encoding are replaced."""
-    text = io.StringIO(raw.decode(encoding, "replace"), newline="")
-    try:
-        found = list(csv.reader(text, delimiter=delimiter, strict=True))
-    except csv.Error:
-        return None
-    return found[0] if len(found) == 1 else None if found else []

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from collectors.base import Done, Kind, Outcome, Settings
+from collectors.importing.before import asked_before
 from collectors.importing.chunks import EXCERPT, Piece, Unreadable, look_ahead
 from collectors.importing.json_stream import elements
 from collectors.parsing.coerce import decode
@@ -31,6 +32,8 @@ Find = Callable[[Path, Mapping[str, Any]], Mapping[Target, Path]]
 
 class FileCollector:
     """The collector of one format: *cut* makes the pieces of a file, *read* the records of a piece."""
+
+    asked_before = staticmethod(asked_before)
 
     def __init__(
         self,
@@ -58,7 +61,7 @@ class FileCollector:
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
         url = piece.url or file_url(want.target.key)
-        page = Page((want,), url, piece.status, _headers(piece, options), piece.body, datetime.now(UTC))
+        page = _page(want, piece, options, url, datetime.now(UTC))
         found = list(self.parse(page))
         told = [one for one in found if isinstance(one, Quarantine)]
         return told[0] if told and len(told) == len(found) else None
@@ -94,20 +97,20 @@ class FileCollector:
         if piece.after:
             opened.put(msgspec.structs.replace(target, cursor=piece.after), pieces)
         at = piece.at or _collected(options) or wire.now()
-        return Page((want,), piece.url or url, piece.status, _headers(piece, options), piece.body, at, run=wire.run)
+        return msgspec.structs.replace(_page(want, piece, options, piece.url or url, at), run=wire.run)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
         """Done, with the place behind the piece; cut short where the file could not be read on."""
-        after, refused = page.header("Sneeuwbal-Next"), page.header("Sneeuwbal-Refused") or ""
-        items = page.header("Sneeuwbal-Items") or "0"
-        count = int(items) if items.isascii() and items.isdigit() else 0
+        after, refused = page.asked.get("next"), page.asked.get("refused", "")
         cut_short = bool(refused) and not after
         for target in page.targets:
-            yield Done(target, after, count, complete=not cut_short, why=refused if cut_short else "")
+            yield Done(
+                target, after, page.asked.get("items", 0), complete=not cut_short, why=refused if cut_short else ""
+            )
 
     def parse(self, page: Page) -> Iterator[Record]:
         """Yield what the piece tells; a part that cannot be read is a Quarantine with its place."""
-        refused = page.header("Sneeuwbal-Refused")
+        refused = page.asked.get("refused")
         if refused:
             yield Quarantine(place(page, 0), refused, excerpt(page.body))
             return
@@ -135,7 +138,7 @@ class _Opened:
         self._pieces.clear()
 
 
-# ---- names and headers --------------------------------------------------------------------------------------
+# ---- names and what is said of a piece ------------------------------------------------------------------------
 
 
 def key_of(path: Path) -> str:
@@ -213,22 +216,15 @@ def _collected(options: Mapping[str, Any]) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _headers(piece: Piece, options: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """What outcome and parse must know beside the bytes."""
-    told = [
-        ("Content-Type", piece.type),
-        ("Sneeuwbal-Unit", piece.unit),
-        ("Sneeuwbal-First", str(piece.first)),
-        ("Sneeuwbal-Items", str(piece.items)),
-        ("Sneeuwbal-Next", piece.after),
-        ("Sneeuwbal-Refused", piece.refused),
-        ("Sneeuwbal-Sample", str(options.get("sample") or "")),
-        ("Sneeuwbal-Of", str(options.get("of") or "")),
-        ("Sneeuwbal-Listed", str(options.get("listed") or "")),
-    ]
-    own = {name.lower() for name, _ in piece.told}
-    kept = [(name, " ".join(value.split())) for name, value in told if value and name.lower() not in own]
-    return (*kept, *piece.told)
+def _page(want: Want, piece: Piece, options: Mapping[str, Any], url: str, at: datetime) -> Page:
+    """*piece* as the answer to *want*; `asked` holds what outcome and parse must know beside the bytes."""
+    asked = {
+        "unit": piece.unit, "first": piece.first, "items": piece.items, "next": piece.after, "refused": piece.refused,
+        "sample": options.get("sample"), "of": options.get("of"), "listed": options.get("listed"), **piece.asked,
+    }  # fmt: skip
+    headers = piece.headers or (("Content-Type", piece.type),)
+    told = {name: value for name, value in asked.items() if value}
+    return Page((want,), url, piece.status, headers, piece.body, at, asked=told)
 
 
 def place(page: Page, index: int | None = None) -> str:
@@ -236,9 +232,7 @@ def place(page: Page, index: int | None = None) -> str:
     name = name_of(page.key) if page.wants else unquote(page.url.rpartition("/")[2])
     if index is None:
         return name
-    first = page.header("Sneeuwbal-First") or "1"
-    number = (int(first) if first.isascii() and first.isdigit() else 1) + index
-    unit = page.header("Sneeuwbal-Unit") or "line"
+    number, unit = page.asked.get("first", 1) + index, page.asked.get("unit", "line")
     return f"{name}:{number}" if unit == "line" else f"{name} {unit} {number}"
 
 
@@ -263,7 +257,7 @@ def guarded(where: str, raw: bytes, make: Callable[[], Iterator[Record]]) -> Ite
 def read_json(page: Page, make: Callable[[Any], Iterator[Record]]) -> Iterator[Record]:
     """What *make* yields for each JSON value of a piece; a value that cannot be read is a Quarantine."""
     content = page.content()
-    if (page.header("Sneeuwbal-Unit") or "line") == "line":
+    if page.asked.get("unit", "line") == "line":
         for index, line in enumerate(content.split(b"\n")):
             raw = line.strip()
             raw = raw.removeprefix(b"\xef\xbb\xbf") if not index else raw

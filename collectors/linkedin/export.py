@@ -9,46 +9,52 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 import zipfile
 from collections.abc import Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
-from collectors.importing.chunks import (
-    MAX_UNIT,
-    PIECE,
-    Piece,
-    Unreadable,
-    cells,
-    checked_zip,
-    cursor,
-    open_member,
-    places,
-    rows,
-)
+from collectors.importing.chunks import PIECE, Piece, Unreadable, checked_zip, cursor, open_member, places
 from collectors.importing.file_collector import FileCollector, digest_of, guarded, name_of, place
+from collectors.parsing.cells import fault
 from collectors.parsing.coerce import day, each, get, record, text
 from collectors.parsing.people import LINKEDIN as PLATFORM
 from collectors.parsing.people import profile_url, row_id, shown
+from storage import csvfile
 from storage.records import BadBody, Connection, Page, Position, Profile, ProfileLink, Quarantine, Record, Want
 
 KEPT = ("First Name", "Last Name", "URL", "Company", "Position", "Connected On")
 PROFILE = ("First Name", "Last Name", "Headline", "Summary", "Geo Location", "Twitter Handles", "Websites")
 POSITIONS = ("Company Name", "Title", "Started On", "Finished On")
-PREAMBLE = 50  # lines before the header at most
-# the columns of Connections.csv as they are called where the account's language is Dutch, German or French
+# the columns as they are called where the account's language is Dutch, German, French or Spanish
 _TRANSLATED = {
-    "First Name": ("voornaam", "vorname", "prénom"),
-    "Last Name": ("achternaam", "nachname", "nom"),
-    "Company": ("bedrijf", "unternehmen", "entreprise"),
-    "Position": ("functie", "position", "poste"),
-    "Connected On": ("verbonden op", "verbunden am", "date de connexion"),
+    "First Name": "voornaam vorname prénom nombre",
+    "Last Name": "achternaam nachname nom apellidos apellido",
+    "Company": "bedrijf unternehmen entreprise empresa",
+    "Position": "functie position poste cargo puesto",
+    "Connected On": "verbonden_op verbunden_am vernetzt_am date_de_connexion connecté_le conectado_el",
+    "Headline": "kopregel profil-slogan titre_du_profil titular",
+    "Summary": "samenvatting zusammenfassung résumé extracto",
+    "Geo Location": "geolocatie standort lieu ubicación",
+    "Company Name": "bedrijfsnaam name_des_unternehmens nom_de_l’entreprise nombre_de_la_empresa",
+    "Title": "titel titre título",
+    "Started On": "begonnen_op begonnen_am date_de_début fecha_de_inicio",
+    "Finished On": "beëindigd_op beendet_am date_de_fin fecha_de_finalización",
 }
-_COLUMNS = {name.casefold(): name for name in KEPT} | {
-    word: name for name, words in _TRANSLATED.items() for word in words
+
+
+def _folded(name: str) -> str:
+    """A column's name without case and accents."""
+    bare = unicodedata.normalize("NFKD", name.casefold().replace("'", "’"))
+    return "".join(char for char in bare if not unicodedata.combining(char))
+
+
+_COLUMNS = {_folded(name): name for name in (*KEPT, *PROFILE, *POSITIONS)} | {
+    _folded(word.replace("_", " ")): name for name, words in _TRANSLATED.items() for word in words.split()
 }
 _EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;]+")
 
@@ -56,20 +62,20 @@ _EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;]+")
 # ---- the export ---------------------------------------------------------------------------------------------
 
 
-def _open(path: Path, wanted: str) -> tuple[BinaryIO, datetime | None] | None:
-    """The file *wanted* of an export (ZIP, folder, or the one CSV), and when it was made; None if it is not in it."""
+def _open(path: Path, wanted: str) -> tuple[csvfile.Open, datetime | None] | None:
+    """What opens *wanted* of an export (ZIP, folder, or the one CSV), and when it was made; None if it is not in it."""
     if path.is_dir():
         found = sorted(p for p in path.rglob("*.csv") if p.name.casefold() == wanted)
-        return (found[0].open("rb"), None) if found else None
+        return (lambda: found[0].open("rb"), None) if found else None
     if not zipfile.is_zipfile(path):
         single = path.name.casefold()
-        return (path.open("rb"), None) if wanted == (single if single in _KNOWN else "connections.csv") else None
+        return (lambda: path.open("rb"), None) if wanted == (single if single in _KNOWN else _KNOWN[0]) else None
     archive = checked_zip(path)
     entries = [e for e in archive.infolist() if e.filename.replace("\\", "/").rpartition("/")[2].casefold() == wanted]
     if not entries:
         return None
     entry = min(entries, key=lambda one: one.filename.count("/"))
-    return open_member(archive, entry), _made(entry)
+    return lambda: open_member(archive, entry), _made(entry)
 
 
 def _made(entry: zipfile.ZipInfo) -> datetime | None:
@@ -93,93 +99,91 @@ def owner_of(key: str, options: Mapping[str, Any]) -> str:
 
 def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
     """The pieces of an export without what must not be kept: the profile in one, the connections in groups of rows."""
-    told = (("Sneeuwbal-Owner", owner_of(want.target.key, options)),)
+    asked = {"owner": owner_of(want.target.key, options)}
     if want.target.kind == "profile":
-        yield _profile_piece(path, told)
+        yield _profile_piece(path, asked)
         return
     found = _open(path, "connections.csv")
     if found is None:
         raise Unreadable(f"{path.name} holds no Connections.csv")
-    with found[0]:
-        for piece in _connection_pieces(found[0], want.target.cursor, told):
-            yield msgspec.structs.replace(piece, at=found[1])
+    for piece in _connection_pieces(found[0], want.target.cursor, asked):
+        yield msgspec.structs.replace(piece, at=found[1])
 
 
-def _connection_pieces(stream: BinaryIO, start: str, told: tuple[tuple[str, str], ...]) -> Iterator[Piece]:
-    offset, _ = places(start, 2)
-    header, found = _header(stream)
+def _connection_pieces(open_: csvfile.Open, start: str, asked: dict[str, str]) -> Iterator[Piece]:
+    (done,) = places(start, 1)
+    header, found = _table(open_, "Connections.csv", ("First Name", "Last Name"))
     kept: list[list[str]] = []
-    first = end = size = 0
-    for line, end, raw in found:
-        if end <= offset:
+    first = size = 0
+    for row in found:
+        if row.line <= done:
             continue
-        first = first or line
-        kept.append([str(line), *_kept(header, raw)])
-        size += len(raw)
+        first = first or row.line
+        kept.append([str(row.line), *_kept(header, row)])
+        size += len(row.text)
         if size >= PIECE:
-            yield _piece(header, kept, cursor(end, line), first, told)
+            yield _piece(header, kept, cursor(row.line), first, asked)
             kept, first, size = [], 0, 0
-    yield _piece(header, kept, "", first or 1, told)
+    yield _piece(header, kept, "", first or 1, asked)
 
 
-def _piece(
-    header: list[str], kept: list[list[str]], after: str, first: int, told: tuple[tuple[str, str], ...]
-) -> Piece:
+def _piece(header: list[str], kept: list[list[str]], after: str, first: int, asked: dict[str, str]) -> Piece:
     text_ = io.StringIO(newline="")
     writer = csv.writer(text_)
     writer.writerow(["Line", *(name for name in KEPT if name in header)])
     writer.writerows(kept)
     left_out = ", ".join(name for name in header if name not in KEPT)
-    more = (*told, ("Sneeuwbal-Left-Out", left_out)) if left_out else told
-    return Piece(text_.getvalue().encode(), after, first, len(kept), "line", "text/csv; charset=utf-8", told=more)
+    asked = asked | {"left_out": left_out} if left_out else asked
+    return Piece(text_.getvalue().encode(), after, first, len(kept), "line", "text/csv; charset=utf-8", asked=asked)
 
 
-def _header(stream: BinaryIO) -> tuple[list[str], Iterator[tuple[int, int, bytes]]]:
-    """The columns, and the rows below them; what stands above (notes, blank lines) is passed over."""
-    offset = 0
-    for number in range(1, PREAMBLE + 1):
-        raw = stream.readline(MAX_UNIT)
-        offset += len(raw)
-        names = [name.strip().removeprefix("\ufeff").strip() for name in cells(raw) or []]
-        header = [_COLUMNS.get(name.casefold(), name) for name in names]
-        if {"First Name", "Last Name"} <= set(header):
-            return header, rows(stream, offset, number)
-    raise Unreadable("no line names the columns First Name and Last Name: not a Connections.csv; rename its columns")
+def _table(open_: csvfile.Open, name: str, needed: tuple[str, ...]) -> tuple[list[str], Iterator[csvfile.Row]]:
+    """The columns of a file by their English names, and the rows below them; what stands above is passed over."""
+
+    def english(names: list[str]) -> list[str]:
+        return [_COLUMNS.get(_folded(one), one) for one in names]
+
+    found = csvfile.table(open_, name, header=lambda names: set(needed) <= set(english(names)))
+    header = english(found.columns)
+    if not set(needed) <= set(header):
+        raise Unreadable(
+            f"not a {name}: no line names {' and '.join(needed)} in English, Dutch, German, French or Spanish; "
+            f"line {found.above} has {', '.join(found.columns)[:200] or 'nothing'}; rename the columns"
+        )
+    return header, found.rows
 
 
-def _kept(header: list[str], raw: bytes) -> list[str]:
+def _kept(header: list[str], row: csvfile.Row) -> list[str]:
     """The cells that may be kept; of a row with too few or too many, where e-mail could stand anywhere, only a note."""
-    row = cells(raw)
-    if row is None:
-        return ["the quotation marks do not match"]
-    if not any(cell.strip() for cell in row):
+    if row.wrong:
+        return [row.wrong]
+    if not row.cells:
         return [""] * sum(name in header for name in KEPT)
-    if len(row) != len(header):
-        return [f"{len(row)} cells where {len(header)} are expected"]
-    by_name = dict(zip(header, row, strict=True))
+    by_name = dict(zip(header, row.cells, strict=True))
     return [_EMAIL.sub("", by_name[name]) for name in KEPT if name in by_name]
 
 
-def _profile_piece(path: Path, told: tuple[tuple[str, str], ...]) -> Piece:
-    profile, positions = _table(path, "profile.csv", PROFILE), _table(path, "positions.csv", POSITIONS)
+def _profile_piece(path: Path, asked: dict[str, str]) -> Piece:
+    profile, positions = _few(path, "profile.csv", PROFILE), _few(path, "positions.csv", POSITIONS)
     opened = _open(path, "profile.csv")
     at = opened[1] if opened else None
     body = msgspec.json.encode({"profile": (profile or [{}])[0], "positions": positions})
-    return Piece(body, "", 1, 1, "item", "application/json", told=told, at=at)
+    return Piece(body, "", 1, 1, "item", "application/json", asked=asked, at=at)
 
 
-def _table(path: Path, name: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """The rows of a small CSV, of *columns* only."""
+def _few(path: Path, name: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """The rows of a small CSV, of *columns* only; of rows that do not fit only why."""
     opened = _open(path, name)
     if opened is None:
         return []
-    with opened[0]:
-        data = opened[0].read(4 * PIECE).decode("utf-8-sig", "replace")
-    found = csv.DictReader(io.StringIO(data, newline=""))
-    try:
-        return [{name: _EMAIL.sub("", row[name]) for name in columns if row.get(name)} for row in found]
-    except csv.Error as error:
-        raise Unreadable(f"{name} cannot be read: {error}") from error
+    header, found = _table(opened[0], name, columns[:2])
+    return [
+        {"wrong": f"line {row.line}: {row.wrong}"}
+        if row.wrong
+        else {key: _EMAIL.sub("", cell) for key, cell in zip(header, row.cells, strict=True) if key in columns and cell}
+        for row in found
+        if row.wrong or row.cells
+    ]
 
 
 # ---- reading ------------------------------------------------------------------------------------------------
@@ -187,7 +191,7 @@ def _table(path: Path, name: str, columns: tuple[str, ...]) -> list[dict[str, st
 
 def read(page: Page) -> Iterator[Record]:
     """The records of a piece: the member's profile and positions, or the persons in the list of connections."""
-    owner = page.header("Sneeuwbal-Owner") or owner_of(page.key, {})
+    owner = page.asked.get("owner") or owner_of(page.key, {})
     content = page.content()
     if page.kind == "profile":
         yield from guarded(place(page, None), content, lambda: _member(owner, _json(content)))
@@ -225,6 +229,8 @@ def _connected(owner: str, row: Mapping[str, Any], name: str) -> Iterator[Record
         told = ",".join(str(row.get(column) or "") for column in KEPT)
         yield Quarantine(where, "a blank row" if blank else "a row without a name", "" if blank else told)
         return
+    if spoilt := [f"{column}: {why}" for column in KEPT if (why := fault(row.get(column)))]:
+        yield Quarantine(where, "; ".join(spoilt), ",".join(str(row.get(column) or "") for column in KEPT))
     url = profile_url(row["URL"]) if text(row.get("URL")) else None
     told_ = (first or "", last or "", company or "", title or "")
     other = url or (row_id(*told_) if company or title else row_id(*told_, owner, since or ""))
@@ -236,6 +242,11 @@ def _connected(owner: str, row: Mapping[str, Any], name: str) -> Iterator[Record
 
 def _member(owner: str, body: Any) -> Iterator[Record]:
     it = record(get(body, "profile"))
+    for part, columns in ((it, PROFILE), *((record(one), POSITIONS) for one in each(get(body, "positions")))):
+        spoilt = [str(part["wrong"])] if "wrong" in part else []
+        spoilt += [f"{column}: {why}" for column in columns if (why := fault(text(part.get(column))))]
+        if spoilt:
+            yield Quarantine("Profile.csv" if columns is PROFILE else "Positions.csv", "; ".join(spoilt))
     name = " ".join(part for part in (shown(it.get("First Name")), shown(it.get("Last Name"))) if part)
     url = owner if owner.startswith("http") else None
     headline, summary = shown(it.get("Headline")), shown(it.get("Summary"))

@@ -2,28 +2,32 @@
 
 An account's key is its URI (its URL where a server tells no URI), as in `accounts.account_id`: its host is the
 server to ask. Every walk begins with the account itself, which gives the server's own id for it, its opt-outs and
-its claims; the list follows, by the `Link` header alone. The page's URL carries, in its fragment, what `outcome`
-must know about the asking: `signed` (our token was sent), `overruled` (opt-outs are), `remote` (asked elsewhere than
-at the account's own server), `claimed=N` (what the profile says of this list), `empty` (the page before was empty).
+its claims; the list follows, by the `Link` header alone. A cursor is the path to ask next, or the server to ask.
+
+`Page.asked` holds `signed` (our token was sent), `elsewhere` (one server is asked about everyone) and `overruled`
+(opt-outs are); `Want.carry` holds `step` (webfinger: where a handle lives; head: the account itself, by its name),
+`claimed` (what the profile says of this list), `remote` (asked elsewhere than at the account's own server) and `empty`
+(the page before was empty).
 Parsing is in `collectors.mastodon.parse`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, quote, urldefrag, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 from pydantic import BaseModel, Field
-from requests.utils import parse_header_links
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
 from collectors.mastodon import parse as records
+from collectors.mastodon.before import asked_before
+from collectors.mastodon.keys import HANDLE, OWN_ID, webfinger
 from collectors.mastodon.parse import AccountView
 from collectors.mastodon.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
+from collectors.parsing.link_header import linked
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
 from collectors.wire.exchange import Wire
@@ -40,9 +44,6 @@ KINDS = {
     "followers": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account"),
 }
 LISTS = {"timeline": "statuses", "following": "following", "followers": "followers"}
-WEBFINGER = "webfinger"  # the cursor of the second step for a handle
-OWN_ID = re.compile(r"^/ap/users/(\d+)/?$")  # Mastodon 4.5 and later: the URI holds the server's own id
-HANDLE = re.compile(r"^(?:acct:)?@?([^@/\s]+)@([^@/\s]+)$")
 
 
 class Options(BaseModel):
@@ -64,6 +65,7 @@ class Mastodon:
     personal = PERSONAL
     handle_of = staticmethod(handle_of)
     recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
+    asked_before = staticmethod(asked_before)
 
     @staticmethod
     def canonical(seed: str) -> str:
@@ -97,7 +99,7 @@ class Mastodon:
     def parse(self, page: Page) -> Iterator[Record]:
         """Yield the accounts, follows, posts and absences that the page tells."""
         yield from http.absences(self.outcome(page), "mastodon")
-        if page.status != 200 or page.wants[0].target.cursor == WEBFINGER:
+        if page.status != 200 or page.wants[0].carry.get("step") == records.WEBFINGER:
             return
         try:
             yield from records.read(page)
@@ -122,18 +124,14 @@ def _ask(wire: Wire, want: Want, options: Options, secret: str | None) -> list[P
         origin, alias = http.reachable(host, options.hosts)
         if host not in options.hosts and is_private(origin):
             return http.refuse(wire, (want,), "private-address", f"{host} is not a public server", origin)
-    path, _, kept = _path(want, host, name).partition("#")
     headers = {"Host": alias} if alias else {}
-    tokens = [token for token in kept.split("&") if token]
-    if options.base_url:
-        tokens.append("via")
-    if not options.honour_opt_outs:
-        tokens.append("overruled")
+    asked = {"elsewhere": bool(options.base_url), "overruled": not options.honour_opt_outs}
     if secret and (options.token_host or urlsplit(options.base_url or "").netloc) in (host, urlsplit(origin).netloc):
         headers["Authorization"] = f"Bearer {secret}"
-        tokens.append("signed")
-    url = origin + path + ("#" + "&".join(tokens) if tokens else "")
-    return http.ask(wire, (want,), url, headers=headers, contact=options.contact)
+        asked["signed"] = True
+    asked = {name: True for name, said in asked.items() if said}
+    url = origin + _path(want, name)
+    return http.ask(wire, (want,), url, headers=headers, contact=options.contact, asked=asked)
 
 
 def _host(want: Want) -> tuple[str, str] | None:
@@ -147,25 +145,17 @@ def _host(want: Want) -> tuple[str, str] | None:
     return (server, name) if name else None
 
 
-def _path(want: Want, host: str, name: str) -> str:
+def _path(want: Want, name: str) -> str:
     """Path and query of the request for *want*."""
     key, cursor = want.target.key, want.target.cursor
     if cursor.startswith("/"):
         return cursor
-    if cursor == WEBFINGER:
-        return f"/.well-known/webfinger?resource={quote('acct:' + name)}"
     if own := OWN_ID.match(urlsplit(key).path):
         return f"/api/v1/accounts/{own[1]}"
     return f"/api/v1/accounts/lookup?acct={quote(name)}"
 
 
 # ---- what answers mean ------------------------------------------------------------------------------------------
-
-
-def _tokens(page: Page) -> dict[str, str]:
-    """What the fragment of the page's URL says about the asking."""
-    pairs = (token.partition("=") for token in urldefrag(page.url).fragment.split("&"))
-    return {name: value for name, _, value in pairs if name}
 
 
 def _account(page: Page) -> AccountView | None:
@@ -183,7 +173,7 @@ def _read_account(page: Page) -> AccountView:
 def _of_user(page: Page) -> Outcome:
     """A handle is looked for at the host it names, then, if that is not the server itself, where WebFinger says."""
     target, cursor = page.wants[0].target, page.wants[0].target.cursor
-    if cursor == WEBFINGER:
+    if page.wants[0].carry.get("step") == records.WEBFINGER:
         return _of_webfinger(page)
     if _account(page) is not None:
         return Done(target, items=1)
@@ -191,8 +181,8 @@ def _of_user(page: Page) -> Outcome:
         return _denied(page)
     if cursor.startswith("/") and page.status in (400, 404):
         return Absent(target, "unknown")
-    if not cursor and "via" not in _tokens(page) and HANDLE.match(target.key):
-        return Done(target, next=WEBFINGER)
+    if not cursor and not page.asked.get("elsewhere") and HANDLE.match(target.key):
+        return Done(target, next=webfinger(target.key), carry={"step": records.WEBFINGER})
     if page.status in (404, 410):
         return Absent(target, "gone" if page.status == 410 else "unknown")
     if page.status in (401, 403, 422):
@@ -224,8 +214,8 @@ def _of_list(page: Page) -> Outcome:
     """The account at the head of a walk, or a page of its list."""
     target, found = page.wants[0].target, _host(page.wants[0])
     if page.status == 404 and not target.cursor and found and not OWN_ID.match(urlsplit(target.key).path):
-        return Done(target, next=_by_name(found[1]) + records.HEAD)  # gone, or the server has no look-up
-    if page.status in (404, 410) or (page.status == 400 and records.HEAD in target.cursor):
+        return Done(target, next=_by_name(found[1]), carry={"step": records.HEAD})  # gone, or the server has no look-up
+    if page.status in (404, 410) or (page.status == 400 and page.wants[0].carry.get("step") == records.HEAD):
         return Absent(target, "gone")
     if page.status in (401, 403, 422):
         return _denied(page)
@@ -234,28 +224,27 @@ def _of_list(page: Page) -> Outcome:
     try:
         if records.is_account(page):
             return _of_head(page, _read_account(page))
-        return _of_page(page, msgspec.json.decode(page.content(), type=list[Any]))
+        return _of_page(page, msgspec.convert(lenient.value(page.content())[0], list[Any]))
     except http.UNREADABLE as error:
         return Later(target, f"the answer cannot be read: {error}")
 
 
 def _of_head(page: Page, account: AccountView) -> Outcome:
     """Where the list of *account* is, or why it must not be read."""
-    want, tokens = page.wants[0], _tokens(page)
-    target = want.target
+    target = page.wants[0].target
     if not account.answers_to(target.key):
         return Absent(target, f"gone: the name now belongs to {account.account_id}")
     if account.suspended:
         return Absent(target, "suspended")
-    if target.kind == "timeline" and account.opted_out and "overruled" not in tokens:
+    if target.kind == "timeline" and account.opted_out and not page.asked.get("overruled"):
         return Absent(target, "opted-out")
     if target.kind != "timeline" and account.hides(target.kind):
         return Absent(target, "private: the account hides whom it follows and who follows it")
-    carried = [f"claimed={claim}"] if (claim := account.claims(target.kind)) else []
-    if "via" in tokens and account.is_remote:
-        carried.append("remote")
+    carry: dict[str, Any] = {"claimed": min(claim, http.MOST)} if (claim := account.claims(target.kind)) else {}
+    if page.asked.get("elsewhere") and account.is_remote:
+        carry["remote"] = True
     path = f"/api/v1/accounts/{quote(str(account.id), safe='')}/{LISTS[target.kind]}?limit={KINDS[target.kind].page}"
-    return Done(target, next=path + ("#" + "&".join(carried) if carried else ""))
+    return Done(target, next=path, carry=carry)
 
 
 def _of_page(page: Page, items: list[Any]) -> Outcome:
@@ -263,24 +252,23 @@ def _of_page(page: Page, items: list[Any]) -> Outcome:
 
     Ids say what is older: they are the order the server pages by, and no claim of the author's.
     """
-    want, tokens = page.wants[0], _tokens(page)
-    target, newest, reached = want.target, "", False
+    want = page.wants[0]
+    target, carry, newest, reached = want.target, want.carry, "", False
     if target.kind == "timeline":
-        mark = f"@{urlsplit(page.url).netloc}" if "remote" in tokens else ""
+        mark = f"@{urlsplit(page.url).netloc}" if carry.get("remote") else ""
         ids = [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
         newest = max(ids, key=_age) + mark if ids else ""
         since, _, where = want.since.partition("@")
         reached = bool(since) and f"@{where}" == (mark or "@") and any(_age(id_) <= _age(since) for id_ in ids)
     following = None if reached else _next(page) or _unlinked(page, items)
-    if following == urldefrag(target.cursor)[0]:
+    if following == target.cursor:
         why = "the next link leads back to its page"
         return Done(target, items=len(items), newest=newest, complete=False, why=why, stuck=True)
-    if following is None or (not items and "empty" in tokens):
+    if following is None or (not items and carry.get("empty")):
         whole, why = (True, "") if reached else _whole(page, want.position + len(items))
         return Done(target, items=len(items), newest=newest, complete=whole, why=why, reached=reached)
-    carried = [name + (f"={value}" if value else "") for name, value in tokens.items() if name in ("claimed", "remote")]
-    carried += [] if items else ["empty"]
-    return Done(target, following + ("#" + "&".join(carried) if carried else ""), len(items), newest)
+    kept = {name: value for name, value in carry.items() if name in ("claimed", "remote")}
+    return Done(target, following, len(items), newest, carry=kept if items else kept | {"empty": True})
 
 
 def _age(id_: str) -> tuple[int, str]:
@@ -290,43 +278,42 @@ def _age(id_: str) -> tuple[int, str]:
 
 def _whole(page: Page, seen: int) -> tuple[bool, str]:
     """Whether a list that ended is all there is, as far as the walk shows; and if not, why."""
-    tokens = _tokens(page)
-    claim = int(tokens.get("claimed", 0))
-    if "remote" in tokens:
+    carry = page.wants[0].carry
+    claim = carry.get("claimed", 0)
+    if carry.get("remote"):
         return False, "asked at another server, which knows only what it has seen"
     if not seen and claim:
         return False, f"the profile claims {claim}, the server lists none"
-    if page.kind != "timeline" and seen < claim and page.header("link") is None:
-        return False, f"no link to a next page; {seen} of the {claim} that the profile claims"
+    if page.kind != "timeline" and seen < claim:
+        unlinked = "no link to a next page; " if page.header("link") is None else ""
+        return False, f"{unlinked}{seen} of the {claim} that the profile claims"
     return True, ""
 
 
 def _unlinked(page: Page, items: list[Any]) -> str | None:
     """The next page of a timeline where a server gives no `Link` at all (Pixelfed): from the oldest post shown on, as
     documented for `max_id`, if the profile claims more. Follow lists have no such way: their ids are internal."""
-    claim, seen = _tokens(page).get("claimed"), page.wants[0].position + len(items)
+    claim, seen = page.wants[0].carry.get("claimed"), page.wants[0].position + len(items)
     ids = [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
-    if page.kind != "timeline" or page.header("link") is not None or not ids or (claim and seen >= int(claim)):
+    if page.kind != "timeline" or page.header("link") is not None or not ids or (claim and seen >= claim):
         return None
-    path, _, query = urldefrag(page.wants[0].target.cursor)[0].partition("?")
+    path, _, query = page.wants[0].target.cursor.partition("?")
     asked = [(name, value) for name, value in parse_qsl(query) if name != "max_id"]
     return f"{path}?{urlencode([*asked, ('max_id', min(ids, key=_age))])}"
 
 
 def _next(page: Page) -> str | None:
     """Path and query of the `next` link; the origin stays ours, so that no server can send us, or our token, away."""
-    links = ", ".join(value for name, value in page.headers if name.lower() == "link")
-    for link in parse_header_links(links) if links else []:
-        if "next" in link.get("rel", "").split():
-            parts = urlsplit(urljoin(page.url, link["url"]))
-            return parts.path + (f"?{parts.query}" if parts.query else "")
+    for target in linked(page.headers, "next", page.url):
+        parts = urlsplit(target)
+        return parts.path + (f"?{parts.query}" if parts.query else "")
     return None
 
 
 def _error(page: Page) -> str | None:
     """The `error` of a JSON body; None if the body is something else."""
     try:
-        return msgspec.json.decode(page.content(), type=records.Error).error
+        return lenient.read(page.content(), records.Error)[0].error
     except http.UNREADABLE:
         return None
 
@@ -334,7 +321,7 @@ def _error(page: Page) -> str | None:
 def _denied(page: Page) -> Outcome:
     """401, 403 and 422: our token is refused, or the server asks for one."""
     target, why = page.wants[0].target, _error(page) or f"HTTP {page.status}"
-    if page.status == 401 and "signed" in _tokens(page):
+    if page.status == 401 and page.asked.get("signed"):
         return Refused(target, why)
     return Absent(target, f"refused: {why}")
 

@@ -11,10 +11,12 @@ from lxml import html
 from lxml.etree import ParserError
 
 from collectors.parsing import lenient
+from collectors.parsing.lenient import Count
 from collectors.wire.http import UNREADABLE, count, moment, netloc, unreadable
 from storage.records import Account, Follow, Mention, Page, Post, Record
 
-HEAD = "#head"  # in the cursor of a walk that has still to find its account
+HEAD = "head"  # the step of a walk that has still to find its account, by its name
+WEBFINGER = "webfinger"  # the step that asks where the account of a handle lives
 
 PUBLIC = (None, "public", "unlisted")  # what a token might show beyond these is not kept
 # What an account or a post is not read without, if it is there: words, who may see them, and whose they are.
@@ -63,9 +65,9 @@ class AccountView(msgspec.Struct):
     memorial: bool | None = None
     moved: AccountView | bool | None = None
     created_at: str | None = None
-    followers_count: int | None = None
-    following_count: int | None = None
-    statuses_count: int | None = None
+    followers_count: Count | None = None
+    following_count: Count | None = None
+    statuses_count: Count | None = None
     fields: list[FieldView] | None = None
     pleroma: PleromaView | None = None
 
@@ -171,9 +173,9 @@ class StatusView(msgspec.Struct):
     mentions: list[MentionView] | None = None
     tags: list[TagView] | None = None
     application: ApplicationView | None = None
-    favourites_count: int | None = None
-    reblogs_count: int | None = None
-    replies_count: int | None = None
+    favourites_count: Count | None = None
+    reblogs_count: Count | None = None
+    replies_count: Count | None = None
 
 
 class Link(msgspec.Struct):
@@ -193,7 +195,7 @@ class Descriptor(msgspec.Struct):
 def self_link(page: Page) -> str | None:
     """The account's own URI in a WebFinger answer; None if the body is none."""
     try:
-        links = msgspec.json.decode(page.content(), type=Descriptor).links
+        links = lenient.read(page.content(), Descriptor)[0].links
     except UNREADABLE:
         return None
     return next((link.href for link in links if link.rel == "self" and link.href), None)
@@ -204,9 +206,11 @@ def read(page: Page) -> Iterator[Record]:
     if is_account(page):
         view, left_out = lenient.read(page.content(), AccountView, VITAL)
         yield from _accounts(view, domain=_domain(page, view))
-        yield from (unreadable(path, why, page.content()) for path, why in left_out)
+        yield from (left.quarantine(excerpt=page.content()) for left in left_out)
         return
-    for n, raw in enumerate(msgspec.json.decode(page.content(), type=list[msgspec.Raw])):
+    content, mended = lenient.clean(page.content())
+    yield from (left.quarantine() for left in mended)
+    for n, raw in enumerate(msgspec.json.decode(content, type=list[msgspec.Raw])):
         try:
             if page.kind == "timeline":
                 status, left_out = lenient.read(raw, StatusView, VITAL)
@@ -217,12 +221,13 @@ def read(page: Page) -> Iterator[Record]:
         except UNREADABLE as error:
             yield unreadable(f"[{n}]", error, bytes(raw))
         else:
-            yield from (unreadable(f"[{n}]{path}", why, bytes(raw)) for path, why in left_out)
+            yield from (left.quarantine(f"[{n}]", bytes(raw)) for left in left_out)
 
 
 def is_account(page: Page) -> bool:
     """Whether an account was asked for: a look-up, or the head of a walk."""
-    return page.kind == "user" or not page.wants[0].target.cursor or HEAD in page.wants[0].target.cursor
+    want = page.wants[0]
+    return page.kind == "user" or not want.target.cursor or want.carry.get("step") == HEAD
 
 
 def _domain(page: Page, view: AccountView) -> str:

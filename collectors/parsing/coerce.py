@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -17,7 +18,12 @@ _MONTHS = {
     )
 }
 _OLD = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d\d) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d) (\d{4})")
-_DAY = re.compile(r"(?:(\d{1,2}) )?(?:([A-Z][a-z]{2})[a-z]* )?(\d{4})")
+_DAY = re.compile(r"(?:(\d{1,2})\.? (?:de )?)?(?:([^\W\d_]{3,})\.? (?:de )?)?(\d{4})")
+# the first letters of the months in English, Dutch, German, French and Spanish, accents left out
+_MONTH = re.compile(
+    "(jan|ene)|(feb|fev)|(mar|mrt|maa|mrz|mae)|(apr|avr|abr)|(ma[iy]|mei)|(jun|juin)|(jul|juil)|(aug|aou|ago)|(sep)|"
+    "(o[ck]t)|(nov)|(de[cz]|dic)"
+)
 
 
 def decode(raw: bytes) -> Any:
@@ -134,15 +140,18 @@ def from_epoch(milliseconds: Any) -> datetime | None:
 
 
 def day(value: str | None) -> str | None:
-    """A date as an export writes it (`15 Mar 2024`, `Mar 2015`, `2011`) in ISO; another as it is; None for nothing."""
+    """A date as an export writes it (`15 Mar 2024`, `Mar 2015`, `2011`) in ISO; another as it is; None for nothing.
+
+    Months are read in English, Dutch, German, French and Spanish.
+    """
     value = (value or "").strip()
     match = _DAY.fullmatch(value)
     if not match:
         return value or None
-    number_, month, year = match.groups()
-    if month and month not in _MONTHS:
+    number_, named, year = match.groups()
+    bare = unicodedata.normalize("NFKD", named.casefold()).encode("ascii", "ignore").decode() if named else ""
+    month = _MONTH.match(bare)
+    if (named and not month) or (number_ and not month):
         return value
-    if number_ and not month:
-        return value
-    parts = [year] + ([f"{_MONTHS[month]:02}"] if month else []) + ([f"{int(number_):02}"] if number_ else [])
-    return "-".join(parts)
+    parts = [year, f"{month.lastindex or 0:02}"] if month else [year]
+    return "-".join([*parts, f"{int(number_):02}"] if number_ else parts)

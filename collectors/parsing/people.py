@@ -7,6 +7,7 @@ import unicodedata
 from typing import Any
 from urllib.parse import urlsplit
 
+from collectors.parsing.cells import LOST, fault
 from collectors.parsing.coerce import text
 from collectors.parsing.profile_urls import canonical
 
@@ -31,6 +32,8 @@ def row_id(*told: str, space: str = "linkedin-row") -> str:
 
 
 def shown(value: Any) -> str | None:
-    """*value* unless it is empty or masked by asterisks: a masked value is an absent one."""
+    """*value* unless it is empty, masked by asterisks, or a spreadsheet's error: such a value is an absent one."""
     found = text(value)
-    return None if found is None or not found.strip(" *") else found.strip()
+    if found is None or not found.strip(" *") or (fault(found) and LOST not in found):
+        return None
+    return found.strip()

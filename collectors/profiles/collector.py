@@ -7,7 +7,6 @@ it, and the members' own exports (`collectors.files`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,8 +14,10 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from collectors.base import Absent, Done, Kind, Later, Outcome, Settings, redirected
+from collectors.parsing.link_header import linked
 from collectors.parsing.profile_urls import canonical
 from collectors.profiles import person
+from collectors.profiles.before import asked_before
 from collectors.profiles.jsonld import Document, listed
 from collectors.profiles.noindex import opted_out, overruled
 from collectors.profiles.page import CONNECTIONS, PROFILE, document_of, subject_of, walled
@@ -67,6 +68,7 @@ class Profiles:
 
     kinds = KINDS
     personal = PERSONAL
+    asked_before = staticmethod(asked_before)
 
     def __init__(self, listed: str | None = None, next: str | None = None) -> None:
         self._listed, self._next = listed, next
@@ -139,9 +141,7 @@ class Profiles:
 
     def following(self, document: Document, page: Page) -> Iterator[str]:
         """Candidates for the next page: by the Link header, by rel=next, by the site's selector."""
-        for name, value in page.headers:
-            if name.lower() == "link" and (found := re.search(r'<([^>]*)>[^,]*;\s*rel="?next\b', value)):
-                yield from filter(None, [document.absolute(found.group(1))])
+        yield from filter(None, map(document.absolute, linked(page.headers, "next", document.base)))
         if self._next:
             yield from filter(None, (document.absolute(e.get("href")) for e in document.tree.cssselect(self._next)))
         else:

@@ -8,7 +8,7 @@ import msgspec
 
 from storage.records import Failure, Page
 
-OVERRULED = ("X-Sneeuwbal-Opt-Outs", "overruled")  # beside an answer whose opt-outs the study does not honour
+OVERRULED = "overruled"  # in `Page.asked` where the study does not honour opt-outs
 TAG = '<meta name="robots" content="noindex">'
 _META = re.compile(rb"<meta\b[^>]*\bname\s*=\s*[\"']?(?:robots|sneeuwbal)\b[^>]*>", re.I)
 _WORDS = re.compile(rb"\b(?:noindex|none)\b", re.I)
@@ -16,7 +16,7 @@ _WORDS = re.compile(rb"\b(?:noindex|none)\b", re.I)
 
 def opted_out(page: Page, content: bytes) -> bool:
     """Whether *page* says noindex (or none, which includes it), and the study honours that."""
-    if page.header(OVERRULED[0]) == OVERRULED[1]:
+    if page.asked.get(OVERRULED):
         return False
     told = " ".join(value for name, value in page.headers if name.lower() == "x-robots-tag")
     return any(_WORDS.search(one) for one in (told.encode(), *_META.findall(content)))
@@ -24,6 +24,6 @@ def opted_out(page: Page, content: bytes) -> bool:
 
 def overruled(answer: Page | Failure) -> Page | Failure:
     """*answer*, saying that its opt-outs are not honoured."""
-    if isinstance(answer, Failure) or answer.header(OVERRULED[0]):
+    if isinstance(answer, Failure):
         return answer
-    return msgspec.structs.replace(answer, headers=(*answer.headers, OVERRULED))
+    return msgspec.structs.replace(answer, asked={**answer.asked, OVERRULED: True})

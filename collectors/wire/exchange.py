@@ -30,8 +30,8 @@ TIMEOUT = 30.0  # seconds for a connection, and between two pieces of an answer
 class Exchange:
     """What one client call brought: every answer or failure, in order."""
 
-    def __init__(self, wire: Wire, wants: tuple[Want, ...]) -> None:
-        self.wire, self.wants = wire, wants
+    def __init__(self, wire: Wire, wants: tuple[Want, ...], asked: Mapping[str, Any]) -> None:
+        self.wire, self.wants, self.asked = wire, wants, asked
         self.answers: deque[Page | Failure] = deque()
 
     @property
@@ -42,7 +42,7 @@ class Exchange:
     def page(self, url: str, status: int, headers: Iterable[tuple[str, str]], body: bytes, method: str = "GET") -> Page:
         """Keep an answer and return it."""
         kept = canonical(headers, body)
-        page = Page(self.wants, url, status, kept, body, self.wire.now(), "", method, self.wire.run)
+        page = Page(self.wants, url, status, kept, body, self.wire.now(), "", method, self.wire.run, asked=self.asked)
         self.answers.append(page)
         return page
 
@@ -111,9 +111,9 @@ class Wire:
         yield batch
 
     @contextmanager
-    def ask(self, wants: tuple[Want, ...]) -> Iterator[Exchange]:
-        """An exchange for one client call on behalf of *wants*."""
-        self.exchange = Exchange(self, wants)
+    def ask(self, wants: tuple[Want, ...], asked: Mapping[str, Any] | None = None) -> Iterator[Exchange]:
+        """An exchange for one client call on behalf of *wants*; *asked* is what `Page.asked` shall say of it."""
+        self.exchange = Exchange(self, wants, asked or {})
         try:
             yield self.exchange
         finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,6 +20,7 @@ from collectors.wire.transports import Transport
 from storage.records import Absence, Failure, Page, Quarantine, Want
 
 AGENT = "sneeuwbal/0.1"
+MOST = 2**53  # of what a profile claims: more is kept as this much
 REDIRECTS = 5  # hops a request follows at most
 UNREADABLE = (
     ValueError,
@@ -54,9 +56,10 @@ def ask(
     *,
     headers: Mapping[str, str] | None = None,
     contact: str = "",
+    asked: Mapping[str, Any] | None = None,
 ) -> list[Page | Failure]:
     """The answers to one GET on behalf of *wants*: the redirects, and what they led to; never an exception."""
-    with wire.ask(wants) as exchange:
+    with wire.ask(wants, asked) as exchange:
         http = client(wire, contact)
         try:
             request = http.build_request("GET", url, headers=headers)

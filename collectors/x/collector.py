@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from collectors.base import Kind, Settings
+from collectors.x.before import asked_before
 from collectors.x.limits import KINDS
 from collectors.x.outcome import outcome
 from collectors.x.parse import parse
@@ -52,6 +53,7 @@ class X:
     personal = PERSONAL
     handle_of = staticmethod(handle_of)
     recheck: Mapping[str, str] = {"account": "user_id", "post": "post"}  # by what a thing is looked up
+    asked_before = staticmethod(asked_before)
 
     @staticmethod
     def canonical(seed: str) -> str:

@@ -6,6 +6,7 @@ import re
 
 import msgspec
 
+from collectors.parsing import lenient
 from collectors.x.models import UNREADABLE, Problem
 from storage.records import Page
 
@@ -15,13 +16,11 @@ FIELDS = ("not-authorized-for-field", "field-unauthorized", "field-hydration-fai
 FAILED = ("internal-error",)
 WORDS = {"tweet.fields", "post.fields", "expansions"}
 
-_problem = msgspec.json.Decoder(Problem).decode
-
 
 def problems_of(page: Page) -> list[Problem]:
     """The problems an answer tells of, the answer itself among them if it is one; none if it is not JSON."""
     try:
-        answer = _problem(page.content())
+        answer, _ = lenient.read(page.content(), Problem)
     except UNREADABLE:
         return []
     found = [answer] if answer.title or answer.detail or answer.type else []

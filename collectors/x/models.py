@@ -1,20 +1,24 @@
 """The shapes of X's v2 JSON: typed structs that hold only what is needed, in both vocabularies (tweet and post).
 
-A page is decoded in one go. Where that fails each item is decoded alone, and only the one that cannot be read
-becomes a Quarantine. Fields that are not named here are skipped, so a page with new ones still reads.
+A page is decoded in one go. Where that fails each item is decoded alone, and only the value that cannot be read
+becomes a Quarantine; an item does if that value is its id or one of the VITAL. Fields that are not
+named here are skipped, so a page with new ones still reads.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from collectors.parsing import lenient
+from collectors.parsing.lenient import Count
 from storage.records import BadBody, Quarantine
 
+# What a post or account is not read without, if it is there: the words, whose they are, and who may see them.
+VITAL = ("text", "author_id", "referenced_tweets", "referenced_posts", "protected")
 EXCERPT = 1000  # characters of a piece that could not be read
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, BadBody)
 
@@ -78,10 +82,10 @@ class _Reference(msgspec.Struct):
 class PostMetrics(msgspec.Struct):
     """A post's counts."""
 
-    like_count: int | None = None
-    reply_count: int | None = None
-    retweet_count: int | None = None
-    repost_count: int | None = None
+    like_count: Count | None = None
+    reply_count: Count | None = None
+    retweet_count: Count | None = None
+    repost_count: Count | None = None
 
 
 class _Point(msgspec.Struct):
@@ -120,10 +124,10 @@ class PostItem(msgspec.Struct):
 class UserMetrics(msgspec.Struct):
     """A user's counts."""
 
-    followers_count: int | None = None
-    following_count: int | None = None
-    tweet_count: int | None = None
-    post_count: int | None = None
+    followers_count: Count | None = None
+    following_count: Count | None = None
+    tweet_count: Count | None = None
+    post_count: Count | None = None
 
 
 class _UserUrl(msgspec.Struct):
@@ -186,26 +190,23 @@ class UserPage(msgspec.Struct):
     errors: list[Problem] | None = None
 
 
-class _RawIncludes(msgspec.Struct):
-    users: list[msgspec.Raw] | None = None
-    tweets: list[msgspec.Raw] | None = None
-    posts: list[msgspec.Raw] | None = None
-    places: list[msgspec.Raw] | None = None
+class _TopIncludes(msgspec.Struct):
+    users: list[Any] | None = None
+    tweets: list[Any] | None = None
+    posts: list[Any] | None = None
+    places: list[Any] | None = None
 
 
-class _RawPage(msgspec.Struct):
-    data: list[msgspec.Raw] | msgspec.Raw | None = None
-    includes: _RawIncludes | None = None
-    errors: list[msgspec.Raw] | None = None
+class _Top(msgspec.Struct):
+    """A page whose items are still to be read, each alone."""
+
+    data: list[Any] | dict[str, Any] | None = None
+    includes: _TopIncludes | None = None
+    errors: list[Any] | None = None
 
 
 _posts = msgspec.json.Decoder(PostPage)
 _users = msgspec.json.Decoder(UserPage)
-_raw_page = msgspec.json.Decoder(_RawPage).decode
-_post = msgspec.json.Decoder(PostItem)
-_user = msgspec.json.Decoder(UserItem)
-_place = msgspec.json.Decoder(_Place)
-_problem = msgspec.json.Decoder(Problem)
 
 
 # ---- decoding -----------------------------------------------------------------------------------------------
@@ -213,65 +214,50 @@ _problem = msgspec.json.Decoder(Problem)
 
 def post_page(content: bytes) -> tuple[PostPage | None, list[Quarantine]]:
     """A page of posts (None if nothing of it can be read), and the pieces that could not be read."""
-    return _decoded(content, _posts, _post)
+    return _decoded(content, _posts, PostItem)
 
 
 def user_page(content: bytes) -> tuple[UserPage | None, list[Quarantine]]:
     """A page of users (None if nothing of it can be read), and the pieces that could not be read."""
-    return _decoded(content, _users, _user)
+    return _decoded(content, _users, UserItem)
 
 
 def _decoded(content: bytes, whole: Any, one: Any) -> tuple[Any, list[Quarantine]]:
     try:
         return whole.decode(content), []
     except UNREADABLE:
-        content = mended(content)
-    try:
-        return whole.decode(content), []
-    except UNREADABLE:
         pass
     try:
-        raw = _raw_page(content)
+        found, left = lenient.value(content)
+        top, more = lenient.convert(found, _Top)
     except UNREADABLE as error:
         return None, [_quarantine("page", error, content)]
-    bad: list[Quarantine] = []
-    data = raw.data if isinstance(raw.data, list) else [raw.data] if raw.data is not None else []
-    includes = raw.includes or _RawIncludes()
+    bad = [each.quarantine() for each in (*left, *more)]
+    data = top.data if isinstance(top.data, list) else [top.data] if top.data is not None else []
+    includes = top.includes or _TopIncludes()
     kept = Includes(
-        users=_each(includes.users, _user, "includes.users", bad),
-        tweets=_each(includes.tweets, _post, "includes.tweets", bad),
-        posts=_each(includes.posts, _post, "includes.posts", bad),
-        places=_each(includes.places, _place, "includes.places", bad),
+        users=_each(includes.users, UserItem, "includes.users", bad),
+        tweets=_each(includes.tweets, PostItem, "includes.tweets", bad),
+        posts=_each(includes.posts, PostItem, "includes.posts", bad),
+        places=_each(includes.places, _Place, "includes.places", bad),
     )
-    page = PostPage if one is _post else UserPage
-    return page(_each(data, one, "data", bad), kept, _each(raw.errors, _problem, "errors", bad)), bad
+    page = PostPage if one is PostItem else UserPage
+    return page(_each(data, one, "data", bad), kept, _each(top.errors, Problem, "errors", bad)), bad
 
 
-_ESCAPE = re.compile(rb"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|(\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)
-
-
-def mended(content: bytes) -> bytes:
-    """*content* with U+FFFD for what no text can hold: halves of surrogate pairs, and bytes that are not UTF-8."""
-    content = content.decode("utf-8", "replace").encode()
-    return _ESCAPE.sub(lambda found: rb"\ufffd" if found[2] else found[0], content)
-
-
-def _each(items: Iterable[msgspec.Raw] | None, decoder: Any, place: str, bad: list[Quarantine]) -> list[Any]:
+def _each(items: Iterable[Any] | None, type_: type[Any], place: str, bad: list[Quarantine]) -> list[Any]:
+    """Each item alone; ids that are JSON integers count as their digits, those that went through a float do not."""
     kept = []
     for number, item in enumerate(items or ()):
+        here, excerpt = f"{place}[{number}]", lenient.shown(item)
         try:
-            kept.append(_one(item, decoder))
+            one, left = lenient.convert(_ids_as_text(item), type_, VITAL)
         except UNREADABLE as error:
-            bad.append(_quarantine(f"{place}[{number}]", error, bytes(item)))
+            bad.append(_quarantine(here, error, excerpt.encode()))
+        else:
+            kept.append(one)
+            bad += [each.quarantine(here, excerpt) for each in left]
     return kept
-
-
-def _one(item: msgspec.Raw, decoder: Any) -> Any:
-    """One item; ids that are JSON integers count as their digits, those that went through a float do not."""
-    try:
-        return decoder.decode(item)
-    except msgspec.ValidationError:
-        return msgspec.convert(_ids_as_text(msgspec.json.decode(item)), decoder.type)
 
 
 def _ids_as_text(value: Any, name: str = "") -> Any:

@@ -11,16 +11,18 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from collectors.base import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split
+from collectors.parsing import lenient
+from collectors.parsing.lenient import Count
 from collectors.x.errors import FAILED, TOKENS, about, blames, named, problems_of, reason_of, wrong_vocabulary
 from collectors.x.limits import REACH, REACH_WITHOUT_REPLIES, SEARCH_DAYS
-from collectors.x.models import UNREADABLE, Problem, mended
+from collectors.x.models import UNREADABLE, Problem
 from collectors.x.retry_after import limited, retry_after
 from storage.records import Absence, Page, Target, Want
 
 LOOKUPS = {"user": "username", "user_id": "id", "post": "id"}  # kinds asked in batches, and what names an item
 ID = re.compile(r"[0-9]{1,19}")
 WELL_FORMED = {"user": re.compile(r"[A-Za-z0-9_]{1,15}"), "user_id": ID, "post": ID}
-END = "#end"  # behind the address of the last page of a stream (`x_stream`)
+LAST = "last"  # in `Page.asked` of the last page of a stream (`collectors.x.stream`)
 NEAR = 0.98  # of the reach of a timeline: deleted posts count for the platform's limit and are not delivered
 
 
@@ -42,8 +44,8 @@ class Answer(msgspec.Struct):
 
 
 class _Claim(msgspec.Struct):
-    tweet_count: int | None = None
-    post_count: int | None = None
+    tweet_count: Count | None = None
+    post_count: Count | None = None
 
 
 class _Claimant(msgspec.Struct):
@@ -59,10 +61,6 @@ class WithClaims(msgspec.Struct):
     """What the accounts beside a timeline claim."""
 
     includes: _Claimants | None = None
-
-
-_answer = msgspec.json.Decoder(Answer).decode
-_claims = msgspec.json.Decoder(WithClaims).decode
 
 
 def outcome(page: Page) -> Iterator[Outcome]:
@@ -115,7 +113,7 @@ def _answered(page: Page) -> Iterator[Outcome]:
 def _streamed(page: Page, want: Want) -> Outcome:
     """A page of the stream: its place in the set is its cursor, and the last one is marked."""
     posts = posts_of(page)
-    if page.url.endswith(END):
+    if page.asked.get(LAST):
         return Done(want.target, None, posts)
     if not posts:
         return Later(want.target, "the stream brought no posts")
@@ -138,11 +136,7 @@ def _read(page: Page) -> Answer | None:
     """The answer, if it can be read at all."""
     content = _content(page)
     try:
-        return _answer(content)
-    except UNREADABLE:
-        content = mended(content)
-    try:
-        return _answer(content)
+        return lenient.read(content, Answer)[0]
     except UNREADABLE:
         return None
 
@@ -224,7 +218,7 @@ def _cut_short(page: Page, total: int, reach: int) -> bool:
 def _claimed(page: Page) -> int | None:
     """How many posts the account of this timeline says it has, if the page says so."""
     try:
-        includes = _claims(page.content()).includes
+        includes = lenient.read(page.content(), WithClaims)[0].includes
     except UNREADABLE:
         return None
     for user in includes.users if includes else []:

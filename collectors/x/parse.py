@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from collectors.parsing.lenient import documents
 from collectors.x.errors import reason_of
 from collectors.x.models import (
     UNREADABLE,
@@ -109,7 +110,7 @@ def _sample(content: bytes, name: str) -> Iterator[Record]:
     for number, line in enumerate(content.splitlines(), 1):
         if not line.strip():
             continue
-        for record in posts(line, None, name):
+        for record in (one for document in documents(line) for one in posts(document, None, name)):
             if isinstance(record, Quarantine):
                 record = msgspec.structs.replace(record, place=f"line {number}, {record.place}")
             yield record

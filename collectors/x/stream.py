@@ -1,7 +1,7 @@
 """The sample stream by tweepy: pages of lines as they pass, a place in the set as their cursor.
 
-A page is handed on as soon as it is full, so that a run that is killed goes on where it was. The last one has END
-behind its address (a fragment is never sent): that is how `outcome`, which sees one page only, knows the end.
+A page is handed on as soon as it is full, so that a run that is killed goes on where it was. `Page.asked` of the last
+one says so: that is how `outcome`, which sees one page only, knows the end.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import msgspec
 import requests
 import tweepy
 
+from collectors.parsing import lenient
 from collectors.wire.exchange import Exchange
 from collectors.wire.transports import STREAM_LINES
 from collectors.x.models import UNREADABLE
-from collectors.x.outcome import END, posts_of
+from collectors.x.outcome import LAST, posts_of
 from storage.archive import reader as archive
 from storage.records import Failure, Page, Target, Want
 
@@ -33,13 +34,10 @@ class _Line(msgspec.Struct):
     data: _Post | None = None
 
 
-_line = msgspec.json.Decoder(_Line).decode
-
-
 def post_id(line: bytes) -> str:
     """The id of the post in a line of the stream; empty for a notice, or what cannot be read."""
     try:
-        found = _line(line).data
+        found = lenient.read(line, _Line)[0].data
     except UNREADABLE:
         return ""
     return found.id if found else ""
@@ -119,10 +117,10 @@ def pages(
             if isinstance(answer, Page) and answer.status == 200:
                 seen.update(filter(None, map(post_id, answer.body.splitlines())))
                 ended = len(seen) >= stream.wished or not (broken or _full(answer))
-                answer = msgspec.structs.replace(answer, url=answer.url + END * ended)
+                answer = msgspec.structs.replace(answer, asked={LAST: True} if ended else {})
                 want = _after(want, posts_of(answer))
             yield answer
-            if isinstance(answer, Page) and answer.url.endswith(END):
+            if isinstance(answer, Page) and answer.asked.get(LAST):
                 return
     finally:
         stream.disconnect()

@@ -1,7 +1,7 @@
 """The archive: every answer as it came, in WARC files, synced before anything is derived from it.
 
-Before each `response` record stands a `metadata` record in JSON that says what it answers (run, wants); an
-answer that never came, run starts and ends, admissions and gaps are `metadata` records alone. A segment is called
+Before each `response` record stands a `metadata` record in JSON that says what it answers (run, wants) and how it
+was asked; failures, run starts and ends, admissions and gaps are `metadata` records alone. A segment is called
 `*.warc.gz.open` while one process writes it; a sync mark follows each group of records, and readers of an open
 segment stop at the last one. The files are plain WARC 1.1: warcio, pywb and ReplayWeb.page read them.
 
@@ -11,13 +11,14 @@ Here is what they hold and how it is read; `storage.archive.writer` writes them.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
+from storage.archive.before import modern
 from storage.records import Failure, Meta, Page, Want
 
 SEALED, OPEN = ".warc.gz", ".warc.gz.open"
@@ -49,6 +50,7 @@ class Head(msgspec.Struct, omit_defaults=True):
     detail: str = ""
     kind: str = ""
     data: Meta = {}
+    asked: Mapping[str, Any] | None = None  # None: written before it had a place
 
 
 encode = msgspec.json.Encoder().encode
@@ -199,14 +201,17 @@ def _told(head: Head, fields: dict[str, str]) -> Failure | Note:
     at, record_id = _date(fields), fields["warc-record-id"]
     if head.what == "failure":
         url = fields.get("warc-target-uri", "")
-        return Failure(head.wants, head.reason, head.detail, at, url, record_id, head.run)
+        failure = Failure(head.wants, head.reason, head.detail, at, url, record_id, head.run)
+        return failure if head.asked is not None else modern(failure)
     return Note(head.kind, at, head.data, record_id)
 
 
 def _page(head: Head, fields: dict[str, str], block: bytes) -> Page:
     status, headers, body = http_message(block)
     url, record_id = fields.get("warc-target-uri", ""), fields["warc-record-id"]
-    return Page(head.wants, url, status, headers, body, _date(fields), record_id, head.method, head.run, head.redacted)
+    page = Page(head.wants, url, status, headers, body, _date(fields), record_id, head.method, head.run, head.redacted,
+                head.asked or {})  # fmt: skip
+    return page if head.asked is not None else modern(page)
 
 
 def http_message(block: bytes) -> tuple[int, tuple[tuple[str, str], ...], bytes]:

@@ -7,8 +7,8 @@ import html
 import json
 import re
 import zlib
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 import msgspec
@@ -72,7 +72,8 @@ def redact(answer: Answer, secrets: Sequence[str]) -> Answer:
     body = answer.body
     if secrets and body:
         body, headers = _redact_body(answer, headers, [secret.encode() for secret in secrets])
-    return msgspec.structs.replace(answer, url=url, wants=wants, headers=headers, body=body)
+    asked = _asked(answer.asked, secrets)
+    return msgspec.structs.replace(answer, url=url, wants=wants, headers=headers, body=body, asked=asked)
 
 
 def _header(value: str, secrets: Sequence[str]) -> str:
@@ -85,6 +86,13 @@ def _want(want: Want, secrets: Sequence[str]) -> Want:
     text = msgspec.json.encode(want).decode()
     clean = cut(text, secrets)
     return want if clean == text else msgspec.json.decode(clean, type=Want)
+
+
+def _asked(asked: Mapping[str, Any], secrets: Sequence[str]) -> Mapping[str, Any]:
+    """*asked*; changed only where it holds a secret."""
+    text = msgspec.json.encode(asked).decode()
+    clean = cut(text, secrets)
+    return asked if clean == text else msgspec.json.decode(clean, type=dict[str, Any])
 
 
 def _redact_body(

@@ -114,11 +114,11 @@ class Writer:
 def encoded(entry: Entry) -> bytes:
     """*entry* as gzip members, as it is: with its record id and nothing cut."""
     if isinstance(entry, Page):
-        head = Head("answer", entry.run, entry.wants, entry.method, entry.redacted)
+        head = Head("answer", entry.run, entry.wants, entry.method, entry.redacted, asked=entry.asked)
         data = _record("metadata", new_id(), entry.fetched_at, entry.url, FORMAT, encode(head), entry.record_id)
         return data + _record("response", entry.record_id, entry.fetched_at, entry.url, _HTTP, _http(entry))
     if isinstance(entry, Failure):
-        head = Head("failure", entry.run, entry.wants, reason=entry.reason, detail=entry.detail)
+        head = Head("failure", entry.run, entry.wants, reason=entry.reason, detail=entry.detail, asked={})
         return _record("metadata", entry.record_id, entry.failed_at, entry.url, FORMAT, encode(head))
     head = Head("note", kind=entry.kind, data=entry.data)
     return _record("metadata", entry.record_id, entry.at, "", FORMAT, encode(head))

@@ -11,19 +11,20 @@ from __future__ import annotations
 import math
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
+from storage.archive.before import modern
 from storage.errors import UserError
 from storage.frontier.cycles import mark
-from storage.records import Target, Want
+from storage.records import Failure, Target, Want
 
-VERSION = 2
+VERSION = 3
 MAX_TRIES = 6
 BUSY = 30.0  # seconds to wait for another program that holds the state
 SILENT = ("timeout", "connection", "dns", "cut")  # reasons of failures that a lost network gives, too
@@ -39,7 +40,7 @@ CREATE TABLE targets (
     since TEXT NOT NULL DEFAULT '', newest TEXT NOT NULL DEFAULT '', position INTEGER NOT NULL DEFAULT 0,
     state TEXT NOT NULL DEFAULT 'open', why TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0,
     alone INTEGER NOT NULL DEFAULT 0, due_at REAL, lease TEXT, changed_at REAL,
-    pages INTEGER NOT NULL DEFAULT 0, anchor TEXT NOT NULL DEFAULT '');
+    pages INTEGER NOT NULL DEFAULT 0, anchor TEXT NOT NULL DEFAULT '', carry TEXT NOT NULL DEFAULT '{}');
 CREATE UNIQUE INDEX by_name ON targets (kind, key);
 CREATE INDEX by_due ON targets (kind, due_at, id) WHERE due_at IS NOT NULL AND lease IS NULL;
 CREATE INDEX by_lease ON targets (lease) WHERE lease IS NOT NULL;
@@ -54,6 +55,7 @@ FROM_1 = """
 ALTER TABLE targets ADD COLUMN pages INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE targets ADD COLUMN anchor TEXT NOT NULL DEFAULT '';
 """
+FROM_2 = "ALTER TABLE targets ADD COLUMN carry TEXT NOT NULL DEFAULT '{}';"
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -74,6 +76,7 @@ class Move(msgspec.Struct, frozen=True):
     tries: int | None = None  # later: those before this one, as they were when it was asked
     price: float = 0.0  # USD an item
     requests: int = 0  # 1 on the first move of an answer
+    carry: Mapping[str, Any] = {}  # next: what its page must know beside the cursor
 
 
 class Frontier:
@@ -96,9 +99,11 @@ class Frontier:
                 f"{path}: written by a newer sneeuwbal (state {version}); upgrade, or run `sneeuwbal recover`"
             )
         if version < VERSION:
-            change = FROM_1 if version == 1 else SCHEMA
+            change = {0: SCHEMA, 1: FROM_1 + FROM_2, 2: FROM_2}[version]
             self.db.executescript(f"BEGIN IMMEDIATE; {change} PRAGMA user_version={VERSION}; COMMIT;")
         self._kinds: dict[tuple[str, str], int] = {}
+        if 0 < version < 3:
+            self._renew_cursors()
 
     def close(self) -> None:
         """Close the file."""
@@ -114,6 +119,18 @@ class Frontier:
             self.db.execute("ROLLBACK")
             raise
         self.db.execute("COMMIT")
+
+    def _renew_cursors(self) -> None:
+        """Bring walks that are under way, and whose cursors hold more than a place, into today's form."""
+        rows = self.db.execute(
+            "SELECT t.id, k.collector, k.kind, t.key, t.cursor FROM targets AS t JOIN kinds AS k ON k.id=t.kind"
+            " WHERE t.cursor<>''"
+        ).fetchall()
+        for number, *name in rows:
+            (want,) = modern(Failure((Want(Target(*name), ""),), "other", "", datetime.now(UTC))).wants
+            self.db.execute(
+                "UPDATE targets SET cursor=?, carry=? WHERE id=?", (want.target.cursor, _json(want.carry), number)
+            )
 
     def kind(self, collector: str, kind: str) -> int:
         """The number of a kind; made at its first use."""
@@ -191,8 +208,8 @@ class Frontier:
         *before*: only those that were finished before then.
         """
         return self.db.execute(
-            "UPDATE targets SET walk=walk+1, cursor='', position=0, pages=0, anchor='', newest='', tries=0, alone=0,"
-            " state='open', why='', due_at=0,"
+            "UPDATE targets SET walk=walk+1, cursor='', carry='{}', position=0, pages=0, anchor='', newest='', tries=0,"
+            " alone=0, state='open', why='', due_at=0,"
             " since=CASE WHEN ? THEN '' WHEN since='' THEN ? ELSE since END, changed_at=?"
             " WHERE kind=? AND due_at IS NULL AND changed_at<?",
             (whole, since, now.timestamp(), self.kind(collector, kind), before.timestamp() if before else math.inf),
@@ -220,7 +237,7 @@ class Frontier:
         Only the holder of the collector's lock may call it.
         """
         rows = self.db.execute(
-            "SELECT id, key, cursor, walk, wave, via, since, tries, position, alone, anchor"
+            "SELECT id, key, cursor, walk, wave, via, since, tries, position, alone, anchor, carry"
             " FROM targets INDEXED BY by_due WHERE kind=? AND due_at<=? AND lease IS NULL ORDER BY due_at, id LIMIT ?",
             (self.kind(collector, kind), now.timestamp(), limit),
         ).fetchall()
@@ -228,7 +245,7 @@ class Frontier:
         self.db.execute(f"UPDATE targets SET lease=? WHERE id IN ({marks})", (run, *(row[0] for row in rows)))
         return [
             Want(Target(collector, kind, r[1], r[2]), f"{collector}/{kind}/{r[1]}/{r[3]}", r[4], r[5], r[6], r[7], r[8],
-                 bool(r[9]), r[10])
+                 bool(r[9]), r[10], msgspec.json.decode(r[11]))
             for r in rows
         ]  # fmt: skip
 
@@ -288,15 +305,16 @@ class Frontier:
 
     def _next(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
         self.db.execute(
-            "UPDATE targets SET cursor=?, position=position+?, newest=CASE newest WHEN '' THEN ? ELSE newest END,"
-            " pages=pages+1, anchor=CASE WHEN (pages+1) & pages = 0 THEN ? ELSE anchor END,"
+            "UPDATE targets SET cursor=?, carry=?, position=position+?,"
+            " newest=CASE newest WHEN '' THEN ? ELSE newest END, pages=pages+1,"
+            " anchor=CASE WHEN (pages+1) & pages = 0 THEN ? ELSE anchor END,"
             " tries=0, why='', alone=0, due_at=0, lease=NULL, changed_at=?" + self._WHERE,
-            (move.cursor, move.items, move.newest, mark(move.cursor), now, *where),
+            (move.cursor, _json(move.carry), move.items, move.newest, mark(move.cursor), now, *where),
         )
 
     def _end(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
         self.db.execute(
-            "UPDATE targets SET cursor='', position=position+?,"
+            "UPDATE targets SET cursor='', carry='{}', position=position+?,"
             " since=CASE WHEN ? THEN since ELSE coalesce(nullif(newest,''), nullif(?,''), since) END, newest='',"
             " tries=0, alone=0, state='done', why=?, due_at=NULL, lease=NULL, changed_at=?" + self._WHERE,
             (move.items, move.stuck, move.newest, move.why, now, *where),
@@ -314,7 +332,7 @@ class Frontier:
         tries = before + (not move.free)
         failed = bool(tries >= self.max_tries)
         due = 0.0 if move.whole_kind else until or (0.0 if move.free else now + backoff(where[1], tries))
-        restart = ", cursor='', position=0, pages=0, anchor='', newest=''" if move.restart else ""
+        restart = ", cursor='', carry='{}', position=0, pages=0, anchor='', newest=''" if move.restart else ""
         self.db.execute(
             "UPDATE targets SET tries=?, why=?, state=?, due_at=?, lease=NULL, changed_at=?" + restart + self._WHERE,
             (tries, move.why, "failed" if failed else "open", None if failed else due, now, *where),
@@ -329,8 +347,8 @@ class Frontier:
 
     def _absent(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
         self.db.execute(
-            "UPDATE targets SET state='absent', why=?, cursor='', newest='', position=0, due_at=NULL, lease=NULL,"
-            " changed_at=?" + self._WHERE,
+            "UPDATE targets SET state='absent', why=?, cursor='', carry='{}', newest='', position=0, due_at=NULL,"
+            " lease=NULL, changed_at=?" + self._WHERE,
             (move.why, now, *where),
         )
 
@@ -401,6 +419,10 @@ class Frontier:
             "SELECT k.collector, k.kind, t.state, CASE t.state WHEN 'done' THEN '' ELSE t.why END AS reason, count(*)"
             " FROM targets AS t JOIN kinds AS k ON k.id=t.kind GROUP BY 1,2,3,4 ORDER BY k.id, t.state, reason"
         ).fetchall()
+
+
+def _json(carry: Mapping[str, Any]) -> str:
+    return msgspec.json.encode(carry).decode()
 
 
 def backoff(key: str, tries: int) -> float:

@@ -6,7 +6,6 @@ recall: an account that two profiles claim, or that is an organisation's, is lin
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
+from storage import csvfile
 from storage.errors import UserError
 from storage.privacy.declared import Platform, account_of, handles_of
 
@@ -64,13 +64,12 @@ def decisions(path: Path) -> list[Decision]:
     if not path.exists():
         return []
     last: dict[tuple[str, str, str], Decision] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        if missing := [name for name in COLUMNS[:-1] if name not in (reader.fieldnames or ())]:
-            raise UserError(f"{path}: has no column {missing[0]!r}; its first line should be {','.join(COLUMNS)}")
-        for row in reader:
-            one = _decision(f"{path}, line {reader.line_num}", {k: (v or "").strip() for k, v in row.items() if k})
-            last[one.profile_id, one.platform, one.account.lower()] = one
+    names, rows = csvfile.records(path, COLUMNS[:-1])
+    if missing := [name for name in COLUMNS[:-1] if name not in names]:
+        raise UserError(f"{path}: has no column {missing[0]!r}; its first line should be {','.join(COLUMNS)}")
+    for line, row in rows:
+        one = _decision(f"{path}, line {line}", {name: cell.strip() for name, cell in row.items()})
+        last[one.profile_id, one.platform, one.account.lower()] = one
     return list(last.values())
 
 

@@ -51,13 +51,14 @@ class Cutter(Bodies):
         if not page.wants and url != page.url:
             return None
         headers = tuple((name, self.text(value)) for name, value in page.headers)
+        asked = {name: self.text(value) if isinstance(value, str) else value for name, value in page.asked.items()}
         body = self.body(page)
-        if body is None and (left, url, headers) == (page.wants, page.url, page.headers):
+        if body is None and (left, url, headers, asked) == (page.wants, page.url, page.headers, page.asked):
             return page
         if body is not None:
             headers = tuple((name, value) for name, value in headers if name.lower() != "content-encoding")
         body = page.body if body is None else body
-        return msgspec.structs.replace(page, wants=left, url=url, headers=headers, body=body)
+        return msgspec.structs.replace(page, wants=left, url=url, headers=headers, body=body, asked=asked)
 
     def body(self, page: Page) -> bytes | None:
         """The body without the people; None if they are not in it. What cannot be read and names them is emptied."""

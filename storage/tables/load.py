@@ -139,7 +139,7 @@ def _fingerprint(linking: Linking | None, settings: Sequence[tuple[str, str]] | 
     made = [repr(settings), repr(database.migrations()[-1][0])]
     if linking is not None:
         made.append(repr([tuple(row) for row in linking.organisations]))
-        made.append(linking.decisions.read_text("utf-8-sig") if linking.decisions.exists() else "")
+        made.append(hashlib.blake2b(linking.decisions.read_bytes()).hexdigest() if linking.decisions.exists() else "")
     return hashlib.blake2b("\n".join(made).encode(), digest_size=16).hexdigest()
 
 

@@ -1,0 +1,26 @@
+"""Pieces of files as archives held them before November 2026: what is in `Page.asked` stood in headers of our own."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from storage.records import Failure, Page
+
+Answer = TypeVar("Answer", bound=Page | Failure)
+OURS = "sneeuwbal-"
+NUMBERS = {"first", "items"}
+
+
+def asked_before(answer: Answer) -> Answer:
+    """*answer* in today's form."""
+    if isinstance(answer, Failure):
+        return answer
+    asked: dict[str, Any] = {}
+    for name, value in reversed(answer.headers):
+        word = name.lower().removeprefix(OURS).replace("-", "_")
+        if name.lower().startswith(OURS) and (word not in NUMBERS or (value.isascii() and value.isdigit())):
+            asked[word] = int(value) if word in NUMBERS else value
+    headers = tuple(pair for pair in answer.headers if not pair[0].lower().startswith(OURS))
+    return msgspec.structs.replace(answer, headers=headers, asked=asked)

@@ -1,0 +1,39 @@
+"""Answers of Mastodon as archives held them before November 2026.
+
+What is in `Page.asked` and `Want.carry` now stood in the fragments of addresses and cursors: `signed`, `via`,
+`overruled`, `remote`, `claimed=N`, `empty`, `head`; and a cursor could be called `webfinger`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from collectors.mastodon.keys import webfinger
+from storage.records import Failure, Page, Want
+
+Answer = TypeVar("Answer", bound=Page | Failure)
+ASKED = {"signed": "signed", "via": "elsewhere", "overruled": "overruled"}
+
+
+def asked_before(answer: Answer) -> Answer:
+    """*answer* in today's form."""
+    url, _, said = answer.url.partition("#")
+    wants = tuple(map(_want, answer.wants))
+    if isinstance(answer, Failure):
+        return msgspec.structs.replace(answer, url=url, wants=wants)
+    asked = {ASKED[word]: True for word in said.split("&") if word in ASKED}
+    return msgspec.structs.replace(answer, url=url, wants=wants, asked=asked)
+
+
+def _want(want: Want) -> Want:
+    cursor, _, said = want.target.cursor.partition("#")
+    carry: dict[str, Any] = {}
+    for word in filter(None, said.split("&")):
+        name, _, value = word.partition("=")
+        carry |= {"step": name} if name == "head" else {name: int(value) if value.isdigit() else True}
+    if cursor == "webfinger":
+        cursor, carry = webfinger(want.target.key), {"step": "webfinger"}
+    target = msgspec.structs.replace(want.target, cursor=cursor)
+    return msgspec.structs.replace(want, target=target, carry=carry)

@@ -1,0 +1,22 @@
+"""Pages as archives held them before November 2026: that opt-outs were overruled stood in a response header."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from collectors.profiles.noindex import OVERRULED
+from storage.records import Failure, Page
+
+Answer = TypeVar("Answer", bound=Page | Failure)
+HEADER = "x-sneeuwbal-opt-outs"
+
+
+def asked_before(answer: Answer) -> Answer:
+    """*answer* in today's form."""
+    if isinstance(answer, Failure) or answer.header(HEADER) is None:
+        return answer
+    said = {OVERRULED: True} if answer.header(HEADER) == "overruled" else {}
+    headers = tuple(pair for pair in answer.headers if pair[0].lower() != HEADER)
+    return msgspec.structs.replace(answer, headers=headers, asked=said)

@@ -1,0 +1,19 @@
+"""Answers of X as archives held them before November 2026: the last page of a stream had `#end` behind its address."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from collectors.x.outcome import LAST
+from storage.records import Failure, Page
+
+Answer = TypeVar("Answer", bound=Page | Failure)
+
+
+def asked_before(answer: Answer) -> Answer:
+    """*answer* in today's form."""
+    if isinstance(answer, Page) and answer.url.endswith("#end"):
+        return msgspec.structs.replace(answer, url=answer.url.removesuffix("#end"), asked={LAST: True})
+    return answer

@@ -1,0 +1,32 @@
+"""Answers archived before November 2026 in today's form.
+
+Until then, what had to be known about the asking stood in addresses, cursors and invented headers. Only the collector
+knows where: its hook `asked_before(answer)` gives the same answer with `Page.asked` and `Want.carry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, TypeVar
+
+from storage.records import Failure, Page
+
+Answer = TypeVar("Answer", bound=Page | Failure)
+
+
+def modern(answer: Answer) -> Answer:
+    """*answer*, read from a record that does not say how it was asked, in today's form."""
+    hook = _hook(answer.wants[0].target.collector) if answer.wants else None
+    found: Answer = hook(answer) if hook else answer
+    return found
+
+
+@cache
+def _hook(collector: str) -> Callable[[Any], Any] | None:
+    """The hook of *collector*; None if it is not installed, or younger than this change."""
+    for point in entry_points(group="sneeuwbal.collectors", name=collector):
+        hook: Callable[[Any], Any] | None = getattr(point.load(), "asked_before", None)
+        return hook
+    return None
