@@ -96,6 +96,7 @@ def _user(data: Mapping[str, Any], legacy: Mapping[str, Any]) -> dict[str, Any]:
 PERSONAL = msgspec.structs.replace(
     FILES,
     platform="",  # items of two
+    handles=None,
     fields={**FILES.fields, "actor": "author", "navigationContext": "author", "actionTarget": "address",
             "entityUrn": "id", "preDashEntityUrn": "id", "urn": "id", "commentary": "texts"},
 )  # fmt: skip
