@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from commands.context import parsers
+from jobs.context import parsers
 from storage.linking.candidates import candidates
 from storage.privacy.declared import account_of, platforms
 from tests.politicians import everybody, study_of

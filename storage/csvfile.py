@@ -12,6 +12,7 @@ import csv
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -89,7 +90,7 @@ def detect(open_: Open) -> Encoding:
         zeros = [0, 0]
         words: dict[bytes, None] = {}
         kept, rest = 0, b""
-        while block := stream.read(BLOCK):
+        for block in _as_far(stream):
             if not size and (named := next((name for mark, name in _MARKS if block.startswith(mark)), "")):
                 return Encoding(named)
             zeros[0] += block[size % 2 :: 2].count(0)
@@ -105,6 +106,13 @@ def detect(open_: Open) -> Encoding:
     if max(zeros) > size / 50 and min(zeros) * 20 <= max(zeros):
         return Encoding("utf-16-le" if zeros[1] > zeros[0] else "utf-16-be")
     return Encoding("", _guess(b" ".join(words)) if broken else "", valid > broken)
+
+
+def _as_far(stream: BinaryIO) -> Iterator[bytes]:
+    """The blocks of *stream*; of a damaged one those before the damage, which is told when its rows are read."""
+    with suppress(ValueError):
+        while block := stream.read(BLOCK):
+            yield block
 
 
 def _weigh(block: bytes, words: dict[bytes, None], kept: int) -> tuple[int, int, int]:
@@ -281,7 +289,11 @@ def table(
     Raise UserError where the encoding that is named does not fit. Without a header there are no columns.
     """
     known, found = lines(open_, name, encoding)
-    head = list(islice(found, PREAMBLE + MAX_ROW))
+    head: list[str] = []
+    try:
+        head.extend(islice(found, PREAMBLE + MAX_ROW))
+    except ValueError as error:  # a damaged stream: the rows before it come first
+        found = _broken(error)
     start = next((index for index, line in enumerate(head) if line.strip()), len(head))
     if start < len(head) and (told := _SEP.fullmatch(head[start].strip(" \r"))):
         delimiter, start = delimiter or told[1], start + 1
@@ -301,6 +313,11 @@ def table(
     return Table(
         columns, _fitted(rows(chain(head[below:], found), chosen, below), len(columns)), known, chosen, top.line
     )
+
+
+def _broken(error: ValueError) -> Iterator[str]:
+    raise error
+    yield
 
 
 def _names(row: Row) -> list[str]:

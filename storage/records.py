@@ -85,19 +85,29 @@ class Page(msgspec.Struct, frozen=True):
 
         A body that says gzip but is plain is returned as it is (real archives hold such).
         """
-        encoding = (self.header("content-encoding") or "").strip().lower()
-        if encoding in ("", "identity") or not self.body:
-            content = self.body
-        elif encoding in ("gzip", "x-gzip", "deflate"):
-            if encoding != "deflate" and self.body[:2] != b"\x1f\x8b":
-                content = self.body
-            else:
-                content = _inflate(self.body, limit)
-        else:
-            raise BadBody(f"content encoding {encoding!r} is not read here")
+        content = self.body
+        for encoding in reversed((self.header("content-encoding") or "").lower().split(",")):
+            if content:
+                content = _decoded(content, encoding.strip(), limit)
         if len(content) > limit:
             raise BadBody(f"the body is larger than {limit} bytes")
         return content
+
+
+def _decoded(body: bytes, encoding: str, limit: int) -> bytes:
+    if encoding in ("", "identity") or (encoding in ("gzip", "x-gzip") and body[:2] != b"\x1f\x8b"):
+        return body
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        return _inflate(body, limit)
+    if encoding not in ("br", "zstd"):
+        raise BadBody(f"content encoding {encoding!r} is not read here")
+    import pyarrow as pa
+
+    try:
+        stream = pa.CompressedInputStream(pa.BufferReader(body), {"br": "brotli"}.get(encoding, encoding))
+        return bytes(stream.read(limit + 1))
+    except OSError as error:
+        raise BadBody(f"the body cannot be decompressed: {error}") from error
 
 
 def _inflate(body: bytes, limit: int) -> bytes:

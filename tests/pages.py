@@ -9,7 +9,7 @@ import duckdb
 import msgspec
 
 from collectors.base import Absent, Done, Later
-from commands.context import parsers
+from jobs.context import parsers
 from storage import records
 from storage.archive import writer as archiving
 from storage.records import Page, Post, Target, Want

@@ -16,7 +16,7 @@ import pytest
 from msgspec import inspect
 
 from collectors.parsing.redact import redaction
-from commands.context import parsers
+from jobs.context import parsers
 from storage.privacy.declared import CONTENT, Handles, Personal, names_in, platforms, resolved
 from storage.privacy.erase import Cutter
 from storage.privacy.forgotten import Forgotten, Name, names_of

@@ -14,7 +14,7 @@ import duckdb
 import msgspec
 import pytest
 
-from commands.context import parsers
+from jobs.context import parsers
 from storage.archive import manifest
 from storage.archive import reader as archive
 from storage.errors import UserError

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from commands.context import parsers
+from jobs.context import parsers
 from storage.linking.candidates import SURE, candidates
 from storage.linking.link import Linking
 from storage.privacy.declared import account_of, platforms

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from analysis import populations, shares
-from commands.comparing import compared
+from jobs.reproduce import compared
 from storage import ro_crate
 from storage.archive import manifest
 from storage.errors import UserError

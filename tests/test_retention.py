@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from commands.context import parsers
+from jobs.context import parsers
 from scheduler import command_of
 from storage.archive import reader as archive
 from storage.archive import writer as archiving
@@ -46,7 +46,7 @@ def test_what_is_dropped_never_reaches_a_table() -> None:
 
 def test_an_answer_goes_on_the_day_that_its_kind_is_kept_no_longer() -> None:
     """By the kind's own term, to the second; kinds without one stay."""
-    expiry = Expiry({"posts": 10}, AT)
+    expiry = Expiry({"posts": 10}, AT, {("x", "timeline"): "posts", ("x", "user"): "accounts"})
 
     def page(kind: str, age: timedelta) -> Page:
         return Page((Want(Target("x", kind, "5"), "w"),), "", 200, (), b"", AT - age)
@@ -95,7 +95,7 @@ def test_a_deleted_post_goes_and_the_table_says_why(
         assert db.execute("SELECT count(*) FROM posts").fetchone() == before, "it is still counted, as a token"
         rows = db.execute("SELECT platform, kind, reason, count(*) FROM removed GROUP BY ALL ORDER BY ALL").fetchall()
     assert rows == [("x", "post", "gone", 1), ("x", "post", "protected", protected)]
-    assert sneeuwbal("--study", study, "retain", token=None).stdout.strip().endswith("nothing is to go")
+    assert sneeuwbal("--study", study, "retain", token=None).stdout.strip().endswith("nothing to remove")
 
 
 # ---- the platforms asked again, over real sockets ----------------------------------------------------------------
@@ -163,7 +163,7 @@ def test_compliance_asks_again_in_batches_and_takes_out_what_is_gone(tmp_path: P
         served.forget_what_was_asked()
         done = sneeuwbal("--study", study, "compliance", **study_key)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stdout.strip().endswith("nothing is to go")
+        assert done.stdout.strip().endswith("nothing to remove")
         assert not any(lost in line for lost in ("500005", "100100102", ID, "-") for line in
                        (one.query.get("ids", "") for one in served.x.asked))  # fmt: skip
 
@@ -182,7 +182,7 @@ def test_an_archive_is_redacted_afterwards_where_the_study_says_so_later(tmp_pat
         with (study / "sneeuwbal.toml").open("a") as file:
             file.write("redact_archive = true\n")
         done = sneeuwbal("--study", study, "retain", **study_key)
-        assert "answers were redacted that had come before" in done.stdout, done.stdout + done.stderr
+        assert "answers archived before were redacted" in done.stdout, done.stdout + done.stderr
         assert [_rows(study, query) for query in queries] == before
         content = b"".join(
             e.content() for s in archive.segments(study / "archive") for e in archive.read(s) if isinstance(e, Page)

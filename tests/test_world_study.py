@@ -26,7 +26,7 @@ def db(world, tmp_path_factory):
     study = tmp_path_factory.mktemp("study")
     studyfile.write(world, None, study)
     record.record(OPTIONS, study)
-    load = [sys.executable, "-m", "cli", "--study", str(study), "load"]
+    load = [sys.executable, "-m", "sneeuwbal", "--study", str(study), "load"]
     subprocess.run(load, check=True, cwd=Path(__file__).parents[1], capture_output=True)
     with duckdb.connect(str(study / "study.duckdb"), read_only=True) as found:
         for name, table in truth.tables(world).items():

@@ -25,7 +25,7 @@ def db(known, tmp_path_factory):
     study = tmp_path_factory.mktemp("study")
     studyfile.write(known, None, study)
     record.record(OPTIONS, study)
-    load = [sys.executable, "-m", "cli", "--study", str(study), "load"]
+    load = [sys.executable, "-m", "sneeuwbal", "--study", str(study), "load"]
     subprocess.run(load, check=True, cwd=ROOT, capture_output=True)
     with duckdb.connect(str(study / "study.duckdb"), read_only=True) as connection:
         yield connection

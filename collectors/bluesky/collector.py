@@ -32,11 +32,11 @@ from storage.records import Failure, Page, Record, Want
 # app.bsky.feed.getAuthorFeed, app.bsky.graph.getFollows and getFollowers, com.atproto.repo.listRecords (100 each).
 LIMIT = Limit(3000, 300)
 KINDS = {
-    "user": Kind(batch=25, limit=LIMIT, of="handle"),
-    "timeline": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
-    "following": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
-    "followers": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
-    "follow_records": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
+    "user": Kind(batch=25, limit=LIMIT, of="handle", yields="accounts", bytes=250.0),
+    "timeline": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="posts", bytes=150.0),
+    "following": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
+    "followers": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
+    "follow_records": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=60.0),
 }
 METHODS = {
     "timeline": "app.bsky.feed.getAuthorFeed",
@@ -100,7 +100,6 @@ class Bluesky:
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield answers; one may serve a batch of `user` wants."""
-        assert settings.wire is not None
         options = settings.checked(Options)
         for batch in _batches(settings.wire, wants):
             yield from _ask(settings.wire, batch, options, settings.secret)

@@ -27,7 +27,6 @@ from storage.archive import writer as archiving
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier, Move
 from storage.locks import lock
-from storage.privacy.minimise import SOURCES
 from storage.privacy.suppression import Guard
 from storage.records import Failure, Meta, Page, Want
 
@@ -35,7 +34,6 @@ GROUP, PAUSE = 64, 0.05  # answers and seconds of one group commit
 SLACK = 10.0  # seconds beyond a limit window that a run still waits
 PATIENCE = 960.0  # seconds a run waits for what is due later, where no window is longer
 
-POSTS = SOURCES["posts"]  # the kinds that bring posts, of whatever collector
 STOPPING = {"refused": "refused", "credit": "out of credit"}
 
 
@@ -87,7 +85,6 @@ def collect(
     before they are written. Raise UserError if another run holds this collector, or if it cannot redact.
     """
     settled = _redaction(name, collector, redact)
-    assert settings.wire is not None
     with lock(study, f"collect-{name}"):
         mend_archive(study / "archive", name)
         writer = archiving.Writer(study / "archive", name, secrets=secrets, now=settings.wire.now)
@@ -144,7 +141,6 @@ class _Run:
         stop: threading.Event | None,
         progress: Callable[[Report], None],
     ) -> None:
-        assert settings.wire is not None
         self.name, self.collector, self.settings, self.wire = name, collector, settings, settings.wire
         self.frontier, self.writer, self.budget, self.limit = frontier, writer, budget, limit
         self.kinds = {
@@ -162,7 +158,7 @@ class _Run:
         self.unsaved = 0
         self.silence = Silence(frontier.max_tries)
         self.saved_at = self.came_at = time.monotonic()
-        self.usd, self.posts, self.requests = frontier.spent(POSTS)
+        self.usd, self.posts, self.requests = frontier.spent("posts")
 
     def whole(self, about: Meta) -> Report:
         """The run from its first note to its last."""
@@ -171,6 +167,7 @@ class _Run:
         self.writer.sync()
         with self.frontier.transaction():
             self.frontier.free_dead_leases(self.name, report.run)
+            self.frontier.declare(self.name, {kind: spec.yields for kind, spec in self.collector.kinds.items()})
             self.frontier.start_run(report.run, self.name, start)
         try:
             self._rounds()
@@ -282,7 +279,7 @@ class _Run:
         dearest = spec.price * max(spec.page, spec.batch)
         if usd is not None and dearest and self.usd + dearest > usd:
             told = f"{self.usd:.2f} of {usd:.2f} USD spent, and the next request for {kind} may cost {dearest:.2f}"
-        elif posts is not None and kind in POSTS and self.posts + max(spec.page, spec.batch) > posts:
+        elif posts is not None and spec.yields == "posts" and self.posts + max(spec.page, spec.batch) > posts:
             told = f"{self.posts} of {posts} posts collected, and the next request for {kind} may bring more"
         elif self.budget.requests is not None and self.requests >= self.budget.requests:
             told = f"{self.requests} of {self.budget.requests} requests made"
@@ -294,7 +291,7 @@ class _Run:
     def _affords_more(self, answer: Page | Failure) -> bool:
         """Whether a stream may go on: its next page comes without being asked for."""
         kind = answer.wants[0].target.kind
-        return self.kinds[kind].of != "set" or self._affords(kind)
+        return not self.kinds[kind].stream or self._affords(kind)
 
     # ---- what came
 
@@ -312,7 +309,7 @@ class _Run:
         self.report.items += sum(move.items for move in moves)
         self.report.failures += isinstance(answer, Failure)
         self.usd += sum(move.items * move.price for move in moves)
-        self.posts += sum(move.items for move in moves if move.target.kind in POSTS)
+        self.posts += sum(move.items for move in moves if self.kinds[move.target.kind].yields == "posts")
         self.requests += 1
         self.unsaved += 1
         self.windows.count(answer.wants, moves)

@@ -22,18 +22,25 @@ FORMATS: Mapping[str, str] = {
     "x-v1": "JSON of X's API v1.1: posts, accounts, lists of ids",
     "warc": "WARC files with answers of X's API (Social Feed Manager)",
     "roo": "the Dutch register of organisations (exportOO.xml)",
-    "table": "a table of people (CSV, Excel, Parquet)",
+    "table": "a table of people, posts or follow ties (CSV, Excel, Parquet)",
 }
 
-_JSON = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz", ".json.xz", ".jsonl.xz", ".ndjson.xz")
+_PACKED = ("", ".gz", ".xz", ".bz2", ".zst")
+
+
+def _packed(*endings: str) -> tuple[str, ...]:
+    return tuple(ending + packed for packed in _PACKED for ending in endings)
+
+
+_JSON = _packed(".json", ".jsonl", ".ndjson")
 ENDINGS: Mapping[str, tuple[str, ...]] = {  # of what is taken from a folder
     "linkedin": (".zip", "connections.csv"),
     "zeeschuimer": _JSON,
     "twarc": _JSON,
     "x-v1": _JSON,
-    "warc": (".warc", ".warc.gz"),
-    "roo": (".xml", ".xml.gz"),
-    "table": (".csv", ".tsv", ".xlsx", ".parquet"),
+    "warc": _packed(".warc"),
+    "roo": _packed(".xml"),
+    "table": (*_packed(".csv", ".tsv"), ".xlsx", ".parquet"),
 }
 
 

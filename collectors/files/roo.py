@@ -42,9 +42,13 @@ def _pieces(stream: BinaryIO, scan: _Scan) -> Iterator[Piece]:
         while data := stream.read(PIECE):
             yield from scan.feed(data)
         yield from scan.finish()
+    except Unreadable:
+        yield from scan.rest()
+        raise
     except DefusedXmlException as error:
         raise Unreadable("a document type or an entity is declared: such XML is not read") from error
     except ParseError as error:
+        yield from scan.rest()
         raise Unreadable(f"not well-formed XML: {error}") from error
 
 
@@ -75,6 +79,12 @@ class _Scan:
         self._parser.close()
         if self.level == 0:
             raise Unreadable("no organisation in it: not an export of the register")
+        return self._taken()
+
+    def rest(self) -> list[Piece]:
+        """The whole organisations that wait, where the document breaks off."""
+        if self.inside:
+            self._cut()
         return self._taken()
 
     def _taken(self) -> list[Piece]:

@@ -16,11 +16,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 from warcio.archiveiterator import ArchiveIterator
-from warcio.bufferedreaders import ChunkedDataReader
 from warcio.exceptions import ArchiveLoadFailed
 
 from collectors.files import x_v1, x_v2
-from collectors.importing.chunks import Piece, Unreadable, cursor, line_pieces, places
+from collectors.importing.chunks import Piece, Unreadable, cursor, line_pieces, open_bytes, places
 from collectors.importing.file_collector import FileCollector, place, read_json
 from collectors.x.personal import FILES
 from storage.records import MAX_BODY, Page, Quarantine, Record, Want
@@ -29,6 +28,7 @@ HOSTS = {"api.twitter.com", "api.x.com", "stream.twitter.com", "sitestream.twitt
 _STREAM = re.compile(
     r"^https?://(\w*stream\.twitter\.com|api\.(twitter|x)\.com/2/tweets/(search|sample\d*|firehose)/?stream)"
 )
+_CHUNK = re.compile(rb"(?:\r?\n)?([0-9a-fA-F]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 
 # ---- cutting ------------------------------------------------------------------------------------------------
@@ -38,7 +38,7 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
     """One piece an answer; what came from a stream in groups of lines."""
     done, offset, line = places(want.target.cursor, 3)
     left_out = 0
-    with path.open("rb") as stream:
+    with open_bytes(path) as stream:
         for number, one in enumerate(_records(stream, path.name), 1):
             url = one.rec_headers.get_header("WARC-Target-URI") or ""
             if number < done or (number == done and not offset):
@@ -60,6 +60,8 @@ def _records(stream: Any, name: str) -> Iterator[Any]:
     while True:
         try:
             one = next(found, None)
+        except Unreadable:
+            raise
         except (ArchiveLoadFailed, EOFError, OSError, ValueError, AttributeError, TypeError) as error:
             raise Unreadable(f"{name} is no WARC, or damaged: {error}") from error
         if one is None:
@@ -79,8 +81,11 @@ def _pieces(one: Any, url: str, number: int, start: str) -> Iterator[Piece]:
                 unit="line", refused=piece.refused, headers=plain,
             )  # fmt: skip
         return
-    chunked = (one.http_headers.get_header("transfer-encoding") or "").lower() == "chunked"
-    body = _read(ChunkedDataReader(one.raw_stream, decomp_type=None) if chunked else one.raw_stream)
+    body = _read(one.raw_stream)
+    if len(body) <= MAX_BODY and getattr(one.raw_stream, "limit", 0) > 0:
+        raise Unreadable(f"record {number} is cut off: {one.raw_stream.limit} bytes of it are missing")
+    if "chunked" in (one.http_headers.get_header("transfer-encoding") or "").lower():
+        body = dechunked(body)
     refused = f"the answer is larger than {MAX_BODY >> 20} MiB" if len(body) > MAX_BODY else ""
     yield msgspec.structs.replace(
         base, body=body[:1000] if refused else body, after=cursor(number, 0, 0), first=number, items=1,
@@ -99,6 +104,19 @@ def _read(stream: Any) -> bytes:
         parts.append(part)
         size += len(part)
     return b"".join(parts)
+
+
+def dechunked(body: bytes) -> bytes:
+    """*body* without the marks of chunks, extensions and trailers left out; as it is where it is not chunked."""
+    parts: list[bytes] = []
+    at = 0
+    while match := _CHUNK.match(body, at):
+        size = int(match[1], 16)
+        if size == 0:
+            return b"".join(parts)
+        parts.append(body[match.end() : match.end() + size])
+        at = match.end() + size
+    return b"".join(parts) if parts and at >= len(body) else body
 
 
 class _Decoded(io.RawIOBase):

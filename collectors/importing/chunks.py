@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import lzma
 import zipfile
-import zlib
 from collections.abc import Generator, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
+from collectors.importing.unpack import FREE, MAX_RATIO, Unreadable, bounded, open_bytes
+
 PIECE = 1 << 20  # bytes of a piece, give or take a line
 MAX_UNIT = 16 << 20  # bytes of one line or element; what is longer is refused
-MAX_RATIO = 200  # of decompressed to compressed bytes: JSON reaches 30, a bomb 1,000
-FREE = 64 << 20  # bytes that any compressed file may grow to
 EXCERPT = 1000
-
-
-class Unreadable(ValueError):
-    """The file cannot be read on from here: why. What was read before stays."""
+__all__ = [
+    "EXCERPT", "FREE", "MAX_RATIO", "MAX_UNIT", "PIECE", "Piece", "Unreadable", "as_far", "bounded", "checked_zip",
+    "cursor", "line_pieces", "look_ahead", "open_bytes", "open_member", "places", "skip",
+]  # fmt: skip
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -57,47 +53,6 @@ def places(text: str, count: int) -> list[int]:
     return [int(part) for part in parts]
 
 
-def open_bytes(path: Path) -> BinaryIO:
-    """*path* opened for reading, decompressed by its magic bytes (gzip, xz); a bomb ends in Unreadable."""
-    with path.open("rb") as file:
-        magic = file.read(6)
-    if magic[:2] == b"\x1f\x8b":
-        return bounded(gzip.open(path, "rb"), path.name, path.stat().st_size)
-    if magic == b"\xfd7zXZ\x00":
-        return bounded(lzma.open(path, "rb"), path.name, path.stat().st_size)
-    return path.open("rb")
-
-
-def bounded(stream: Any, name: str, packed: int) -> BinaryIO:
-    """*stream*, which unpacks *packed* bytes, read up to MAX_RATIO times that; then, and where damaged, Unreadable."""
-    return cast("BinaryIO", io.BufferedReader(_Bounded(stream, name, packed), PIECE))
-
-
-class _Bounded(io.RawIOBase):
-    def __init__(self, stream: Any, name: str, packed: int) -> None:
-        self.stream, self.name = stream, name
-        self.ceiling = max(FREE, packed * MAX_RATIO)
-        self.count = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        try:
-            data = self.stream.read(len(buffer))
-        except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
-            raise Unreadable(f"{self.name} is damaged: {error}") from error
-        self.count += len(data)
-        if self.count > self.ceiling:
-            raise Unreadable(f"{self.name} unpacks to more than {MAX_RATIO} times its size: not read on")
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self.stream.close()
-        super().close()
-
-
 def skip(stream: BinaryIO, count: int) -> None:
     """Move *stream* (at its start) to byte *count*; by reading if it cannot seek."""
     if stream.seekable():
@@ -121,6 +76,17 @@ def look_ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
         yield Piece(b"", refused=str(error), first=last.first + last.items if last else 1)
         return
     yield msgspec.structs.replace(last or Piece(b""), after="")
+
+
+T = TypeVar("T")
+
+
+def as_far(found: Iterator[T], damage: list[Unreadable]) -> Iterator[T]:
+    """*found* up to where it cannot be read on, which joins *damage*: its caller closes its piece, then raises it."""
+    try:
+        yield from found
+    except Unreadable as error:
+        damage.append(error)
 
 
 # ---- lines --------------------------------------------------------------------------------------------------
@@ -183,6 +149,7 @@ def checked_zip(path: Path) -> zipfile.ZipFile:
 def open_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
     """A file in a zip, never more of it than its directory promised. Raise Unreadable if it is locked."""
     try:
-        return bounded(archive.open(entry), entry.filename, entry.compress_size)
+        file = archive.open(entry)
+        return bounded(iter(lambda: file.read(1 << 14), b""), entry.filename, entry.compress_size)
     except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
         raise Unreadable(f"{entry.filename} cannot be unpacked: {error}") from error

@@ -48,23 +48,28 @@ class FileCollector:
         self.kinds: Mapping[str, Kind] = {kind: Kind(paged=True) for kind in kinds}
 
     def check(self, path: Path, options: Mapping[str, Any]) -> Quarantine | None:
-        """What is wrong with the beginning of *path* if nothing in it can be read, else None.
+        """What is wrong with *path* if nothing in it can be read, else None.
 
         Raise UserError if it cannot be opened as this format at all.
         """
         want = Want(Target(self.name, list(self.kinds)[-1], key_of_name(path)), "")
+        wrong: Quarantine | None = None
         try:
             with closing(self._cut(path, want, options)) as pieces:
-                piece = next(pieces, Piece(b""))
+                for piece in pieces:
+                    if piece.url:
+                        return None  # a recorded answer of a host that is read here, whatever it says
+                    page = _page(want, piece, options, file_url(want.target.key), datetime.now(UTC))
+                    for one in self.parse(page):
+                        if not isinstance(one, Quarantine):
+                            return None
+                        wrong = wrong or one
         except Unreadable as error:
-            raise UserError(f"{path}: {error}") from error
+            if wrong is None:
+                raise UserError(f"{path}: {error}") from error
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
-        url = piece.url or file_url(want.target.key)
-        page = _page(want, piece, options, url, datetime.now(UTC))
-        found = list(self.parse(page))
-        told = [one for one in found if isinstance(one, Quarantine)]
-        return told[0] if told and len(told) == len(found) else None
+        return wrong
 
     def targets(self, path: Path, options: Mapping[str, Any]) -> list[Target]:
         """What there is to fetch in *path*: one target a kind. Read with other options it is another target."""
@@ -73,13 +78,11 @@ class FileCollector:
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield the piece of the file at each want's cursor; `paths` in the options leads from keys to files."""
-        wire = settings.wire or Wire()
+        wire = settings.wire
         opened: _Opened = wire.resource(f"files-{self.name}", _Opened)
         for want in wants:
             recorded = wire.recorded((want,), file_url(want.target.key))
             yield recorded if recorded is not None else self._answer(want, settings, wire, opened)
-        if settings.wire is None:
-            wire.close()
 
     def _answer(self, want: Want, settings: Settings, wire: Wire, opened: _Opened) -> Page | Failure:
         target, options = want.target, settings.options
@@ -190,6 +193,7 @@ OPTIONS = {
     "paths": "", "sample": "", "collected": "",
     "owner": "linkedin", "of": "x-v1 warc", "listed": "x-v1 warc", "compliance": "twarc warc",
     "columns": "table", "delimiter": "table", "sheet": "table", "encoding": "table",
+    "platform": "table",
 }  # fmt: skip
 
 

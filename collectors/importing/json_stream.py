@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO
 
 from collectors.importing import chunks
-from collectors.importing.chunks import EXCERPT, MAX_UNIT, Piece, Unreadable, cursor, line_pieces, places, skip
+from collectors.importing.chunks import EXCERPT, MAX_UNIT, Piece, Unreadable, as_far, cursor, line_pieces, places, skip
 from storage.records import MAX_BODY
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}"]', re.DOTALL)
@@ -55,12 +55,26 @@ def _array_pieces(stream: BinaryIO, start: str) -> Iterator[Piece]:
     offset, index = places(start, 2)
     skip(stream, offset)
     cutter = Cutter(inside=offset > 0)
-    while data := stream.read(chunks.PIECE):
-        for body, end, count in cutter.feed(data):
-            index += count
-            yield Piece(body, cursor(offset + end, index), index - count + 1, count, "item", "application/json")
+    damage: list[Unreadable] = []
+    for body, end, count in as_far(_cut(stream, cutter), damage):
+        index += count
+        yield Piece(body, cursor(offset + end, index), index - count + 1, count, "item", "application/json")
+    if damage:
+        raise damage[0]
     if cutter.depth:
-        raise Unreadable(f"the array breaks off in element {index + len(cutter.ends) + 1}")
+        raise Unreadable(f"the array breaks off in element {index + 1}")
+
+
+def _cut(stream: BinaryIO, cutter: Cutter) -> Iterator[tuple[bytes, int, int]]:
+    """What *cutter* makes of *stream*; of one that breaks off the whole elements, before it is said."""
+    try:
+        while data := stream.read(chunks.PIECE):
+            yield from cutter.feed(data)
+    except Unreadable:
+        yield from cutter.rest()
+        raise
+    if cutter.depth:
+        yield from cutter.rest()
 
 
 class Cutter:
@@ -99,6 +113,11 @@ class Cutter:
         if body:
             yield b"[" + body + b"]", self.base + end, len(self.ends) or 1
         self.begun, self.ends = end, []
+
+    def rest(self) -> Iterator[tuple[bytes, int, int]]:
+        """The whole elements that wait."""
+        if self.ends:
+            yield from self._cut(self.ends[-1])
 
     def _forget(self) -> None:
         """Drop what has been yielded; raise Unreadable if what is left only grows."""

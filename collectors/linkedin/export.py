@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from collectors.importing.chunks import PIECE, Piece, Unreadable, checked_zip, cursor, open_member, places
+from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_member, places
 from collectors.importing.file_collector import FileCollector, digest_of, guarded, name_of, place
 from collectors.parsing.cells import fault
 from collectors.parsing.coerce import day, each, get, record, text
@@ -115,8 +115,9 @@ def _connection_pieces(open_: csvfile.Open, start: str, asked: dict[str, str]) -
     header, found = _table(open_, "Connections.csv", ("First Name", "Last Name"))
     kept: list[list[str]] = []
     first = size = 0
-    for row in found:
-        if row.line <= done:
+    last, damage = done, list[Unreadable]()
+    for row in as_far(found, damage):
+        if (last := row.line) <= done:
             continue
         first = first or row.line
         kept.append([str(row.line), *_kept(header, row)])
@@ -124,7 +125,9 @@ def _connection_pieces(open_: csvfile.Open, start: str, asked: dict[str, str]) -
         if size >= PIECE:
             yield _piece(header, kept, cursor(row.line), first, asked)
             kept, first, size = [], 0, 0
-    yield _piece(header, kept, "", first or 1, asked)
+    yield _piece(header, kept, cursor(last) if damage else "", first or 1, asked)
+    if damage:
+        raise damage[0]
 
 
 def _piece(header: list[str], kept: list[list[str]], after: str, first: int, asked: dict[str, str]) -> Piece:

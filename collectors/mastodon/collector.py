@@ -38,10 +38,10 @@ from storage.records import Failure, Page, Record, Want
 # Counted for each server over all kinds (`server`).
 LIMIT = Limit(300, 300)
 KINDS = {
-    "user": Kind(limit=LIMIT, of="handle"),
-    "timeline": Kind(page=40, limit=LIMIT, paged=True, head=1, of="account"),
-    "following": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account"),
-    "followers": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account"),
+    "user": Kind(limit=LIMIT, of="handle", yields="accounts", bytes=250.0),
+    "timeline": Kind(page=40, limit=LIMIT, paged=True, head=1, of="account", yields="posts", bytes=150.0),
+    "following": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
+    "followers": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
 }
 LISTS = {"timeline": "statuses", "following": "following", "followers": "followers"}
 
@@ -81,7 +81,6 @@ class Mastodon:
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield the answers to each want."""
-        assert settings.wire is not None
         options = settings.checked(Options)
         for want in wants:
             yield from _ask(settings.wire, want, options, settings.secret)

@@ -22,12 +22,15 @@ from collectors.profiles.jsonld import Document, listed
 from collectors.profiles.noindex import opted_out, overruled
 from collectors.profiles.page import CONNECTIONS, PROFILE, document_of, subject_of, walled
 from collectors.profiles.redact import PERSONAL, redacted
-from collectors.wire.scrapy_parent import crawl, retry_after
+from collectors.wire.retry_after import retry_after
+from collectors.wire.scrapy_parent import crawl
 from storage.records import Absence, BadBody, Connection, Failure, Page, ProfileLink, Quarantine, Record, Want
 
 KINDS: Mapping[str, Kind] = {
-    PROFILE: Kind(of="profile"),
-    CONNECTIONS: Kind(page=100, paged=True, of="list"),  # page: an assumption, sites show 10 to 100
+    PROFILE: Kind(of="profile", yields="profiles", bytes=2_900.0),
+    CONNECTIONS: Kind(
+        page=100, paged=True, of="list", yields="connections", bytes=20.0
+    ),  # page: an assumption, sites show 10 to 100
 }
 LATER = {408, 425, 429}  # and every 5xx
 GONE, PRIVATE, REFUSED = {404, 410}, {401, 403, 407}, {451, 999}
@@ -80,7 +83,6 @@ class Profiles:
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield the answers to *wants* as they come; the only I/O."""
-        assert settings.wire is not None
         path = settings.options.get("connections_path") or "{url}/connections"
         answers = crawl(((want, _url(want, path)) for want in wants), settings, settings.wire)
         return answers if settings.options.get("honour_opt_outs", True) else map(overruled, answers)

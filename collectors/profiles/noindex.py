@@ -1,8 +1,16 @@
-"""Pages that ask to be left alone: `noindex` for robots, in a header or in the page."""
+"""Pages that ask to be left alone: `noindex` for robots, in a header or in the page.
+
+One reading of both. What is said to robots in general counts, to sneeuwbal by its name, and to googlebot, the name by
+which sites speak to the robots of searchers; what is said to another robot by its name does not. `none` holds noindex,
+and so does `unavailable_after` once its moment is past.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import msgspec
 
@@ -10,16 +18,52 @@ from storage.records import Failure, Page
 
 OVERRULED = "overruled"  # in `Page.asked` where the study does not honour opt-outs
 TAG = '<meta name="robots" content="noindex">'
-_META = re.compile(rb"<meta\b[^>]*\bname\s*=\s*[\"']?(?:robots|sneeuwbal)\b[^>]*>", re.I)
-_WORDS = re.compile(rb"\b(?:noindex|none)\b", re.I)
+OURS = {"", "*", "robots", "sneeuwbal", "googlebot"}  # the robots that are meant where we are
+VALUED = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}  # directives with a colon
+_META = re.compile(rb"""<meta\b((?:[^>"']|"[^"]*"|'[^']*')*+)>""", re.I)
+_ATTRIBUTE = re.compile(rb"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_WEEKDAY = re.compile(r"\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,", re.I)
 
 
 def opted_out(page: Page, content: bytes) -> bool:
     """Whether *page* says noindex (or none, which includes it), and the study honours that."""
     if page.asked.get(OVERRULED):
         return False
-    told = " ".join(value for name, value in page.headers if name.lower() == "x-robots-tag")
-    return any(_WORDS.search(one) for one in (told.encode(), *_META.findall(content)))
+    said = [value for name, value in page.headers if name.strip().lower() == "x-robots-tag"]
+    return any(_asks(value, page.fetched_at) for value in (*said, *_metas(content)))
+
+
+def _asks(value: str, now: datetime) -> bool:
+    """Whether a list of directives (`otherbot: noindex, nofollow`) asks us to leave the page alone."""
+    robot = ""
+    for directive in re.split(r"[,;]", _WEEKDAY.sub("", value)):
+        before, colon, behind = (part.strip().lower() for part in directive.partition(":"))
+        if colon and before not in VALUED:
+            robot, before, behind = before, *(part.strip() for part in behind.partition(":")[::2])
+        past = before == "unavailable_after" and (until := _moment(behind)) is not None and until <= now
+        if robot in OURS and (past or {"noindex", "none"} & set(before.split())):
+            return True
+    return False
+
+
+def _moment(text: str) -> datetime | None:
+    """An HTTP date or ISO 8601; None if it is neither."""
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            found = read(text.upper())
+        except (ValueError, TypeError, OverflowError):
+            continue
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return None
+
+
+def _metas(content: bytes) -> Iterator[str]:
+    """What the page's meta elements say to us; in UTF-16 too."""
+    for attributes in _META.findall(content.replace(b"\x00", b"") if b"\x00" in content[:200] else content):
+        said = {name.lower(): b"".join(value) for name, *value in _ATTRIBUTE.findall(attributes)}
+        names = said.get(b"name", said.get(b"http-equiv", b"")).decode("latin-1").lower()
+        if (OURS - {""} | {"x-robots-tag"}) & set(re.split(r"[,\s]+", names)):
+            yield said.get(b"content", b"").decode("latin-1")
 
 
 def overruled(answer: Page | Failure) -> Page | Failure:

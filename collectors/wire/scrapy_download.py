@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
+import re
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
 
 ROBOT = "sneeuwbal"  # the name robots.txt rules may be made for
 ROBOTS = "robots"  # kind and walk of robots.txt
+_MARKS = {  # the longer ones first: UTF-32 begins as UTF-16 does
+    codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
+}  # fmt: skip
+_INVISIBLE = re.compile("[\x00\u00ad\u200b-\u200f\u2060\ufeff]")
+_ELEMENT = re.compile(r"<[^<>\n]*>")
 MAX_ROBOTS = 512 * 1024  # of robots.txt that are read (RFC 9309, 2.5: at least 500 KiB)
 REASONS = {
     "DownloadTimeoutError": "timeout",
@@ -78,6 +86,22 @@ def reason_of(error: BaseException, request: Request, spider: Pages) -> tuple[st
     return next((REASONS[name] for name in names if name in REASONS), "other"), detail
 
 
+def robots_text(body: bytes) -> str:
+    """The text of a robots.txt, whatever its encoding and line ends, without marks that would hide its first rule.
+
+    RFC 9309 says UTF-8; a byte-order mark, UTF-16, invisible characters and HTML around the rules are met and read.
+    """
+    mark = next((mark for mark in _MARKS if body.startswith(mark)), b"")
+    if mark:
+        text = body.decode(_MARKS[mark], "replace")
+    elif b"\x00" in body[:4]:  # UTF-16 without its mark: every second byte of ASCII is empty
+        text = body.decode("utf-16-be" if body[::2].count(0) > body[1::2].count(0) else "utf-16-le", "replace")
+    else:
+        text = body.decode("utf-8", "replace")
+    text = _INVISIBLE.sub("", text)
+    return _ELEMENT.sub("\n", text) if text.lstrip().startswith("<") else text
+
+
 class Robots:
     """robots.txt in Scrapy's place. Scrapy's own (2.19) lets the second and later of the requests that wait for the
     first robots.txt of a host pass unchecked, and allows everything where it could not be read; RFC 9309 forbids it.
@@ -124,8 +148,7 @@ class Robots:
             raise RobotsUnread(*reason_of(error, request, spider)) from error
         if response.status >= 500 or response.status == 429:
             raise RobotsUnread("connection", f"it answered {response.status}")
-        text = response.body[:MAX_ROBOTS].decode("utf-8", "replace") if response.status < 300 else ""
-        rules = Protego.parse(text)
+        rules = Protego.parse(robots_text(response.body[:MAX_ROBOTS]) if response.status < 300 else "")
         delay = rules.crawl_delay(ROBOT)
         if delay and spider.wire.live:
             spider.slow_down(urlsplit(base).hostname or "", float(delay))

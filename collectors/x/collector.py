@@ -68,7 +68,6 @@ class X:
         from collectors.x.client import Client  # it imports tweepy, which loading and planning do not need
 
         wire = settings.wire
-        assert wire is not None
         if wire.live and not settings.secret:
             raise UserError("no bearer token for X: set SNEEUWBAL_X_BEARER_TOKEN or BEARER_TOKEN")
         options, given = settings.checked(Options), settings.options

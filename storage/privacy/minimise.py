@@ -12,15 +12,6 @@ from storage.archive.reader import Entry, Note
 from storage.privacy.declared import RECORDS
 from storage.records import Page, Post, Quarantine
 
-# the kinds of answers that rows of a kind come from
-SOURCES = {
-    "posts": ("timeline", "search", "post", "sample"),
-    "profiles": ("profile",),
-    "connections": ("connections",),
-    "accounts": ("user", "user_id"),
-    "follows": ("following", "followers", "follow_records"),
-}
-
 
 def minimised(records: Iterable[Any], drop: Iterable[str]) -> Iterator[Any]:
     """*records* without what *drop* names. Of a text stays whether it begins with @, which Table 6 counts."""
@@ -43,17 +34,18 @@ class Expiry:
 
     people: frozenset[str] = frozenset()
 
-    def __init__(self, keep_days: Mapping[str, int], now: datetime) -> None:
-        self._ends = {
-            kind: now - timedelta(days=days) for rows, days in keep_days.items() for kind in SOURCES.get(rows, (rows,))
-        }
+    def __init__(self, keep_days: Mapping[str, int], now: datetime, yields: Mapping[tuple[str, str], str]) -> None:
+        """*yields* says what the kinds yield, by (collector, kind); *keep_days* names that, or a kind."""
+        self._ends = {name: now - timedelta(days=days) for name, days in keep_days.items()}
+        self._yields = yields
 
     def entry(self, entry: Entry) -> Entry | None:
         """*entry*, or None if it is an answer older than its kind is kept."""
         if isinstance(entry, Note) or not entry.wants:
             return entry
         at = entry.fetched_at if isinstance(entry, Page) else entry.failed_at
-        end = self._ends.get(entry.wants[0].target.kind)
+        target = entry.wants[0].target
+        end = self._ends.get(self._yields.get((target.collector, target.kind), ""), self._ends.get(target.kind))
         return None if end is not None and at < end else entry
 
     def finds(self, text: str) -> bool:

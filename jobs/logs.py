@@ -14,8 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from commands.secrets import known_secrets
-from commands.terminal import plain
+from jobs.secrets import known_secrets
 from storage.archive.secrets import REDACTED, clean_text, cut, spellings
 
 VARIABLE = "SNEEUWBAL_LOG"  # so that the runs a daemon starts log as it does
@@ -26,7 +25,14 @@ SECRET_TEXT = re.compile(
 )
 LEAST = 6  # characters: a shorter secret would cut words apart
 
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
 log = logging.getLogger("sneeuwbal")
+
+
+def plain(text: str) -> str:
+    """*text* without control characters, terminal escapes and bidi overrides (they come from strangers)."""
+    return CONTROL.sub("", text)
 
 
 class Redact(logging.Filter):
@@ -70,10 +76,10 @@ class Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line of *record*."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        told = {"at": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        entry = {"at": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
         if record.exc_text:
-            told["traceback"] = record.exc_text
-        return json.dumps(told, ensure_ascii=False)
+            entry["traceback"] = record.exc_text
+        return json.dumps(entry, ensure_ascii=False)
 
 
 def setup(directory: Path, form: str | None, stream: Any = None) -> Redact:
@@ -96,7 +102,7 @@ def log_uncaught() -> None:
     """Let warnings, and what nobody catches in any thread, go the way of what is logged."""
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
-    threading.excepthook = lambda told: _uncaught(told.exc_type, told.exc_value or told.exc_type(), told.exc_traceback)
+    threading.excepthook = lambda it: _uncaught(it.exc_type, it.exc_value or it.exc_type(), it.exc_traceback)
 
 
 def clean(text: str) -> str:
@@ -110,4 +116,4 @@ def clean(text: str) -> str:
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Log what nobody caught: it may hold a secret like anything else."""
-    log.critical("a mistake of sneeuwbal's; please tell us", exc_info=(kind, error, trace))
+    log.critical("this is a bug in sneeuwbal; please report it", exc_info=(kind, error, trace))

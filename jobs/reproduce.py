@@ -1,13 +1,23 @@
-"""Published tables against those made again: equal, or by how much not."""
+"""Make every published figure again from its package: equal, or by how much not."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pandas as pd
+
+from jobs.context import DATABASE, Say, open_study
+from jobs.package import DATABASE_IN, REPORT_IN, STUDY_IN, make, report_options
+from jobs.run import load
+from storage import ro_crate
+from storage.archive.manifest import checksum
+from storage.versions import versions
 
 SHOWN = 5  # differences shown of one table
 
@@ -19,13 +29,36 @@ class Compared(msgspec.Struct):
     equal: int = 0
     differences: list[str] = []
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """One line, and one for each of the first differences."""
         if not self.differences:
             return f"{self.name}: {self.equal:,} figures equal"
         lines = [f"{self.name}: {len(self.differences):,} of {self.equal + len(self.differences):,} figures differ"]
         lines += [f"  {one}" for one in self.differences[:SHOWN]]
         return "\n".join(lines)
+
+
+def reproduce(package: Path, *, say: Say = print) -> list[Compared]:
+    """Check every file of *package*, make its figures again without a network, and return each table compared.
+
+    With an archive in it the tables are loaded from that; otherwise its database is the start. Raise UserError if a
+    file was changed.
+    """
+    say(f"{ro_crate.verify(package):,} files are as the manifest says ({checksum(package / ro_crate.MANIFEST)})")
+    made, here = json.loads((package / "versions.json").read_text("utf-8")), versions()
+    other = [f"{name} {made[name]} (here {here.get(name, 'none')})"
+             for name in sorted(made) if made[name] != here.get(name)]  # fmt: skip
+    if other:
+        say(f"made with other versions: {', '.join(other)}")
+    with tempfile.TemporaryDirectory(prefix="sneeuwbal-") as place:
+        database, study = package / DATABASE_IN, None
+        if (package / STUDY_IN).is_dir():
+            shutil.copytree(package / STUDY_IN, Path(place) / "study")
+            study = open_study(Path(place) / "study")
+            load(study, fresh=True, say=say)
+            database = study.directory / DATABASE
+        make(database, Path(place) / REPORT_IN, report_options(study))
+        return list(compared(package / REPORT_IN, Path(place) / REPORT_IN))
 
 
 def compared(published: Path, again: Path) -> Iterator[Compared]:

@@ -58,7 +58,7 @@ def secrets_table(directory: Path) -> Mapping[str, Any]:
 
 
 def notify_settings(directory: Path) -> dict[str, str]:
-    """Whom to tell of a job's end: those keys of NOTIFY that are given."""
+    """Where to send word of a job's end: those keys of NOTIFY that are given."""
     if keyring.chosen(directory):
         written = {key: keyring.get(key) for key, variable in NOTIFY.items() if not os.environ.get(variable)}
     else:
@@ -73,8 +73,8 @@ def all_secrets(study: Study) -> list[str]:
     from study.study_file import installed
 
     found = {secret for name in installed() if (secret := secret_of(study, name))}
-    told = notify_settings(study.directory)
-    return sorted(found | set(_parts(told.get("webhook", ""))) | set(_parts(told.get("smtp", ""))))
+    where = notify_settings(study.directory)
+    return sorted(found | set(_parts(where.get("webhook", ""))) | set(_parts(where.get("smtp", ""))))
 
 
 def known_secrets(directory: Path) -> Iterator[str]:
@@ -87,9 +87,7 @@ def known_secrets(directory: Path) -> Iterator[str]:
             yield from _parts(value.strip())
         elif "://" in value and "@" in value:
             yield from _password(value)  # HTTPS_PROXY and its like
-    with contextlib.suppress(
-        OSError, ValueError, RecursionError
-    ):  # the command that needs them tells what is wrong with it
+    with contextlib.suppress(OSError, ValueError, RecursionError):  # the command that needs it reports the mistake
         for text in _strings(tomllib.loads((directory / SECRETS).read_text())):
             yield from _parts(text)
     with contextlib.suppress(UserError):

@@ -1,0 +1,189 @@
+"""Compressed files read as far as they go: what stands before the damage is given, then the damage with its place."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+BLOCK = 1 << 14  # compressed bytes at a time
+OUT = 1 << 18  # unpacked bytes at a time
+MAX_RATIO = 200  # of decompressed to compressed bytes: JSON reaches 30, a bomb 1,000
+FREE = 64 << 20  # bytes that any compressed file may grow to
+
+
+class Unreadable(ValueError):
+    """The file cannot be read on from here: why. What was read before stays."""
+
+
+class _Gzip:
+    """zlib's decompressor with the methods of bz2's and lzma's."""
+
+    def __init__(self) -> None:
+        self._one = zlib.decompressobj(31)
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._one.decompress(self._one.unconsumed_tail + data, max_length)
+
+    @property
+    def eof(self) -> bool:
+        return self._one.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._one.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._one.unused_data
+
+
+_MAGIC: tuple[tuple[bytes, Callable[[], Any]], ...] = (
+    (b"\x1f\x8b", _Gzip), (b"\xfd7zXZ\x00", lzma.LZMADecompressor), (b"BZh", bz2.BZ2Decompressor),
+)  # fmt: skip
+_ZSTD = b"\x28\xb5\x2f\xfd"
+BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """*path* opened for reading, decompressed by its magic bytes (gzip, xz, bzip2, zstd); a bomb ends in Unreadable."""
+    with path.open("rb") as file:
+        magic = file.read(6)
+    for begin, make in _MAGIC:
+        if magic.startswith(begin):
+            return bounded(_members(path, begin, make), path.name, path.stat().st_size)
+    if magic.startswith(_ZSTD):
+        return bounded(_zstd(path), path.name, path.stat().st_size)
+    return path.open("rb")
+
+
+def _members(path: Path, magic: bytes, make: Callable[[], Any]) -> Iterator[bytes]:
+    """The content of all members of a file, one behind the other."""
+    with path.open("rb") as file:
+        data, begun = file.read(BLOCK), 0
+        while data:
+            one, sound = make(), True
+            while not one.eof:
+                try:
+                    yield one.decompress(data, OUT)
+                except BROKEN as error:
+                    raise Unreadable(f"damaged between bytes {begun} and {file.tell()}: {error}") from error
+                data = b""
+                if not one.eof and one.needs_input and not (data := file.read(BLOCK)):
+                    sound = False
+                    break
+            if not sound:
+                raise Unreadable(f"cut off: what begins at byte {begun} does not end before byte {file.tell()}")
+            data = one.unused_data or file.read(BLOCK)
+            while data and not data.strip(b"\0"):
+                data = file.read(BLOCK)
+            data = data.lstrip(b"\0")
+            if 0 < len(data) < len(magic):
+                data += file.read(BLOCK)
+            begun = file.tell() - len(data)
+            if data and not data.startswith(magic):
+                raise Unreadable(f"something else stands from byte {begun} on")
+
+
+def _zstd(path: Path) -> Iterator[bytes]:
+    import pyarrow as pa
+
+    got, step = 0, OUT
+    while True:
+        with pa.OSFile(str(path)) as file, pa.CompressedInputStream(file, "zstd") as stream:
+            left = got
+            while left and (part := stream.read(min(left, OUT))):
+                left -= len(part)
+            try:
+                while data := stream.read(step):
+                    got += len(data)
+                    yield data
+                return
+            except OSError as error:
+                if step == 1:
+                    raise Unreadable(f"damaged behind {got} unpacked bytes: {error}") from error
+        step = 1  # the library gives nothing of the last block that it could not fill
+
+
+def bounded(parts: Iterator[bytes], name: str, packed: int) -> BinaryIO:
+    """The *parts* of what *packed* bytes unpack to as a stream, up to MAX_RATIO times that.
+
+    Reading on behind the last byte, where the file goes on in disorder, raises Unreadable.
+    """
+    return cast("BinaryIO", _Stream(parts, name, max(FREE, packed * MAX_RATIO)))
+
+
+class _Stream:
+    """A stream that cannot seek."""
+
+    def __init__(self, parts: Iterator[bytes], name: str, ceiling: int) -> None:
+        self._parts, self._name, self._ceiling = parts, name, ceiling
+        self._buffer, self._at, self._count = b"", 0, 0
+        self._damage: Unreadable | None = None
+        self._over = False
+
+    def __enter__(self) -> _Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if closing := getattr(self._parts, "close", None):
+            closing()
+
+    def seekable(self) -> bool:
+        return False
+
+    def tell(self) -> int:
+        return self._count - self._left()
+
+    def read(self, count: int = -1) -> bytes:
+        """At most *count* bytes; raise Unreadable where the file is damaged, before another byte is given."""
+        while (count < 0 or self._left() < count) and self._more():
+            pass
+        taken = self._take(self._left() if count < 0 else count)
+        if not taken and count and self._damage:
+            raise self._damage
+        return taken
+
+    def readline(self, limit: int = -1) -> bytes:
+        """The rest of the line, at most *limit* bytes."""
+        seen = 0
+        while (end := self._buffer.find(b"\n", self._at + seen)) < 0 and (limit < 0 or self._left() < limit):
+            seen = self._left()
+            if not self._more():
+                break
+        size = end + 1 - self._at if end >= 0 else self._left()
+        return self._take(size if limit < 0 else min(size, limit))
+
+    def _left(self) -> int:
+        return len(self._buffer) - self._at
+
+    def _take(self, count: int) -> bytes:
+        taken = self._buffer[self._at : self._at + count]
+        self._at += len(taken)
+        return taken
+
+    def _more(self) -> bool:
+        if self._over:
+            return False
+        try:
+            data = next(self._parts, None)
+        except Unreadable as error:
+            self._damage = Unreadable(f"{self._name}: {error}; what stands before it is read")
+        except BROKEN as error:
+            self._damage = Unreadable(f"{self._name} is damaged: {error}; what stands before it is read")
+        else:
+            if data is not None and self._count + len(data) > self._ceiling:
+                self._damage = Unreadable(f"{self._name} unpacks to more than {MAX_RATIO} times its size: not read on")
+            elif data is not None:
+                self._count += len(data)
+                self._buffer, self._at = self._buffer[self._at :] + data, 0
+                return True
+        self._over = True
+        return False
