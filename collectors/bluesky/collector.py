@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings, Split
 from collectors.bluesky import parse as records
+from collectors.bluesky import typed
 from collectors.bluesky.before import asked_before
 from collectors.bluesky.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
@@ -88,8 +89,7 @@ class Bluesky:
     @staticmethod
     def canonical(seed: str) -> str:
         """The key of an account: its DID, or its handle in lower case without the @ before it."""
-        actor = _actor(seed)
-        return actor if actor.startswith("did:") else actor.lower()
+        return typed.actor(seed) or _actor(seed)
 
     @staticmethod
     def server(want: Want, options: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ from collectors.mastodon.keys import HANDLE, OWN_ID, webfinger
 from collectors.mastodon.parse import AccountView
 from collectors.mastodon.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
+from collectors.parsing.addresses import web
 from collectors.parsing.link_header import linked
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
@@ -69,9 +70,9 @@ class Mastodon:
 
     @staticmethod
     def canonical(seed: str) -> str:
-        """The key of an account: `user@server` without the @ before it; an address as it is."""
-        handle = HANDLE.match(seed.strip())
-        return f"{handle[1]}@{handle[2].lower()}" if handle else seed.strip()
+        """The key of an account: `user@server` without the @ before it; an address with its scheme."""
+        handle = HANDLE.match(seed.strip().removeprefix("acct:"))
+        return f"{handle[1]}@{handle[2].lower()}" if handle else web(seed) or seed.strip()
 
     @staticmethod
     def server(want: Want, options: Mapping[str, Any]) -> str:
