@@ -21,7 +21,7 @@ from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, 
 from collectors.bluesky import parse as records
 from collectors.bluesky import typed
 from collectors.bluesky.before import asked_before
-from collectors.bluesky.redact import redacted
+from collectors.bluesky.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
@@ -81,7 +81,9 @@ class Bluesky:
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     Options = Options
-    redacted = staticmethod(redacted)
+    personal = PERSONAL
+    handle_of = staticmethod(handle_of)
+    recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
 
     @staticmethod
