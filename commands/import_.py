@@ -41,7 +41,7 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
     linkedin     a member's own export (zip or folder): Connections.csv, Profile.csv, Positions.csv
     zeeschuimer  NDJSON captures of one's own browsing (X, LinkedIn posts)
     twarc        JSONL of twarc2, pages or flattened
-    x-v1         JSON or JSONL of X's API v1.1
+    x-v1         JSON or JSONL of X's API v1.1; a member's own archive (ZIP or tweets.js)
     warc         WARCs of API traffic by others, for example Social Feed Manager
     roo          the Dutch register of government organisations (XML)
     table        people, posts or follow ties in CSV, Excel or Parquet; --column name=Naam ...

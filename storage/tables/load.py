@@ -22,8 +22,9 @@ from storage.errors import UserError
 from storage.linking import link
 from storage.linking.link import Linking
 from storage.privacy import forgotten, retention
+from storage.privacy.declared import platforms, resolved
 from storage.tables import database, latest, merge
-from storage.tables.parse_worker import Keep, Parser, Told, Unit, cores, die_with_parent, resolve, spill, split, torn
+from storage.tables.parse_worker import Keep, Parser, Told, Unit, cores, die_with_parent, spill, split, torn
 
 SMALL = 2 * 1024 * 1024  # compressed bytes; less is read in this process
 STRETCH = 4 * 1024 * 1024  # compressed bytes a worker reads at a time: small enough that both end together
@@ -107,7 +108,7 @@ def load(
                 if rows is not None:
                     _settings(db, rows)
                 if linking is not None:
-                    report.links = link.link(db, linking)
+                    report.links = link.link(db, linking, platforms(parsers).values())
                 retention.read_removed(db, study)
                 db.execute("DELETE FROM base.made_from")
                 db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
@@ -155,7 +156,7 @@ def _kinds(parsers: Parsers) -> list[tuple[str, ...]]:
     """The rows of `base.kinds`: what the kinds of *parsers* declare."""
     return sorted(
         (name, kind, spec.of, spec.yields)
-        for name, parser in resolve(parsers).items()
+        for name, parser in resolved(parsers).items()
         for kind, spec in parser.kinds.items()
     )
 
@@ -226,7 +227,7 @@ def _bring_in(
     report.quarantined = report.rows.get("quarantine", 0)
     _remember(db, told, report)
     latest.refresh(db)
-    link.read_links(db)
+    link.read_links(db, platforms(parsers).values())
 
 
 def _spill_all(
