@@ -46,6 +46,7 @@ class X:
     """The collector `x`."""
 
     kinds: Mapping[str, Kind] = KINDS
+    opened: Mapping[str, date] = {"x": date(2006, 3, 21)}
     Options = Options
     needs_secret = True
     outcome = staticmethod(outcome)
