@@ -39,7 +39,7 @@ kills: .venv/ready
 	$(BIN)/python -m tests.kills 100
 
 docs: .venv/ready
-	$(BIN)/python -m commands.docs
+	$(BIN)/python -m docs.generate
 
 # requirements.txt anew from pyproject.toml, with the hash of every file of each release; what is pinned stays, unless
 # it is named: make pins UPGRADE="--upgrade-package httpx". Needs uv.

@@ -18,13 +18,13 @@ COMMANDS = {
     "run": "The whole job: collect, load, link, admit, analyse, in waves until nothing is due.",
     "collect": "Fetch what is due into the archive.",
     "load": "Derive the tables from the archive and publish study.duckdb.",
-    "admit": "Queue whom the study's rules let in.",
+    "admit": "Queue the targets that the sampling rules select.",
     "review": "Links that wait for a person to decide: write them, take the decisions in.",
     "report": "Make the page, the tables and the figures.",
     "network": "A network as GEXF, GraphML or Parquet, or its communities.",
     "figure": "One figure of the report for a paper: SVG, PDF or PNG, with its data.",
     "import": "Read exports, captures, others' archives, registers and tables of people.",
-    "plan": "What a study will take: requests, hours, money, disk.",
+    "plan": "Estimate what a study will take: requests, hours, money, disk.",
     "replay": "Run the whole job again from an archive, without a network.",
     "rehearse": "Run a whole study against a simulated world on this machine.",
     "schedule": "Run jobs at their times: run, list, next, pause, resume, trigger.",
@@ -33,13 +33,13 @@ COMMANDS = {
     "recover": "Rebuild the state from the archive.",
     "verify": "Prove that archive, state and database are consistent.",
     "backup": "Copy the study safely while it runs.",
-    "prune": "Throw away superseded reports and private files.",
-    "doctor": "Look whether everything here is as it should be.",
+    "prune": "Delete old reports and files that nothing needs.",
+    "doctor": "Check the installation and the study.",
     "forget": "Remove a person from everything, for good.",
-    "compliance": "Ask the platforms again about what is held, and take out what is gone there.",
-    "retain": "Take out what is gone on its platform, and what was kept long enough.",
+    "compliance": "Ask the platforms again about what is held, and remove what is gone there.",
+    "retain": "Remove what is gone on its platform, and what passed its retention period.",
     "package": "Make a replication package: report, tables, definitions, database.",
-    "reproduce": "Make every figure of a package again, and say which are equal.",
+    "reproduce": "Make every figure of a package again, and compare.",
 }
 
 
@@ -87,8 +87,8 @@ def cli(context: click.Context, directory: Path, form: str | None) -> None:
 
     Exit codes: 0 complete, 2 your mistake, 3 partial, 4 out of budget or credit, 130 interrupted.
     """
-    from commands.logs import setup
     from commands.terminal import plain_output
+    from jobs.logs import setup
 
     context.obj = directory
     context.with_resource(plain_output(setup(directory, form).known))
@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
         code = cli.main(arguments, prog_name="sneeuwbal", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except (click.exceptions.Abort, KeyboardInterrupt):
-        return _say("interrupted; what came is kept, and the next run goes on", 130)
+        return _say("interrupted; everything received is kept, and the next run goes on", 130)
     except click.ClickException as error:
         return _say(error.format_message(), 2)
     except UserError as error:
@@ -113,13 +113,13 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (nobody reads any more)
         return 0
     except Exception as error:
-        told = _told(error)
-        if told is None:
+        line = _machine_fault(error)
+        if line is None:
             raise
-        return _say(*told)
+        return _say(*line)
 
 
-def _told(error: Exception) -> tuple[str, int] | None:
+def _machine_fault(error: Exception) -> tuple[str, int] | None:
     """One line and the exit code for what the machine, not the program, does wrong; None if it is ours."""
     text = str(error)
     lowered = text.lower()
@@ -127,14 +127,14 @@ def _told(error: Exception) -> tuple[str, int] | None:
     if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in lowered or "no space left" in lowered:
         return f"the disk is full{f' ({where})' if where else ''}; what was synced is safe: make room and run again", 3
     if "database is locked" in lowered:
-        return "the state is held by another program; end that (`sneeuwbal doctor` looks who) and run again", 3
+        return "the state is held by another program; end that (`sneeuwbal doctor` shows which) and run again", 3
     if isinstance(error, PermissionError) or "permission denied" in lowered or "readonly database" in lowered:
         return f"{where or text.splitlines()[0]}: no permission; make it writable for you", 2
     return None
 
 
 def _say(text: str, code: int) -> int:
-    from commands.logs import clean
+    from jobs.logs import clean
 
     click.echo(f"sneeuwbal: {clean(text)}", err=True)
     return code
@@ -142,7 +142,7 @@ def _say(text: str, code: int) -> int:
 
 def entry() -> None:
     """The console script."""
-    from commands.logs import log_uncaught
+    from jobs.logs import log_uncaught
 
     log_uncaught()
     sys.exit(main())

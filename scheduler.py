@@ -10,7 +10,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from jobs.context import program
 from storage.errors import UserError
 from storage.journal import Journal
 from storage.locks import holder, lock
@@ -40,7 +40,7 @@ SCHEDULED = "SNEEUWBAL_SCHEDULED"  # tells a run that it ends when its standard 
 
 def command_of(job: Job, study: Path, resume: datetime | None = None) -> list[str]:
     """The command line of one run of *job*; *resume*: go on with the pass that was due then, instead of a new one."""
-    words = [sys.executable, "-m", "cli", "--study", str(study), job.task]
+    words = [*program(study), job.task]
     if job.task not in ("collect", "run"):
         return words
     if job.collector:
@@ -297,7 +297,7 @@ class Daemon:
 
     def _load(self) -> None:
         """Make what came so far queryable."""
-        words = [sys.executable, "-m", "cli", "--study", str(self.study.directory), "load"]
+        words = [*program(self.study.directory), "load"]
         with self._guard:
             if self.stop.is_set() or self.loading is not None:
                 return

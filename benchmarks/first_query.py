@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from commands.rehearse import TOKEN
+from jobs.replay import TOKEN
 from storage.journal import Journal
 from tests.rehearsal import served, sneeuwbal
 
@@ -53,7 +53,7 @@ def scheduled(study: Path, every: int) -> tuple[float, list[float], float]:
     path = study / "sneeuwbal.toml"
     text = path.read_text().replace("[study]\n", f"[study]\nload_every = {every}\n", 1)
     path.write_text(text + '\n[[schedule]]\nname = "all"\ncron = "30 3 * * *"\n')
-    words = [sys.executable, "-m", "cli", "--study", str(study), "schedule", "run"]
+    words = [sys.executable, "-m", "sneeuwbal", "--study", str(study), "schedule", "run"]
     began, delays = time.monotonic(), list[float]()
     environment = {**os.environ, "SNEEUWBAL_X_BEARER_TOKEN": TOKEN}
     with subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as daemon:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
+from collectors.wire.exchange import Wire
 from storage.records import (
     Absent,
     Done,
@@ -24,8 +25,6 @@ from storage.records import (
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-
-    from collectors.wire.exchange import Wire
 
 __all__ = [
     "Absent",
@@ -54,7 +53,10 @@ class Limit(msgspec.Struct, frozen=True):
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """What one kind of target costs: the single table that fetch, `plan` and `budget` read."""
+    """What one kind of target is and costs: all that the study-wide features know of it.
+
+    What is left empty takes part in no rule that asks for it.
+    """
 
     batch: int = 1  # targets a request
     page: int = 1  # items a page at most
@@ -63,6 +65,9 @@ class Kind(msgspec.Struct, frozen=True):
     paged: bool = False  # a list that is walked
     head: int = 0  # requests of a walk before its first page
     of: str = ""  # what a key names, for the snowball: profile | list (of a profile) | handle | account | set | query
+    yields: str = ""  # what its items are: posts | accounts | profiles | connections | follows | documents
+    stream: bool = False  # its pages come without being asked for, one by one
+    bytes: float = 300.0  # in the archive, compressed, an item: an assumption that `plan` names
 
 
 def redirected(page: Page) -> bool:
@@ -75,7 +80,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     options: Mapping[str, Any]  # the collector's own table, validated by its `Options` model if it has one
     secret: str | None = None
-    wire: Wire | None = None
+    wire: Wire = msgspec.field(default_factory=Wire)
     archive: Path | None = None  # what was answered before, where the collector must know
 
     def checked(self, model: type[M]) -> M:
@@ -105,8 +110,14 @@ class Collector(Protocol):
         """Yield one outcome per target; nothing for a redirect that was followed. Pure and cheap."""
         ...
 
-    # For studies with `redact_archive` also redacted(page: Page, drop: Collection[str]) -> Page: the page with what
-    # outcome and parse need (both then say the same), and without what `[minimise] drop` names. Pure.
+    # What a collector may declare beside, all with defaults (`storage.privacy.declared` reads them):
+    # personal: Personal           which fields of its answers are personal, and how its people are named. Redaction in
+    #                              the archive, `forget` and its guard follow from it. Without it `redact_archive`
+    #                              refuses, and `forget` empties whatever object names the person, and says so.
+    # handle_of(url) -> str | None the handle whose page a web address is: links from profiles
+    # recheck: {"account": kind, "post": kind}   the kinds that look things up by their ids, for `compliance`
+    # redacted(page, drop) -> Page redaction of its own, where answers are no JSON: what outcome and parse need (both
+    #                              then say the same), without what `[minimise] drop` names. Pure.
 
     def parse(self, page: Page) -> Iterator[Record]:
         """Yield what the page tells. Pure; a page that cannot be read yields Quarantine, never an exception."""

@@ -1,4 +1,4 @@
-"""`sneeuwbal admit`: queue whom the rules let in."""
+"""`sneeuwbal admit`: queue the targets that the sampling rules select."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from pathlib import Path
 
 import click
 
+from jobs.context import open_study
+from jobs.run import admit
+
 
 @click.command()
 @click.pass_obj
 def command(directory: Path) -> None:
-    """Queue whom the study's rules let in, by what is published now."""
-    from datetime import UTC, datetime
-
-    from commands.context import collectors_of, open_state, open_study
-    from commands.job import admit_study
-
-    study = open_study(directory)
-    new = admit_study(study, open_state(study), collectors_of(study), datetime.now(UTC))
+    """Queue the targets that the sampling rules select from what is published now."""
+    new = admit(open_study(directory))
     click.echo("\n".join(f"{name}: {number:,} admitted" for name, number in new.items()) or "nobody new")

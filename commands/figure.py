@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-FORMATS = ("svg", "pdf", "png")
+from jobs.context import read_study
+from jobs.report import FORMATS, figure, figures
 
 
 @click.command()
@@ -19,33 +20,14 @@ FORMATS = ("svg", "pdf", "png")
 def command(
     directory: Path, name: str | None, form: str, output: Path | None, language: str | None, public: bool
 ) -> None:
-    """Draw the figure NAME of the report, and its data as CSV and Parquet beside it; list the figures without NAME.
+    """Draw the figure NAME of the report, with its data as CSV and Parquet beside it; without NAME, list the figures.
 
     \b
     sneeuwbal figure activity-calendar --format pdf
     """
-    from analysis.report.figures.registry import DRAWINGS, drawing
-
     if name is None:
-        for one in DRAWINGS.values():
+        for one in figures():
             click.echo(f"{one.number:2d}  {one.name:20s}{one.title}")
         return
-    chosen = drawing(name)
-    from analysis.report.findings import Findings
-    from analysis.report.page import figure
-    from commands.context import DATABASE
-    from commands.report import options
-    from storage.errors import UserError
-    from storage.privacy.outside_copies import remember
-    from storage.tables import database
-    from study.study_file import Study
-
-    study = Study.load(directory)
-    path = output or Path(f"{chosen.name}.{form}")
-    if path.suffix.removeprefix(".") not in FORMATS:
-        raise UserError(f"{path}: a figure ends in .svg, .pdf or .png")
-    with database.open_readonly(study.directory / DATABASE) as db:
-        figure(Findings(db, options(study, public, language)), chosen, path)
-    if not public:
-        remember(directory, "figure", path)
+    path = figure(read_study(directory), name, output, form=form, public=public, language=language)
     click.echo(f"{path}; its data: {path.with_suffix('.csv')}, {path.with_suffix('.parquet')}")

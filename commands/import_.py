@@ -7,6 +7,12 @@ from typing import Any
 
 import click
 
+from commands.terminal import HIDE, progress
+from jobs.collect import judge
+from jobs.context import open_study
+from jobs.run import import_files
+from storage.errors import Partial, UserError
+
 FORMATS = ("linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "table")
 
 
@@ -19,13 +25,14 @@ FORMATS = ("linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "table")
 @click.option("--sample", help="Posts belong to this comparison set, not to timelines.")
 @click.option("--collected", help="When it was collected (a date), where the file does not say.")
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="table: which column is what.")
+@click.option("--platform", help="table: of posts or follow ties, whose they are; for example x, mastodon, bluesky.")
 @click.option("--sheet", help="table: the sheet of a workbook.")
-@click.option("--delimiter", help="table: what parts the columns of a CSV; found out if not given.")
-@click.option("--encoding", help="table: of a CSV, where it is not found out; for example cp1250.")
+@click.option("--delimiter", help="table: column delimiter of a CSV (detected if omitted).")
+@click.option("--encoding", help="table: of a CSV (detected if omitted); for example cp1250.")
 @click.option(
     "--compliance", type=click.Choice(["post", "account"]), help="twarc, warc: what a compliance job is about."
 )
-@click.option("--hide-progress", is_flag=True, help="No progress line.")
+@HIDE
 @click.pass_obj
 def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_progress: bool, **given: Any) -> None:
     """Read FILEs of a FORMAT into the study's archive, and load them. The files stay as they are.
@@ -34,22 +41,11 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
     linkedin     a member's own export (zip or folder): Connections.csv, Profile.csv, Positions.csv
     zeeschuimer  NDJSON captures of one's own browsing (X, LinkedIn posts)
     twarc        JSONL of twarc2, pages or flattened
-    x-v1         JSON or JSONL of X's API v1.1
+    x-v1         JSON or JSONL of X's API v1.1; a member's own archive (ZIP or tweets.js)
     warc         WARCs of API traffic by others, for example Social Feed Manager
     roo          the Dutch register of government organisations (XML)
-    table        people in CSV, Excel or Parquet; --column name=Naam --column employer=Werkgever ...
+    table        people, posts or follow ties in CSV, Excel or Parquet; --column name=Naam ...
     """
-    from datetime import UTC, datetime
-
-    from collectors import files
-    from collectors.wire.exchange import Wire
-    from commands.collect import one, told
-    from commands.context import judge, open_state, open_study, stopping
-    from commands.job import admit_wants, load_study
-    from storage.errors import Partial, UserError
-    from storage.records import Want
-    from study.study_file import installed
-
     study = open_study(directory)
     options = {name: value for name, value in given.items() if value}
     if "columns" in options:
@@ -57,18 +53,7 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
         if wrong := [ours for ours, mark, _ in pairs if not mark]:
             raise UserError(f"--column {wrong[0]}: write it as OURS=THEIRS, for example --column name=Naam")
         options["columns"] = {ours: theirs for ours, _, theirs in pairs}
-    found = files.targets(format_, paths, options)
-    options["paths"] = files.paths_of(found)
-    frontier = open_state(study)
-    new = admit_wants(study, frontier, "import", [Want(target, "") for target in found], datetime.now(UTC))
-    if not new:
-        click.echo("these files were imported before; nothing new")
-    with stopping() as stop:
-        report = one(
-            study, frontier, format_, installed()[format_].load(), Wire(), stop, hide_progress, options=options
-        )
-    click.echo(told(report))
-    loaded = load_study(study, click.echo)
+    report, loaded = import_files(study, format_, paths, options, progress=progress(hide_progress), say=click.echo)
     judge([report])
     if loaded is not None and loaded.quarantined:
         raise Partial(f"{loaded.quarantined:,} pieces could not be read; see the view quarantine for where and why")

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import click
 
+from jobs.context import open_study
+from jobs.run import load
+from storage.errors import Partial, UserError
+
 
 @click.command()
 @click.option("--fresh", is_flag=True, help="From nothing, instead of adding what is new.")
@@ -14,15 +18,7 @@ import click
 @click.pass_obj
 def command(directory: Path, fresh: bool, archives: tuple[Path, ...]) -> None:
     """Derive the tables from the archive and publish study.duckdb; readers of the old file are not disturbed."""
-    from commands.context import open_study
-    from commands.job import load_study
-    from storage.archive.merge_archives import gather
-    from storage.errors import Partial, UserError
-
-    study = open_study(directory)
-    if archives:
-        click.echo(f"brought in: {gather(study.directory, archives):,} segments of {len(archives)} archives")
-    report = load_study(study, click.echo, fresh=fresh)
+    report = load(open_study(directory), fresh=fresh, archives=archives, say=click.echo)
     if report is None:
         raise UserError(f"{directory / 'archive'}: there is no archive yet; `sneeuwbal collect` makes one")
     if report.partial:

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from analysis.report.findings import Options
-    from study.study_file import Study
-
-DATABASE_IN, REPORT_IN, STUDY_IN = "database/study.duckdb", "report", "study"
-NO_LICENCE = "https://choosealicense.com/no-permission/"
+from jobs.context import open_study
+from jobs.package import NO_LICENCE, package
 
 
 @click.command()
@@ -30,120 +22,4 @@ def command(directory: Path, folder: Path, with_archive: bool, licence: str) -> 
     Its database has pseudonyms instead of persons, and no texts; the report in it is made from that. `reproduce` makes
     every figure again from the package alone.
     """
-    from commands.context import DATABASE, open_study
-    from storage import ro_crate
-    from storage.errors import UserError
-    from storage.privacy.outside_copies import remember
-    from storage.versions import own
-
-    study = open_study(directory)
-    if not (directory / DATABASE).is_file():
-        raise UserError(f"{directory / DATABASE}: there is no database yet; run `sneeuwbal load`")
-    if folder.exists() and any(folder.iterdir()):
-        raise UserError(f"{folder}: is not empty; name a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    database = folder / DATABASE_IN
-    database.parent.mkdir()
-    if with_archive:
-        shutil.copyfile(directory / DATABASE, database)
-        _confidential(study, folder)
-    else:
-        from storage.privacy.pseudonymise import pseudonymise
-        from storage.privacy.pseudonyms import Pseudonyms
-
-        pseudonymise(directory / DATABASE, database, Pseudonyms(directory))
-    _papers(study, folder, with_archive)
-    click.echo("making the report of the package")
-    make(database, folder / REPORT_IN, report_options(study if with_archive else None))
-    if not with_archive:
-        _check(directory / DATABASE, folder)
-    about = {"name": f"{study.study.name}: replication package", "license": licence, "version": own(),
-             "description": CONFIDENTIAL if with_archive else PUBLIC}  # fmt: skip
-    remember(directory, "package", folder)
-    ro_crate.describe(folder, about, datetime.now(UTC))
-    seal = ro_crate.seal(folder)
-    click.echo(f"{folder}: {sum(1 for _ in ro_crate.files(folder)):,} files; checksum of the manifest: {seal}")
-
-
-PUBLIC = "Report, tables, figures, definitions and the pseudonymised database of a study made with sneeuwbal."
-CONFIDENTIAL = "Archive, study file, database, report and definitions of a study made with sneeuwbal. It names people."
-
-
-def report_options(study: Study | None) -> Options:
-    """What a package's report is made with: as the study's own if its files are in it, else only its database."""
-    from analysis.report.findings import Options
-    from commands.report import options
-    from storage.privacy.pseudonyms import FEW
-
-    return options(study) if study is not None else Options(least=FEW)
-
-
-def make(database: Path, folder: Path, options: Options) -> Path:
-    """Make the report of *database* in *folder*; return its page. It says nothing of when it was made."""
-    from analysis.queries import setting
-    from analysis.report.findings import Findings
-    from analysis.report.page import Facts, write_report
-    from storage.tables import database as storage_database
-    from storage.versions import own
-
-    with storage_database.open_readonly(database) as db:
-        name = str(setting(db, "study.name", "A study"))
-        facts = Facts(name, str(setting(db, "study.comment", "")), f"sneeuwbal {own()}")
-        return write_report(Findings(db, options), folder, facts).page
-
-
-def _confidential(study: Study, folder: Path) -> None:
-    """The archive and the study's own files; never the secrets, nor who was forgotten: that needs the key."""
-    from commands.backup import files
-    from commands.context import ARCHIVE
-    from commands.secrets import SECRETS
-    from storage.privacy import forgotten, outside_copies
-
-    place = folder / STUDY_IN
-    beside = {path for path in map(Path, os.listdir(study.directory)) if path.suffix in {".toml", ".csv", ".txt"}}
-    for name in sorted({*files(study), *beside} - {Path(SECRETS), Path(outside_copies.FILE), Path(forgotten.FILE)}):
-        if (study.directory / name).is_file():
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(study.directory / name, place / name)
-    shutil.copytree(study.directory / ARCHIVE, place / ARCHIVE, copy_function=shutil.copyfile)
-
-
-def _papers(study: Study, folder: Path, all_settings: bool) -> None:
-    """Settings, versions and definitions."""
-    import json
-
-    from analysis.report.definitions import DEFINITIONS
-    from storage.privacy.pseudonymise import is_public
-    from storage.tables import database
-    from storage.versions import versions
-
-    settings = {key: json.loads(value) for key, value in study.rows() if all_settings or is_public(key)}
-    _write(folder / "settings.json", settings)
-    _write(folder / "versions.json", versions())
-    _write(folder / "definitions.json", {name: list(texts) for name, texts in DEFINITIONS.items()})
-    (folder / "data-dictionary.md").write_text(database.data_dictionary(), encoding="utf-8")
-    (folder / "README.md").write_text(README, encoding="utf-8")
-
-
-README = """# Replication package
-
-`report/report.html` is the report; its tables are in `report/tables` (CSV and Parquet), its figures in
-`report/figures`. `database/study.duckdb` opens in any DuckDB; `data-dictionary.md` says what is in it.
-`sneeuwbal reproduce FOLDER` checks every file and makes every figure again, without a network.
-"""
-
-
-def _write(path: Path, content: Any) -> None:
-    import json
-
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def _check(source: Path, folder: Path) -> None:
-    """Refuse to make a public package in which a person is named."""
-    from storage.errors import UserError
-    from storage.privacy.leaks import leaks
-
-    if found := leaks(source, folder):
-        shutil.rmtree(folder)
-        raise UserError(f"{found[0]}; the package was not made. This is a mistake of sneeuwbal's: please tell us")
+    package(open_study(directory), folder, with_archive=with_archive, licence=licence, say=click.echo)

@@ -1,27 +1,26 @@
-"""`sneeuwbal prune`: throw away what is superseded."""
+"""`sneeuwbal prune`: delete old reports and files that nothing needs."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from jobs.backup import prune
+from jobs.context import open_study
+
 
 @click.command()
 @click.option("--keep", type=click.IntRange(1), default=10, show_default=True, help="Reports to keep.")
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 @click.pass_obj
 def command(directory: Path, keep: int, dry_run: bool) -> None:
-    """Remove superseded reports and private files; never archive, state, database or decisions.
+    """Delete old reports and private files that nothing needs; never archive, state, database or decisions.
 
-    The newest reports stay, the last of every month, and the latest; superseded private files stay 30 days.
+    The newest reports stay, the last of every month, and the latest; unused private files stay 30 days.
     """
-    from commands.context import open_study
-    from storage.housekeeping import prune
-
     study = open_study(directory)
-    gone = prune(study.directory, datetime.now(UTC), keep=keep, dry=dry_run)
+    gone = prune(study, keep=keep, dry=dry_run)
     for path in gone:
         click.echo(f"{'would remove' if dry_run else 'removed'} {path.relative_to(study.directory)}")
     if not gone:

@@ -1,40 +1,14 @@
-"""`sneeuwbal review`: who may bear which account, for a person to decide; and their decisions taken in."""
+"""`sneeuwbal review`: which person has which account, for somebody to decide; and their decisions taken in."""
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
-from storage import csvfile
+from jobs.context import DECISIONS, open_study
+from jobs.review import SURE, take, write
 from storage.errors import UserError
-
-FIELDS = (
-    "decision", "profile_id", "name", "platform", "account_id", "handle", "account_name", "confidence", "rule", "why",
-    "evidence",
-)  # fmt: skip
-CONFIDENCE, WHY = FIELDS.index("confidence") - 1, FIELDS.index("why") - 1  # in a row without `decision`
-# what the rules of `load` could not decide comes with the candidates: it waits for a person too
-WAITING = """
-SELECT c.profile_id, p.name, c.platform, c.account_id, c.handle, a.name AS account_name, c.confidence, c.rule,
-       c.decision AS why, c.evidence
-FROM study.link_candidates AS c LEFT JOIN study.profiles AS p USING (profile_id)
-LEFT JOIN study.accounts AS a USING (account_id)
-WHERE c.decided_by = 'rule' AND c.account_id IS NOT NULL AND c.decision <> 'organisation'
-  AND ($platform IS NULL OR c.platform = $platform)
-ORDER BY c.profile_id, c.account_id
-"""
-PROPOSED = """
-SELECT c.profile_id, p.name, c.platform, c.account_id, c.handle, a.name AS account_name, c.confidence, c.rule,
-       c.decision AS why, c.evidence
-FROM proposed AS c JOIN study.profiles AS p USING (profile_id) JOIN study.accounts AS a USING (account_id)
-ORDER BY c.confidence DESC, c.profile_id, c.account_id
-"""
 
 
 @click.command()
@@ -43,140 +17,28 @@ ORDER BY c.confidence DESC, c.profile_id, c.account_id
               help="The least probability of a candidate.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), default=Path("review.csv"),
               show_default=True, help="The file to fill in.")  # fmt: skip
-@click.option("--take", type=click.Path(path_type=Path, dir_okay=False, exists=True),
-              help="Append what is filled in in this file to decisions.csv.")  # fmt: skip
+@click.option("--take", "filled", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+              help="Append the decisions in this file to decisions.csv.")  # fmt: skip
 @click.option("--by", metavar="NAME", help="Who decided; with --take.")
 @click.pass_obj
 def command(
-    directory: Path, platform: str | None, threshold: float, output: Path, take: Path | None, by: str | None
+    directory: Path, platform: str | None, threshold: float, output: Path, filled: Path | None, by: str | None
 ) -> None:
     """Write the links that wait for a person to decide; or take the decisions in.
 
     Candidates come from a probabilistic model on name, handle, place and work; they hold only once someone accepts
     them. Fill in the column `decision`: accepted, rejected or organisation; leave it empty to decide later.
     """
-    from commands.context import open_study
-
     open_study(directory)
-    if take is None:
+    if filled is None:
         if by is not None:
             raise UserError("--by goes with --take FILE: it names who filled the file in")
-        _write(directory, platform, threshold, output)
+        links, sure = write(directory, output, platform=platform, threshold=threshold)
+        click.echo(f"{output}: {links:,} links wait, {sure:,} of them candidates at {SURE} or more; "
+                   f"fill in `decision`, then: sneeuwbal review --take {output} --by NAME")  # fmt: skip
     elif not (by or "").strip():
         raise UserError("--take needs --by NAME: a decision has a decider")
     else:
-        _take(directory, take, str(by).strip())
-
-
-def _write(directory: Path, platform: str | None, threshold: float, output: Path) -> None:
-    from storage.linking.candidates import SURE, candidates
-    from storage.privacy.outside_copies import remember
-
-    db = _attached(directory)
-    try:
-        seen = [row[0] for row in db.execute("SELECT DISTINCT platform FROM study.accounts ORDER BY 1").fetchall()]
-        if platform is not None and platform not in seen:
-            raise UserError(f"the study has no accounts of {platform!r}; it has some of {', '.join(seen) or 'none'}")
-        rows = db.execute(WAITING, {"platform": platform}).fetchall()
-        for name in [platform] if platform else seen:
-            db.register("proposed", candidates(db, name, threshold, "study."))
-            rows += db.execute(PROPOSED).fetchall()
-            db.unregister("proposed")
-    finally:
-        db.close()
-    with _opened(output, "x") as file:
-        writer = csv.writer(file)
-        writer.writerow(FIELDS)
-        writer.writerows(["", *map(_cell, row)] for row in rows)
-    remember(directory, "review", output)
-    sure = sum(row[WHY] == "candidate" and row[CONFIDENCE] >= SURE for row in rows)
-    click.echo(f"{output}: {len(rows):,} links wait, {sure:,} of them candidates at {SURE} or more; "
-               f"fill in `decision`, then: sneeuwbal review --take {output} --by NAME")  # fmt: skip
-
-
-def _attached(directory: Path) -> Any:
-    """A connection in memory with the published database beside it, read-only, as `study`. Raise UserError."""
-    import duckdb
-
-    from commands.context import DATABASE
-    from commands.sql import connect
-
-    connect(directory).close()  # says what is wrong if it cannot be read
-    db = duckdb.connect()
-    db.execute(f"ATTACH '{str(directory / DATABASE).replace(chr(39), chr(39) * 2)}' AS study (READ_ONLY)")
-    return db
-
-
-def _opened(path: Path, mode: str) -> Any:
-    try:
-        return path.open(mode, encoding="utf-8", newline="")
-    except FileExistsError:
-        raise UserError(f"{path}: is there already, perhaps half filled in; name another file with -o") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); name another file with -o") from error
-
-
-def _cell(value: Any) -> Any:
-    """A spreadsheet takes what begins so for a formula; account and profile are people's own words."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-
-
-def _take(directory: Path, path: Path, by: str) -> None:
-    from commands.context import DECISIONS
-    from storage.linking.link import COLUMNS, decisions
-    from storage.linking.link import DECISIONS as KINDS
-    from storage.locks import lock
-
-    filled = _filled(directory, path, KINDS)
-    with lock(directory, "decisions"):
-        target = directory / DECISIONS
-        made = {(one.profile_id, one.platform, one.account.lower()): one.decision for one in decisions(target)}
-        new = [row for row in filled if made.get((row[0], row[1], row[2].lower())) != row[3]]
-        _append(
-            target, COLUMNS, [(datetime.now(UTC).isoformat(timespec="seconds"), *row[:4], by, row[4]) for row in new]
-        )
-    click.echo(f"{target}: {len(new):,} decisions appended, {len(filled) - len(new):,} were there; "
-               "`sneeuwbal load` applies them")  # fmt: skip
-
-
-def _filled(directory: Path, path: Path, kinds: Sequence[str]) -> list[tuple[str, str, str, str, str]]:
-    """Profile, platform, account, decision and note of each line that is filled in. Raise UserError for any mistake."""
-    db = _attached(directory)
-    try:
-        accounts = set(db.execute("SELECT platform, account_id FROM study.accounts").fetchall())
-        profiles = {row[0] for row in db.execute("SELECT profile_id FROM study.profiles").fetchall()}
-    finally:
-        db.close()
-    found = []
-    names, lines = csvfile.records(path, ("decision", "profile_id"))
-    if missing := [name for name in ("decision", "profile_id", "platform", "account_id") if name not in names]:
-        raise UserError(f"{path}: has no column {missing[0]!r}; fill in the file that `sneeuwbal review` writes")
-    for number, row in lines:
-        decision, profile, platform, account = (
-            row[name].strip() for name in ("decision", "profile_id", "platform", "account_id")
-        )
-        if not decision:
-            continue
-        place = f"{path}, line {number}"
-        if decision.lower() not in kinds:
-            raise UserError(f"{place}: {decision!r} is no decision; write one of {', '.join(kinds)}, or nothing")
-        if (platform, account) not in accounts or profile not in profiles:
-            raise UserError(f"{place}: profile {profile!r} or {platform} account {account!r} is not in the study; "
-                            "a spreadsheet may have rounded the id: read that column as text")  # fmt: skip
-        note = f"{row.get('rule') or ''} {row.get('confidence') or ''}".strip()
-        found.append((profile, platform, account, decision.lower(), note))
-    return found
-
-
-def _append(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Append *rows* after what is there, whole and synced."""
-    new = not path.exists() or path.stat().st_size == 0
-    cut = not new and not path.read_bytes().endswith(b"\n")
-    with _opened(path, "a") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        file.write("\n" if cut else "")
-        if new:
-            writer.writerow(columns)
-        writer.writerows(rows)
-        file.flush()
-        os.fsync(file.fileno())
+        new, old = take(directory, filled, str(by).strip())
+        click.echo(f"{directory / DECISIONS}: {new:,} decisions appended, {old:,} were there; "
+                   "`sneeuwbal load` applies them")  # fmt: skip

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from storage.errors import UserError
-
-if TYPE_CHECKING:
-    from study.study_file import Study
+import scheduler
+from jobs import notify, schedule
+from jobs.context import open_study, read_study
+from jobs.logs import log
 
 
 @click.group()
@@ -24,17 +23,9 @@ def command() -> None:
 @click.pass_obj
 def run(directory: Path, once: str | None) -> None:
     """Run in the foreground until SIGTERM: for systemd, a container or tmux."""
-    import sys
-
-    from commands import notify
-    from commands.context import open_study
-    from commands.logs import log
-    from commands.secrets import notify_settings
-    from scheduler import Daemon
-
     study = open_study(directory)
-    notify_settings(directory)  # a mistake in secrets.toml is told now, not at the first failure
-    daemon = Daemon(
+    notify.check(directory)
+    daemon = scheduler.Daemon(
         study,
         say=log.info if log.isEnabledFor(20) else click.echo,
         ended=lambda job, code: notify.ended(directory, study.study.name, job, code),
@@ -42,7 +33,7 @@ def run(directory: Path, once: str | None) -> None:
     if once is None:
         daemon.run()
         return
-    _job(study, once)
+    schedule.find(study, once)
     sys.exit(daemon.fire(once) or 0)
 
 
@@ -50,18 +41,10 @@ def run(directory: Path, once: str | None) -> None:
 @click.pass_obj
 def list_(directory: Path) -> None:
     """The jobs, when each starts next, and how it ended last."""
-    from storage.journal import Journal
-    from study.study_file import Study
-    from study.triggers import next_starts
-
-    study = Study.load(directory)
-    journal = Journal(directory)
-    now = datetime.now(UTC)
-    for name, start in next_starts(study.schedule, study.study.timezone, now):
-        last = journal.history(name, 1)
-        ended = f"; last: {last[0][4]}" if last else ""
-        when = "paused" if journal.paused(name) else f"next {start:%Y-%m-%d %H:%M %Z}" if start else "never again"
-        click.echo(f"{name}: {when}{ended}")
+    for job in schedule.states(read_study(directory)):
+        ended = f"; last: {job.last}" if job.last else ""
+        when = "paused" if job.paused else f"next {job.next:%Y-%m-%d %H:%M %Z}" if job.next else "never again"
+        click.echo(f"{job.name}: {when}{ended}")
 
 
 @command.command("next")
@@ -70,21 +53,7 @@ def list_(directory: Path) -> None:
 @click.pass_obj
 def next_(directory: Path, job: str | None, number: int) -> None:
     """The next starts, of one JOB or of all."""
-    from study.study_file import Study
-    from study.triggers import trigger_of
-
-    study = Study.load(directory)
-    rows = []
-    for one in [_job(study, job)] if job else study.schedule:
-        trigger, at = trigger_of(one, study.study.timezone), None
-        now = datetime.now(UTC)
-        for _ in range(number):
-            at = trigger.get_next_fire_time(at, now)
-            if at is None:
-                break
-            rows.append((at, one.name))
-            now = at
-    for at, name in sorted(rows)[: number if job is None else None]:
+    for at, name in schedule.starts(read_study(directory), job, number):
         click.echo(f"{at:%a %Y-%m-%d %H:%M:%S %Z}  {name}")
 
 
@@ -92,8 +61,9 @@ def next_(directory: Path, job: str | None, number: int) -> None:
 @click.argument("job")
 @click.pass_obj
 def pause(directory: Path, job: str) -> None:
-    """Start JOB no more until `resume`."""
-    _set(directory, job, True)
+    """Do not start JOB again until `resume`."""
+    schedule.pause(read_study(directory), job)
+    click.echo(f"{job}: paused")
 
 
 @command.command()
@@ -101,7 +71,8 @@ def pause(directory: Path, job: str) -> None:
 @click.pass_obj
 def resume(directory: Path, job: str) -> None:
     """Let JOB start again."""
-    _set(directory, job, False)
+    schedule.pause(read_study(directory), job, False)
+    click.echo(f"{job}: resumed")
 
 
 @command.command()
@@ -109,29 +80,5 @@ def resume(directory: Path, job: str) -> None:
 @click.pass_obj
 def trigger(directory: Path, job: str) -> None:
     """Have the running daemon start JOB now."""
-    from storage.journal import Journal
-    from storage.locks import holder
-    from study.study_file import Study
-
-    _job(Study.load(directory), job)
-    if holder(directory, "schedule") is None:
-        raise UserError(f"no daemon runs in {directory}; `sneeuwbal schedule run --once {job}` starts it without one")
-    Journal(directory).trigger(job)
+    schedule.trigger(read_study(directory), job)
     click.echo(f"{job} starts now")
-
-
-def _set(directory: Path, job: str, on: bool) -> None:
-    from storage.journal import Journal
-    from study.study_file import Study
-
-    _job(Study.load(directory), job)
-    Journal(directory).pause(job, on)
-    click.echo(f"{job}: {'paused' if on else 'goes on'}")
-
-
-def _job(study: Study, name: str):  # type: ignore[no-untyped-def]  # study.settings.Job
-    for job in study.schedule:
-        if job.name == name:
-            return job
-    known = ", ".join(job.name for job in study.schedule) or "none"
-    raise UserError(f"the study file has no job {name!r}; it has {known}")

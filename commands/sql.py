@@ -6,15 +6,13 @@ import contextlib
 import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
 
 import click
+import duckdb
 
-from commands.terminal import plain
+from jobs.logs import plain
+from jobs.query import connect, first_line, write
 from storage.errors import UserError
-
-if TYPE_CHECKING:
-    import duckdb
 
 FORMATS = ("table", "csv", "json", "parquet")
 
@@ -28,7 +26,7 @@ def command(directory: Path, query: str | None, form: str, output: Path | None) 
     """Run one QUERY (or read it from a pipe), or open a shell without one.
 
     \b
-    sneeuwbal sql "SELECT ministry, count(*) AS people FROM civil_servants GROUP BY ALL ORDER BY people DESC"
+    sneeuwbal sql "SELECT group_name, count(*) AS people FROM members GROUP BY ALL ORDER BY people DESC"
     """
     if query is None and not sys.stdin.isatty():
         query = sys.stdin.read()
@@ -39,28 +37,7 @@ def command(directory: Path, query: str | None, form: str, output: Path | None) 
             _answer(db, query, form, None if output in (None, Path("-")) else output)
 
 
-def connect(directory: Path) -> duckdb.DuckDBPyConnection:
-    """A read-only connection that can read nothing but the study. Raise UserError if there is none yet."""
-    import duckdb
-
-    path = directory / "study.duckdb"
-    if not path.is_file():
-        raise UserError(f"{path}: nothing is published yet; `sneeuwbal run` or `sneeuwbal load` makes it")
-    try:
-        db = duckdb.connect(str(path), read_only=True)
-    except duckdb.Error as error:
-        raise UserError(
-            f"{path}: cannot be opened ({_first(error)}); `sneeuwbal load --fresh` makes it anew"
-        ) from error
-    db.execute("SET python_enable_replacements=false")
-    db.execute("SET enable_external_access=false")
-    db.execute("SET lock_configuration=true")
-    return db
-
-
 def _answer(db: duckdb.DuckDBPyConnection, query: str, form: str, output: Path | None) -> None:
-    import duckdb
-
     try:
         relation = db.sql(query)
         if relation is None:
@@ -70,15 +47,15 @@ def _answer(db: duckdb.DuckDBPyConnection, query: str, form: str, output: Path |
             return
         if output is None and sys.stdout.isatty():
             data = io.BytesIO()
-            _write(relation, form, data)
+            write(relation, form, data)
             click.echo(data.getvalue().decode("utf-8", "replace"), nl=False)  # made plain: it is looked at
         elif output is None:
-            _write(relation, form, sys.stdout.buffer)
+            write(relation, form, sys.stdout.buffer)
         else:
             with output.open("wb") as file:
-                _write(relation, form, file)
+                write(relation, form, file)
     except duckdb.Error as error:
-        raise UserError(f"the query: {_first(error)}") from error
+        raise UserError(f"the query: {first_line(error)}") from error
 
 
 def _box(relation: duckdb.DuckDBPyRelation) -> str:
@@ -87,56 +64,6 @@ def _box(relation: duckdb.DuckDBPyRelation) -> str:
     with contextlib.redirect_stdout(text):
         relation.show(max_rows=10_000, max_width=10_000 if not sys.stdout.isatty() else None)
     return text.getvalue().rstrip()
-
-
-def _write(relation: duckdb.DuckDBPyRelation, form: str, file: BinaryIO) -> None:
-    """The rows as CSV, newline-delimited JSON or Parquet, in batches."""
-    import pyarrow.csv as arrow_csv
-    import pyarrow.parquet as parquet
-
-    reader = relation.to_arrow_reader(100_000) if hasattr(relation, "to_arrow_reader") else relation.arrow(100_000)
-    if form == "parquet":
-        with parquet.ParquetWriter(file, reader.schema) as writer:
-            for batch in reader:
-                writer.write_batch(batch)
-    elif form == "json":
-        import msgspec
-
-        for batch in reader:
-            file.writelines(msgspec.json.encode(row) + b"\n" for row in batch.to_pylist())
-    else:
-        _csv(reader, arrow_csv, file)
-
-
-def _csv(reader, arrow_csv, file: BinaryIO) -> None:  # type: ignore[no-untyped-def]  # pyarrow has no types
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    def flat(batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Lists and structs as JSON; a text that a spreadsheet would run as a formula gets a quote before it."""
-        import msgspec
-
-        columns = []
-        for column in batch.columns:
-            if pa.types.is_nested(column.type):
-                texts = [None if v is None else msgspec.json.encode(v).decode() for v in column.to_pylist()]
-                columns.append(pa.array(texts, pa.string()))
-            elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                columns.append(pc.replace_substring_regex(column, r"^([=+\-@\t\r])", r"'\1"))
-            else:
-                columns.append(column)
-        return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
-
-    writer = None
-    for batch in reader:
-        flattened = flat(batch)
-        if writer is None:
-            writer = arrow_csv.CSVWriter(file, flattened.schema)
-        writer.write_batch(flattened)
-    if writer is None:
-        file.write((",".join(f'"{name}"' for name in reader.schema.names) + "\n").encode())
-    else:
-        writer.close()
 
 
 def _shell(db: duckdb.DuckDBPyConnection) -> None:
@@ -161,8 +88,3 @@ def _shell(db: duckdb.DuckDBPyConnection) -> None:
                 _answer(db, query, "table", None)
             except UserError as error:
                 click.echo(plain(str(error)), err=True)
-
-
-def _first(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -1,19 +1,60 @@
-"""What reaches the terminal: no control character of a stranger's, and no secret."""
+"""What commands share: options, the progress line, checks printed, and a terminal without control characters."""
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+import click
+
+from jobs.logs import plain
+from storage.errors import Partial
+
+if TYPE_CHECKING:
+    from jobs.collect import Progress, Report
+    from jobs.doctor import Check
+
+WHOLE = click.option("--whole", is_flag=True, help="With --again: page through every list to its end instead of "
+                     "stopping at the newest known item.")  # fmt: skip
+BEFORE = click.option("--finished-before", "before", metavar="TIME", help="With --again: only targets finished before "
+                      "this time (resumes an interrupted pass).")  # fmt: skip
+HIDE = click.option("--hide-progress", is_flag=True, help="No progress line.")
 
 
-def plain(text: str) -> str:
-    """*text* without control characters, terminal escapes and bidi overrides (they come from strangers)."""
-    return CONTROL.sub("", text)
+def progress(hide: bool) -> Progress:
+    """A line that counts, on a terminal; nothing in a pipe or where it is hidden."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+
+    @contextmanager
+    def line(name: str) -> Iterator[Callable[[Report], None]]:
+        if hide or not console.is_terminal:
+            yield lambda report: None
+            return
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Bar(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(name)
+            yield lambda report: bar.update(
+                task,
+                description=f"{name}: {report.answers:,} answers, {report.items:,} items, {report.failures:,} failures",
+            )
+
+    return line
+
+
+def show(checks: Iterable[Check]) -> None:
+    """Print each of *checks* as it is made. Raise Partial (exit code 3) if one failed."""
+    failed = 0
+    for check in checks:
+        click.echo(f"{'ok  ' if check.passed else 'FAIL'}  {check.name}: {check.found}")
+        failed += not check.passed
+    if failed:
+        raise Partial(f"{failed} problem{'s' * (failed > 1)}")
 
 
 class Plain:

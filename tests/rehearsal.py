@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from commands.rehearse import TOKEN, world
+from jobs.replay import TOKEN, world
 from tests.conftest import ROOT
 
 SCALE, SEED = "0.02", "2013"
@@ -30,7 +30,7 @@ def start(*arguments: str | Path, token: str | None = TOKEN) -> subprocess.Popen
 
 
 def _words(arguments: tuple[str | Path, ...]) -> list[str]:
-    return [sys.executable, "-m", "cli", *map(str, arguments)]
+    return [sys.executable, "-m", "sneeuwbal", *map(str, arguments)]
 
 
 def _options(token: str | None, more: dict[str, str]) -> dict[str, object]:

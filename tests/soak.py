@@ -321,7 +321,7 @@ def _until(true: Callable[[], bool], told: Callable[[], str] = lambda: "", patie
 def main(days: int, kills: int, minutes: float) -> int:
     """Run the soak and say how it went; 1 if the history differs from the log or memory grows."""
     from collectors.x.collector import collector
-    from commands.verify import checks
+    from jobs.verify import checks
 
     began, pace, first = time.monotonic(), minutes * 60 / days, 2
     world = Living(SIZE, SEED)
@@ -332,7 +332,7 @@ def main(days: int, kills: int, minutes: float) -> int:
             soak.live(days, kills, first=first, pace=pace)
         soak.end()
         different, memory = soak.compare(), soak.memory()
-        ill = [check.told for check in checks(soak.study, {"x": collector}) if not check.well]
+        ill = [check.found for check in checks(soak.study, {"x": collector}) if not check.passed]
         sizes = [soak._size(), (soak.study / "study.duckdb").stat().st_size]
     print(f"{days} days in {time.monotonic() - began:.0f} s; struck: {soak.struck}")
     print(f"the reader looked {looks[0]} times and saw {looks[1]} pictures")

@@ -22,8 +22,9 @@ from protego import Protego
 
 from collectors.base import Settings, redirected
 from collectors.wire.exchange import NotRecorded, Replay, Wire
+from collectors.wire.retry_after import retry_after
 from collectors.wire.scrapy_download import ROBOT, robots_text
-from collectors.wire.scrapy_parent import BATCH, Child, Job, crawl, retry_after
+from collectors.wire.scrapy_parent import BATCH, Child, Job, crawl
 from storage.archive import writer as archiving
 from storage.errors import Partial
 from storage.records import Failure, Page, Target, Want

@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from commands.doctor import _clock as clock
-from commands.doctor import checks
+from jobs.doctor import _clock as clock
+from jobs.doctor import checks
 from storage.tables import database
 from tests.rehearsal import sneeuwbal
 
@@ -38,7 +38,7 @@ def study(tmp_path: Path) -> Path:
 
 
 def _ill(study: Path) -> dict[str, str]:
-    return {check.name: check.told for check in checks(study) if not check.well}
+    return {check.name: check.found for check in checks(study) if not check.passed}
 
 
 def test_a_healthy_study_ends_with_0_and_an_ill_one_with_3(study: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_healthy_study_ends_with_0_and_an_ill_one_with_3(study: Path) -> None:
     assert "verysecretindeed" not in done.stdout
     done = sneeuwbal("--study", study, "doctor", token=None)
     assert done.returncode == 3
-    assert "MEND  secret of x: none; set SNEEUWBAL_X_BEARER_TOKEN" in done.stdout
+    assert "FAIL  secret of x: none; set SNEEUWBAL_X_BEARER_TOKEN" in done.stdout
 
 
 def test_every_illness_is_found_and_named(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,9 +98,9 @@ def test_a_process_that_holds_the_database_for_writing_is_named(study: Path, mon
             assert other.stdin is not None
             other.stdin.close()
             other.wait()
-        assert told.well is not writing
-        assert (f"process {other.pid}" in told.told) is writing
-        assert ("1 readers" in told.told) is not writing
+        assert told.passed is not writing
+        assert (f"process {other.pid}" in told.found) is writing
+        assert ("1 readers" in told.found) is not writing
 
 
 def test_a_clock_behind_the_archive_is_told(study: Path) -> None:
@@ -108,12 +108,12 @@ def test_a_clock_behind_the_archive_is_told(study: Path) -> None:
     segment = study / "archive" / "x-1.warc.gz"
     segment.write_bytes(b"")
     os.utime(segment, ((now + timedelta(days=2)).timestamp(),) * 2)
-    assert not clock(study, now).well
-    assert clock(study, now + timedelta(days=2)).well
+    assert not clock(study, now).passed
+    assert clock(study, now + timedelta(days=2)).passed
 
 
 def test_without_a_study_the_machine_is_looked_at_all_the_same(tmp_path: Path) -> None:
-    found = {check.name: check.well for check in checks(tmp_path)}
+    found = {check.name: check.passed for check in checks(tmp_path)}
     assert found["study file"] is False
     assert found["python"]
     assert found["packages"]

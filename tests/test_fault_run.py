@@ -21,7 +21,7 @@ import duckdb
 import psutil
 import pytest
 
-from commands.rehearse import TOKEN
+from jobs.replay import TOKEN
 from tests.conftest import ROOT
 from tests.rehearsal import World, served, sneeuwbal
 from tests.tables import differences

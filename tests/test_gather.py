@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from collectors.engine.recovery import recover
-from commands.verify import checks
+from jobs.verify import checks
 from storage.archive import manifest
 from storage.archive import reader as archive
 from storage.archive import writer as archiving
@@ -122,7 +122,7 @@ def test_machines_with_seeds_of_their_own_become_one_study_with_one_state(tmp_pa
     assert _targets(study) == _targets(alone)
     told = "SELECT follower_id, followed_id FROM follows ORDER BY ALL"
     assert rows(study, told) == rows(alone, told)
-    assert all(check.well for check in checks(study, {"toy": toy.collector}))
+    assert all(check.passed for check in checks(study, {"toy": toy.collector}))
 
 
 def _targets(study: Path) -> list[tuple[object, ...]]:

@@ -20,8 +20,8 @@ from collectors.mastodon import collector as mastodon
 from collectors.profiles import collector as profiles
 from collectors.wire.address_policy import PrivateAddress, PublicOnly, is_private, named, public
 from collectors.x import collector as x
-from commands.sql import connect
-from commands.terminal import plain
+from jobs.logs import plain
+from jobs.query import connect
 from storage.records import BadBody, Failure, Page, Target, Want
 from storage.tables import database
 from tests.loopback import Raw

@@ -17,9 +17,11 @@ MAY = {
     "analysis": {"analysis", "storage"},
     "fixtures": {"fixtures", "storage"},
     "study": {"storage", "study"},
-    "scheduler.py": {"storage", "study"},
-    "cli.py": {"commands", "storage"},
-    "commands": {"analysis", "cli", "collectors", "commands", "scheduler", "storage", "study"},
+    "jobs": {"analysis", "collectors", "jobs", "storage", "study"},
+    "scheduler.py": {"jobs", "storage", "study"},
+    "commands": {"commands", "jobs", "scheduler", "storage"},
+    "cli.py": {"commands", "jobs", "storage"},
+    "sneeuwbal": {"cli", "collectors", "jobs", "sneeuwbal", "storage"},
 }
 OURS = {name.removesuffix(".py") for name in MAY}
 SHARED = {"base", "engine", "wire", "parsing", "importing"}  # rooms of collectors that every platform may use
@@ -58,6 +60,17 @@ def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
             assert top not in OURS or top in allowed, f"{path.relative_to(ROOT)} imports {name}"
 
 
+def test_commands_are_options_and_printing_only() -> None:
+    for path in _modules("commands"):
+        for name in _imports(path, types=True):
+            if name.startswith("commands"):
+                assert name.startswith("commands.terminal"), f"{path.name} imports {name}"
+            if name.startswith("storage"):
+                assert name.startswith("storage.errors"), f"{path.name} imports {name}"
+    for path in _modules("jobs"):
+        assert not {"click", "rich"} & set(_imports(path, types=True)), path.name
+
+
 def test_no_platform_imports_another() -> None:
     for path in _modules("collectors"):
         here = path.relative_to(ROOT / "collectors").parts[0].removesuffix(".py")
@@ -83,7 +96,7 @@ def test_nothing_imports_in_a_circle() -> None:
 def test_what_stands_behind_one_door() -> None:
     doors = {
         "igraph": {"analysis/graphs/algorithms.py"},
-        "httpx": {"collectors/wire/transports.py", "collectors/wire/http.py", "commands/notify.py"},
+        "httpx": {"collectors/wire/transports.py", "collectors/wire/http.py", "jobs/notify.py"},
         "tweepy": {"collectors/x/client.py", "collectors/x/stream.py", "collectors/x/collector.py"},
         "scrapy": {"collectors/wire/scrapy_child.py", "collectors/wire/scrapy_download.py"},
     }

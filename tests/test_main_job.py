@@ -118,7 +118,7 @@ def test_every_row_leads_to_the_recorded_answer_it_came_from(calm: Path) -> None
 
 
 def test_the_archive_the_state_and_the_report_hold_no_secret(calm: Path) -> None:
-    from commands.rehearse import TOKEN
+    from jobs.replay import TOKEN
     from storage.archive import reader as archive
 
     for path in calm.rglob("*"):

@@ -143,7 +143,10 @@ def test_a_directory_without_permission_to_write(study: Path) -> None:
         from sys import executable
 
         done = subprocess.run(
-            [*words, executable, "-m", "cli", "--study", str(study), "run"], cwd=ROOT, capture_output=True, text=True
+            [*words, executable, "-m", "sneeuwbal", "--study", str(study), "run"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
         )
         if "No module named" in done.stderr or "Permission denied" in done.stderr.splitlines()[-1]:
             pytest.skip("this checkout itself cannot be read by another user")

@@ -50,7 +50,7 @@ def test_a_strangers_collector_is_found_run_and_loaded(installed: Path, tmp_path
     environment = {**os.environ, "PYTHONPATH": f"{installed}{os.pathsep}{ROOT}"}
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cli", "--study", str(study), *words]
+        command = [sys.executable, "-m", "sneeuwbal", "--study", str(study), *words]
         return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
 
     done = run("run", "--no-report")

@@ -16,7 +16,7 @@ import keyring.backends.fail
 import keyring.backends.null
 import pytest
 
-from commands.secrets import all_secrets, known_secrets, notify_settings, secret_of
+from jobs.secrets import all_secrets, known_secrets, notify_settings, secret_of
 from storage.errors import UserError
 from storage.privacy.pseudonyms import ID, VARIABLE, Pseudonyms, key_path
 from study.study_file import Study

@@ -103,7 +103,7 @@ def test_every_request_of_a_chain_counts_and_a_limit_does_not_cut_it(tmp_path: P
         found = _run(tmp_path, "ann", "bob", url=server.url, limit=1)
         assert (found.report.status, found.report.answers) == ("limit", 4)
         frontier = Frontier(tmp_path / "state.sqlite")
-        assert frontier.spent([])[2] == 4
+        assert frontier.spent("")[2] == 4
         frontier.close()
         found = _run(tmp_path, url=server.url, budget=Budget(requests=5))
         assert found.report.answers == 4

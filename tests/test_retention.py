@@ -11,10 +11,12 @@ from typing import Any
 import duckdb
 import pytest
 
+from jobs.context import parsers
 from scheduler import command_of
 from storage.archive import reader as archive
 from storage.archive import writer as archiving
 from storage.locks import lock
+from storage.privacy.declared import platforms
 from storage.privacy.minimise import Expiry, minimised
 from storage.privacy.pseudonyms import VARIABLE
 from storage.privacy.retention import gone, rechecks
@@ -44,7 +46,7 @@ def test_what_is_dropped_never_reaches_a_table() -> None:
 
 def test_an_answer_goes_on_the_day_that_its_kind_is_kept_no_longer() -> None:
     """By the kind's own term, to the second; kinds without one stay."""
-    expiry = Expiry({"posts": 10}, AT)
+    expiry = Expiry({"posts": 10}, AT, {("x", "timeline"): "posts", ("x", "user"): "accounts"})
 
     def page(kind: str, age: timedelta) -> Page:
         return Page((Want(Target("x", kind, "5"), "w"),), "", 200, (), b"", AT - age)
@@ -93,7 +95,7 @@ def test_a_deleted_post_goes_and_the_table_says_why(
         assert db.execute("SELECT count(*) FROM posts").fetchone() == before, "it is still counted, as a token"
         rows = db.execute("SELECT platform, kind, reason, count(*) FROM removed GROUP BY ALL ORDER BY ALL").fetchall()
     assert rows == [("x", "post", "gone", 1), ("x", "post", "protected", protected)]
-    assert sneeuwbal("--study", study, "retain", token=None).stdout.strip().endswith("nothing is to go")
+    assert sneeuwbal("--study", study, "retain", token=None).stdout.strip().endswith("nothing to remove")
 
 
 # ---- the platforms asked again, over real sockets ----------------------------------------------------------------
@@ -161,7 +163,7 @@ def test_compliance_asks_again_in_batches_and_takes_out_what_is_gone(tmp_path: P
         served.forget_what_was_asked()
         done = sneeuwbal("--study", study, "compliance", **study_key)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stdout.strip().endswith("nothing is to go")
+        assert done.stdout.strip().endswith("nothing to remove")
         assert not any(lost in line for lost in ("500005", "100100102", ID, "-") for line in
                        (one.query.get("ids", "") for one in served.x.asked))  # fmt: skip
 
@@ -180,7 +182,7 @@ def test_an_archive_is_redacted_afterwards_where_the_study_says_so_later(tmp_pat
         with (study / "sneeuwbal.toml").open("a") as file:
             file.write("redact_archive = true\n")
         done = sneeuwbal("--study", study, "retain", **study_key)
-        assert "answers were redacted that had come before" in done.stdout, done.stdout + done.stderr
+        assert "answers archived before were redacted" in done.stdout, done.stdout + done.stderr
         assert [_rows(study, query) for query in queries] == before
         content = b"".join(
             e.content() for s in archive.segments(study / "archive") for e in archive.read(s) if isinstance(e, Page)
@@ -192,7 +194,7 @@ def test_an_archive_is_redacted_afterwards_where_the_study_says_so_later(tmp_pat
 
 def test_by_what_rule_an_account_or_a_post_is_gone() -> None:
     """By id and after it was last seen; a handle that X does not know, a token, and what came back are no reason."""
-    db = small.database()
+    db, declared = small.database(), list(platforms(parsers()).values())
     day = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"]
     accounts = [("1", "x"), ("2", "x"), ("3", "x"), ("-4", "x"), ("did:plc:a", "bluesky"), ("did:plc:b", "bluesky"),
                 ("https://m.example/u/1", "mastodon")]  # fmt: skip
@@ -208,13 +210,13 @@ def test_by_what_rule_an_account_or_a_post_is_gone() -> None:
     posts = [("21", "3", day[0]), ("22", "2", day[1]), ("23", "2", day[1]), ("24", "3", day[2])]
     small.insert(db, "posts", [{"post_id": id_, "platform": "x", "account_id": by, "last_seen": seen}
                                for id_, by, seen in posts])  # fmt: skip
-    found = {(one.platform, one.kind, min(name.text for name in one.names), one.reason) for one in gone(db)}
+    found = {(one.platform, one.kind, min(name.text for name in one.names), one.reason) for one in gone(db, declared)}
     assert found == {
         ("x", "account", "1", "gone"), ("bluesky", "account", "did:plc:a", "gone"),
         ("mastodon", "account", "https://m.example/u/1", "gone"),
         ("x", "post", "21", "protected"), ("x", "post", "22", "gone"),
     }  # fmt: skip
-    asked = rechecks(db)
+    asked = rechecks(db, declared)
     assert ("bluesky", "user", "did:plc:b") in asked
     assert ("x", "user_id", "2") in asked
     assert not any(key.startswith("-") for _, _, key in asked)

@@ -373,7 +373,7 @@ def test_each_run_is_the_command_line_of_its_job(tmp_path: Path) -> None:
 
 def test_the_daemon_starts_a_triggered_job_and_ends_within_ten_seconds_of_sigterm(tmp_path: Path) -> None:
     study = _study(tmp_path / "s", '[[schedule]]\nname = "load"\ntask = "load"\ncron = "0 3 1 1 *"\n')
-    command = [sys.executable, "-m", "cli", "--study", str(study.directory), "schedule"]
+    command = [sys.executable, "-m", "sneeuwbal", "--study", str(study.directory), "schedule"]
     daemon = subprocess.Popen([*command, "run"], cwd=ROOT, text=True, stdout=subprocess.PIPE, env={**os.environ})
     journal = Journal(study.directory)
     _until(lambda: journal.history("load") or daemon.poll() is not None)

@@ -31,7 +31,7 @@ import pytest
 from collectors.mastodon import collector as mastodon
 from collectors.profiles import collector as profiles
 from collectors.x import collector as x
-from commands import logs, notify
+from jobs import logs, notify
 from storage.archive import reader as archive
 from storage.journal import Journal
 from storage.records import Page
@@ -284,7 +284,7 @@ def test_no_process_has_it_among_its_arguments(echo: Echo, tmp_path: Path) -> No
     )
     echo.mode, asked = "404-plain", echo.asked
     echo.hold.clear()
-    words = [sys.executable, "-m", "cli", "--study", str(study), "run", "--no-report"]
+    words = [sys.executable, "-m", "sneeuwbal", "--study", str(study), "run", "--no-report"]
     with subprocess.Popen(words, cwd=ROOT, env={**os.environ, VARIABLE: TOKEN}, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as process:  # fmt: skip
         while echo.asked == asked and process.poll() is None:

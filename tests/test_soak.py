@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 from collectors.x.collector import collector
-from commands.verify import checks
+from jobs.verify import checks
 from tests.living import Living
 from tests.loopback import serve
 from tests.soak import SEED, SIZE, Soak, reader
@@ -26,4 +26,4 @@ def test_the_history_of_a_living_world_is_its_own_log(tmp_path: Path) -> None:
     assert soak.compare() == {}
     for log in (world.follows, world.renames, world.edits, world.deletions, world.states):
         assert log, "the world did not live"
-    assert all(check.well for check in checks(soak.study, {"x": collector})), soak.struck
+    assert all(check.passed for check in checks(soak.study, {"x": collector})), soak.struck

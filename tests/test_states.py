@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 import cli
-from commands import job
+from jobs import run as job
 from storage.archive import reader as archive
 from storage.archive import writer
 from storage.frontier import sqlite as frontier
@@ -105,7 +105,7 @@ def test_sigterm_ends_a_run_at_a_page_within_ten_seconds(study: Path, world: Wor
     told, _ = process.communicate(timeout=20)
     assert time.monotonic() - asked < 10
     assert process.returncode == 130, told
-    assert "what came is kept" in told
+    assert "everything received is kept" in told
     assert not list((study / "archive").glob("*.open"))
     world.pause = 0
     _whole(study, world)
@@ -113,7 +113,7 @@ def test_sigterm_ends_a_run_at_a_page_within_ten_seconds(study: Path, world: Wor
 
 def test_a_run_ends_when_its_daemon_is_gone(study: Path, world: World) -> None:
     world.pause = 0.5
-    words = [sys.executable, "-m", "cli", "--study", str(study), *COLLECT]
+    words = [sys.executable, "-m", "sneeuwbal", "--study", str(study), *COLLECT]
     environment = {**os.environ, "SNEEUWBAL_X_BEARER_TOKEN": "a-token", "SNEEUWBAL_SCHEDULED": "1"}
     with subprocess.Popen(words, stdin=subprocess.PIPE, env=environment, stderr=subprocess.DEVNULL) as process:
         assert world.asked.wait(20)
@@ -227,7 +227,7 @@ def test_targets_that_failed_are_partial_until_they_are_asked_for_again_and_abse
     assert cli.main(["--study", str(study), *COLLECT]) == 3
     (told,) = capsys.readouterr().err.strip().splitlines()
     assert told == ("sneeuwbal: targets failed: 4 of x; `sneeuwbal status` says why,"
-                    " `sneeuwbal collect x --failed` asks for them again")  # fmt: skip
+                    " `sneeuwbal collect x --failed` tries them again")  # fmt: skip
     assert "needs attention: 2 x timeline failed: " in _health(study)
     assert cli.main(["--study", str(study), *COLLECT]) == 0  # it had nothing to do, and did it
     asked = len(world.server.asked)
@@ -251,7 +251,7 @@ def test_the_whole_job_tells_of_what_failed_in_any_of_its_rounds(
 ) -> None:
     monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
     monkeypatch.setattr(frontier, "BACKOFF", (0.01, 0.02))
-    world.broken, real, rounds = {"3"}, job.one, []
+    world.broken, real, rounds = {"3"}, job.collect_one, []
 
     def one(study: Any, state: frontier.Frontier, *rest: Any) -> Any:
         rounds.append(real(study, state, *rest))
@@ -260,7 +260,7 @@ def test_the_whole_job_tells_of_what_failed_in_any_of_its_rounds(
                 state.add([Want(Target("x", "timeline", "4"), "")], FIRST_DAY)
         return rounds[-1]
 
-    monkeypatch.setattr(job, "one", one)
+    monkeypatch.setattr(job, "collect_one", one)
     with closing(sqlite3.connect(study / "state.sqlite")) as db, db:
         db.execute("DELETE FROM targets WHERE key='4'")
     assert cli.main(["--study", str(study), "run", "--no-report", "--hide-progress"]) == 3

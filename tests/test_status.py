@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands import notify
-from commands.logs import REDACTED, Redact, setup
+from jobs import notify
+from jobs.logs import REDACTED, Redact, setup
 from storage.frontier.sqlite import Frontier
 from storage.journal import Journal
 from storage.records import Follow, Position, Profile
@@ -73,7 +73,7 @@ def test_jobs_their_last_ends_and_a_dead_daemon_are_told(study: Path) -> None:
     assert code == 3
     assert told["problems"] == [
         "job a: failed (exit code 2)",
-        "the schedule does not run; start `sneeuwbal schedule run`",
+        "the schedule is not running; start `sneeuwbal schedule run`",
     ]
 
 

@@ -13,7 +13,7 @@ from collectors.base import Settings
 from collectors.engine.recovery import recover
 from collectors.engine.run import collect
 from collectors.wire.exchange import Wire
-from commands.verify import checks
+from jobs.verify import checks
 from storage.archive import manifest
 from storage.archive import reader as archive
 from storage.backup import backup
@@ -44,7 +44,7 @@ def _collect(study: Path, url: str) -> None:
 
 
 def _ill(study: Path) -> dict[str, str]:
-    return {check.name: check.told for check in checks(study, {"toy": collector}) if not check.well}
+    return {check.name: check.found for check in checks(study, {"toy": collector}) if not check.passed}
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def study(tmp_path: Path, url: str) -> Path:
 
 def test_a_finished_study_is_consistent_and_sha256sum_agrees(study: Path) -> None:
     told = {check.name: check for check in checks(study, {"toy": collector})}
-    assert all(check.well for check in told.values()), told
-    assert "30 targets, as the archive says" in told["state"].told
-    assert "not loaded yet" not in told["database"].told
+    assert all(check.passed for check in told.values()), told
+    assert "30 targets, as the archive says" in told["state"].found
+    assert "not loaded yet" not in told["database"].found
     done = subprocess.run(["sha256sum", "-c", "MANIFEST"], cwd=study / "archive", capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert len(done.stdout.splitlines()) == len(archive.segments(study / "archive"))
@@ -117,18 +117,18 @@ def test_a_state_that_lags_behind_a_kill_is_well_and_told(study: Path) -> None:
         db.execute("UPDATE targets SET state='open', cursor='', position=0, since='', due_at=0 WHERE key='20'")
     db.close()
     told = {check.name: check for check in checks(study, {"toy": collector})}
-    assert told["state"].well
-    assert "1 lag behind" in told["state"].told
+    assert told["state"].passed
+    assert "1 lag behind" in told["state"].found
 
 
 def test_segments_without_a_checksum_get_one_when_asked(study: Path) -> None:
     (study / "archive" / manifest.NAME).unlink()
     told = next(iter(checks(study, {"toy": collector})))
-    assert told.well
-    assert "without a checksum" in told.told
+    assert told.passed
+    assert "without a checksum" in told.found
     list(checks(study, {"toy": collector}, seal=True))
     assert set(manifest.read(study / "archive")) == {path.name for path in archive.segments(study / "archive")}
-    assert "without a checksum" not in next(iter(checks(study, {"toy": collector}))).told
+    assert "without a checksum" not in next(iter(checks(study, {"toy": collector}))).found
 
 
 @pytest.mark.parametrize("link", [True, False])

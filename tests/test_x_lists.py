@@ -16,7 +16,7 @@ from collectors.base import Absent, Done, Later, Settings, Split
 from collectors.engine.run import collect
 from collectors.wire.exchange import Wire
 from collectors.x.collector import collector
-from commands.context import rules_of
+from jobs.context import rules_of
 from storage.archive import writer as archiving
 from storage.frontier.sqlite import Frontier
 from storage.records import Absence, Account, Post, Target

@@ -20,8 +20,9 @@ from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings, Split
 from collectors.bluesky import parse as records
+from collectors.bluesky import typed
 from collectors.bluesky.before import asked_before
-from collectors.bluesky.redact import redacted
+from collectors.bluesky.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
@@ -33,11 +34,11 @@ from storage.records import Failure, Page, Record, Want
 # app.bsky.feed.getAuthorFeed, app.bsky.graph.getFollows and getFollowers, com.atproto.repo.listRecords (100 each).
 LIMIT = Limit(3000, 300)
 KINDS = {
-    "user": Kind(batch=25, limit=LIMIT, of="handle"),
-    "timeline": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
-    "following": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
-    "followers": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
-    "follow_records": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account"),
+    "user": Kind(batch=25, limit=LIMIT, of="handle", yields="accounts", bytes=250.0),
+    "timeline": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="posts", bytes=150.0),
+    "following": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
+    "followers": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
+    "follow_records": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=60.0),
 }
 METHODS = {
     "timeline": "app.bsky.feed.getAuthorFeed",
@@ -82,14 +83,15 @@ class Bluesky:
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     opened: ClassVar[Mapping[str, date]] = {"bluesky": date(2022, 11, 17)}  # the first operation of the PLC directory
     Options = Options
-    redacted = staticmethod(redacted)
+    personal = PERSONAL
+    handle_of = staticmethod(handle_of)
+    recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
 
     @staticmethod
     def canonical(seed: str) -> str:
         """The key of an account: its DID, or its handle in lower case without the @ before it."""
-        actor = _actor(seed)
-        return actor if actor.startswith("did:") else actor.lower()
+        return typed.actor(seed) or _actor(seed)
 
     @staticmethod
     def server(want: Want, options: Mapping[str, Any]) -> str:
@@ -100,7 +102,6 @@ class Bluesky:
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield answers; one may serve a batch of `user` wants."""
-        assert settings.wire is not None
         options = settings.checked(Options)
         for batch in _batches(settings.wire, wants):
             yield from _ask(settings.wire, batch, options, settings.secret)

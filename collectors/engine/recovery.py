@@ -21,6 +21,9 @@ def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dic
     The same outcomes are applied in the same order as when they were collected. Raise UserError on damage.
     """
     frontier = Frontier(path)
+    with frontier.transaction():
+        for name, collector in collectors.items():
+            frontier.declare(name, {kind: spec.yields for kind, spec in collector.kinds.items()})
     segments = archive.segments(study / "archive")
     try:
         for only_admissions in (True, False):  # what was added before what became of it, whatever the files' order
@@ -33,8 +36,8 @@ def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dic
     except archive.Damage as error:
         raise UserError(f"{error}; move the segment away or restore it from a backup") from error
     counts: dict[str, int] = {}
-    for collector, _, _, _, number in frontier.counts():
-        counts[collector] = counts.get(collector, 0) + number
+    for named, _, _, _, number in frontier.counts():
+        counts[named] = counts.get(named, 0) + number
     frontier.close()
     return counts
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import msgspec
@@ -19,13 +20,13 @@ from collectors.base import Collector, Kind, Settings
 from collectors.engine.connectivity import Silence
 from collectors.engine.rate_limits import Windows
 from collectors.engine.transitions import kinds_of, moves_of
+from collectors.parsing.redact import redaction
 from collectors.wire.address_policy import named
 from storage.archive import reader as archive
 from storage.archive import writer as archiving
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier, Move
 from storage.locks import lock
-from storage.privacy.minimise import SOURCES
 from storage.privacy.suppression import Guard
 from storage.records import Failure, Meta, Page, Want
 
@@ -33,7 +34,6 @@ GROUP, PAUSE = 64, 0.05  # answers and seconds of one group commit
 SLACK = 10.0  # seconds beyond a limit window that a run still waits
 PATIENCE = 960.0  # seconds a run waits for what is due later, where no window is longer
 
-POSTS = SOURCES["posts"]  # the kinds that bring posts, of whatever collector
 STOPPING = {"refused": "refused", "credit": "out of credit"}
 
 
@@ -84,8 +84,7 @@ def collect(
     window). *about* goes into the run's first note. With *redact* (words of `[minimise] drop`) answers are redacted
     before they are written. Raise UserError if another run holds this collector, or if it cannot redact.
     """
-    settled = redaction(name, collector, redact)
-    assert settings.wire is not None
+    settled = _redaction(name, collector, redact)
     with lock(study, f"collect-{name}"):
         mend_archive(study / "archive", name)
         writer = archiving.Writer(study / "archive", name, secrets=secrets, now=settings.wire.now)
@@ -96,15 +95,20 @@ def collect(
             return run.whole(about or {})
 
 
-def redaction(name: str, collector: Collector, drop: Collection[str] | None) -> Callable[[Page], Page]:
-    """What is done to an answer before it is written: nothing (*drop* None), or the collector's own redaction."""
+def _redaction(name: str, collector: Collector, drop: Collection[str] | None) -> Callable[[Page], Page]:
+    """What is done to an answer before it is written: nothing (*drop* None), or redaction as the collector declares."""
     if drop is None:
         return lambda page: page
-    redacted: Callable[[Page, Collection[str]], Page] | None = getattr(collector, "redacted", None)
+    redacted = redaction(collector)
     if redacted is None:
         told = "cannot redact what it reads; take [minimise] redact_archive out, or collect in a study without it"
         raise UserError(f"the collector {name!r} {told}")
     return lambda page: redacted(page, drop)
+
+
+def _installed() -> dict[str, str]:
+    """Where the collectors are that are installed, by name."""
+    return {point.name: point.value for point in entry_points(group="sneeuwbal.collectors")}
 
 
 def mend_archive(directory: Path, name: str) -> int:
@@ -137,7 +141,6 @@ class _Run:
         stop: threading.Event | None,
         progress: Callable[[Report], None],
     ) -> None:
-        assert settings.wire is not None
         self.name, self.collector, self.settings, self.wire = name, collector, settings, settings.wire
         self.frontier, self.writer, self.budget, self.limit = frontier, writer, budget, limit
         self.kinds = {
@@ -149,13 +152,13 @@ class _Run:
         self.report = Report(run_id(name, self.wire.now()), name)
         self.wire.run, self.wire.named = self.report.run, named(settings.options)
         self.windows = Windows(collector, self.kinds, settings.options, self.wire)
-        self.guard = Guard(writer.directory.parent)
+        self.guard = Guard(writer.directory.parent, _installed())
         self.redacted: Callable[[Page], Page] = lambda page: page
         self.moves: list[Move] = []
         self.unsaved = 0
         self.silence = Silence(frontier.max_tries)
         self.saved_at = self.came_at = time.monotonic()
-        self.usd, self.posts, self.requests = frontier.spent(POSTS)
+        self.usd, self.posts, self.requests = frontier.spent("posts")
 
     def whole(self, about: Meta) -> Report:
         """The run from its first note to its last."""
@@ -164,6 +167,7 @@ class _Run:
         self.writer.sync()
         with self.frontier.transaction():
             self.frontier.free_dead_leases(self.name, report.run)
+            self.frontier.declare(self.name, {kind: spec.yields for kind, spec in self.collector.kinds.items()})
             self.frontier.start_run(report.run, self.name, start)
         try:
             self._rounds()
@@ -275,7 +279,7 @@ class _Run:
         dearest = spec.price * max(spec.page, spec.batch)
         if usd is not None and dearest and self.usd + dearest > usd:
             told = f"{self.usd:.2f} of {usd:.2f} USD spent, and the next request for {kind} may cost {dearest:.2f}"
-        elif posts is not None and kind in POSTS and self.posts + max(spec.page, spec.batch) > posts:
+        elif posts is not None and spec.yields == "posts" and self.posts + max(spec.page, spec.batch) > posts:
             told = f"{self.posts} of {posts} posts collected, and the next request for {kind} may bring more"
         elif self.budget.requests is not None and self.requests >= self.budget.requests:
             told = f"{self.requests} of {self.budget.requests} requests made"
@@ -287,7 +291,7 @@ class _Run:
     def _affords_more(self, answer: Page | Failure) -> bool:
         """Whether a stream may go on: its next page comes without being asked for."""
         kind = answer.wants[0].target.kind
-        return self.kinds[kind].of != "set" or self._affords(kind)
+        return not self.kinds[kind].stream or self._affords(kind)
 
     # ---- what came
 
@@ -305,7 +309,7 @@ class _Run:
         self.report.items += sum(move.items for move in moves)
         self.report.failures += isinstance(answer, Failure)
         self.usd += sum(move.items * move.price for move in moves)
-        self.posts += sum(move.items for move in moves if move.target.kind in POSTS)
+        self.posts += sum(move.items for move in moves if self.kinds[move.target.kind].yields == "posts")
         self.requests += 1
         self.unsaved += 1
         self.windows.count(answer.wants, moves)

@@ -19,10 +19,10 @@ FORMATS: Mapping[str, str] = {
     "linkedin": "a member's own LinkedIn export (ZIP, folder, or Connections.csv)",
     "zeeschuimer": "posts of X and LinkedIn captured with Zeeschuimer (NDJSON)",
     "twarc": "twarc's JSONL of X's API v2, pages or flattened; lists of posts",
-    "x-v1": "JSON of X's API v1.1: posts, accounts, lists of ids",
+    "x-v1": "JSON of X's API v1.1: posts, accounts, lists of ids; a member's own archive (tweets.js, or its ZIP)",
     "warc": "WARC files with answers of X's API (Social Feed Manager)",
     "roo": "the Dutch register of organisations (exportOO.xml)",
-    "table": "a table of people (CSV, Excel, Parquet)",
+    "table": "a table of people, posts or follow ties (CSV, Excel, Parquet)",
 }
 
 _PACKED = ("", ".gz", ".xz", ".bz2", ".zst")
@@ -37,7 +37,7 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {  # of what is taken from a folder
     "linkedin": (".zip", "connections.csv"),
     "zeeschuimer": _JSON,
     "twarc": _JSON,
-    "x-v1": _JSON,
+    "x-v1": (*_JSON, "tweets.js", ".zip"),
     "warc": _packed(".warc"),
     "roo": _packed(".xml"),
     "table": (*_packed(".csv", ".tsv"), ".xlsx", ".parquet"),

@@ -1,11 +1,12 @@
-"""A table of people: CSV, Excel or Parquet, with a mapping from fields to its columns.
+"""A table of people, posts or follow ties: CSV, Excel or Parquet, with a mapping from fields to its columns.
 
 Only the columns of the mapping reach the archive, one row a line in JSON with its place in the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,23 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from collectors.bluesky import typed as bluesky_typed
+from collectors.files.table_posts import KEYS, POSTS, TIES, ident, post, tie, tool
 from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector, guarded, place
+from collectors.mastodon import typed as mastodon_typed
+from collectors.parsing.addresses import web
 from collectors.parsing.cells import LOST, fault, from_float, missing, rounded, rounded_column, whole
 from collectors.parsing.coerce import decode, get, record, text
 from collectors.parsing.people import profile_url, row_id, shown
+from collectors.x import typed as x_typed
 from storage import csvfile
 from storage.errors import UserError
 from storage.records import Page, Position, Profile, ProfileLink, Quarantine, Record, Want
 
-FIELDS = ("profile_id", "url", "name", "headline", "description", "location",
+PEOPLE = ("profile_id", "url", "name", "headline", "description", "location",
           "employer", "title", "started", "ended", "x", "mastodon", "bluesky", "website")  # fmt: skip
+FIELDS = tuple(dict.fromkeys((*PEOPLE, *TIES, *POSTS)))
 _encode = msgspec.json.Encoder().encode
 Row = tuple[int, list[Any] | str]  # place in the file; cells, or why there are none
 
@@ -36,6 +43,10 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
     (done,) = places(want.target.cursor, 1)
     names, found = _source(path)(path, options)
     columns = mapped(names, options, path.name)
+    kind = kind_of(columns)
+    asked = {"rows": kind, "platform": str(options.get("platform") or "")} if kind != "people" else {}
+    if asked and not asked["platform"]:
+        raise UserError(f"{path.name} is a table of {kind}: say of which platform, for example --platform x")
     lines: list[bytes] = []
     first = size = last = 0
     damage: list[Unreadable] = []
@@ -47,15 +58,20 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
         lines.append(line)
         size += len(line)
         if size >= PIECE:
-            yield _piece(lines, first, cursor(last))
+            yield _piece(lines, first, cursor(last), asked)
             lines, first, size = [], 0, 0
-    yield _piece(lines, first or 1, cursor(last) if damage else "")
+    yield _piece(lines, first or 1, cursor(last) if damage else "", asked)
     if damage:
         raise damage[0]
 
 
-def _piece(lines: list[bytes], first: int, after: str) -> Piece:
-    return Piece(b"".join(line + b"\n" for line in lines), after, first, len(lines))
+def _piece(lines: list[bytes], first: int, after: str, asked: Mapping[str, str]) -> Piece:
+    return Piece(b"".join(line + b"\n" for line in lines), after, first, len(lines), asked=asked)
+
+
+def kind_of(fields: Collection[str]) -> str:
+    """What the rows of a table with these *fields* are: people, posts or ties."""
+    return "ties" if set(TIES) <= set(fields) else "posts" if {"post_id", "text"} <= set(fields) else "people"
 
 
 def _line(number: int, row: list[Any] | str, columns: Mapping[str, int], width: int) -> bytes:
@@ -75,22 +91,26 @@ def _cell(value: Any) -> str | None:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, date):
-        return value.isoformat()[:10]
+        return value.isoformat()
     return text(str(value).strip())
 
 
 def mapped(names: list[str], options: Mapping[str, Any], file: str) -> dict[str, int]:
     """The place of each field's column: as `columns` in the options says, else where the names are the same."""
     places_ = {name.strip().casefold(): index for index, name in reversed(list(enumerate(names)))}
-    wanted: Mapping[str, str] = options.get("columns") or {field: field for field in FIELDS if field in places_}
+    wanted: Mapping[str, str] = options.get("columns") or tool(set(places_))
+    wanted = wanted or {field: field for field in FIELDS if field in places_}
     unknown = [field for field in wanted if field not in FIELDS]
     missing = [column for column in wanted.values() if column.strip().casefold() not in places_]
     if unknown:
         raise UserError(f"columns: {', '.join(unknown)} is no field; the fields are {', '.join(FIELDS)}")
     if missing:
         raise UserError(f"{file}: no column {', '.join(missing)}; the columns are {', '.join(names)}")
-    if not {"profile_id", "url", "name"} & set(wanted):
-        raise UserError(f"{file}: map at least name, url or profile_id to a column; the columns are {', '.join(names)}")
+    if kind_of(wanted) == "people" and not {"profile_id", "url", "name"} & set(wanted):
+        raise UserError(
+            f"{file}: map at least name, url or profile_id to a column (posts: post_id and text; ties: follower and "
+            f"followed); the columns are {', '.join(names)}"
+        )
     return {field: places_[column.strip().casefold()] for field, column in wanted.items()}
 
 
@@ -107,7 +127,8 @@ def _csv(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterator[Ro
 
     def header(names: list[str]) -> bool:
         folded = {name.casefold() for name in names}
-        return wanted <= folded if wanted else bool({"profile_id", "url", "name"} & folded)
+        ours = {"profile_id", "url", "name", "post_id"} & folded or set(TIES) <= folded or tool(folded)
+        return wanted <= folded if wanted else bool(ours)
 
     encoding, delimiter = str(options.get("encoding") or ""), str(options.get("delimiter") or "")
     found = csvfile.table(lambda: open_bytes(path), path.name, encoding, delimiter, header)
@@ -164,43 +185,62 @@ def _parquet(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterato
 
 # ---- reading ------------------------------------------------------------------------------------------------
 
-IDS = {"profile_id", "url", "x", "mastodon", "bluesky", "name"}  # what a number without its last digits cannot be
+PAGES: Mapping[str, Callable[[str], str | None]] = {
+    "x": x_typed.page_of, "mastodon": mastodon_typed.page_of, "bluesky": bluesky_typed.page_of, "website": web,
+}  # fmt: skip
+NUMBERED = {*PEOPLE} & {"profile_id", "url", "x", "mastodon", "bluesky", "name"} | KEYS | {"handle"}
 
 
 def read(page: Page) -> Iterator[Record]:
-    """The persons of a piece."""
+    """The persons, posts or ties of a piece."""
     units = [(index, raw) for index, raw in enumerate(page.content().split(b"\n")) if raw.strip()]
-    spoilt = rounded_column(_id(raw) for _, raw in units)
+    spoilt = {field for field in ("profile_id", *KEYS) if rounded_column(_value(raw, field) for _, raw in units)}
     for index, raw in units:
-        where = place(page, index)
-        yield from guarded(where, raw, lambda raw=raw: _person(record(decode(raw)), place(page), spoilt))  # type: ignore[misc]
+        yield from guarded(place(page, index), raw, lambda raw=raw: _row(page, record(decode(raw)), spoilt))  # type: ignore[misc]
 
 
-def _id(raw: bytes) -> str | None:
+def _value(raw: bytes, field: str) -> str | None:
+    if field.encode() not in raw:
+        return None
     try:
-        return text(get(decode(raw), "profile_id"))
+        return ident(text(get(decode(raw), field)))
     except ValueError:
         return None
 
 
-def _person(it: Mapping[str, Any], name: str, spoilt: bool) -> Iterator[Record]:
-    where = f"{name}:{it.get('line')}"
+def _row(page: Page, it: Mapping[str, Any], spoilt: set[str]) -> Iterator[Record]:
+    where, kind = f"{place(page)}:{it.get('line')}", page.asked.get("rows", "people")
     if it.get("wrong"):
         yield Quarantine(where, str(it["wrong"]))
         return
     given = {field: value for field in FIELDS if (value := text(it.get(field))) and not missing(value)}
-    told: dict[str, str | None] = {
-        field: shown(whole(given.get(field)) if field in IDS else given.get(field)) for field in FIELDS
-    }
-    wrong = {field: why for field, value in given.items() if (why := fault(value))}
-    wrong |= {field: why for field, value in given.items() if field in IDS and (why := rounded(value))}
-    if spoilt and from_float(told["profile_id"] or ""):
-        wrong["profile_id"] = f"{told['profile_id']} has lost its last digits, like most here; give ids as text"
+    wrong = {field: why for field, value in given.items() if field != "text" and (why := fault(value))}
+    wrong |= {field: why for field, value in given.items() if field in NUMBERED and (why := rounded(value))}
+    for field in spoilt & set(given):
+        if from_float(ident(given[field]) or ""):
+            wrong[field] = f"{given[field]} has lost its last digits, like most here; give ids as text"
     if wrong:
-        yield Quarantine(where, "; ".join(f"{field}: {why}" for field, why in wrong.items()), str(dict(given))[:1000])
-        told |= {field: None for field, why in wrong.items() if LOST not in given[field]}
-    if "profile_id" in wrong:
+        yield Quarantine(where, "; ".join(f"{field}: {why}" for field, why in wrong.items()), str(given)[:1000])
+    told = {
+        field: whole(value) or value if field in NUMBERED - {"name"} else value
+        for field, value in given.items()
+        if field not in wrong or LOST in value
+    }
+    if ({"profile_id"} if kind == "people" else {"post_id", "account_id", *TIES}) & set(wrong):
         return
+    if kind == "people":
+        yield from _person({field: shown(told.get(field)) for field in PEOPLE}, where)
+    elif kind == "posts":
+        yield from post(told, page.asked["platform"], where, page.asked.get("sample"))
+    elif set(TIES) <= set(told):
+        yield from tie(told, page.asked["platform"])
+    else:
+        yield Quarantine(where, "a tie without both its ends")
+
+
+def _person(told: Mapping[str, str | None], where: str) -> Iterator[Record]:
+    if told["url"] and profile_url(told["url"]) is None:
+        yield Quarantine(where, f"url: {told['url'][:100]} is no address of a page")
     url = profile_url(told["url"] or "") or (
         profile_url(told["profile_id"] or "") if _web(told["profile_id"]) else None
     )
@@ -212,33 +252,31 @@ def _person(it: Mapping[str, Any], name: str, spoilt: bool) -> Iterator[Record]:
     platform = urlsplit(url).hostname or "table" if url else "table"
     yield Profile(key, platform, url, told["name"], told["headline"], told["description"], told["location"])
     if told["employer"] or told["title"]:
-        yield Position(key, 0, told["employer"], told["title"], told["started"], told["ended"], told["ended"] is None)
-    for link in _links(told):
-        yield ProfileLink(key, link, "sameAs")
-    if told["website"]:
-        yield ProfileLink(key, told["website"], "website")
+        yield Position(
+            key, 0, told["employer"], told["title"], _day(told["started"]), _day(told["ended"]), told["ended"] is None
+        )
+    yield from _links(key, told, where)
+
+
+def _day(value: str | None) -> str | None:
+    """A date without the time that spreadsheets add."""
+    return value[:10] if value and re.match(r"\d{4}-\d\d-\d\d[T ]", value) else value
 
 
 def _web(value: str | None) -> bool:
-    return bool(value and value.startswith(("http://", "https://")))
+    return bool(value and value.lower().startswith(("http://", "https://")))
 
 
-def _links(told: Mapping[str, str | None]) -> Iterator[str]:
-    """The accounts that a row names, as URLs of their pages."""
-    for field in ("x", "mastodon", "bluesky"):
-        value = told[field]
-        if value is None:
+def _links(key: str, told: Mapping[str, str | None], where: str) -> Iterator[Record]:
+    """The accounts and the site that a row names, as addresses of their pages; what is none is quarantined."""
+    for field, read_ in PAGES.items():
+        if (value := told[field]) is None:
             continue
-        handle = value.lstrip("@")
-        if _web(value):
-            yield value
-        elif field == "x":
-            yield f"https://x.com/{handle}"
-        elif field == "bluesky":
-            yield f"https://bsky.app/profile/{handle}"
-        elif handle.count("@") == 1:
-            user, host = handle.split("@")
-            yield f"https://{host}/@{user}"
+        found = read_(value)
+        if found is None:
+            yield Quarantine(where, f"{field}: {value[:100]} is no account and no address")
+        else:
+            yield ProfileLink(key, found, "website" if field == "website" else "sameAs")
 
 
 __all__ = ["FIELDS", "collector", "mapped"]

@@ -20,8 +20,10 @@ from collectors.importing.json_stream import elements
 from collectors.parsing.coerce import decode
 from collectors.wire.exchange import Wire
 from storage.errors import UserError
+from storage.privacy.declared import Personal
 from storage.records import BadBody, Failure, Page, Quarantine, Record, Target, Want
 
+ROWS = Personal()  # tables: of a row that names a forgotten person only tokens stay
 OPEN_FILES = 8  # files read at the same time
 Cut = Callable[[Path, Want, Mapping[str, Any]], Generator[Piece]]
 Read = Callable[[Page], Iterator[Record]]
@@ -33,7 +35,15 @@ class FileCollector:
 
     asked_before = staticmethod(asked_before)
 
-    def __init__(self, name: str, cut: Cut, read: Read, kinds: tuple[str, ...] = ("file",)) -> None:
+    def __init__(
+        self,
+        name: str,
+        cut: Cut,
+        read: Read,
+        kinds: tuple[str, ...] = ("file",),
+        personal: Personal = ROWS,
+    ) -> None:
+        self.personal = personal
         self.name, self._cut, self._read = name, cut, read
         self.kinds: Mapping[str, Kind] = {kind: Kind(paged=True) for kind in kinds}
 
@@ -68,13 +78,11 @@ class FileCollector:
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield the piece of the file at each want's cursor; `paths` in the options leads from keys to files."""
-        wire = settings.wire or Wire()
+        wire = settings.wire
         opened: _Opened = wire.resource(f"files-{self.name}", _Opened)
         for want in wants:
             recorded = wire.recorded((want,), file_url(want.target.key))
             yield recorded if recorded is not None else self._answer(want, settings, wire, opened)
-        if settings.wire is None:
-            wire.close()
 
     def _answer(self, want: Want, settings: Settings, wire: Wire, opened: _Opened) -> Page | Failure:
         target, options = want.target, settings.options
@@ -185,6 +193,7 @@ OPTIONS = {
     "paths": "", "sample": "", "collected": "",
     "owner": "linkedin", "of": "x-v1 warc", "listed": "x-v1 warc", "compliance": "twarc warc",
     "columns": "table", "delimiter": "table", "sheet": "table", "encoding": "table",
+    "platform": "table",
 }  # fmt: skip
 
 

@@ -26,8 +26,9 @@ from collectors.mastodon import parse as records
 from collectors.mastodon.before import asked_before
 from collectors.mastodon.keys import HANDLE, OWN_ID, webfinger
 from collectors.mastodon.parse import AccountView
-from collectors.mastodon.redact import redacted
+from collectors.mastodon.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
+from collectors.parsing.addresses import web
 from collectors.parsing.link_header import linked
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
@@ -39,10 +40,10 @@ from storage.records import Failure, Page, Record, Want
 # Counted for each server over all kinds (`server`).
 LIMIT = Limit(300, 300)
 KINDS = {
-    "user": Kind(limit=LIMIT, of="handle"),
-    "timeline": Kind(page=40, limit=LIMIT, paged=True, head=1, of="account"),
-    "following": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account"),
-    "followers": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account"),
+    "user": Kind(limit=LIMIT, of="handle", yields="accounts", bytes=250.0),
+    "timeline": Kind(page=40, limit=LIMIT, paged=True, head=1, of="account", yields="posts", bytes=150.0),
+    "following": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
+    "followers": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
 }
 LISTS = {"timeline": "statuses", "following": "following", "followers": "followers"}
 
@@ -65,14 +66,16 @@ class Mastodon:
     # identi.ca, the first server of the network that others' posts on such servers may come from
     opened: ClassVar[Mapping[str, date]] = {"mastodon": date(2008, 7, 2)}
     Options = Options
-    redacted = staticmethod(redacted)
+    personal = PERSONAL
+    handle_of = staticmethod(handle_of)
+    recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
 
     @staticmethod
     def canonical(seed: str) -> str:
-        """The key of an account: `user@server` without the @ before it; an address as it is."""
-        handle = HANDLE.match(seed.strip())
-        return f"{handle[1]}@{handle[2].lower()}" if handle else seed.strip()
+        """The key of an account: `user@server` without the @ before it; an address with its scheme."""
+        handle = HANDLE.match(seed.strip().removeprefix("acct:"))
+        return f"{handle[1]}@{handle[2].lower()}" if handle else web(seed) or seed.strip()
 
     @staticmethod
     def server(want: Want, options: Mapping[str, Any]) -> str:
@@ -82,7 +85,6 @@ class Mastodon:
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield the answers to each want."""
-        assert settings.wire is not None
         options = settings.checked(Options)
         for want in wants:
             yield from _ask(settings.wire, want, options, settings.secret)

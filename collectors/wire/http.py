@@ -6,8 +6,7 @@ Nothing here knows a platform. `ask` is the only I/O; the rest reads a page.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ import msgspec
 
 from collectors.base import Absent, Later, Outcome, OutOfCredit, redirected
 from collectors.wire.exchange import Exchange, Wire
+from collectors.wire.retry_after import latest
 from collectors.wire.transports import Transport
 from storage.records import Absence, Failure, Page, Quarantine, Want
 
@@ -28,7 +28,7 @@ UNREADABLE = (
     RecursionError,
     msgspec.MsgspecError,
 )  # what reading a body, or a piece of it, may raise
-OLDEST_RESET = 10**9  # seconds; smaller numbers in a reset header are a distance, not a moment
+RESETS = ("x-ratelimit-reset", "ratelimit-reset")
 
 
 def client(wire: Wire, contact: str = "") -> httpx.Client:
@@ -132,35 +132,8 @@ def _limited(page: Page) -> Iterator[Outcome]:
 
 
 def retry_at(page: Page) -> datetime | None:
-    """When the server wants to be asked again: the latest moment its headers name; None if all are missing or past."""
-    now = page.fetched_at
-    names = ["retry-after"]
-    if page.status == 429:
-        names += ["x-ratelimit-reset", "ratelimit-reset"]
-    moments = [_moment_of(value, now) for name, value in page.headers if name.lower() in names]
-    future = [moment for moment in moments if moment is not None and moment > now]
-    return max(future, default=None)
-
-
-def _moment_of(value: str, now: datetime) -> datetime | None:
-    """A header's moment: seconds from now, Unix seconds, ISO 8601, or an HTTP date."""
-    value = value.strip()
-    try:
-        seconds = float(value)
-    except ValueError:
-        return moment(value) or _http_date(value)
-    try:
-        return datetime.fromtimestamp(seconds, UTC) if seconds >= OLDEST_RESET else now + timedelta(seconds=seconds)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _http_date(value: str) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
-        return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    """When the server wants to be asked again; None where it names no moment in the future."""
+    return latest(page, "retry-after", *(RESETS if page.status == 429 else ()))
 
 
 # ---- small words for parsers ------------------------------------------------------------------------------------

@@ -14,8 +14,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import Any, BinaryIO, cast
 
@@ -31,7 +29,6 @@ WINDOW = 8  # wants in the child at most, as a multiple of its concurrency
 PARKED = 512  # wants of slow hosts that take no room in the child, at most
 CONCURRENCY = 8  # requests at the same time to one host
 CHILD = "from collectors.wire.scrapy_child import main; main()"
-MAX_WAIT = timedelta(days=1)  # a Retry-After further away is not believed
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -176,21 +173,3 @@ class Child:
             self._process.kill()
             self._process.wait()
         self._process = self._socket = self._file = None
-
-
-def retry_after(page: Page) -> datetime | None:
-    """When *page* allows to ask again, by its Retry-After (seconds or a date; the latest of several), or None."""
-    moments = [_moment(value, page.fetched_at) for name, value in page.headers if name.lower() == "retry-after"]
-    later = [moment for moment in moments if moment and page.fetched_at < moment <= page.fetched_at + MAX_WAIT]
-    return max(later, default=None)
-
-
-def _moment(value: str, now: datetime) -> datetime | None:
-    value = value.strip()
-    try:
-        if value.isascii() and value.isdigit():
-            return now + timedelta(seconds=int(value))
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

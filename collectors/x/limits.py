@@ -35,15 +35,18 @@ def _limit(kind: str) -> Limit:
 
 
 KINDS: Mapping[str, Kind] = {
-    "user": Kind(batch=100, limit=_limit("user"), price=USER, of="handle"),
-    "timeline": Kind(page=100, limit=_limit("timeline"), price=POST, paged=True, of="account"),
-    "following": Kind(page=1000, limit=_limit("following"), price=FOLLOW, paged=True, of="account"),
-    "followers": Kind(page=1000, limit=_limit("followers"), price=FOLLOW, paged=True, of="account"),
-    "sample": Kind(page=500, limit=_limit("sample"), price=POST, of="set"),
-    "search": Kind(page=100, limit=_limit("search"), price=POST, paged=True, of="query"),
-    "user_id": Kind(batch=100, limit=_limit("user_id"), price=USER),
-    "post": Kind(batch=100, limit=_limit("post"), price=POST),
-}
+    "user": Kind(batch=100, limit=_limit("user"), price=USER, of="handle", yields="accounts", bytes=250.0),
+    "timeline": Kind(page=100, limit=_limit("timeline"), price=POST, paged=True, of="account", yields="posts",
+                     bytes=150.0),
+    "following": Kind(page=1000, limit=_limit("following"), price=FOLLOW, paged=True, of="account", yields="follows",
+                      bytes=110.0),
+    "followers": Kind(page=1000, limit=_limit("followers"), price=FOLLOW, paged=True, of="account", yields="follows",
+                      bytes=110.0),
+    "sample": Kind(page=500, limit=_limit("sample"), price=POST, of="set", yields="posts", stream=True, bytes=150.0),
+    "search": Kind(page=100, limit=_limit("search"), price=POST, paged=True, of="query", yields="posts", bytes=150.0),
+    "user_id": Kind(batch=100, limit=_limit("user_id"), price=USER, yields="accounts"),
+    "post": Kind(batch=100, limit=_limit("post"), price=POST, yields="posts"),
+}  # fmt: skip
 
 #: how far back a timeline reaches: in posts, and in posts with exclude=replies (docs.x.com, "timelines", November 2026)
 REACH, REACH_WITHOUT_REPLIES = 3200, 800

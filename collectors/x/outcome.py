@@ -13,10 +13,11 @@ import msgspec
 from collectors.base import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split
 from collectors.parsing import lenient
 from collectors.parsing.lenient import Count
+from collectors.wire.retry_after import retry_after
 from collectors.x.errors import FAILED, TOKENS, about, blames, named, problems_of, reason_of, wrong_vocabulary
 from collectors.x.limits import REACH, REACH_WITHOUT_REPLIES, SEARCH_DAYS
 from collectors.x.models import UNREADABLE, Problem
-from collectors.x.retry_after import limited, retry_after
+from collectors.x.retry_after import limited
 from storage.records import Absence, Page, Target, Want
 
 LOOKUPS = {"user": "username", "user_id": "id", "post": "id"}  # kinds asked in batches, and what names an item

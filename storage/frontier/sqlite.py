@@ -33,7 +33,8 @@ BACKOFF = (5.0, 3600.0)  # seconds: the first wait, doubled each try, and the lo
 SCHEMA = """
 CREATE TABLE kinds (
     id INTEGER PRIMARY KEY, collector TEXT NOT NULL, kind TEXT NOT NULL,
-    blocked_until REAL NOT NULL DEFAULT 0, why TEXT NOT NULL DEFAULT '', UNIQUE (collector, kind));
+    blocked_until REAL NOT NULL DEFAULT 0, why TEXT NOT NULL DEFAULT '', yields TEXT NOT NULL DEFAULT '',
+    UNIQUE (collector, kind));
 CREATE TABLE targets (
     id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, key TEXT NOT NULL, cursor TEXT NOT NULL DEFAULT '',
     walk INTEGER NOT NULL DEFAULT 1, wave INTEGER NOT NULL DEFAULT 0, via TEXT NOT NULL DEFAULT '',
@@ -55,7 +56,10 @@ FROM_1 = """
 ALTER TABLE targets ADD COLUMN pages INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE targets ADD COLUMN anchor TEXT NOT NULL DEFAULT '';
 """
-FROM_2 = "ALTER TABLE targets ADD COLUMN carry TEXT NOT NULL DEFAULT '{}';"
+FROM_2 = """
+ALTER TABLE targets ADD COLUMN carry TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE kinds ADD COLUMN yields TEXT NOT NULL DEFAULT '';
+"""
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -140,6 +144,11 @@ class Frontier:
             row = self.db.execute("SELECT id FROM kinds WHERE collector=? AND kind=?", name).fetchone()
             self._kinds[name] = row[0]
         return self._kinds[name]
+
+    def declare(self, collector: str, yields: Mapping[str, str]) -> None:
+        """Note what the kinds of *collector* yield (`collectors.base.Kind`): `spent` counts by it."""
+        for kind, what in yields.items():
+            self.db.execute("UPDATE kinds SET yields=? WHERE id=?", (what, self.kind(collector, kind)))
 
     # ---- adding and leasing
 
@@ -404,12 +413,12 @@ class Frontier:
             (now.timestamp(), status, reason, answers, items, run),
         )
 
-    def spent(self, kinds: Sequence[str]) -> tuple[float, int, int]:
-        """USD, items of *kinds*, and requests so far."""
+    def spent(self, what: str) -> tuple[float, int, int]:
+        """USD, items of the kinds that yield *what* (posts, for example), and requests so far, over all collectors."""
         row = self.db.execute(
-            "SELECT coalesce(sum(usd),0), coalesce(sum(items) FILTER"
-            f" (WHERE kind IN ({', '.join('?' * len(kinds))})),0), coalesce(sum(requests),0) FROM spend",
-            list(kinds),
+            "SELECT coalesce(sum(s.usd),0), coalesce(sum(s.items) FILTER (WHERE k.yields=?),0),"
+            " coalesce(sum(s.requests),0) FROM spend AS s LEFT JOIN kinds AS k USING (collector, kind)",
+            (what,),
         ).fetchone()
         return float(row[0]), int(row[1]), int(row[2])
 

@@ -9,33 +9,17 @@ from typing import Any
 import msgspec
 
 from storage.archive.reader import Entry, Note
-from storage.records import Account, Page, Post, Profile, Quarantine
-
-# what each word of `[minimise] drop` empties, by kind of record
-DROPPED: Mapping[str, Mapping[type, tuple[str, ...]]] = {
-    "texts": {Post: ("full_text",)},
-    "names": {Profile: ("name",), Account: ("name",)},
-    "descriptions": {Profile: ("headline", "description"), Account: ("description",)},
-    "locations": {Profile: ("location",), Account: ("location",), Post: ("place",)},
-    "coordinates": {Post: ("longitude", "latitude")},
-}
-# the kinds of answers that rows of a kind come from
-SOURCES = {
-    "posts": ("timeline", "search", "post", "sample"),
-    "profiles": ("profile",),
-    "connections": ("connections",),
-    "accounts": ("user", "user_id"),
-    "follows": ("following", "followers", "follow_records"),
-}
+from storage.privacy.declared import RECORDS
+from storage.records import Page, Post, Quarantine
 
 
 def minimised(records: Iterable[Any], drop: Iterable[str]) -> Iterator[Any]:
     """*records* without what *drop* names. Of a text stays whether it begins with @, which Table 6 counts."""
-    drop = tuple(drop)
-    emptied: dict[type, dict[str, None]] = {}
-    for word in drop:
-        for kind, names in DROPPED[word].items():
-            emptied.setdefault(kind, {}).update(dict.fromkeys(names))
+    drop = frozenset(drop)
+    emptied = {
+        kind: {name: None for name, category in fields.items() if category in drop and name != "text"}
+        for kind, fields in RECORDS.items()
+    }
     for record in records:
         values: dict[str, Any] = dict(emptied.get(type(record), {}))
         if "texts" in drop and isinstance(record, Post):
@@ -50,17 +34,18 @@ class Expiry:
 
     people: frozenset[str] = frozenset()
 
-    def __init__(self, keep_days: Mapping[str, int], now: datetime) -> None:
-        self._ends = {
-            kind: now - timedelta(days=days) for rows, days in keep_days.items() for kind in SOURCES.get(rows, (rows,))
-        }
+    def __init__(self, keep_days: Mapping[str, int], now: datetime, yields: Mapping[tuple[str, str], str]) -> None:
+        """*yields* says what the kinds yield, by (collector, kind); *keep_days* names that, or a kind."""
+        self._ends = {name: now - timedelta(days=days) for name, days in keep_days.items()}
+        self._yields = yields
 
     def entry(self, entry: Entry) -> Entry | None:
         """*entry*, or None if it is an answer older than its kind is kept."""
         if isinstance(entry, Note) or not entry.wants:
             return entry
         at = entry.fetched_at if isinstance(entry, Page) else entry.failed_at
-        end = self._ends.get(entry.wants[0].target.kind)
+        target = entry.wants[0].target
+        end = self._ends.get(self._yields.get((target.collector, target.kind), ""), self._ends.get(target.kind))
         return None if end is not None and at < end else entry
 
     def finds(self, text: str) -> bool:

@@ -23,8 +23,9 @@ from storage.errors import UserError
 from storage.linking import link
 from storage.linking.link import Linking
 from storage.privacy import forgotten, retention
+from storage.privacy.declared import platforms, resolved
 from storage.tables import database, latest, merge
-from storage.tables.parse_worker import Keep, Parser, Told, Unit, cores, die_with_parent, resolve, spill, split, torn
+from storage.tables.parse_worker import Keep, Parser, Told, Unit, cores, die_with_parent, spill, split, torn
 
 SMALL = 2 * 1024 * 1024  # compressed bytes; less is read in this process
 STRETCH = 4 * 1024 * 1024  # compressed bytes a worker reads at a time: small enough that both end together
@@ -106,7 +107,7 @@ def load(
                 if rows is not None:
                     _settings(db, rows)
                 if linking is not None:
-                    report.links = link.link(db, linking)
+                    report.links = link.link(db, linking, platforms(parsers).values())
                 retention.read_removed(db, study)
                 db.execute("DELETE FROM base.made_from")
                 db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
@@ -207,13 +208,13 @@ def _bring_in(
     report.quarantined = report.rows.get("quarantine", 0)
     _remember(db, told, report)
     latest.refresh(db)
-    link.read_links(db)
+    link.read_links(db, platforms(parsers).values())
 
 
 def _opened(parsers: Parsers) -> dict[str, date]:
     """The first day of each platform, as the collectors declare it in `opened`."""
     days: dict[str, date] = {}
-    for parser in resolve(parsers).values():
+    for parser in resolved(parsers).values():
         days |= getattr(parser, "opened", {})
     return days
 

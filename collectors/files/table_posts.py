@@ -1,0 +1,122 @@
+"""Rows of tables that are posts, or follow ties, of one platform."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+from collectors.parsing.coerce import moment, number
+from storage.records import Account, Follow, Mention, Post, Quarantine, Record
+
+TIES = ("follower", "followed")
+POSTS = ("post_id", "text", "account_id", "handle", "name", "created_at", "lang", "hashtags", "mentions", "urls",
+         "likes", "reposts", "replies", "is_retweet", "retweeted_post", "retweeted_account", "quoted_post",
+         "reply_to_post", "reply_to_account", "conversation_id", "source")  # fmt: skip
+KEYS = {"post_id", "account_id", "retweeted_post", "retweeted_account", "quoted_post", "reply_to_post",
+        "reply_to_account", "conversation_id", *TIES}  # fmt: skip
+# the columns of tools that are known: a table that has the first two is theirs
+TOOLS: tuple[Mapping[str, str], ...] = (
+    {"post_id": "status_id", "text": "text", "account_id": "user_id", "handle": "screen_name",
+     "created_at": "created_at", "lang": "lang", "hashtags": "hashtags", "mentions": "mentions_screen_name",
+     "urls": "urls_expanded_url", "likes": "favorite_count", "reposts": "retweet_count", "is_retweet": "is_retweet",
+     "retweeted_post": "retweet_status_id", "retweeted_account": "retweet_user_id", "quoted_post": "quoted_status_id",
+     "reply_to_post": "reply_to_status_id", "reply_to_account": "reply_to_user_id", "source": "source"},  # rtweet
+    {"post_id": "tweet_id", "text": "text", "account_id": "author_id", "handle": "user_username",
+     "name": "user_name", "created_at": "created_at", "lang": "lang", "likes": "like_count",
+     "reposts": "retweet_count", "reply_to_account": "in_reply_to_user_id",
+     "conversation_id": "conversation_id", "source": "source"},  # academictwitteR
+    {"post_id": "id", "text": "body", "account_id": "author_id", "handle": "author", "name": "author_fullname",
+     "created_at": "timestamp", "lang": "language_guess", "hashtags": "hashtags", "mentions": "mentions",
+     "urls": "urls", "likes": "like_count", "reposts": "retweet_count", "replies": "reply_count",
+     "is_retweet": "is_retweet", "conversation_id": "thread_id", "source": "source"},  # 4CAT
+)  # fmt: skip
+_PREFIXED = re.compile(r"x(\d+)")  # rtweet writes ids so, that spreadsheets leave them alone
+_LIST = re.compile(r"c\((.*)\)", re.DOTALL)  # as R writes one
+
+
+def tool(names: set[str]) -> Mapping[str, str]:
+    """The mapping of the tool that wrote a table with the columns *names*; empty if none is known."""
+    for one in TOOLS:
+        if {one["post_id"], one["text"]} <= names:
+            return {field: column for field, column in one.items() if column in names}
+    return {}
+
+
+def ident(value: str | None) -> str | None:
+    """An id as the platform has it."""
+    match = _PREFIXED.fullmatch(value) if value else None
+    return match[1] if match else value
+
+
+def tie(it: Mapping[str, str], platform: str) -> Iterator[Record]:
+    """The follow tie of a row. An end that is no number or URI is a handle, and is known by it (`@name`)."""
+    ends = [_end(it[name], platform) for name in TIES]
+    for _, account in ends:
+        if account is not None:
+            yield account
+    yield Follow(platform, ends[0][0], ends[1][0], "following")
+
+
+def _end(value: str, platform: str) -> tuple[str, Account | None]:
+    key = ident(value) or value
+    if key.isdigit() or ":" in key:
+        return key, None
+    handle = key.removeprefix("@")
+    return f"@{handle.lower()}", Account(f"@{handle.lower()}", platform, handle)
+
+
+def post(it: Mapping[str, str], platform: str, where: str, sample: str | None) -> Iterator[Record]:
+    """The post of a row with its author, on the author's timeline. Raise ValueError without an id or a text."""
+    key, said, handle = ident(it.get("post_id")), it.get("text"), (it.get("handle") or "").removeprefix("@") or None
+    if key is None or said is None:
+        raise ValueError("a post without " + ("an id" if key is None else "a text"))
+    author = ident(it.get("account_id")) or (f"@{handle.lower()}" if handle else None)
+    if author:
+        yield Account(author, platform, handle, it.get("name"))
+    made = _moment(it.get("created_at"))
+    if made is None and it.get("created_at"):
+        yield Quarantine(where, f"created_at: {it['created_at'][:50]} is no moment that is read")
+    retweeted, quoted = ident(it.get("retweeted_post")), ident(it.get("quoted_post"))
+    reply = ident(it.get("reply_to_post"))
+    answered = ident(it.get("reply_to_account"))
+    retweet = retweeted or (it.get("is_retweet") or "").casefold() in ("true", "yes", "1")
+    kind = "retweet" if retweet else "reply" if reply or answered else "quote" if quoted else "original"
+    yield Post(
+        key,
+        platform,
+        author,
+        made,
+        said,
+        author,
+        kind,
+        lang=it.get("lang"),
+        hashtags=tuple(re.findall(r"\w+", _items(it.get("hashtags")))),
+        mentions=tuple(Mention(one.strip("@.-")) for one in re.findall(r"[\w.@-]+", _items(it.get("mentions")))),
+        urls=tuple(re.findall(r"https?://[^\s,'\"|\])]+", it.get("urls") or "")),
+        conversation_id=ident(it.get("conversation_id")),
+        reply_to_post=reply,
+        reply_to_account=answered,
+        quoted_post=quoted,
+        retweeted_post=retweeted,
+        retweeted_account=ident(it.get("retweeted_account")),
+        likes=number(it.get("likes")),
+        reposts=number(it.get("reposts")),
+        replies=number(it.get("replies")),
+        source=it.get("source"),
+        sample=sample,
+    )
+
+
+def _items(cell: str | None) -> str:
+    match = _LIST.fullmatch(cell) if cell else None
+    return match[1] if match else cell or ""
+
+
+def _moment(value: str | None) -> datetime | None:
+    """A moment in any of the usual forms; one without a zone is in UTC, as these tools write it."""
+    if value is None:
+        return None
+    if value.isdigit() and len(value) in (9, 10):
+        return datetime.fromtimestamp(int(value), UTC)
+    return moment(value) or (moment(f"{value.strip()}+00:00") if len(value.strip()) > 10 else None)

@@ -1,0 +1,1 @@
+"""What the commands do, without the command line: the functions behind `sneeuwbal.open("mystudy")`."""

@@ -1,0 +1,54 @@
+"""Housekeeping: copy a study safely while it runs, and delete what nothing needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jobs.context import DECISIONS
+from jobs.secrets import SECRETS, all_secrets
+from storage import backup as storage_backup
+from storage import housekeeping
+from storage.backup import Report
+from storage.privacy.outside_copies import remember
+from study.study_file import FILE, Study
+
+
+def backup(study: Study, target: Path, *, link: bool = True) -> Report:
+    """Copy *study* to the new directory *target*; return what was copied. With *link*, hard links where possible."""
+    done = storage_backup.backup(study.directory, target, files(study), secrets=all_secrets(study), link=link)
+    remember(study.directory, "backup", target)
+    return done
+
+
+def prune(study: Study, *, keep: int = housekeeping.KEEP_REPORTS, dry: bool = False) -> list[Path]:
+    """Remove old reports and private files that nothing needs (*dry*: none); return them."""
+    return housekeeping.prune(study.directory, datetime.now(UTC), keep=keep, dry=dry)
+
+
+def files(study: Study) -> list[Path]:
+    """The files of *study*: the study file, the decisions, and what the study file names."""
+    named = [Path(FILE), Path(DECISIONS)]
+    named += [Path(text) for text in _texts(study.model_dump(exclude={"published"})) if _is_file(study, text)]
+    return sorted({path for path in named if not path.is_absolute() and path.name != SECRETS})
+
+
+def _is_file(study: Study, text: str) -> bool:
+    """Whether *text* names a file beside the study file (and is not, say, a name that happens to look like one)."""
+    try:
+        return "." in text and len(text) < 200 and (study.directory / text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _texts(each)

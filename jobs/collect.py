@@ -1,0 +1,233 @@
+"""Collect: fetch what is due into the archive, one collector after the other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from typing import Any
+
+from collectors.base import Collector
+from collectors.engine import run as engine
+from collectors.engine.run import Budget
+from collectors.engine.run import Report as Report
+from collectors.wire.exchange import Wire
+from jobs.context import Say, choose, kinds_of, open_state, settings_for, wire_for
+from jobs.secrets import all_secrets
+from storage.archive.writer import Writer
+from storage.errors import OutOfBudget, Partial, UserError
+from storage.frontier.sqlite import Frontier
+from storage.locks import lock
+from storage.records import Meta
+from storage.versions import own
+from study.study_file import Study
+
+# Given a collector's name, what is called with the counts of its run after each answer, as long as the block.
+Progress = Callable[[str], AbstractContextManager[Callable[[Report], None]]]
+
+
+def silent(name: str) -> AbstractContextManager[Callable[[Report], None]]:
+    """A Progress that shows nothing."""
+    return nullcontext(lambda report: None)
+
+
+def collect(
+    study: Study,
+    *,
+    only: str | None = None,
+    kinds: Sequence[str] = (),
+    limit: int | None = None,
+    failed: bool = False,
+    again: bool = False,
+    since_id: str | None = None,
+    whole: bool = False,
+    before: datetime | None = None,
+    progress: Progress = silent,
+    say: Say = print,
+) -> list[Report]:
+    """Fetch what is due for collector *only* (or for all the study names); return how each run ended.
+
+    *failed*: failed targets are due again; *again*: finished ones too, see `revisit`. *limit* bounds the answers of
+    each collector. Raise UserError.
+    """
+    frontier = open_state(study)
+    reports = []
+    try:
+        with stopping() as stop:
+            for name, each in choose(study, only).items():
+                wanted = tuple(kinds) or tuple(each.kinds)
+                if failed:
+                    retry(study, frontier, name, wanted)
+                if again:
+                    revisit(study, frontier, name, wanted, since_id=since_id, whole=whole, before=before)
+                wire = wire_for(study, name)
+                reports.append(
+                    collect_one(study, frontier, name, each, wire, stop, progress, tuple(kinds) or None, limit)
+                )
+                say(summary(reports[-1]))
+    finally:
+        frontier.close()
+    return reports
+
+
+def collect_one(
+    study: Study,
+    frontier: Frontier,
+    name: str,
+    collector: Collector,
+    wire: Wire,
+    stop: threading.Event,
+    progress: Progress = silent,
+    kinds: tuple[str, ...] | None = None,
+    limit: int | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Report:
+    """Return how one run of one collector ended, with *options* beside the study's; the wire is closed afterwards."""
+    settings = settings_for(study, name, wire, options or {})
+    try:
+        with progress(name) as show:
+            return engine.collect(
+                study.directory,
+                name,
+                collector,
+                settings,
+                frontier=frontier,
+                kinds=kinds or kinds_of(study, name, collector),
+                budget=Budget(study.budget.usd, study.budget.posts, study.budget.requests),
+                secrets=all_secrets(study),
+                about={"version": own(), "settings": dict(study.rows())},
+                limit=limit,
+                stop=stop,
+                progress=show,
+                redact=study.minimise.drop if study.minimise.redact_archive else None,
+            )
+    finally:
+        wire.close()
+
+
+def revisit(
+    study: Study,
+    frontier: Frontier,
+    name: str,
+    kinds: Sequence[str],
+    *,
+    since_id: str | None = None,
+    whole: bool = False,
+    before: datetime | None = None,
+) -> None:
+    """Make finished targets due again (frontier.revisit), noted in the archive first."""
+    more = {"whole": whole, "before": before.isoformat()} if before else {"whole": whole}
+    _noted(
+        study, frontier, name, [kind for kind in kinds if frontier.finished(name, kind)],
+        "revisit", {"since": since_id or "", **more},
+        lambda kind, now: frontier.revisit(name, kind, now, since=since_id or "", whole=whole, before=before),
+    )  # fmt: skip
+
+
+def retry(study: Study, frontier: Frontier, name: str, kinds: Sequence[str]) -> None:
+    """Make failed targets due again (frontier.retry), noted in the archive first."""
+    failed = {kind for collector, kind, state, _, _ in frontier.counts() if (collector, state) == (name, "failed")}
+    _noted(study, frontier, name, [kind for kind in kinds if kind in failed], "retry", {},
+           lambda kind, now: frontier.retry(name, kind, now))  # fmt: skip
+
+
+def _noted(
+    study: Study,
+    frontier: Frontier,
+    name: str,
+    kinds: list[str],
+    word: str,
+    data: Meta,
+    change: Callable[[str, datetime], object],
+) -> None:
+    """Write a note (*word*, *data*) for each of *kinds* into the archive, then *change* the frontier."""
+    if not kinds:
+        return
+    with lock(study.directory, f"collect-{name}"):
+        writer = Writer(study.directory / "archive", name, secrets=all_secrets(study))
+        now = datetime.now(UTC)
+        for kind in kinds:
+            writer.note(word, {"collector": name, "kind": kind, **data}, now)
+        writer.close()
+        with frontier.transaction():
+            for kind in kinds:
+                change(kind, now)
+
+
+def moment(text: str | None) -> datetime | None:
+    """The moment that *text* says in ISO 8601, UTC if it names no zone; None for None. Raise UserError."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{text!r} is not a time; write it as 2026-03-29T03:30:00+02:00") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def summary(report: Report) -> str:
+    """One line on how a run ended."""
+    text = f"{report.collector}: {report.status}, {report.answers:,} answers, {report.items:,} items"
+    if report.failures:
+        text += f", {report.failures:,} failures"
+    if report.failed:
+        text += f", {report.failed:,} targets failed"
+    return f"{text} ({report.reason})" if report.reason else text
+
+
+def judge(reports: Sequence[Report]) -> None:
+    """Raise OutOfBudget, Partial, UserError or KeyboardInterrupt if a run did not end complete."""
+    for report in reports:
+        text = f"{report.collector}: {report.status}: {report.reason}"
+        if report.status in {"out of credit", "out of budget"}:
+            raise OutOfBudget(text)
+        if report.status == "interrupted":
+            raise KeyboardInterrupt
+        if report.status == "refused":
+            raise UserError(f"{text}; mend its access (a new token, say) and run again: nothing is lost")
+    partial = [
+        f"{report.collector}: {report.status}: {report.reason}"
+        for report in reports
+        if report.status not in {"complete", "limit"}
+    ]
+    failed = [report for report in reports if report.failed]
+    if failed:
+        counts = ", ".join(f"{report.failed:,} of {report.collector}" for report in failed)
+        retries = " and ".join(f"`sneeuwbal collect {report.collector} --failed`" for report in failed)
+        partial.append(f"targets failed: {counts}; `sneeuwbal status` says why, {retries} tries them again")
+    if partial:
+        raise Partial("; ".join(partial))
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that SIGTERM and the first SIGINT set; the second SIGINT interrupts at once.
+
+    In a run of the schedule it is set, too, when standard input ends: then its daemon is gone.
+    """
+    stop = threading.Event()
+    if os.environ.get("SNEEUWBAL_SCHEDULED"):
+        threading.Thread(target=_until_input_ends, args=[stop], daemon=True).start()
+
+    def ask(number: int, frame: object) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _until_input_ends(stop: threading.Event) -> None:
+    os.read(0, 1)
+    stop.set()

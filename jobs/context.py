@@ -1,0 +1,135 @@
+"""What jobs share: the study in its directory, its collectors, and what each of them is given."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from collectors.base import Collector, Settings
+from collectors.wire.exchange import Wire
+from jobs.secrets import secret_of
+from storage.errors import UserError
+from storage.frontier.sqlite import Frontier
+from storage.sampling.admission import Rules
+from study.study_file import FILE, installed, template
+from study.study_file import Study as Study
+
+Say = Callable[[str], None]  # takes each line that a job has to say
+
+STATE, DATABASE, ARCHIVE, DECISIONS = "state.sqlite", "study.duckdb", "archive", "decisions.csv"
+
+
+def create(folder: Path, name: str = "My study", contact: str = "") -> Path:
+    """Write a commented study file into *folder*, made if it is not there; return its path. Raise UserError."""
+    path = folder / FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(template(name, contact))
+    except FileExistsError as error:
+        raise UserError(f"{path}: there is a study already; choose another directory") from error
+    return path
+
+
+def program(directory: Path) -> list[str]:
+    """The words that start this program in a child process, on the study in *directory*."""
+    return [sys.executable, "-m", "sneeuwbal", "--study", str(directory)]
+
+
+def read_study(directory: Path) -> Study:
+    """The study of *directory*, to be read only. Raise UserError."""
+    return Study.load(directory)
+
+
+def open_study(directory: Path) -> Study:
+    """The study of *directory*, which must be writable for us. Raise UserError."""
+    study = Study.load(directory)
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise UserError(f"{directory}: no permission to write; make it writable for you")
+    return study
+
+
+def open_state(study: Study) -> Frontier:
+    """The state of *study*; only its owner reads it."""
+    path = study.directory / STATE
+    if not path.exists():
+        path.touch(0o600)
+    return Frontier(path)
+
+
+def collectors_of(study: Study) -> dict[str, Collector]:
+    """The collectors that the study names (or has seeds for), by name, in the order of the study file."""
+    points = installed()
+    names = [name for name, table in study.collectors.items() if table.enabled]
+    names += [name for name in points if name not in study.collectors and study.seeds_for(name)]
+    return {name: points[name].load() for name in names}
+
+
+def choose(study: Study, only: str | None) -> dict[str, Collector]:
+    """The collectors of *study*, or the one called *only*. Raise UserError if it has no such."""
+    chosen = collectors_of(study)
+    if only is None:
+        return chosen
+    if only not in chosen:
+        raise UserError(f"the study has no collector {only!r}; it has {', '.join(chosen) or 'none'}")
+    return {only: chosen[only]}
+
+
+def kinds_of(study: Study, name: str, collector: Collector) -> tuple[str, ...]:
+    """The kinds that the study collects with *collector*."""
+    table = study.collectors.get(name)
+    return (table.kinds if table is not None else None) or tuple(collector.kinds)
+
+
+def parsers() -> dict[str, str]:
+    """Where the parser of each installed collector is, for `load` and its workers."""
+    return {name: point.value for name, point in installed().items()}
+
+
+def yields() -> dict[tuple[str, str], str]:
+    """What each kind of each installed collector yields: posts, accounts ..., by (collector, kind)."""
+    return {
+        (name, kind): spec.yields for name, point in installed().items() for kind, spec in point.load().kinds.items()
+    }
+
+
+def needs_secret(name: str) -> bool:
+    """Whether the collector says of itself (`needs_secret`) that it can ask nothing without a secret."""
+    point = installed().get(name)
+    return point is not None and bool(getattr(point.load(), "needs_secret", False))
+
+
+def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -> Settings:
+    """What the fetch of collector *name* gets; *more* are options beside those of the study file."""
+    sets = {one.name: one.posts for one in study.comparison if one.collector == name}
+    options = {**study.options(name), "contact": study.study.contact, "sets": sets, **more}
+    if study.minimise.opt_outs == "override":
+        options["honour_opt_outs"] = False
+    return Settings(options, secret_of(study, name), wire)
+
+
+def wire_for(study: Study, name: str) -> Wire:
+    """The live wire of collector *name*; of what is none (the snowball asks for the time), a plain one."""
+    options = study.options(name) if name in installed() else {}
+    return Wire(timeout=float(options.get("timeout") or 30.0), private=bool(options.get("allow_private")))
+
+
+def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
+    """Who is followed up, as the study file says."""
+    kinds = {}
+    for name, collector in collectors.items():
+        wanted = kinds_of(study, name, collector)
+        kinds[name] = {kind: spec.of for kind, spec in collector.kinds.items() if spec.of and kind in wanted}
+    sets: dict[str, list[str]] = {}
+    for one in study.comparison:
+        sets.setdefault(one.collector, []).append(one.name)
+    canonical = {name: getattr(collector, "canonical", str) for name, collector in collectors.items()}
+    seeds = {name: [canonical[name](seed) for seed in study.seeds_for(name)] for name in collectors}
+    queries = {name: study.options(name).get("queries") or () for name in collectors}
+    snowball = study.snowball
+    return Rules(seeds, kinds, sets, snowball.waves, snowball.admit, snowball.accounts_of, snowball.max_profiles,
+                 study.minimise.opt_outs == "honour", queries)  # fmt: skip

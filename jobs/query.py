@@ -1,0 +1,91 @@
+"""Query the published database, read-only, without file or network access."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as parquet
+
+from jobs.context import DATABASE
+from storage.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def query(directory: Path, text: str, parameters: Any = None) -> pd.DataFrame:
+    """The rows of one query, *parameters* bound to its ? or $name, as a frame. Raise UserError if it is wrong."""
+    with connect(directory) as db:
+        try:
+            return db.execute(text, parameters).df()
+        except duckdb.Error as error:
+            raise UserError(f"the query: {first_line(error)}") from error
+
+
+def connect(directory: Path) -> duckdb.DuckDBPyConnection:
+    """A read-only connection that can read nothing but the study. Raise UserError if there is none yet."""
+    path = directory / DATABASE
+    if not path.is_file():
+        raise UserError(f"{path}: nothing is published yet; `sneeuwbal run` or `sneeuwbal load` makes it")
+    try:
+        db = duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise UserError(
+            f"{path}: cannot be opened ({first_line(error)}); `sneeuwbal load --fresh` makes it anew"
+        ) from error
+    db.execute("SET python_enable_replacements=false")
+    db.execute("SET enable_external_access=false")
+    db.execute("SET lock_configuration=true")
+    return db
+
+
+def write(relation: duckdb.DuckDBPyRelation, form: str, file: BinaryIO) -> None:
+    """The rows as CSV, newline-delimited JSON or Parquet, in batches."""
+    reader = relation.to_arrow_reader(100_000) if hasattr(relation, "to_arrow_reader") else relation.arrow(100_000)
+    if form == "parquet":
+        with parquet.ParquetWriter(file, reader.schema) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+    elif form == "json":
+        for batch in reader:
+            file.writelines(msgspec.json.encode(row) + b"\n" for row in batch.to_pylist())
+    else:
+        _csv(reader, file)
+
+
+def _csv(reader, file: BinaryIO) -> None:  # type: ignore[no-untyped-def]  # pyarrow has no types
+    def flat(batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Lists and structs as JSON; a text that a spreadsheet would run as a formula gets a quote before it."""
+        columns = []
+        for column in batch.columns:
+            if pa.types.is_nested(column.type):
+                texts = [None if v is None else msgspec.json.encode(v).decode() for v in column.to_pylist()]
+                columns.append(pa.array(texts, pa.string()))
+            elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                columns.append(pc.replace_substring_regex(column, r"^([=+\-@\t\r])", r"'\1"))
+            else:
+                columns.append(column)
+        return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+    writer = None
+    for batch in reader:
+        flattened = flat(batch)
+        if writer is None:
+            writer = arrow_csv.CSVWriter(file, flattened.schema)
+        writer.write_batch(flattened)
+    if writer is None:
+        file.write((",".join(f'"{name}"' for name in reader.schema.names) + "\n").encode())
+    else:
+        writer.close()
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

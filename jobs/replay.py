@@ -1,0 +1,88 @@
+"""A study without the live network: replayed from an archive, or rehearsed against a simulated world."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from collectors.engine.run import Report
+from collectors.wire.exchange import Replay
+from jobs.collect import Progress, silent, stopping
+from jobs.context import DECISIONS, Say, open_study
+from jobs.run import waves
+from jobs.secrets import SECRETS
+from storage.errors import Partial, UserError
+from study.study_file import FILE, Study
+
+TOKEN = "rehearsal-token"  # noqa: S105 (the simulated world's, on loopback)
+STARTING = 600  # seconds that the world may take to stand
+
+
+def replay(
+    directory: Path, archive: Path, into: Path, *, progress: Progress = silent, say: Say = print
+) -> tuple[Study, list[Report]]:
+    """Run the whole job of the study in *directory* again with the answers of *archive*; return the new study.
+
+    And how each collector's last run ended. The study is made in *into*; no report is made. Raise UserError.
+    """
+    if not (directory / FILE).is_file():
+        raise UserError(
+            f"{directory / FILE}: a replay needs the study file of the archive; name its study with --study"
+        )
+    if (into / FILE).exists():
+        raise UserError(f"{into}: there is a study already; choose another directory with --into")
+    into.mkdir(parents=True, exist_ok=True)
+    into.chmod(0o700)
+    for path in directory.iterdir():
+        wanted = path.name in {FILE, DECISIONS} or path.suffix in {".toml", ".csv", ".txt"}
+        if path.is_file() and wanted and path.name != SECRETS:
+            shutil.copy2(path, into / path.name)
+    study = open_study(into)
+    wire = Replay(archive, into / ".replay.sqlite")
+    try:
+        with stopping() as stop:
+            return study, waves(study, lambda name: wire, stop, progress=progress, say=say)
+    finally:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{into / '.replay.sqlite'}{suffix}").unlink(missing_ok=True)
+
+
+@contextmanager
+def rehearsal(folder: Path, scale: float, seed: int, *, faults: bool = False) -> Iterator[dict[str, int]]:
+    """A simulated world for as long as the block, and in *folder* a study of it; gives the world's ports by name."""
+    if (folder / FILE).exists():
+        raise UserError(f"{folder}: there is a study already; choose another directory with --dir")
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    with tempfile.TemporaryDirectory() as place, world(scale, seed, Path(place) / "ports.json", faults) as ports:
+        words = ["study", "--scale", str(scale), "--seed", str(seed), "--ports", str(Path(place) / "ports.json")]
+        subprocess.run([sys.executable, "-m", "fixtures.world", *words, str(folder)], check=True)  # noqa: S603
+        yield ports
+
+
+@contextmanager
+def world(
+    scale: float, seed: int, port_file: Path, faults: bool = False, more: Sequence[str] = ()
+) -> Iterator[dict[str, int]]:
+    """A simulated world for as long as the block, with *more* on its command line; gives its ports by name."""
+    options = [*["--faults"] * faults, *more]
+    command = [sys.executable, "-m", "fixtures.world", "serve", "--scale", str(scale), "--seed", str(seed),
+               "--port-file", str(port_file), "--token", TOKEN, *options]  # fmt: skip
+    child = subprocess.Popen(command)  # noqa: S603
+    try:
+        until = time.monotonic() + STARTING
+        while not port_file.exists():
+            if child.poll() is not None or time.monotonic() > until:
+                raise Partial("the simulated world did not start; see its message above")
+            time.sleep(0.05)
+        yield json.loads(port_file.read_text())
+    finally:
+        child.terminate()
+        child.wait()

@@ -1,0 +1,160 @@
+"""Make the report: the page, the tables and the figures; or one figure of it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from analysis.days import school_holidays
+from analysis.report import page
+from analysis.report.comparison_section import Other
+from analysis.report.escape import clean
+from analysis.report.figures.registry import DRAWINGS, Drawing, drawing
+from analysis.report.findings import Findings, Options
+from analysis.report.i18n import Words
+from jobs.context import DATABASE, Say
+from storage import csvfile
+from storage.errors import UserError
+from storage.privacy.outside_copies import remember
+from storage.privacy.pseudonyms import FEW, Pseudonyms
+from storage.tables import database
+from study.study_file import Study
+
+FORMATS = ("svg", "pdf", "png")  # of a figure
+
+
+def report(study: Study, *, public: bool = False, beside: Study | None = None, say: Say = print) -> Path:
+    """Make the report of *study*, with another *beside* it if named; say Tables 5 and 6, and return the page."""
+    with database.open_readonly(study.directory / DATABASE) as db:
+        words = Words(study.study.language)
+        made = words("Made by sneeuwbal on {when}; loaded up to {loaded}.").format(
+            when=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", loaded=_loaded(db, words)
+        )
+        facts = page.Facts(study.study.name, study.study.comment, made)
+        folder = _folder(study, "-public" if public else "")
+        with _other(beside, study, public) as other:
+            done = page.write_report(Findings(db, options(study, public)), folder, facts, other)
+    _latest(study, folder, "latest-public" if public else "latest")
+    for table in (done.tables()[name] for name in ("populations", "shares")):
+        say(f"\n{table.title}. {study.study.name}{_comment(study)}\n\n{_text(table.frame)}")
+    say(f"\nthe page: {done.page}")
+    say(f'a query to try: {_program()} --study {shlex.quote(str(study.directory))} sql "{EXAMPLE}"')
+    return done.page
+
+
+def figures() -> list[Drawing]:
+    """The figures of a report, in order, with `number`, `name` and `title`."""
+    return list(DRAWINGS.values())
+
+
+def figure(
+    study: Study,
+    name: str,
+    path: Path | None = None,
+    *,
+    form: str = "svg",
+    public: bool = False,
+    language: str | None = None,
+) -> Path:
+    """Draw the figure *name*, its data as CSV and Parquet beside it; return its path. Raise UserError.
+
+    The default of *path* is NAME.FORM in the current directory.
+    """
+    chosen = drawing(name)
+    path = path or Path(f"{chosen.name}.{form}")
+    if path.suffix.removeprefix(".") not in FORMATS:
+        raise UserError(f"{path}: a figure ends in .svg, .pdf or .png")
+    with database.open_readonly(study.directory / DATABASE) as db:
+        page.figure(Findings(db, options(study, public, language)), chosen, path)
+    if not public:
+        remember(study.directory, "figure", path)
+    return path
+
+
+@contextmanager
+def _other(beside: Study | None, study: Study, public: bool) -> Iterator[Other | None]:
+    """The study *beside*, opened, in the words of *study*."""
+    if beside is None:
+        yield None
+        return
+    with database.open_readonly(beside.directory / DATABASE) as db:
+        yield Other(beside.study.name, Findings(db, options(beside, public, study.study.language)))
+
+
+EXAMPLE = "SELECT group_name, count(*) AS people FROM memberships GROUP BY ALL ORDER BY people DESC"
+
+
+def options(study: Study, public: bool = False, language: str | None = None) -> Options:
+    """What the report of *study* is made with beside its database: labels, school holidays, and if *public* its key."""
+    own = study.analysis
+    labels = labels_of(study)
+    school = school_holidays(study.directory / own.school_holidays, own.school_regions) if own.school_holidays else None
+    language = language or study.study.language
+    if not public:
+        return Options(labels=labels, school=school, language=language)
+    key = Pseudonyms(study.directory)
+    return Options(labels=labels, school=school, language=language, pseudonyms=key, least=FEW)
+
+
+def labels_of(study: Study) -> pd.DataFrame | None:
+    """The table of labels (politician, media ...) that the study names; None if it names none. Raise UserError."""
+    if study.analysis.labels is None:
+        return None
+    names, rows = csvfile.records(study.directory / study.analysis.labels)
+    frame = pd.DataFrame([row for _, row in rows], columns=names, dtype=str)
+    return frame.mask(frame == "")
+
+
+def _program() -> str:
+    """What to type for this program here: its name, or its path where the shell does not find the name."""
+    if shutil.which("sneeuwbal"):
+        return "sneeuwbal"
+    return shlex.quote(os.path.relpath(Path(sys.executable).with_name("sneeuwbal")))
+
+
+def _latest(study: Study, folder: Path, name: str) -> None:
+    """Let reports/NAME point at *folder*."""
+    latest = study.directory / "reports" / name
+    fresh = latest.with_name(f".{name}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(folder.name)
+    os.replace(fresh, latest)
+
+
+def _text(table: pd.DataFrame) -> str:
+    shown = table.map(lambda value: clean(value) if isinstance(value, str) else value)
+    shown = shown.drop(columns=[name for name in ("name", "kind") if name in table and len(table.columns) > 4])
+    return shown.to_string(index=False, na_rep="–", float_format=lambda value: f"{value:,.2f}")
+
+
+def _comment(study: Study) -> str:
+    return f" ({study.study.comment})" if study.study.comment else ""
+
+
+def _loaded(db: duckdb.DuckDBPyConnection, _: Words) -> str:
+    row = db.execute("SELECT max(fetched_at) FROM fetches").fetchone()
+    return f"{row[0]:%Y-%m-%d %H:%M} UTC" if row and row[0] else _("nothing yet")
+
+
+def _folder(study: Study, end: str = "") -> Path:
+    """A new folder for this report: named by the time, numbered if there is one already."""
+    place = study.directory / "reports"
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}{end}"
+    number = 0
+    while True:
+        folder = place / (f"{name}-{number}" if number else name)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        else:
+            return folder

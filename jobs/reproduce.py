@@ -1,0 +1,108 @@
+"""Make every published figure again from its package: equal, or by how much not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from jobs.context import DATABASE, Say, open_study
+from jobs.package import DATABASE_IN, REPORT_IN, STUDY_IN, make, report_options
+from jobs.run import load
+from storage import ro_crate
+from storage.archive.manifest import checksum
+from storage.versions import versions
+
+SHOWN = 5  # differences shown of one table
+
+
+class Compared(msgspec.Struct):
+    """One table: how many of its figures are equal, and which are not."""
+
+    name: str
+    equal: int = 0
+    differences: list[str] = []
+
+    def summary(self) -> str:
+        """One line, and one for each of the first differences."""
+        if not self.differences:
+            return f"{self.name}: {self.equal:,} figures equal"
+        lines = [f"{self.name}: {len(self.differences):,} of {self.equal + len(self.differences):,} figures differ"]
+        lines += [f"  {one}" for one in self.differences[:SHOWN]]
+        return "\n".join(lines)
+
+
+def reproduce(package: Path, *, say: Say = print) -> list[Compared]:
+    """Check every file of *package*, make its figures again without a network, and return each table compared.
+
+    With an archive in it the tables are loaded from that; otherwise its database is the start. Raise UserError if a
+    file was changed.
+    """
+    say(f"{ro_crate.verify(package):,} files are as the manifest says ({checksum(package / ro_crate.MANIFEST)})")
+    made, here = json.loads((package / "versions.json").read_text("utf-8")), versions()
+    other = [f"{name} {made[name]} (here {here.get(name, 'none')})"
+             for name in sorted(made) if made[name] != here.get(name)]  # fmt: skip
+    if other:
+        say(f"made with other versions: {', '.join(other)}")
+    with tempfile.TemporaryDirectory(prefix="sneeuwbal-") as place:
+        database, study = package / DATABASE_IN, None
+        if (package / STUDY_IN).is_dir():
+            shutil.copytree(package / STUDY_IN, Path(place) / "study")
+            study = open_study(Path(place) / "study")
+            load(study, fresh=True, say=say)
+            database = study.directory / DATABASE
+        make(database, Path(place) / REPORT_IN, report_options(study))
+        return list(compared(package / REPORT_IN, Path(place) / REPORT_IN))
+
+
+def compared(published: Path, again: Path) -> Iterator[Compared]:
+    """Every Parquet table below *published* against the one of the same name below *again*."""
+    names = {path.relative_to(published) for path in published.rglob("*.parquet")}
+    for name in sorted(names | {path.relative_to(again) for path in again.rglob("*.parquet")}):
+        one = Compared(name.with_suffix("").as_posix())
+        if not (again / name).is_file():
+            one.differences.append("was published, and is not made any more")
+        elif not (published / name).is_file():
+            one.differences.append("is made now, and was not published")
+        else:
+            _compare(one, pd.read_parquet(published / name), pd.read_parquet(again / name))
+        yield one
+
+
+def _compare(one: Compared, published: pd.DataFrame, again: pd.DataFrame) -> None:
+    for column in published.columns.union(again.columns, sort=False):
+        if column not in published or column not in again:
+            one.differences.append(f"column {column!r} is only in the {'new' if column in again else 'published'} one")
+    if len(published) != len(again):
+        one.differences.append(f"{len(published):,} rows published, {len(again):,} now")
+        return
+    for column in (name for name in published.columns if name in again):
+        for row, (before, now) in enumerate(zip(published[column].tolist(), again[column].tolist(), strict=True), 1):
+            if same(before, now):
+                one.equal += 1
+            else:
+                one.differences.append(f"row {row}, {column}: {before!r} published, {now!r} now{_by(before, now)}")
+
+
+def same(before: Any, now: Any) -> bool:
+    """Whether two cells are the same to the last digit; a missing one equals a missing one."""
+    if _listed(before) or _listed(now):
+        return str(before) == str(now)
+    if pd.isna(before) or pd.isna(now):
+        return bool(pd.isna(before) and pd.isna(now))
+    return bool(before == now)
+
+
+def _listed(value: Any) -> bool:
+    return not pd.api.types.is_scalar(value)
+
+
+def _by(before: Any, now: Any) -> str:
+    numbers = isinstance(before, int | float) and isinstance(now, int | float)
+    return f" (by {now - before:+.12g})" if numbers else ""

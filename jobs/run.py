@@ -1,0 +1,226 @@
+"""The whole job: admit, collect, load and link, in waves until nothing is due; and each of these by itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from collectors import files
+from collectors.base import Collector
+from collectors.engine.run import Report, mend_archive
+from collectors.wire.exchange import Wire
+from jobs.collect import Progress, collect_one, judge, revisit, silent, stopping, summary
+from jobs.context import (
+    DATABASE,
+    DECISIONS,
+    Say,
+    choose,
+    collectors_of,
+    kinds_of,
+    needs_secret,
+    open_state,
+    parsers,
+    rules_of,
+    wire_for,
+)
+from jobs.secrets import all_secrets, secret_of
+from storage.archive import reader as archive
+from storage.archive.merge_archives import gather
+from storage.archive.writer import Writer
+from storage.errors import UserError
+from storage.frontier.sqlite import Frontier
+from storage.linking.link import Linking
+from storage.linking.organisations import Matcher, load_list
+from storage.locks import lock
+from storage.records import Want
+from storage.sampling import admission
+from storage.tables.load import LoadReport
+from storage.tables.load import load as load_tables
+from study.study_file import FILE, Study, installed
+
+ROUNDS = 1_000  # a snowball ends at its waves; this only bounds a mistake
+
+
+def run(
+    study: Study,
+    *,
+    only: str | None = None,
+    kinds: Sequence[str] = (),
+    again: bool = False,
+    whole: bool = False,
+    before: datetime | None = None,
+    progress: Progress = silent,
+    say: Say = print,
+) -> list[Report]:
+    """Run the whole job of *study* on the live network; return how each collector's last run ended. No report is made.
+
+    *only* and *kinds* bound what is collected, not who is admitted; *again* as in `collect`. Raise UserError where a
+    token is missing, KeyboardInterrupt if it was asked to stop before everything was done.
+    """
+    chosen = choose(study, only)
+    for name in chosen:
+        if needs_secret(name) and secret_of(study, name) is None:
+            raise UserError(
+                f"no token for {name}: set SNEEUWBAL_{name.upper()}_BEARER_TOKEN,"
+                f" or enabled = false under [collectors.{name}]"
+            )
+    if again:
+        frontier = open_state(study)
+        for name, collector in chosen.items():
+            revisit(study, frontier, name, tuple(kinds) or tuple(collector.kinds), whole=whole, before=before)
+        frontier.close()
+    with stopping() as stop:
+        reports = waves(
+            study, lambda name: wire_for(study, name), stop, only=only, kinds=tuple(kinds) or None,
+            progress=progress, say=say,
+        )  # fmt: skip
+    if stop.is_set():
+        judge(reports)
+        raise KeyboardInterrupt  # between two collectors, or in a load
+    return reports
+
+
+def waves(
+    study: Study,
+    wire_of: Callable[[str], Wire],
+    stop: threading.Event,
+    *,
+    only: str | None = None,
+    kinds: tuple[str, ...] | None = None,
+    progress: Progress = silent,
+    say: Say = print,
+) -> list[Report]:
+    """Admit, collect and load in turn until nothing is due; return how each collector's last run ended.
+
+    *failed* of a report counts the failed targets of all its runs. *wire_of* gives the wire of a collector, which is
+    closed after the run.
+    """
+    chosen = collectors_of(study)
+    frontier = open_state(study)
+    last: dict[str, Report] = {}
+    loaded = load(study, say=say)
+    try:
+        for _ in range(ROUNDS):
+            new = admit_study(study, frontier, chosen, wire_of("snowball").now())
+            if not new and loaded is None and not frontier.counts():
+                raise UserError(
+                    f"{study.directory / FILE}: nobody to start from; write profiles or handles into [seeds]"
+                )
+            if new:
+                say("admitted: " + ", ".join(f"{number:,} {name}" for name, number in new.items()))
+            answered = False
+            for name, collector in chosen.items():
+                unwanted = only not in (None, name)
+                if stop.is_set() or unwanted or not _due(frontier, name, kinds or kinds_of(study, name, collector)):
+                    continue
+                report = collect_one(study, frontier, name, collector, wire_of(name), stop, progress, kinds)
+                report.failed += last[name].failed if name in last else 0
+                last[name] = report
+                answered |= report.answers > 0
+                if report.answers or report.status != "complete":
+                    say(summary(report))
+            if (answered or loaded is None) and not stop.is_set():
+                loaded = load(study, say=say)
+            if stop.is_set() or not (answered or new):
+                break
+            if any(
+                report.status in {"refused", "unreachable", "out of credit", "out of budget"}
+                for report in last.values()
+            ):
+                break
+    finally:
+        frontier.close()
+    return list(last.values())
+
+
+def _due(frontier: Frontier, name: str, kinds: tuple[str, ...]) -> bool:
+    return frontier.next_due(name, kinds) is not None
+
+
+def admit(study: Study) -> dict[str, int]:
+    """Queue the targets that the sampling rules select from what is published; return how many, by collector."""
+    frontier = open_state(study)
+    try:
+        return admit_study(study, frontier, collectors_of(study), datetime.now(UTC))
+    finally:
+        frontier.close()
+
+
+def admit_study(study: Study, frontier: Frontier, chosen: Mapping[str, Collector], now: datetime) -> dict[str, int]:
+    """Queue the targets that the sampling rules select; return how many are new, by collector and kind."""
+    path = study.directory / DATABASE
+    with admitting(study, now) as writer:
+        db = duckdb.connect(str(path), read_only=True) if path.is_file() else None
+        try:
+            return admission.admit(rules_of(study, chosen), frontier, writer, db, now)
+        finally:
+            if db is not None:
+                db.close()
+
+
+def admit_wants(study: Study, frontier: Frontier, rule: str, wants: list[Want], now: datetime) -> dict[str, int]:
+    """Queue *wants* by hand; return how many are new, by collector and kind."""
+    with admitting(study, now) as writer:
+        return admission.enter(rule, wants, frontier, writer, now)
+
+
+@contextmanager
+def admitting(study: Study, now: datetime) -> Iterator[Writer]:
+    """The archive's writer for admissions; one process at a time."""
+    with lock(study.directory, "admit", wait=True):
+        mend_archive(study.directory / "archive", "snowball")
+        writer = Writer(study.directory / "archive", "snowball", secrets=all_secrets(study), now=lambda: now)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+
+def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), say: Say = print) -> LoadReport | None:
+    """Load what is new in the archive, link, and publish; return what came to be, None if there is no archive yet.
+
+    *fresh*: from nothing. *archives*: those of other machines (or their studies), brought in first. Raise UserError.
+    """
+    if archives:
+        say(f"brought in: {gather(study.directory, archives):,} segments of {len(archives)} archives")
+    if not archive.segments(study.directory / "archive"):
+        return None
+    listed = load_list(study.organisation_list)
+    rows = listed.rows(study.era, study.published.groups)
+    linking = Linking(rows, Matcher(listed, study.era), study.directory / DECISIONS)
+    report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=list(study.rows()))
+    say(report.told())
+    return report
+
+
+def import_files(
+    study: Study,
+    form: str,
+    paths: Sequence[Path],
+    options: Mapping[str, Any],
+    *,
+    progress: Progress = silent,
+    say: Say = print,
+) -> tuple[Report, LoadReport | None]:
+    """Read the files *paths* of a format into the archive and load them; return how both ended. Raise UserError."""
+    found = files.targets(form, paths, options)
+    frontier = open_state(study)
+    try:
+        new = admit_wants(study, frontier, "import", [Want(target, "") for target in found], datetime.now(UTC))
+        if not new:
+            say("these files were imported before; nothing new")
+        with stopping() as stop:
+            report = collect_one(
+                study, frontier, form, installed()[form].load(), Wire(), stop, progress,
+                options={**options, "paths": files.paths_of(found)},
+            )  # fmt: skip
+    finally:
+        frontier.close()
+    say(summary(report))
+    return report, load(study, say=say)

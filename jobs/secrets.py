@@ -1,0 +1,119 @@
+"""Secrets: from the environment, secrets.toml (mode 0600) or the system's keyring, and from nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from storage import keyring
+from storage.errors import UserError
+
+if TYPE_CHECKING:
+    from study.study_file import Study
+
+SECRETS = "secrets.toml"
+NOTIFY = {"webhook": "SNEEUWBAL_WEBHOOK", "mail_to": "SNEEUWBAL_MAIL_TO", "smtp": "SNEEUWBAL_SMTP"}
+SECRET_NAME = re.compile(r"token|secret|password|api_?key|webhook|smtp|pseudonym_key", re.I)
+
+
+def secret_of(study: Study, name: str) -> str | None:
+    """The secret of a collector: from the environment, else from where the study keeps them. None if there is none."""
+    for variable in _variables(study, name):
+        if value := os.environ.get(variable, "").strip():
+            return value
+    if keyring.chosen(study.directory):
+        return keyring.get(name)
+    written = secrets_table(study.directory).get(name)
+    return str(written) if written else None
+
+
+def _variables(study: Study, name: str) -> list[str]:
+    table = study.collectors.get(name)
+    names = [f"SNEEUWBAL_{name.upper()}_BEARER_TOKEN", f"SNEEUWBAL_{name.upper()}_TOKEN"]
+    if table is not None and table.secret_env:
+        names.insert(0, table.secret_env)
+    if name == "x":
+        names.append("BEARER_TOKEN")  # as twarc calls it
+    return names
+
+
+def secrets_table(directory: Path) -> Mapping[str, Any]:
+    """What secrets.toml holds; nothing if there is none. Raise UserError if others may read it."""
+    path = directory / SECRETS
+    if not path.exists():
+        return {}
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UserError(f"{path}: others may read it; run `chmod 600 {path.name}`")
+    try:
+        return tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+        raise UserError(f"{path}: not TOML; write one line a collector: x = 'token'") from None  # it would be quoted
+
+
+def notify_settings(directory: Path) -> dict[str, str]:
+    """Where to send word of a job's end: those keys of NOTIFY that are given."""
+    if keyring.chosen(directory):
+        written = {key: keyring.get(key) for key, variable in NOTIFY.items() if not os.environ.get(variable)}
+    else:
+        table = secrets_table(directory).get("notify", {})
+        written = table if isinstance(table, dict) else {}
+    found = {key: os.environ.get(variable) or str(written.get(key) or "") for key, variable in NOTIFY.items()}
+    return {key: value for key, value in found.items() if value}
+
+
+def all_secrets(study: Study) -> list[str]:
+    """Every secret of the study, to cut out of what is written."""
+    from study.study_file import installed
+
+    found = {secret for name in installed() if (secret := secret_of(study, name))}
+    where = notify_settings(study.directory)
+    return sorted(found | set(_parts(where.get("webhook", ""))) | set(_parts(where.get("smtp", ""))))
+
+
+def known_secrets(directory: Path) -> Iterator[str]:
+    """Every secret that could be known here, to cut out of logs: of the environment, secrets.toml and the keyring."""
+    named = set()
+    with contextlib.suppress(OSError, UnicodeDecodeError):  # no study here: the environment alone
+        named = set(re.findall(r"""secret_env\s*=\s*["'](\w+)["']""", (directory / "sneeuwbal.toml").read_text()))
+    for name, value in os.environ.items():
+        if name in named or SECRET_NAME.search(name):
+            yield from _parts(value.strip())
+        elif "://" in value and "@" in value:
+            yield from _password(value)  # HTTPS_PROXY and its like
+    with contextlib.suppress(OSError, ValueError, RecursionError):  # the command that needs it reports the mistake
+        for text in _strings(tomllib.loads((directory / SECRETS).read_text())):
+            yield from _parts(text)
+    with contextlib.suppress(UserError):
+        if keyring.chosen(directory):
+            from study.study_file import installed
+
+            for name in (*installed(), *NOTIFY):
+                yield from _parts(keyring.get(name) or "")
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """*secret*, and the password in it if it is an address."""
+    if secret:
+        yield secret
+        yield from _password(secret)
+
+
+def _password(address: str) -> Iterator[str]:
+    with contextlib.suppress(ValueError):
+        if password := urlsplit(address).password:
+            yield from {password, unquote(password)}
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _strings(each)

@@ -1,0 +1,143 @@
+"""Are archive, state and database consistent; and the state made anew from the archive."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from collectors.base import Collector
+from collectors.engine import recovery
+from collectors.engine.run import mend_archive
+from jobs.context import STATE
+from jobs.doctor import Check
+from storage import verify
+from storage.archive import manifest
+from storage.locks import holder, lock
+from storage.tables import database
+from storage.verify import Held, Segment
+from study.study_file import Study, installed
+
+COMPARED = "kind, key, walk, cursor, wave, via, since, newest, position, state, alone"
+
+
+def checks(directory: Path, collectors: Mapping[str, Collector], *, seal: bool = False) -> Iterator[Check]:
+    """Every check of the study in *directory*."""
+    published, held = directory / database.NAME, verify.Held()
+    snapshot = _link(published)  # the archive only grows: what was published before it is read must be in it
+    try:
+        found = list(verify.segments(directory / "archive", held))
+        if seal:
+            for segment in found:
+                if segment.unsealed and not segment.damage:
+                    manifest.note(directory / "archive" / segment.name)
+        yield _archive(found, seal)
+        yield from (Check("archive", False, one.damage) for one in found if one.damage)
+        if snapshot is not None:
+            yield from _database(snapshot, held)
+        if (directory / "state.sqlite").exists() and not any(one.damage for one in found):
+            yield _state(directory, collectors)
+    finally:
+        held.close()
+        if snapshot is not None:
+            snapshot.unlink()
+
+
+def _link(published: Path) -> Path | None:
+    """The snapshot that is published now, under a name of our own that no later publish replaces."""
+    if not published.exists():
+        return None
+    link = published.with_name(f".verify-{os.getpid()}.duckdb")
+    link.unlink(missing_ok=True)
+    os.link(published, link)
+    return link
+
+
+def _archive(found: list[Segment], seal: bool) -> Check:
+    entries, size = sum(one.entries for one in found), sum(one.bytes for one in found)
+    text = f"{len(found):,} segments, {entries:,} entries, {size / 1e6:,.1f} MB"
+    if bare := sum(one.unsealed for one in found):
+        text += f"; {bare} without a checksum" + (", noted now" if seal else " (`verify --seal` notes it)")
+    return Check("archive", True, text)
+
+
+def _database(published: Path, held: Held) -> Iterator[Check]:
+    wrong = list(verify.database(published, held))
+    for line in wrong:
+        yield Check("database", False, f"{line}; run `sneeuwbal load --fresh`")
+    if not wrong:
+        waiting = verify.waiting(published, held)
+        late = f"; {waiting:,} records are not loaded yet" if waiting else ""
+        yield Check("database", True, f"every row leads to a record, every loaded record to a row{late}")
+
+
+def _state(directory: Path, collectors: Mapping[str, Collector]) -> Check:
+    """The state against the one that the archive gives; where it only lags behind, a kill did that."""
+    running = [name for name in ("admit", *(f"collect-{name}" for name in collectors)) if holder(directory, name)]
+    if running:
+        return Check("state", True, f"not compared while {', '.join(running)} runs")
+    with tempfile.TemporaryDirectory(prefix="sneeuwbal-verify-") as folder:
+        targets, behind, other = compare(directory, collectors, Path(folder) / "state.sqlite")
+    if other:
+        return Check("state", False, f"{other:,} targets are not as the archive says; run `sneeuwbal recover`")
+    late = f"; {behind:,} lag behind it after a kill, and will be asked again" if behind else ""
+    return Check("state", True, f"{targets:,} targets, as the archive says{late}")
+
+
+def compare(directory: Path, collectors: Mapping[str, Collector], rebuilt: Path) -> tuple[int, int, int]:
+    """(targets, those that lag behind the archive, those that are otherwise than it says)."""
+    recovery.recover(directory, collectors, rebuilt)
+    db = sqlite3.connect(f"file:{directory / 'state.sqlite'}?mode=ro", uri=True, timeout=30)
+    try:
+        db.execute("ATTACH ? AS rebuilt", (str(rebuilt),))
+        for name in ("main", "rebuilt"):
+            db.execute(
+                f"CREATE TEMP VIEW {name}_targets AS SELECT k.collector||'/'||k.kind AS kind, t.key, t.walk, t.cursor,"
+                " t.wave, t.via, t.since, t.newest, t.position, t.state, t.alone"
+                f" FROM {name}.targets AS t JOIN {name}.kinds AS k ON k.id=t.kind"
+            )
+        (targets,) = db.execute("SELECT count(*) FROM main.targets").fetchone()
+        differ = db.execute(
+            f"SELECT m.state, m.walk, m.position, r.walk, r.position FROM (SELECT {COMPARED} FROM main_targets"
+            f" EXCEPT SELECT {COMPARED} FROM rebuilt_targets) AS m LEFT JOIN rebuilt_targets AS r USING (kind, key)"
+        ).fetchall()
+        (missing,) = db.execute(
+            "SELECT count(*) FROM rebuilt_targets AS r WHERE NOT EXISTS"
+            " (SELECT 1 FROM main_targets AS m WHERE m.kind=r.kind AND m.key=r.key)"
+        ).fetchone()
+    finally:
+        db.close()
+    behind = sum(
+        state == "open" and walk is not None and (own_walk, own) <= (walk, position)
+        for state, own_walk, own, walk, position in differ
+    )
+    return int(targets), behind, len(differ) - behind + int(missing)
+
+
+def verify_study(study: Study, *, seal: bool = False) -> Iterator[Check]:
+    """Every check of *study*; with *seal*, sealed segments without a checksum get one."""
+    return checks(study.directory, {name: point.load() for name, point in installed().items()}, seal=seal)
+
+
+def recover(study: Study) -> dict[str, int]:
+    """Rebuild the state from the archive alone; return the targets by collector. The old one is kept beside it."""
+    directory = study.directory
+    with ExitStack() as locks:
+        for name in ("admit", *(f"collect-{name}" for name in installed())):
+            locks.enter_context(lock(directory, name))
+        for name in ("snowball", *installed()):
+            mend_archive(directory / "archive", name)
+        fresh = directory / f"{STATE}.new"
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{fresh}{suffix}").unlink(missing_ok=True)
+        fresh.touch(0o600)
+        counts = recovery.recover(directory, {name: point.load() for name, point in installed().items()}, fresh)
+        for suffix in ("-wal", "-shm"):
+            Path(f"{directory / STATE}{suffix}").unlink(missing_ok=True)
+        if (directory / STATE).exists():
+            os.replace(directory / STATE, directory / f"{STATE}.old")
+        os.replace(fresh, directory / STATE)
+    return counts

@@ -1,0 +1,128 @@
+"""Posts and follow ties in tables, as R, 4CAT and network tools write them."""
+
+import json
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from collectors import files
+from collectors.importing import chunks
+from storage.errors import UserError
+from storage.records import Account, Follow, Mention, Post, Quarantine
+from tests.importing import of, parse, read, walk
+
+MADE = datetime(2021, 5, 6, 7, 8, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_an_edge_list_with_ids_or_handles(tmp_path: Path, form: str) -> None:
+    frame = pd.DataFrame({"van": ["123", "@Test_A", "did:plc:abc"], "naar": ["456", "123", "test.example"]})
+    path = tmp_path / f"a.{form}"
+    frame.to_csv(path, index=False) if form == "csv" else frame.to_parquet(path)
+    columns = {"follower": "van", "followed": "naar"}
+    found = read("table", path, columns=columns, platform="x")
+    assert of(found, Follow) == [
+        Follow("x", "123", "456", "following"), Follow("x", "@test_a", "123", "following"),
+        Follow("x", "did:plc:abc", "@test.example", "following"),
+    ]  # fmt: skip
+    assert of(found, Account) == [Account("@test_a", "x", "Test_A"), Account("@test.example", "x", "test.example")]
+    with pytest.raises(UserError, match="say of which platform"):
+        files.targets("table", [path], {"columns": columns})
+
+
+def test_a_rounded_end_is_no_tie(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("follower,followed\n1.23E+18,5\n#N/A,6\n7,\n1234567890123456789,8\n")
+    found = read("table", path, platform="x")
+    assert [one.followed_id for one in of(found, Follow)] == ["8"]
+    assert len(of(found, Quarantine)) == 3
+
+
+TOOLS = {
+    "rtweet": "user_id,status_id,created_at,screen_name,text,is_retweet,favorite_count,hashtags,"
+    "mentions_screen_name,lang\n"
+    'x77,x1234567890123456789,2021-05-06 07:08:09,Test_A,"Dag #een, @b",FALSE,3,een twee,b NA,nl\n',
+    "academictwitteR": "tweet_id,user_username,text,created_at,author_id,like_count,lang\n"
+    '1234567890123456789,Test_A,"Dag #een, @b",2021-05-06T07:08:09.000Z,77,3,nl\n',
+    "4CAT": "id,thread_id,timestamp,unix_timestamp,body,author,author_id,like_count,hashtags,mentions,"
+    "language_guess\n"
+    '1234567890123456789,12,2021-05-06 07:08:09,1620284889,"Dag #een, @b",Test_A,77,3,"een,twee",b,nl\n',
+}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_posts_of_known_tools_are_read_without_a_mapping(tmp_path: Path, tool: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(TOOLS[tool])
+    found = read("table", path, platform="x")
+    (one,) = of(found, Post)
+    assert (one.post_id, one.account_id, one.timeline_of, one.created_at) == ("1234567890123456789", "77", "77", MADE)
+    assert (one.text, one.likes, one.kind, one.lang) == ("Dag #een, @b", 3, "original", "nl")
+    if tool != "academictwitteR":
+        assert one.hashtags == ("een", "twee")
+        assert one.mentions[0] == Mention("b")
+    assert of(found, Account) == [Account("77", "x", "Test_A")]
+
+
+def test_posts_with_a_mapping_and_what_is_wrong_in_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "nr;tekst;wie;wanneer;op\n1;Hallo;a;2021-05-06T09:08:09+02:00;NA\n2;Dag;a;gisteren;1\n3;;a;;\n"
+        "1,23E+18;Weg;a;;\n4;Kort;#N/B;;\n"
+    )
+    columns = {"post_id": "nr", "text": "tekst", "handle": "wie", "created_at": "wanneer", "reply_to_post": "op"}
+    found = read("table", path, platform="mastodon", columns=columns)
+    assert [(one.post_id, one.account_id, one.created_at, one.kind) for one in of(found, Post)] == [
+        ("1", "@a", MADE, "original"), ("2", "@a", None, "reply"), ("4", None, None, "original"),
+    ]  # fmt: skip
+    assert [one.place for one in of(found, Quarantine)] == ["a.csv:3", "a.csv:4", "a.csv:5", "a.csv:6"]
+
+
+# ---- a member's own archive of X --------------------------------------------------------------------------------
+
+
+def tweets(*ids: int) -> str:
+    posts = [
+        {"tweet": {"id_str": str(key), "full_text": "RT @b: Hallo" if key % 2 else "Hallo #een", "retweeted": False,
+                   "created_at": "Thu May 06 07:08:09 +0000 2021", "favorite_count": "3",
+                   "entities": {"hashtags": [{"text": "een"}], "user_mentions": [], "urls": []}}}
+        for key in ids
+    ]  # fmt: skip
+    return "window.YTD.tweets.part0 = " + json.dumps(posts, indent=2)
+
+
+ACCOUNT = 'window.YTD.account.part0 = [{"account": {"email": "test@example.org", "accountId": "77"}}]'
+
+
+def test_the_archive_of_a_member_holds_their_posts_and_no_more_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "twitter-archive.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data/account.js", ACCOUNT)
+        archive.writestr("data/tweets.js", tweets(2, 4, 5))
+        archive.writestr("data/tweets-part1.js", tweets(6))
+        archive.writestr("data/direct-messages.js", "window.YTD.direct_messages.part0 = [1]")
+    for forget, size in ((False, 1 << 20), (True, 50)):
+        monkeypatch.setattr(chunks, "PIECE", size)
+        pages = walk("x-v1", path, forget=forget)
+        found = parse("x-v1", pages)
+        posts = sorted(of(found, Post), key=lambda one: one.post_id)
+        assert [(one.post_id, one.account_id, one.kind) for one in posts] == [
+            ("2", "77", "original"), ("4", "77", "original"), ("5", "77", "retweet"), ("6", "77", "original"),
+        ]  # fmt: skip
+        assert {one.created_at for one in of(found, Post)} == {MADE}
+        assert {one.likes for one in of(found, Post)} == {3}
+        assert not of(found, Quarantine)
+        assert not any(b"example.org" in page.body for page in pages)
+
+
+def test_one_script_of_an_archive_must_be_said_whose_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "tweets.js"
+    path.write_text(tweets(2, 4))
+    assert [one.timeline_of for one in of(read("x-v1", path, of="77"), Post)] == ["77", "77"]
+    with pytest.raises(UserError, match="--of ID"):
+        files.targets("x-v1", [path], {})
