@@ -11,7 +11,7 @@ from tests.test_files_people import HEADER, ROWS, export
 
 FLAT = {"id": "20", "text": "Hallo", "author_id": "7", "author": {"id": "7", "username": "a", "name": "A"}}
 CAPTURE = {"item_id": "1", "timestamp_collected": 1620284889000, "source_platform": "twitter.com", "data": {
-    "rest_id": "21", "legacy": {"full_text": "Hallo", "created_at": "Thu May 06 07:08:09 +0000 2021"}}}  # fmt: skip
+    "rest_id": "21", "legacy": {"user_id_str": "7", "full_text": "Hallo", "created_at": "Thu May 06 07:08:09 +0000 2021"}}}  # fmt: skip
 
 
 def heap(folder: Path) -> Path:
@@ -56,4 +56,4 @@ def test_a_heap_is_imported_with_one_command(tmp_path: Path) -> None:
         "SELECT list_sort(list(post_id))::VARCHAR AS ids FROM posts",
         token=None,
     )
-    assert "[1, 2, 3, 9, 20, 21]" in asked.stdout, asked.stdout + asked.stderr
+    assert "[1, 2, 20, 21, 3, 9]" in asked.stdout, asked.stdout + asked.stderr
