@@ -21,7 +21,7 @@ from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, 
 from collectors.bluesky import parse as records
 from collectors.bluesky import typed
 from collectors.bluesky.before import asked_before
-from collectors.bluesky.redact import redacted
+from collectors.bluesky.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
@@ -81,7 +81,9 @@ class Bluesky:
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     Options = Options
-    redacted = staticmethod(redacted)
+    personal = PERSONAL
+    handle_of = staticmethod(handle_of)
+    recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
 
     @staticmethod
@@ -149,7 +151,8 @@ def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | No
         params += [("cursor", place)] if (place := _place(cursor)) else []
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     url = f"{options.base_url.rstrip('/')}/xrpc/{method}?{urlencode(params)}"
-    return http.ask(wire, batch, url, headers=headers, contact=options.contact)
+    asked = {} if options.honour_opt_outs else {"overruled": True}
+    return http.ask(wire, batch, url, headers=headers, contact=options.contact, asked=asked)
 
 
 def _ask_records(wire: Wire, want: Want, options: Options) -> list[Page | Failure]:

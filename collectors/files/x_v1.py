@@ -16,6 +16,7 @@ from collectors.importing.chunks import Piece
 from collectors.importing.file_collector import FileCollector, read_json
 from collectors.importing.json_stream import json_pieces
 from collectors.parsing.coerce import decode, each, from_epoch, get, ident, record, text
+from collectors.x.personal import FILES
 from storage.records import Absence, Account, Deletion, Follow, Page, Quarantine, Record, Want
 
 
@@ -181,4 +182,4 @@ def _deletion(message: Any) -> Record:
     return Deletion(PLATFORM, "post", post, "deleted", from_epoch(get(message, "timestamp_ms")))
 
 
-collector = FileCollector("x-v1", cut, read)
+collector = FileCollector("x-v1", cut, read, personal=FILES)

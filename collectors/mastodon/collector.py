@@ -25,7 +25,7 @@ from collectors.mastodon import parse as records
 from collectors.mastodon.before import asked_before
 from collectors.mastodon.keys import HANDLE, OWN_ID, webfinger
 from collectors.mastodon.parse import AccountView
-from collectors.mastodon.redact import redacted
+from collectors.mastodon.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
 from collectors.parsing.addresses import web
 from collectors.parsing.link_header import linked
@@ -63,7 +63,9 @@ class Mastodon:
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     Options = Options
-    redacted = staticmethod(redacted)
+    personal = PERSONAL
+    handle_of = staticmethod(handle_of)
+    recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
 
     @staticmethod

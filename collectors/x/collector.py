@@ -14,7 +14,7 @@ from collectors.x.limits import KINDS
 from collectors.x.options import Options
 from collectors.x.outcome import outcome
 from collectors.x.parse import parse
-from collectors.x.redact import redacted
+from collectors.x.personal import PERSONAL, handle_of
 from storage.errors import UserError
 from storage.records import Failure, Page, Want
 
@@ -26,7 +26,9 @@ class X:
     needs_secret = True
     outcome = staticmethod(outcome)
     parse = staticmethod(parse)
-    redacted = staticmethod(redacted)
+    personal = PERSONAL
+    handle_of = staticmethod(handle_of)
+    recheck: Mapping[str, str] = {"account": "user_id", "post": "post"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
 
     @staticmethod

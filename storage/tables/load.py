@@ -22,6 +22,7 @@ from storage.errors import UserError
 from storage.linking import link
 from storage.linking.link import Linking
 from storage.privacy import forgotten, retention
+from storage.privacy.declared import platforms
 from storage.tables import database, latest, merge
 from storage.tables.parse_worker import Keep, Parser, Told, Unit, cores, die_with_parent, spill, split, torn
 
@@ -105,7 +106,7 @@ def load(
                 if rows is not None:
                     _settings(db, rows)
                 if linking is not None:
-                    report.links = link.link(db, linking)
+                    report.links = link.link(db, linking, platforms(parsers).values())
                 retention.read_removed(db, study)
                 db.execute("DELETE FROM base.made_from")
                 db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
@@ -206,7 +207,7 @@ def _bring_in(
     report.quarantined = report.rows.get("quarantine", 0)
     _remember(db, told, report)
     latest.refresh(db)
-    link.read_links(db)
+    link.read_links(db, platforms(parsers).values())
 
 
 def _spill_all(
