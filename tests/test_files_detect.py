@@ -11,7 +11,8 @@ from tests.test_files_people import HEADER, ROWS, export
 
 FLAT = {"id": "20", "text": "Hallo", "author_id": "7", "author": {"id": "7", "username": "a", "name": "A"}}
 CAPTURE = {"item_id": "1", "timestamp_collected": 1620284889000, "source_platform": "twitter.com", "data": {
-    "rest_id": "21", "legacy": {"user_id_str": "7", "full_text": "Hallo", "created_at": "Thu May 06 07:08:09 +0000 2021"}}}  # fmt: skip
+    "rest_id": "21", "legacy": {
+        "user_id_str": "7", "full_text": "Hallo", "created_at": "Thu May 06 07:08:09 +0000 2021"}}}  # fmt: skip
 
 
 def heap(folder: Path) -> Path:
