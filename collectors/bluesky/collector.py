@@ -153,7 +153,8 @@ def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | No
         params += [("cursor", place)] if (place := _place(cursor)) else []
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     url = f"{options.base_url.rstrip('/')}/xrpc/{method}?{urlencode(params)}"
-    return http.ask(wire, batch, url, headers=headers, contact=options.contact)
+    asked = {} if options.honour_opt_outs else {"overruled": True}
+    return http.ask(wire, batch, url, headers=headers, contact=options.contact, asked=asked)
 
 
 def _ask_records(wire: Wire, want: Want, options: Options) -> list[Page | Failure]:

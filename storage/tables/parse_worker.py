@@ -9,10 +9,8 @@ import contextlib
 import gc
 import multiprocessing
 import os
-import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +18,7 @@ import msgspec
 
 from storage.archive import reader as archive
 from storage.archive.reader import Damage, Entry
+from storage.children import end_with_parent
 from storage.frontier.cycles import bounded
 from storage.privacy.declared import CONTENT, resolved
 from storage.privacy.minimise import minimised
@@ -295,8 +294,8 @@ def _answer(want: Want, outcome: Outcome | Failure) -> Answer:
 def die_with_parent() -> None:
     """End this worker as soon as its parent is gone: a pool's workers hold each other's pipes open, and would wait."""
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
+    if parent is not None and parent.pid is not None:
+        end_with_parent(parent.pid)
 
 
 def cores() -> int:
