@@ -15,8 +15,6 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 APPLICATIONS = ("Chromium", "Google Chrome", "Microsoft Edge")  # of macOS
 PLAYWRIGHT = ("chromium-*/chrome-linux*/chrome", "chromium-*/chrome-mac*/*.app/Contents/MacOS/*")
 MISSING = "no Chromium or Chrome was found: install one (apt install chromium, or: playwright install chromium)"
-    "no Chromium or Chrome was found: install one (Debian: `apt install chromium`; or `playwright install chromium`)"
-)
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
