@@ -14,6 +14,7 @@ Parsing is in `collectors.mastodon.parse`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -63,6 +64,8 @@ class Mastodon:
     """The collector: one want a request."""
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
+    # identi.ca, the first server of the network that others' posts on such servers may come from
+    opened: ClassVar[Mapping[str, date]] = {"mastodon": date(2008, 7, 2)}
     Options = Options
     personal = PERSONAL
     handle_of = staticmethod(handle_of)
