@@ -94,6 +94,7 @@ class Collector(Protocol):
 
     Where a platform is many servers, `server(want, options) -> str` may name the one that *want* is asked at: limits
     are then counted for each server, over all kinds, and a limit that a server tells of holds for that server only.
+    `opened: Mapping[str, date]` may give the first day of each platform it tells of: a time from before counts as none.
     """
 
     @property

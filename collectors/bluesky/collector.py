@@ -10,6 +10,7 @@ Parsing is in `collectors.bluesky.parse`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from itertools import groupby
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
@@ -80,11 +81,14 @@ class Bluesky:
     """The collector: profiles in batches of 25, lists a page at a time."""
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
+    opened: ClassVar[Mapping[str, date]] = {"bluesky": date(2022, 11, 17)}  # the first operation of the PLC directory
     Options = Options
     personal = PERSONAL
     handle_of = staticmethod(handle_of)
     recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
+
+    page_of = staticmethod(typed.page_of)
 
     @staticmethod
     def canonical(seed: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from collectors.parsing import lenient
 from collectors.parsing.lenient import Count
-from collectors.wire.http import UNREADABLE, count, moment, netloc, unreadable
+from collectors.wire.http import UNREADABLE, count, moment, netloc, unread_time, unreadable
 from storage.records import Account, Follow, Mention, Page, Post, Quarantine, Record
 
 POST = "app.bsky.feed.post"
@@ -263,6 +263,7 @@ def _followed(record: FollowRecord, page: Page) -> Iterator[Record]:
 def _item(item: FeedItem, page: Page) -> Iterator[Record]:
     """An item of the timeline of the page's key: its own post, or its repost of another's."""
     view, owner = item.post, page.key
+    yield from unread_time(f".post.record.createdAt of {view.uri}", view.record.created_at if view.record else None)
     repost = str((item.reason or {}).get("$type", "")).endswith(REPOST)
     if view.author.did != owner or not page.wants[0].target.cursor:  # the head of the walk told more of the owner
         yield account(view.author)

@@ -14,6 +14,7 @@ Parsing is in `collectors.mastodon.parse`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -22,6 +23,7 @@ from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
 from collectors.mastodon import parse as records
+from collectors.mastodon import typed
 from collectors.mastodon.before import asked_before
 from collectors.mastodon.keys import HANDLE, OWN_ID, webfinger
 from collectors.mastodon.parse import AccountView
@@ -62,11 +64,15 @@ class Mastodon:
     """The collector: one want a request."""
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
+    # identi.ca, the first server of the network that others' posts on such servers may come from
+    opened: ClassVar[Mapping[str, date]] = {"mastodon": date(2008, 7, 2)}
     Options = Options
     personal = PERSONAL
     handle_of = staticmethod(handle_of)
     recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
+
+    page_of = staticmethod(typed.page_of)
 
     @staticmethod
     def canonical(seed: str) -> str:

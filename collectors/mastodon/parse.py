@@ -12,7 +12,7 @@ from lxml.etree import ParserError
 
 from collectors.parsing import lenient
 from collectors.parsing.lenient import Count
-from collectors.wire.http import UNREADABLE, count, moment, netloc, unreadable
+from collectors.wire.http import UNREADABLE, count, moment, netloc, unread_time, unreadable
 from storage.records import Account, Follow, Mention, Page, Post, Record
 
 HEAD = "head"  # the step of a walk that has still to find its account, by its name
@@ -270,6 +270,7 @@ def _statuses(view: StatusView, page: Page) -> Iterator[Record]:
     """A post on the timeline of the page's key, and those it quotes or reblogs under their own authors."""
     if view.visibility not in PUBLIC:
         return
+    yield from unread_time(f".created_at of {view.uri}", view.created_at)
     yield _post(view, page, page.key)
     for other in (view.reblog, view.quote.quoted_status if view.quote else None):
         if other is not None and other.visibility in PUBLIC:

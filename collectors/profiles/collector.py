@@ -256,10 +256,16 @@ def _profile(page: Page, want: Want, content: bytes) -> Iterator[Record]:
     if person.is_masked(found):
         yield _absence(want, "masked", page)
         return
-    yield person.profile(found, key, platform(key), url)
-    yield from person.positions(found, key, document.whole)
+    profile = person.profile(found, key, platform(key), url)
+    jobs = list(person.positions(found, key, document.whole, page.fetched_at.date()))
     links = [*person.links(found, key, {key, url}, canonical)]
     links += [ProfileLink(key, link, "me") for link in document.links("me") if canonical(link) not in {key, url}]
+    yield from (Quarantine(*one) for one in document.mended)
+    if not jobs and not links and not (profile.name or profile.headline or profile.description or profile.location):
+        yield Quarantine("page", "a Person of whom nothing can be read", str(found)[:1000])
+        return
+    yield profile
+    yield from jobs
     yield from dict.fromkeys(links)
 
 

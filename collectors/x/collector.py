@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 from collectors.base import Kind, Settings
 from collectors.x import typed
@@ -23,6 +24,7 @@ class X:
     """The collector `x`."""
 
     kinds: Mapping[str, Kind] = KINDS
+    opened: Mapping[str, date] = {"x": date(2006, 3, 21)}
     needs_secret = True
     outcome = staticmethod(outcome)
     parse = staticmethod(parse)
@@ -30,6 +32,8 @@ class X:
     handle_of = staticmethod(handle_of)
     recheck: Mapping[str, str] = {"account": "user_id", "post": "post"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
+
+    page_of = staticmethod(typed.page_of)
 
     @staticmethod
     def canonical(seed: str) -> str:

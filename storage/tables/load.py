@@ -11,6 +11,7 @@ import multiprocessing
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -222,12 +223,20 @@ def _bring_in(
 ) -> None:
     told = _spill_all(units, parsers, spilled, workers, progress, keep)
     report.entries = sum(one.entries for one in told)
-    report.rows = merge.merge(db, spilled)
+    report.rows = merge.merge(db, spilled, _opened(parsers))
     shutil.rmtree(spilled, ignore_errors=True)
     report.quarantined = report.rows.get("quarantine", 0)
     _remember(db, told, report)
     latest.refresh(db)
     link.read_links(db, platforms(parsers).values())
+
+
+def _opened(parsers: Parsers) -> dict[str, date]:
+    """The first day of each platform, as the collectors declare it in `opened`."""
+    days: dict[str, date] = {}
+    for parser in resolved(parsers).values():
+        days |= getattr(parser, "opened", {})
+    return days
 
 
 def _spill_all(
