@@ -66,6 +66,7 @@ class Kind(msgspec.Struct, frozen=True):
     head: int = 0  # requests of a walk before its first page
     of: str = ""  # what a key names, for the snowball: profile | list (of a profile) | handle | account | set | query
     yields: str = ""  # what its items are: posts | accounts | profiles | connections | follows | documents
+    seeds: str = ""  # of "query": its name in [seeds], behind the collector's; whom it finds are seeds (Listed)
     stream: bool = False  # its pages come without being asked for, one by one
     bytes: float = 300.0  # in the archive, compressed, an item: an assumption that `plan` names
 
@@ -114,6 +115,10 @@ class Collector(Protocol):
     # personal: Personal           which fields of its answers are personal, and how its people are named. Redaction in
     #                              the archive, `forget` and its guard follow from it. Without it `redact_archive`
     #                              refuses, and `forget` empties whatever object names the person, and says so.
+    # canonical(seed) -> str       the key of an account or profile, of a seed as people type it
+    # page_of(typed) -> str | None the address of an account's page, of an account as people type it
+    # seed_form: str               what a seed is, for whoever typed another thing: "a handle on X; it has ..."
+    # query_of(kind, typed) -> str | None   the key of a query of *kind* as people type it; None if it can be none
     # handle_of(url) -> str | None the handle whose page a web address is: links from profiles
     # recheck: {"account": kind, "post": kind}   the kinds that look things up by their ids, for `compliance`
     # redacted(page, drop) -> Page redaction of its own, where answers are no JSON: what outcome and parse need (both
