@@ -133,7 +133,8 @@ class Hooks:
     #: kinds, and a limit that a server names holds for that server only
     server: Callable[[Want, Mapping[str, Any]], str] | None = None
     #: which fields of its answers are personal, and how its people are named. Redaction in the archive, `forget` and
-    #: its guard follow from it. Without it `redact_archive` refuses, and `forget` empties whatever object names the person
+    #: its guard follow from it. Without it `redact_archive` refuses, and `forget` empties whatever object names the
+    #: person
     personal: Personal | None = None
     #: redaction of its own, where answers are no JSON: what outcome and parse need (both then say the same), without
     #: what `[minimise] drop` names. Pure
