@@ -98,8 +98,11 @@ def test_the_frontier_recovered_is_that_of_then(tmp_path: Path) -> None:
 def test_a_walk_under_way_in_an_older_state_goes_on_where_it_was(tmp_path: Path) -> None:
     """The state is brought into today's form: the place stays in the cursor, the rest is carried."""
     frontier = Frontier(tmp_path / "state.sqlite")
-    walks = [("mastodon", "timeline", "/api/v1/accounts/1/statuses?max_id=9#claimed=5&remote"),
-             ("bluesky", "following", "3:at:abc"), ("bluesky", "follow_records", "pds:https://pds.example xyz")]  # fmt: skip
+    walks = [
+        ("mastodon", "timeline", "/api/v1/accounts/1/statuses?max_id=9#claimed=5&remote"),
+        ("bluesky", "following", "3:at:abc"),
+        ("bluesky", "follow_records", "pds:https://pds.example xyz"),
+    ]
     for collector, kind, cursor in walks:
         number = frontier.kind(collector, kind)
         frontier.db.execute("INSERT INTO targets (kind, key, cursor, due_at) VALUES (?, 'k', ?, 0)", (number, cursor))
