@@ -1,0 +1,1 @@
+"""Accounts and people, employers and bios and organisations, linked with evidence."""
