@@ -5,14 +5,14 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from storage.linking.bios import Names
+from storage.linking.bio_names import Names
 from storage.organisations import Matcher, Organisations, load_list
 
 HANDLES = {
-    "minfin": "FIN", "minbzk": "BZK", "minienw": "IenW", "minvws": "VWS", "minocw": "OCW", "minszw": "SZW", "minjenv": "JenV",
-    "minbz": "BZ", "ministerieezk": "EZK", "minlvvn": "LVVN", "defensie": "DEF", "rijkswaterstaat": "Rijkswaterstaat",
-    "belastingdienst": "Belastingdienst", "rivm": "RIVM", "knmi": "KNMI", "_nvwa": "NVWA", "rvo_nl": "RVO",
-    "kon_marine": "Koninklijke Marine", "minbzk@social.overheid.nl": "BZK",
+    "minfin": "FIN", "minbzk": "BZK", "minienw": "IenW", "minvws": "VWS", "minocw": "OCW", "minszw": "SZW",
+    "minjenv": "JenV", "minbz": "BZ", "ministerieezk": "EZK", "minlvvn": "LVVN", "defensie": "DEF",
+    "rijkswaterstaat": "Rijkswaterstaat", "belastingdienst": "Belastingdienst", "rivm": "RIVM", "knmi": "KNMI",
+    "_nvwa": "NVWA", "rvo_nl": "RVO", "kon_marine": "Koninklijke Marine", "minbzk@social.overheid.nl": "BZK",
 }  # fmt: skip
 NEWSROOMS = {
     "ministry": [
@@ -53,16 +53,17 @@ class Bio(NamedTuple):
     split: str
 
 
-def _names(organisations, handles, trades=()):
+def _names(organisations, handles):
     matcher = Matcher(organisations)
-    return matcher, Names(organisations, matcher, handles, trades)
+    return matcher, Names(organisations, matcher, handles)
 
 
 LISTS = {
     "nl": _names(load_list("nl"), HANDLES),
-    "news": _names(Organisations.model_validate(NEWSROOMS, strict=False), NEWS_HANDLES, ("media",)),
+    "news": _names(Organisations.model_validate(NEWSROOMS, strict=False), NEWS_HANDLES),
 }
 NAMES = {key: names for key, (_, names) in LISTS.items()}
+TRADES = {"nl": (), "news": ("media",)}
 
 
 def split(text):
