@@ -122,7 +122,7 @@ def _strength(name: str) -> str:
 def _patterns(organisations: Organisations, matcher: Matcher) -> Iterator[tuple[re.Pattern[str], Name]]:
     """The regular expressions of the list, over normalised words, and whose they are."""
     for group in organisations.group:
-        for asked in (f"ministerie van {period.name}" for period in ministry.history if period.name):
+        for asked in (f"ministerie van {period.name}" for period in group.history if period.name):
             if match := matcher.match(asked):
                 yield from _compiled(group.patterns, match)
                 break
