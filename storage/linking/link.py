@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from storage import csvfile
 from storage.errors import UserError
+from storage.linking import actors
 
 # ---- a link on a profile, read as an account ------------------------------------------------------------------
 
@@ -197,6 +198,7 @@ def link(db: duckdb.DuckDBPyConnection, linking: Linking) -> dict[str, int]:
     db.execute(MACROS)
     db.execute("INSERT INTO base.links BY NAME " + BY_RULE)
     _apply(db, made)
+    actors.join(db)
     db.execute("DROP TABLE claims; DROP TABLE organisation_accounts")
     return dict(db.execute("SELECT decision, count(*) FROM base.links GROUP BY 1 ORDER BY 1").fetchall())
 
