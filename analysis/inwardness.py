@@ -139,8 +139,10 @@ def _permuted(
 
 def _p_value(observed: float, shuffled: NDArray[np.float64]) -> float:
     """How often chance is at least as far from its own mean as *observed*, the observed counted in."""
+    if not np.isfinite(observed) or np.isnan(shuffled).all():
+        return float("nan")
     far = np.abs(shuffled - np.nanmean(shuffled)) >= abs(observed - np.nanmean(shuffled)) - 1e-12
-    return float((far.sum() + 1) / (len(shuffled) + 1)) if np.isfinite(observed) else float("nan")
+    return float((far.sum() + 1) / (len(shuffled) + 1))
 
 
 # ---- who is central ----------------------------------------------------------------------------------------

@@ -94,6 +94,7 @@ class Collector(Protocol):
 
     Where a platform is many servers, `server(want, options) -> str` may name the one that *want* is asked at: limits
     are then counted for each server, over all kinds, and a limit that a server tells of holds for that server only.
+    `opened: Mapping[str, date]` may give the first day of each platform it tells of: a time from before counts as none.
     """
 
     @property
@@ -109,8 +110,14 @@ class Collector(Protocol):
         """Yield one outcome per target; nothing for a redirect that was followed. Pure and cheap."""
         ...
 
-    # For studies with `redact_archive` also redacted(page: Page, drop: Collection[str]) -> Page: the page with what
-    # outcome and parse need (both then say the same), and without what `[minimise] drop` names. Pure.
+    # What a collector may declare beside, all with defaults (`storage.privacy.declared` reads them):
+    # personal: Personal           which fields of its answers are personal, and how its people are named. Redaction in
+    #                              the archive, `forget` and its guard follow from it. Without it `redact_archive`
+    #                              refuses, and `forget` empties whatever object names the person, and says so.
+    # handle_of(url) -> str | None the handle whose page a web address is: links from profiles
+    # recheck: {"account": kind, "post": kind}   the kinds that look things up by their ids, for `compliance`
+    # redacted(page, drop) -> Page redaction of its own, where answers are no JSON: what outcome and parse need (both
+    #                              then say the same), without what `[minimise] drop` names. Pure.
 
     def parse(self, page: Page) -> Iterator[Record]:
         """Yield what the page tells. Pure; a page that cannot be read yields Quarantine, never an exception."""

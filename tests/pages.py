@@ -9,6 +9,7 @@ import duckdb
 import msgspec
 
 from collectors.base import Absent, Done, Later
+from jobs.context import parsers
 from storage import records
 from storage.archive import writer as archiving
 from storage.records import Page, Post, Target, Want
@@ -52,7 +53,7 @@ class Toy:
 
 
 collector = Toy()
-PARSERS = {"toy": "tests.pages:collector"}
+PARSERS = {**parsers(), "toy": "tests.pages:collector"}
 
 
 def page(number, found, *, minutes=None, kind="profile", key=None, run="run-1", walk=None, status=200, wave=0, via="",

@@ -11,6 +11,7 @@ import multiprocessing
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -22,6 +23,7 @@ from storage.errors import UserError
 from storage.linking import link
 from storage.linking.link import Linking
 from storage.privacy import forgotten, retention
+from storage.privacy.declared import platforms, resolved
 from storage.tables import database, latest, merge
 from storage.tables.parse_worker import Keep, Parser, Told, Unit, cores, die_with_parent, spill, split, torn
 
@@ -105,7 +107,7 @@ def load(
                 if rows is not None:
                     _settings(db, rows)
                 if linking is not None:
-                    report.links = link.link(db, linking)
+                    report.links = link.link(db, linking, platforms(parsers).values())
                 retention.read_removed(db, study)
                 db.execute("DELETE FROM base.made_from")
                 db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
@@ -201,12 +203,20 @@ def _bring_in(
 ) -> None:
     told = _spill_all(units, parsers, spilled, workers, progress, keep)
     report.entries = sum(one.entries for one in told)
-    report.rows = merge.merge(db, spilled)
+    report.rows = merge.merge(db, spilled, _opened(parsers))
     shutil.rmtree(spilled, ignore_errors=True)
     report.quarantined = report.rows.get("quarantine", 0)
     _remember(db, told, report)
     latest.refresh(db)
-    link.read_links(db)
+    link.read_links(db, platforms(parsers).values())
+
+
+def _opened(parsers: Parsers) -> dict[str, date]:
+    """The first day of each platform, as the collectors declare it in `opened`."""
+    days: dict[str, date] = {}
+    for parser in resolved(parsers).values():
+        days |= getattr(parser, "opened", {})
+    return days
 
 
 def _spill_all(
