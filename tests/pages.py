@@ -8,7 +8,7 @@ from typing import ClassVar
 import duckdb
 import msgspec
 
-from collectors.base import Absent, Done, Later
+from collectors.base import Absent, Done, Kind, Later
 from jobs.context import parsers
 from storage import records
 from storage.archive import writer as archiving
@@ -25,7 +25,14 @@ def at(minutes: float) -> datetime:
 
 
 class Toy:
-    kinds: ClassVar = {}
+    kinds: ClassVar = {
+        "profile": Kind(of="profile", yields="profiles"),
+        "connections": Kind(of="list", yields="connections", paged=True),
+        "user": Kind(of="handle", yields="accounts"),
+        "timeline": Kind(of="account", yields="posts", paged=True),
+        "following": Kind(of="account", yields="follows", paged=True),
+        "followers": Kind(of="account", yields="follows", paged=True),
+    }
 
     def fetch(self, wants, settings):
         raise NotImplementedError

@@ -88,6 +88,8 @@ class Bluesky:
     recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
 
+    page_of = staticmethod(typed.page_of)
+
     @staticmethod
     def canonical(seed: str) -> str:
         """The key of an account: its DID, or its handle in lower case without the @ before it."""

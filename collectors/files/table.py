@@ -8,22 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from datetime import date
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from collectors.bluesky import typed as bluesky_typed
 from collectors.files.table_posts import KEYS, POSTS, TIES, ident, post, tie, tool
 from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector, guarded, place
-from collectors.mastodon import typed as mastodon_typed
 from collectors.parsing.addresses import web
 from collectors.parsing.cells import LOST, fault, from_float, missing, rounded, rounded_column, whole
 from collectors.parsing.coerce import decode, get, record, text
 from collectors.parsing.people import profile_url, row_id, shown
-from collectors.x import typed as x_typed
 from storage import csvfile
 from storage.errors import UserError
 from storage.records import Page, Position, Profile, ProfileLink, Quarantine, Record, Want
@@ -185,9 +184,16 @@ def _parquet(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterato
 
 # ---- reading ------------------------------------------------------------------------------------------------
 
-PAGES: Mapping[str, Callable[[str], str | None]] = {
-    "x": x_typed.page_of, "mastodon": mastodon_typed.page_of, "bluesky": bluesky_typed.page_of, "website": web,
-}  # fmt: skip
+LINKS = ("x", "mastodon", "bluesky", "website")
+
+
+@cache
+def page_of(field: str) -> Callable[[str], str | None]:
+    """What makes an address of what people type in *field*: the hook of the collector of that name, if it has one."""
+    points = entry_points(group="sneeuwbal.collectors", name=field)
+    return next((hook for point in points if (hook := getattr(point.load(), "page_of", None))), web)
+
+
 NUMBERED = {*PEOPLE} & {"profile_id", "url", "x", "mastodon", "bluesky", "name"} | KEYS | {"handle"}
 
 
@@ -269,10 +275,10 @@ def _web(value: str | None) -> bool:
 
 def _links(key: str, told: Mapping[str, str | None], where: str) -> Iterator[Record]:
     """The accounts and the site that a row names, as addresses of their pages; what is none is quarantined."""
-    for field, read_ in PAGES.items():
+    for field in LINKS:
         if (value := told[field]) is None:
             continue
-        found = read_(value)
+        found = page_of(field)(value)
         if found is None:
             yield Quarantine(where, f"{field}: {value[:100]} is no account and no address")
         else:

@@ -42,10 +42,14 @@ class FileCollector:
         read: Read,
         kinds: tuple[str, ...] = ("file",),
         personal: Personal = ROWS,
+        yields: str = "",
     ) -> None:
+        """*yields* is what the items of the first kind are."""
         self.personal = personal
         self.name, self._cut, self._read = name, cut, read
-        self.kinds: Mapping[str, Kind] = {kind: Kind(paged=True) for kind in kinds}
+        self.kinds: Mapping[str, Kind] = {
+            kind: Kind(paged=True, yields=yields if kind == kinds[0] else "") for kind in kinds
+        }
 
     def check(self, path: Path, options: Mapping[str, Any]) -> Quarantine | None:
         """What is wrong with *path* if nothing in it can be read, else None.

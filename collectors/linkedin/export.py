@@ -281,4 +281,4 @@ def _listed(value: Any, between: re.Pattern[str]) -> list[str]:
 
 
 # a donated list tells employer and title of the persons on it: it is no mere list of links ("connections")
-collector = FileCollector("linkedin", cut, read, ("profile", "donation"))
+collector = FileCollector("linkedin", cut, read, ("profile", "donation"), yields="profiles")

@@ -33,6 +33,8 @@ class X:
     recheck: Mapping[str, str] = {"account": "user_id", "post": "post"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
 
+    page_of = staticmethod(typed.page_of)
+
     @staticmethod
     def canonical(seed: str) -> str:
         """The key of an account: its handle, also where its address was given."""

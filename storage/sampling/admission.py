@@ -112,7 +112,8 @@ def _seeds(rules: Rules) -> Iterator[Want]:
 CANDIDATES = """
 CREATE OR REPLACE TEMP TABLE candidates AS
 WITH reached AS (
-    SELECT record_id, min(wave) AS wave, bool_or(via = '') AS is_seed FROM answers WHERE kind = 'profile' GROUP BY 1
+    SELECT record_id, min(wave) AS wave, bool_or(via = '') AS is_seed FROM answers
+    JOIN base.kinds USING (collector, kind) WHERE yields = 'profiles' GROUP BY 1
 ), ties AS (
     SELECT profile_a AS profile_id, profile_b AS other_id FROM connections
     UNION ALL SELECT profile_b, profile_a FROM connections
@@ -153,7 +154,8 @@ def _lists(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
 def _profiles(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> list[Want]:
     """The profiles on the lists that were read: one wave further than whoever's list shows them, nearest first."""
     rows = db.execute(
-        "WITH lists AS (SELECT key, min(wave) AS wave FROM answers WHERE kind = 'connections' GROUP BY 1)"
+        "WITH lists AS (SELECT key, min(wave) AS wave FROM answers JOIN base.kinds USING (collector, kind)"
+        " WHERE yields = 'connections' GROUP BY 1)"
         " SELECT c.other_id, min(l.wave) + 1 AS wave, arg_min(l.key, (l.wave, l.key)) AS via"
         " FROM base.connections AS c JOIN lists AS l ON l.key = c.profile_id GROUP BY 1 HAVING min(l.wave) < ?"
         " ORDER BY 2, 1",

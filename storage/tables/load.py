@@ -101,8 +101,10 @@ def load(
         db = database.open_private(private, memory=memory, threads=workers)
         try:
             units = plan(paths, _known(db), report, workers)
-            made_from = _fingerprint(linking, rows)
+            kinds = _kinds(parsers)
+            made_from = _fingerprint(linking, rows, kinds)
             if units or report.fresh or made_from != _made_from(db):
+                _declare(db, kinds)
                 _bring_in(db, units, parsers, work / "spilled", report, workers, progress, keep)
                 if rows is not None:
                     _settings(db, rows)
@@ -135,9 +137,11 @@ def _published(study: Path) -> list[tuple[str, str]]:
         return []
 
 
-def _fingerprint(linking: Linking | None, settings: Sequence[tuple[str, str]] | None) -> str:
+def _fingerprint(
+    linking: Linking | None, settings: Sequence[tuple[str, str]] | None, kinds: Sequence[tuple[str, ...]]
+) -> str:
     """A hash of what the tables depend on besides the archive."""
-    made = [repr(settings), repr(database.migrations()[-1][0])]
+    made = [repr(settings), repr(kinds), repr(database.migrations()[-1][0])]
     if linking is not None:
         made.append(repr([tuple(row) for row in linking.organisations]))
         made.append(hashlib.blake2b(linking.decisions.read_bytes()).hexdigest() if linking.decisions.exists() else "")
@@ -147,6 +151,22 @@ def _fingerprint(linking: Linking | None, settings: Sequence[tuple[str, str]] | 
 def _made_from(db: duckdb.DuckDBPyConnection) -> str | None:
     row = db.execute("SELECT fingerprint FROM base.made_from").fetchone()
     return row[0] if row else None
+
+
+def _kinds(parsers: Parsers) -> list[tuple[str, ...]]:
+    """The rows of `base.kinds`: what the kinds of *parsers* declare."""
+    return sorted(
+        (name, kind, spec.of, spec.yields)
+        for name, parser in resolved(parsers).items()
+        for kind, spec in parser.kinds.items()
+    )
+
+
+def _declare(db: duckdb.DuckDBPyConnection, kinds: Sequence[tuple[str, ...]]) -> None:
+    """Write the declaration of *kinds*; that of collectors which are not installed any more stays."""
+    db.execute("DELETE FROM base.kinds WHERE list_contains(?, collector)", [sorted({row[0] for row in kinds})])
+    if kinds:
+        db.executemany("INSERT INTO base.kinds VALUES (?, ?, ?, ?)", [list(row) for row in kinds])
 
 
 def _settings(db: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, str]]) -> None:

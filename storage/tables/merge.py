@@ -93,7 +93,8 @@ RULES = (
         "profiles",
         ("profile_id", "content", "run_id", "own"),
         FIRST,
-        f"profile_id, content, run_id, page_kind = 'profile' AS own, platform, url, name, headline, description, "
+        f"profile_id, content, run_id, (collector, page_kind) IN (SELECT (collector, kind) FROM base.kinds"
+        f" WHERE yields = 'profiles') AS own, platform, url, name, headline, description, "
         f"location, {SEEN}",
         ("first_seen",),
         ("last_seen",),

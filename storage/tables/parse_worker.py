@@ -44,8 +44,27 @@ WINDOW = 1 << 20
 COLLECT = 500  # entries
 
 
+class Declared(Protocol):
+    """What load needs of the declaration of a kind (`collectors.base.Kind`)."""
+
+    @property
+    def of(self) -> str:
+        """What its keys name."""
+        ...
+
+    @property
+    def yields(self) -> str:
+        """What its items are."""
+        ...
+
+
 class Parser(Protocol):
-    """What load needs of a collector: `parse` and `outcome`, both pure."""
+    """What load needs of a collector: its kinds, and `parse` and `outcome`, both pure."""
+
+    @property
+    def kinds(self) -> Mapping[str, Declared]:
+        """What it can fetch."""
+        ...
 
     def parse(self, page: Page) -> Iterator[Record]:
         """Yield what the page tells."""

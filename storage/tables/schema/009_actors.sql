@@ -2,12 +2,12 @@
 
 -- what a profile's own fields say; verified_at: when the server last saw the page link back
 CREATE TABLE base.account_fields (
-    account_id VARCHAR, platform VARCHAR, name VARCHAR, value VARCHAR, url VARCHAR, verified_at TIMESTAMPTZ,
+    account_id VARCHAR, name VARCHAR, value VARCHAR, url VARCHAR, verified_at TIMESTAMPTZ,
     first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
--- each distinct text is read once: what it says, by the list of organisations and the reader of made_from
+-- what each distinct text says (digest: its hash; at: the place in it), by a list of organisations and a reader of bios
 CREATE TABLE base.readings (
-    text VARCHAR, organisation VARCHAR, group_name VARCHAR, quote VARCHAR, rule VARCHAR, stance VARCHAR,
-    confidence DOUBLE, verdict VARCHAR);
+    digest VARCHAR, "at" INTEGER, organisation VARCHAR, group_name VARCHAR, quote VARCHAR, rule VARCHAR,
+    stance VARCHAR, confidence DOUBLE, verdict VARCHAR);
 CREATE TABLE base.readings_made_from (fingerprint VARCHAR);
 -- what shows or denies a membership, positions left out (the view adds them); filled by link
 CREATE TABLE base.evidence (
@@ -26,8 +26,9 @@ WITH whole AS (
     SELECT account_id, max(last_seen) AS shown_at FROM base.accounts WHERE followers IS NOT NULL
     AND account_id IN (SELECT account_id FROM base.account_fields) GROUP BY account_id
 ), shown AS (
-    SELECT f.account_id, f.platform, f.name, f.value, f.url, f.verified_at, f.record_id
-    FROM base.account_fields AS f LEFT JOIN whole AS w USING (account_id)
+    SELECT f.account_id, a.platform, f.name, f.value, f.url, f.verified_at, f.record_id
+    FROM base.account_fields AS f JOIN base.current_accounts AS a USING (account_id)
+    LEFT JOIN whole AS w USING (account_id)
     WHERE w.shown_at IS NULL OR f.last_seen >= w.shown_at)
 FROM shown
 UNION ALL
@@ -70,18 +71,20 @@ WITH held AS (
     FROM held AS h LEFT JOIN base.actors AS a USING (subject)
 ), kept AS (
     FROM borne AS b WHERE b.source = 'decisions' OR NOT EXISTS (
-        FROM denied AS d WHERE d.actor_id = b.actor_id AND coalesce(d.organisation, b.organisation) = b.organisation)
+        FROM denied AS d WHERE d.actor_id = b.actor_id
+        AND (d.organisation IS NULL OR d.organisation = b.organisation))
 )
 SELECT k.actor_id, any_value(p.profile_id) AS profile_id, k.group_name, min(k.organisation) AS organisation,
        min(k.employer) AS employer, arg_min(k.title, k.ordinal) AS title,
        arg_max(k.source, (k.confidence, k.source)) AS source, arg_max(k.rule, (k.confidence, k.source)) AS rule,
        max(k.confidence) AS confidence, min(k.record_id) AS record_id
 FROM kept AS k LEFT JOIN base.current_profiles AS p ON p.profile_id = k.actor_id
-GROUP BY k.actor_id, k.group_name;
+GROUP BY k.actor_id, k.group_name
+QUALIFY k.group_name IS NOT NULL OR count(*) OVER (PARTITION BY k.actor_id) = 1;
 
 CREATE OR REPLACE VIEW members AS
 SELECT m.actor_id, any_value(m.profile_id) AS profile_id, any_value(coalesce(f.name, a.name)) AS name,
-       list(m.group_name ORDER BY m.group_name) AS group_names, min(m.group_name) AS group_name,
+       list(m.group_name ORDER BY m.group_name) FILTER (m.group_name IS NOT NULL) AS group_names, min(m.group_name) AS group_name,
        arg_min(m.organisation, m.group_name) AS organisation, arg_min(m.employer, m.group_name) AS employer,
        arg_min(m.title, m.group_name) AS title, any_value(coalesce(f.location, a.location)) AS location,
        any_value(coalesce(f.url, a.url)) AS url, any_value(coalesce(f.record_id, a.record_id)) AS record_id
@@ -129,7 +132,7 @@ COMMENT ON COLUMN evidence.record_id IS 'WARC-Record-ID of the answer that the r
 COMMENT ON VIEW memberships IS 'One row per member and group of the study, from all evidence that makes members; a decision by hand wins.';
 COMMENT ON COLUMN memberships.actor_id IS 'the member (`actors`)';
 COMMENT ON COLUMN memberships.profile_id IS 'the member''s profile; none, if only accounts are known';
-COMMENT ON COLUMN memberships.group_name IS 'group it counts for';
+COMMENT ON COLUMN memberships.group_name IS 'group it counts for; none, if a list that names no group is all that shows it';
 COMMENT ON COLUMN memberships.organisation IS 'the organisation (the first by name, if several of one group)';
 COMMENT ON COLUMN memberships.employer IS 'the employer as written on a profile (the first by name, if several)';
 COMMENT ON COLUMN memberships.title IS 'title of the first such job on the page';
