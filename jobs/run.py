@@ -194,8 +194,9 @@ def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), sa
         return None
     listed = load_list(study.organisation_list)
     rows = listed.rows(study.era, study.published.groups)
-    linking = Linking(rows, Matcher(listed, study.era), study.directory / DECISIONS)
-    report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=list(study.rows()))
+    linking = Linking(rows, Matcher(listed, study.era), study.directory / DECISIONS, listed.model_dump_json())
+    settings = [*study.rows(), *listed.settings()]
+    report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=settings)
     say(report.told())
     return report
 

@@ -6,13 +6,14 @@ from typing import ClassVar
 
 import pytest
 
-from collectors.base import Kind, Settings
+from collectors.base import Hooks, Kind, Settings, hooks_of
 from collectors.engine.recovery import recover
 from collectors.engine.run import Budget, collect
 from collectors.wire.exchange import Wire
 from storage.frontier.sqlite import Frontier
 from storage.privacy.minimise import Expiry
 from storage.records import Page, Target, Want
+from study.study_file import installed
 from tests import toy
 
 
@@ -61,3 +62,11 @@ def test_answers_are_kept_by_what_their_kind_yields_or_by_its_name() -> None:
         return expiry.entry(page) is page
 
     assert [kept(kind) for kind in ("things", "odd", "timeline")] == [False, False, True]
+
+
+def test_what_a_collector_leaves_out_has_the_default_of_its_hook() -> None:
+    assert hooks_of(toy.collector) == Hooks()
+    assert hooks_of(toy.collector).canonical("A b") == "A b"
+    for point in installed().values():
+        found, hooks = point.load(), hooks_of(point.load())
+        assert all(getattr(hooks, name) == getattr(found, name) for name in vars(Hooks()) if hasattr(found, name))

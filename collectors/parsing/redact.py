@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from collectors.base import hooks_of
 from storage.privacy.declared import CONTENT, Personal
 from storage.records import BadBody, Page
 
@@ -24,8 +25,8 @@ Redact = Callable[[Page, Collection[str]], Page]
 
 def redaction(collector: Any) -> Redact | None:
     """How *collector* redacts a page: by a function of its own, or by the shapes that it declares; None: not at all."""
-    own: Redact | None = getattr(collector, "redacted", None)
-    personal: Personal | None = getattr(collector, "personal", None)
+    hooks = hooks_of(collector)
+    own, personal = hooks.redacted, hooks.personal
     return own or (Shapes(personal).redacted if personal is not None and personal.shapes else None)
 
 

@@ -5,13 +5,14 @@ Precision comes before recall: an employer that could be somebody else's is left
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -37,6 +38,8 @@ class Named(Table):
     aliases: tuple[str, ...] = Field((), description="Other names, matched as a whole, whatever the case.")
     abbreviations: tuple[str, ...] = Field((), description="Matched as a whole; with the case if short.")
     patterns: tuple[str, ...] = Field((), description="Regular expressions over the normalised employer, whole words.")
+    handles: tuple[str, ...] = Field((), description="Its own accounts: a name, name@server or a domain name.")
+    domains: tuple[str, ...] = Field((), description="Its internet domains; whatever is below one is its own too.")
 
 
 class Group(Named):
@@ -86,14 +89,34 @@ class Match(NamedTuple):
     rule: str
 
 
+class Nouns(Table):
+    """What the list calls a member of the population and a group, in one language."""
+
+    member: str = Field(description="One member: civil servant.")
+    members: str = Field(description="Several: civil servants.")
+    group: str = Field(description="One group: ministry.")
+    groups: str = Field(description="Several: ministries.")
+    article: Literal["de", "het"] = Field("de", description="Dutch only: the article of the group.")
+
+
 class Organisations(Table):
     """A list of organisations."""
 
     RENAMED: ClassVar[Mapping[str, str]] = {"ministry": "group"}
 
+    population: dict[Literal["en", "nl"], Nouns] = Field({}, description="Nouns for members and groups, by language.")
     group: tuple[Group, ...] = Field((), description="The groups.")
     organisation: tuple[Agency, ...] = Field((), description="What counts for them.")
     exclude: tuple[str, ...] = Field((), description="Regular expressions: such employers match by full name only.")
+    trades: tuple[str, ...] = Field((), description="Trades that are usual among its people: media, advice, politics.")
+    one_word_names: bool = Field(
+        True, description="Whether a group's name of one word matches alone; false: only after 'Ministerie van'."
+    )
+
+    def settings(self) -> list[tuple[str, str]]:
+        """The nouns as a row of `base.study`."""
+        nouns = {language: each.model_dump() for language, each in self.population.items()}
+        return [("population", json.dumps(nouns, ensure_ascii=False))] if nouns else []
 
     @cached_property
     def by_id(self) -> dict[str, Group]:
@@ -235,6 +258,7 @@ class Matcher:
         excluded = "|".join(f"(?:{pattern})" for pattern in organisations.exclude)
         self._exclude = re.compile(rf"\b(?:{excluded})\b") if excluded else re.compile("(?!)")
         self._known: dict[str, Match | None] = {}
+        self._one_word_names = organisations.one_word_names
         for group in organisations.group:
             self._add_group(group, organisations.key_at(group.id, day))
         for agency in organisations.organisation:
@@ -247,7 +271,7 @@ class Matcher:
         for name in (*names, *group.aliases, *group.prefixed, *group.abbreviations, *keys):
             self._dutch.setdefault(normalise(name), (key, key))
         for name in names:
-            if len(normalise(name).split()) > 1:
+            if self._one_word_names or len(normalise(name).split()) > 1:
                 self._names.setdefault(normalise(name), (key, key))
         self._english |= {normalise(name).removeprefix("the "): (key, key) for name in group.english}
         self._marked |= {normalise(name).removeprefix("the "): (key, key) for name in group.english_marked}
