@@ -114,22 +114,6 @@ class Collector(Protocol):
         """Yield one outcome per target; nothing for a redirect that was followed. Pure and cheap."""
         ...
 
-<<<<<<< HEAD
-    # What a collector may declare beside, all with defaults (`storage.privacy.declared` reads them):
-    # personal: Personal           which fields of its answers are personal, and how its people are named. Redaction in
-    #                              the archive, `forget` and its guard follow from it. Without it `redact_archive`
-    #                              refuses, and `forget` empties whatever object names the person, and says so.
-    # canonical(seed) -> str       the key of an account or profile, of a seed as people type it
-    # page_of(typed) -> str | None the address of an account's page, of an account as people type it
-    # seed_form: str               what a seed is, for whoever typed another thing: "a handle on X; it has ..."
-    # query_of(kind, typed) -> str | None   the key of a query of *kind* as people type it; None if it can be none
-    # handle_of(url) -> str | None the handle whose page a web address is: links from profiles
-    # recheck: {"account": kind, "post": kind}   the kinds that look things up by their ids, for `compliance`
-    # redacted(page, drop) -> Page redaction of its own, where answers are no JSON: what outcome and parse need (both
-    #                              then say the same), without what `[minimise] drop` names. Pure.
-
-=======
->>>>>>> main
     def parse(self, page: Page) -> Iterator[Record]:
         """Yield what the page tells. Pure; a page that cannot be read yields Quarantine, never an exception."""
         ...
@@ -144,6 +128,12 @@ class Hooks:
 
     #: the one form of a seed of the study file
     canonical: Callable[[str], str] = str
+    #: the address of an account's page, of an account as people type it: what has none is no seed
+    page_of: Callable[[str], str | None] | None = None
+    #: what a seed is, for whoever typed another thing: "a handle on X; it has at most 15 letters"
+    seed_form: str = "an account"
+    #: the key of a query of a kind, as people type it; None if it can be none
+    query_of: Callable[[str, str], str | None] | None = None
     #: it can ask nothing without a secret
     needs_secret: bool = False
     #: the server that a want is asked at, where a platform is many: limits are then counted for each server, over all
