@@ -1,3 +1,131 @@
+-- What users query. The comment on a view or column is its entry in docs/data-dictionary.md.
+-- Current state: one row per key. Versions have views of their own (profile_versions, handles, post_versions).
+CREATE VIEW profile_versions AS
+SELECT profile_id, platform, url, name, headline, description, location,
+       min(first_seen) AS first_seen, max(last_seen) AS last_seen,
+       arg_min(record_id, first_seen) AS record_id, content
+FROM base.profiles GROUP BY profile_id, platform, url, name, headline, description, location, content;
+CREATE VIEW profiles AS SELECT * FROM base.current_profiles;
+CREATE VIEW positions AS
+SELECT p.profile_id, p.ordinal, p.employer, p.title, p.started, p.ended, p.current,
+       e.organisation, e.group_name, e.rule, f.record_id
+FROM base.positions AS p JOIN profiles AS f USING (profile_id, content)
+LEFT JOIN base.employers AS e USING (employer);
+CREATE VIEW profile_links AS
+SELECT l.profile_id, l.url, l.rel, f.record_id
+FROM base.profile_links AS l JOIN profiles AS f USING (profile_id, content);
+CREATE VIEW profile_handles AS
+SELECT l.profile_id, h.platform, h.handle, l.url, l.rel, l.record_id
+FROM profile_links AS l JOIN base.link_handles AS h USING (url);
+CREATE VIEW memberships AS
+SELECT profile_id, group_name, min(organisation) AS organisation, min(employer) AS employer,
+       arg_min(title, ordinal) AS title, min(record_id) AS record_id
+FROM positions WHERE current AND group_name IS NOT NULL GROUP BY profile_id, group_name;
+CREATE VIEW members AS
+SELECT m.profile_id, any_value(f.name) AS name, list(m.group_name ORDER BY m.group_name) AS group_names,
+       min(m.group_name) AS group_name, arg_min(m.organisation, m.group_name) AS organisation,
+       arg_min(m.employer, m.group_name) AS employer, arg_min(m.title, m.group_name) AS title,
+       any_value(f.location) AS location, any_value(f.url) AS url, any_value(f.record_id) AS record_id
+FROM memberships AS m JOIN profiles AS f USING (profile_id) GROUP BY m.profile_id;
+CREATE VIEW connections AS SELECT * FROM base.current_connections;
+CREATE VIEW account_versions AS
+SELECT account_id, platform, handle, name, description, location, url, verified, protected, flags,
+       min(first_seen) AS first_seen, max(last_seen) AS last_seen, arg_min(record_id, first_seen) AS record_id, content
+FROM base.accounts
+GROUP BY account_id, platform, handle, name, description, location, url, verified, protected, flags, content;
+CREATE VIEW accounts AS SELECT * FROM base.current_accounts;
+CREATE VIEW handles AS
+SELECT account_id, platform, handle, min(first_seen) AS first_seen, max(last_seen) AS last_seen
+FROM base.accounts WHERE handle IS NOT NULL GROUP BY account_id, platform, handle;
+CREATE VIEW follows AS SELECT * FROM base.current_follows;
+CREATE VIEW follow_sightings AS SELECT * FROM base.follows;
+
+-- an edge is over when a later complete walk of a list that had shown it no longer does
+CREATE VIEW follow_history AS
+WITH shown AS (
+    SELECT DISTINCT f.follower_id, f.followed_id, f.platform, w.collector, w.kind, w.key
+    FROM base.follows AS f JOIN base.walks AS w USING (walk))
+SELECT f.follower_id, f.followed_id, f.platform, f.first_seen, f.last_seen,
+       min(w.started_at) FILTER (w.started_at > f.last_seen) AS closed_at, f.record_id
+FROM follows AS f LEFT JOIN shown AS s USING (follower_id, followed_id, platform)
+LEFT JOIN base.walks AS w ON w.complete AND w.collector = s.collector AND w.kind = s.kind AND w.key = s.key
+GROUP BY f.follower_id, f.followed_id, f.platform, f.first_seen, f.last_seen, f.record_id;
+CREATE VIEW posts AS
+SELECT * EXCLUDE (sample) FROM base.posts WHERE timeline_of IS NOT NULL AND sample IS NULL;
+CREATE VIEW referenced_posts AS
+SELECT * EXCLUDE (sample, timeline_of) FROM base.posts WHERE timeline_of IS NULL AND sample IS NULL;
+CREATE VIEW sample_posts AS SELECT * EXCLUDE (timeline_of) FROM base.posts WHERE sample IS NOT NULL;
+CREATE VIEW post_versions AS SELECT * EXCLUDE (fetched_at) FROM base.post_versions;
+CREATE VIEW post_hashtags AS
+SELECT post_id, account_id, created_at, unnest(hashtags) AS hashtag,
+       generate_subscripts(hashtags, 1) AS ordinal, 'delivered' AS origin, record_id
+FROM posts
+UNION ALL
+SELECT post_id, account_id, created_at, unnest(full_hashtags), generate_subscripts(full_hashtags, 1),
+       'referenced', record_id
+FROM posts WHERE full_hashtags IS NOT NULL;
+CREATE VIEW post_mentions AS
+SELECT post_id, account_id, created_at, m.handle AS handle, m.account_id AS mentioned_account_id, ordinal, origin, record_id
+FROM (
+    SELECT post_id, account_id, created_at, unnest(mentions) AS m, generate_subscripts(mentions, 1) AS ordinal,
+           'delivered' AS origin, record_id FROM posts
+    UNION ALL
+    SELECT post_id, account_id, created_at, unnest(full_mentions), generate_subscripts(full_mentions, 1),
+           'referenced', record_id FROM posts WHERE full_mentions IS NOT NULL);
+CREATE VIEW links AS SELECT * EXCLUDE (decision) FROM base.links WHERE decision = 'accepted';
+CREATE VIEW link_candidates AS SELECT * FROM base.links WHERE decision <> 'accepted';
+CREATE VIEW organisations AS SELECT * FROM base.organisations;
+CREATE VIEW groups AS SELECT group_name, name, published_profiles, published_accounts FROM base.organisations
+WHERE kind = 'group';
+CREATE VIEW register AS SELECT * FROM base.register;
+CREATE VIEW offices AS SELECT * FROM base.offices;
+CREATE VIEW absences AS SELECT * FROM base.absences;
+CREATE VIEW deletions AS SELECT * FROM base.deletions;
+CREATE VIEW fetches AS SELECT * FROM base.fetches;
+CREATE VIEW answers AS SELECT * FROM base.answers;
+
+-- All the paths that lead to a target, not only the one by which it was admitted first: every list that shows the
+-- profile, every profile that links to the account. So what interrupted the collecting leaves no trace here.
+CREATE VIEW discoveries AS
+WITH asked AS (
+    SELECT a.collector, a.kind, a.key, min(a.wave) AS wave, bool_or(a.via = '') AS seed, min(a.via) AS via,
+           any_value(k.names) AS names, any_value(k.yields) AS yields
+    FROM base.answers AS a LEFT JOIN base.kinds AS k USING (collector, kind) GROUP BY a.collector, a.kind, a.key
+), reached AS (SELECT key AS profile_id, min(wave) AS wave FROM asked WHERE yields = 'profiles' GROUP BY key
+), paths AS (
+    SELECT a.collector, a.kind, a.key, l.wave + 1 AS wave, c.profile_id AS via
+    FROM base.connections AS c JOIN asked AS a ON a.yields = 'profiles' AND a.key = c.other_id
+    JOIN asked AS l ON l.yields = 'connections' AND l.key = c.profile_id
+    UNION SELECT a.collector, a.kind, a.key, r.wave, h.profile_id
+    FROM profile_handles AS h
+    JOIN asked AS a ON a.collector = h.platform AND a.names = 'handle' AND a.key = lower(h.handle)
+    JOIN reached AS r USING (profile_id)
+    UNION SELECT a.collector, a.kind, a.key, r.wave, l.profile_id
+    FROM base.links AS l
+    JOIN asked AS a ON a.collector = l.platform AND a.names IS DISTINCT FROM 'handle' AND a.key = l.account_id
+    JOIN reached AS r USING (profile_id) WHERE l.decision = 'accepted'
+)
+SELECT collector, kind, key, wave, via FROM paths
+UNION SELECT collector, kind, key, wave, '' FROM asked WHERE seed
+UNION SELECT a.collector, a.kind, a.key, a.wave, a.via FROM asked AS a ANTI JOIN paths AS p USING (collector, kind, key)
+WHERE NOT a.seed;
+CREATE VIEW admissions AS SELECT * FROM base.admissions;
+CREATE VIEW runs AS SELECT * FROM base.runs;
+CREATE VIEW walks AS SELECT * FROM base.walks;
+CREATE VIEW gaps AS SELECT * FROM base.gaps;
+CREATE VIEW quarantine AS SELECT * FROM base.quarantine;
+CREATE VIEW study AS SELECT * FROM base.study;
+CREATE VIEW removed AS SELECT * FROM base.removed;
+CREATE VIEW opt_outs AS
+SELECT platform, 'account' AS kind, account_id AS key, unnest(list_intersect(
+           flags, ['noindex', 'not-indexable', 'not-discoverable', 'no-unauthenticated'])) AS asked,
+       first_seen, record_id
+FROM base.current_accounts WHERE flags IS NOT NULL
+UNION ALL
+SELECT platform, kind, key, reason, first_seen, record_id FROM base.absences WHERE reason = 'opted-out'
+UNION ALL
+SELECT collector, kind, url, 'robots.txt', fetched_at, record_id FROM base.fetches WHERE failure = 'robots';
+
 -- What changed since. A change is known by two moments: `last_seen`, when it was still as before, and `seen_at`, when
 -- it was first seen otherwise; it happened between them. What is no longer shown is a change only after a walk of that
 -- list that was complete and went to the very end (not only down to the mark of the walk before).
@@ -10,7 +138,6 @@ FROM base.walks AS w JOIN (
     SELECT walk, max(fetched_at) AS newest_at, bool_or(coalesce(reached, false)) AS reached
     FROM base.answers WHERE walk <> '' GROUP BY walk) AS a USING (walk)
 WHERE w.complete AND NOT a.reached;
-
 CREATE VIEW profile_changes AS
 WITH seen AS (
     SELECT profile_id, unnest([
@@ -25,7 +152,6 @@ changed AS (
            row_number() OVER before AS version
     FROM seen WINDOW before AS (PARTITION BY profile_id, f.field ORDER BY first_seen, run_id, record_id))
 SELECT * EXCLUDE (version) FROM changed WHERE version > 1 AND "before" IS DISTINCT FROM "after";
-
 CREATE VIEW employer_changes AS
 WITH seen AS (
     SELECT profile_id, content, first_seen, record_id,
@@ -47,7 +173,6 @@ moved AS (
         AND o.employer IS NOT DISTINCT FROM p.employer AND o.title IS NOT DISTINCT FROM p.title))
 SELECT m.profile_id, m.change, m.employer, m.title, e.organisation, e.group_name, m.last_seen, m.seen_at, m.record_id
 FROM moved AS m LEFT JOIN base.employers AS e USING (employer);
-
 CREATE VIEW account_changes AS
 WITH seen AS (
     SELECT account_id, platform, unnest([
@@ -65,7 +190,6 @@ changed AS ( -- what an answer leaves out is not known, so it is no change
     FROM seen WHERE f.value IS NOT NULL
     WINDOW before AS (PARTITION BY platform, account_id, f.field ORDER BY first_seen, run_id, record_id))
 SELECT * EXCLUDE (version) FROM changed WHERE version > 1 AND "before" <> "after";
-
 CREATE VIEW handle_changes AS SELECT * EXCLUDE (field) FROM account_changes WHERE field = 'handle';
 
 -- One list's history of one edge: opened and closed in turn. A list is known by its walks; whose it is, by what it shows.
@@ -137,7 +261,6 @@ FROM owned AS o ASOF JOIN full_walks AS w
   ON o.collector = w.collector AND o.kind = w.kind AND o.key = w.key AND o.last_seen < w.started_at
 LEFT JOIN (SELECT platform, key, min(told_at) AS told_at FROM base.deletions WHERE kind = 'post' GROUP BY ALL) AS d
   ON d.platform = o.platform AND d.key = o.post_id;
-
 CREATE VIEW changes AS
 SELECT 'profile' AS what, profile_id AS id, field AS detail, "before", "after", last_seen, seen_at, record_id
 FROM profile_changes
@@ -153,94 +276,4 @@ UNION ALL
 SELECT 'edit', post_id, 'text', "before", "after", last_seen, seen_at, record_id FROM post_edits
 UNION ALL
 SELECT 'vanished', post_id, 'post', account_id, NULL, last_seen, seen_at, record_id FROM vanished_posts;
-
--- the data dictionary of 005's views
-COMMENT ON VIEW full_walks IS 'Walks that showed all of their list: complete, and to its very end.';
-COMMENT ON COLUMN full_walks."walk" IS 'name of the walk';
-COMMENT ON COLUMN full_walks."collector" IS 'name of the collector';
-COMMENT ON COLUMN full_walks."kind" IS 'kind of the list';
-COMMENT ON COLUMN full_walks."key" IS 'key of the list';
-COMMENT ON COLUMN full_walks."started_at" IS 'when the walk began';
-COMMENT ON COLUMN full_walks."ended_at" IS 'when it ended';
-COMMENT ON COLUMN full_walks."items" IS 'things it showed';
-
-COMMENT ON VIEW profile_changes IS 'What changed on a profile''s own page, one row a field and change.';
-COMMENT ON COLUMN profile_changes."profile_id" IS 'the profile: its canonical URL, or the platform''s own id';
-COMMENT ON COLUMN profile_changes."field" IS 'what changed: a column of `profiles` or `accounts`';
-COMMENT ON COLUMN profile_changes."before" IS 'what it was';
-COMMENT ON COLUMN profile_changes."after" IS 'what it is then';
-COMMENT ON COLUMN profile_changes."last_seen" IS 'when it was last known as before';
-COMMENT ON COLUMN profile_changes."seen_at" IS 'when it was first known otherwise; it changed between the two';
-COMMENT ON COLUMN profile_changes."record_id" IS 'WARC-Record-ID of the answer that the row came from';
-
-COMMENT ON VIEW employer_changes IS 'Current positions that began or were left, by two successive pages of a profile.';
-COMMENT ON COLUMN employer_changes."profile_id" IS 'the profile: its canonical URL, or the platform''s own id';
-COMMENT ON COLUMN employer_changes."change" IS 'began or left';
-COMMENT ON COLUMN employer_changes."employer" IS 'employer as written';
-COMMENT ON COLUMN employer_changes."title" IS 'title as written';
-COMMENT ON COLUMN employer_changes."organisation" IS 'organisation of the study, if it is one';
-COMMENT ON COLUMN employer_changes."group_name" IS 'its group';
-COMMENT ON COLUMN employer_changes."last_seen" IS 'when it was last known as before';
-COMMENT ON COLUMN employer_changes."seen_at" IS 'when it was first known otherwise; it changed between the two';
-COMMENT ON COLUMN employer_changes."record_id" IS 'WARC-Record-ID of the answer that the row came from';
-
-COMMENT ON VIEW account_changes IS 'What changed on an account, one row a field and change; what an answer leaves out is no change.';
-COMMENT ON COLUMN account_changes."account_id" IS 'the account: the platform''s own id';
-COMMENT ON COLUMN account_changes."platform" IS 'x, mastodon, bluesky ...';
-COMMENT ON COLUMN account_changes."field" IS 'what changed: a column of `profiles` or `accounts`';
-COMMENT ON COLUMN account_changes."before" IS 'what it was';
-COMMENT ON COLUMN account_changes."after" IS 'what it is then';
-COMMENT ON COLUMN account_changes."last_seen" IS 'when it was last known as before';
-COMMENT ON COLUMN account_changes."seen_at" IS 'when it was first known otherwise; it changed between the two';
-COMMENT ON COLUMN account_changes."record_id" IS 'WARC-Record-ID of the answer that the row came from';
-
-COMMENT ON VIEW handle_changes IS 'Accounts that were renamed.';
-COMMENT ON COLUMN handle_changes."account_id" IS 'the account: the platform''s own id';
-COMMENT ON COLUMN handle_changes."platform" IS 'x, mastodon, bluesky ...';
-COMMENT ON COLUMN handle_changes."before" IS 'what it was';
-COMMENT ON COLUMN handle_changes."after" IS 'what it is then';
-COMMENT ON COLUMN handle_changes."last_seen" IS 'when it was last known as before';
-COMMENT ON COLUMN handle_changes."seen_at" IS 'when it was first known otherwise; it changed between the two';
-COMMENT ON COLUMN handle_changes."record_id" IS 'WARC-Record-ID of the answer that the row came from';
-
-COMMENT ON VIEW follow_changes IS 'Edges that opened or closed, by one list''s full walks: an edge is closed only by a later full walk of that list that does not show it, and opened only after a full walk that did not show it yet.';
-COMMENT ON COLUMN follow_changes."platform" IS 'x, mastodon, bluesky ...';
-COMMENT ON COLUMN follow_changes."follower_id" IS 'who follows';
-COMMENT ON COLUMN follow_changes."followed_id" IS 'who is followed';
-COMMENT ON COLUMN follow_changes."listed" IS 'whose list: following (the follower''s) or followers (the followed''s)';
-COMMENT ON COLUMN follow_changes."change" IS 'opened or closed';
-COMMENT ON COLUMN follow_changes."last_seen" IS 'when it was last known as before';
-COMMENT ON COLUMN follow_changes."seen_at" IS 'when it was first known otherwise; it changed between the two';
-COMMENT ON COLUMN follow_changes."walk" IS 'the walk that first showed it, or the full walk that did not';
-COMMENT ON COLUMN follow_changes."record_id" IS 'WARC-Record-ID of the answer that showed the edge (last, if it closed)';
-COMMENT ON COLUMN follow_changes."gap" IS 'whether a walk of this list failed between the two moments';
-
-COMMENT ON VIEW post_edits IS 'Posts whose text changed between two sightings; on X an edit is a post of its own.';
-COMMENT ON COLUMN post_edits."platform" IS 'x, mastodon, bluesky ...';
-COMMENT ON COLUMN post_edits."post_id" IS 'the post';
-COMMENT ON COLUMN post_edits."before" IS 'what it was';
-COMMENT ON COLUMN post_edits."after" IS 'what it is then';
-COMMENT ON COLUMN post_edits."last_seen" IS 'when it was last known as before';
-COMMENT ON COLUMN post_edits."seen_at" IS 'when it was first known otherwise; it changed between the two';
-COMMENT ON COLUMN post_edits."record_id" IS 'WARC-Record-ID of the answer that the row came from';
-
-COMMENT ON VIEW vanished_posts IS 'Posts that a later full walk of their timeline does not show any more.';
-COMMENT ON COLUMN vanished_posts."platform" IS 'x, mastodon, bluesky ...';
-COMMENT ON COLUMN vanished_posts."post_id" IS 'the post';
-COMMENT ON COLUMN vanished_posts."account_id" IS 'the account: the platform''s own id';
-COMMENT ON COLUMN vanished_posts."created_at" IS 'when it was posted';
-COMMENT ON COLUMN vanished_posts."last_seen" IS 'when it was last known as before';
-COMMENT ON COLUMN vanished_posts."seen_at" IS 'when a full walk without it ended';
-COMMENT ON COLUMN vanished_posts."walk" IS 'the first full walk without it';
-COMMENT ON COLUMN vanished_posts."told_at" IS 'when the platform said that it was deleted, if it did';
-COMMENT ON COLUMN vanished_posts."record_id" IS 'WARC-Record-ID of the answer that showed the post last';
-
-COMMENT ON VIEW changes IS 'All of what changed, in one form: select by `what` and by `seen_at`.';
-COMMENT ON COLUMN changes."what" IS 'profile, employer, account, follow, edit or vanished';
-COMMENT ON COLUMN changes."id" IS 'the profile, account, follower or post';
-COMMENT ON COLUMN changes."detail" IS 'which field, title or list';
-COMMENT ON COLUMN changes."before" IS 'what it was';
-COMMENT ON COLUMN changes."after" IS 'what it is then';
-COMMENT ON COLUMN changes."last_seen" IS 'when it was last known as before';
-COMMENT ON COLUMN changes."seen_at" IS 'when it was first known otherwise; it changed between the two';
-COMMENT ON COLUMN changes."record_id" IS 'WARC-Record-ID of the answer that the row came from';
+CREATE VIEW overrides AS SELECT * FROM base.overrides;
