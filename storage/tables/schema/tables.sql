@@ -127,3 +127,32 @@ CREATE TABLE base.overrides (
 
 -- What the kinds of the installed collectors are, as they declare it: rules and views ask for that, not for a kind's name.
 CREATE TABLE base.kinds (collector VARCHAR, kind VARCHAR, names VARCHAR, yields VARCHAR);
+
+-- Who is one person, and what shows that somebody belongs to an organisation of the study.
+
+-- what a profile's own fields say; verified_at: when the server last saw the page link back
+CREATE TABLE base.account_fields (
+    account_id VARCHAR, name VARCHAR, value VARCHAR, url VARCHAR, verified_at TIMESTAMPTZ,
+    first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
+
+-- what each distinct text says (digest: its hash; at: the place in it), by a list of organisations and a reader of bios
+CREATE TABLE base.readings (
+    digest VARCHAR, "at" INTEGER, organisation VARCHAR, group_name VARCHAR, quote VARCHAR, rule VARCHAR,
+    stance VARCHAR, confidence DOUBLE, verdict VARCHAR);
+CREATE TABLE base.readings_made_from (fingerprint VARCHAR);
+
+-- the addresses that accounts show, read once: whose page each is, if it is an account's
+CREATE TABLE base.address_readings (url VARCHAR, platform VARCHAR, handle VARCHAR);
+
+-- what shows or denies a membership, positions left out (the view adds them); filled by link
+CREATE TABLE base.evidence (
+    subject VARCHAR, platform VARCHAR, source VARCHAR, rule VARCHAR, organisation VARCHAR, group_name VARCHAR,
+    quote VARCHAR, stance VARCHAR, confidence DOUBLE, verdict VARCHAR, decided_by VARCHAR, record_id VARCHAR);
+
+-- two accounts of one person, the lesser id first
+CREATE TABLE base.account_links (
+    account_id VARCHAR, other_id VARCHAR, rule VARCHAR, evidence VARCHAR, confidence DOUBLE, decision VARCHAR,
+    decided_by VARCHAR, record_id VARCHAR);
+
+-- the actor of each subject that is joined with another; every other subject is an actor by itself
+CREATE TABLE base.actors (subject VARCHAR, actor_id VARCHAR);

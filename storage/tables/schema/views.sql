@@ -18,15 +18,41 @@ CREATE VIEW profile_handles AS
 SELECT l.profile_id, h.platform, h.handle, l.url, l.rel, l.record_id
 FROM profile_links AS l JOIN base.link_handles AS h USING (url);
 CREATE VIEW memberships AS
-SELECT profile_id, group_name, min(organisation) AS organisation, min(employer) AS employer,
-       arg_min(title, ordinal) AS title, min(record_id) AS record_id
-FROM positions WHERE current AND group_name IS NOT NULL GROUP BY profile_id, group_name;
+WITH held AS (
+    SELECT profile_id AS subject, organisation, group_name, employer, title, ordinal, 'positions' AS source, rule,
+           1.0::DOUBLE AS confidence, record_id
+    FROM positions WHERE current AND group_name IS NOT NULL AND NOT EXISTS (
+        FROM base.study WHERE key = 'population.from' AND NOT json_contains(value, '"positions"'))
+    UNION ALL
+    SELECT subject, organisation, group_name, NULL, NULL, NULL, source, rule, confidence, record_id
+    FROM base.evidence WHERE verdict = 'member'
+), denied AS (
+    SELECT coalesce(a.actor_id, e.subject) AS actor_id, e.organisation
+    FROM base.evidence AS e LEFT JOIN base.actors AS a USING (subject)
+    WHERE e.source = 'decisions' AND e.verdict = 'none'
+), borne AS (
+    SELECT coalesce(a.actor_id, h.subject) AS actor_id, h.* EXCLUDE (subject)
+    FROM held AS h LEFT JOIN base.actors AS a USING (subject)
+), kept AS (
+    FROM borne AS b WHERE b.source = 'decisions' OR NOT EXISTS (
+        FROM denied AS d WHERE d.actor_id = b.actor_id
+        AND (d.organisation IS NULL OR d.organisation = b.organisation))
+)
+SELECT k.actor_id, any_value(p.profile_id) AS profile_id, k.group_name, min(k.organisation) AS organisation,
+       min(k.employer) AS employer, arg_min(k.title, k.ordinal) AS title,
+       arg_max(k.source, (k.confidence, k.source)) AS source, arg_max(k.rule, (k.confidence, k.source)) AS rule,
+       max(k.confidence) AS confidence, min(k.record_id) AS record_id
+FROM kept AS k LEFT JOIN base.current_profiles AS p ON p.profile_id = k.actor_id
+GROUP BY k.actor_id, k.group_name
+QUALIFY k.group_name IS NOT NULL OR count(*) OVER (PARTITION BY k.actor_id) = 1;
 CREATE VIEW members AS
-SELECT m.profile_id, any_value(f.name) AS name, list(m.group_name ORDER BY m.group_name) AS group_names,
-       min(m.group_name) AS group_name, arg_min(m.organisation, m.group_name) AS organisation,
-       arg_min(m.employer, m.group_name) AS employer, arg_min(m.title, m.group_name) AS title,
-       any_value(f.location) AS location, any_value(f.url) AS url, any_value(f.record_id) AS record_id
-FROM memberships AS m JOIN profiles AS f USING (profile_id) GROUP BY m.profile_id;
+SELECT m.actor_id, any_value(m.profile_id) AS profile_id, any_value(coalesce(f.name, a.name)) AS name,
+       list(m.group_name ORDER BY m.group_name) FILTER (m.group_name IS NOT NULL) AS group_names, min(m.group_name) AS group_name,
+       arg_min(m.organisation, m.group_name) AS organisation, arg_min(m.employer, m.group_name) AS employer,
+       arg_min(m.title, m.group_name) AS title, any_value(coalesce(f.location, a.location)) AS location,
+       any_value(coalesce(f.url, a.url)) AS url, any_value(coalesce(f.record_id, a.record_id)) AS record_id
+FROM memberships AS m LEFT JOIN base.current_profiles AS f ON f.profile_id = m.actor_id
+LEFT JOIN base.current_accounts AS a ON a.account_id = m.actor_id GROUP BY m.actor_id;
 CREATE VIEW connections AS SELECT * FROM base.current_connections;
 CREATE VIEW account_versions AS
 SELECT account_id, platform, handle, name, description, location, url, verified, protected, flags,
@@ -277,3 +303,34 @@ SELECT 'edit', post_id, 'text', "before", "after", last_seen, seen_at, record_id
 UNION ALL
 SELECT 'vanished', post_id, 'post', account_id, NULL, last_seen, seen_at, record_id FROM vanished_posts;
 CREATE VIEW overrides AS SELECT * FROM base.overrides;
+
+-- A field is current if the last sighting that shows the account whole (with its counts) shows it; a website is a field.
+CREATE VIEW account_fields AS
+WITH whole AS (
+    SELECT account_id, max(last_seen) AS shown_at FROM base.accounts WHERE followers IS NOT NULL
+    AND account_id IN (SELECT account_id FROM base.account_fields) GROUP BY account_id
+), shown AS (
+    SELECT f.account_id, a.platform, f.name, f.value, f.url, f.verified_at, f.record_id
+    FROM base.account_fields AS f JOIN base.current_accounts AS a USING (account_id)
+    LEFT JOIN whole AS w USING (account_id)
+    WHERE w.shown_at IS NULL OR f.last_seen >= w.shown_at)
+FROM shown
+UNION ALL
+SELECT account_id, platform, 'website', NULL, url, NULL, record_id FROM base.current_accounts
+WHERE url IS NOT NULL AND (account_id, url) NOT IN (SELECT (account_id, url) FROM shown WHERE url IS NOT NULL);
+CREATE VIEW account_links AS SELECT * FROM base.account_links;
+CREATE VIEW actors AS
+SELECT coalesce(a.actor_id, s.subject) AS actor_id, s.subject, s.platform
+FROM (SELECT profile_id AS subject, platform FROM base.current_profiles
+      UNION ALL SELECT account_id, platform FROM base.current_accounts) AS s
+LEFT JOIN base.actors AS a USING (subject);
+
+-- positions are evidence unless the study says where else to look; a study without such a setting is one of positions
+CREATE VIEW evidence AS
+SELECT p.profile_id AS subject, f.platform, 'positions' AS source, p.rule, p.organisation, p.group_name,
+       p.employer AS quote, 'current' AS stance, 1.0::DOUBLE AS confidence, 'member' AS verdict, 'rule' AS decided_by,
+       p.record_id
+FROM positions AS p JOIN base.current_profiles AS f USING (profile_id)
+WHERE p.current AND p.group_name IS NOT NULL AND NOT EXISTS (
+    FROM base.study WHERE key = 'population.from' AND NOT json_contains(value, '"positions"'))
+UNION ALL BY NAME FROM base.evidence;
