@@ -156,3 +156,8 @@ CREATE TABLE base.account_links (
 
 -- the actor of each subject that is joined with another; every other subject is an actor by itself
 CREATE TABLE base.actors (subject VARCHAR, actor_id VARCHAR);
+
+-- Who is on which list: one that somebody keeps, or what a query finds. A row an account and walk that showed it.
+CREATE TABLE base.listed (
+    platform VARCHAR, list_id VARCHAR, account_id VARCHAR, position BIGINT, walk VARCHAR,
+    first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);

@@ -334,3 +334,7 @@ FROM positions AS p JOIN base.current_profiles AS f USING (profile_id)
 WHERE p.current AND p.group_name IS NOT NULL AND NOT EXISTS (
     FROM base.study WHERE key = 'population.from' AND NOT json_contains(value, '"positions"'))
 UNION ALL BY NAME FROM base.evidence;
+CREATE VIEW listed AS
+SELECT platform, list_id, account_id, arg_max(position, (last_seen, walk)) AS position, min(first_seen) AS first_seen,
+       max(last_seen) AS last_seen, arg_max(record_id, (last_seen, walk)) AS record_id
+FROM base.listed GROUP BY ALL;
