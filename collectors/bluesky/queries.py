@@ -2,7 +2,7 @@
 
 A key is the `at://` URI of a starter pack, list or feed (`typed.query_of`), a domain, or the words of a search. The
 handles under a domain are searched for: no method lists them, so such a walk never counts as complete. A starter pack
-is walked by the list behind it. Lists and feeds are asked for by the DID of their owner: where the URI has a handle, the
+is walked by the list behind it. Lists and feeds are asked for by the DID of their owner: where it has a handle, the
 walk begins with it. `Want.carry` holds `uri` (of what is walked), `seen` (items before this page) and `claimed`.
 
 Lexicons of github.com/bluesky-social/atproto (read November 2026): app.bsky.graph.getStarterPack, getList,
