@@ -25,7 +25,7 @@ Scope = Literal["linked", "all"]
 Database: TypeAlias = duckdb.DuckDBPyConnection
 
 LINKED = """SELECT DISTINCT account_id FROM links WHERE account_id IS NOT NULL
-    AND profile_id IN (SELECT profile_id FROM civil_servants) AND ($platform IS NULL OR platform = $platform)"""
+    AND profile_id IN (SELECT profile_id FROM members) AND ($platform IS NULL OR platform = $platform)"""
 
 FOLLOWS = """SELECT follower_id AS source, followed_id AS target, NULL AS weight FROM follows
     WHERE ($platform IS NULL OR platform = $platform)
@@ -50,13 +50,13 @@ TARGETS: Mapping[str, str] = {
 }
 
 PEOPLE = """
-SELECT k.id, a.handle, a.name, a.platform, a.followers, a.following, p.profile_id, p.ministry, p.ministries,
-       p.organisation, p.title, p.profile_id IS NOT NULL AS civil_servant
+SELECT k.id, a.handle, a.name, a.platform, a.followers, a.following, p.profile_id, p.group_name, p.group_names,
+       p.organisation, p.title, p.profile_id IS NOT NULL AS member
 FROM _kept AS k LEFT JOIN accounts AS a ON a.account_id = k.id LEFT JOIN (
-    SELECT l.account_id, min(profile_id) AS profile_id, arg_min(c.ministry, profile_id) AS ministry,
-           arg_min(array_to_string(c.ministries, '; '), profile_id) AS ministries,
+    SELECT l.account_id, min(profile_id) AS profile_id, arg_min(c.group_name, profile_id) AS group_name,
+           arg_min(array_to_string(c.group_names, '; '), profile_id) AS group_names,
            arg_min(c.organisation, profile_id) AS organisation, arg_min(c.title, profile_id) AS title
-    FROM links AS l JOIN civil_servants AS c USING (profile_id) GROUP BY l.account_id) AS p ON p.account_id = k.id
+    FROM links AS l JOIN members AS c USING (profile_id) GROUP BY l.account_id) AS p ON p.account_id = k.id
 ORDER BY k.number"""
 
 
@@ -76,9 +76,9 @@ def network(
 
     *min_degree* (51 for follow ties, else 1) is in + out degree on the full network, a mutual tie counting two;
     *counting* "neighbours" counts distinct ones, "k-core" takes the core instead. *scope* "linked" has the ties of
-    civil servants' accounts, "all" every tie seen; None: linked unless none are. *since* and *until* bound when a
+    members' accounts, "all" every tie seen; None: linked unless none are. *since* and *until* bound when a
     follow tie was seen, or a post sent. Weights are posts; follow ties have none. *labels* (account_id or handle,
-    label) tell politicians, media ... apart. Columns: handle, name, ministry, organisation, title, label ...
+    label) tell politicians, media ... apart. Columns: handle, name, group, organisation, title, label ...
     """
     if counting not in ("ties", "neighbours", "k-core"):
         raise UserError(f"degree counting {counting!r} is not known; use ties, neighbours or k-core")
@@ -112,7 +112,7 @@ def network(
 
 
 def default_scope(db: Database, platform: str | None = None) -> Scope:
-    """What counts unless said otherwise: civil servants' linked accounts, or all where there are none."""
+    """What counts unless said otherwise: members' linked accounts, or all where there are none."""
     return "linked" if _number(db, f"SELECT count(*) FROM ({LINKED})", {"platform": platform}) else "all"
 
 
@@ -169,7 +169,7 @@ def _text(moment: datetime | None) -> str | None:
 
 
 def labelled(nodes: pd.DataFrame, labels: pd.DataFrame | None) -> pd.Series[str]:
-    """What each actor is: civil servant, or as the table *labels* says, or other.
+    """What each actor is: member, or as the table *labels* says, or other.
 
     *labels* has a column account_id or handle (any case, with or without @), and label (or role).
     """
@@ -183,7 +183,7 @@ def labelled(nodes: pd.DataFrame, labels: pd.DataFrame | None) -> pd.Series[str]
         own = pd.Series(nodes.index, index=nodes.index).astype(str) if key == "account_id" else _folded(nodes["handle"])
         table = dict(zip(keys if key == "account_id" else _folded(keys), labels[said].astype(str), strict=True))
         label = own.map(table).astype(object).where(own.isin(list(table)), "other")
-    return label.where(~nodes["civil_servant"].to_numpy(dtype=bool), "civil servant")
+    return label.where(~nodes["member"].to_numpy(dtype=bool), "civil servant")
 
 
 def _folded(handles: pd.Series[str]) -> pd.Series[str]:

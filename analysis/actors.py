@@ -16,8 +16,8 @@ from analysis.graphs.communities import Communities
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network
 
-OUTSIDE = "outside"  # members who are no civil servants
-SAME_MINISTRY = 0.5  # a community is named after a ministry with at least this share of its civil servants
+OUTSIDE = "outside"  # actors who are no members
+SAME_GROUP = 0.5  # a community is named after a group with at least this share of its members
 PAIR, BEYOND = "{one} and {other}", "outside the ministries"
 ACROSS, WITH = "across ministries ({first} first)", "{name}, with {labels}"
 LIFT = 1.5  # and after a label that is so many times as frequent in it as in the network
@@ -45,7 +45,7 @@ NETWORK_OPTIONS = ("kind", "platform", "min_degree", "counting", "scope", "since
 
 def top(found: Network, by: str = "betweenness", count: int = 25) -> pd.DataFrame:
     """The *count* actors highest in column *by*, with who they are."""
-    shown = ["handle", "name", "label", "ministry", "organisation", "community", "degree", "in_degree", by]
+    shown = ["handle", "name", "label", "group_name", "organisation", "community", "degree", "in_degree", by]
     columns = [name for name in dict.fromkeys(shown) if name in found.nodes]
     table = found.nodes.sort_index().nlargest(count, by)[columns].rename_axis("account_id").reset_index()
     table.attrs["parameters"] = dict(found.parameters)
@@ -56,7 +56,7 @@ def top(found: Network, by: str = "betweenness", count: int = 25) -> pd.DataFram
 
 
 def communities(found: Measured, central: int = 5, words: Callable[[str], str] = str) -> pd.DataFrame:
-    """One row a community: name, size, members by label, ministries, titles, central members, density, E-I index.
+    """One row a community: name, size, members by label, groups, titles, central members, density, E-I index.
 
     The name is a suggestion from these numbers; there is none where there are no communities to speak of, and
     `attrs["verdict"]` says so in a sentence. Density is of the directed ties inside; the E-I index counts ties. Titles
@@ -74,17 +74,17 @@ def communities(found: Measured, central: int = 5, words: Callable[[str], str] =
         members = nodes[group == number]
         pairs = size[number] * (size[number] - 1)
         outer = ends[number] - 2 * inside[number]
-        ministries = members.loc[members["label"] == "civil servant", "ministry"].dropna().value_counts()
+        groups = members.loc[members["label"] == "civil servant", "group_name"].dropna().value_counts()
         rows.append({
             "community": number, "name": None, "size": size[number], "share": size[number] / len(nodes),
             **{_column(label): count for label, count in _row(labels, number).items()},
-            "ministries": _shares(ministries), "titles": _shares(_common(members["title"])),
+            "groups": _shares(groups), "titles": _shares(_common(members["title"])),
             "central": _central(members, central, words),
             "density": inside[number] / pairs if pairs else 0.0,
             "e_i_index": (outer - inside[number]) / (outer + inside[number]) if outer + inside[number] else np.nan,
         })  # fmt: skip
         if found.communities.to_speak_of:
-            rows[-1]["name"] = suggested_name(ministries, _row(labels, number), everywhere, words)
+            rows[-1]["name"] = suggested_name(groups, _row(labels, number), everywhere, words)
     table = pd.DataFrame(rows)
     table.attrs["parameters"] = dict(found.network.parameters)
     table.attrs["verdict"] = found.communities.verdict()
@@ -103,7 +103,7 @@ def _row(table: pd.DataFrame, number: int) -> pd.Series[int]:
 
 
 def _column(label: Any) -> str:
-    return "civil_servants" if label == "civil servant" else str(label)
+    return "members" if label == "civil servant" else str(label)
 
 
 def _shares(counts: pd.Series[int], most: int = 5) -> str:
@@ -119,23 +119,23 @@ def _common(titles: pd.Series[Any]) -> pd.Series[int]:
 
 
 def _central(members: pd.DataFrame, count: int, words: Callable[[str], str]) -> list[str]:
-    """The most central members: handle (or id), with the ministry or label."""
+    """The most central members: handle (or id), with the group or label."""
     chosen = members.sort_index().nlargest(count, "betweenness")
     who = chosen["handle"].where(chosen["handle"].notna(), chosen.index.to_series())
-    where = chosen["ministry"].where(chosen["ministry"].notna(), chosen["label"].map(words))
+    where = chosen["group_name"].where(chosen["group_name"].notna(), chosen["label"].map(words))
     return [f"{name} ({place})" for name, place in zip(who, where, strict=True)]
 
 
 def suggested_name(
-    ministries: pd.Series[int], labels: pd.Series[int], everywhere: pd.Series[int], words: Callable[[str], str] = str
+    groups: pd.Series[int], labels: pd.Series[int], everywhere: pd.Series[int], words: Callable[[str], str] = str
 ) -> str:
-    """A name for a community from its counts by ministry and by label, beside the label counts of the network.
+    """A name for a community from its counts by group and by label, beside the label counts of the network.
 
-    The ministry that at least half of its civil servants are of, or two that two thirds are of, or that it runs
-    across ministries; then the labels (media, politicians ...) that are half as frequent again as elsewhere.
+    The group that at least half of its members are of, or two that two thirds are of, or that it runs
+    across groups; then the labels (media, politicians ...) that are half as frequent again as elsewhere.
     """
-    share = ministries / max(int(ministries.sum()), 1)
-    if len(share) and share.iloc[0] >= SAME_MINISTRY:
+    share = groups / max(int(groups.sum()), 1)
+    if len(share) and share.iloc[0] >= SAME_GROUP:
         name = str(share.index[0])
     elif len(share) > 1 and share.iloc[:2].sum() >= 2 / 3:
         name = words(PAIR).format(one=share.index[0], other=share.index[1])
@@ -156,17 +156,17 @@ def suggested_name(
     return words(WITH).format(name=name, labels=told)
 
 
-def by_ministry(found: Measured) -> pd.DataFrame:
-    """Members by community and ministry: count, share of the community, share of the ministry; others as outside."""
+def by_group(found: Measured) -> pd.DataFrame:
+    """Actors by community and group: count, share of the community, share of the group; others as outside."""
     nodes = found.network.nodes
-    place = nodes["ministry"].where(nodes["label"] == "civil servant").fillna(OUTSIDE)
+    place = nodes["group_name"].where(nodes["label"] == "civil servant").fillna(OUTSIDE)
     table = (
-        pd.DataFrame({"community": found.communities.membership.to_numpy(), "ministry": place.to_numpy()})
-        .value_counts().rename("members").reset_index().sort_values(["community", "members", "ministry"],
+        pd.DataFrame({"community": found.communities.membership.to_numpy(), "group_name": place.to_numpy()})
+        .value_counts().rename("actors").reset_index().sort_values(["community", "actors", "group_name"],
                                                                      ascending=[True, False, True])
     )  # fmt: skip
-    for column in ("community", "ministry"):
-        table[f"share_of_{column}"] = table["members"] / table.groupby(column)["members"].transform("sum")
+    for column, share in (("community", "share_of_community"), ("group_name", "share_of_group")):
+        table[share] = table["actors"] / table.groupby(column)["actors"].transform("sum")
     table.attrs["parameters"] = dict(found.network.parameters)
     return table.reset_index(drop=True)
 
@@ -204,7 +204,7 @@ def bridges(found: Measured, count: int = 25) -> pd.DataFrame:
     joined = found.network.nodes.join(part)
     joined["bridging"] = joined["betweenness"] * joined["participation"]
     shown = [
-        "handle", "name", "label", "ministry", "community", "betweenness", "communities_reached", "outside_share",
+        "handle", "name", "label", "group_name", "community", "betweenness", "communities_reached", "outside_share",
         "participation", "bridging",
     ]  # fmt: skip
     table = joined.sort_index().nlargest(count, "bridging")[[name for name in shown if name in joined]]

@@ -122,9 +122,9 @@ def _figures(found: Measured) -> pd.Series[float]:
 
 
 def resampled_e_i(found: Network, runs: int = 1000, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """The E-I index of civil servants in *runs* bootstrap samples of their accounts.
+    """The E-I index of members in *runs* bootstrap samples of their accounts.
 
-    An account brings its ties with others whole, and half of each tie with another civil servant.
+    An account brings its ties with others whole, and half of each tie with another member.
     """
     civil = (found.nodes["label"] == inwardness.CIVIL).to_numpy()
     both = civil[found.source] & civil[found.target]

@@ -92,44 +92,44 @@ def communities(found: Measured, most: int = 8) -> pd.DataFrame:
 USES = """
 SELECT DISTINCT p.post_id, p.timeline_of AS account_id, p.created_at, m.community FROM (
     SELECT platform, post_id, timeline_of, created_at, unnest({lists}) AS t FROM ({posts})) AS p
-JOIN (SELECT {key} AS tag, community FROM members) AS m ON m.tag = {folded}"""
+JOIN (SELECT {key} AS tag, community FROM grouped) AS m ON m.tag = {folded}"""
 
 
 def _uses(found: Measured) -> tuple[str, dict[str, Any], pd.DataFrame]:
-    """SQL for the posts that use a community, once each, its parameters, and the frame `members` that it reads."""
+    """SQL for the posts that use a community, once each, its parameters, and the frame `grouped` that it reads."""
     said = found.network.parameters
     since, until = (datetime.fromisoformat(said[key]) if said[key] else None for key in ("since", "until"))
     posts = posts_of(said["scope"], said["platform"], since, until)
     lists = profile_of(said["profile"]).lists
     query = USES.format(lists=lists, posts=posts, key=folded("hashtag"), folded=folded())
     group = found.communities.membership
-    members = pd.DataFrame({"hashtag": group.index.astype(str), "community": group.to_numpy()})
-    return query, bounds(query, said["platform"], since, until), members
+    grouped = pd.DataFrame({"hashtag": group.index.astype(str), "community": group.to_numpy()})
+    return query, bounds(query, said["platform"], since, until), grouped
 
 
-def by_ministry(db: Database, found: Measured) -> pd.DataFrame:
-    """Posts and accounts that use each community, by ministry: and the share of the community's posts.
+def by_group(db: Database, found: Measured) -> pd.DataFrame:
+    """Posts and accounts that use each community, by group: and the share of the community's posts.
 
-    A post that uses two communities counts in both; somebody with posts in two ministries counts in the first.
+    A post that uses two communities counts in both; somebody with posts in two groups counts in the first.
     """
-    query, values, members = _uses(found)
+    query, values, grouped = _uses(found)
     table = db.execute(
-        f"""SELECT community, coalesce(c.ministry, 'outside') AS ministry, count(*) AS posts,
+        f"""SELECT community, coalesce(c.group_name, 'outside') AS group_name, count(*) AS posts,
             count(DISTINCT u.account_id) AS accounts,
             count(*) / sum(count(*)) OVER (PARTITION BY community) AS share
         FROM ({query}) AS u LEFT JOIN (
-            SELECT account_id, min(ministry) AS ministry FROM links JOIN civil_servants USING (profile_id)
+            SELECT account_id, min(group_name) AS group_name FROM links JOIN members USING (profile_id)
             GROUP BY account_id) AS c USING (account_id)
-        GROUP BY 1, 2 ORDER BY community, posts DESC, ministry""",
+        GROUP BY 1, 2 ORDER BY community, posts DESC, group_name""",
         values,
     ).df()
-    table.attrs["parameters"] = dict(found.network.parameters) | {"hashtags": len(members)}
+    table.attrs["parameters"] = dict(found.network.parameters) | {"hashtags": len(grouped)}
     return table
 
 
 def by_account(db: Database, found: Measured, most: int = 10) -> pd.DataFrame:
     """The *most* active accounts in each community: posts that use it, and their share of the community's posts."""
-    query, values, members = _uses(found)
+    query, values, grouped = _uses(found)
     table = db.execute(
         f"""SELECT community, u.account_id, any_value(a.handle) AS handle, count(*) AS posts,
             count(*) / sum(count(*)) OVER (PARTITION BY community) AS share
@@ -139,7 +139,7 @@ def by_account(db: Database, found: Measured, most: int = 10) -> pd.DataFrame:
         ORDER BY community, posts DESC, u.account_id""",
         values,
     ).df()
-    table.attrs["parameters"] = dict(found.network.parameters) | {"hashtags": len(members)}
+    table.attrs["parameters"] = dict(found.network.parameters) | {"hashtags": len(grouped)}
     return table
 
 
@@ -154,7 +154,7 @@ def course(
 
     Times without such a post are there, with 0. With *count* "accounts" the distinct accounts that sent them.
     """
-    query, values, members = _uses(found)
+    query, values, grouped = _uses(found)
     what = {"posts": "count(*)", "accounts": "count(DISTINCT account_id)"}[count]
     counted = db.execute(
         f"""SELECT date_trunc($per, timezone($zone, created_at))::DATE AS time, community, {what} AS posts
@@ -167,7 +167,7 @@ def course(
         table = table.reindex(pd.date_range(table.index.min(), table.index.max(), freq=steps[per]), fill_value=0)
     table = table.rename_axis("time").astype("int64")
     table.attrs["parameters"] = dict(found.network.parameters) | {
-        "per": per, "time_zone": time_zone, "hashtags": len(members)
+        "per": per, "time_zone": time_zone, "hashtags": len(grouped)
     }  # fmt: skip
     return table
 
@@ -185,19 +185,19 @@ def bipartite(
     Hashtags pass the *threshold* as in `network`. Columns: kind (hashtag or account), posts, handle.
     """
     tags = network(db, threshold=threshold, profile=profile, scope=scope, platform=platform)
-    members = pd.DataFrame({"hashtag": tags.nodes.index.astype(str)})
+    grouped = pd.DataFrame({"hashtag": tags.nodes.index.astype(str)})
     posts = posts_of(scope or default_scope(db, platform), platform)
     pairs = db.execute(
         f"""SELECT p.account_id, m.hashtag, count(*) AS posts, any_value(a.handle) AS handle FROM (
             SELECT DISTINCT platform, post_id, timeline_of AS account_id, {folded()} AS tag
             FROM (SELECT platform, post_id, timeline_of, unnest({profile_of(profile).lists}) AS t FROM ({posts}))) AS p
-        JOIN (SELECT {folded("hashtag")} AS tag, hashtag FROM members) AS m USING (tag)
+        JOIN (SELECT {folded("hashtag")} AS tag, hashtag FROM grouped) AS m USING (tag)
         LEFT JOIN accounts AS a ON a.account_id = p.account_id GROUP BY ALL ORDER BY ALL""",
         bounds(posts, platform, None, None),
     ).df()
     accounts = pairs.groupby("account_id").agg(posts=("posts", "sum"), handle=("handle", "first"))
     accounts["kind"] = "account"
-    hashtags = tags.nodes[["posts"]].set_axis([f"#{tag}" for tag in members["hashtag"]]).assign(kind="hashtag")
+    hashtags = tags.nodes[["posts"]].set_axis([f"#{tag}" for tag in grouped["hashtag"]]).assign(kind="hashtag")
     return from_edges(
         pairs["account_id"], "#" + pairs["hashtag"], pairs["posts"],
         nodes=pd.concat([hashtags, accounts]), directed=False,

@@ -53,12 +53,12 @@ def assortativity(matrix: NDArray[Any]) -> float:
 
 
 def table(found: Network, permutations: int = 999, seed: int = 0) -> pd.DataFrame:
-    """E-I index of civil servants against others, and of each ministry against everyone else, with tests.
+    """E-I index of members against others, and of each group against everyone else, with tests.
 
     Columns: internal and external ties, the index, the index expected of ties that keep every actor's in and out
     degree but are otherwise by chance, and from *permutations* of the labels the mean index and the p-value (two-sided,
-    the observed counted in). For civil servants the labels of all actors are shuffled; for a ministry those of the
-    civil servants only, since an actor whose lists were not read cannot show its ties.
+    the observed counted in). For members the labels of all actors are shuffled; for a group those of the
+    members only, since an actor whose lists were not read cannot show its ties.
     """
     names, group = _groups(found)
     count = len(names)
@@ -81,34 +81,34 @@ def table(found: Network, permutations: int = 999, seed: int = 0) -> pd.DataFram
     made = pd.DataFrame(rows)
     made.attrs["parameters"] = dict(found.parameters) | {"permutations": permutations, "seed": seed}
     made.attrs["assortativity"] = {
-        "ministries": assortativity(observed[:-1, :-1]),
+        "groups": assortativity(observed[:-1, :-1]),
         "civil servants and others": assortativity(_two(observed)),
     }
     return made
 
 
 def _groups(found: Network) -> tuple[list[str], NDArray[np.int64]]:
-    """The ministries and, last, everyone else; and the number of each actor's group."""
+    """The groups and, last, everyone else; and the number of each actor's group."""
     civil = (found.nodes["label"] == CIVIL).to_numpy()
-    ministry = found.nodes["ministry"].where(civil).astype(object)
-    names = sorted(set(ministry.dropna()))
-    group = pd.Categorical(ministry, categories=names).codes.astype(np.int64)
+    held = found.nodes["group_name"].where(civil).astype(object)
+    names = sorted(set(held.dropna()))
+    group = pd.Categorical(held, categories=names).codes.astype(np.int64)
     return [*names, "others"], np.where(group < 0, len(names), group)
 
 
 def _two(matrix: NDArray[Any]) -> NDArray[Any]:
-    """Civil servants (all but the last group) and others."""
+    """Members (all but the last group) and others."""
     inner = matrix[:-1, :-1].sum()
     return np.array([[inner, matrix[:-1, -1].sum()], [matrix[-1, :-1].sum(), matrix[-1, -1]]])
 
 
 def _inside(matrix: NDArray[Any]) -> NDArray[Any]:
-    """Internal ties: of civil servants, then of each ministry."""
+    """Internal ties: of members, then of each group."""
     return np.concatenate([[matrix[:-1, :-1].sum()], np.diag(matrix)[:-1]])
 
 
 def _outside(matrix: NDArray[Any]) -> NDArray[Any]:
-    """External ties: of civil servants, then of each ministry."""
+    """External ties: of members, then of each group."""
     each = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * np.diag(matrix)
     return np.concatenate([[matrix[:-1, -1].sum() + matrix[-1, :-1].sum()], each[:-1]])
 
@@ -180,7 +180,7 @@ def hidden(
     """The same figures before the degree filter, after it, and for what it hides: three rows.
 
     `hidden` are the ties with at least one end under *min_degree*. Columns: actors, ties, the share of actors by
-    label, the E-I index of civil servants, assortativity by ministry, reciprocity, and the labels' shares of the top
+    label, the E-I index of members, assortativity by group, reciprocity, and the labels' shares of the top
     100 by betweenness and by in-degree. Betweenness is sampled above 10,000 actors; *after* is the network after the
     filter, if its betweenness is known already. *options* are those of `network`.
     """

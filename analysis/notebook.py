@@ -58,11 +58,11 @@ def _(mo):
 def _(db, mo):
     table5 = mo.sql(
         """
-        SELECT m.ministry, count(DISTINCT m.profile_id) AS people,
+        SELECT m.group_name, count(DISTINCT m.profile_id) AS people,
                count(DISTINCT l.profile_id) AS on_a_platform,
                round(100 * count(DISTINCT l.profile_id) / count(DISTINCT m.profile_id), 1) AS per_cent
         FROM memberships AS m LEFT JOIN links AS l USING (profile_id)
-        GROUP BY m.ministry ORDER BY people DESC, m.ministry
+        GROUP BY m.group_name ORDER BY people DESC, m.group_name
         """,
         engine=db,
     )
@@ -109,17 +109,17 @@ def _(mo):
 
 @app.cell
 def _(db, mo):
-    ministries = mo.sql(
+    groups = mo.sql(
         """
-        SELECT least(a.ministry, b.ministry) AS ministry, greatest(a.ministry, b.ministry) AS other,
+        SELECT least(a.group_name, b.group_name) AS group_name, greatest(a.group_name, b.group_name) AS other,
                count(*) AS connections
         FROM connections AS c
         JOIN memberships AS a ON a.profile_id = c.profile_a JOIN memberships AS b ON b.profile_id = c.profile_b
-        GROUP BY ALL ORDER BY connections DESC, ministry, other LIMIT 20
+        GROUP BY ALL ORDER BY connections DESC, group_name, other LIMIT 20
         """,
         engine=db,
     )
-    return (ministries,)
+    return (groups,)
 
 
 @app.cell
@@ -166,12 +166,13 @@ def _(db, mo):
     mutual = mo.sql(
         """
         WITH ours AS (
-            SELECT account_id, min(ministry) AS ministry FROM links JOIN memberships USING (profile_id) GROUP BY ALL)
-        SELECT a.ministry, count(*) AS ties_with_colleagues_elsewhere,
+            SELECT account_id, min(group_name) AS group_name
+            FROM links JOIN memberships USING (profile_id) GROUP BY ALL)
+        SELECT a.group_name, count(*) AS ties_with_colleagues_elsewhere,
                round(100 * avg(CAST((f.followed_id, f.follower_id) IN (SELECT (follower_id, followed_id) FROM follows)
                                     AS INTEGER)), 1) AS per_cent_mutual
         FROM follows AS f JOIN ours AS a ON a.account_id = f.follower_id JOIN ours AS b ON b.account_id = f.followed_id
-        WHERE a.ministry <> b.ministry GROUP BY a.ministry ORDER BY 2 DESC, 1
+        WHERE a.group_name <> b.group_name GROUP BY a.group_name ORDER BY 2 DESC, 1
         """,
         engine=db,
     )
@@ -302,8 +303,9 @@ def _(db, mo):
     mentions = mo.sql(
         """
         WITH ours AS (
-            SELECT account_id, min(ministry) AS ministry FROM links JOIN memberships USING (profile_id) GROUP BY ALL)
-        SELECT a.ministry AS from_ministry, b.ministry AS to_ministry, count(*) AS mentions
+            SELECT account_id, min(group_name) AS group_name
+            FROM links JOIN memberships USING (profile_id) GROUP BY ALL)
+        SELECT a.group_name AS from_group, b.group_name AS to_group, count(*) AS mentions
         FROM post_mentions AS m JOIN posts AS p USING (post_id)
         JOIN ours AS a ON a.account_id = p.timeline_of JOIN ours AS b ON b.account_id = m.mentioned_account_id
         WHERE p.timeline_of <> m.mentioned_account_id AND m.origin = 'delivered'

@@ -1,4 +1,4 @@
-"""Who was found: civil servants by ministry and platform (Table 5), the study's key figures, and what was not read."""
+"""Who was found: members by group and platform (Table 5), the study's key figures, and what was not read."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ SELECTION = f"""
 WITH {READ}, counted AS (
     SELECT b.profile_id, b.profile_id IN (FROM starts) AS is_start,
            count(*) FILTER (b.other_id IN (FROM starts)) AS starts_connected,
-           count(*) FILTER (b.other_id IN (SELECT profile_id FROM civil_servants)) AS civil_servants_connected
+           count(*) FILTER (b.other_id IN (SELECT profile_id FROM members)) AS connected_with_members
     FROM both_ways AS b GROUP BY 1, 2
 )
 SELECT (SELECT count(*) FROM starts) AS start_contacts,
        (SELECT count(*) FROM read_profiles) AS profiles,
        (SELECT count(*) FROM ties) AS connections,
        (SELECT count(*) FROM counted
-        WHERE CASE WHEN is_start THEN civil_servants_connected ELSE starts_connected END >= 2) AS connected_with_two,
-       (SELECT count(*) FROM civil_servants) AS civil_servants,
+        WHERE CASE WHEN is_start THEN connected_with_members ELSE starts_connected END >= 2) AS connected_with_two,
+       (SELECT count(*) FROM members) AS members,
        (SELECT count(*) FROM memberships) AS sum_of_rows,
        (SELECT count(DISTINCT account_id) FROM ({LINKED_ACCOUNTS})) AS accounts
 """
@@ -58,7 +58,7 @@ SELECTED = {
     "profiles": "profiles read",
     "connections": "connections between them, each once",
     "connected_with_two": "profiles connected with two civil servants or more",
-    "civil_servants": "civil servants, each once",
+    "members": "civil servants, each once",
     "sum_of_rows": "civil servants, added up over the ministries",
     "accounts": "linked accounts of civil servants",
     "posts": "posts on their timelines",
@@ -68,60 +68,62 @@ SELECTED = {
 
 TABLE = """
 WITH found AS (
-    SELECT DISTINCT m.ministry, m.profile_id, l.platform, l.account_id
+    SELECT DISTINCT m.group_name, m.profile_id, l.platform, l.account_id
     FROM memberships AS m JOIN links AS l USING (profile_id)
 ), lists AS ( -- read on a page of the site, or given by its owner, which no page names
     SELECT key FROM answers WHERE kind = 'connections' AND outcome = 'done'
     UNION SELECT profile_id FROM base.connections
 ), named AS (
-    SELECT ministry, name, published_profiles, published_accounts FROM ministries
-    UNION ALL SELECT DISTINCT ministry, NULL, NULL, NULL FROM memberships
-    WHERE ministry NOT IN (SELECT ministry FROM ministries)
+    SELECT group_name, name, published_profiles, published_accounts FROM groups
+    UNION ALL SELECT DISTINCT group_name, NULL, NULL, NULL FROM memberships
+    WHERE group_name NOT IN (SELECT group_name FROM groups)
 )
-SELECT n.ministry, n.name,
-       (SELECT count(*) FROM memberships AS m WHERE m.ministry = n.ministry) AS profiles,
-       (SELECT count(DISTINCT profile_id) FROM found AS f WHERE f.ministry = n.ministry) AS on_a_platform,
-       (SELECT count(DISTINCT account_id) FROM found AS f WHERE f.ministry = n.ministry) AS accounts,
+SELECT n.group_name, n.name,
+       (SELECT count(*) FROM memberships AS m WHERE m.group_name = n.group_name) AS profiles,
+       (SELECT count(DISTINCT profile_id) FROM found AS f WHERE f.group_name = n.group_name) AS on_a_platform,
+       (SELECT count(DISTINCT account_id) FROM found AS f WHERE f.group_name = n.group_name) AS accounts,
        (SELECT count(DISTINCT m.profile_id) FROM memberships AS m JOIN profiles AS p USING (profile_id)
-        WHERE m.ministry = n.ministry AND (p.profile_id IN (FROM lists) OR p.url IN (FROM lists))) AS lists_read,
+        WHERE m.group_name = n.group_name AND (p.profile_id IN (FROM lists) OR p.url IN (FROM lists))) AS lists_read,
        n.published_profiles, n.published_accounts
-FROM named AS n ORDER BY profiles DESC, ministry
+FROM named AS n ORDER BY profiles DESC, group_name
 """
 
 PLATFORMS = """
-SELECT m.ministry, l.platform, count(DISTINCT l.profile_id) AS profiles
+SELECT m.group_name, l.platform, count(DISTINCT l.profile_id) AS profiles
 FROM memberships AS m JOIN links AS l USING (profile_id) GROUP BY ALL
 """
 
 
 def table(db: Database) -> pd.DataFrame:
-    """Table 5: a row a ministry, with its civil servants and how many of them were found on each platform.
+    """Table 5: a row a group, with its members and how many of them were found on each platform.
 
-    Columns: ministry, name, profiles (persons), one per platform (persons found on it), accounts, share (per cent of
+    Columns: group, name, profiles (persons), one per platform (persons found on it), accounts, share (per cent of
     persons found on any), lists_read (persons whose connection list was read), and where the study names them
-    published_profiles and published_accounts. Somebody with current posts in two ministries counts in both: attrs
-    hold `civil_servants` (each once) and `sum_of_rows`.
+    published_profiles and published_accounts. Somebody with current posts in two groups counts in both: attrs
+    hold `members` (each once) and `sum_of_rows`.
     """
     rows = query(db, TABLE)
-    platforms = query(db, PLATFORMS).pivot_table(index="ministry", columns="platform", values="profiles", aggfunc="sum")
-    found = platforms.reindex(rows["ministry"]).fillna(0).astype("int64").reset_index(drop=True)
+    platforms = query(db, PLATFORMS).pivot_table(
+        index="group_name", columns="platform", values="profiles", aggfunc="sum"
+    )
+    found = platforms.reindex(rows["group_name"]).fillna(0).astype("int64").reset_index(drop=True)
     for place, platform in enumerate(sorted(found.columns)):
         rows.insert(3 + place, platform, found[platform])
     share = 100 * rows.pop("on_a_platform") / rows["profiles"].where(rows["profiles"] > 0)
     rows.insert(list(rows.columns).index("accounts") + 1, "share", share)
     for column in ("published_profiles", "published_accounts"):
         rows = rows.drop(columns=column) if rows[column].isna().all() else rows.astype({column: "Int64"})
-    rows.attrs["civil_servants"] = number(db, "SELECT count(*) FROM civil_servants")
+    rows.attrs["members"] = number(db, "SELECT count(*) FROM members")
     rows.attrs["sum_of_rows"] = int(rows["profiles"].sum())
-    rows.attrs["published_civil_servants"] = published(db, "civil_servants")
+    rows.attrs["published_members"] = published(db, "members")
     return with_parameters(rows, unit="persons", current="position without an end", source=published(db, "source"))
 
 
 def selection(db: Database) -> pd.DataFrame:
     """The key figures of the study: a row each with its name, what it counts, and what was published (or NA).
 
-    A connection counts once, and only between profiles that were read. Connected with two civil servants or more:
-    others connected with two start contacts or more, and start contacts with two civil servants or more in their list.
+    A connection counts once, and only between profiles that were read. Connected with two members or more:
+    others connected with two start contacts or more, and start contacts with two members or more in their list.
     """
     zone = setting(db, "study.timezone", "Europe/Amsterdam")
     counted = query(db, SELECTION).iloc[0]

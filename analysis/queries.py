@@ -11,7 +11,7 @@ import pandas as pd
 
 Database = duckdb.DuckDBPyConnection
 
-LINKED_ACCOUNTS = "SELECT account_id FROM links WHERE profile_id IN (SELECT profile_id FROM civil_servants)"
+LINKED_ACCOUNTS = "SELECT account_id FROM links WHERE profile_id IN (SELECT profile_id FROM members)"
 
 
 def query(db: Database, sql: str, values: Sequence[Any] = ()) -> pd.DataFrame:
@@ -39,7 +39,7 @@ def published(db: Database, key: str) -> Any:
 def timeline_posts(db: Database, accounts: str | None = None) -> tuple[str, str]:
     """The posts that count, as SQL for a FROM clause, and whose they are: linked, or all.
 
-    *accounts* "linked": on the timelines of accounts linked to civil servants; "all": on every timeline that was
+    *accounts* "linked": on the timelines of accounts linked to members; "all": on every timeline that was
     read; None: linked, unless the study links none.
     """
     if accounts is None:

@@ -21,13 +21,13 @@ readings AS (  -- of profiles' own pages, without those that could not be parsed
     FROM base.profiles WHERE own AND record_id NOT IN (SELECT record_id FROM base.quarantine)
     GROUP BY profile_id HAVING count(*) > 1
 ), held AS (
-    SELECT r.profile_id, e.ministry, bool_or(p.content = r.earlier) AS before, bool_or(p.content = r.later) AS after
+    SELECT r.profile_id, e.group_name, bool_or(p.content = r.earlier) AS before, bool_or(p.content = r.later) AS after
     FROM readings AS r JOIN base.positions AS p ON p.profile_id = r.profile_id AND p.content IN (r.earlier, r.later)
     JOIN base.employers AS e USING (employer)
-    WHERE p."current" AND e.ministry IS NOT NULL GROUP BY ALL
+    WHERE p."current" AND e.group_name IS NOT NULL GROUP BY ALL
 ), persons AS (
     SELECT profile_id, bool_or(before) AS before, bool_or(after) AS after FROM held GROUP BY profile_id
-), concerned AS (SELECT profile_id FROM persons UNION SELECT profile_id FROM civil_servants)"""
+), concerned AS (SELECT profile_id FROM persons UNION SELECT profile_id FROM members)"""
 
 LOOKED = f"""
 WITH {READINGS}
@@ -35,19 +35,19 @@ SELECT (SELECT count(DISTINCT profile_id) FROM base.profiles WHERE own) AS profi
        min(first_at) AS first_from, max(first_at) AS first_to, min(last_at) AS last_from, max(last_at) AS last_to
 FROM readings"""
 
-BY_MINISTRY = f"""
+BY_GROUP = f"""
 WITH {READINGS}
-SELECT h.ministry, count(*) FILTER (h.before) AS before,
+SELECT h.group_name, count(*) FILTER (h.before) AS before,
        count(*) FILTER (h.after AND NOT p.before) AS entered,
        count(*) FILTER (h.after AND NOT h.before AND p.before) AS moved_in,
        count(*) FILTER (h.before AND NOT p.after) AS "left",
        count(*) FILTER (h.before AND NOT h.after AND p.after) AS moved_out,
        count(*) FILTER (h.after) AS after
-FROM held AS h JOIN persons AS p USING (profile_id) GROUP BY h.ministry ORDER BY before DESC, h.ministry"""
+FROM held AS h JOIN persons AS p USING (profile_id) GROUP BY h.group_name ORDER BY before DESC, h.group_name"""
 
 MOVES = f"""
 WITH {READINGS}
-SELECT a.ministry AS moved_from, b.ministry AS moved_to, count(*) AS persons
+SELECT a.group_name AS moved_from, b.group_name AS moved_to, count(*) AS persons
 FROM held AS a JOIN held AS b USING (profile_id)
 WHERE a.before AND NOT a.after AND b.after AND NOT b.before GROUP BY ALL ORDER BY persons DESC, moved_from, moved_to"""
 
@@ -105,24 +105,24 @@ def looked(db: Database) -> dict[str, Any]:
     return {**when, "profiles": int(row["profiles"]), "twice": int(row["twice"]), "lists": number(db, LISTS)}
 
 
-def by_ministry(db: Database) -> pd.DataFrame:
-    """A row a ministry: its civil servants before and after, and the persons who came and went.
+def by_group(db: Database) -> pd.DataFrame:
+    """A row a group: its members before and after, and the persons who came and went.
 
-    entered and left: from and to outside the profession; moved_in and moved_out: who was, or is, a civil servant of
-    another ministry. before + entered + moved_in - left - moved_out = after. Somebody in two ministries counts in both.
+    entered and left: from and to outside the profession; moved_in and moved_out: who was, or is, a member of
+    another group. before + entered + moved_in - left - moved_out = after. Somebody in two groups counts in both.
     """
-    return with_parameters(query(db, BY_MINISTRY), unit="persons", before="first reading", after="last reading")
+    return with_parameters(query(db, BY_GROUP), unit="persons", before="first reading", after="last reading")
 
 
 def moves(db: Database) -> pd.DataFrame:
-    """From which ministry to which: moved_from, moved_to, persons. A second post beside the first is no move."""
+    """From which group to which: moved_from, moved_to, persons. A second post beside the first is no move."""
     return with_parameters(query(db, MOVES), unit="persons", before="first reading", after="last reading")
 
 
 def summary(db: Database) -> pd.DataFrame:
     """A row a thing: what, before, gained, lost, after; of accounts that could be looked up none is gained.
 
-    attrs["renamed"]: accounts of civil servants (before or after) that had another handle once.
+    attrs["renamed"]: accounts of members (before or after) that had another handle once.
     """
     there = query(db, THERE).iloc[0]
     ties = compare.tally(db, OURS).set_index("change")

@@ -26,7 +26,7 @@ def command(directory: Path, query: str | None, form: str, output: Path | None) 
     """Run one QUERY (or read it from a pipe), or open a shell without one.
 
     \b
-    sneeuwbal sql "SELECT ministry, count(*) AS people FROM civil_servants GROUP BY ALL ORDER BY people DESC"
+    sneeuwbal sql "SELECT group_name, count(*) AS people FROM members GROUP BY ALL ORDER BY people DESC"
     """
     if query is None and not sys.stdin.isatty():
         query = sys.stdin.read()

@@ -12,7 +12,7 @@ import duckdb
 import networkx as nx
 import pandas as pd
 
-from analysis import actors, hashtags, ministries
+from analysis import actors, groups, hashtags
 from analysis.graphs.network import Network
 from analysis.report import exports
 from analysis.report.disclosure import few_hidden, pseudonymous, without_few
@@ -26,7 +26,7 @@ from storage.tables.database import open_readonly
 from study.study_file import Study
 
 KINDS = {"actors": "follow", "mentions": "mention", "replies": "reply", "retweets": "retweet"}
-NETWORKS = (*KINDS, "hashtags", "ministries")
+NETWORKS = (*KINDS, "hashtags", "groups")
 
 
 def network(
@@ -59,8 +59,8 @@ def network(
         "positions": layout,
     }
     with open_readonly(directory / DATABASE) if not public or name != "hashtags" else _without_people(directory) as db:
-        if name == "ministries":
-            graph, table = ministries.graph(db), ministries.table(db)
+        if name == "groups":
+            graph, table = groups.graph(db), groups.table(db)
             if public:
                 table = few_hidden(table, FEW)
                 graph = without_few(graph, table)
@@ -75,7 +75,7 @@ def network(
         if public:
             found = pseudonymous(found, Pseudonyms(directory), FEW)
         table = actors.communities(found)
-        return found.network, table.drop(columns=["ministries", "titles"], errors="ignore") if public else table
+        return found.network, table.drop(columns=["groups", "titles"], errors="ignore") if public else table
 
 
 def export(

@@ -90,7 +90,7 @@ def _other(beside: Study | None, study: Study, public: bool) -> Iterator[Other |
         yield Other(beside.study.name, Findings(db, options(beside, public, study.study.language)))
 
 
-EXAMPLE = "SELECT ministry, count(*) AS people FROM memberships GROUP BY ALL ORDER BY people DESC"
+EXAMPLE = "SELECT group_name, count(*) AS people FROM memberships GROUP BY ALL ORDER BY people DESC"
 
 
 def options(study: Study, public: bool = False, language: str | None = None) -> Options:

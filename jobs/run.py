@@ -192,7 +192,7 @@ def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), sa
     if not archive.segments(study.directory / "archive"):
         return None
     listed = load_list(study.organisation_list)
-    rows = listed.rows(study.era, study.published.ministries)
+    rows = listed.rows(study.era, study.published.groups)
     linking = Linking(rows, Matcher(listed, study.era), study.directory / DECISIONS)
     report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=list(study.rows()))
     say(report.told())

@@ -350,7 +350,7 @@ class Organisation(msgspec.Struct, frozen=True):
     abbreviation: str | None = None
     kind: str | None = None
     parent_id: str | None = None
-    ministry: str | None = None
+    group_name: str | None = None
     ended: str | None = None
 
 

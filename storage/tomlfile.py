@@ -99,6 +99,8 @@ def _explain(kind: str, message: str, value: Any, loc: Loc, model: type[BaseMode
     """One clause: what is wrong and the mend."""
     if kind == "extra_forbidden":
         table = _model_at(model, loc[:-1])
+        if new := getattr(table, "RENAMED", {}).get(loc[-1]):
+            return f"is called {new} now"
         return f"unknown key; {nearest(str(loc[-1]), table.model_fields if table else ())}"
     if kind == "missing":
         return "is missing; add it"
@@ -135,7 +137,7 @@ def _message(found: list[Mistake], text: str, name: str) -> str:
 
 
 def _dotted(loc: Loc) -> str:
-    """*loc* as one writes it in TOML: published.ministries."I&M".profiles, schedule[0].cron."""
+    """*loc* as one writes it in TOML: published.groups."I&M".profiles, schedule[0].cron."""
     out = ""
     for part in loc:
         if isinstance(part, int):

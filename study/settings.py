@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from storage.tomlfile import Table
 
-CANDIDATES = """profile_id VARCHAR, wave INTEGER, is_seed BOOLEAN, ministry VARCHAR, organisation VARCHAR,
-employer VARCHAR, via_count BIGINT, civil_servants_connected BIGINT"""
+CANDIDATES = """profile_id VARCHAR, wave INTEGER, is_seed BOOLEAN, group_name VARCHAR, organisation VARCHAR,
+employer VARCHAR, via_count BIGINT, connected_with_members BIGINT"""
 """The columns of the view over which a rule of [snowball] may be an SQL condition."""
+RENAMED = {
+    "civil_servants_connected": "connected_with_members", "civil_servants": "members", "ministry": "group_name",
+}  # fmt: skip
 
 
 def _zone(name: str) -> str:
@@ -27,7 +31,7 @@ def _zone(name: str) -> str:
 
 def _rule(rule: str) -> str:
     """*rule*, if it is one of the words or an SQL condition over the candidates that DuckDB accepts."""
-    if rule in ("seeds", "civil_servants", "everyone"):
+    if rule in ("seeds", "members", "everyone"):
         return rule
     import duckdb
 
@@ -36,9 +40,12 @@ def _rule(rule: str) -> str:
         try:
             db.execute(f"EXPLAIN SELECT * FROM candidates WHERE ({rule}\n)")
         except duckdb.Error as error:
+            for old, new in RENAMED.items():
+                if re.search(rf"\b{old}\b", rule):
+                    raise ValueError(f"should say {new}, the new name of {old}") from None
             told = str(error).splitlines()[0]
             raise ValueError(
-                f"should be seeds, civil_servants, everyone or an SQL condition over the candidates ({told})"
+                f"should be seeds, members, everyone or an SQL condition over the candidates ({told})"
             ) from None
     return rule
 
@@ -104,17 +111,17 @@ class Organisations(Table):
     era: str | None = Field(
         None,
         pattern=r"^(today|\d{4}|\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))$",
-        description="The ministries of a year, a day or today; without it, of the study's last day.",
+        description="The groups of a year, a day or today; without it, of the study's last day.",
         examples=["2013"],
     )
 
 
 class Snowball(Table):
-    """Who is followed up: seeds, civil_servants, everyone, or an SQL condition over the candidates."""
+    """Who is followed up: seeds, members, everyone, or an SQL condition over the candidates."""
 
     waves: Count = Field(1, description="How many waves beyond the seeds.")
-    admit: Rule = Field("civil_servants", description="Whose connection lists are read next.")
-    accounts_of: Rule = Field("civil_servants", description="Whose linked accounts are collected.")
+    admit: Rule = Field("members", description="Whose connection lists are read next.")
+    accounts_of: Rule = Field("members", description="Whose linked accounts are collected.")
     max_profiles: int | None = Field(None, ge=1, description="At most so many beside the seeds.", examples=[100000])
 
 
@@ -186,10 +193,10 @@ class Analysis(Table):
     labels: str | None = Field(None, description="CSV with handle,role: politician, media ...", examples=["labels.csv"])
 
 
-class PublishedMinistry(Table):
+class PublishedGroup(Table):
     """A row of a published Table 5."""
 
-    profiles: Count | None = Field(None, description="Civil servants.")
+    profiles: Count | None = Field(None, description="Members.")
     accounts: Count | None = Field(None, description="Those also found on the platform.")
 
 
@@ -215,20 +222,22 @@ class PublishedTest(Table):
 class Published(Table):
     """Figures an earlier report published; shown beside the computed ones, and only where named here."""
 
+    RENAMED: ClassVar[Mapping[str, str]] = {"civil_servants": "members", "ministries": "groups"}
+
     source: str | None = Field(None, description="The report they come from.")
     start_contacts: Count | None = Field(None, description="Start contacts.")
     profiles: Count | None = Field(None, description="Profiles read.")
     connections: Count | None = Field(None, description="Connections, each once.")
-    connected_with_two: Count | None = Field(None, description="Profiles connected with two civil servants or more.")
-    civil_servants: Count | None = Field(None, description="Civil servants, each once.")
+    connected_with_two: Count | None = Field(None, description="Profiles connected with two members or more.")
+    members: Count | None = Field(None, description="Members, each once.")
     accounts: Count | None = Field(None, description="Linked accounts.")
     posts: Count | None = Field(None, description="Posts on their timelines.")
     first_post: date | None = Field(None, description="Day of the first post.")
     last_post: date | None = Field(None, description="Day of the last post.")
     communities: Count | None = Field(None, description="Communities told apart in the actor network.")
     hashtag_communities: Count | None = Field(None, description="Communities in the hashtag network.")
-    ministries: dict[str, PublishedMinistry] = Field(
-        {}, description="Table 5, by ministry.", examples=[{"EZ": {"profiles": 1024, "accounts": 244}}]
+    groups: dict[str, PublishedGroup] = Field(
+        {}, description="Table 5, by group.", examples=[{"EZ": {"profiles": 1024, "accounts": 244}}]
     )
     shares: dict[Literal["hashtags", "mentions", "begins_with_mention"], PublishedShare] = Field(
         {}, description="Table 6: hashtags, mentions, begins_with_mention.",

@@ -70,7 +70,7 @@ class Study(Table):
 
     @property
     def era(self) -> date | None:
-        """The day whose ministries are meant (None: today's): as set, or the last day of the period."""
+        """The day whose groups are meant (None: today's): as set, or the last day of the period."""
         era = self.organisations.era
         if era is None:
             return self.study.last_day

@@ -79,8 +79,8 @@ def study_of(people: list[Person], bearers: list[Bearer]) -> duckdb.DuckDBPyConn
     """What `candidates` looks at: nobody is linked yet."""
     db = duckdb.connect()
     db.execute(
-        "CREATE TABLE civil_servants (profile_id VARCHAR, name VARCHAR, location VARCHAR, employer VARCHAR,"
-        " title VARCHAR, organisation VARCHAR, ministries VARCHAR[], record_id VARCHAR);"
+        "CREATE TABLE members (profile_id VARCHAR, name VARCHAR, location VARCHAR, employer VARCHAR,"
+        " title VARCHAR, organisation VARCHAR, group_names VARCHAR[], record_id VARCHAR);"
         "CREATE TABLE accounts (account_id VARCHAR, platform VARCHAR, handle VARCHAR, name VARCHAR,"
         " description VARCHAR, location VARCHAR, url VARCHAR, record_id VARCHAR);"
         "CREATE TABLE links (profile_id VARCHAR, account_id VARCHAR, platform VARCHAR);"
@@ -89,7 +89,7 @@ def study_of(people: list[Person], bearers: list[Bearer]) -> duckdb.DuckDBPyConn
     rows = [
         (key, name, place, employer, title, None, None, f"r-{key}") for _, key, name, place, employer, title in people
     ]
-    db.executemany("INSERT INTO civil_servants VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    db.executemany("INSERT INTO members VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     seen = {
         number: (number, "x", handle, name, text, None, None, f"r-{number}") for number, handle, name, text in bearers
     }

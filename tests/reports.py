@@ -38,13 +38,13 @@ HOSTILE = (
 
 SPOILT = (
     ("current_accounts", "name", "account_id"), ("current_accounts", "handle", "account_id"),
-    ("current_profiles", "name", "profile_id"), ("employers", "ministry", "ministry"),
+    ("current_profiles", "name", "profile_id"), ("employers", "group_name", "group_name"),
     ("employers", "organisation", "employer"),
 )  # fmt: skip
 
 
 def spoilt(study: Path, into: Path) -> Path:
-    """A copy of the *study*'s database whose people, ministries and hashtags have hostile names."""
+    """A copy of the *study*'s database whose people, groups and hashtags have hostile names."""
     copied(study, into)
     with duckdb.connect(str(into / "study.duckdb")) as db:
         names = [list(HOSTILE), len(HOSTILE)]

@@ -26,7 +26,7 @@ def insert(db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Mapping[str
 
 
 def people(db: duckdb.DuckDBPyConnection, who: Mapping[str, str | list[str]], platform: str = "x") -> None:
-    """Civil servants: account id to ministry (or ministries); profile `p-` + id, handle `h_` + id."""
+    """Members: account id to group (or groups); profile `p-` + id, handle `h_` + id."""
     rows = [(a, m) for a, ms in who.items() for m in ([ms] if isinstance(ms, str) else ms)]
     profiles = [{"profile_id": f"p-{a}", "name": f"Test {a}", "content": "c", "versions": 1} for a in who]
     insert(db, "current_profiles", profiles)
@@ -34,9 +34,9 @@ def people(db: duckdb.DuckDBPyConnection, who: Mapping[str, str | list[str]], pl
         {"profile_id": f"p-{a}", "content": "c", "ordinal": i, "employer": f"Ministry {m}", "current": True}
         for i, (a, m) in enumerate(rows)
     ])  # fmt: skip
-    known = db.execute("SELECT ministry FROM base.employers").df()["ministry"]
+    known = db.execute("SELECT group_name FROM base.employers").df()["group_name"]
     new = sorted({m for _, m in rows} - set(known))
-    insert(db, "employers", [{"employer": f"Ministry {m}", "organisation": m, "ministry": m} for m in new])
+    insert(db, "employers", [{"employer": f"Ministry {m}", "organisation": m, "group_name": m} for m in new])
     insert(db, "links", [
         {"profile_id": f"p-{a}", "account_id": a, "platform": platform, "decision": "accepted"} for a in who
     ])  # fmt: skip

@@ -32,8 +32,8 @@ def test_nodes_are_linked_accounts_and_everyone_tied_to_them(db):
     graph = actors.graph(db, min_degree=0, measures=False)
     assert set(graph) == {"1", "2", "3", "4", "9"}  # 9 is linked, without a tie; 5 and 6 are nobody's
     assert set(graph.edges) == {("1", "2"), ("2", "1"), ("1", "3"), ("4", "1"), ("2", "3")}
-    assert graph.nodes["1"]["ministry"] == "EZ"
-    assert graph.nodes["2"]["ministries"] == "AZ; BZK"
+    assert graph.nodes["1"]["group_name"] == "EZ"
+    assert graph.nodes["2"]["group_names"] == "AZ; BZK"
     assert graph.nodes["1"]["handle"] == "h_1"
     assert graph.graph["parameters"]["full_edges"] == 5
     assert set(actors.graph(db, min_degree=0, scope="all", measures=False)) >= {"5", "6"}
@@ -61,7 +61,7 @@ def test_more_than_50_is_51(db):
     assert found.parameters["filter"] == "ties >= 51, once on the full network"
 
 
-def test_labels_by_handle_or_account_and_civil_servants_first(db):
+def test_labels_by_handle_or_account_and_members_first(db):
     small(db)
     labels = pd.DataFrame({"handle": ["@H_3", "h_1"], "label": ["media", "politician"]})
     nodes = actor_edges.network(db, min_degree=0, labels=labels).nodes
@@ -114,7 +114,7 @@ def test_interaction_networks_weigh_posts(db):
 
 
 def planted(db, outside: float, seed: int = 1, groups: int = 4):
-    """Linked accounts of four ministries and media outside, tied by a planted partition; every tie has a linked end."""
+    """Linked accounts of four groups and media outside, tied by a planted partition; every tie has a linked end."""
     rng = np.random.default_rng(seed)
     linked = [f"l{i:03d}" for i in range(160)]
     others = [f"o{i:03d}" for i in range(240)]
@@ -146,10 +146,10 @@ def test_planted_communities_come_back_and_are_named_after_their_ministry(db):
     table = actors.communities(found)
     assert sorted(table["name"]) == ["M0", "M1", "M2, with media", "M3"]
     assert table["size"].sum() == found.network.n
-    assert table[["civil_servants", "media", "other"]].to_numpy().sum() == found.network.n
+    assert table[["members", "media", "other"]].to_numpy().sum() == found.network.n
     assert table["e_i_index"].between(-1, 1).all()
-    shares = actors.by_ministry(found)
-    assert shares["members"].sum() == found.network.n
+    shares = actors.by_group(found)
+    assert shares["actors"].sum() == found.network.n
     assert shares.groupby("community")["share_of_community"].sum().tolist() == pytest.approx([1] * 4)
     assert "4 communities" in table.attrs["verdict"]
 
@@ -193,7 +193,7 @@ def test_the_graph_is_networkx_with_all_attributes_and_its_parameters(db):
     planted(db, outside=0.35)
     graph = actors.graph(db, min_degree=20)
     assert isinstance(graph, nx.DiGraph)
-    wanted = {"handle", "label", "ministry", "degree", "betweenness", "community", "x", "y", "size", "color"}
+    wanted = {"handle", "label", "group_name", "degree", "betweenness", "community", "x", "y", "size", "color"}
     assert wanted <= set(graph.nodes["l000"])
     theirs = nx.betweenness_centrality(graph, normalized=False)
     assert nx.get_node_attributes(graph, "betweenness") == pytest.approx(theirs)

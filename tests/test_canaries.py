@@ -27,7 +27,7 @@ OURS_HERE = {("overrides", "reason"), ("absences", "reason"), ("removed", "reaso
              ("absences", "platform"),
              ("deletions", "platform"), ("study", "key"), ("migrations", "name")}  # fmt: skip
 PUBLIC = {"organisations", "register"}  # the study's list, and the government's register of bodies
-PUBLIC_HERE = {("employers", "organisation"), ("employers", "ministry"), ("offices", "organisation_id"),
+PUBLIC_HERE = {("employers", "organisation"), ("employers", "group_name"), ("offices", "organisation_id"),
                ("offices", "function")}  # fmt: skip
 SHARED = {  # public where many write it, or where the study file says it; a canary is written by one
     "employer": "employers", "platform": "platforms", "sample": "samples",
@@ -165,7 +165,7 @@ def test_none_sings_in_a_public_report_network_figure_or_package(study: Path, tm
         done = sneeuwbal("--study", study, "network", name, "--no-layout", *more, *files, **key)
         assert done.returncode == 0, done.stderr
 
-    networks = {"actors": ("--min-degree", "4"), "mentions": (), "hashtags": ("--threshold", "5"), "ministries": ()}
+    networks = {"actors": ("--min-degree", "4"), "mentions": (), "hashtags": ("--threshold", "5"), "groups": ()}
     for name, options in networks.items():
         network(name, _folder(tmp_path / "public"), *options, "--public")
     network("actors", _folder(tmp_path / "open"), *networks["actors"])

@@ -36,10 +36,10 @@ def test_differences_flip_when_the_sides_do(total, of, data):
 
 
 def test_side_by_side_keeps_rows_that_one_has():
-    one = pd.DataFrame({"ministry": ["EZ", "BZK"], "posts": [30, 10]})
-    other = pd.DataFrame({"ministry": ["EZ", "AZ"], "posts": [20, 5]})
-    table = compare.side_by_side(one, other, ["ministry"], totals={"posts": (100, 100)}, names=("2011", "2012"))
-    table = table.set_index("ministry")
+    one = pd.DataFrame({"group_name": ["EZ", "BZK"], "posts": [30, 10]})
+    other = pd.DataFrame({"group_name": ["EZ", "AZ"], "posts": [20, 5]})
+    table = compare.side_by_side(one, other, ["group_name"], totals={"posts": (100, 100)}, names=("2011", "2012"))
+    table = table.set_index("group_name")
     assert table.loc["EZ", "posts_difference"] == 10
     assert table.loc["EZ", "posts_share_difference"] == pytest.approx(0.1)
     assert pd.isna(table.loc["AZ", "posts_2011"])

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import ministries
+from analysis import groups
 from analysis.report.blocks import Cards, Picture
 from analysis.report.disclosure import few_hidden, without_few
 from analysis.report.findings import Findings, Options
@@ -18,7 +18,7 @@ from storage.privacy.pseudonyms import FEW, Pseudonyms
 from tests import studies
 from tests.reports import block
 
-MINISTRIES = {"A": 16, "B": 9, "C": 7, "D": 3, "E": 1}  # how many civil servants, each with an account
+MINISTRIES = {"A": 16, "B": 9, "C": 7, "D": 3, "E": 1}  # how many members, each with an account
 PEOPLE = [(f"{name}{at}", name) for name, many in MINISTRIES.items() for at in range(many)]
 BUSY, QUIET, FREE = "2012-06-04", "2012-06-06", "2012-06-09"  # Monday, Wednesday, Saturday
 WHO = {BUSY: 30, "2012-06-05": 6, QUIET: 3, "2012-06-07": 8, "2012-06-08": 7, FREE: 2, "2012-06-10": 9}
@@ -27,7 +27,7 @@ WHO = {BUSY: 30, "2012-06-05": 6, QUIET: 3, "2012-06-07": 8, "2012-06-08": 7, FR
 def _planted(db) -> None:
     dice = np.random.default_rng(7)
     ids = [who for who, _ in PEOPLE]
-    studies.people(db, dict(PEOPLE) | {"A0": ["A", "B"]})  # one person in two ministries
+    studies.people(db, dict(PEOPLE) | {"A0": ["A", "B"]})  # one person in two groups
     others = [f"o{at}" for at in range(30)]
     studies.accounts(db, [*ids, *others])
     pairs = {(str(one), str(other)) for one, other in dice.choice([*ids, *others], (700, 2)) if one != other}
@@ -88,16 +88,16 @@ def _groups(frame: pd.DataFrame, *keys: str) -> list[np.ndarray]:
 # each table of persons: its counts, and the keys of the lines whose totals are told ("": of all rows)
 TABLES = [
     ("populations", ["profiles", "accounts", "x"], [""]),
-    ("ministry_coverage", ["members", "readable", "linked"], [""]),
-    ("communities_by_ministry", ["members"], ["community", "ministry"]), ("most_central", ["actors"], [""]),
-    ("hashtags_by_ministry", ["accounts"], ["community"]), ("ministries", ["connections", "follows"], ["either"]),
+    ("group_coverage", ["members", "readable", "linked"], [""]),
+    ("communities_by_group", ["actors"], ["community", "group_name"]), ("most_central", ["actors"], [""]),
+    ("hashtags_by_group", ["accounts"], ["community"]), ("groups", ["connections", "follows"], ["either"]),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "columns", "keys"), TABLES, ids=[name for name, *_ in TABLES])
 def test_no_hidden_cell_can_be_worked_out_from_the_totals(world: World, name: str, columns: list[str], keys) -> None:
     public = getattr(world.public, name).reset_index(drop=True)
-    # in a report for publication ministries are put together: what it hides is known from its own lines
+    # in a report for publication groups are put together: what it hides is known from its own lines
     full = getattr(world.full, name) if len(getattr(world.full, name)) == len(public) else public
     hidden = 0
     for column in columns:
@@ -107,38 +107,38 @@ def test_no_hidden_cell_can_be_worked_out_from_the_totals(world: World, name: st
         assert not ((told > 0) & (told < FEW)).any(), column
         lines = [np.arange(len(public))] if keys == [""] else []
         if keys == ["either"]:
-            names = {*public["ministry"], *public["other"]}
-            lines = [np.flatnonzero((public["ministry"] == one) | (public["other"] == one)) for one in names]
+            names = {*public["group_name"], *public["other"]}
+            lines = [np.flatnonzero((public["group_name"] == one) | (public["other"] == one)) for one in names]
         elif keys != [""]:
             lines = _groups(public, *keys)
         lines = [line for line in lines if not np.nansum(values[line]) < FEW]  # such a total is hidden itself
         assert not _determined(lines, gone), column
         hidden += int(gone.sum())
-    assert hidden or name in ("communities_by_ministry", "most_central", "hashtags_by_ministry")
+    assert hidden or name in ("communities_by_group", "most_central", "hashtags_by_group")
 
 
 def test_the_network_of_ministries_tells_no_more_than_its_table(world: World) -> None:
-    table = few_hidden(ministries.table(world.full.db), FEW)
-    graph = without_few(ministries.graph(world.full.db), table)
+    table = few_hidden(groups.table(world.full.db), FEW)
+    graph = without_few(groups.graph(world.full.db), table)
     told = {frozenset((one, other)): data for one, other, data in graph.edges(data=True)}
     told |= {frozenset((one,)): data for one, data in graph.nodes(data=True)}
     hidden = table[table["connections"].isna()]
     assert len(hidden) > 2
-    for one, other in hidden[["ministry", "other"]].itertuples(index=False):
+    for one, other in hidden[["group_name", "other"]].itertuples(index=False):
         assert not {"weight", "size", "ratio"} & set(told.get(frozenset((one, other)), {}))
     shown = table[table["connections"].fillna(0) > 0]
-    assert all(told[frozenset((row["ministry"], row["other"]))]["weight"] == row["connections"]
+    assert all(told[frozenset((row["group_name"], row["other"]))]["weight"] == row["connections"]
                for row in shown.to_dict("records"))  # fmt: skip
 
 
 def test_who_has_the_nodes_counts_no_few_of_a_ministry(world: World) -> None:
-    """The page, GEXF and Parquet tell each actor's community and ministry."""
+    """The page, GEXF and Parquet tell each actor's community and group."""
     nodes = world.public.actors.network.nodes
-    counts = nodes.groupby(["community", "ministry"]).size()
+    counts = nodes.groupby(["community", "group_name"]).size()
     civil = nodes[nodes["label"] == "civil servant"].groupby("community").size()
     few = counts[counts < FEW]
     assert all(civil[community] < FEW and place == "other ministries" for community, place in few.index)
-    assert len(counts) < len(world.full.actors.network.nodes.groupby(["community", "ministry"]).size())
+    assert len(counts) < len(world.full.actors.network.nodes.groupby(["community", "group_name"]).size())
 
 
 # ---- days ----------------------------------------------------------------------------------------------------
@@ -234,5 +234,5 @@ def test_few_are_told_to_be_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert not [text for text in _sentences(made) if COUNTED.search(text)]
         assert any("ewer than 5 civil servants" in text for text in _sentences(made))
         value = found.selection.set_index("figure")["computed"]
-        assert value[["civil_servants", "accounts", "posts"]].isna().all()
+        assert value[["members", "accounts", "posts"]].isna().all()
         assert found.professional_use.isna().all(axis=None)

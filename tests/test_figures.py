@@ -1,4 +1,4 @@
-"""Figures of ministries: each is told apart, and none is coloured by what is too little to tell."""
+"""Figures of groups: each is told apart, and none is coloured by what is too little to tell."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ NAMES = [f"M{at:02d}" for at in range(12)]
 
 @pytest.fixture(scope="module")
 def found():
-    """Twelve ministries, the first ones with more members and connections; the last ones have hardly any."""
+    """Twelve groups, the first ones with more members and connections; the last ones have hardly any."""
     dice = np.random.default_rng(3)
     who = {f"{name}-{at}": name for size, name in enumerate(NAMES) for at in range(24 - 2 * size)}
     with studies.empty() as db:
@@ -46,7 +46,7 @@ def test_each_ministry_has_a_fill_of_its_own_in_every_figure(found: Findings) ->
 
 
 def test_a_cell_with_few_expected_has_no_colour_of_its_own(found: Findings) -> None:
-    _names, expected = people.square(found.ministries, "connections_expected")
+    _names, expected = people.square(found.groups, "connections_expected")
     few = expected < people.LEAST_EXPECTED
     assert 10 < few.sum() < few.size - 10
     axes = people.matrix(found, Words()).axes[0]
@@ -57,6 +57,6 @@ def test_a_cell_with_few_expected_has_no_colour_of_its_own(found: Findings) -> N
 
 def test_a_hidden_cell_is_grey_and_crossed(found: Findings) -> None:
     public = Findings(found.db, Options(least=5))
-    _names, counts = people.square(public.ministries, "connections")
+    _names, counts = people.square(public.groups, "connections")
     axes = people.matrix(public, Words()).axes[0]
     assert sum(text.get_text() == "×" for text in axes.texts) == np.isnan(counts).sum() > 0

@@ -240,8 +240,8 @@ def test_others_lose_nothing_but_the_mention(studies: tuple[Path, Path, dict[str
         texts = db.execute(same, [*theirs, who["handle"]]).fetchall()
         assert [row for row in texts if row[2:] != tuple(text and copied.cut(text) for text in row[:2])] == []
         assert sum(row[:2] != row[2:] for row in texts) < len(texts) / 500, "few say by chance what one person said"
-        for view in ("profiles", "positions", "ministries"):
-            where = "WHERE profile_id <> $1" if view != "ministries" else "WHERE $1 <> ''"
+        for view in ("profiles", "positions", "groups"):
+            where = "WHERE profile_id <> $1" if view != "groups" else "WHERE $1 <> ''"
             lost = f"SELECT count(*) FROM (SELECT * FROM a.{view} EXCEPT ALL SELECT * FROM b.{view}) {where}"
             (lost_rows,) = db.execute(lost, [who["profile"]]).fetchone() or (1,)
             assert lost_rows == 0, view

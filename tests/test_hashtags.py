@@ -99,7 +99,7 @@ def test_tcat_takes_the_originals_hashtags_of_a_retweet(db):
     assert table(hashtag_edges.network(db, threshold=0, profile="4cat")) == ({"a": 1, "b": 1}, {frozenset("ab"): 1})
 
 
-def test_only_posts_of_civil_servants_count_unless_all_are_wanted(db):
+def test_only_posts_of_members_count_unless_all_are_wanted(db):
     studies.people(db, {"1": "EZ"})
     studies.posts(db, [{"account_id": a, "hashtags": ["x"]} for a in "112"])
     assert hashtag_edges.network(db, threshold=0).nodes.loc["x", "posts"] == 2
@@ -147,13 +147,13 @@ def test_planted_communities_come_back_described(db):
     for number, row in described.iterrows():
         home = group_of(row["characteristic"][0][1:])
         assert all(group_of(tag[1:]) == home for tag in [*row["characteristic"], *row["most_used"]])
-        who = hashtags.by_ministry(db, found)
-        assert who[who.community == number].iloc[0]["ministry"] == f"M{home}"
+        who = hashtags.by_group(db, found)
+        assert who[who.community == number].iloc[0]["group_name"] == f"M{home}"
         accounts = hashtags.by_account(db, found, most=2)
         assert accounts[accounts.community == number].iloc[0]["account_id"] == str(home)
     time = hashtags.course(db, found)
     assert time.shape == (12, 5)
-    assert time.to_numpy().sum() == hashtags.by_ministry(db, found)["posts"].sum()
+    assert time.to_numpy().sum() == hashtags.by_group(db, found)["posts"].sum()
 
 
 def test_tags_that_mix_by_chance_have_no_communities_to_speak_of(db):

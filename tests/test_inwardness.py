@@ -1,4 +1,4 @@
-"""Inwardness and the ministry network: formulas by hand, properties, the permutation test, what the filter hides."""
+"""Inwardness and the group network: formulas by hand, properties, the permutation test, what the filter hides."""
 
 import networkx as nx
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import inwardness, ministries
+from analysis import groups, inwardness
 from analysis.graphs import network
 from tests import studies
 
@@ -59,11 +59,11 @@ def test_assortativity_equals_networkx(edges, labels):
 
 
 def world(inner: float, seed: int = 2) -> network.Network:
-    """40 civil servants of two ministries and 40 others; *inner* of the ties are meant to stay in a ministry."""
+    """40 members of two groups and 40 others; *inner* of the ties are meant to stay in a group."""
     rng = np.random.default_rng(seed)
     names = [f"{i:02d}" for i in range(80)]
-    ministry = ["EZ"] * 20 + ["BZK"] * 20 + [None] * 40
-    nodes = pd.DataFrame({"ministry": ministry, "label": ["civil servant"] * 40 + ["other"] * 40}, index=names)
+    group = ["EZ"] * 20 + ["BZK"] * 20 + [None] * 40
+    nodes = pd.DataFrame({"group_name": group, "label": ["civil servant"] * 40 + ["other"] * 40}, index=names)
     pairs = set()
     while len(pairs) < 800:
         a = int(rng.integers(40))
@@ -77,14 +77,14 @@ def world(inner: float, seed: int = 2) -> network.Network:
 def test_the_table_counts_as_by_hand_and_the_test_finds_inwardness():
     found = world(inner=0.6)
     table = inwardness.table(found, permutations=199, seed=1).set_index("group")
-    label, ministry = found.nodes["label"].to_numpy(), found.nodes["ministry"].to_numpy()
+    label, group = found.nodes["label"].to_numpy(), found.nodes["group_name"].to_numpy()
     civil = label == "civil servant"
     inside = int((civil[found.source] & civil[found.target]).sum())
     outside = int((civil[found.source] ^ civil[found.target]).sum())
     row = table.loc["civil servants"]
     assert (row.internal, row.external, row.members) == (inside, outside, 40)
     assert row.e_i_index == pytest.approx((outside - inside) / (outside + inside))
-    own = (ministry[found.source] == "EZ") & (ministry[found.target] == "EZ")
+    own = (group[found.source] == "EZ") & (group[found.target] == "EZ")
     assert table.loc["EZ", "internal"] == own.sum()
     assert (table.loc[["EZ", "BZK"], "p"] < 0.02).all()
     assert (table["e_i_index"] < table["permuted"]).all()
@@ -109,7 +109,7 @@ def test_most_central_by_label_adds_up():
 
 
 def test_what_the_filter_hides(db):
-    """A hub of civil servants stays; the citizen who ties to them all is hidden with the ties to it."""
+    """A hub of members stays; the citizen who ties to them all is hidden with the ties to it."""
     studies.people(db, {f"c{i}": "EZ" for i in range(6)})
     inner = [(f"c{i}", f"c{j}") for i in range(6) for j in range(6) if i != j]
     outer = [(f"o{i}", f"c{i % 6}") for i in range(30)]
@@ -124,7 +124,7 @@ def test_what_the_filter_hides(db):
     assert table.loc["before", "reciprocity"] == pytest.approx(30 / 60)
 
 
-# ---- ministries --------------------------------------------------------------------------------------------
+# ---- groups --------------------------------------------------------------------------------------------
 
 
 def connect(db, pairs):
@@ -136,11 +136,11 @@ def connect(db, pairs):
 def test_the_ministry_network_counts_each_connection_once(db):
     studies.people(db, {"a": "EZ", "b": "EZ", "c": "BZK", "d": ["BZK", "AZ"], "e": "DEF"})
     connect(db, [("p-a", "p-b"), ("p-a", "p-c"), ("p-a", "p-d"), ("p-c", "p-d"), ("p-a", "p-nobody")])
-    graph = ministries.graph(db)
+    graph = groups.graph(db)
     assert {n: d["weight"] for n, d in graph.nodes(data=True)} == {"EZ": 1, "BZK": 1, "AZ": 0, "DEF": 0}
     edges = {frozenset((a, b)): w for a, b, w in graph.edges(data="weight")}
     assert edges == {frozenset(("EZ", "BZK")): 2, frozenset(("EZ", "AZ")): 1, frozenset(("BZK", "AZ")): 1}
-    cover = ministries.coverage(db).set_index("ministry")
+    cover = groups.coverage(db).set_index("group_name")
     assert cover.loc["EZ", ["members", "readable", "linked"]].tolist() == [2, 1, 2]
     assert cover.loc["DEF", "readable"] == 0
     assert "null" in graph.graph["parameters"]
@@ -149,7 +149,7 @@ def test_the_ministry_network_counts_each_connection_once(db):
 def test_follow_ties_stand_beside_connections(db):
     studies.people(db, {"a": "EZ", "b": "BZK", "c": "EZ"})
     studies.follows(db, [("a", "b"), ("b", "a"), ("a", "c"), ("c", "zz")])
-    table = ministries.table(db).set_index(["ministry", "other"])
+    table = groups.table(db).set_index(["group_name", "other"])
     assert table.loc[("BZK", "EZ"), "follows"] == 2
     assert table.loc[("EZ", "EZ"), "follows"] == 1
     assert table["connections"].sum() == 0
@@ -160,7 +160,7 @@ def test_expected_connections_keep_every_ministrys_ends(cells):
     """Conservation: chance moves connections between cells, and makes none."""
     matrix = np.zeros((3, 3), dtype=int)
     matrix[np.triu_indices(3)] = cells
-    chance = ministries.expected(matrix)
+    chance = groups.expected(matrix)
     if sum(cells):
         assert chance.sum() == pytest.approx(sum(cells))
         ends = matrix.sum(axis=0) + matrix.sum(axis=1)
@@ -168,5 +168,5 @@ def test_expected_connections_keep_every_ministrys_ends(cells):
 
 
 def test_an_empty_study(db):
-    assert ministries.graph(db).number_of_nodes() == 0
-    assert ministries.table(db).empty
+    assert groups.graph(db).number_of_nodes() == 0
+    assert groups.table(db).empty

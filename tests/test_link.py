@@ -67,7 +67,7 @@ def test_the_account_that_a_url_is_the_page_of(url, found):
 # ---- linking -------------------------------------------------------------------------------------------------
 
 ORGANISATIONS = [
-    ("IenM", "IenM", "Infrastructuur en Milieu", "IenM", "ministry", None, None, 10, 2),
+    ("IenM", "IenM", "Infrastructuur en Milieu", "IenM", "group", None, None, 10, 2),
     ("Rijkswaterstaat", "IenM", "Rijkswaterstaat", "RWS", "agency", None, None, None, None),
 ]
 
@@ -153,15 +153,15 @@ def test_a_handle_that_somebody_else_registered_later_is_not_theirs(tmp_path):
     assert linked(tmp_path, pages) == [("p1", "7", "accepted"), ("p1", "8", "other-bearer")]
 
 
-def test_employers_become_organisations_and_civil_servants(tmp_path):
+def test_employers_become_organisations_and_members(tmp_path):
     linked(
         tmp_path, [person(1, "p1"), person(2, "p2", employer="Bakkerij"), person(3, "p3", employer="Rijkswaterstaat")]
     )
-    assert rows(tmp_path, "SELECT profile_id, ministry, organisation FROM civil_servants ORDER BY 1") == [
+    assert rows(tmp_path, "SELECT profile_id, group_name, organisation FROM members ORDER BY 1") == [
         ("p1", "IenM", "Rijkswaterstaat"),
         ("p3", "IenM", "Rijkswaterstaat"),
     ]
-    assert rows(tmp_path, "FROM ministries") == [("IenM", "Infrastructuur en Milieu", 10, 2)]
+    assert rows(tmp_path, "FROM groups") == [("IenM", "Infrastructuur en Milieu", 10, 2)]
 
 
 def test_linking_again_changes_nothing(tmp_path):

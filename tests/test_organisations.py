@@ -25,7 +25,7 @@ def matcher(nl):
 
 
 def keys(organisations, day):
-    return {row[0] for row in organisations.rows(day) if row[4] == "ministry"}
+    return {row[0] for row in organisations.rows(day) if row[4] == "group"}
 
 
 def test_the_ministries_are_those_of_the_day(nl):
@@ -46,7 +46,7 @@ def test_whatever_the_day_everything_rolls_up_to_a_ministry_that_exists_then(nl,
 
 
 @pytest.mark.parametrize(
-    ("employer", "ministry"),
+    ("employer", "group"),
     [
         ("Ministerie van Economische Zaken, Landbouw en Innovatie", "EZ"),
         ("Ministerie van EL&I", "EZ"),
@@ -73,8 +73,8 @@ def test_whatever_the_day_everything_rolls_up_to_a_ministry_that_exists_then(nl,
         ("Ｒｉｊｋｓｗａｔｅｒｓｔａａｔ", "I&M"),
     ],
 )
-def test_employers_as_people_write_them(matcher, employer, ministry):
-    assert matcher.match(employer).ministry == ministry
+def test_employers_as_people_write_them(matcher, employer, group):
+    assert matcher.match(employer).group == group
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_case_accents_punctuation_and_legal_forms_do_not_matter():
 def test_the_employers_of_the_simulated_world(matcher):
     employers = pytest.importorskip("fixtures.world.employers")
     assert world.__name__ == "fixtures.world"
-    for ministry, known in employers.GOVERNMENT.items():
+    for group, known in employers.GOVERNMENT.items():
         for employer, _ in known:
-            assert matcher.match(employer).ministry == ministry, employer
+            assert matcher.match(employer).group == group, employer
     for employer in (*employers.LOOKALIKES, *employers.OTHERS, *employers.SCHOOLS):
         assert matcher.match(employer) is None, employer
 
@@ -117,12 +117,12 @@ def register(real):
 
 
 def test_the_registers_agencies_and_inspectorates_are_found_under_their_ministry(nl, register):
-    """The register of May 2026: all but one of 41 are found, none under a ministry other than its own.
+    """The register of May 2026: all but one of 41 are found, none under a group other than its own.
 
     It has not yet rewritten what went back to EZK and BZK in February 2026.
     """
     today = Matcher(nl)
-    names = {row[2]: row[0] for row in nl.rows(None) if row[4] == "ministry"}
+    names = {row[2]: row[0] for row in nl.rows(None) if row[4] == "group"}
     names |= {"Klimaat en Groene Groei": "EZK", "Volkshuisvesting en Ruimtelijke Ordening": "BZK"}
     bodies = [row for row in register if row["type"] in ("agentschap", "inspectie")]
     found = {row["name"]: today.match(row["name"]) for row in bodies}
@@ -130,7 +130,7 @@ def test_the_registers_agencies_and_inspectorates_are_found_under_their_ministry
     assert [name for name, match in found.items() if not match] == ["Raad voor de rechtshandhaving"]
     for row in bodies:
         if row["relation_to_ministerie"] and (match := found[row["name"]]):
-            assert match.ministry == names[json.loads(row["relation_to_ministerie"])["naam"]], row["name"]
+            assert match.group == names[json.loads(row["relation_to_ministerie"])["naam"]], row["name"]
 
 
 def test_the_registers_ministries_are_found_at_all_times(nl, register):
@@ -143,7 +143,7 @@ def test_the_registers_ministries_are_found_at_all_times(nl, register):
 
 
 def test_nothing_else_in_the_register_matches(matcher, register):
-    """Of 4,197 municipalities, provinces, water boards, courts and others two do, which are a ministry's."""
+    """Of 4,197 municipalities, provinces, water boards, courts and others two do, which are a group's."""
     ours = ("ministerie", "agentschap", "inspectie", "organisatieonderdeel")
     hits = {row["name"] for row in register if row["type"] not in ours and matcher.match(row["name"])}
     assert hits == {"Wetenschappelijke Raad voor het Regeringsbeleid", "Huurcommissie"}
@@ -157,13 +157,13 @@ def test_nothing_else_in_the_register_matches(matcher, register):
 
 def test_parts_in_the_register_match_only_the_ministry_they_hang_under(nl, register):
     today = Matcher(nl)
-    names = {row[2]: row[0] for row in nl.rows(None) if row[4] == "ministry"}
+    names = {row[2]: row[0] for row in nl.rows(None) if row[4] == "group"}
     by_id = {row["id"]: row for row in register}
     parts = [row for row in register if by_id.get(row["parent_id"], {}).get("name") in names]
-    pairs = [(row["name"], match.ministry, names[by_id[row["parent_id"]]["name"]])
+    pairs = [(row["name"], match.group, names[by_id[row["parent_id"]]["name"]])
              for row in parts if (match := today.match(row["name"]))]  # fmt: skip
     assert len(pairs) >= 30
-    # the register hangs RVO, which works for two ministries, under both
+    # the register hangs RVO, which works for two groups, under both
     assert {name for name, got, held in pairs if got != held} <= {"Rijksdienst voor Ondernemend Nederland (RVO)"}
 
 
@@ -172,22 +172,22 @@ def test_published_figures_stand_with_their_ministry(nl):
     rows = {each[0]: each for each in nl.rows(STUDY, {"I&M": row})}
     assert rows["I&M"][7:] == (1901, 266)
     assert rows["EZ"][7:] == (None, None)
-    with pytest.raises(UserError, match=r'published.ministries."I&W": there is no such ministry \(2013-02-23\)'):
+    with pytest.raises(UserError, match=r'published.groups."I&W": there is no such group \(2013-02-23\)'):
         nl.rows(STUDY, {"I&W": row})
 
 
 def test_a_list_of_ones_own_with_all_its_mistakes_at_once(tmp_path):
     path = tmp_path / "own.toml"
     path.write_text(
-        '[[ministry]]\nid = "A"\nname = "Afdeling Proef"\n[[ministry]]\nid = "A"\n'
-        '[[organisation]]\nname = "Lab"\nministry = "B"\npatterns = ["(lab"]\nunit = true\n'
+        '[[group]]\nid = "A"\nname = "Afdeling Proef"\n[[group]]\nid = "A"\n'
+        '[[organisation]]\nname = "Lab"\ngroup = "B"\npatterns = ["(lab"]\nunit = true\n'
     )
     with pytest.raises(UserError) as caught:
         load_list(path)
     told = str(caught.value)
     for expected in (
-        "line 5, ministry[1].id: 'A' is used twice",
-        "line 8, organisation[0].ministry: no ministry has the id 'B'",
+        "line 5, group[1].id: 'A' is used twice",
+        "line 8, organisation[0].group: no group has the id 'B'",
         "line 9, organisation[0].patterns: '(lab' is not a regular expression",
         "line 10, organisation[0].unit: unknown key; did you mean 'units'?",
     ):
@@ -197,9 +197,9 @@ def test_a_list_of_ones_own_with_all_its_mistakes_at_once(tmp_path):
 def test_a_list_of_ones_own(tmp_path):
     path = tmp_path / "own.toml"
     path.write_text(
-        'exclude = ["museum"]\n[[ministry]]\nid = "P"\nname = "Provincie Proefland"\n'
+        'exclude = ["museum"]\n[[group]]\nid = "P"\nname = "Provincie Proefland"\n'
         'aliases = ["Proefland"]\n'
-        '[[organisation]]\nname = "Proefdienst"\nministry = "P"\nabbreviations = ["PD"]\n'
+        '[[organisation]]\nname = "Proefdienst"\ngroup = "P"\nabbreviations = ["PD"]\n'
         'patterns = ["proef(?:labs?)"]\n'
     )
     own = load_list(path)

@@ -127,7 +127,7 @@ def test_a_figure_that_differs_is_told_with_the_difference(tmp_path: Path) -> No
     """Equal figures are counted, another one is named with both values and by how much."""
     for name, value in (("published", 41), ("again", 44)):
         (tmp_path / name).mkdir()
-        frame = pd.DataFrame({"ministry": ["BZK", "FIN"], "accounts": [value, 7], "share": [0.1, float("nan")]})
+        frame = pd.DataFrame({"group_name": ["BZK", "FIN"], "accounts": [value, 7], "share": [0.1, float("nan")]})
         frame.to_parquet(tmp_path / name / "populations.parquet")
     (one,) = compared(tmp_path / "published", tmp_path / "again")
     assert one.equal == 5

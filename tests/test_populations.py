@@ -13,20 +13,20 @@ MINISTRIES = {"EZ": "Economische Zaken", "BZK": "Binnenlandse Zaken", "FIN": "Fi
 
 @pytest.fixture
 def db():
-    """Three start contacts, of whom one has two ministries; others; and what must not count.
+    """Three start contacts, of whom one has two groups; others; and what must not count.
 
     s1 - s2, s3 (in both lists); a is in the lists of s1, s2; b of s1; c of all three; gone, who has no page, of s1, s2.
     """
     db = small.database()
     small.insert(db, "organisations", [
-        {"organisation": key, "ministry": key, "name": name, "kind": "ministry"} for key, name in MINISTRIES.items()
+        {"organisation": key, "group_name": key, "name": name, "kind": "group"} for key, name in MINISTRIES.items()
     ])  # fmt: skip
     small.insert(db, "employers", [
-        {"employer": f"Ministerie {key}", "organisation": key, "ministry": key, "rule": "name"} for key in MINISTRIES
-    ] + [{"employer": "Dienst", "organisation": "Dienst", "ministry": "EZ", "rule": "name"}])  # fmt: skip
+        {"employer": f"Ministerie {key}", "organisation": key, "group_name": key, "rule": "name"} for key in MINISTRIES
+    ] + [{"employer": "Dienst", "organisation": "Dienst", "group_name": "EZ", "rule": "name"}])  # fmt: skip
     small.profiles(db, [
-        {"profile_id": "s1", "start": True, "employers": ["Ministerie EZ", "Dienst"]},  # two posts, one ministry
-        {"profile_id": "s2", "start": True, "employers": ["Ministerie EZ", "Ministerie BZK"]},  # two ministries
+        {"profile_id": "s1", "start": True, "employers": ["Ministerie EZ", "Dienst"]},  # two posts, one group
+        {"profile_id": "s2", "start": True, "employers": ["Ministerie EZ", "Ministerie BZK"]},  # two groups
         {"profile_id": "s3", "start": True, "employers": ["Ministerie BZK"]},
         {"profile_id": "a", "employers": ["Elders"]},
         {"profile_id": "b", "employers": ["Dienst"]},
@@ -48,7 +48,7 @@ def test_a_list_counts_as_read_whether_a_page_or_its_owner_gave_it(db):
     db.execute("DELETE FROM base.connections WHERE profile_id = 's1'")
     small.insert(db, "answers", [{"record_id": "r", "collector": "profiles", "kind": "connections", "key": "s1",
                                   "outcome": "done"}], fetched_at=small.SEEN)  # fmt: skip
-    read = populations.table(db).set_index("ministry")["lists_read"].to_dict()
+    read = populations.table(db).set_index("group_name")["lists_read"].to_dict()
     assert read == {"EZ": 2, "BZK": 2, "FIN": 0}
 
 
@@ -57,32 +57,32 @@ def test_each_connection_counts_once_and_only_between_profiles_that_were_read(db
     assert figures(db)["connections"] == 8  # eleven in the lists, one twice, two with a profile that has no page
 
 
-def test_connected_with_two_civil_servants(db):
+def test_connected_with_two_members(db):
     """a (s1, s2), c, and s1 (s2, s3, b); s2 knows only s1, and b only s1."""
     assert figures(db)["connected_with_two"] == 3
 
 
-def test_civil_servants_count_once_in_all_and_once_in_each_ministry(db):
+def test_members_count_once_in_all_and_once_in_each_ministry(db):
     assert figures(db)["start_contacts"] == 3
-    assert figures(db)["civil_servants"] == 4
+    assert figures(db)["members"] == 4
     assert figures(db)["sum_of_rows"] == 5
     table = populations.table(db)
-    assert dict(zip(table["ministry"], table["profiles"], strict=True)) == {"EZ": 3, "BZK": 2, "FIN": 0}
-    assert list(table["ministry"]) == ["EZ", "BZK", "FIN"]
-    assert (table.attrs["civil_servants"], table.attrs["sum_of_rows"]) == (4, 5)
+    assert dict(zip(table["group_name"], table["profiles"], strict=True)) == {"EZ": 3, "BZK": 2, "FIN": 0}
+    assert list(table["group_name"]) == ["EZ", "BZK", "FIN"]
+    assert (table.attrs["members"], table.attrs["sum_of_rows"]) == (4, 5)
 
 
 def test_a_former_position_does_not_count(db):
     db.execute("UPDATE base.positions SET current = FALSE, ended = '2012' WHERE profile_id = 'b'")
-    assert figures(db)["civil_servants"] == 3
+    assert figures(db)["members"] == 3
     assert figures(db)["connected_with_two"] == 3
 
 
-def test_found_on_a_platform_is_an_accepted_link_of_a_civil_servant(db):
+def test_found_on_a_platform_is_an_accepted_link_of_a_member(db):
     small.link(db, [("s1", "x1"), ("s3", "x3"), ("a", "x-of-no-civil-servant")])
     small.link(db, [("s1", "m1")], platform="mastodon")
     small.insert(db, "links", [{"profile_id": "b", "account_id": "x4", "platform": "x", "decision": "conflict"}])
-    table = populations.table(db).set_index("ministry")
+    table = populations.table(db).set_index("group_name")
     assert table["x"].to_dict() == {"EZ": 1, "BZK": 1, "FIN": 0}
     assert table["mastodon"].to_dict() == {"EZ": 1, "BZK": 0, "FIN": 0}
     assert table["accounts"].to_dict() == {"EZ": 2, "BZK": 1, "FIN": 0}
@@ -94,15 +94,15 @@ def test_found_on_a_platform_is_an_accepted_link_of_a_civil_servant(db):
 
 def test_published_figures_stand_beside_the_computed_ones_where_they_are_named(db):
     db.execute(
-        "UPDATE base.organisations SET published_profiles = 1024, published_accounts = 244 WHERE ministry = 'EZ'"
+        "UPDATE base.organisations SET published_profiles = 1024, published_accounts = 244 WHERE group_name = 'EZ'"
     )
-    small.insert(db, "study", [{"key": "published.civil_servants", "value": json.dumps(6807)}])
-    table = populations.table(db).set_index("ministry")
+    small.insert(db, "study", [{"key": "published.members", "value": json.dumps(6807)}])
+    table = populations.table(db).set_index("group_name")
     assert table.loc["EZ", "published_profiles"] == 1024
     assert pd.isna(table.loc["BZK", "published_profiles"])
-    assert table.attrs["published_civil_servants"] == 6807
+    assert table.attrs["published_members"] == 6807
     selection = populations.selection(db).set_index("figure")
-    assert selection.loc["civil_servants", "published"] == 6807
+    assert selection.loc["members", "published"] == 6807
     assert pd.isna(selection.loc["profiles", "published"])
 
 

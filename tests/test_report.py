@@ -18,7 +18,7 @@ from lxml import etree, html
 from analysis import actors, populations, rounds, shares
 from analysis.queries import number
 from analysis.report import comparison_section, method
-from analysis.report.disclosure import few_hidden, lines, merged_ministries, small
+from analysis.report.disclosure import few_hidden, lines, merged_groups, small
 from analysis.report.escape import HARMFUL
 from analysis.report.figures.registry import DRAWINGS
 from analysis.report.findings import Findings, Options
@@ -67,7 +67,7 @@ def dutch(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Fin
     place = tmp_path_factory.mktemp("dutch")
     study = copied(recorded, place / "study")
     with duckdb.connect(str(study / "study.duckdb")) as db:
-        db.execute("""INSERT INTO base.study VALUES ('published.civil_servants', '6807'),
+        db.execute("""INSERT INTO base.study VALUES ('published.members', '6807'),
             ('published.shares.hashtags.share', '34.18'), ('published.shares.hashtags.count', '237075')""")
     return report(study, place / "report", language="nl")
 
@@ -86,7 +86,7 @@ def test_every_filter_says_what_went_in_and_what_came_out(made: tuple[Findings, 
     filters = made[0].filters
     assert (filters["after"] <= filters["before"]).all()
     assert filters["after"].iloc[-4] == made[0].actors.network.n
-    assert all(made[0].sql[name] for name in ("populations", "actors", "hashtags", "daily", "shares", "ministries"))
+    assert all(made[0].sql[name] for name in ("populations", "actors", "hashtags", "daily", "shares", "groups"))
 
 
 def test_every_word_of_the_report_has_its_dutch() -> None:
@@ -165,7 +165,7 @@ def test_the_study_is_told_in_brief_and_leads_on(made: tuple[Findings, Made], pa
     tree = html.fromstring(page)
     lines = tree.xpath("//ul[contains(@class, 'brief')]/li")
     assert [link.get("href") for line in lines for link in line.xpath(".//a")] == [
-        "#populations", "#ministries", "#actors", "#inwardness", "#activity", "#shares", "#hashtags",
+        "#populations", "#groups", "#actors", "#inwardness", "#activity", "#shares", "#hashtags",
     ]  # fmt: skip
     assert f"{made[0].professional_use.iloc[-1]['ratio']:.2f} times" in lines[4].text_content()
     cards = tree.xpath("//section[@aria-labelledby='actors']//ul[@class='cards']/li")
@@ -283,7 +283,7 @@ def test_the_terminal_is_told_nothing_that_it_would_obey(recorded: Path, tmp_pat
         shutil.copyfile(recorded / name, study / name)
     done = sneeuwbal("--study", study, "report")
     assert done.returncode == 0, done.stderr
-    assert "red" in done.stdout  # the ministry whose name would colour what follows
+    assert "red" in done.stdout  # the group whose name would colour what follows
     assert not HARMFUL.search(done.stdout.replace("\n", ""))
 
 
@@ -347,31 +347,33 @@ def test_a_report_for_publication_tells_no_person(
     assert re.search(r"p-[a-z2-7]{16}", text)
     assert "hidden" in [cell for row in _cells(done.page.read_text("utf-8"), "populations") for cell in row]
     persons_in = {
-        "tables/populations": ["profiles", "accounts"], "tables/ministry-coverage": ["members", "readable", "linked"],
-        "tables/coverage": ["read_in_part", "absent", "not_read"], "tables/communities": ["civil_servants"],
-        "tables/communities-by-ministry": ["members"], "tables/most-central": ["actors"], "tables/gaps": ["lists"],
+        "tables/populations": ["profiles", "accounts"], "tables/group-coverage": ["members", "readable", "linked"],
+        "tables/coverage": ["read_in_part", "absent", "not_read"], "tables/communities": ["members"],
+        "tables/communities-by-group": ["actors"], "tables/most-central": ["actors"], "tables/gaps": ["lists"],
         "figures/06-activity-timeline": ["active_accounts", "gap_accounts"],
     }  # fmt: skip
     for name, columns in persons_in.items():
         counts = pd.read_csv(done.page.parent / f"{name}.csv")[columns]
         assert not ((counts > 0) & (counts < 5)).any(axis=None), name
     assert not (done.page.parent / "tables" / "hashtags-by-account.csv").exists()
-    readable, members = (found.ministry_coverage.attrs[name] for name in ("readable", "members"))
+    readable, members = (found.group_coverage.attrs[name] for name in ("readable", "members"))
     assert f"the lists of {readable} of {members} members could be read" in done.page.read_text("utf-8")
     found.db.close()
 
 
 def test_small_cells_are_hidden_and_cannot_be_worked_out_from_a_total() -> None:
-    frame = pd.DataFrame({"ministry": list("abc"), "profiles": [40, 9, 3], "share": [10.0, 20.0, 33.3]})
+    frame = pd.DataFrame({"group_name": list("abc"), "profiles": [40, 9, 3], "share": [10.0, 20.0, 33.3]})
     hidden = small(frame, 5, {"profiles": ("share",)})
     assert hidden["profiles"].isna().tolist() == hidden["share"].isna().tolist() == [False, True, True]
     assert small(frame, 0, {"profiles": ()}) is frame
 
 
 def test_no_cell_is_hidden_alone_in_a_line_or_a_row_that_adds_up() -> None:
-    """Two communities by three ministries; and a row whose parts add up to what is told beside it."""
-    frame = pd.DataFrame({"community": [1] * 3 + [2] * 3, "ministry": list("abcabc"), "members": [3, 7, 9, 20, 0, 30]})
-    hidden = small(frame, 5, {"members": ()}, lines(frame, "community", "ministry"))["members"].isna()
+    """Two communities by three groups; and a row whose parts add up to what is told beside it."""
+    frame = pd.DataFrame(
+        {"community": [1] * 3 + [2] * 3, "group_name": list("abcabc"), "members": [3, 7, 9, 20, 0, 30]}
+    )
+    hidden = small(frame, 5, {"members": ()}, lines(frame, "community", "group_name"))["members"].isna()
     assert hidden.tolist() == [True, True, False, True, True, False]  # a 0 as well: the total of b would tell its 7
     parts = ("whole", "part", "absent")
     frame = pd.DataFrame({"asked": [60], "whole": [50], "part": [8], "absent": [2]})
@@ -380,15 +382,15 @@ def test_no_cell_is_hidden_alone_in_a_line_or_a_row_that_adds_up() -> None:
 
 
 def test_few_ministries_that_are_put_together_are_not_too_few() -> None:
-    ministry = pd.Series([*"aaaaaa", *"bbbbb", *"ccc", *"d", None])
-    told = merged_ministries(ministry, 5, "other")
+    group = pd.Series([*"aaaaaa", *"bbbbb", *"ccc", *"d", None])
+    told = merged_groups(group, 5, "other")
     assert told.value_counts().to_dict() == {"a": 6, "other": 9}
-    assert merged_ministries(ministry[:14], 5, "other").value_counts().to_dict() == {"a": 6, "other": 8}
+    assert merged_groups(group[:14], 5, "other").value_counts().to_dict() == {"a": 6, "other": 8}
 
 
 def test_a_ministry_with_one_small_cell_tells_no_total_of_its_own() -> None:
     frame = pd.DataFrame({
-        "ministry": list("aabb"), "other": list("abbc"), "connections": [30, 3, 40, 0], "follows": [9, 9, 9, 0],
+        "group_name": list("aabb"), "other": list("abbc"), "connections": [30, 3, 40, 0], "follows": [9, 9, 9, 0],
         "connections_expected": [25.0, 2.0, 41.0, 0.0], "follows_expected": [9.0] * 4,
         "connections_ratio": [1.2, 1.5, 1.0, None], "follows_ratio": [1.0] * 4, "share_of_row": [0.9, 0.1, 1, 0],
         "share_of_other": [0.9, 0.1, 1, 0],

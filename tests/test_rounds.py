@@ -62,7 +62,7 @@ def study_of(place: Path, parts: int = 2) -> Path:
     ]  # fmt: skip
     write(place / "archive", pages)
     (place / "decisions.csv").write_text(",".join(COLUMNS) + "\n")
-    known = [(name, name, f"Ministry {name}", name, "ministry", None, None, None, None) for name in MINISTRIES]
+    known = [(name, name, f"Ministry {name}", name, "group", None, None, None, None) for name in MINISTRIES]
     load(place, PARSERS, workers=1, linking=Linking(known, _organisation, place / "decisions.csv"))
     return place
 
@@ -83,7 +83,7 @@ def _said(page: str) -> str:
 
 def test_who_came_went_and_moved_is_what_was_planted(twice: Path) -> None:
     with database.open_readonly(twice / "study.duckdb") as db:
-        looked, table, moves = rounds.looked(db), rounds.by_ministry(db), rounds.moves(db)
+        looked, table, moves = rounds.looked(db), rounds.by_group(db), rounds.moves(db)
         assert (looked["profiles"], looked["twice"], looked["lists"]) == (43, 40, 1)
         assert [tuple(row) for row in table.itertuples(index=False)] == [
             ("A", 19, 6, 1, 5, 7, 14), ("B", 11, 0, 8, 2, 1, 16)
@@ -102,14 +102,14 @@ def test_who_came_went_and_moved_is_what_was_planted(twice: Path) -> None:
 def test_the_page_tells_them_with_their_sql(twice: Path, tmp_path: Path) -> None:
     found, made = report(twice, tmp_path / "report")
     text = made.page.read_text("utf-8")
-    assert _cells(text, "changes-by-ministry")[0] == ["A", "19", "6", "1", "5", "7", "14"]
+    assert _cells(text, "changes-by-group")[0] == ["A", "19", "6", "1", "5", "7", "14"]
     assert _cells(text, "moves") == [["A", "B", "7"], ["B", "A", "1"]]
     assert _cells(text, "changes")[0] == ["civil servants", "30", "6", "7", "29"]
     assert "40 of 43 profiles were read more than once" in _said(text)
     assert "30; since then 6 entered the profession and 7 left it" in _said(text)
     assert "civil servants: 2 new, 1 gone (lists that were read whole at least twice: 1)" in _said(text)
-    assert all(found.sql[name] for name in ("changes", "changes_by_ministry", "moves"))
-    assert all(made.tables()[name].definitions for name in ("changes", "changes-by-ministry", "moves"))
+    assert all(found.sql[name] for name in ("changes", "changes_by_group", "moves"))
+    assert all(made.tables()[name].definitions for name in ("changes", "changes-by-group", "moves"))
     found.db.close()
 
 
@@ -127,7 +127,7 @@ def test_in_public_few_who_moved_cannot_be_worked_out(
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
     found, made = report(twice, tmp_path / "report", Options(pseudonyms=Pseudonyms(twice), least=5))
     text = made.page.read_text("utf-8")
-    a, b = _cells(text, "changes-by-ministry")
+    a, b = _cells(text, "changes-by-group")
     assert (a[0], a[1], a[-1], b[1], b[-1]) == ("A", "19", "14", "11", "16")
     for row in (a, b):
         assert row[2:-1].count("hidden") >= 2  # of those who came and went never one alone

@@ -78,9 +78,9 @@ def test_the_tools_differ_over_retweets_only(profile, retweets, counts):
     assert set(frame["posts"]) == {{"all": 5, "without": 2, "originals": 1}[retweets]}
 
 
-def test_only_posts_on_timelines_of_linked_civil_servants_count_where_there_are_links():
+def test_only_posts_on_timelines_of_linked_members_count_where_there_are_links():
     db = small.database()
-    small.insert(db, "employers", [{"employer": "EZ", "organisation": "EZ", "ministry": "EZ", "rule": "name"}])
+    small.insert(db, "employers", [{"employer": "EZ", "organisation": "EZ", "group_name": "EZ", "rule": "name"}])
     small.profiles(db, [{"profile_id": "p", "employers": ["EZ"]}, {"profile_id": "q"}])
     small.posts(db, [{"account_id": "mine"}, {"account_id": "other"}, {"account_id": "outsider"}])
     assert set(shares.table(db)["posts"]) == {3}

@@ -87,10 +87,10 @@ def test_the_examples_in_the_template_are_true(tmp_path):
 def test_the_study_of_2013_loads_with_its_published_figures(tmp_path):
     study = load(tmp_path, (ROOT / "fixtures" / "study2013.toml").read_text("utf-8"))
     assert study.era == date(2013, 7, 1)
-    rows = study.published.ministries.values()
+    rows = study.published.groups.values()
     assert sum(row.profiles for row in rows) == 6817
     assert sum(row.accounts for row in rows) == 1109 == study.published.accounts
-    assert study.published.civil_servants == 6807
+    assert study.published.members == 6807
     assert study.published.shares["hashtags"].share == 34.18
     kept = dict(study.rows())
     assert kept["published.shares.hashtags.count"] == "237075"
@@ -132,7 +132,7 @@ profiles_file = "nowhere.txt"
         "study.name: is missing",
         "line 3, study.timezone: should be a time zone",
         "line 6, snowball.waves: should be a valid integer, not 'two'",
-        "line 7, snowball.admit: should be seeds, civil_servants, everyone or an SQL condition",
+        "line 7, snowball.admit: should be seeds, members, everyone or an SQL condition",
         "line 9, collectors.twitter: no collector 'twitter' is installed; it can be own, profiles, x",
         "line 11, collectors.x.kinds: the collector has no kind 'timelines'; did you mean 'timeline'?",
         "line 13, collectors.own.dept: unknown key; did you mean 'depth'?",
@@ -157,8 +157,8 @@ profiles_file = "nowhere.txt"
         ("study = 'x'", "study: should be a valid dictionary"),
         ("[study]\nname='a'\n[minimise]\nopt_outs='override'", "override_reason"),
         (
-            "[study]\nname='a'\n[published.ministries.'I&M']\nprofile=3",
-            'published.ministries."I&M".profile: unknown key',
+            "[study]\nname='a'\n[published.groups.'I&M']\nprofile=3",
+            'published.groups."I&M".profile: unknown key',
         ),
     ],
 )
@@ -199,10 +199,29 @@ def test_options_hold_the_common_keys_and_the_collectors_own_with_defaults(tmp_p
 
 
 def test_an_sql_rule_over_the_candidates_is_accepted_and_one_that_reads_a_file_is_not(tmp_path):
-    rule = "is_seed OR (ministry = 'EZ' AND civil_servants_connected >= 2)"
+    rule = "is_seed OR (group_name = 'EZ' AND connected_with_members >= 2)"
     assert load(tmp_path, f'[study]\nname="a"\n[snowball]\nadmit="{rule}"').snowball.admit == rule
     stolen = "1 IN (SELECT 1 FROM '/etc/passwd')"
     assert "snowball.admit" in complaint(tmp_path, f'[study]\nname="a"\n[snowball]\nadmit="{stolen}"')
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            '[snowball]\nadmit = "civil_servants"',
+            "line 4, snowball.admit: should say members, the new name of civil_servants",
+        ),
+        (
+            '[snowball]\nadmit = "ministry = 1"',
+            "line 4, snowball.admit: should say group_name, the new name of ministry",
+        ),
+        ("[published]\ncivil_servants = 1", "line 4, published.civil_servants: is called members now"),
+        ("[published.ministries]\nEZ = { profiles = 1 }", "line 3, published.ministries: is called groups now"),
+    ],
+)
+def test_an_old_name_is_answered_with_the_new_one(tmp_path, text, line):
+    assert line in complaint(tmp_path, f'[study]\nname="a"\n{text}')
 
 
 def test_settings_do_not_change(tmp_path):
@@ -214,9 +233,7 @@ def test_settings_do_not_change(tmp_path):
 def test_every_key_is_documented():
     text = (ROOT / "docs" / "study-file.md").read_text("utf-8")
     models = {f"[{name}]": model for name, model in study_module.sections().items()}
-    models |= {
-        name: getattr(settings, name) for name in ("RateLimit", "Interval", "PublishedMinistry", "PublishedShare")
-    }
+    models |= {name: getattr(settings, name) for name in ("RateLimit", "Interval", "PublishedGroup", "PublishedShare")}
     models["PublishedTest"] = settings.PublishedTest
     for place, model in models.items():
         for key, field in model.model_fields.items():

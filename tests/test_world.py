@@ -574,8 +574,8 @@ def test_other_scales_keep_every_promise_that_they_can(scale):
     for seed in (1, 2, 2013):
         one = World(Options(scale=scale, seed=seed))
         facts = told(one)
-        assert facts["accounts"] == sum(row["accounts"] for row in facts["ministries"].values())
-        assert min(row["accounts"] for row in facts["ministries"].values()) >= 1
+        assert facts["accounts"] == sum(row["accounts"] for row in facts["groups"].values())
+        assert min(row["accounts"] for row in facts["groups"].values()) >= 1
         assert len(one.posts) == facts["posts"]
         assert (facts["first_post"], facts["last_post"]) == (
             "2007-03-20",

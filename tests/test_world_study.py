@@ -51,8 +51,8 @@ def test_people_and_where_they_work(db, world):
     same(db, "SELECT profile_id, name FROM profiles", "SELECT profile_id, name FROM true_profiles WHERE state = 'read'")
     same(
         db,
-        "SELECT profile_id, ministry FROM memberships",
-        "SELECT * FROM (SELECT profile_id, unnest([ministry, second_ministry]) AS m FROM true_profiles"
+        "SELECT profile_id, group_name FROM memberships",
+        "SELECT * FROM (SELECT profile_id, unnest([group_name, second_ministry]) AS m FROM true_profiles"
         " WHERE state = 'read') WHERE m IS NOT NULL",
     )
     same(
@@ -74,13 +74,13 @@ def test_connections_between_people_who_could_be_read(db):
 def test_whose_account_is_whose(db):
     same(
         db,
-        "SELECT l.profile_id, l.account_id FROM links AS l JOIN civil_servants AS c USING (profile_id)",
+        "SELECT l.profile_id, l.account_id FROM links AS l JOIN members AS c USING (profile_id)",
         "SELECT profile_id, account_id FROM true_links WHERE linked",
     )
     same(
         db,
         "SELECT account_id, handle, name FROM accounts WHERE account_id IN"
-        " (SELECT account_id FROM links JOIN civil_servants USING (profile_id))",
+        " (SELECT account_id FROM links JOIN members USING (profile_id))",
         "SELECT account_id, handle, name FROM true_accounts WHERE counted AND role = 'linked'",
     )
 

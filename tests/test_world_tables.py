@@ -43,9 +43,9 @@ def test_the_key_figures_are_the_worlds(db, figures):
 
 
 def test_table_5_is_the_worlds(db, figures):
-    frame = populations.table(db).set_index("ministry")
-    assert frame["profiles"].to_dict() == {key: row["profiles"] for key, row in figures["ministries"].items()}
-    assert frame["x"].to_dict() == {key: row["accounts"] for key, row in figures["ministries"].items()}
+    frame = populations.table(db).set_index("group_name")
+    assert frame["profiles"].to_dict() == {key: row["profiles"] for key, row in figures["groups"].items()}
+    assert frame["x"].to_dict() == {key: row["accounts"] for key, row in figures["groups"].items()}
 
 
 def test_table_6_is_the_worlds(db, figures):

@@ -20,8 +20,8 @@ def changes(found: Findings, _: Words) -> Section:
     whole = {"places": dict.fromkeys(("before", "gained", "lost", "after"), 0)}
     tables = [table(found, _, "changes", "Before and after", found.changes, "changes", **whole)]
     if found.looked["twice"]:
-        tables.append(table(found, _, "changes_by_ministry", "Who came and went, by ministry",
-                            found.changes_by_ministry, "changes_by_ministry", bars=("before",)))  # fmt: skip
+        tables.append(table(found, _, "changes_by_group", "Who came and went, by ministry",
+                            found.changes_by_group, "changes_by_group", bars=("before",)))  # fmt: skip
     if len(found.moves):
         tables.append(table(found, _, "moves", "Moves between ministries", found.moves, "moves"))
     return Section("changes", title, tuple(_said(found, _)), tuple(tables))

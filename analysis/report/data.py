@@ -46,7 +46,7 @@ def actors(found: Findings, _: Words) -> dict[str, Any]:
     nodes = network.nodes
     names = nodes["name"].where(nodes["name"].notna() & (nodes["name"] != ""), nodes["handle"])
     names = names.where(names.notna(), nodes.index.to_series())
-    civil = nodes["ministry"].where(nodes["label"] == "civil servant")
+    civil = nodes["group_name"].where(nodes["label"] == "civil servant")
     return {
         **_common(network, _names(found.communities)),
         "id": exports.unique(nodes.index.map(clean)),

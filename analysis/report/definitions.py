@@ -25,17 +25,17 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
         "Found on a platform: a profile linked to an account by evidence. Lists read: persons whose connections could "
         "be read.",
     ),
-    "ministries": (
+    "groups": (
         "A connection between two civil servants counts once in every cell it belongs to. Expected: the ends of all "
         "connections joined by chance, each ministry keeping its number of ends (configuration model).",
     ),
-    "ministry_coverage": ("Readable: members with at least one connection that was seen.",),
+    "group_coverage": ("Readable: members with at least one connection that was seen.",),
     "communities": (
         _DEGREE,
         _COMMUNITY,
         "Density: ties inside over all that could be. E-I index: (external - internal) / (external + internal) ties.",
     ),
-    "communities_by_ministry": (_COMMUNITY, "Outside: members who are no civil servants."),
+    "communities_by_group": (_COMMUNITY, "Outside: members who are no civil servants."),
     "central": (
         "Betweenness (Brandes 2001): unweighted, directed, not normalised, on the filtered network.",
         _DEGREE,
@@ -88,7 +88,7 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
         _COMMUNITY,
     ),
     "hashtags": ("Posts: how many hold the hashtag, each once. Degree: hashtags it shares a post with.",),
-    "hashtags_by_ministry": ("A post that uses two communities counts in both.",),
+    "hashtags_by_group": ("A post that uses two communities counts in both.",),
     "hashtags_by_account": ("A post that uses two communities counts in both; the five most active of each.",),
     "hashtag_course": ("A post that uses two communities counts in both; months are in the study's time zone.",),
     "changes": (
@@ -99,7 +99,7 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
         "deactivated or unknown; none is gained.",
         "Follow ties: of lists that were read to their end both times; a tie in another list says nothing.",
     ),
-    "changes_by_ministry": (
+    "changes_by_group": (
         "Before + entered + moved in - left - moved out = after. Entered and left: from and to outside the profession. "
         "Moved in and out: civil servants of another ministry before, or after. Who holds posts in two ministries "
         "counts in both.",

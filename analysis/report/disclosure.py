@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import ministries
+from analysis import groups
 from analysis.graphs.measures import Measured
 from storage.privacy.pseudonyms import FEW, Pseudonyms
 
 NAMED = ("politician", "organisation", "media")  # public by their office or as a body, if the study lists them
-TOLD = ("platform", "ministry", "label", "civil_servant")  # all else of a person's own is left out
+TOLD = ("platform", "group_name", "label", "member")  # all else of a person's own is left out
 Counts = Mapping[str, Sequence[str]]  # columns of counts, each with the columns that would give it away
 Line = Sequence[int] | NDArray[np.intp]  # places of rows whose total is told
 SMALL = "other ministries"  # of which too few are in the network to be told apart
@@ -29,7 +29,7 @@ SMALL = "other ministries"  # of which too few are in the network to be told apa
 def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int, other: str = SMALL) -> Measured:
     """*found* with pseudonyms as ids, names and handles; who is public by label keeps them.
 
-    Ministries of which fewer than *least* are in the network, or in a community, are put together as *other*: whoever
+    Groups of which fewer than *least* are in the network, or in a community, are put together as *other*: whoever
     has the nodes can count them.
     """
     nodes = found.network.nodes
@@ -38,9 +38,9 @@ def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int, other: str
     hidden = np.array([pseudonyms.person(str(person)) for person in nodes.index], dtype=object)
     handle = np.where(public, nodes["handle"].astype(object), hidden)
     kept = nodes[measures].assign(handle=handle, name=np.where(public, nodes["name"].astype(object), hidden))
-    merged = merged_ministries(kept["ministry"], least, other)
-    groups = merged.groupby(found.communities.membership.to_numpy(), group_keys=False)
-    kept["ministry"] = groups.apply(lambda of: merged_ministries(of, least, other)).reindex(kept.index)
+    merged = merged_groups(kept["group_name"], least, other)
+    of_each = merged.groupby(found.communities.membership.to_numpy(), group_keys=False)
+    kept["group_name"] = of_each.apply(lambda of: merged_groups(of, least, other)).reindex(kept.index)
     kept["title"] = None  # the analyses look for it
     kept.index = pd.Index(handle, name=nodes.index.name)
     network = replace(found.network, nodes=kept)
@@ -50,13 +50,13 @@ def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int, other: str
 MEASURES = ("betweenness", "normalised", "standard_error", "pagerank", "community", "size", "color", "x", "y")
 
 
-def merged_ministries(ministry: pd.Series[str], least: int, other: str) -> pd.Series[str]:
-    """*ministry* of each actor, those of fewer than *least* put together as *other*."""
-    counts = ministry.value_counts().sort_index().sort_values(kind="stable")
+def merged_groups(group: pd.Series[str], least: int, other: str) -> pd.Series[str]:
+    """*group* of each actor, those of fewer than *least* put together as *other*."""
+    counts = group.value_counts().sort_index().sort_values(kind="stable")
     few = counts < least
     if 0 < few.sum() < len(counts) and (few.sum() == 1 or counts[few].sum() < least):
         few.iloc[few.sum()] = True  # one put together with nothing, or so few, could still be told apart
-    return ministry.where(ministry.isna() | ~ministry.map(few).fillna(False).astype(bool), other)
+    return group.where(group.isna() | ~group.map(few).fillna(False).astype(bool), other)
 
 
 def lines(table: pd.DataFrame, *keys: str) -> list[NDArray[np.intp]]:
@@ -65,25 +65,25 @@ def lines(table: pd.DataFrame, *keys: str) -> list[NDArray[np.intp]]:
 
 
 def few_hidden(table: pd.DataFrame, least: int) -> pd.DataFrame:
-    """The *table* of pairs of ministries without its small cells; the total of each ministry can be worked out."""
-    names = sorted({*table["ministry"], *table["other"]})
-    of = [((table["ministry"] == name) | (table["other"] == name)).to_numpy() for name in names]
-    made = small(table, least, ministries.DERIVED, [np.flatnonzero(rows) for rows in of])
-    for what in ministries.DERIVED:
-        for rows in of:  # what chance would give tells how many a ministry has in all
+    """The *table* of pairs of groups without its small cells; the total of each group can be worked out."""
+    names = sorted({*table["group_name"], *table["other"]})
+    of = [((table["group_name"] == name) | (table["other"] == name)).to_numpy() for name in names]
+    made = small(table, least, groups.DERIVED, [np.flatnonzero(rows) for rows in of])
+    for what in groups.DERIVED:
+        for rows in of:  # what chance would give tells how many a group has in all
             if 0 < table.loc[rows, what].sum() < least:
                 made.loc[rows, [f"{what}_expected", f"{what}_ratio"]] = np.nan
     return made
 
 
 def without_few(graph: nx.Graph[Any], table: pd.DataFrame) -> nx.Graph[Any]:
-    """*graph* (of ministries) without the ties and counts that *table*, of its pairs, hides; nor those of few members.
+    """*graph* (of groups) without the ties and counts that *table*, of its pairs, hides; nor those of few members.
 
     A circle's size would tell what is inside.
     """
     made = graph.copy()
     for row in table.to_dict("records"):
-        one, two = row["ministry"], row["other"]
+        one, two = row["group_name"], row["other"]
         if one != two and made.has_edge(one, two) and (pd.isna(row["connections"]) or not row["connections"]):
             made.remove_edge(one, two)
         data = made.nodes[one] if one == two else made.edges[one, two] if made.has_edge(one, two) else {}

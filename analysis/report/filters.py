@@ -21,7 +21,7 @@ TIMELINES = {
 PERSONS = ("profiles seen", "links proposed", "civil servants", "actors")
 BETWEEN = """
 SELECT count(*) FROM connections WHERE profile_a <> profile_b
-AND profile_a IN (SELECT profile_id FROM civil_servants) AND profile_b IN (SELECT profile_id FROM civil_servants)"""
+AND profile_a IN (SELECT profile_id FROM members) AND profile_b IN (SELECT profile_id FROM members)"""
 
 
 def actors_filter(found: Findings, _: Words) -> str:
@@ -54,12 +54,12 @@ def filters(found: Findings) -> pd.DataFrame:
     rows = [
         ("profiles whose page was read", "profiles seen", met, value["profiles"]),
         ("profiles with a current position at an organisation of the study", "profiles seen", met,
-         value["civil_servants"]),
+         value["members"]),
         ("connections between profiles that were read", "connections seen",
          number(found.db, "SELECT count(*) FROM connections"), value["connections"]),
         ("connections between two civil servants", "connections", value["connections"], number(found.db, BETWEEN)),
         ("links that were accepted", "links proposed", accepted + number(found.db, CANDIDATES), accepted),
-        ("civil servants linked to an account", "civil servants", value["civil_servants"], number(found.db, linked)),
+        ("civil servants linked to an account", "civil servants", value["members"], number(found.db, linked)),
         (_(TIMELINES[whose]), "posts", every, ours),
         ("posts with a time", "posts", ours, timed),
         ("posts inside the period", "posts", timed, timed - days["posts_outside_period"]),

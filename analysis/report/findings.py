@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import actors, hashtag_edges, hashtags, inwardness, ministries, populations, rounds, shares
+from analysis import actors, groups, hashtag_edges, hashtags, inwardness, populations, rounds, shares
 from analysis.graphs.measures import Measured, measured
 from analysis.queries import number, query, with_parameters
 from analysis.report.asking import Options, finding
-from analysis.report.disclosure import SMALL, few_hidden, lines, merged_ministries, pseudonymous
+from analysis.report.disclosure import SMALL, few_hidden, lines, merged_groups, pseudonymous
 from analysis.report.filters import filters
 from analysis.report.rhythm import Rhythm
 
@@ -36,7 +36,7 @@ class Findings(Rhythm):
         """The key figures."""
         frame = self.selected.copy()
         value = frame.set_index("figure")["computed"]
-        if self.few(value["sum_of_rows"] - value["civil_servants"]):  # so few persons are in two ministries
+        if self.few(value["sum_of_rows"] - value["members"]):  # so few persons are in two groups
             attrs, frame = frame.attrs, frame[frame["figure"] != "sum_of_rows"].reset_index(drop=True)
             frame.attrs = attrs
         few = frame["figure"].map(value).map(lambda of: isinstance(of, int) and self.few(of))
@@ -66,14 +66,14 @@ class Findings(Rhythm):
         return self.small(frame, {"asked": parts, **dict.fromkeys(parts, ())}, (), parts)
 
     @finding
-    def ministries(self) -> pd.DataFrame:
-        """A row a pair of ministries."""
-        return few_hidden(ministries.table(self.db), self.options.least)
+    def groups(self) -> pd.DataFrame:
+        """A row a pair of groups."""
+        return few_hidden(groups.table(self.db), self.options.least)
 
     @finding
-    def ministry_coverage(self) -> pd.DataFrame:
-        """How many lists could be read, by ministry; attrs have the persons, each once."""
-        frame = ministries.coverage(self.db)
+    def group_coverage(self) -> pd.DataFrame:
+        """How many lists could be read, by group; attrs have the persons, each once."""
+        frame = groups.coverage(self.db)
         members, readable = self.db.execute(READABLE).fetchall()[0]
         frame.attrs |= {"members": members, "readable": readable}
         return self.small(frame, {"members": ("share_readable",), "readable": ("share_readable",), "linked": ()})
@@ -117,19 +117,19 @@ class Findings(Rhythm):
         """The communities of actors described."""
         frame = actors.communities(self.actors, words=self.words)
         if self.options.least:
-            frame = frame.drop(columns=["ministries", "titles"], errors="ignore")
-        other = ("community", "name", "size", "share", "ministries", "titles", "central", "density", "e_i_index")
+            frame = frame.drop(columns=["groups", "titles"], errors="ignore")
+        other = ("community", "name", "size", "share", "groups", "titles", "central", "density", "e_i_index")
         labels = [str(name) for name in frame if name not in other]
         return self.small(frame, dict.fromkeys(labels, ()), None, labels)
 
     @finding
-    def communities_by_ministry(self) -> pd.DataFrame:
-        """Members by community and ministry."""
-        frame = actors.by_ministry(self.actors)
-        if self.options.least:  # of the members whose ministry is told, which is not all
-            frame = frame.drop(columns="share_of_ministry")
+    def communities_by_group(self) -> pd.DataFrame:
+        """Members by community and group."""
+        frame = actors.by_group(self.actors)
+        if self.options.least:  # of the members whose group is told, which is not all
+            frame = frame.drop(columns="share_of_group")
         return self.small(
-            frame, {"members": ("share_of_community", "share_of_ministry")}, lines(frame, "community", "ministry")
+            frame, {"actors": ("share_of_community", "share_of_group")}, lines(frame, "community", "group_name")
         )
 
     @finding
@@ -148,8 +148,8 @@ class Findings(Rhythm):
         seed = self.setting("analysis.seed", 1)
         network = self._measured.network
         if least := self.options.least:
-            told = merged_ministries(network.nodes["ministry"], least, self.words(SMALL))
-            network = network.with_columns({"ministry": told})
+            told = merged_groups(network.nodes["group_name"], least, self.words(SMALL))
+            network = network.with_columns({"group_name": told})
         frame = inwardness.table(network, permutations=PERMUTATIONS if network.m else 0, seed=seed)
         return self.small(frame, {"members": ("internal", "external", "e_i_index", "expected")}, [range(1, len(frame))])
 
@@ -253,10 +253,10 @@ class Findings(Rhythm):
         return hashtags.communities(self.hashtags)
 
     @finding
-    def hashtags_by_ministry(self) -> pd.DataFrame:
-        """Who uses which community, by ministry."""
-        frame = hashtags.by_ministry(self.db, self.hashtags)
-        return self.small(frame, {"accounts": ("posts", "share")}, lines(frame, "community", "ministry"))
+    def hashtags_by_group(self) -> pd.DataFrame:
+        """Who uses which community, by group."""
+        frame = hashtags.by_group(self.db, self.hashtags)
+        return self.small(frame, {"accounts": ("posts", "share")}, lines(frame, "community", "group_name"))
 
     @finding
     def hashtags_by_account(self) -> pd.DataFrame:
@@ -295,16 +295,16 @@ class Findings(Rhythm):
         return made
 
     @finding
-    def changes_by_ministry(self) -> pd.DataFrame:
-        """Who came and went, a row a ministry."""
+    def changes_by_group(self) -> pd.DataFrame:
+        """Who came and went, a row a group."""
         ways = ("entered", "moved_in", "left", "moved_out")
         return self.small(
-            rounds.by_ministry(self.db), {"before": ways, "after": ways, **dict.fromkeys(ways, ())}, None, ways
+            rounds.by_group(self.db), {"before": ways, "after": ways, **dict.fromkeys(ways, ())}, None, ways
         )
 
     @finding
     def moves(self) -> pd.DataFrame:
-        """From which ministry to which; in a report for publication only where they are not few."""
+        """From which group to which; in a report for publication only where they are not few."""
         frame = rounds.moves(self.db)
         made = self.small(frame, {"persons": ()}, lines(frame, "moved_from", "moved_to"))
         return made[made["persons"].notna()]
@@ -320,7 +320,16 @@ class Findings(Rhythm):
 READABLE = """
 SELECT count(DISTINCT profile_id), count(DISTINCT profile_id) FILTER (profile_id IN (
     SELECT profile_id FROM base.connections)) FROM memberships"""
-FIXED = ("ministry", "name", "profiles", "accounts", "share", "lists_read", "published_profiles", "published_accounts")
+FIXED = (
+    "group_name",
+    "name",
+    "profiles",
+    "accounts",
+    "share",
+    "lists_read",
+    "published_profiles",
+    "published_accounts",
+)
 USERS = f"""
 SELECT tag, count(DISTINCT timeline_of) AS accounts FROM (
     SELECT timeline_of, {hashtag_edges.folded()} AS tag FROM (SELECT timeline_of, unnest(hashtags) AS t FROM posts))

@@ -21,7 +21,8 @@ MONTHS = {
 }
 
 HEADS = {  # of columns whose name alone does not say it
-    "account_id": "account", "bluesky": "Bluesky", "bridging": "bridging",
+    "account_id": "account", "group_name": "ministry", "other_group": "other ministry", "groups": "ministries",
+    "members": "civil servants", "share_of_group": "share of ministry", "bluesky": "Bluesky", "bridging": "bridging",
     "connections_expected": "connections by chance",
     "connections_ratio": "connections, times chance", "e_i_index": "E-I index", "expected": "by chance, degrees kept",
     "follow_ties_used": "follow ties with such posts", "follows": "follow ties",

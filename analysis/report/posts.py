@@ -152,8 +152,8 @@ def hashtags(found: Findings, _: Words) -> Section:
         table(found, _, "hashtag_communities", "Communities of hashtags", found.hashtag_communities, "hashtags",
               folded=True, percent=("share",), places={"share": 0}),
         table(found, _, "hashtags", "The most used hashtags", most, "hashtags", folded=True, bars=("posts",)),
-        table(found, _, "hashtags_by_ministry", "Who uses the communities, by ministry", found.hashtags_by_ministry,
-              "hashtags_by_ministry", folded=True, percent=("share",)),
+        table(found, _, "hashtags_by_group", "Who uses the communities, by ministry", found.hashtags_by_group,
+              "hashtags_by_group", folded=True, percent=("share",)),
         table(found, _, "hashtag_course", "Posts by month and community", _course(found), "hashtag_course",
               folded=True),
     ]  # fmt: skip
@@ -167,17 +167,17 @@ def hashtags(found: Findings, _: Words) -> Section:
 
 def _cards(found: Findings, _: Words) -> Cards:
     """The largest communities of hashtags, with who uses them."""
-    ministry = found.hashtags_by_ministry
+    group = found.hashtags_by_group
     account = found.hashtags_by_account
     cards = []
     for row in found.hashtag_communities.head(12).to_dict("records"):
         number = int(row["community"])
-        users = ministry[(ministry["community"] == number) & ministry["share"].notna()].head(3)
+        users = group[(group["community"] == number) & group["share"].notna()].head(3)
         first = account[account["community"] == number].head(3)
         said = [_("Most used: {tags}.").format(tags=", ".join(row["most_used"][:5]))]
         if len(users):
             told = ", ".join(f"{_(name)} {_.number(100 * part, 0)}%"
-                             for name, part in zip(users["ministry"], users["share"], strict=True))  # fmt: skip
+                             for name, part in zip(users["group_name"], users["share"], strict=True))  # fmt: skip
             said.append(_("Posts come from {ministries}.").format(ministries=told))
         if len(first):
             said.append(_("Most active: {accounts}.").format(accounts=", ".join(map(str, first["handle"]))))

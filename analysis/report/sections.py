@@ -24,7 +24,7 @@ from analysis.report.tables import missing
 
 def sections(found: Findings, _: Words, other: Other | None = None) -> list[Section]:
     """All sections of the page; with one on the *other* study, if there is one."""
-    parts = (overview, people, ministries, actors, inward, activity, shares, hashtags, changes)
+    parts = (overview, people, groups, actors, inward, activity, shares, hashtags, changes)
     made = [part(found, _) for part in parts]
     made += [*([beside(found, other, _)] if other else []), method(found, _)]
     return [replace(one, said=tuple(map(_sentence, one.said)),
@@ -47,7 +47,7 @@ def overview(found: Findings, _: Words) -> Section:
 
     ties = _.number(found.actors.network.parameters["full_edges"])
     facts = (
-        fact("profiles read", "profiles"), fact("civil servants", "civil_servants"),
+        fact("profiles read", "profiles"), fact("civil servants", "members"),
         fact("linked accounts", "accounts"), fact("posts", "posts"),
         Fact(_("follow ties of these accounts"), ties),
         Fact(_("period of the posts"), f"{value['first_post'] or '–'} – {value['last_post'] or '–'}"),
@@ -69,7 +69,7 @@ SNOWBALL = (
 def people(found: Findings, _: Words) -> Section:
     """Table 5 and what was read."""
     frame = found.populations
-    everyone, linked = frame.attrs["civil_servants"], number(found.db, ON_A_PLATFORM)
+    everyone, linked = frame.attrs["members"], number(found.db, ON_A_PLATFORM)
     said = [_("{all} civil servants were found.").format(all=found.persons(everyone))]
     if not found.few(everyone, linked, everyone - linked):
         share = 100 * linked / everyone if everyone else float("nan")
@@ -85,32 +85,32 @@ def people(found: Findings, _: Words) -> Section:
     return Section("populations", _("Populations"), tuple(said), (five,))
 
 
-ON_A_PLATFORM = "SELECT count(*) FROM civil_servants WHERE profile_id IN (SELECT profile_id FROM links)"
+ON_A_PLATFORM = "SELECT count(*) FROM members WHERE profile_id IN (SELECT profile_id FROM links)"
 
 
-def ministries(found: Findings, _: Words) -> Section:
+def groups(found: Findings, _: Words) -> Section:
     """Figure 1 beside its matrix and tables."""
-    frame, there = found.ministries, _named(found)
-    whole = found.ministry_coverage.attrs
+    frame, there = found.groups, _named(found)
+    whole = found.group_coverage.attrs
     said = (
         _("A circle's size is the number of connections inside a ministry, a line's width the number between two."),
         _("Only observed connections count: the lists of {readable} of {members} members could be read. The sample is "
           "small and uneven, so it does not generalise.").format(
               readable=found.persons(whole["readable"]), members=found.persons(whole["members"])),
     )  # fmt: skip
-    named = frame.rename(columns={"other": "other_ministry"})
+    named = frame.rename(columns={"other": "other_group"})
     pairs = table(
-        found, _, "ministries", "Connections between ministries", named, "ministries", folded=True,
+        found, _, "groups", "Connections between ministries", named, "groups", folded=True,
         percent=("share_of_row", "share_of_other"), places={"connections_expected": 1, "follows_expected": 1},
     )  # fmt: skip
-    coverage = table(found, _, "ministry_coverage", "How much of each ministry could be read", there,
-                     "ministry_coverage", percent=("share_readable",), places={"share_readable": 1},
+    coverage = table(found, _, "group_coverage", "How much of each ministry could be read", there,
+                     "group_coverage", percent=("share_readable",), places={"share_readable": 1},
                      bars=("members",))  # fmt: skip
-    circle = Picture("ministries", _("Ministries on a circle; the numbers are in the table of connections."),
+    circle = Picture("groups", _("Ministries on a circle; the numbers are in the table of connections."),
                      _("In brackets: connections inside the ministry."))  # fmt: skip
-    matrix = Picture("ministry-matrix", _("Matrix of connections between ministries; the same numbers as the table."),
+    matrix = Picture("group-matrix", _("Matrix of connections between ministries; the same numbers as the table."),
                      " ".join(filter(None, (_(MATRIX), _(CROSSED) if frame.attrs.get("hidden") else ""))))  # fmt: skip
-    return Section("ministries", _("Ministries"), said, (circle, matrix, coverage, pairs))
+    return Section("groups", _("Ministries"), said, (circle, matrix, coverage, pairs))
 
 
 MATRIX = (
@@ -121,11 +121,11 @@ CROSSED = "×: hidden."
 
 
 def _named(found: Findings) -> pd.DataFrame:
-    """How much of each ministry could be read, with its full name where the study has one."""
-    frame = found.ministry_coverage
-    names = frame["ministry"].map(found.populations.set_index("ministry")["name"])
+    """How much of each group could be read, with its full name where the study has one."""
+    frame = found.group_coverage
+    names = frame["group_name"].map(found.populations.set_index("group_name")["name"])
     made = frame.copy() if names.isna().all() else frame.assign(name=names)
-    made = made[[name for name in ("ministry", "name", *frame.columns[1:]) if name in made]]
+    made = made[[name for name in ("group_name", "name", *frame.columns[1:]) if name in made]]
     made.attrs = dict(frame.attrs)
     return made
 
@@ -147,12 +147,12 @@ def actors(found: Findings, _: Words) -> Section:
           "follows (orange) and who follows it (blue)."), "network",
     )  # fmt: skip
     bars = Picture("communities", _("Bars of the civil servants in each community by ministry, as in the table."),
-                   hidden(found, found.communities_by_ministry))  # fmt: skip
+                   hidden(found, found.communities_by_group))  # fmt: skip
     shares_of = {"percent": ("share", "density"), "places": {"share": 0, "density": 1, "e_i_index": 2}}
     tables = (
         table(found, _, "communities", "Communities of actors", found.communities, "actors", folded=True, **shares_of),
-        table(found, _, "communities_by_ministry", "Communities by ministry", found.communities_by_ministry,
-              folded=True, percent=("share_of_community", "share_of_ministry")),
+        table(found, _, "communities_by_group", "Communities by ministry", found.communities_by_group,
+              folded=True, percent=("share_of_community", "share_of_group")),
         table(found, _, "central", "The most central actors", found.central, places={"betweenness": 0},
               columns=_without_id(found.central), bars=("betweenness",)),
         table(found, _, "bridges", "Actors that bridge communities", found.bridges, folded=True,
@@ -183,11 +183,11 @@ def _cards(found: Findings, _: Words) -> Cards:
 def _card(found: Findings, row: Mapping[Any, Any], _: Words) -> Card:
     number = int(row["community"])
     figures = _("{size} actors, {civil} of them civil servants").format(
-        size=found.persons(row["size"]), civil=found.persons(row.get("civil_servants", 0))
+        size=found.persons(row["size"]), civil=found.persons(row.get("members", 0))
     )
     said = []
-    if row.get("ministries"):
-        said.append(_("Civil servants: {ministries}.").format(ministries=row["ministries"]))
+    if row.get("groups"):
+        said.append(_("Civil servants: {ministries}.").format(ministries=row["groups"]))
     if row.get("titles"):
         said.append(_("Titles that members share: {titles}.").format(titles=row["titles"]))
     said.append(_("Most central: {central}.").format(central=", ".join(map(str, row["central"][:3]))))
@@ -254,5 +254,5 @@ def _told(figure: str, _: Words) -> str:
 def _assortativity(frame: pd.DataFrame, _: Words) -> str:
     found = frame.attrs["assortativity"]
     return _("Assortativity (1: all ties inside groups, 0: as by chance): by ministry {one}, civil servants and others "
-             "{other}.").format(one=_.number(found["ministries"], 2),
+             "{other}.").format(one=_.number(found["groups"], 2),
                                 other=_.number(found["civil servants and others"], 2))  # fmt: skip

@@ -26,31 +26,31 @@ TEXTS = (APART, TOGETHER, AS_MANY, FEWER, MORE, ALONE, COMPARED)  # chosen betwe
 
 def brief(found: Findings, _: Words) -> tuple[tuple[str, str], ...]:
     """Sentences, each with the id of the section that tells more; only of what there is."""
-    parts = (people, ministries, actors, inward, activity, shares, hashtags, changed)
+    parts = (people, groups, actors, inward, activity, shares, hashtags, changed)
     return tuple((text, part) for one in parts for text, part in one(found, _))
 
 
 def people(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
     """Who was found."""
     value = found.selection.set_index("figure")["computed"]
-    if value["civil_servants"] != 0:  # hidden where they are few
+    if value["members"] != 0:  # hidden where they are few
         yield _("Among {profiles} profiles there are {civil} civil servants; {accounts} public accounts are linked to "
-                "them.").format(profiles=found.persons(value["profiles"]), civil=found.persons(value["civil_servants"]),
+                "them.").format(profiles=found.persons(value["profiles"]), civil=found.persons(value["members"]),
                                 accounts=found.persons(value["accounts"])), "populations"  # fmt: skip
 
 
-def ministries(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
-    """How far connections stay inside a ministry."""
-    frame = found.ministries
+def groups(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
+    """How far connections stay inside a group."""
+    frame = found.groups
     if frame.attrs.get("hidden") or not frame["connections"].sum():
         return
-    inside = frame[frame["ministry"] == frame["other"]]
+    inside = frame[frame["group_name"] == frame["other"]]
     expected = inside["connections_expected"].sum()
     times = _.number(inside["connections"].sum() / expected, 1) if expected else "–"
     yield _("{share}% of the observed connections between civil servants stay inside a ministry: {times} times what "
             "chance would give.").format(
         share=_.number(100 * inside["connections"].sum() / frame["connections"].sum(), 0), times=times
-    ), "ministries"  # fmt: skip
+    ), "groups"  # fmt: skip
 
 
 def actors(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
@@ -65,7 +65,7 @@ def actors(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
 
 
 def inward(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
-    """Whether civil servants keep to themselves."""
+    """Whether members keep to themselves."""
     first = found.inward.iloc[0]
     ties = first["internal"] + first["external"]
     if not ties or not first["external"] or not np.isfinite(first["p"]):

@@ -22,7 +22,7 @@ OURS = (
     "interaction",
     "kind",
     "label",
-    "ministry",
+    "group_name",
     "of",
     "status",
     "what",

@@ -178,21 +178,21 @@ def _top(root: Element) -> list[Element]:
     return []
 
 
-def _organisation(it: Element, parent: str | None, ministry: str | None) -> Iterator[Record]:
+def _organisation(it: Element, parent: str | None, group: str | None) -> Iterator[Record]:
     key, name = _key(it), _text(it, "naam")
     if key is None or name is None:
         raise ValueError("an organisation without " + ("an id" if key is None else "a name"))
     kinds = [kind for one in _all(it, "types", "type") or _all(it, "type") if (kind := _own(one))]
     if "ministerie" in {kind.casefold() for kind in kinds}:
-        ministry = name
-    ministry = _text(it, "relatieMetMinisterie") or ministry
+        group = name
+    group = _text(it, "relatieMetMinisterie") or group
     yield Organisation(
-        key, name, _text(it, "afkorting"), "; ".join(kinds) or None, parent, ministry, _text(it, "eindDatum")
+        key, name, _text(it, "afkorting"), "; ".join(kinds) or None, parent, group, _text(it, "eindDatum")
     )
     for function in _all(it, "functies", "functie"):
         yield from _offices(function, key)
     for child in _all(it, "organisaties", "organisatie"):
-        yield from _organisation(child, key, ministry)
+        yield from _organisation(child, key, group)
 
 
 def _offices(function: Element, organisation: str) -> Iterator[Record]:

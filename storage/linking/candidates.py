@@ -51,12 +51,12 @@ CREATE OR REPLACE TEMP MACRO particles(name) AS nullif(array_to_string(list_filt
     lambda w: w IN ('van', 'de', 'der', 'den', 'het', 'ter', 'ten', 'te', 'von', 'du', 'di', 'da', 'del')), ' '), '');
 CREATE OR REPLACE TEMP TABLE people AS
 WITH named AS (
-    SELECT c.*, parts(c.name) AS all_words FROM {study}civil_servants AS c
+    SELECT c.*, parts(c.name) AS all_words FROM {study}members AS c
     WHERE c.profile_id NOT IN (SELECT profile_id FROM {study}links WHERE platform = $platform)
 )
 SELECT profile_id AS unique_id, list_sort(list_distinct(all_words)) AS words, all_words[1] AS given,
        all_words[-1] AS family, NULL::VARCHAR AS letters, told(location) AS place,
-       told(concat_ws(' ', employer, organisation, title, array_to_string(ministries, ' '))) AS work,
+       told(concat_ws(' ', employer, organisation, title, array_to_string(group_names, ' '))) AS work,
        array_to_string(list_sort(list_distinct(all_words)), ' ') AS sorted, particles(name) AS particle,
        CASE WHEN length(all_words[-1]) >= 4 THEN [all_words[-1]]
             ELSE [all_words[1] || all_words[-1], all_words[-1] || all_words[1], all_words[-1]] END AS keys,

@@ -168,7 +168,7 @@ def _decision(place: str, row: dict[str, str]) -> Decision:
 
 # ---- linking --------------------------------------------------------------------------------------------------
 
-Match = tuple[str, str, str]  # organisation, ministry, rule
+Match = tuple[str, str, str]  # organisation, group, rule
 
 
 class Linking(NamedTuple):
@@ -180,10 +180,10 @@ class Linking(NamedTuple):
 
 
 ORGANISATION = (
-    "organisation", "ministry", "name", "abbreviation", "kind", "started", "ended", "published_profiles",
+    "organisation", "group_name", "name", "abbreviation", "kind", "started", "ended", "published_profiles",
     "published_accounts",
 )  # fmt: skip
-WHOLE = {"name", "abbreviation", "ministry"}  # rules by which a text is an organisation, and not only of one
+WHOLE = {"name", "abbreviation", "prefixed"}  # rules by which a text is an organisation, and not only of one
 
 
 def link(db: duckdb.DuckDBPyConnection, linking: Linking) -> dict[str, int]:
@@ -206,7 +206,7 @@ def employers(db: duckdb.DuckDBPyConnection, match: Callable[[str], Match | None
     names = db.execute("SELECT DISTINCT employer FROM base.positions WHERE employer IS NOT NULL ORDER BY 1").fetchall()
     found = [(name, *matched) for (name,) in names if (matched := match(name)) is not None]
     db.execute("DELETE FROM base.employers")
-    _insert(db, "base.employers", ("employer", "organisation", "ministry", "rule"), found)
+    _insert(db, "base.employers", ("employer", "organisation", "group_name", "rule"), found)
     return len(found)
 
 

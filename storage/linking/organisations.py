@@ -1,4 +1,4 @@
-"""Whose staff a study is about: a list of ministries with their agencies, and the matcher of employers.
+"""Whose staff a study is about: a list of groups with their agencies, and the matcher of employers.
 
 Precision comes before recall: an employer that could be somebody else's is left unmatched.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
@@ -19,16 +19,16 @@ from storage.errors import UserError
 from storage.tomlfile import Mistake, Table, nearest, read
 
 LISTS = Path(__file__).parent / "data"
-TABLES = ("ministry", "organisation")
+TABLES = ("group", "organisation")
 
 
 class Period(Table):
-    """A ministry's name until a day (included), or whose part it was; the last period has no end."""
+    """A group's name until a day (included), or whose part it was; the last period has no end."""
 
     key: str | None = Field(None, description="Abbreviation shown in tables; the id, if left out.")
     name: str | None = Field(None, description="Name in that time.")
     until: date | None = Field(None, description="Last day of it; none for the last period.")
-    part_of: str | None = Field(None, description="Id of the ministry that it was part of then, instead of a name.")
+    part_of: str | None = Field(None, description="Id of the group that it was part of then, instead of a name.")
 
 
 class Named(Table):
@@ -39,8 +39,8 @@ class Named(Table):
     patterns: tuple[str, ...] = Field((), description="Regular expressions over the normalised employer, whole words.")
 
 
-class Ministry(Named):
-    """A ministry through its names: whoever works for one of them works for the name of the study's time."""
+class Group(Named):
+    """A group through its names: whoever works for one of them works for the name of the study's time."""
 
     id: str = Field(description="What other entries call it.")
     name: str | None = Field(None, description="Its name, if it had only one.")
@@ -58,85 +58,91 @@ class Ministry(Named):
 
 
 class Move(Table):
-    """An organisation's change to another ministry."""
+    """An organisation's change to another group."""
+
+    RENAMED: ClassVar[Mapping[str, str]] = {"ministry": "group"}
 
     since: date = Field(description="First day there.")
-    ministry: str = Field(description="Id of the ministry.")
+    group: str = Field(description="Id of the group.")
 
 
 class Agency(Named):
-    """An organisation that counts for its ministry."""
+    """An organisation that counts for its group."""
+
+    RENAMED: ClassVar[Mapping[str, str]] = {"ministry": "group"}
 
     name: str = Field(description="Its name, also its key in the tables.")
-    ministry: str = Field(description="Id of the ministry it counts for.")
-    moved: tuple[Move, ...] = Field((), description="Ministries it moved to later, in order of time.")
+    group: str = Field(description="Id of the group it counts for.")
+    moved: tuple[Move, ...] = Field((), description="Groups it moved to later, in order of time.")
     kind: str = Field("agency", description="agency, inspectorate, office ...; shown, never computed with.")
     units: bool = Field(False, description="Whether the name may be followed by that of a part or place.")
 
 
 class Match(NamedTuple):
-    """The organisation of an employer, its ministry's key in the study's time, and the rule that decided."""
+    """The organisation of an employer, its group's key in the study's time, and the rule that decided."""
 
     organisation: str
-    ministry: str
+    group: str
     rule: str
 
 
 class Organisations(Table):
     """A list of organisations."""
 
-    ministry: tuple[Ministry, ...] = Field((), description="The ministries.")
+    RENAMED: ClassVar[Mapping[str, str]] = {"ministry": "group"}
+
+    group: tuple[Group, ...] = Field((), description="The groups.")
     organisation: tuple[Agency, ...] = Field((), description="What counts for them.")
     exclude: tuple[str, ...] = Field((), description="Regular expressions: such employers match by full name only.")
 
     @cached_property
-    def by_id(self) -> dict[str, Ministry]:
-        """The ministries by id."""
-        return {ministry.id: ministry for ministry in self.ministry}
+    def by_id(self) -> dict[str, Group]:
+        """The groups by id."""
+        return {group.id: group for group in self.group}
 
-    def at(self, ministry: str, day: date | None) -> Period:
-        """The period of *ministry* (an id) on *day*, or of the one that it was part of; None: today's."""
-        for period in self.by_id[ministry].history:
+    def at(self, group: str, day: date | None) -> Period:
+        """The period of *group* (an id) on *day*, or of the one that it was part of; None: today's."""
+        for period in self.by_id[group].history:
             if period.until is None or (day is not None and day <= period.until):
                 return self.at(period.part_of, day) if period.part_of else period
-        raise ValueError(f"{ministry} has no last period")
+        raise ValueError(f"{group} has no last period")
 
-    def key_at(self, ministry: str, day: date | None) -> str:
-        """The abbreviation of *ministry* (an id) on *day*: the key of its row in Table 5."""
-        period = self.at(ministry, day)
-        return period.key or next(each.id for each in self.ministry if period in each.history)
+    def key_at(self, group: str, day: date | None) -> str:
+        """The abbreviation of *group* (an id) on *day*: the key of its row in Table 5."""
+        period = self.at(group, day)
+        return period.key or next(each.id for each in self.group if period in each.history)
 
-    def ministry_of(self, agency: Agency, day: date | None) -> str:
-        """The key of the ministry that *agency* counts for on *day*."""
-        held = agency.ministry
+    def group_of(self, agency: Agency, day: date | None) -> str:
+        """The key of the group that *agency* counts for on *day*."""
+        held = agency.group
         for move in agency.moved:
             if day is None or day >= move.since:
-                held = move.ministry
+                held = move.group
         return self.key_at(held, day)
 
     def rows(self, day: date | None = None, published: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """The rows of `base.organisations` on *day*; *published* holds profiles and accounts by ministry.
+        """The rows of `base.organisations` on *day*; *published* holds profiles and accounts by group.
 
-        Raise UserError for a published ministry that there was not on that day.
+        Raise UserError for a published group that there was not on that day.
         """
         figures = published or {}
-        keys = {self.key_at(ministry.id, day) for ministry in self.ministry}
+        keys = {self.key_at(group.id, day) for group in self.group}
         for name in figures.keys() - keys:
             when = day.isoformat() if day else "today"
-            raise UserError(f'published.ministries."{name}": there is no such ministry ({when}); {nearest(name, keys)}')
+            raise UserError(f'published.groups."{name}": there is no such group ({when}); {nearest(name, keys)}')
         out: list[tuple[Any, ...]] = []
-        for ministry in self.ministry:
+        for group in self.group:
             started: date | None = None
-            for period in ministry.history:
-                if period.part_of is None and period == self.at(ministry.id, day):
-                    key = period.key or ministry.id
+            for period in group.history:
+                if period.part_of is None and period == self.at(group.id, day):
+                    key = period.key or group.id
                     row = figures.get(key)
                     told = (getattr(row, "profiles", None), getattr(row, "accounts", None))
-                    out.append((key, key, period.name, key, "ministry", _iso(started), _iso(period.until), *told))
+                    out.append((key, key, period.name, key, "group", _iso(started), _iso(period.until), *told))
                 started = period.until + timedelta(days=1) if period.until else None
         for agency in self.organisation:
             short = agency.abbreviations[0] if agency.abbreviations else None
-            held = self.ministry_of(agency, day)
+            held = self.group_of(agency, day)
             out.append((agency.name, held, agency.name, short, agency.kind, None, None, None, None))
         return out
 
@@ -154,11 +160,11 @@ def _iso(day: date | None) -> str | None:
 def _checks(data: Mapping[str, Any]) -> Iterator[Mistake]:
     """What a model cannot know of a list: references, order, and patterns that are none."""
     tables = {table: [row for row in data.get(table) or () if isinstance(row, dict)] for table in TABLES}
-    ids = [str(row.get("id")) for row in tables["ministry"]]
-    for number, row in enumerate(tables["ministry"]):
-        at = ("ministry", number)
+    ids = [str(row.get("id")) for row in tables["group"]]
+    for number, row in enumerate(tables["group"]):
+        at = ("group", number)
         if ids.index(str(row.get("id"))) != number:
-            yield Mistake((*at, "id"), f"{row.get('id')!r} is used twice; give each ministry an id of its own")
+            yield Mistake((*at, "id"), f"{row.get('id')!r} is used twice; give each group an id of its own")
         periods = [period for period in row.get("periods") or () if isinstance(period, dict)]
         ends = [period.get("until") for period in periods]
         dated = [end for end in ends if isinstance(end, date)]
@@ -168,12 +174,12 @@ def _checks(data: Mapping[str, Any]) -> Iterator[Mistake]:
             )
         for period in periods:
             if (other := period.get("part_of")) is not None and (other not in ids or other == row.get("id")):
-                yield Mistake((*at, "periods"), f"no other ministry has the id {other!r}; {nearest(str(other), ids)}")
+                yield Mistake((*at, "periods"), f"no other group has the id {other!r}; {nearest(str(other), ids)}")
     for number, row in enumerate(tables["organisation"]):
-        held = [row.get("ministry"), *(move.get("ministry") for move in row.get("moved") or ())]
+        held = [row.get("group"), *(move.get("group") for move in row.get("moved") or ())]
         for wrong in [each for each in held if each is not None and each not in ids]:
-            place = ("organisation", number, "ministry")
-            yield Mistake(place, f"no ministry has the id {wrong!r}; {nearest(str(wrong), ids)}")
+            place = ("organisation", number, "group")
+            yield Mistake(place, f"no group has the id {wrong!r}; {nearest(str(wrong), ids)}")
     yield from _pattern_mistakes(data, tables)
 
 
@@ -215,7 +221,7 @@ _UNIT = re.compile(
 
 
 class Matcher:
-    """Finds the organisation of an employer as people write it; ministries are of *day* (None: today)."""
+    """Finds the organisation of an employer as people write it; groups are of *day* (None: today)."""
 
     def __init__(self, organisations: Organisations, day: date | None = None) -> None:
         """Index the names of *organisations*."""
@@ -229,28 +235,28 @@ class Matcher:
         excluded = "|".join(f"(?:{pattern})" for pattern in organisations.exclude)
         self._exclude = re.compile(rf"\b(?:{excluded})\b") if excluded else re.compile("(?!)")
         self._known: dict[str, Match | None] = {}
-        for ministry in organisations.ministry:
-            self._add_ministry(ministry, organisations.key_at(ministry.id, day))
+        for group in organisations.group:
+            self._add_group(group, organisations.key_at(group.id, day))
         for agency in organisations.organisation:
-            self._add_agency(agency, organisations.ministry_of(agency, day))
+            self._add_agency(agency, organisations.group_of(agency, day))
 
-    def _add_ministry(self, ministry: Ministry, key: str) -> None:
-        self._add(ministry, (key, key))
-        names = [period.name for period in ministry.history if period.name]
-        keys = [period.key or ministry.id for period in ministry.history if not period.part_of]
-        for name in (*names, *ministry.aliases, *ministry.prefixed, *ministry.abbreviations, *keys):
+    def _add_group(self, group: Group, key: str) -> None:
+        self._add(group, (key, key))
+        names = [period.name for period in group.history if period.name]
+        keys = [period.key or group.id for period in group.history if not period.part_of]
+        for name in (*names, *group.aliases, *group.prefixed, *group.abbreviations, *keys):
             self._dutch.setdefault(normalise(name), (key, key))
         for name in names:
             if len(normalise(name).split()) > 1:
                 self._names.setdefault(normalise(name), (key, key))
-        self._english |= {normalise(name).removeprefix("the "): (key, key) for name in ministry.english}
-        self._marked |= {normalise(name).removeprefix("the "): (key, key) for name in ministry.english_marked}
-        for short in (*ministry.abbreviations, *ministry.prefixed):
+        self._english |= {normalise(name).removeprefix("the "): (key, key) for name in group.english}
+        self._marked |= {normalise(name).removeprefix("the "): (key, key) for name in group.english_marked}
+        for short in (*group.abbreviations, *group.prefixed):
             if " " not in short:
                 self._names.setdefault("min" + normalise(short).replace(" ", ""), (key, key))
 
-    def _add_agency(self, agency: Agency, ministry: str) -> None:
-        found = (agency.name, ministry)
+    def _add_agency(self, agency: Agency, group: str) -> None:
+        found = (agency.name, group)
         self._add(agency, found)
         self._names.setdefault(normalise(agency.name), found)
         if agency.units:
@@ -286,19 +292,19 @@ class Matcher:
         return self._part(told) or self._begins(plain) or self._pattern(plain)
 
     def _whole(self, text: str) -> Match | None:
-        """By the whole text: a name, an abbreviation, or a ministry's name after 'Ministerie van'."""
+        """By the whole text: a name, an abbreviation, or a group's name after 'Ministerie van'."""
         plain = normalise(text)
         if found := self._names.get(plain):
             return Match(*found, "name")
         if found := self._abbreviations.get(_cased(text)):
             return Match(*found, "abbreviation")
         if (dutch := _DUTCH_PREFIX.fullmatch(plain)) and (found := self._dutch.get(_unmarked(dutch[1]))):
-            return Match(*found, "ministry")
+            return Match(*found, "prefixed")
         if english := _ENGLISH_PREFIX.fullmatch(plain):
             name = _unmarked(english[2])
             marked = bool(english[1]) or name != english[2]
             if found := self._english.get(name) or (self._marked.get(name) if marked else None):
-                return Match(*found, "ministry")
+                return Match(*found, "prefixed")
         if (unmarked := _unmarked(plain)) != plain and (found := self._names.get(unmarked)):
             return Match(*found, "name")
         return None
@@ -312,8 +318,8 @@ class Matcher:
             return found._replace(rule="part")
         if "/" not in text and _UNIT.match(normalise(parts[0])):
             for part in parts[1:]:
-                # 'Directie Financieel - Economische Zaken' is a directorate of any ministry
-                if (found := self._whole(part)) and (found.rule != "name" or found.organisation != found.ministry):
+                # 'Directie Financieel - Economische Zaken' is a directorate of any group
+                if (found := self._whole(part)) and (found.rule != "name" or found.organisation != found.group):
                     return found._replace(rule="part")
         return None
 

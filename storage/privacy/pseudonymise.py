@@ -25,7 +25,7 @@ PERSONS = {
 # text that is of no person: words of our own, of the study's list of organisations and of the public register
 KEPT = {
     "run_id", "archive", "collector", "kind", "outcome", "rule", "decision", "listed", "reason", "failure",
-    "status", "version", "organisation", "ministry", "abbreviation", "parent_id", "organisation_id", "token",
+    "status", "version", "organisation", "group_name", "abbreviation", "parent_id", "organisation_id", "token",
 }  # fmt: skip
 # what strangers wrote, kept only where it has the form of what it should be
 FORMS: Mapping[str, str] = {

@@ -18,7 +18,7 @@ from storage.privacy.suppression import Guard
 from storage.records import Meta, Target, Want
 
 CHUNK = 5_000  # targets in one admission note
-RULES = {"seeds": "is_seed", "civil_servants": "ministry IS NOT NULL", "everyone": "TRUE"}
+RULES = {"seeds": "is_seed", "members": "group_name IS NOT NULL", "everyone": "TRUE"}
 OPT_OUTS = ["noindex", "not-indexable", "no-unauthenticated"]  # flags of accounts that are not followed up
 
 
@@ -29,8 +29,8 @@ class Rules(msgspec.Struct, frozen=True):
     kinds: Mapping[str, Mapping[str, str]]  # collector -> kind -> what its key names (collectors.base.Kind.of)
     sets: Mapping[str, Sequence[str]] = {}  # comparison sets by collector
     waves: int = 1
-    admit: str = "civil_servants"
-    accounts_of: str = "civil_servants"
+    admit: str = "members"
+    accounts_of: str = "members"
     max_profiles: int | None = None
     honour_opt_outs: bool = True
     queries: Mapping[str, Sequence[str]] = {}  # searches by collector
@@ -117,13 +117,13 @@ WITH reached AS (
     SELECT profile_a AS profile_id, profile_b AS other_id FROM connections
     UNION ALL SELECT profile_b, profile_a FROM connections
 ), counted AS (
-    SELECT t.profile_id, count(*) AS via_count, count(c.profile_id) AS civil_servants_connected
-    FROM ties AS t LEFT JOIN civil_servants AS c ON c.profile_id = t.other_id GROUP BY 1
+    SELECT t.profile_id, count(*) AS via_count, count(c.profile_id) AS connected_with_members
+    FROM ties AS t LEFT JOIN members AS c ON c.profile_id = t.other_id GROUP BY 1
 )
-SELECT p.profile_id, coalesce(r.wave, 0) AS wave, coalesce(r.is_seed, FALSE) AS is_seed, c.ministry, c.organisation,
+SELECT p.profile_id, coalesce(r.wave, 0) AS wave, coalesce(r.is_seed, FALSE) AS is_seed, c.group_name, c.organisation,
        coalesce(c.employer, e.employer) AS employer, coalesce(n.via_count, 0) AS via_count,
-       coalesce(n.civil_servants_connected, 0) AS civil_servants_connected
-FROM profiles AS p LEFT JOIN reached AS r USING (record_id) LEFT JOIN civil_servants AS c USING (profile_id)
+       coalesce(n.connected_with_members, 0) AS connected_with_members
+FROM profiles AS p LEFT JOIN reached AS r USING (record_id) LEFT JOIN members AS c USING (profile_id)
 LEFT JOIN counted AS n USING (profile_id)
 LEFT JOIN (SELECT profile_id, arg_min(employer, ordinal) AS employer FROM positions WHERE current GROUP BY 1) AS e
     USING (profile_id)

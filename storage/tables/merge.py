@@ -126,7 +126,7 @@ RULES = (
         "register",
         ("organisation_id",),
         "seen_at DESC, record_id, row_id",
-        "organisation_id, name, abbreviation, kind, parent_id, ministry, ended, fetched_at AS seen_at, record_id",
+        "organisation_id, name, abbreviation, kind, parent_id, group_name, ended, fetched_at AS seen_at, record_id",
     ),
     Rule(
         "offices",

@@ -1,4 +1,4 @@
-"""Figures of ministries, actors' communities and inwardness."""
+"""Figures of groups, actors' communities and inwardness."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from analysis.report.i18n import Words
 
 
 def square(table: pd.DataFrame, value: str) -> tuple[list[str], NDArray[Any]]:
-    """The pairs of *table* as a symmetric matrix, the ministry with most connections first."""
-    names = sorted(set(table["ministry"]))
+    """The pairs of *table* as a symmetric matrix, the group with most connections first."""
+    names = sorted(set(table["group_name"]))
     place = {name: at for at, name in enumerate(names)}
     matrix = np.full((len(names), len(names)), np.nan)
-    one, two = table["ministry"].map(place), table["other"].map(place)
+    one, two = table["group_name"].map(place), table["other"].map(place)
     matrix[one, two] = matrix[two, one] = table[value].to_numpy(dtype=float, na_value=np.nan)
     whole = np.zeros(len(names))
     np.add.at(whole, one.to_numpy(), table["connections"].to_numpy(dtype=float, na_value=0))
@@ -38,9 +38,9 @@ HATCHES = ("", "////", "..", "xxx")
 
 
 def looks(found: Findings) -> dict[str, dict[str, Any]]:
-    """How each ministry is filled, in every figure the same: colour and hatch, by size; those put together are grey."""
-    coverage = found.ministry_coverage.assign(members=lambda of: of["members"].astype(float).fillna(0))
-    names = coverage.sort_values(["members", "ministry"], ascending=[False, True])["ministry"]
+    """How each group is filled, in every figure the same: colour and hatch, by size; those put together are grey."""
+    coverage = found.group_coverage.assign(members=lambda of: of["members"].astype(float).fillna(0))
+    names = coverage.sort_values(["members", "group_name"], ascending=[False, True])["group_name"]
     fills = [{"facecolor": colour, "hatch": hatch} for hatch in HATCHES for colour in COLOURS]
     return dict(zip(names, cycle(fills), strict=False))
 
@@ -49,8 +49,8 @@ OTHER: dict[str, Any] = {"facecolor": GREY, "hatch": ""}
 
 
 def circle(found: Findings, _: Words) -> Figure:
-    """Figure 1: ministries on a circle, sized by connections inside, lines by connections between."""
-    names, known = square(found.ministries, "connections")
+    """Figure 1: groups on a circle, sized by connections inside, lines by connections between."""
+    names, known = square(found.groups, "connections")
     matrix = np.nan_to_num(known)
     figure = canvas(6.4, 4.0 if narrow() else 6.0)
     axes = figure.add_subplot()
@@ -88,13 +88,13 @@ UNSURE = "#e3e3e3"
 
 
 def matrix(found: Findings, _: Words) -> Figure:
-    """The ministries' connections as a sorted matrix: numbers, coloured by observed over expected.
+    """The groups' connections as a sorted matrix: numbers, coloured by observed over expected.
 
     Grey where chance would give too few to tell: none where half a connection is expected is no finding.
     """
-    names, counts = square(found.ministries, "connections")
-    _names, ratio = square(found.ministries, "connections_ratio")
-    _names, expected = square(found.ministries, "connections_expected")
+    names, counts = square(found.groups, "connections")
+    _names, ratio = square(found.groups, "connections_ratio")
+    _names, expected = square(found.groups, "connections_expected")
     figure = canvas(7.2, 4.8 if narrow() else 6.0)
     axes = figure.add_subplot()
     known = np.isfinite(counts) & (np.nan_to_num(expected) >= LEAST_EXPECTED)
@@ -123,10 +123,10 @@ def matrix(found: Findings, _: Words) -> Figure:
 
 
 def communities(found: Findings, _: Words) -> Figure:
-    """The communities of actors by ministry: bars of members."""
-    table = found.communities_by_ministry
-    inside = table[table["ministry"] != "outside"]
-    wide = inside.pivot_table(index="community", columns="ministry", values="members", fill_value=0)
+    """The communities of actors by group: bars of members."""
+    table = found.communities_by_group
+    inside = table[table["group_name"] != "outside"]
+    wide = inside.pivot_table(index="community", columns="group_name", values="actors", fill_value=0)
     wide = wide.reindex(sorted(set(table["community"])), fill_value=0).iloc[:14]
     wide = wide[wide.sum().sort_values(ascending=False).index]
     figure = canvas(7.6, max(1.8, 0.36 * len(wide) + 1.2) + 0.7 * narrow())

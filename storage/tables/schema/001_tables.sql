@@ -101,15 +101,15 @@ CREATE TABLE base.link_handles (url VARCHAR, platform VARCHAR, handle VARCHAR);
 
 -- the study: organisations, who belongs to them, and which account is whose (filled by link)
 CREATE TABLE base.organisations (
-    organisation VARCHAR, ministry VARCHAR, name VARCHAR, abbreviation VARCHAR, kind VARCHAR,
+    organisation VARCHAR, group_name VARCHAR, name VARCHAR, abbreviation VARCHAR, kind VARCHAR,
     started VARCHAR, ended VARCHAR, published_profiles BIGINT, published_accounts BIGINT);
 CREATE TABLE base.register (
     organisation_id VARCHAR, name VARCHAR, abbreviation VARCHAR, kind VARCHAR, parent_id VARCHAR,
-    ministry VARCHAR, ended VARCHAR, seen_at TIMESTAMPTZ, record_id VARCHAR);
+    group_name VARCHAR, ended VARCHAR, seen_at TIMESTAMPTZ, record_id VARCHAR);
 CREATE TABLE base.offices (
     organisation_id VARCHAR, "function" VARCHAR, name VARCHAR, started VARCHAR, ended VARCHAR,
     seen_at TIMESTAMPTZ, record_id VARCHAR);
-CREATE TABLE base.employers (employer VARCHAR, organisation VARCHAR, ministry VARCHAR, rule VARCHAR);
+CREATE TABLE base.employers (employer VARCHAR, organisation VARCHAR, group_name VARCHAR, rule VARCHAR);
 CREATE TABLE base.links (
     profile_id VARCHAR, account_id VARCHAR, platform VARCHAR, handle VARCHAR, rule VARCHAR, evidence VARCHAR,
     confidence DOUBLE, decided_by VARCHAR, decision VARCHAR, decided_at TIMESTAMPTZ, record_id VARCHAR);

@@ -11,7 +11,7 @@ CREATE VIEW profiles AS SELECT * FROM base.current_profiles;
 
 CREATE VIEW positions AS
 SELECT p.profile_id, p.ordinal, p.employer, p.title, p.started, p.ended, p.current,
-       e.organisation, e.ministry, e.rule, f.record_id
+       e.organisation, e.group_name, e.rule, f.record_id
 FROM base.positions AS p JOIN profiles AS f USING (profile_id, content)
 LEFT JOIN base.employers AS e USING (employer);
 
@@ -24,14 +24,14 @@ SELECT l.profile_id, h.platform, h.handle, l.url, l.rel, l.record_id
 FROM profile_links AS l JOIN base.link_handles AS h USING (url);
 
 CREATE VIEW memberships AS
-SELECT profile_id, ministry, min(organisation) AS organisation, min(employer) AS employer,
+SELECT profile_id, group_name, min(organisation) AS organisation, min(employer) AS employer,
        arg_min(title, ordinal) AS title, min(record_id) AS record_id
-FROM positions WHERE current AND ministry IS NOT NULL GROUP BY profile_id, ministry;
+FROM positions WHERE current AND group_name IS NOT NULL GROUP BY profile_id, group_name;
 
-CREATE VIEW civil_servants AS
-SELECT m.profile_id, any_value(f.name) AS name, list(m.ministry ORDER BY m.ministry) AS ministries,
-       min(m.ministry) AS ministry, arg_min(m.organisation, m.ministry) AS organisation,
-       arg_min(m.employer, m.ministry) AS employer, arg_min(m.title, m.ministry) AS title,
+CREATE VIEW members AS
+SELECT m.profile_id, any_value(f.name) AS name, list(m.group_name ORDER BY m.group_name) AS group_names,
+       min(m.group_name) AS group_name, arg_min(m.organisation, m.group_name) AS organisation,
+       arg_min(m.employer, m.group_name) AS employer, arg_min(m.title, m.group_name) AS title,
        any_value(f.location) AS location, any_value(f.url) AS url, any_value(f.record_id) AS record_id
 FROM memberships AS m JOIN profiles AS f USING (profile_id) GROUP BY m.profile_id;
 
@@ -90,8 +90,8 @@ FROM (
 CREATE VIEW links AS SELECT * EXCLUDE (decision) FROM base.links WHERE decision = 'accepted';
 CREATE VIEW link_candidates AS SELECT * FROM base.links WHERE decision <> 'accepted';
 CREATE VIEW organisations AS SELECT * FROM base.organisations;
-CREATE VIEW ministries AS SELECT ministry, name, published_profiles, published_accounts FROM base.organisations
-WHERE kind = 'ministry';
+CREATE VIEW groups AS SELECT group_name, name, published_profiles, published_accounts FROM base.organisations
+WHERE kind = 'group';
 CREATE VIEW register AS SELECT * FROM base.register;
 CREATE VIEW offices AS SELECT * FROM base.offices;
 CREATE VIEW absences AS SELECT * FROM base.absences;

@@ -36,7 +36,7 @@ COMMENT ON COLUMN positions."started" IS 'beginning, as given: 2011, 2011-05 or 
 COMMENT ON COLUMN positions."ended" IS 'end, as given; none if it goes on';
 COMMENT ON COLUMN positions."current" IS 'whether the job is current: no end is given';
 COMMENT ON COLUMN positions."organisation" IS 'organisation of the study';
-COMMENT ON COLUMN positions."ministry" IS 'ministry it counts for';
+COMMENT ON COLUMN positions."group_name" IS 'group it counts for';
 COMMENT ON COLUMN positions."rule" IS 'how the employer was recognised: name, abbreviation, part, pattern ...';
 COMMENT ON COLUMN positions."record_id" IS 'WARC-Record-ID of the answer that the row came from';
 
@@ -54,25 +54,25 @@ COMMENT ON COLUMN profile_handles."url" IS 'the link as it stands on the profile
 COMMENT ON COLUMN profile_handles."rel" IS 'sameAs, me or website';
 COMMENT ON COLUMN profile_handles."record_id" IS 'WARC-Record-ID of the answer that the row came from';
 
-COMMENT ON VIEW memberships IS 'One row per civil servant and ministry: current positions whose employer counts for a ministry of the study.';
+COMMENT ON VIEW memberships IS 'One row per member and group: current positions whose employer counts for a group of the study.';
 COMMENT ON COLUMN memberships."profile_id" IS 'the profile: its canonical URL, or the platform''s own id';
-COMMENT ON COLUMN memberships."ministry" IS 'ministry it counts for';
-COMMENT ON COLUMN memberships."organisation" IS 'the organisation (the first by name, if several of one ministry)';
+COMMENT ON COLUMN memberships."group_name" IS 'group it counts for';
+COMMENT ON COLUMN memberships."organisation" IS 'the organisation (the first by name, if several of one group)';
 COMMENT ON COLUMN memberships."employer" IS 'the employer as written (the first by name, if several)';
 COMMENT ON COLUMN memberships."title" IS 'title of the first such job on the page';
 COMMENT ON COLUMN memberships."record_id" IS 'WARC-Record-ID of the answer that the row came from';
 
-COMMENT ON VIEW civil_servants IS 'Profiles with at least one current position at an organisation of the study: one row per profile.';
-COMMENT ON COLUMN civil_servants."profile_id" IS 'the profile: its canonical URL, or the platform''s own id';
-COMMENT ON COLUMN civil_servants."name" IS 'name as shown';
-COMMENT ON COLUMN civil_servants."ministries" IS 'all ministries, if current jobs are in several';
-COMMENT ON COLUMN civil_servants."ministry" IS 'the first of them by name';
-COMMENT ON COLUMN civil_servants."organisation" IS 'organisation of the study';
-COMMENT ON COLUMN civil_servants."employer" IS 'employer as written on the profile';
-COMMENT ON COLUMN civil_servants."title" IS 'title of the job';
-COMMENT ON COLUMN civil_servants."location" IS 'place as given, not checked';
-COMMENT ON COLUMN civil_servants."url" IS 'address of the profile';
-COMMENT ON COLUMN civil_servants."record_id" IS 'WARC-Record-ID of the answer that the row came from';
+COMMENT ON VIEW members IS 'Profiles with at least one current position at an organisation of the study: one row per profile.';
+COMMENT ON COLUMN members."profile_id" IS 'the profile: its canonical URL, or the platform''s own id';
+COMMENT ON COLUMN members."name" IS 'name as shown';
+COMMENT ON COLUMN members."group_names" IS 'all groups, if current jobs are in several';
+COMMENT ON COLUMN members."group_name" IS 'the first of them by name';
+COMMENT ON COLUMN members."organisation" IS 'organisation of the study';
+COMMENT ON COLUMN members."employer" IS 'employer as written on the profile';
+COMMENT ON COLUMN members."title" IS 'title of the job';
+COMMENT ON COLUMN members."location" IS 'place as given, not checked';
+COMMENT ON COLUMN members."url" IS 'address of the profile';
+COMMENT ON COLUMN members."record_id" IS 'WARC-Record-ID of the answer that the row came from';
 
 COMMENT ON VIEW connections IS 'Pairs of profiles that a connection list shows, each pair once whoever''s list shows it; `profile_a` < `profile_b`.';
 COMMENT ON COLUMN connections."profile_a" IS 'one profile of the pair';
@@ -311,22 +311,22 @@ COMMENT ON COLUMN link_candidates."decision" IS 'why it does not hold';
 COMMENT ON COLUMN link_candidates."decided_at" IS 'time of the evidence or of the decision';
 COMMENT ON COLUMN link_candidates."record_id" IS 'page of the profile that shows the link';
 
-COMMENT ON VIEW organisations IS 'The organisations of the study and the ministry each counts for.';
+COMMENT ON VIEW organisations IS 'The organisations of the study and the group each counts for.';
 COMMENT ON COLUMN organisations."organisation" IS 'name or abbreviation: its key';
-COMMENT ON COLUMN organisations."ministry" IS 'ministry it counts for';
+COMMENT ON COLUMN organisations."group_name" IS 'group it counts for';
 COMMENT ON COLUMN organisations."name" IS 'full name';
 COMMENT ON COLUMN organisations."abbreviation" IS 'abbreviation';
-COMMENT ON COLUMN organisations."kind" IS 'ministry, agency ...';
+COMMENT ON COLUMN organisations."kind" IS 'group, agency ...';
 COMMENT ON COLUMN organisations."started" IS 'first day, if known';
 COMMENT ON COLUMN organisations."ended" IS 'last day, if any';
 COMMENT ON COLUMN organisations."published_profiles" IS 'number of profiles published for it, if the study file has it';
 COMMENT ON COLUMN organisations."published_accounts" IS 'number of linked accounts published for it, if the study file has it';
 
-COMMENT ON VIEW ministries IS 'The ministries of the study, with the figures published for them if the study file names any.';
-COMMENT ON COLUMN ministries."ministry" IS 'abbreviation: its key';
-COMMENT ON COLUMN ministries."name" IS 'full name';
-COMMENT ON COLUMN ministries."published_profiles" IS 'number of profiles published for it, if the study file has it';
-COMMENT ON COLUMN ministries."published_accounts" IS 'number of linked accounts published for it, if the study file has it';
+COMMENT ON VIEW groups IS 'The groups of the study, with the figures published for them if the study file names any.';
+COMMENT ON COLUMN groups."group_name" IS 'abbreviation: its key';
+COMMENT ON COLUMN groups."name" IS 'full name';
+COMMENT ON COLUMN groups."published_profiles" IS 'number of profiles published for it, if the study file has it';
+COMMENT ON COLUMN groups."published_accounts" IS 'number of linked accounts published for it, if the study file has it';
 
 COMMENT ON VIEW register IS 'Organisations as a government register lists them.';
 COMMENT ON COLUMN register."organisation_id" IS 'the register''s id';
@@ -334,7 +334,7 @@ COMMENT ON COLUMN register."name" IS 'name as shown';
 COMMENT ON COLUMN register."abbreviation" IS 'abbreviation';
 COMMENT ON COLUMN register."kind" IS 'kind of organisation';
 COMMENT ON COLUMN register."parent_id" IS 'the organisation it is part of';
-COMMENT ON COLUMN register."ministry" IS 'the ministry it is related to';
+COMMENT ON COLUMN register."group_name" IS 'the group it is related to';
 COMMENT ON COLUMN register."ended" IS 'last day, if any';
 COMMENT ON COLUMN register."seen_at" IS 'when the register was read';
 COMMENT ON COLUMN register."record_id" IS 'WARC-Record-ID of the answer that the row came from';

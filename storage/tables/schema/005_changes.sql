@@ -45,7 +45,7 @@ moved AS (
     WHERE s.old <> s.content AND NOT EXISTS (
         SELECT 1 FROM posts AS p WHERE p.profile_id = s.profile_id AND p.content = s.content
         AND o.employer IS NOT DISTINCT FROM p.employer AND o.title IS NOT DISTINCT FROM p.title))
-SELECT m.profile_id, m.change, m.employer, m.title, e.organisation, e.ministry, m.last_seen, m.seen_at, m.record_id
+SELECT m.profile_id, m.change, m.employer, m.title, e.organisation, e.group_name, m.last_seen, m.seen_at, m.record_id
 FROM moved AS m LEFT JOIN base.employers AS e USING (employer);
 
 CREATE VIEW account_changes AS
@@ -179,7 +179,7 @@ COMMENT ON COLUMN employer_changes."change" IS 'began or left';
 COMMENT ON COLUMN employer_changes."employer" IS 'employer as written';
 COMMENT ON COLUMN employer_changes."title" IS 'title as written';
 COMMENT ON COLUMN employer_changes."organisation" IS 'organisation of the study, if it is one';
-COMMENT ON COLUMN employer_changes."ministry" IS 'its ministry';
+COMMENT ON COLUMN employer_changes."group_name" IS 'its group';
 COMMENT ON COLUMN employer_changes."last_seen" IS 'when it was last known as before';
 COMMENT ON COLUMN employer_changes."seen_at" IS 'when it was first known otherwise; it changed between the two';
 COMMENT ON COLUMN employer_changes."record_id" IS 'WARC-Record-ID of the answer that the row came from';

@@ -1,6 +1,6 @@
-"""The ministry network (Figure 1): connections within and between ministries, beside chance, coverage and follow ties.
+"""The group network (Figure 1): connections within and between groups, beside chance, coverage and follow ties.
 
-Somebody with current posts in two ministries belongs to both, as in Table 5: a connection counts once in every cell it
+Somebody with current posts in two groups belongs to both, as in Table 5: a connection counts once in every cell it
 belongs to.
 """
 
@@ -18,7 +18,7 @@ from analysis.graphs.layout import layout
 from analysis.graphs.measures import node_sizes
 
 CONNECTIONS = """
-SELECT least(a.ministry, b.ministry) AS ministry, greatest(a.ministry, b.ministry) AS other,
+SELECT least(a.group_name, b.group_name) AS group_name, greatest(a.group_name, b.group_name) AS other,
        count(DISTINCT (c.profile_a, c.profile_b)) AS connections
 FROM connections AS c JOIN memberships AS a ON a.profile_id = c.profile_a
 JOIN memberships AS b ON b.profile_id = c.profile_b
@@ -26,18 +26,18 @@ WHERE c.profile_a <> c.profile_b GROUP BY ALL ORDER BY ALL"""
 
 FOLLOWS = """
 WITH linked AS (SELECT DISTINCT account_id, profile_id FROM links WHERE account_id IS NOT NULL)
-SELECT a.ministry AS ministry, b.ministry AS other, count(DISTINCT (f.follower_id, f.followed_id)) AS follows
+SELECT a.group_name AS group_name, b.group_name AS other, count(DISTINCT (f.follower_id, f.followed_id)) AS follows
 FROM follows AS f JOIN linked AS l ON l.account_id = f.follower_id JOIN linked AS k ON k.account_id = f.followed_id
 JOIN memberships AS a ON a.profile_id = l.profile_id JOIN memberships AS b ON b.profile_id = k.profile_id
 WHERE f.follower_id <> f.followed_id GROUP BY ALL ORDER BY ALL"""
 
 COVERAGE = """
-SELECT m.ministry, count(DISTINCT m.profile_id) AS members,
+SELECT m.group_name, count(DISTINCT m.profile_id) AS members,
        count(DISTINCT w.profile_id) AS readable, count(DISTINCT l.profile_id) AS linked
 FROM memberships AS m
 LEFT JOIN (SELECT DISTINCT profile_id FROM base.connections) AS w ON w.profile_id = m.profile_id
 LEFT JOIN (SELECT DISTINCT profile_id FROM links WHERE account_id IS NOT NULL) AS l ON l.profile_id = m.profile_id
-GROUP BY ALL ORDER BY m.ministry"""
+GROUP BY ALL ORDER BY m.group_name"""
 
 
 # of each count in `table`, the columns that would give it away
@@ -47,17 +47,17 @@ DERIVED: dict[str, tuple[str, ...]] = {
 
 
 def _square(rows: pd.DataFrame, value: str, names: list[str]) -> NDArray[np.int64]:
-    """*rows* (ministry, other, value) as a square matrix in the order of *names*."""
+    """*rows* (group, other, value) as a square matrix in the order of *names*."""
     place = {name: at for at, name in enumerate(names)}
     matrix = np.zeros((len(names), len(names)), dtype=np.int64)
-    matrix[rows["ministry"].map(place), rows["other"].map(place)] = rows[value]
+    matrix[rows["group_name"].map(place), rows["other"].map(place)] = rows[value]
     return matrix
 
 
 def expected(matrix: NDArray[Any]) -> NDArray[np.float64]:
     """What *matrix* (upper triangle, internal on the diagonal) would hold if its ends were joined by chance.
 
-    Every ministry keeps its number of ends (the configuration model: ends are paired at random), so that the expected
+    Every group keeps its number of ends (the configuration model: ends are paired at random), so that the expected
     cells add up to what the observed ones add up to.
     """
     ends = (matrix.sum(axis=0) + matrix.sum(axis=1)).astype(float)  # the diagonal counts twice
@@ -70,21 +70,21 @@ def expected(matrix: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def coverage(db: Database) -> pd.DataFrame:
-    """Per ministry: members, how many had connections that could be read, and how many have a linked account."""
+    """Per group: members, how many had connections that could be read, and how many have a linked account."""
     table = db.execute(COVERAGE).df()
     table["share_readable"] = table["readable"] / table["members"]
-    table.attrs["parameters"] = {"members": "at least one current post; two ministries count in both"}
+    table.attrs["parameters"] = {"members": "at least one current post; two groups count in both"}
     return table
 
 
 def table(db: Database) -> pd.DataFrame:
-    """One row a pair of ministries (within: the same twice): connections and follow ties, observed and expected.
+    """One row a pair of groups (within: the same twice): connections and follow ties, observed and expected.
 
-    Columns: connections, connections_expected, connections_ratio; share_of_row (of the connections of `ministry`, those
+    Columns: connections, connections_expected, connections_ratio; share_of_row (of the connections of `group`, those
     with `other`) and share_of_other; follows (either way), follows_expected, follows_ratio. Pairs without any stay in.
     """
     rows, ties = db.execute(CONNECTIONS).df(), db.execute(FOLLOWS).df()
-    names = sorted(set(coverage(db)["ministry"]))
+    names = sorted(set(coverage(db)["group_name"]))
     connected = _square(rows, "connections", names)
     follow = _square(ties, "follows", names)
     follow = np.triu(follow) + np.triu(follow.T, 1)
@@ -92,7 +92,7 @@ def table(db: Database) -> pd.DataFrame:
     whole = connected + np.triu(connected, 1).T
     row = np.maximum(whole.sum(axis=1), 1)
     made = pd.DataFrame({
-        "ministry": [names[i] for i in one], "other": [names[i] for i in two],
+        "group_name": [names[i] for i in one], "other": [names[i] for i in two],
         "connections": connected[one, two], "connections_expected": expected(connected)[one, two],
         "share_of_row": connected[one, two] / row[one], "share_of_other": connected[one, two] / row[two],
         "follows": follow[one, two], "follows_expected": expected(follow)[one, two],
@@ -100,23 +100,23 @@ def table(db: Database) -> pd.DataFrame:
     for what in ("connections", "follows"):
         made[f"{what}_ratio"] = (made[what] / made[f"{what}_expected"]).where(made[f"{what}_expected"] > 0)
     made.attrs["parameters"] = {
-        "connections": "between civil servants, each once in every cell it belongs to",
-        "null": "ends of connections joined by chance, each ministry keeping its number of ends",
+        "connections": "between members, each once in every cell it belongs to",
+        "null": "ends of connections joined by chance, each group keeping its number of ends",
     }
     return made
 
 
 def graph(db: Database) -> nx.Graph[Any]:
-    """The ministry network as a networkx Graph.
+    """The group network as a networkx Graph.
 
-    Node attributes: weight (connections inside the ministry), members, readable, linked, expected, ratio, follows, and
+    Node attributes: weight (connections inside the group), members, readable, linked, expected, ratio, follows, and
     x, y and size for drawing. Edge attributes: weight (connections between the two), expected, ratio, follows.
     """
     made: nx.Graph[Any] = nx.Graph()
     rows = table(db)
     made.graph["parameters"] = dict(rows.attrs["parameters"])
     for row in coverage(db).to_dict("records"):
-        made.add_node(row["ministry"], **{str(name): value for name, value in row.items() if name != "ministry"})
+        made.add_node(row["group_name"], **{str(name): value for name, value in row.items() if name != "group_name"})
     for row in rows.to_dict("records"):
         figures = {
             "weight": int(row["connections"]), "expected": row["connections_expected"],
@@ -124,10 +124,10 @@ def graph(db: Database) -> nx.Graph[Any]:
         }  # fmt: skip
         if not pd.isna(row["connections_ratio"]):
             figures["ratio"] = row["connections_ratio"]
-        if row["ministry"] == row["other"]:
-            made.nodes[row["ministry"]].update(figures)
+        if row["group_name"] == row["other"]:
+            made.nodes[row["group_name"]].update(figures)
         elif row["connections"] or row["follows"]:
-            made.add_edge(row["ministry"], row["other"], **figures)
+            made.add_edge(row["group_name"], row["other"], **figures)
     places = layout(made, weight_exponent=0.5)
     sizes = node_sizes(np.array([made.nodes[name]["weight"] for name in places.index], dtype=float))
     for (name, place), size in zip(places.iterrows(), sizes, strict=True):
