@@ -66,6 +66,9 @@ class Kind(msgspec.Struct, frozen=True):
     head: int = 0  # requests of a walk before its first page
     of: str = ""  # what a key names, for the snowball: profile | list (of a profile) | handle | account | set | query
     yields: str = ""  # what its items are: posts | accounts | profiles | connections | follows | documents
+    ties: tuple[str, ...] = ()  # which ties it shows: words of [snowball] along (storage.sampling.rules.TIES)
+    ids: bool = False  # of "handle": its keys may be the ids of accounts as well
+    asked_first: bool = False  # of "handle" with ids: it shows opt-outs that lists do not; asked before an admission
     stream: bool = False  # its pages come without being asked for, one by one
     bytes: float = 300.0  # in the archive, compressed, an item: an assumption that `plan` names
 
