@@ -142,6 +142,9 @@ def _say(text: str, code: int) -> int:
 
 def entry() -> None:
     """The console script."""
+    from storage.children import end_with_parent
+
+    end_with_parent()
     from jobs.logs import log_uncaught
 
     log_uncaught()

@@ -6,7 +6,6 @@ down at the hour makes up for it, once, within the job's catch-up window, and go
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from jobs.context import program
+from storage.children import environment
 from storage.errors import UserError
 from storage.journal import Journal
 from storage.locks import holder, lock
@@ -35,7 +35,6 @@ POLL = 1.0  # seconds between two looks at the clock, at `schedule trigger` and 
 RETRY, RETRIES = 60.0, 3  # seconds after which a run that was killed goes on, and how often in a row
 LEAST = 16_384  # bytes of archive that are worth a first load: less is the notes that a run begins with
 JUMP = 60.0  # seconds that the clock must be set back to be called a jump
-SCHEDULED = "SNEEUWBAL_SCHEDULED"  # tells a run that it ends when its standard input does: when the daemon is gone
 
 
 def command_of(job: Job, study: Path, resume: datetime | None = None) -> list[str]:
@@ -73,7 +72,7 @@ class Freshness:
         self.size, self.at = 0, time.monotonic()
 
     def wanted(self) -> bool:
-        """Whether something new came and it is time; each time is told once."""
+        """Whether something new came and it is time; asked again, it says no."""
         if not self.every or time.monotonic() - self.at < self.gap:
             return False
         size = sum(path.stat().st_size for path in self.archive.glob("*.warc.gz*") if path.exists())
@@ -84,14 +83,14 @@ class Freshness:
 
 
 def _start(words: Sequence[str]) -> subprocess.Popen[bytes]:
-    """A run as a child that ends at the next page if we are killed: its standard input ends then."""
-    return subprocess.Popen(words, stdin=subprocess.PIPE, env={**os.environ, SCHEDULED: "1"})  # noqa: S603
+    """A run as a child that is asked to end, at the next page, if we are killed."""
+    return subprocess.Popen(words, env=environment(signal.SIGTERM))  # noqa: S603
 
 
 class Daemon:
-    """Runs the jobs of one study until it is told to stop. *start* starts a child: `subprocess.Popen`, or a test's.
+    """Runs the jobs of one study until it is asked to stop. *start* starts a child: `subprocess.Popen`, or a test's.
 
-    *say* is told what happens, *ended* how each run of a job ended.
+    *say* gets each line about what happens, *ended* how each run of a job ended.
     """
 
     def __init__(

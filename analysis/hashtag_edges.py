@@ -5,6 +5,7 @@ Posts with the same hashtags are put together first, so that folding and pairing
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,6 +49,9 @@ PROFILES: Mapping[str, Counting] = {
 }
 
 
+DOTTED = "i\u0307"  # what İ is folded to; a Turkish i, which every other tag writes as i
+
+
 @lru_cache(maxsize=1)
 def specials() -> tuple[str, ...]:
     """The characters whose case folding is not lower() of DuckDB: ß, İ, final sigma, ligatures ..."""
@@ -59,14 +63,25 @@ def specials() -> tuple[str, ...]:
     return tuple(letter for (letter,) in rows)
 
 
+def fold(tag: str) -> str:
+    """The one form of a hashtag in every analysis: NFC, case-folded, without #; a dotted I is an i.
+
+    NFC and not NFKC: it joins what is the same character written in two ways, not characters that only look alike.
+    """
+    folding = unicodedata.normalize("NFC", tag).casefold().replace(DOTTED, "i")
+    return unicodedata.normalize("NFC", folding).lstrip("#＃")
+
+
 def folded(tag: str = "t") -> str:
-    """SQL that folds the hashtag *tag* as Unicode does, without #: only the rare special letters cost more."""
-    swapped = tag
+    """SQL of `fold` for the hashtag *tag*: only letters beyond ASCII, and the rare special ones, cost more."""
+    whole = f"nfc_normalize({tag})"
+    swapped = whole
     for letter in specials():
         swapped = f"replace({swapped}, '{letter}', '{letter.casefold()}')"
     letters = "".join(specials())
-    return f"""ltrim(CASE WHEN strlen({tag}) > length({tag}) AND regexp_matches({tag}, '[{letters}]')
-        THEN lower({swapped}) ELSE lower({tag}) END, '#＃')"""
+    return f"""ltrim(CASE WHEN strlen({tag}) > length({tag}) THEN nfc_normalize(replace(lower(
+            CASE WHEN regexp_matches({whole}, '[{letters}]') THEN {swapped} ELSE {whole} END), '{DOTTED}', 'i'))
+        ELSE lower({tag}) END, '#＃')"""
 
 
 def posts_of(scope: Scope, platform: str | None, since: datetime | None = None, until: datetime | None = None) -> str:
@@ -142,7 +157,7 @@ def network(
         "filter": f"{'frequency' if on == 'nodes' else 'edge weight'} {rules.operator} {threshold}",
         "since": since.isoformat() if since else None, "until": until.isoformat() if until else None,
     }  # fmt: skip
-    nodes.index = pd.Index([tag.casefold() for tag in nodes.pop("tag")], dtype=object, name="hashtag")
+    nodes.index = pd.Index([fold(tag) for tag in nodes.pop("tag")], dtype=object, name="hashtag")
     source, target = (np.asarray(pairs[end], dtype=np.int64) for end in ("source", "target"))
     weight = np.asarray(pairs["weight"], dtype=np.float64)
     found = from_arrays(nodes, source, target, weight, directed=False, parameters=parameters)

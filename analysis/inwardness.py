@@ -17,7 +17,7 @@ from analysis.actor_edges import Database, network
 from analysis.graphs import algorithms
 from analysis.graphs.network import Network
 
-CIVIL = "civil servant"
+CIVIL = "member"
 LABELS = (CIVIL, "politician", "media", "organisation", "other")
 
 
@@ -76,13 +76,13 @@ def table(found: Network, permutations: int = 999, seed: int = 0) -> pd.DataFram
             "expected": expected[at], "permuted": mean[at],
             "p": _p_value(index[at], shuffled[:, at]) if permutations else np.nan,
         }
-        for at, name in enumerate(["civil servants", *names[:-1]])
+        for at, name in enumerate(["members", *names[:-1]])
     ]  # fmt: skip
     made = pd.DataFrame(rows)
     made.attrs["parameters"] = dict(found.parameters) | {"permutations": permutations, "seed": seed}
     made.attrs["assortativity"] = {
         "groups": assortativity(observed[:-1, :-1]),
-        "civil servants and others": assortativity(_two(observed)),
+        "members and others": assortativity(_two(observed)),
     }
     return made
 
@@ -139,8 +139,10 @@ def _permuted(
 
 def _p_value(observed: float, shuffled: NDArray[np.float64]) -> float:
     """How often chance is at least as far from its own mean as *observed*, the observed counted in."""
+    if not np.isfinite(observed) or np.isnan(shuffled).all():
+        return float("nan")
     far = np.abs(shuffled - np.nanmean(shuffled)) >= abs(observed - np.nanmean(shuffled)) - 1e-12
-    return float((far.sum() + 1) / (len(shuffled) + 1)) if np.isfinite(observed) else float("nan")
+    return float((far.sum() + 1) / (len(shuffled) + 1))
 
 
 # ---- who is central ----------------------------------------------------------------------------------------

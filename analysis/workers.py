@@ -18,6 +18,8 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, TypeAlias
 
+from storage.children import end_with_parent, environment
+
 Child: TypeAlias = "subprocess.Popen[bytes]"
 Task = Callable[[Any, Sequence[Any]], list[Any]]
 
@@ -76,8 +78,9 @@ def run(task: Task, shared: Any, jobs: Sequence[Any], processes: int | None = No
 def _child() -> Child:
     """A fresh interpreter that waits for its share of the jobs."""
     code = f"import sys; sys.path[:] = {sys.path!r}; from analysis.workers import serve; serve()"
+    words = [sys.executable, "-c", code]
     return subprocess.Popen(  # noqa: S603 - our own interpreter and our own code
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, env=environment()
     )
 
 
@@ -102,6 +105,7 @@ def _ask(child: Child, share: tuple[Any, ...]) -> list[Any]:
 
 def serve() -> None:
     """Read shares of jobs from standard input, do them, write their results to standard output, until it ends."""
+    end_with_parent()
     answer, sys.stdout = sys.stdout.buffer, sys.stderr  # nothing a library prints may get into the answer
     with suppress(EOFError, BrokenPipeError):  # nobody is there any more
         while True:

@@ -9,8 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+from jobs.context import parsers
 from storage.linking.candidates import candidates
-from storage.linking.link import handle_of
+from storage.privacy.declared import account_of, platforms
 from tests.politicians import everybody, study_of
 
 REAL = Path(__file__).parents[2] / "shared" / "real" / "linkage"
@@ -42,7 +43,9 @@ def main() -> int:
         print("no true links beside the checkout")
         return 0
     people, true, sites = everybody(REAL)
-    read = {key: {handle for url in urls if (found := handle_of(url)) and found[0] == "x" for handle in [found[1]]}
+    declared = list(platforms(parsers()).values())
+    read = {key: {handle for url in urls if (found := account_of(declared, url)) and found[0] == "x"
+                  for handle in [found[1]]}
             for key, urls in sites.items()}  # fmt: skip
     good = sum(true[key][1].lower() in handles for key, handles in read.items())
     print(f"explicit (web addresses of {len(sites):,} French members): {sum(map(len, read.values())):,} handles read, "

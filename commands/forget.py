@@ -41,6 +41,11 @@ def _show(done: Removal) -> None:
     click.echo(f"state: {cut.state:,} rows; reports removed: {cut.reports}; files changed: {len(cut.files)}")
     if cut.databases:
         click.echo(f"old databases deleted: {', '.join(cut.databases)}")
+    for name in done.undeclared:
+        click.echo(
+            f"the collector {name!r} does not declare what is personal: in its answers, every object that names this"
+            " person lost all its text"
+        )
     if cut.review:
         click.echo(f"their name, or a namesake's, still stands in {len(cut.review)} places; look at:")
         for place in sorted(set(cut.review)):

@@ -10,10 +10,10 @@ import click
 from commands.terminal import HIDE, progress
 from jobs.collect import judge
 from jobs.context import open_study
-from jobs.run import import_files
+from jobs.run import import_files, import_heap
 from storage.errors import Partial, UserError
 
-FORMATS = ("linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "table")
+FORMATS = ("auto", "linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "table")
 
 
 @click.command()
@@ -38,10 +38,11 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
     """Read FILEs of a FORMAT into the study's archive, and load them. The files stay as they are.
 
     \b
+    auto         files of any of these formats, and folders of them: the format of each is found out
     linkedin     a member's own export (zip or folder): Connections.csv, Profile.csv, Positions.csv
     zeeschuimer  NDJSON captures of one's own browsing (X, LinkedIn posts)
     twarc        JSONL of twarc2, pages or flattened
-    x-v1         JSON or JSONL of X's API v1.1
+    x-v1         JSON or JSONL of X's API v1.1; a member's own archive (ZIP or tweets.js)
     warc         WARCs of API traffic by others, for example Social Feed Manager
     roo          the Dutch register of government organisations (XML)
     table        people, posts or follow ties in CSV, Excel or Parquet; --column name=Naam ...
@@ -53,7 +54,15 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
         if wrong := [ours for ours, mark, _ in pairs if not mark]:
             raise UserError(f"--column {wrong[0]}: write it as OURS=THEIRS, for example --column name=Naam")
         options["columns"] = {ours: theirs for ours, _, theirs in pairs}
-    report, loaded = import_files(study, format_, paths, options, progress=progress(hide_progress), say=click.echo)
-    judge([report])
-    if loaded is not None and loaded.quarantined:
-        raise Partial(f"{loaded.quarantined:,} pieces could not be read; see the view quarantine for where and why")
+    if format_ == "auto":
+        ended, refused = import_heap(study, paths, options, progress=progress(hide_progress), say=click.echo)
+    else:
+        one = import_files(study, format_, paths, options, progress=progress(hide_progress), say=click.echo)
+        ended, refused = [one], []
+    for line in refused:
+        click.echo(line, err=True)
+    judge([report for report, _ in ended])
+    if quarantined := max((loaded.quarantined for _, loaded in ended if loaded is not None), default=0):
+        raise Partial(f"{quarantined:,} pieces could not be read; see the view quarantine for where and why")
+    if refused:
+        raise Partial(f"{len(refused):,} files are of no format that is read here")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ import click
 
 from commands.terminal import HIDE
 from jobs.context import program
-from jobs.replay import TOKEN, rehearsal
+from jobs.replay import environment, rehearsal
 
 
 @click.command()
@@ -29,5 +28,5 @@ def command(scale: float, folder: Path, seed: int, faults: bool, no_report: bool
         click.echo(f"the simulated world listens on {', '.join(str(port) for port in ports.values())}")
         options = ["--hide-progress"] * hide_progress + ["--no-report"] * no_report
         run = [*program(folder), "run", *options]
-        code = subprocess.run(run, env={**os.environ, "SNEEUWBAL_X_BEARER_TOKEN": TOKEN}).returncode  # noqa: S603
+        code = subprocess.run(run, env=environment()).returncode  # noqa: S603
     sys.exit(code)

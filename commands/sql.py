@@ -17,7 +17,18 @@ from storage.errors import UserError
 FORMATS = ("table", "csv", "json", "parquet")
 
 
-@click.command()
+class _Query(click.Command):
+    """A command whose argument may begin with a comment of SQL, which looks like an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Options first, then what is a query."""
+        if "--" not in args:
+            queries = [word for word in args if word.startswith("--") and "\n" in word]
+            args = [*(word for word in args if word not in queries), *["--"] * bool(queries), *queries]
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Query)
 @click.argument("query", required=False)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here instead of the terminal; - is that.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -204,13 +203,8 @@ def judge(reports: Sequence[Report]) -> None:
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """An event that SIGTERM and the first SIGINT set; the second SIGINT interrupts at once.
-
-    In a run of the schedule it is set, too, when standard input ends: then its daemon is gone.
-    """
+    """An event that SIGTERM and the first SIGINT set; the second SIGINT interrupts at once."""
     stop = threading.Event()
-    if os.environ.get("SNEEUWBAL_SCHEDULED"):
-        threading.Thread(target=_until_input_ends, args=[stop], daemon=True).start()
 
     def ask(number: int, frame: object) -> None:
         if stop.is_set() and number == signal.SIGINT:
@@ -226,8 +220,3 @@ def stopping() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _until_input_ends(stop: threading.Event) -> None:
-    os.read(0, 1)
-    stop.set()

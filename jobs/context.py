@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from collectors.base import Collector, Settings
+from collectors.base import Collector, Settings, hooks_of
 from collectors.wire.exchange import Wire
 from jobs.secrets import secret_of
 from storage.errors import UserError
@@ -100,7 +100,7 @@ def yields() -> dict[tuple[str, str], str]:
 def needs_secret(name: str) -> bool:
     """Whether the collector says of itself (`needs_secret`) that it can ask nothing without a secret."""
     point = installed().get(name)
-    return point is not None and bool(getattr(point.load(), "needs_secret", False))
+    return point is not None and hooks_of(point.load()).needs_secret
 
 
 def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -> Settings:
@@ -130,7 +130,7 @@ def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
     sets: dict[str, list[str]] = {}
     for one in study.comparison:
         sets.setdefault(one.collector, []).append(one.name)
-    canonical = {name: getattr(collector, "canonical", str) for name, collector in collectors.items()}
+    canonical = {name: hooks_of(collector).canonical for name, collector in collectors.items()}
     seeds = {name: [canonical[name](seed) for seed in study.seeds_for(name)] for name in collectors}
     queries = {name: study.options(name).get("queries") or () for name in collectors}
     along = along_of(study, collectors)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 
 from jobs.context import needs_secret
+from jobs.schedule import starts
 from jobs.secrets import secret_of
 from storage.errors import UserError
 from storage.tables import database
@@ -49,6 +50,7 @@ def checks(directory: Path) -> Iterator[Check]:
     if study is not None:
         yield from _secrets(study)
         yield _group(study)
+        yield from _schedule(study)
     yield from (_state(directory), _database(directory), _writers(directory), _log(directory))
 
 
@@ -147,6 +149,13 @@ def _group(study: Study) -> Check:
     if path.exists() and path.stat().st_gid != number:
         return Check("group", False, f"{path.name} does not belong to {group}; the next load gives it to them")
     return Check("group", True, f"{group} may read the database")
+
+
+def _schedule(study: Study) -> Iterator[Check]:
+    """The first five starts of each job."""
+    for job in study.schedule:
+        found = ", ".join(f"{at:%a %Y-%m-%d %H:%M %Z}" for at, _ in starts(study, job.name))
+        yield Check(f"job {job.name}", bool(found), found or "never starts; change its schedule")
 
 
 def _state(directory: Path) -> Check:

@@ -9,19 +9,19 @@ from pathlib import Path
 import msgspec
 
 from collectors.engine.run import mend_archive
-from jobs.context import DATABASE, Say, open_study
+from jobs.context import DATABASE, Say, open_study, parsers
 from jobs.run import load
 from storage.archive import reader as archive
 from storage.archive.writer import Writer
 from storage.errors import UserError
 from storage.locks import lock
 from storage.privacy import outside_copies
+from storage.privacy.declared import platforms
 from storage.privacy.erase import Cutter
 from storage.privacy.forget import Cut, cut_file
 from storage.privacy.forget import forget as erase
 from storage.privacy.forgotten import Forgotten, words_of
-from storage.privacy.person import Person, others
-from storage.privacy.person import who as person_of
+from storage.privacy.person import Person, others, person_of
 from storage.privacy.quoted_text import Copied
 from study.study_file import Study, installed
 
@@ -30,12 +30,13 @@ class Removal(msgspec.Struct):
     """What was removed, and what could not be."""
 
     cut: Cut
+    undeclared: list[str] = []  # collectors that do not declare what is personal, with answers that were changed
     left: list[str] = []  # segments of the archive in which an identifier still stands
 
 
 def find(study: Study, who: str) -> Person:
-    """The person that *who* (an address, handle or id) means, with all that the study links to them."""
-    return person_of(who, study.directory / DATABASE)
+    """The person that *who* (an address, handle or id) names, with all that the study links to them."""
+    return person_of(who, study.directory / DATABASE, platforms(parsers()).values())
 
 
 def forget(
@@ -59,7 +60,7 @@ def forget(
         hold(locks, study)
         with lock(directory, "load"):
             pass  # a load that runs is an error, and not waited for
-        forgotten = Forgotten(directory)
+        forgotten = Forgotten(directory, parsers())
         if not forgotten.began(who):
             _load_new(study, say)
             person = find(study, who)
@@ -73,7 +74,7 @@ def forget(
             _elsewhere(directory, backups, cutter, cut)
             _note(study, cut)
         rebuild(directory, say)
-        return Removal(cut, _left(study, cutter))
+        return Removal(cut, sorted(cutter.undeclared), _left(study, cutter))
 
 
 def _load_new(study: Study, say: Say) -> None:

@@ -18,10 +18,13 @@ from jobs.collect import Progress, silent, stopping
 from jobs.context import DECISIONS, Say, open_study
 from jobs.run import waves
 from jobs.secrets import SECRETS
+from storage import children
 from storage.errors import Partial, UserError
 from study.study_file import FILE, Study
 
 TOKEN = "rehearsal-token"  # noqa: S105 (the simulated world's, on loopback)
+# as `-m fixtures.world`, which only `import sneeuwbal` makes importable where it is installed
+WORLD = (sys.executable, "-c", "import runpy, sneeuwbal; runpy.run_module('fixtures.world', None, '__main__', True)")
 STARTING = 600  # seconds that the world may take to stand
 
 
@@ -63,8 +66,13 @@ def rehearsal(folder: Path, scale: float, seed: int, *, faults: bool = False) ->
     folder.chmod(0o700)
     with tempfile.TemporaryDirectory() as place, world(scale, seed, Path(place) / "ports.json", faults) as ports:
         words = ["study", "--scale", str(scale), "--seed", str(seed), "--ports", str(Path(place) / "ports.json")]
-        subprocess.run([sys.executable, "-m", "fixtures.world", *words, str(folder)], check=True)  # noqa: S603
+        subprocess.run([*WORLD, *words, str(folder)], check=True)  # noqa: S603
         yield ports
+
+
+def environment() -> dict[str, str]:
+    """The environment of a run on the simulated world, which ends with this process."""
+    return children.environment(more={"SNEEUWBAL_X_BEARER_TOKEN": TOKEN})
 
 
 @contextmanager
@@ -73,9 +81,9 @@ def world(
 ) -> Iterator[dict[str, int]]:
     """A simulated world for as long as the block, with *more* on its command line; gives its ports by name."""
     options = [*["--faults"] * faults, *more]
-    command = [sys.executable, "-m", "fixtures.world", "serve", "--scale", str(scale), "--seed", str(seed),
+    command = [*WORLD, "serve", "--scale", str(scale), "--seed", str(seed),
                "--port-file", str(port_file), "--token", TOKEN, *options]  # fmt: skip
-    child = subprocess.Popen(command)  # noqa: S603
+    child = subprocess.Popen(command, env=children.environment())  # noqa: S603
     try:
         until = time.monotonic() + STARTING
         while not port_file.exists():

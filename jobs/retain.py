@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from collectors.engine.run import Report
+from collectors.parsing.redact import redaction
 from jobs.collect import Progress, collect_one, revisit, silent, stopping, summary
-from jobs.context import DATABASE, Say, collectors_of, open_state, wire_for, yields
+from jobs.context import DATABASE, Say, collectors_of, open_state, parsers, wire_for, yields
 from jobs.forget import hold, rebuild
 from jobs.run import admit_wants, load
 from storage.archive.reader import Entry
@@ -17,6 +18,7 @@ from storage.archive.writer import Writer
 from storage.frontier.sqlite import Frontier
 from storage.locks import lock
 from storage.privacy import retention
+from storage.privacy.declared import platforms
 from storage.privacy.erase import Cutter
 from storage.privacy.forget import Cut, forget, rewrite
 from storage.privacy.forgotten import Forgotten
@@ -58,7 +60,8 @@ def queue(study: Study, frontier: Frontier, say: Say) -> dict[str, tuple[str, ..
     """As `recheck`, with the state open."""
     chosen = collectors_of(study)
     with database.open_readonly(study.directory / DATABASE) as db:
-        wants = [Want(Target(*one), "") for one in retention.rechecks(db) if one[0] in chosen]
+        found = retention.rechecks(db, platforms(parsers()).values())
+    wants = [Want(Target(*one), "") for one in found if one[0] in chosen]
     kinds: dict[str, tuple[str, ...]] = {}
     for want in wants:
         name, kind = want.target.collector, want.target.kind
@@ -74,7 +77,7 @@ def queue(study: Study, frontier: Frontier, say: Say) -> dict[str, tuple[str, ..
 def gone(study: Study) -> int:
     """How many posts and accounts that the study holds are gone on their platforms."""
     with database.open_readonly(study.directory / DATABASE) as db:
-        return len(retention.gone(db))
+        return len(retention.gone(db, platforms(parsers()).values()))
 
 
 def retain(study: Study, *, say: Say = print) -> None:
@@ -87,7 +90,10 @@ def retain(study: Study, *, say: Say = print) -> None:
             rewrite(archive, Expiry(study.minimise.keep_days, now, yields()), cut)
             expired = cut.removed
             if study.minimise.redact_archive:
-                rewrite(archive, Redaction(study), cut)
+                archived = Redaction(study)
+                rewrite(archive, archived, cut)
+                for name, number in archived.unable.items():
+                    say(f"{number:,} answers of {name!r} were not redacted: it does not declare what is personal")
             redacted = cut.changed
             rows = _cut_gone(study, now, cut)
             missing = len(rows)
@@ -108,11 +114,11 @@ def retain(study: Study, *, say: Say = print) -> None:
 def _cut_gone(study: Study, now: datetime, cut: Cut) -> list[tuple[str, str, str, str, str]]:
     """Cut what is gone out of everything; return its rows for the view `removed`."""
     with database.open_readonly(study.directory / DATABASE) as db:
-        found = retention.gone(db)
+        found = retention.gone(db, platforms(parsers()).values())
     names = {name for one in found for name in one.names}
     if not names:
         return []
-    forgotten = Forgotten(study.directory)
+    forgotten = Forgotten(study.directory, parsers())
     forget(study.directory, Cutter(names, forgotten), cut, published=study.directory / DATABASE)
     forgotten.add_tokens(names)
     at = now.isoformat(timespec="seconds")
@@ -125,15 +131,20 @@ class Redaction:
     people: frozenset[str] = frozenset()
 
     def __init__(self, study: Study) -> None:
-        self._collectors = {name: point.load() for name, point in installed().items()}
+        self._redact = {name: redaction(point.load()) for name, point in installed().items()}
+        self.unable: dict[str, int] = {}  # answers left as they are, by collector
         self._drop = frozenset(study.minimise.drop)
 
     def entry(self, entry: Entry) -> Entry | None:
         """*entry* redacted; itself if it was, or cannot be."""
         if not isinstance(entry, Page) or not entry.wants or (entry.redacted and self._drop <= set(entry.redacted)):
             return entry
-        redacted = getattr(self._collectors.get(entry.wants[0].target.collector), "redacted", None)
-        return entry if redacted is None else redacted(entry, self._drop)
+        name = entry.wants[0].target.collector
+        redact = self._redact.get(name)
+        if redact is None:
+            self.unable[name] = self.unable.get(name, 0) + 1
+            return entry
+        return redact(entry, self._drop)
 
     def finds(self, text: str) -> bool:
         """Records that are not ours stay."""

@@ -14,6 +14,7 @@ import duckdb
 from collectors import files
 from collectors.base import Collector
 from collectors.engine.run import Report, mend_archive
+from collectors.files.detect import formats_of, options_for
 from collectors.wire.exchange import Wire
 from jobs.collect import Progress, collect_one, judge, revisit, silent, stopping, summary
 from jobs.context import (
@@ -194,7 +195,8 @@ def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), sa
     listed = load_list(study.organisation_list)
     rows = listed.rows(study.era, study.published.groups)
     linking = Linking(rows, Matcher(listed, study.era), study.directory / DECISIONS)
-    report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=list(study.rows()))
+    settings = [*study.rows(), *listed.settings()]
+    report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=settings)
     say(report.told())
     return report
 
@@ -224,3 +226,20 @@ def import_files(
         frontier.close()
     say(summary(report))
     return report, load(study, say=say)
+
+
+def import_heap(
+    study: Study, paths: Sequence[Path], options: Mapping[str, Any], *, progress: Progress = silent, say: Say = print
+) -> tuple[list[tuple[Report, LoadReport | None]], list[str]]:
+    """Read files of any format, and folders of them; return how each format ended, and a line on each file not read.
+
+    Raise UserError where none can be read.
+    """
+    sorted_, refused = formats_of(paths, options)
+    if not sorted_:
+        raise UserError("; ".join(refused[:3]) or "there is no file in these folders")
+    ended = [
+        import_files(study, form, found, options_for(form, options), progress=progress, say=say)
+        for form, found in sorted_.items()
+    ]
+    return ended, refused

@@ -14,12 +14,14 @@ from urllib.parse import unquote, urlsplit
 
 from storage import keyring
 from storage.errors import UserError
+from storage.privacy import pseudonyms
 
 if TYPE_CHECKING:
     from study.study_file import Study
 
 SECRETS = "secrets.toml"
 NOTIFY = {"webhook": "SNEEUWBAL_WEBHOOK", "mail_to": "SNEEUWBAL_MAIL_TO", "smtp": "SNEEUWBAL_SMTP"}
+MOST = 65_536  # bytes of a file that holds a secret
 SECRET_NAME = re.compile(r"token|secret|password|api_?key|webhook|smtp|pseudonym_key", re.I)
 
 
@@ -84,7 +86,7 @@ def known_secrets(directory: Path) -> Iterator[str]:
         named = set(re.findall(r"""secret_env\s*=\s*["'](\w+)["']""", (directory / "sneeuwbal.toml").read_text()))
     for name, value in os.environ.items():
         if name in named or SECRET_NAME.search(name):
-            yield from _parts(value.strip())
+            yield from _parts(_content(name, value.strip()))
         elif "://" in value and "@" in value:
             yield from _password(value)  # HTTPS_PROXY and its like
     with contextlib.suppress(OSError, ValueError, RecursionError):  # the command that needs it reports the mistake
@@ -96,6 +98,15 @@ def known_secrets(directory: Path) -> Iterator[str]:
 
             for name in (*installed(), *NOTIFY):
                 yield from _parts(keyring.get(name) or "")
+
+
+def _content(name: str, value: str) -> str:
+    """The secret that a variable holds: of one that names a file its content, never its path."""
+    path = Path(value)
+    with contextlib.suppress(OSError, ValueError):
+        if os.sep in value and path.is_file():
+            return path.read_bytes()[:MOST].decode("utf-8", "replace").strip()
+    return "" if name == pseudonyms.VARIABLE else value  # a key file that is not made yet
 
 
 def _parts(secret: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
@@ -70,6 +70,16 @@ def _cron(line: str) -> str:
         raise ValueError("should name its weekdays (mon-fri), because numbers mean different days in different crons")
     if not all(_CRON.match(field) for field in fields[:3]):
         raise ValueError("should hold numbers, *, /, - and commas in minute, hour and day")
+    from apscheduler.triggers.cron import CronTrigger
+
+    names = ("minute", "hour", "day", "month", "day_of_week")
+    try:
+        trigger = CronTrigger(**dict(zip(names, fields, strict=True)), timezone=UTC)
+    except ValueError as error:  # a range that runs backwards, a value out of range, an unknown name
+        mend = "; write a range over the end as a list: sun,mon" if "in a range" in str(error) else ""
+        raise ValueError(f"should be a schedule: {error}{mend}") from None
+    if trigger.get_next_fire_time(None, datetime(2024, 1, 1, tzinfo=UTC)) is None:
+        raise ValueError("should be a schedule that runs some day; no date matches it")
     return line
 
 
@@ -331,7 +341,11 @@ class Job(Table):
     whole: bool = Field(
         False, description="Walk timelines to their very end again, not to the newest known: finds edits and deletions."
     )
-    cron: Cron | None = Field(None, description="When: five fields, weekdays by name.", examples=["30 3 * * *"])
+    cron: Cron | None = Field(
+        None,
+        description="When: five fields, weekdays by name; day and weekday must both match.",
+        examples=["30 3 * * *"],
+    )
     interval: Interval | None = Field(None, description="Or how often, on the clock.", examples=[{"hours": 6}])
     calendar: Interval | None = Field(
         None, description="Or by the calendar.", examples=[{"months": 1, "time": "03:30"}]

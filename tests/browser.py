@@ -1,17 +1,50 @@
-"""Debian's Chromium over a report: no network, no console error, or the test says which."""
+"""Chromium or Chrome over a report: no network, no console error, or the test says which."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-CHROMIUM = "/usr/bin/chromium"
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
+APPLICATIONS = ("Chromium", "Google Chrome", "Microsoft Edge")  # of macOS
+PLAYWRIGHT = ("chromium-*/chrome-linux*/chrome", "chromium-*/chrome-mac*/*.app/Contents/MacOS/*")
+MISSING = "no Chromium or Chrome was found: install one (apt install chromium, or: playwright install chromium)"
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+
+
+def executable(home: Path | None = None) -> str | None:
+    """A Chromium or Chrome of this machine: on the path, an application of macOS, or one that Playwright installed."""
+    home = home or Path.home()
+    for name in NAMES:
+        if found := shutil.which(name):
+            return found
+    for name in APPLICATIONS:
+        for folder in (Path("/Applications"), home / "Applications"):
+            if (path := folder / f"{name}.app" / "Contents" / "MacOS" / name).is_file():
+                return str(path)
+    own = os.environ.get("PLAYWRIGHT_BROWSERS_PATH")
+    for place in [Path(own)] if own else [home / ".cache/ms-playwright", home / "Library/Caches/ms-playwright"]:
+        for pattern in PLAYWRIGHT:
+            if paths := sorted(path for path in place.glob(pattern) if os.access(path, os.X_OK)):
+                return str(paths[-1])
+    return None
+
+
+def needed() -> None:
+    """Skip the tests of the calling module where there is no browser; in CI fail instead."""
+    if executable() is None:
+        if os.environ.get("SNEEUWBAL_CI"):
+            pytest.fail(MISSING, pytrace=False)
+        pytest.skip(MISSING, allow_module_level=True)
 
 
 @contextmanager
@@ -26,7 +59,7 @@ def playing() -> Iterator[Any]:
 @contextmanager
 def chromium(play: Any, *flags: str) -> Iterator[Any]:
     """A headless browser with a profile of its own, and further *flags*."""
-    browser = play.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+    browser = play.chromium.launch(executable_path=executable(), args=[*FLAGS, *flags])
     try:
         yield browser
     finally:

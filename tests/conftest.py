@@ -43,3 +43,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.rehearsal import recorded_study
 
     return recorded_study(tmp_path_factory.mktemp("recorded") / "study")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line what was left out because there is no browser, and what to install."""
+    from tests.browser import MISSING
+
+    if any(MISSING in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())):
+        terminalreporter.write_line(f"the tests of the report in a browser were LEFT OUT: {MISSING}")

@@ -8,7 +8,8 @@ from typing import ClassVar
 import duckdb
 import msgspec
 
-from collectors.base import Absent, Done, Later
+from collectors.base import Absent, Done, Kind, Later
+from jobs.context import parsers
 from storage import records
 from storage.archive import writer as archiving
 from storage.records import Page, Post, Target, Want
@@ -24,7 +25,14 @@ def at(minutes: float) -> datetime:
 
 
 class Toy:
-    kinds: ClassVar = {}
+    kinds: ClassVar = {
+        "profile": Kind(of="profile", yields="profiles"),
+        "connections": Kind(of="list", yields="connections", paged=True),
+        "user": Kind(of="handle", yields="accounts"),
+        "timeline": Kind(of="account", yields="posts", paged=True),
+        "following": Kind(of="account", yields="follows", paged=True),
+        "followers": Kind(of="account", yields="follows", paged=True),
+    }
 
     def fetch(self, wants, settings):
         raise NotImplementedError
@@ -52,7 +60,7 @@ class Toy:
 
 
 collector = Toy()
-PARSERS = {"toy": "tests.pages:collector"}
+PARSERS = {**parsers(), "toy": "tests.pages:collector"}
 
 
 def page(number, found, *, minutes=None, kind="profile", key=None, run="run-1", walk=None, status=200, wave=0, via="",

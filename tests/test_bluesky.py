@@ -359,6 +359,10 @@ def test_trap_21_a_repost_is_the_act_of_one_and_the_words_of_another() -> None:
     assert (own[2].reply_to_post, own[2].reply_to_account) == (parent["uri"], did(2))
     assert (own[3].quoted_post, own[4].quoted_post) == (parent["uri"], None)
     assert seen == {parent["uri"], post(author, "o1")["uri"]}  # not the words of someone who opted out
+    overruled = msgspec.structs.replace(
+        page("timeline", {"feed": feed}, cursor=":start", keys=(did(1),)), asked={"overruled": True}
+    )
+    assert {one.text for one in collector.parse(overruled) if isinstance(one, Post) and one.kind == "retweet"} == {text}
     assert len({p.post_id for p in own}) == 5
 
 

@@ -1,5 +1,7 @@
 """Posts and follow ties in tables, as R, 4CAT and network tools write them."""
 
+import json
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,9 +9,10 @@ import pandas as pd
 import pytest
 
 from collectors import files
+from collectors.importing import chunks
 from storage.errors import UserError
 from storage.records import Account, Follow, Mention, Post, Quarantine
-from tests.importing import of, read
+from tests.importing import of, parse, read, walk
 
 MADE = datetime(2021, 5, 6, 7, 8, 9, tzinfo=UTC)
 
@@ -76,3 +79,50 @@ def test_posts_with_a_mapping_and_what_is_wrong_in_them(tmp_path: Path) -> None:
         ("1", "@a", MADE, "original"), ("2", "@a", None, "reply"), ("4", None, None, "original"),
     ]  # fmt: skip
     assert [one.place for one in of(found, Quarantine)] == ["a.csv:3", "a.csv:4", "a.csv:5", "a.csv:6"]
+
+
+# ---- a member's own archive of X --------------------------------------------------------------------------------
+
+
+def tweets(*ids: int) -> str:
+    posts = [
+        {"tweet": {"id_str": str(key), "full_text": "RT @b: Hallo" if key % 2 else "Hallo #een", "retweeted": False,
+                   "created_at": "Thu May 06 07:08:09 +0000 2021", "favorite_count": "3",
+                   "entities": {"hashtags": [{"text": "een"}], "user_mentions": [], "urls": []}}}
+        for key in ids
+    ]  # fmt: skip
+    return "window.YTD.tweets.part0 = " + json.dumps(posts, indent=2)
+
+
+ACCOUNT = 'window.YTD.account.part0 = [{"account": {"email": "test@example.org", "accountId": "77"}}]'
+
+
+def test_the_archive_of_a_member_holds_their_posts_and_no_more_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "twitter-archive.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data/account.js", ACCOUNT)
+        archive.writestr("data/tweets.js", tweets(2, 4, 5))
+        archive.writestr("data/tweets-part1.js", tweets(6))
+        archive.writestr("data/direct-messages.js", "window.YTD.direct_messages.part0 = [1]")
+    for forget, size in ((False, 1 << 20), (True, 50)):
+        monkeypatch.setattr(chunks, "PIECE", size)
+        pages = walk("x-v1", path, forget=forget)
+        found = parse("x-v1", pages)
+        posts = sorted(of(found, Post), key=lambda one: one.post_id)
+        assert [(one.post_id, one.account_id, one.kind) for one in posts] == [
+            ("2", "77", "original"), ("4", "77", "original"), ("5", "77", "retweet"), ("6", "77", "original"),
+        ]  # fmt: skip
+        assert {one.created_at for one in of(found, Post)} == {MADE}
+        assert {one.likes for one in of(found, Post)} == {3}
+        assert not of(found, Quarantine)
+        assert not any(b"example.org" in page.body for page in pages)
+
+
+def test_one_script_of_an_archive_must_be_said_whose_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "tweets.js"
+    path.write_text(tweets(2, 4))
+    assert [one.timeline_of for one in of(read("x-v1", path, of="77"), Post)] == ["77", "77"]
+    with pytest.raises(UserError, match="--of ID"):
+        files.targets("x-v1", [path], {})

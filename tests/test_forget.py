@@ -14,10 +14,12 @@ import duckdb
 import msgspec
 import pytest
 
+from jobs.context import parsers
 from storage.archive import manifest
 from storage.archive import reader as archive
 from storage.errors import UserError
 from storage.privacy import person as whom
+from storage.privacy.declared import platforms
 from storage.privacy.erase import Cutter
 from storage.privacy.forgotten import FILE, Forgotten, Name
 from storage.privacy.pseudonyms import VARIABLE
@@ -39,7 +41,7 @@ def forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Forgotten:
     """A study that has forgotten Canarella."""
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
     (tmp_path / "study").mkdir()
-    made = Forgotten(tmp_path / "study")
+    made = Forgotten(tmp_path / "study", parsers())
     made.add(NAMES)
     return made
 
@@ -126,7 +128,7 @@ def test_byte_offsets_still_point_at_what_they_did(forgotten: Forgotten) -> None
 
 def test_a_guard_knows_them_again_without_knowing_who(forgotten: Forgotten) -> None:
     """From digests alone: others' pages are cut, their own are dropped, their targets are refused."""
-    guard = Guard(forgotten.path.parent)
+    guard = Guard(forgotten.path.parent, parsers())
     kept = page({"data": [OTHERS]})
     assert guard.entry(kept) is kept
     seen = guard.entry(page({"data": [{"id": ID, "username": HANDLE, "name": PERSON}]}, kind="followers"))
@@ -143,10 +145,10 @@ def test_another_key_is_told_and_not_taken(forgotten: Forgotten) -> None:
     key = Path(os.environ[VARIABLE])
     key.write_text("x" * 64)
     with pytest.raises(UserError, match="another key"):
-        Forgotten(forgotten.path.parent)
+        Forgotten(forgotten.path.parent, parsers())
     key.unlink()
     with pytest.raises(UserError, match="key"):
-        Forgotten(forgotten.path.parent)
+        Forgotten(forgotten.path.parent, parsers())
 
 
 # ---- the whole command on a whole study ----------------------------------------------------------------------
@@ -232,7 +234,8 @@ def test_others_lose_nothing_but_the_mention(studies: tuple[Path, Path, dict[str
             assert sizes is not None
             if view == "posts":
                 assert sizes[0] - sizes[1] == wrote[0] > 0
-        person = whom.who(f"@{who['handle']}", before / "study.duckdb")
+        declared = platforms(parsers()).values()
+        person = whom.person_of(f"@{who['handle']}", before / "study.duckdb", declared)
         copied = Copied(person.texts)
         copied.leave_common(whom.others(person, before / "study.duckdb"))
         same = """SELECT a.text, a.full_text, b.text, b.full_text FROM a.posts AS a JOIN b.posts AS b USING (post_id)

@@ -1,8 +1,10 @@
 """The hashtag network: counts against brute force, the three profiles, folding, communities, use over time."""
 
 import itertools
+import unicodedata
 from collections import Counter
 
+import duckdb
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -43,7 +45,29 @@ def table(network):
 
 
 def fold(tag):
-    return tag.casefold().lstrip("#＃")
+    """By Unicode alone: canonical equivalents are one, cases are one, and so are the dotted and the plain i."""
+    folding = unicodedata.normalize("NFD", unicodedata.normalize("NFD", tag).casefold()).replace("i\u0307", "i")
+    return unicodedata.normalize("NFC", folding).lstrip("#＃")
+
+
+@pytest.mark.parametrize("tags", [
+    ("café", "cafe\u0301", "CAFÉ", "#Cafe\u0301"), ("İstanbul", "istanbul", "i\u0307stanbul", "I\u0307STANBUL"),
+    ("STRASSE", "straße"), ("ÅNGSTRÖM", "A\u030angstro\u0308m", "\u212bngström"), ("ﬁets", "FIETS"),
+])  # fmt: skip
+def test_one_hashtag_in_several_forms_is_one(tags):
+    with duckdb.connect() as db:
+        rows = db.execute(f"SELECT {hashtag_edges.folded()} FROM (SELECT unnest(?) AS t)", [list(tags)]).fetchall()
+    assert {tag for (tag,) in rows} == {hashtag_edges.fold(tag) for tag in tags} == {fold(tags[0])}
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=6), max_size=20))
+@settings(max_examples=50, deadline=None)
+def test_sql_folds_as_python_does(tags):
+    with duckdb.connect() as db:
+        rows = db.execute(
+            f"SELECT t, {hashtag_edges.folded()} FROM (SELECT unnest(?::VARCHAR[]) AS t)", [tags]
+        ).fetchall()
+    assert [hashtag_edges.fold(tag) for tag, _ in rows] == [hashtag_edges.fold(found) for _, found in rows]
 
 
 LETTERS = st.sampled_from([*"aAßΣςσİéÉ#日ñﬁᎠꭰ", "SS", "ss", "i̇", "FI"])

@@ -3,7 +3,8 @@
 import pytest
 
 from storage.errors import UserError
-from storage.linking.link import COLUMNS, Linking, handle_of
+from storage.linking.link import COLUMNS, Linking
+from storage.privacy.declared import account_of, platforms
 from storage.records import Account, Position, Profile, ProfileLink
 from storage.tables.load import load
 from tests.pages import PARSERS, page, rows, write
@@ -61,7 +62,7 @@ URLS = [
 
 @pytest.mark.parametrize(("url", "found"), URLS)
 def test_the_account_that_a_url_is_the_page_of(url, found):
-    assert handle_of(url) == found
+    assert account_of(platforms(PARSERS).values(), url) == found
 
 
 # ---- linking -------------------------------------------------------------------------------------------------
@@ -176,7 +177,7 @@ def test_linking_again_changes_nothing(tmp_path):
     [
         ("2013-03-01,p1,x,anna,maybe,A,", "line 2: 'maybe' is no decision"),
         ("yesterday,p1,x,anna,accepted,A,", "line 2: 'yesterday' is no moment"),
-        ("2013-03-01,,x,anna,accepted,A,", "line 2: says nothing of whom"),
+        ("2013-03-01,,x,anna,accepted,A,", "line 2: does not say who"),
     ],
 )
 def test_a_mistake_in_the_decisions_is_told_with_its_line_and_nothing_is_published(tmp_path, line, told):

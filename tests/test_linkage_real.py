@@ -7,8 +7,10 @@ import random
 
 import pytest
 
+from jobs.context import parsers
 from storage.linking.candidates import SURE, candidates
-from storage.linking.link import Linking, handle_of
+from storage.linking.link import Linking
+from storage.privacy.declared import account_of, platforms
 from storage.records import Account, Profile, ProfileLink
 from storage.tables.load import load
 from tests.pages import PARSERS, page, rows, write
@@ -47,7 +49,10 @@ def test_explicit_links_are_right_and_conflicts_are_nobodys(politicians, tmp_pat
     write(tmp_path / "archive", pages)
     load(tmp_path, PARSERS, linking=Linking([], lambda employer: None, tmp_path / "decisions.csv"))
     found = set(rows(tmp_path, "SELECT profile_id, account_id FROM links"))
-    listed = {key for key, urls in sites.items() for url in urls if handle_of(url) == ("x", true[key][1].lower())}
+    declared = list(platforms(parsers()).values())
+    listed = {
+        key for key, urls in sites.items() for url in urls if account_of(declared, url) == ("x", true[key][1].lower())
+    }
     right = {(key, true[key][0]) for key in listed}
     assert found <= right  # precision 1
     assert len(found) >= 0.97 * len(right)  # the rest waits for a person

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import cli
 import sneeuwbal
 from jobs.interface import Study
 from storage.errors import UserError
@@ -40,6 +41,24 @@ def test_a_query_is_a_frame(study: Study) -> None:
     assert 0 < of_one < posts
     with pytest.raises(UserError, match="no_such_table"):
         study.query("SELECT * FROM no_such_table")
+
+
+def test_on_the_command_line_a_query_may_begin_with_a_comment(study: Study, capfd: pytest.CaptureFixture[str]) -> None:
+    query = "-- how many\nSELECT count(*) AS posts FROM posts"
+    assert cli.main(["--study", str(study.directory), "sql", query, "--format", "csv"]) == 0
+    assert capfd.readouterr().out.startswith('"posts"')
+
+
+def test_what_was_spent_of_a_budget_of_posts_is_shown(study: Study, capfd: pytest.CaptureFixture[str]) -> None:
+    file = study.directory / "sneeuwbal.toml"
+    before = file.read_text("utf-8")
+    file.write_text(f"{before}\n[budget]\nposts = 1000000\n", "utf-8")
+    try:
+        with pytest.raises(SystemExit):
+            cli.main(["--study", str(study.directory), "status"])
+    finally:
+        file.write_text(before, "utf-8")
+    assert f"{study.status()['spent']['posts']:,} of 1,000,000 posts" in capfd.readouterr().out
 
 
 def test_nothing_is_due_after_a_complete_run(study: Study) -> None:

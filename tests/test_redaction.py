@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from collectors.base import Collector, Settings
 from collectors.engine.run import collect
+from collectors.parsing.redact import redaction
 from storage.archive import manifest
 from storage.archive import reader as archive
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
-from storage.privacy.minimise import DROPPED, minimised
+from storage.privacy.declared import CONTENT
+from storage.privacy.minimise import minimised
 from storage.records import Page, Quarantine
 from study.study_file import installed
 from tests import test_bluesky as bluesky
@@ -27,7 +29,7 @@ from tests.served import Answer, FastWire, run, serving
 from tests.test_fuzz import corpus, spoilt
 from tests.website import serving as site
 
-WORDS = tuple(DROPPED)
+WORDS = CONTENT
 REDACTING = ("x", "mastodon", "bluesky", "profiles")
 CANARY = "Kanarievogel"
 
@@ -49,9 +51,9 @@ def told(name: str, page: Page, drop: tuple[str, ...]) -> tuple[list[Any], list[
 
 def check(name: str, page: Page, drop: tuple[str, ...]) -> Page:
     """Redact *page*, and see that what it tells has not changed."""
-    left = collector(name).redacted(page, drop)
+    left = redaction(collector(name))(page, drop)
     assert told(name, left, drop) == told(name, page, drop)
-    again = collector(name).redacted(left, drop)
+    again = redaction(collector(name))(left, drop)
     assert told(name, again, drop) == told(name, page, drop)
     return left
 
@@ -75,7 +77,7 @@ def test_spoilt_answers_do_not_break_it(name: str) -> None:
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
     @given(page=spoilt(name), drop=st.sets(st.sampled_from(WORDS)))
     def one(page: Page, drop: set[str]) -> None:
-        left = collector(name).redacted(page, drop)
+        left = redaction(collector(name))(page, drop)
         assert isinstance(left, Page)
         list(collector(name).parse(left))
 

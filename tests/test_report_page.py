@@ -12,12 +12,11 @@ from lxml import etree
 
 from analysis.report.escape import HARMFUL
 from analysis.report.findings import Findings
-from tests.browser import CHROMIUM, Watched, chromium, opened, playing
+from tests.browser import Watched, chromium, needed, opened, playing
 from tests.reports import report, spoilt
 
 pytest.importorskip("playwright.sync_api")
-if not Path(CHROMIUM).exists():
-    pytest.skip("no Chromium on this machine", allow_module_level=True)
+needed()
 
 READY = "[data-network={}][data-ready]"  # a selector: the page's policy forbids to evaluate a condition in it
 NETWORK = "document.querySelector('[data-network={}]').network"

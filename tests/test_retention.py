@@ -11,10 +11,12 @@ from typing import Any
 import duckdb
 import pytest
 
+from jobs.context import parsers
 from scheduler import command_of
 from storage.archive import reader as archive
 from storage.archive import writer as archiving
 from storage.locks import lock
+from storage.privacy.declared import platforms
 from storage.privacy.minimise import Expiry, minimised
 from storage.privacy.pseudonyms import VARIABLE
 from storage.privacy.retention import gone, rechecks
@@ -192,7 +194,7 @@ def test_an_archive_is_redacted_afterwards_where_the_study_says_so_later(tmp_pat
 
 def test_by_what_rule_an_account_or_a_post_is_gone() -> None:
     """By id and after it was last seen; a handle that X does not know, a token, and what came back are no reason."""
-    db = small.database()
+    db, declared = small.database(), list(platforms(parsers()).values())
     day = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"]
     accounts = [("1", "x"), ("2", "x"), ("3", "x"), ("-4", "x"), ("did:plc:a", "bluesky"), ("did:plc:b", "bluesky"),
                 ("https://m.example/u/1", "mastodon")]  # fmt: skip
@@ -208,13 +210,13 @@ def test_by_what_rule_an_account_or_a_post_is_gone() -> None:
     posts = [("21", "3", day[0]), ("22", "2", day[1]), ("23", "2", day[1]), ("24", "3", day[2])]
     small.insert(db, "posts", [{"post_id": id_, "platform": "x", "account_id": by, "last_seen": seen}
                                for id_, by, seen in posts])  # fmt: skip
-    found = {(one.platform, one.kind, min(name.text for name in one.names), one.reason) for one in gone(db)}
+    found = {(one.platform, one.kind, min(name.text for name in one.names), one.reason) for one in gone(db, declared)}
     assert found == {
         ("x", "account", "1", "gone"), ("bluesky", "account", "did:plc:a", "gone"),
         ("mastodon", "account", "https://m.example/u/1", "gone"),
         ("x", "post", "21", "protected"), ("x", "post", "22", "gone"),
     }  # fmt: skip
-    asked = rechecks(db)
+    asked = rechecks(db, declared)
     assert ("bluesky", "user", "did:plc:b") in asked
     assert ("x", "user_id", "2") in asked
     assert not any(key.startswith("-") for _, _, key in asked)

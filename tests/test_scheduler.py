@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 import scheduler
 from scheduler import Daemon, command_of
@@ -39,6 +40,46 @@ def _starts(job: Job, first: datetime, last: datetime) -> list[datetime]:
         found.append(at.astimezone(UTC))
         now = at + timedelta(microseconds=1)
     return found
+
+
+@given(
+    st.tuples(*[
+        st.from_regex(pattern, fullmatch=True)
+        for pattern in (
+            r"(\*|[0-9]{1,2})(-[0-9]{1,2})?(/[0-9]{1,2})?",
+            r"(\*|[0-9]{1,2})(-[0-9]{1,2})?",
+            r"\*|[0-9]{1,2}(,[0-9]{1,2})?",
+            r"\*|[0-9]{1,2}|(jan|feb)(-(jan|dec))?",
+            r"\*|(sun|mon|sat)(-(sun|mon|fri))?",
+        )
+    ])
+)  # fmt: skip
+def test_a_schedule_that_is_accepted_runs(fields: tuple[str, ...]) -> None:
+    try:
+        job = Job(name="a", cron=" ".join(fields))
+    except ValidationError:
+        return
+    assert trigger_of(job, "Europe/Amsterdam").get_next_fire_time(None, SPRING) is not None
+
+
+@pytest.mark.parametrize(
+    ("cron", "why"),
+    [
+        ("0 3 * * sun-mon", "as a list: sun,mon"),
+        ("0 3 30 2 *", "no date matches"),
+        ("0 3 31 4,6 *", "no date matches"),
+        ("61 3 * * *", "higher than the maximum"),
+        ("0 3 * foo *", "Invalid month"),
+    ],
+)
+def test_a_schedule_that_cannot_run_is_a_mistake(cron: str, why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        Job(name="a", cron=cron)
+
+
+def test_day_and_weekday_must_both_match() -> None:
+    starts = _starts(Job(name="a", cron="0 6 13 * fri"), SPRING, SPRING + timedelta(days=400))
+    assert [start.date() for start in starts] == [date(2026, 11, 13)]
 
 
 def test_a_daily_job_runs_once_on_the_days_the_clocks_change() -> None:

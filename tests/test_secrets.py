@@ -32,6 +32,7 @@ from collectors.mastodon import collector as mastodon
 from collectors.profiles import collector as profiles
 from collectors.x import collector as x
 from jobs import logs, notify
+from jobs.secrets import known_secrets
 from storage.archive import reader as archive
 from storage.journal import Journal
 from storage.records import Page
@@ -244,11 +245,21 @@ def test_nor_into_tables_reports_packages_backups_or_the_terminal(collected: Pat
     assert places(CONTROL, iter([("terminal", said.encode())]))
 
 
+def test_a_secret_is_what_a_key_file_holds_and_never_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = tmp_path / "key"
+    monkeypatch.setenv("SNEEUWBAL_PSEUDONYM_KEY", str(key))
+    assert str(key) not in set(known_secrets(tmp_path))  # not made yet
+    key.write_text("0123456789abcdef\n")
+    assert "0123456789abcdef" in set(known_secrets(tmp_path))
+    monkeypatch.setenv("MY_TOKEN_FILE", str(key))
+    assert str(key) not in set(known_secrets(tmp_path))
+
+
 CRASH = """
 import os, sys, threading, warnings
 import cli, commands.status
 told = os.environ["{variable}"] + " https://me:{password}@proxy.example/?access_token=abcdef123"
-def broken(*_):
+def broken(*_, **more):
     def thread(): raise OSError("in a thread " + told)
     warnings.warn("warned of " + told)
     started = threading.Thread(target=thread); started.start(); started.join()

@@ -21,7 +21,9 @@ from jobs import run as job
 from storage.archive import reader as archive
 from storage.archive import writer
 from storage.frontier import sqlite as frontier
+from storage.locks import holder
 from storage.records import Target, Want
+from tests.conftest import ROOT
 from tests.living import FIRST_DAY, Living
 from tests.loopback import Answer, Loopback, Request
 from tests.rehearsal import sneeuwbal, start
@@ -114,12 +116,20 @@ def test_sigterm_ends_a_run_at_a_page_within_ten_seconds(study: Path, world: Wor
 def test_a_run_ends_when_its_daemon_is_gone(study: Path, world: World) -> None:
     world.pause = 0.5
     words = [sys.executable, "-m", "sneeuwbal", "--study", str(study), *COLLECT]
-    environment = {**os.environ, "SNEEUWBAL_X_BEARER_TOKEN": "a-token", "SNEEUWBAL_SCHEDULED": "1"}
-    with subprocess.Popen(words, stdin=subprocess.PIPE, env=environment, stderr=subprocess.DEVNULL) as process:
-        assert world.asked.wait(20)
-        assert process.stdin is not None
-        process.stdin.close()
-        assert process.wait(timeout=10) == 130
+    code = "import sys, scheduler; child = scheduler._start(sys.argv[1:]); print(child.pid, flush=True); child.wait()"
+    environment = {**os.environ, "SNEEUWBAL_X_BEARER_TOKEN": "a-token"}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *words], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as daemon:
+        assert daemon.stdout is not None
+        daemon.stdout.readline()
+        assert world.asked.wait(60)
+        daemon.kill()
+    until = time.monotonic() + 30
+    while holder(study, "collect-x") is not None:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert not list((study / "archive").glob("*.open"))  # it ended at a page, not in the middle
     world.pause = 0
     _whole(study, world)
 
@@ -129,7 +139,7 @@ def test_a_run_that_is_stopped_while_it_loads_is_interrupted_not_complete(
 ) -> None:
     """The schedule goes on with what was interrupted."""
     monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
-    monkeypatch.setattr(job, "load_study", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(job, "load", lambda *_, **more: os.kill(os.getpid(), signal.SIGTERM))
     assert cli.main(["--study", str(study), "run", "--no-report", "--hide-progress"]) == 130
 
 

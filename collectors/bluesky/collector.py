@@ -10,6 +10,7 @@ Parsing is in `collectors.bluesky.parse`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from itertools import groupby
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
@@ -19,8 +20,9 @@ from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings, Split
 from collectors.bluesky import parse as records
+from collectors.bluesky import typed
 from collectors.bluesky.before import asked_before
-from collectors.bluesky.redact import redacted
+from collectors.bluesky.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
@@ -88,15 +90,19 @@ class Bluesky:
     """The collector: profiles in batches of 25, lists a page at a time."""
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
+    opened: ClassVar[Mapping[str, date]] = {"bluesky": date(2022, 11, 17)}  # the first operation of the PLC directory
     Options = Options
-    redacted = staticmethod(redacted)
+    personal = PERSONAL
+    handle_of = staticmethod(handle_of)
+    recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
+
+    page_of = staticmethod(typed.page_of)
 
     @staticmethod
     def canonical(seed: str) -> str:
         """The key of an account: its DID, or its handle in lower case without the @ before it."""
-        actor = _actor(seed)
-        return actor if actor.startswith("did:") else actor.lower()
+        return typed.actor(seed) or _actor(seed)
 
     @staticmethod
     def server(want: Want, options: Mapping[str, Any]) -> str:
@@ -158,7 +164,8 @@ def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | No
         params += [("cursor", place)] if (place := _place(cursor)) else []
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     url = f"{options.base_url.rstrip('/')}/xrpc/{method}?{urlencode(params)}"
-    return http.ask(wire, batch, url, headers=headers, contact=options.contact)
+    asked = {} if options.honour_opt_outs else {"overruled": True}
+    return http.ask(wire, batch, url, headers=headers, contact=options.contact, asked=asked)
 
 
 def _ask_records(wire: Wire, want: Want, options: Options) -> list[Page | Failure]:

@@ -10,7 +10,7 @@ import msgspec
 
 from collectors.parsing import lenient
 from collectors.parsing.lenient import Count
-from collectors.wire.http import UNREADABLE, count, moment, netloc, unreadable
+from collectors.wire.http import UNREADABLE, count, moment, netloc, unread_time, unreadable
 from storage.records import Account, Follow, Mention, Page, Post, Quarantine, Record
 
 POST = "app.bsky.feed.post"
@@ -263,18 +263,24 @@ def _followed(record: FollowRecord, page: Page) -> Iterator[Record]:
 def _item(item: FeedItem, page: Page) -> Iterator[Record]:
     """An item of the timeline of the page's key: its own post, or its repost of another's."""
     view, owner = item.post, page.key
+    yield from unread_time(f".post.record.createdAt of {view.uri}", view.record.created_at if view.record else None)
     repost = str((item.reason or {}).get("$type", "")).endswith(REPOST)
     if view.author.did != owner or not page.wants[0].target.cursor:  # the head of the walk told more of the owner
         yield account(view.author)
     if repost:
         reason, left = lenient.convert(item.reason, ReasonView, VITAL)
         yield from (one.quarantine(".reason") for one in left)
-        yield _repost(view, reason, owner)
-    if not repost or not view.author.opted_out:
+        yield _repost(view, reason, page)
+    if not repost or not _hidden(view, page):
         yield post(view, owner if not repost and view.author.did == owner else None)
-    yield from _referenced((item.reply or {}).get("parent"), ".reply.parent")
-    yield from _referenced((item.reply or {}).get("root"), ".reply.root")
-    yield from _referenced(_quoted_view(view.embed), ".post.embed.record")
+    yield from _referenced((item.reply or {}).get("parent"), ".reply.parent", page)
+    yield from _referenced((item.reply or {}).get("root"), ".reply.root", page)
+    yield from _referenced(_quoted_view(view.embed), ".post.embed.record", page)
+
+
+def _hidden(view: PostView, page: Page) -> bool:
+    """Whether the words of a post stay out, as its author asks, unless the study overrules that."""
+    return view.author.opted_out and not page.asked.get("overruled")
 
 
 def _placed(record: Record, place: str) -> Record:
@@ -282,7 +288,7 @@ def _placed(record: Record, place: str) -> Record:
     return msgspec.structs.replace(record, place=place + record.place) if isinstance(record, Quarantine) else record
 
 
-def _referenced(found: Any, place: str) -> Iterator[Record]:
+def _referenced(found: Any, place: str, page: Page) -> Iterator[Record]:
     """A post seen only through another, under its own author; not those that are gone, blocked, or no posts."""
     if not isinstance(found, dict) or "author" not in found or f"/{POST}/" not in str(found.get("uri")):
         return
@@ -296,7 +302,7 @@ def _referenced(found: Any, place: str) -> Iterator[Record]:
         return
     yield from (one.quarantine(place, excerpt) for one in left)
     yield account(view.author)
-    if not view.author.opted_out:
+    if not _hidden(view, page):
         yield post(view, None)
 
 
@@ -328,17 +334,17 @@ def post(view: PostView, owner: str | None) -> Post:
     )
 
 
-def _repost(view: PostView, reason: ReasonView, owner: str) -> Post:
-    """A repost, by who reposted; without the words of an author who opted out.
+def _repost(view: PostView, reason: ReasonView, page: Page) -> Post:
+    """A repost on the timeline of the page's key; without the words of an author who opted out.
 
     Its time is the server's. Older servers give it no URI, so it is named after what it reposts.
     """
-    words = PostRecord() if view.author.opted_out else view.record or PostRecord()
+    words = PostRecord() if _hidden(view, page) else view.record or PostRecord()
     return Post(
         post_id=reason.uri or f"{view.uri}#reposted-by={reason.by.did}",
         account_id=reason.by.did,
         created_at=moment(reason.indexed_at),
-        timeline_of=owner,
+        timeline_of=page.key,
         kind="retweet",
         retweeted_post=view.uri,
         retweeted_account=view.author.did,

@@ -6,11 +6,11 @@ each server over all kinds. Nothing here sleeps: it says until when to wait, by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from collectors.base import Collector, Kind, Limit
+from collectors.base import Collector, Kind, Limit, hooks_of
 from collectors.wire.exchange import Wire
 from storage.frontier.sqlite import Move
 from storage.records import Want
@@ -23,7 +23,7 @@ class Windows:
     """The limit windows of one run. A wire that replays knows none."""
 
     def __init__(self, collector: Collector, kinds: Mapping[str, Kind], options: Mapping[str, Any], wire: Wire) -> None:
-        self.server: Callable[[Want, Mapping[str, Any]], str] | None = getattr(collector, "server", None)
+        self.server = hooks_of(collector).server
         self.kinds, self.options, self.wire = kinds, options, wire
         self._windows: dict[str, _Window] = {}
         self._held: dict[str, tuple[int, datetime]] = {}  # of a kind: targets in a row that were held, and for what

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ from collectors.base import Collector, Kind, Settings
 from collectors.engine.connectivity import Silence
 from collectors.engine.rate_limits import Windows
 from collectors.engine.transitions import kinds_of, moves_of
+from collectors.parsing.redact import redaction
 from collectors.wire.address_policy import named
 from storage.archive import reader as archive
 from storage.archive import writer as archiving
@@ -82,7 +84,7 @@ def collect(
     window). *about* goes into the run's first note. With *redact* (words of `[minimise] drop`) answers are redacted
     before they are written. Raise UserError if another run holds this collector, or if it cannot redact.
     """
-    settled = redaction(name, collector, redact)
+    settled = _redaction(name, collector, redact)
     with lock(study, f"collect-{name}"):
         mend_archive(study / "archive", name)
         writer = archiving.Writer(study / "archive", name, secrets=secrets, now=settings.wire.now)
@@ -93,15 +95,20 @@ def collect(
             return run.whole(about or {})
 
 
-def redaction(name: str, collector: Collector, drop: Collection[str] | None) -> Callable[[Page], Page]:
-    """What is done to an answer before it is written: nothing (*drop* None), or the collector's own redaction."""
+def _redaction(name: str, collector: Collector, drop: Collection[str] | None) -> Callable[[Page], Page]:
+    """What is done to an answer before it is written: nothing (*drop* None), or redaction as the collector declares."""
     if drop is None:
         return lambda page: page
-    redacted: Callable[[Page, Collection[str]], Page] | None = getattr(collector, "redacted", None)
+    redacted = redaction(collector)
     if redacted is None:
         told = "cannot redact what it reads; take [minimise] redact_archive out, or collect in a study without it"
         raise UserError(f"the collector {name!r} {told}")
     return lambda page: redacted(page, drop)
+
+
+def _installed() -> dict[str, str]:
+    """Where the collectors are that are installed, by name."""
+    return {point.name: point.value for point in entry_points(group="sneeuwbal.collectors")}
 
 
 def mend_archive(directory: Path, name: str) -> int:
@@ -145,7 +152,7 @@ class _Run:
         self.report = Report(run_id(name, self.wire.now()), name)
         self.wire.run, self.wire.named = self.report.run, named(settings.options)
         self.windows = Windows(collector, self.kinds, settings.options, self.wire)
-        self.guard = Guard(writer.directory.parent)
+        self.guard = Guard(writer.directory.parent, _installed())
         self.redacted: Callable[[Page], Page] = lambda page: page
         self.moves: list[Move] = []
         self.unsaved = 0

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from datetime import date
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +19,7 @@ import msgspec
 from collectors.files.table_posts import KEYS, POSTS, TIES, ident, post, tie, tool
 from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector, guarded, place
+from collectors.parsing.addresses import web
 from collectors.parsing.cells import LOST, fault, from_float, missing, rounded, rounded_column, whole
 from collectors.parsing.coerce import decode, get, record, text
 from collectors.parsing.people import profile_url, row_id, shown
@@ -181,6 +184,16 @@ def _parquet(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterato
 
 # ---- reading ------------------------------------------------------------------------------------------------
 
+LINKS = ("x", "mastodon", "bluesky", "website")
+
+
+@cache
+def page_of(field: str) -> Callable[[str], str | None]:
+    """What makes an address of what people type in *field*: the hook of the collector of that name, if it has one."""
+    points = entry_points(group="sneeuwbal.collectors", name=field)
+    return next((hook for point in points if (hook := getattr(point.load(), "page_of", None))), web)
+
+
 NUMBERED = {*PEOPLE} & {"profile_id", "url", "x", "mastodon", "bluesky", "name"} | KEYS | {"handle"}
 
 
@@ -232,6 +245,8 @@ def _row(page: Page, it: Mapping[str, Any], spoilt: set[str]) -> Iterator[Record
 
 
 def _person(told: Mapping[str, str | None], where: str) -> Iterator[Record]:
+    if told["url"] and profile_url(told["url"]) is None:
+        yield Quarantine(where, f"url: {told['url'][:100]} is no address of a page")
     url = profile_url(told["url"] or "") or (
         profile_url(told["profile_id"] or "") if _web(told["profile_id"]) else None
     )
@@ -246,10 +261,7 @@ def _person(told: Mapping[str, str | None], where: str) -> Iterator[Record]:
         yield Position(
             key, 0, told["employer"], told["title"], _day(told["started"]), _day(told["ended"]), told["ended"] is None
         )
-    for link in _links(told):
-        yield ProfileLink(key, link, "sameAs")
-    if told["website"]:
-        yield ProfileLink(key, told["website"], "website")
+    yield from _links(key, told, where)
 
 
 def _day(value: str | None) -> str | None:
@@ -258,25 +270,19 @@ def _day(value: str | None) -> str | None:
 
 
 def _web(value: str | None) -> bool:
-    return bool(value and value.startswith(("http://", "https://")))
+    return bool(value and value.lower().startswith(("http://", "https://")))
 
 
-def _links(told: Mapping[str, str | None]) -> Iterator[str]:
-    """The accounts that a row names, as URLs of their pages."""
-    for field in ("x", "mastodon", "bluesky"):
-        value = told[field]
-        if value is None:
+def _links(key: str, told: Mapping[str, str | None], where: str) -> Iterator[Record]:
+    """The accounts and the site that a row names, as addresses of their pages; what is none is quarantined."""
+    for field in LINKS:
+        if (value := told[field]) is None:
             continue
-        handle = value.lstrip("@")
-        if _web(value):
-            yield value
-        elif field == "x":
-            yield f"https://x.com/{handle}"
-        elif field == "bluesky":
-            yield f"https://bsky.app/profile/{handle}"
-        elif handle.count("@") == 1:
-            user, host = handle.split("@")
-            yield f"https://{host}/@{user}"
+        found = page_of(field)(value)
+        if found is None:
+            yield Quarantine(where, f"{field}: {value[:100]} is no account and no address")
+        else:
+            yield ProfileLink(key, found, "website" if field == "website" else "sameAs")
 
 
 __all__ = ["FIELDS", "collector", "mapped"]

@@ -17,6 +17,7 @@ from collectors.importing.chunks import Piece, open_bytes
 from collectors.importing.file_collector import FileCollector
 from collectors.importing.json_stream import json_pieces
 from collectors.parsing.coerce import moment
+from collectors.x.personal import FILES
 from storage.records import Want
 
 _RETRIEVED = re.compile(rb'"retrieved_at"\s*:\s*"([^"\\]{1,40})"')
@@ -30,4 +31,4 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
         yield msgspec.structs.replace(piece, at=max(times, default=None), asked=asked)
 
 
-collector = FileCollector("twarc", cut, x_v2.read)
+collector = FileCollector("twarc", cut, x_v2.read, personal=FILES)

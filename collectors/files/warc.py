@@ -21,6 +21,7 @@ from warcio.exceptions import ArchiveLoadFailed
 from collectors.files import x_v1, x_v2
 from collectors.importing.chunks import Piece, Unreadable, cursor, line_pieces, open_bytes, places
 from collectors.importing.file_collector import FileCollector, place, read_json
+from collectors.x.personal import FILES
 from storage.records import MAX_BODY, Page, Quarantine, Record, Want
 
 HOSTS = {"api.twitter.com", "api.x.com", "stream.twitter.com", "sitestream.twitter.com", "userstream.twitter.com"}
@@ -159,4 +160,4 @@ def read(page: Page) -> Iterator[Record]:
     return x_v1.once(read_json(page, lambda value: x_v1.records(value, context)))
 
 
-collector = FileCollector("warc", cut, read)
+collector = FileCollector("warc", cut, read, personal=FILES)

@@ -8,17 +8,30 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
+
+from collectors.files import x_archive
 from collectors.files.x_v1_posts import PLATFORM, Context, status, user
-from collectors.importing.chunks import Piece, open_bytes
+from collectors.importing.chunks import Piece
 from collectors.importing.file_collector import FileCollector, read_json
 from collectors.importing.json_stream import json_pieces
 from collectors.parsing.coerce import decode, each, from_epoch, get, ident, record, text
+from collectors.x.personal import FILES
 from storage.records import Absence, Account, Deletion, Follow, Page, Quarantine, Record, Want
 
 
 def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
-    """The pieces of a v1.1 file."""
-    return json_pieces(lambda: open_bytes(path), want.target.cursor)
+    """The pieces of a v1.1 file, or of a member's archive; its parts one behind the other."""
+    parts, owner = x_archive.opened(path)
+    number, _, start = want.target.cursor.rpartition("/")
+    for index, open_ in enumerate(parts):
+        if index < int(number or 0):
+            continue
+        for piece in json_pieces(open_, start if index == int(number or 0) else ""):
+            after = f"{index}/{piece.after}" if index else piece.after
+            if not piece.after and index + 1 < len(parts):
+                after = f"{index + 1}/"
+            yield msgspec.structs.replace(piece, after=after, asked={**piece.asked, **({"of": owner} if owner else {})})
 
 
 def read(page: Page) -> Iterator[Record]:
@@ -94,6 +107,8 @@ def records(value: Any, context: Context) -> Iterator[Record]:
         yield from _interactions(it, context)
     elif "statuses" in it or "users" in it or "ids" in it:
         yield from _lists(it, context)
+    elif isinstance(it.get("tweet"), dict):
+        yield from x_archive.post(it["tweet"], context)
     elif isinstance(it.get("id"), dict):
         yield from _mapped(it["id"], context)
     elif "delete" in it:
@@ -167,4 +182,4 @@ def _deletion(message: Any) -> Record:
     return Deletion(PLATFORM, "post", post, "deleted", from_epoch(get(message, "timestamp_ms")))
 
 
-collector = FileCollector("x-v1", cut, read)
+collector = FileCollector("x-v1", cut, read, personal=FILES)

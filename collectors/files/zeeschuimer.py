@@ -19,6 +19,7 @@ from collectors.importing.chunks import Piece, line_pieces, open_bytes
 from collectors.importing.file_collector import FileCollector, read_json
 from collectors.linkedin.posts import post as linkedin_post
 from collectors.parsing.coerce import flag, from_epoch, get, ident, record
+from collectors.x.personal import FILES
 from storage.records import Page, Record, Want
 
 _COLLECTED = re.compile(rb'"timestamp_collected"\s*:\s*(\d{12,14})')
@@ -92,4 +93,11 @@ def _user(data: Mapping[str, Any], legacy: Mapping[str, Any]) -> dict[str, Any]:
     return user
 
 
-collector = FileCollector("zeeschuimer", cut, read)
+PERSONAL = msgspec.structs.replace(
+    FILES,
+    platform="",  # items of two
+    handles=None,
+    fields={**FILES.fields, "actor": "author", "navigationContext": "author", "actionTarget": "address",
+            "entityUrn": "id", "preDashEntityUrn": "id", "urn": "id", "commentary": "texts"},
+)  # fmt: skip
+collector = FileCollector("zeeschuimer", cut, read, personal=PERSONAL)

@@ -20,8 +20,10 @@ from collectors.importing.json_stream import elements
 from collectors.parsing.coerce import decode
 from collectors.wire.exchange import Wire
 from storage.errors import UserError
+from storage.privacy.declared import Personal
 from storage.records import BadBody, Failure, Page, Quarantine, Record, Target, Want
 
+ROWS = Personal()  # tables: of a row that names a forgotten person only tokens stay
 OPEN_FILES = 8  # files read at the same time
 Cut = Callable[[Path, Want, Mapping[str, Any]], Generator[Piece]]
 Read = Callable[[Page], Iterator[Record]]
@@ -33,9 +35,21 @@ class FileCollector:
 
     asked_before = staticmethod(asked_before)
 
-    def __init__(self, name: str, cut: Cut, read: Read, kinds: tuple[str, ...] = ("file",)) -> None:
+    def __init__(
+        self,
+        name: str,
+        cut: Cut,
+        read: Read,
+        kinds: tuple[str, ...] = ("file",),
+        personal: Personal = ROWS,
+        yields: str = "",
+    ) -> None:
+        """*yields* is what the items of the first kind are."""
+        self.personal = personal
         self.name, self._cut, self._read = name, cut, read
-        self.kinds: Mapping[str, Kind] = {kind: Kind(paged=True) for kind in kinds}
+        self.kinds: Mapping[str, Kind] = {
+            kind: Kind(paged=True, yields=yields if kind == kinds[0] else "") for kind in kinds
+        }
 
     def check(self, path: Path, options: Mapping[str, Any]) -> Quarantine | None:
         """What is wrong with *path* if nothing in it can be read, else None.

@@ -20,6 +20,7 @@ import msgspec
 
 from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_member, places
 from collectors.importing.file_collector import FileCollector, digest_of, guarded, name_of, place
+from collectors.parsing.addresses import web
 from collectors.parsing.cells import fault
 from collectors.parsing.coerce import day, each, get, record, text
 from collectors.parsing.people import LINKEDIN as PLATFORM
@@ -57,6 +58,10 @@ _COLUMNS = {_folded(name): name for name in (*KEPT, *PROFILE, *POSITIONS)} | {
     _folded(word.replace("_", " ")): name for name, words in _TRANSLATED.items() for word in words.split()
 }
 _EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;]+")
+
+
+_KIND = re.compile(r"^[^\W\d_]+:(?!//)")  # what kind of website it is, before its address
+_BETWEEN = re.compile(r",(?=\s*[^\W\d_]+:)")  # two websites; an address may hold a comma
 
 
 # ---- the export ---------------------------------------------------------------------------------------------
@@ -260,17 +265,20 @@ def _member(owner: str, body: Any) -> Iterator[Record]:
         if company or title:
             started = day(text(row.get("Started On")))
             yield Position(owner, ordinal, company, title, started, day(ended), ended is None)
-    for handle in _listed(it.get("Twitter Handles")):
+    for handle in _listed(it.get("Twitter Handles"), re.compile(",")):
         yield ProfileLink(owner, f"https://x.com/{handle.lstrip('@')}", "sameAs")
-    for site in _listed(it.get("Websites")):
-        link = re.sub(r"^[A-Z_]+:(?=\w)", "", site)
-        yield ProfileLink(owner, link if "://" in link else f"https://{link}", "website")
+    for site in _listed(it.get("Websites"), _BETWEEN):
+        link = web(_KIND.sub("", site))
+        if link is None:
+            yield Quarantine("Profile.csv", f"Websites: {site[:100]} is no web address")
+        else:
+            yield ProfileLink(owner, link, "website")
 
 
-def _listed(value: Any) -> list[str]:
+def _listed(value: Any, between: re.Pattern[str]) -> list[str]:
     """The values of a cell like `[COMPANY:https://example.org,BLOG:example.net]`."""
-    return [one.strip() for one in (text(value) or "").strip("[] ").split(",") if one.strip()]
+    return [one.strip() for one in between.split((text(value) or "").strip("[] ")) if one.strip()]
 
 
 # a donated list tells employer and title of the persons on it: it is no mere list of links ("connections")
-collector = FileCollector("linkedin", cut, read, ("profile", "donation"))
+collector = FileCollector("linkedin", cut, read, ("profile", "donation"), yields="profiles")

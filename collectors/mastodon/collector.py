@@ -14,6 +14,7 @@ Parsing is in `collectors.mastodon.parse`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -22,11 +23,13 @@ from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
 from collectors.mastodon import parse as records
+from collectors.mastodon import typed
 from collectors.mastodon.before import asked_before
 from collectors.mastodon.keys import HANDLE, OWN_ID, webfinger
 from collectors.mastodon.parse import AccountView
-from collectors.mastodon.redact import redacted
+from collectors.mastodon.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
+from collectors.parsing.addresses import web
 from collectors.parsing.link_header import linked
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
@@ -68,15 +71,21 @@ class Mastodon:
     """The collector: one want a request."""
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
+    # identi.ca, the first server of the network that others' posts on such servers may come from
+    opened: ClassVar[Mapping[str, date]] = {"mastodon": date(2008, 7, 2)}
     Options = Options
-    redacted = staticmethod(redacted)
+    personal = PERSONAL
+    handle_of = staticmethod(handle_of)
+    recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
+
+    page_of = staticmethod(typed.page_of)
 
     @staticmethod
     def canonical(seed: str) -> str:
-        """The key of an account: `user@server` without the @ before it; an address as it is."""
-        handle = HANDLE.match(seed.strip())
-        return f"{handle[1]}@{handle[2].lower()}" if handle else seed.strip()
+        """The key of an account: `user@server` without the @ before it; an address with its scheme."""
+        handle = HANDLE.match(seed.strip().removeprefix("acct:"))
+        return f"{handle[1]}@{handle[2].lower()}" if handle else web(seed) or seed.strip()
 
     @staticmethod
     def server(want: Want, options: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from lxml.etree import ParserError
 
 from collectors.parsing import lenient
 from collectors.parsing.lenient import Count
-from collectors.wire.http import UNREADABLE, count, moment, netloc, unreadable
+from collectors.wire.http import UNREADABLE, count, moment, netloc, unread_time, unreadable
 from storage.records import Account, Follow, Mention, Page, Post, Record
 
 HEAD = "head"  # the step of a walk that has still to find its account, by its name
@@ -270,18 +270,24 @@ def _statuses(view: StatusView, page: Page) -> Iterator[Record]:
     """A post on the timeline of the page's key, and those it quotes or reblogs under their own authors."""
     if view.visibility not in PUBLIC:
         return
+    yield from unread_time(f".created_at of {view.uri}", view.created_at)
     yield _post(view, page, page.key)
     for other in (view.reblog, view.quote.quoted_status if view.quote else None):
         if other is not None and other.visibility in PUBLIC:
             yield from _accounts(other.account)
-            if not other.account.opted_out:
+            if not _hidden(other, page):
                 yield _post(other, page, None)
+
+
+def _hidden(view: StatusView, page: Page) -> bool:
+    """Whether the words of another's post stay out, as its author asks, unless the study overrules that."""
+    return view.account.opted_out and not page.asked.get("overruled")
 
 
 def _post(view: StatusView, page: Page, owner: str | None) -> Post:
     """One post. A reblog has the words, tags and links of what it reblogs, unless their author opted out."""
     shown = view.reblog or view
-    if shown is not view and shown.account.opted_out:
+    if shown is not view and _hidden(shown, page):
         shown = StatusView(shown.id, shown.uri, shown.account)
     text, urls = content_of(shown.content or "")
     quoted = (view.quote.quoted_status.uri if view.quote.quoted_status else view.quote.uri) if view.quote else None

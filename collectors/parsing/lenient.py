@@ -121,7 +121,10 @@ def convert(found: Any, type_: type[T], vital: Collection[str] = ()) -> tuple[T,
 
 def shown(found: Any) -> str:
     """A value as an excerpt."""
-    return json.dumps(found, ensure_ascii=False, default=str)[:EXCERPT]
+    try:
+        return json.dumps(found, ensure_ascii=False, default=str)[:EXCERPT]
+    except (RecursionError, ValueError):
+        return ""
 
 
 def _name(path: str) -> str:
@@ -156,7 +159,7 @@ def _tolerant(content: bytes) -> tuple[Any, list[Left]]:
     # bytes that are no UTF-8 become halves of surrogate pairs, and so do broken escapes: one search finds all
     text, left = content.decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip(), list[Left]()
     try:
-        found, rest = _first(text, left)
+        found, rest = _first(_shallow(text, left))
     except (ValueError, RecursionError) as error:
         raise msgspec.DecodeError(f"not JSON: {error}") from error
     if isinstance(found, _Bad):
@@ -166,19 +169,16 @@ def _tolerant(content: bytes) -> tuple[Any, list[Left]]:
     return _mended(found, "", left), left
 
 
-def _first(text: str, left: list[Left]) -> tuple[Any, str]:
+def _first(text: str) -> tuple[Any, str]:
     """The first document in *text*, and what stands behind it."""
     try:
         found, end = _decoder.raw_decode(text)
-    except RecursionError:
-        mended = _shallow(text, left)
     except ValueError:
         mended = _ESCAPE.sub(lambda found: found[1] or "\\udfff", text)
         if mended == text:
             raise
-    else:
-        return found, text[end:].strip()
-    return _first(mended, left)
+        return _first(mended)
+    return found, text[end:].strip()
 
 
 def _shallow(text: str, left: list[Left]) -> str:

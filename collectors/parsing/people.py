@@ -7,6 +7,7 @@ import unicodedata
 from typing import Any
 from urllib.parse import urlsplit
 
+from collectors.parsing.addresses import web
 from collectors.parsing.cells import LOST, fault
 from collectors.parsing.coerce import text
 from collectors.parsing.profile_urls import canonical
@@ -16,13 +17,8 @@ LINKEDIN = "www.linkedin.com"
 
 def profile_url(url: str) -> str | None:
     """*url* of a profile in its canonical form; None for what is no web address, or only that of a site."""
-    found = canonical(url if "://" in url else f"https://{url.strip()}")
-    try:
-        parts = urlsplit(found)
-        host, path = parts.hostname or "", parts.path
-    except ValueError:
-        return None
-    return found if parts.scheme in ("http", "https") and "." in host and path.strip("/") else None
+    found = web(url)
+    return canonical(found) if found and urlsplit(found).path.strip("/") else None
 
 
 def row_id(*told: str, space: str = "linkedin-row") -> str:

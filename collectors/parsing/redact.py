@@ -7,24 +7,27 @@ The shapes are the structs that `outcome` and `parse` decode: what they do not n
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
+from collectors.base import hooks_of
+from storage.privacy.declared import CONTENT, Personal
 from storage.records import BadBody, Page
 
 OTHER = "what no table needs"  # in `Page.redacted`, before the words of `drop`
 UNREADABLE = b"redacted"  # no JSON, as what it stands for
 MARKS = ("$type", "@type")  # say what an object is
-Blank = Callable[[Any, Mapping[str, Any]], Any]  # of a value, and of the object that it is of
-Blanks = Mapping[tuple[type, str], tuple[str, Blank]]  # (struct, field as in JSON) -> word of `drop` ("": always)
+Redact = Callable[[Page, Collection[str]], Page]
 
 
-def gone(value: Any, owner: Mapping[str, Any]) -> Any:
-    """Nothing is left."""
-    return None
+def redaction(collector: Any) -> Redact | None:
+    """How *collector* redacts a page: by a function of its own, or by the shapes that it declares; None: not at all."""
+    hooks = hooks_of(collector)
+    own, personal = hooks.redacted, hooks.personal
+    return own or (Shapes(personal).redacted if personal is not None and personal.shapes else None)
 
 
 def reply_mark(value: Any, owner: Mapping[str, Any]) -> Any:
@@ -33,22 +36,24 @@ def reply_mark(value: Any, owner: Mapping[str, Any]) -> Any:
 
 
 class Shapes:
-    """What is kept of a platform's documents: *blanks* are fields to blank, *instead* shapes for untyped ones."""
+    """What is kept of a platform's JSON documents, as it declares."""
 
-    def __init__(self, blanks: Blanks, instead: Mapping[tuple[type, str], tuple[type, ...]]) -> None:
-        self._blanks = blanks
-        self._instead = {place: [inspect.type_info(one) for one in types] for place, types in instead.items()}
+    def __init__(self, personal: Personal) -> None:
+        self._personal = personal
+        self._shapes = {kind: [inspect.type_info(one) for one in types] for kind, types in personal.shapes.items()}
+        self._untyped = {at: [inspect.type_info(one) for one in types] for at, types in personal.untyped.items()}
 
-    def redacted(self, page: Page, types: Iterable[Any], drop: Collection[str], *, lines: bool = False) -> Page:
-        """*page* with a body of the shapes *types* (each line by itself, if *lines*), noting what was dropped."""
+    def redacted(self, page: Page, drop: Collection[str]) -> Page:
+        """*page* with nothing but what the tables are made from, without what *drop* names, and saying so."""
         if not page.body:
             return page
-        infos, words = [inspect.type_info(one) for one in types], frozenset(drop)
+        kind = page.kind if page.wants else ""
+        infos, words = self._shapes.get(kind, self._shapes.get("", [])), frozenset(drop)
         try:
             content = page.content()
         except BadBody:
             content = b""
-        parts = content.splitlines(keepends=True) if lines else [content]
+        parts = content.splitlines(keepends=True) if kind in self._personal.lines else [content]
         return replaced(page, b"".join(self._part(part, infos, words) for part in parts), drop)
 
     def _part(self, content: bytes, infos: list[inspect.Type], words: frozenset[str]) -> bytes:
@@ -79,10 +84,11 @@ class Shapes:
         for key, item in value.items():
             fields = [(one.cls, field) for one in structs for field in one.fields if field.encode_name == key]
             if fields and item is not None:
-                types = [info for cls, field in fields for info in self._instead.get((cls, key), [field.type])]
-                blank = next((self._blanks[cls, key] for cls, _ in fields if (cls, key) in self._blanks), None)
-                if blank is not None and (not blank[0] or blank[0] in words):
-                    item = blank[1](item, value)
+                types = [info for cls, field in fields for info in self._untyped.get((cls, key), [field.type])]
+                declared = (self._personal.field(cls, key) for cls, _ in fields)
+                found = next((one for one in declared if one and one.category in ("", *CONTENT)), None)
+                if found is not None and (not found.category or found.category in words):
+                    item = found.left(item, value)
                 left[key] = self._kept(item, types, words)
             elif key in MARKS and isinstance(item, str):
                 left[key] = item

@@ -7,7 +7,6 @@ it, and the members' own exports (`collectors.files`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,13 +18,14 @@ from collectors.parsing.link_header import linked
 from collectors.parsing.profile_urls import canonical
 from collectors.profiles import person
 from collectors.profiles.before import asked_before
-from collectors.profiles.jsonld import Document, Node, listed
+from collectors.profiles.jsonld import Document, listed
 from collectors.profiles.noindex import opted_out, overruled
+from collectors.profiles.page import CONNECTIONS, PROFILE, document_of, subject_of, walled
+from collectors.profiles.redact import PERSONAL, redacted
 from collectors.wire.retry_after import retry_after
 from collectors.wire.scrapy_parent import crawl
 from storage.records import Absence, BadBody, Connection, Failure, Page, ProfileLink, Quarantine, Record, Want
 
-PROFILE, CONNECTIONS = "profile", "connections"
 KINDS: Mapping[str, Kind] = {
     PROFILE: Kind(of="profile", yields="profiles", bytes=2_900.0),
     CONNECTIONS: Kind(
@@ -34,7 +34,6 @@ KINDS: Mapping[str, Kind] = {
 }
 LATER = {408, 425, 429}  # and every 5xx
 GONE, PRIVATE, REFUSED = {404, 410}, {401, 403, 407}, {451, 999}
-_WALL = re.compile(r"/(?:authwall|checkpoint|log-?in|sign-?in|sign-?up|uas/login|aanmelden|inloggen)(?:/|$)", re.I)
 
 
 class Robots(BaseModel):
@@ -71,6 +70,7 @@ class Profiles:
     """The collector. Another site's lists are read with selectors: `Profiles(listed="ol.people a", next="a.more")`."""
 
     kinds = KINDS
+    personal = PERSONAL
     asked_before = staticmethod(asked_before)
 
     def __init__(self, listed: str | None = None, next: str | None = None) -> None:
@@ -201,9 +201,7 @@ class Profiles:
 
     def redacted(self, page: Page, drop: Collection[str]) -> Page:
         """*page* with nothing but what the tables are made from, and without what *drop* names."""
-        from collectors.profiles.redact import redacted
-
-        return redacted(self, page, drop)
+        return redacted(page, drop, self.shown, self.following)
 
 
 collector = Profiles()
@@ -226,11 +224,6 @@ def _address(document: Document, known: Any) -> str | None:
     return document.absolute(known) if isinstance(known, str) and not known.startswith("_:") else None
 
 
-def document_of(page: Page, content: bytes) -> Document:
-    """The HTML of *page*. Raise ValueError if it is none."""
-    return Document(content, page.header("content-type"), page.url)
-
-
 def _excerpt(content: bytes) -> str:
     return content[:1000].decode("utf-8", "replace")
 
@@ -248,13 +241,6 @@ def _nobody(document: Document, content: bytes) -> Iterator[Quarantine]:
         yield Quarantine("page", "no schema.org Person that the page is about", _excerpt(content))
 
 
-def walled(page: Page, content: bytes) -> bool:
-    """Whether a log-in form stands in the page's place."""
-    if page.url != page.key and _WALL.search(urlsplit(page.url).path):
-        return True
-    return b"Person" not in content and b'type="password"' in content
-
-
 def _profile(page: Page, want: Want, content: bytes) -> Iterator[Record]:
     """The records of a profile page, or the one that says why there are none."""
     try:
@@ -270,32 +256,17 @@ def _profile(page: Page, want: Want, content: bytes) -> Iterator[Record]:
     if person.is_masked(found):
         yield _absence(want, "masked", page)
         return
-    yield person.profile(found, key, platform(key), url)
-    yield from person.positions(found, key, document.whole)
+    profile = person.profile(found, key, platform(key), url)
+    jobs = list(person.positions(found, key, document.whole, page.fetched_at.date()))
     links = [*person.links(found, key, {key, url}, canonical)]
     links += [ProfileLink(key, link, "me") for link in document.links("me") if canonical(link) not in {key, url}]
+    yield from (Quarantine(*one) for one in document.mended)
+    if not jobs and not links and not (profile.name or profile.headline or profile.description or profile.location):
+        yield Quarantine("page", "a Person of whom nothing can be read", str(found)[:1000])
+        return
+    yield profile
+    yield from jobs
     yield from dict.fromkeys(links)
-
-
-def subject_of(document: Document, mine: set[str]) -> Node | None:
-    """The Person that the page is about; None if that cannot be told."""
-    main, all_ = document.persons()
-    for some in (main, all_):
-        own = [
-            p for p in some if any(canonical(a) in mine for n in ("@id", "url") for a in listed(p.get(n)) if _web(a))
-        ]
-        if own:
-            merged: Node = {}
-            for node in reversed(own):
-                merged |= node
-            return merged
-        if len(some) == 1:
-            return some[0]
-    return None
-
-
-def _web(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith("http")
 
 
 def platform(key: str) -> str:

@@ -15,11 +15,17 @@ from urllib.parse import urljoin
 
 import lxml.etree
 import lxml.html
+import msgspec
 from w3lib.encoding import html_to_unicode
+
+from collectors.parsing import lenient
 
 Node = dict[str, Any]
 _BEFORE = re.compile(r"^\s*(?:(?://|/\*)?\s*(?:<!--|<!\[CDATA\[)\s*(?:\*/)?)+")
 _AFTER = re.compile(r"(?:(?://|/\*)?\s*(?:-->|\]\]>)\s*(?:\*/)?)+\s*;?\s*$")
+_AROUND = " \t\r\n\f;,\ufeff\xa0\u200b"  # what may stand around a block and says nothing
+_SCHEMA = re.compile(r"(?:https?://(?:www\.)?schema\.org/|schema:)(\w+)")
+_COMMENT = re.compile(r"<!--.*?-->", re.S)
 _BREAK = re.compile(r"<br\s*/?>", re.I)
 _RELATIONS = lxml.etree.XPath("//@rel")
 _PARSER = lxml.html.HTMLParser(encoding="utf-8")
@@ -30,8 +36,11 @@ class Document:
 
     def __init__(self, content: bytes, content_type: str | None, url: str) -> None:
         self.url = url
-        _, self.text = html_to_unicode(content_type, content)
+        encoding, self.text = html_to_unicode(content_type, content, auto_detect_fun=_undeclared)
         self.broken: list[tuple[str, str, str]] = []  # place, reason, excerpt
+        self.mended: list[tuple[str, str, str]] = []  # the same, of what was read all the same
+        if (lost := self.text.count("\ufffd") - content.count("\ufffd".encode())) > 0:
+            self.mended.append(("page", f"{lost} characters that are not {encoding} were replaced", ""))
         text = self.text.replace("\x00", "") if "\x00" in self.text else self.text
         if 0 <= text.find("</body>") < len(text) - 32:  # libxml2 would drop what stands behind the end
             text = text.replace("</body>", "").replace("</html>", "")
@@ -92,8 +101,10 @@ class Document:
         scripts = (s for s in self.tree.iter("script") if (s.get("type") or "").strip().lower()[:19] == _LD)
         for number, script in enumerate(scripts, 1):
             try:
-                yield from _json(script)
-            except (ValueError, RecursionError) as error:
+                items, left = _json(script.text_content() or "")
+                self.mended += [(f"JSON-LD block {number}{one.path}", one.why, one.excerpt) for one in left]
+                yield from items
+            except (ValueError, RecursionError, msgspec.MsgspecError) as error:
                 text = script.text or ""
                 self.broken.append((f"JSON-LD block {number}", str(error) or type(error).__name__, text[:1000]))
 
@@ -121,18 +132,71 @@ class Document:
 _LD = "application/ld+json"
 
 
-def _json(script: Any) -> list[Any]:
-    """The items of one block; comment marks around it, and entities in it, are forgiven."""
-    from extruct.jsonld import JsonLdExtractor
-
-    script.set("type", _LD)
+def _undeclared(content: bytes) -> str:
+    """The encoding of a page that declares none: UTF-8 if it is that, else Windows-1252, as browsers have it."""
     try:
-        found: list[Any] = JsonLdExtractor().extract_items(script)
-    except ValueError:
-        text = _AFTER.sub("", _BEFORE.sub("", script.text or ""))
-        script.text = html.unescape(text) if "&quot;" in text else text
-        found = JsonLdExtractor().extract_items(script)
-    return found
+        content.decode()
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+def _json(text: str) -> tuple[list[Any], list[lenient.Left]]:
+    """The items of one block, and what of it was mended; marks and comments in it, and entities, are forgiven."""
+    import jstyleson  # type: ignore[import-untyped]  # what extruct reads comments and commas too many with
+
+    bare = _AFTER.sub("", _BEFORE.sub("", text.strip(_AROUND))).strip(_AROUND)
+    uncommented = jstyleson.dispose(_COMMENT.sub("", text)).strip(_AROUND)
+    for attempt in (bare, html.unescape(bare), jstyleson.dispose(bare), uncommented):
+        try:
+            found, left = _several(attempt)
+        except msgspec.MsgspecError as error:
+            failed = error
+        else:
+            return [_renamed(item, {}) for item in found], left
+    raise failed
+
+
+def _several(text: str) -> tuple[list[Any], list[lenient.Left]]:
+    """The JSON documents in *text*, one behind the other or parted by commas and semicolons."""
+    found: list[Any] = []
+    left: list[lenient.Left] = []
+    rest = text.encode("utf-8", "surrogatepass")
+    while rest:
+        pieces = list(lenient.documents(rest))
+        rest = b""
+        if len(pieces) > 1 and pieces[-1][:1] in b";,":
+            rest = pieces.pop().lstrip(b";, \t\r\n")
+        for piece in pieces:
+            item, more = lenient.value(piece)
+            found += item if isinstance(item, list) else [item]
+            left += more
+    return found, left
+
+
+def _renamed(value: Any, terms: dict[str, str]) -> Any:
+    """*value* with the short names of schema.org: without prefixes, full IRIs, and the page's own words for them."""
+    if isinstance(value, list):
+        return [_renamed(each, terms) for each in value]
+    if not isinstance(value, dict):
+        return value
+    for context in listed(value.get("@context")):
+        for term, meaning in context.items() if isinstance(context, dict) else ():
+            iri = meaning.get("@id") if isinstance(meaning, dict) else meaning
+            terms = {**terms, term: iri} if isinstance(iri, str) else terms
+    # one that has its short name already keeps it
+    renamed = {_property(name, terms): _renamed(inner, terms) for name, inner in value.items() if name != "@context"}
+    return {**renamed, **({"@context": value["@context"]} if "@context" in value else {})}
+
+
+def _property(name: str, terms: dict[str, str]) -> str:
+    """The short name of a property of schema.org; of any other its name as it is."""
+    iri = terms.get(name, name)
+    prefix, colon, rest = iri.partition(":")
+    if colon and prefix in terms and not rest.startswith("//"):
+        iri = terms[prefix] + rest
+    found = _SCHEMA.fullmatch(iri)
+    return found[1] if found else iri if iri in ("@id", "@type", "@value", "@graph") else name
 
 
 def _flat(items: Any) -> Iterator[Node]:
@@ -161,7 +225,9 @@ def listed(value: Any) -> list[Any]:
         value = value.get("@list", value.get("@set", value))
     if value is None:
         return []
-    return value if isinstance(value, list) else [value]
+    if not isinstance(value, list):
+        return [value]
+    return [each for inner in value for each in listed(inner)] if any(isinstance(x, list) for x in value) else value
 
 
 def types(node: Any) -> set[str]:

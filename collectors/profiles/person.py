@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 from w3lib.html import remove_tags
@@ -20,6 +21,13 @@ _NO_LETTERS = re.compile(r"[\W_]*\*[\W_]*")
 _HALF_HIDDEN = re.compile(r"\w\*{3,}|\*{3,}\w")
 _BREAK = re.compile(r"\s*<(?:br\s*/?|/p|/li|/div)>\s*", re.I)
 _DATE = re.compile(r"\d{4}(?:-\d{2}(?:-\d{2})?)?(?![\d])")
+_NO_PART = re.compile(r"(?:-00)+$")
+STILL = {  # what stands for an end in a position that has none
+    "present", "now", "current", "currently", "today", "ongoing", "to date", "to present", "until now", "null", "none",
+    "heden", "nu", "huidig", "tot heden", "t/m heden", "tot nu", "tot op heden", "vandaag",
+    "heute", "bis heute", "jetzt", "aktuell", "gegenwart", "présent", "aujourd'hui", "aujourd’hui", "à ce jour",
+    "presente", "actualidad", "actualmente", "actual", "hoy", "oggi", "attuale", "in corso", "nå", "nuvarande", "nyt",
+}  # fmt: skip
 Whole = Callable[[Any], Any]
 
 
@@ -94,9 +102,12 @@ def _place(value: Any) -> str | None:
     return None
 
 
-def positions(person: Node, key: str, whole: Whole) -> Iterator[Position]:
-    """The jobs on the page: `worksFor` with `jobTitle` by order, and past employers under `alumniOf`."""
-    found = [*_works(person, whole), *_past(person, whole)]
+def positions(person: Node, key: str, whole: Whole, today: date) -> Iterator[Position]:
+    """The jobs on the page: `worksFor` with `jobTitle` by order, and past employers under `alumniOf`.
+
+    A position is current if it has no end, or one that lies after *today*, the day of the answer.
+    """
+    found = [*_works(person, whole, today), *_past(person, whole)]
     kept = [job for job in found if job[0] or job[1]]
     for ordinal, (employer, title, started, ended, current) in enumerate(kept):
         yield Position(key, ordinal, employer, title, started, ended, current)
@@ -105,16 +116,30 @@ def positions(person: Node, key: str, whole: Whole) -> Iterator[Position]:
 Job = tuple[str | None, str | None, str | None, str | None, bool]
 
 
-def _works(person: Node, whole: Whole) -> Iterator[Job]:
-    titles = texts(person.get("jobTitle"))
+def _works(person: Node, whole: Whole, today: date) -> Iterator[Job]:
+    titles = texts(_one_language(person.get("jobTitle")))
     entries = [whole(each) for each in listed(person.get("worksFor"))]
     for number, entry in enumerate(entries):
         given = titles[number] if number < len(titles) else None
         for employer, title, started, ended in _roles(entry, "worksFor", whole):
-            yield employer, title or given, started, ended, ended is None
+            yield employer, title or given, started, ended, ended is None or _future(ended, today)
             given = None  # the next role there is another one
     for title in titles[len(entries) :]:
         yield None, title, None, None, True
+
+
+def _one_language(value: Any) -> list[Any]:
+    """*value* as a list; of texts told in several languages, those in the first: the same thing is not two."""
+    every = listed(value)
+    languages = [each.get("@language") if isinstance(each, dict) else None for each in every]
+    if None in languages or len(set(languages)) < 2:
+        return every
+    return [each for each, language in zip(every, languages, strict=True) if language == languages[0]]
+
+
+def _future(ended: str, today: date) -> bool:
+    """Whether a day, month or year lies wholly after *today*."""
+    return bool(_DATE.fullmatch(ended)) and ended > today.isoformat()[: len(ended)]
 
 
 def _past(person: Node, whole: Whole) -> Iterator[Job]:
@@ -166,10 +191,16 @@ def _title(role: Node) -> str | None:
 
 
 def _date(role: Node, name: str) -> str | None:
-    """A date as given (2011, 2011-05 or 2011-05-01); what is no date is given as it is, what is hidden is None."""
+    """A date as given (2011, 2011-05 or 2011-05-01); what is no date is given as it is, what is hidden is None, and so
+    is what only stands in for a date (`0000-00-00`, `present`, `heden`)."""
     text = first(role.get(name))
-    found = _DATE.match(text) if text else None
-    return found.group() if found else text
+    if not text or text.casefold().strip(" .()-–—") in STILL | {""}:
+        return None
+    found = _DATE.match(text)
+    if not found:
+        return text
+    day = _NO_PART.sub("", found.group())
+    return None if day.startswith("0000") else day
 
 
 def links(person: Node, key: str, mine: set[str], canonical: Callable[[str], str]) -> Iterator[ProfileLink]:

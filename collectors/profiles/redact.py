@@ -8,26 +8,34 @@ Identifiers stay: an address often holds a name.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
+from collectors.parsing.profile_urls import canonical
 from collectors.parsing.redact import UNREADABLE, replaced
 from collectors.profiles import person
 from collectors.profiles.jsonld import Document, Node, listed
 from collectors.profiles.noindex import TAG, opted_out
+from collectors.profiles.page import CONNECTIONS, document_of, subject_of, walled
+from storage.privacy.declared import CONTENT, Personal
 from storage.records import BadBody, Page
 
-if TYPE_CHECKING:
-    from collectors.profiles.collector import Profiles
-
-WORDS = {"names": ("name", "givenName", "additionalName", "familyName"), "descriptions": ("headline", "description"),
-         "locations": ("address",)}  # fmt: skip
-OF_PERSON = ("@type", "@id", "url", "sameAs", *(name for names in WORDS.values() for name in names), "jobTitle",
-             "worksFor", "alumniOf")  # fmt: skip
+Shown = Callable[[Document, str], tuple[list[str], list[Any]]]
+Following = Callable[[Document, Page], Iterator[str]]
+# What is personal in the properties of a schema.org Person
+PERSONAL = Personal(
+    fields={
+        "@id": "id", "url": "address", "href": "address", "@type": "kept", "@context": "kept", "type": "kept",
+        **dict.fromkeys(("name", "givenName", "additionalName", "familyName"), "names"),
+        **dict.fromkeys(("headline", "description"), "descriptions"), "address": "locations",
+    },
+)  # fmt: skip
+CONTENTS = [name for name, category in PERSONAL.fields.items() if category in CONTENT]
+OF_PERSON = ("@type", "@id", "url", "sameAs", *CONTENTS, "jobTitle", "worksFor", "alumniOf")
 OF_JOB = ("@type", "@id", "@value", "name", "legalName", "roleName", "jobTitle", "namedPosition", "startDate",
           "endDate", "worksFor", "alumniOf", "member")  # fmt: skip
 OF_PLACE = ("@type", "@value", "name", "addressLocality", "addressRegion", "addressCountry")
@@ -39,10 +47,11 @@ DEPTH = 6
 ROBOTS = "/robots.txt"
 
 
-def redacted(collector: Profiles, page: Page, drop: Collection[str]) -> Page:
-    """*page* with nothing but what the tables are made from, and without what *drop* names."""
-    from collectors.profiles.collector import CONNECTIONS, document_of, walled
+def redacted(page: Page, drop: Collection[str], shown: Shown, following: Following) -> Page:
+    """*page* with nothing but what the tables are made from, and without what *drop* names.
 
+    *shown* gives whom a list shows, *following* the addresses of its next page.
+    """
     if not page.body or (not page.wants and urlsplit(page.url).path == ROBOTS):
         return page
     bare = replaced(page, b"", drop, (("Content-Type", "text/html; charset=utf-8"),))
@@ -61,9 +70,9 @@ def redacted(collector: Profiles, page: Page, drop: Collection[str]) -> Page:
     except ValueError:
         return bare
     if page.kind == CONNECTIONS:
-        nodes, following = _listed(collector, document, page), list(collector.following(document, page))
+        nodes, links = _listed(shown, document, page), list(following(document, page))
         headers = [pair for pair in bare.headers if pair[0].lower() != "link"]
-        headers += [("Link", f'<{link}>; rel="next"') for link in following[:1]]
+        headers += [("Link", f'<{link}>; rel="next"') for link in links[:1]]
         return msgspec.structs.replace(bare, headers=tuple(headers), body=_page(document, nodes, []))
     return msgspec.structs.replace(bare, body=_page(document, _shown(document, page, drop), document.links("me")))
 
@@ -79,9 +88,9 @@ def _page(document: Document, nodes: list[Node], own: Iterable[str]) -> bytes:
     return text.encode("ascii", "xmlcharrefreplace")
 
 
-def _listed(collector: Profiles, document: Document, page: Page) -> list[Node]:
+def _listed(read: Shown, document: Document, page: Page) -> list[Node]:
     """A Person who knows those that the list shows."""
-    shown, unread = collector.shown(document, page.key)
+    shown, unread = read(document, page.key)
     if not shown and not document.persons()[1]:
         return []
     knows: list[Node] = [{"@type": "Person", "url": key} for key in shown] + [{"@type": "Person"} for _ in unread]
@@ -90,16 +99,11 @@ def _listed(collector: Profiles, document: Document, page: Page) -> list[Node]:
 
 def _shown(document: Document, page: Page, drop: Collection[str]) -> list[Node]:
     """The Person that the page is about."""
-    from collectors.parsing.profile_urls import canonical
-    from collectors.profiles.collector import subject_of
-
     found = subject_of(document, {canonical(page.key), canonical(page.url)})
     if found is None:
         return []
     left = {key: found[key] for key in OF_PERSON if key in found}
-    for word in drop:
-        for key in WORDS.get(word, ()):
-            left.pop(key, None)
+    left = {key: value for key, value in left.items() if PERSONAL.fields.get(key) not in drop}
     if person.is_masked(found):
         left["name"] = HIDDEN
     return [{key: _of(document, value, INSIDE.get(key, OF_TEXT), key in JOBS) for key, value in left.items()}]

@@ -163,6 +163,12 @@ def absences(outcomes: Iterator[Outcome], platform: str) -> Iterator[Absence]:
             yield Absence(platform, outcome.target.kind, outcome.target.key, reason, detail or None)
 
 
+def unread_time(place: str, text: str | None) -> Iterator[Quarantine]:
+    """A claimed time that is no time, to be counted; nothing for one that is, or is not given."""
+    if text and moment(text) is None:
+        yield Quarantine(place, "no usable time: not a moment in ISO 8601", text[:1000])
+
+
 def unreadable(place: str, reason: object, excerpt: bytes) -> Quarantine:
     """A piece that cannot be read."""
     return Quarantine(place, str(reason)[:500], excerpt[:1000].decode("utf-8", "replace"))

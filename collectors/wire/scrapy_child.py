@@ -25,6 +25,7 @@ from collectors.base import MOVED
 from collectors.wire.exchange import NotRecorded, Wire, open_wire
 from collectors.wire.scrapy_download import ROBOT, Parked, Recorded, Recorder, Resolver, Robots, authority, reason_of
 from collectors.wire.scrapy_parent import BATCH, CONCURRENCY, Answers, Job
+from storage.children import end_with_parent
 from storage.records import Failure, Page, Want
 
 if TYPE_CHECKING:
@@ -279,6 +280,7 @@ _EXTENSIONS = (
 
 def main() -> None:
     """Run until the parent goes."""
+    end_with_parent()
     for signum in (signal.SIGINT, signal.SIGTERM):  # they go to the whole group; the parent decides
         signal.signal(signum, signal.SIG_IGN)
     link = socket.socket(fileno=int(sys.argv[1]))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import codecs
 import re
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from protego import Protego
@@ -19,13 +20,12 @@ from scrapy.utils.httpobj import urlparse_cached
 from twisted.internet.error import DNSLookupError
 
 from collectors.wire.address_policy import PrivateAddress, public
-from collectors.wire.exchange import NotRecorded, canonical
+from collectors.wire.exchange import NotRecorded, Wire, canonical
 from storage.records import BadBody, Failure, Page, Target, Want
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
-    from collectors.wire.scrapy_child import Pages
 
 ROBOT = "sneeuwbal"  # the name robots.txt rules may be made for
 ROBOTS = "robots"  # kind and walk of robots.txt
@@ -70,7 +70,36 @@ class Recorded(Exception):
         self.failure = failure
 
 
-def reason_of(error: BaseException, request: Request, spider: Pages) -> tuple[str, str]:
+class Answering(Protocol):
+    """Where answers go."""
+
+    def answer(self, answer: Page | Failure) -> None:
+        """Send *answer* to the parent."""
+        ...
+
+
+class Crawl(Protocol):
+    """What downloading needs of the spider that it downloads for."""
+
+    wire: Wire
+    hosts: Mapping[str, str]  # addresses to reach servers at
+    private: bool  # whether private networks may be asked
+    reached: set[str]  # hosts of the addresses that the study gives
+    refused: set[str]  # names that lead to private addresses
+    delays: dict[str, float]  # Crawl-delay by host
+    collector: str
+
+    @property
+    def link(self) -> Answering:
+        """The connection to the parent."""
+        ...
+
+    def slow_down(self, host: str, delay: float) -> None:
+        """Keep *delay* seconds between two requests to *host*."""
+        ...
+
+
+def reason_of(error: BaseException, request: Request, spider: Crawl) -> tuple[str, str]:
     """The word for *error*, and what it says."""
     detail = str(error) or type(error).__name__
     host = urlparse_cached(request).hostname or ""
@@ -134,13 +163,13 @@ class Robots:
             raise
         if not rules.can_fetch(request.url, ROBOT):
             raise IgnoreRequest("forbidden by robots.txt")
-        spider = cast("Pages", self.crawler.spider)
+        spider = cast("Crawl", self.crawler.spider)
         if place.hostname in spider.delays and not {"slow", "redirect_times"} & request.meta.keys():
             raise Parked(place.hostname)
 
     async def _read(self, base: str) -> Protego:
         """The rules of a host; raise RobotsUnread if they cannot be known."""
-        spider = cast("Pages", self.crawler.spider)
+        spider = cast("Crawl", self.crawler.spider)
         request = Request(f"{base}/robots.txt", priority=1000, callback=NO_CALLBACK)
         try:
             response = await self.crawler.engine.download_async(request)
@@ -158,7 +187,7 @@ class Robots:
 class Resolver(CachingThreadedResolver):
     """Scrapy's, but private addresses are not found."""
 
-    spider: Pages  # the one of this process
+    spider: Crawl  # the one of this process
 
     def getHostByName(self, name: str, timeout: Any = ()) -> Any:  # noqa: N802 (Twisted's name)
         """The address of *name*."""
@@ -177,7 +206,7 @@ class Recorder(HTTP11DownloadHandler):
 
     async def download_request(self, request: Request) -> Response:
         """The answer to *request*, kept."""
-        spider = cast("Pages", self.crawler.spider)
+        spider = cast("Crawl", self.crawler.spider)
         want = request.meta.get("want")
         if want is None:
             return await self._robots(request, spider)
@@ -185,7 +214,7 @@ class Recorder(HTTP11DownloadHandler):
         spider.link.answer(page)
         return response
 
-    async def _ask(self, request: Request, spider: Pages, want: Want) -> tuple[Response, Page]:
+    async def _ask(self, request: Request, spider: Crawl, want: Want) -> tuple[Response, Page]:
         """The answer as Scrapy wants it, and as it is kept."""
         host = urlparse_cached(request).hostname or ""
         if not spider.wire.live:
@@ -209,7 +238,7 @@ class Recorder(HTTP11DownloadHandler):
         )  # fmt: skip
         return response, page
 
-    def _routed(self, request: Request, spider: Pages, host: str) -> Request:
+    def _routed(self, request: Request, spider: Crawl, host: str) -> Request:
         """*request*, on its way to the address that `hosts` gives; raise PrivateAddress if it may not be made."""
         netloc = urlparse_cached(request).netloc
         address = spider.hosts.get(netloc) or spider.hosts.get(host)
@@ -225,7 +254,7 @@ class Recorder(HTTP11DownloadHandler):
             raise PrivateAddress(host)
         return request
 
-    async def _robots(self, request: Request, spider: Pages) -> Response:
+    async def _robots(self, request: Request, spider: Crawl) -> Response:
         """robots.txt, kept, and decoded for its reader."""
         asked = (request.meta.get("redirect_urls") or [request.url])[0]
         want = Want(Target(spider.collector, ROBOTS, asked), ROBOTS)

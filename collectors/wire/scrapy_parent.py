@@ -21,6 +21,7 @@ import msgspec
 
 from collectors.base import Settings
 from collectors.wire.exchange import NotRecorded, Replay, Wire
+from storage.children import environment
 from storage.errors import Partial
 from storage.records import Failure, Page, Want
 
@@ -142,7 +143,7 @@ class Child:
         self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
             [sys.executable, "-P", "-c", CHILD, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            env={**os.environ, "PYTHONPATH": path},
+            env=environment(more={"PYTHONPATH": path}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._log,

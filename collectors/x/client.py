@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import requests
@@ -16,11 +16,9 @@ import tweepy
 from collectors.wire.exchange import Wire
 from collectors.wire.transports import Adapter
 from collectors.x.errors import wrong_vocabulary
+from collectors.x.options import Options
 from collectors.x.stream import POSTS, Sample, archived, pages, recorded
 from storage.records import Failure, Page, Want
-
-if TYPE_CHECKING:
-    from collectors.x.collector import Options
 
 HOSTS = ("https://api.twitter.com", "https://api.x.com")
 # What tweepy raises for an answer it does not like: its own, requests', and what it stumbles over in odd answers

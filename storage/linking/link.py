@@ -6,12 +6,10 @@ recall: an account that two profiles claim, or that is an organisation's, is lin
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 import duckdb
 import msgspec
@@ -19,90 +17,14 @@ import pyarrow as pa
 
 from storage import csvfile
 from storage.errors import UserError
-
-# ---- a link on a profile, read as an account ------------------------------------------------------------------
-
-X_HOSTS = {f"{prefix}{host}" for prefix in ("", "www.", "mobile.", "m.") for host in ("twitter.com", "x.com")}
-X_HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}")
-X_PAGES = {"with_replies", "media", "likes", "favorites", "followers", "following", "lists", "highlights", "articles"}
-X_RESERVED = {
-    "about", "account", "compose", "download", "en", "explore", "following", "followers", "goodies", "hashtag", "home",
-    "i", "intent", "invitations", "jobs", "login", "logout", "messages", "notifications", "oauth", "privacy", "search",
-    "search-advanced", "settings", "share", "signin", "signup", "status", "statuses", "tos", "who_to_follow", "widgets",
-}  # fmt: skip
-BLUESKY_HOSTS = {"bsky.app", "www.bsky.app", "staging.bsky.app"}
-BLUESKY_ACTOR = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+|(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*", re.I)
-# sites that write their users as /@name and are no Mastodon servers
-NOT_MASTODON = {
-    "codepen.io", "dev.to", "flipboard.com", "hackernoon.com", "kick.com", "linktr.ee", "medium.com", "npmjs.com",
-    "odysee.com", "pinterest.com", "rumble.com", "steemit.com", "substack.com", "t.me", "threads.com", "threads.net",
-    "tiktok.com", "unsplash.com", "vimeo.com", "youtube.com",
-}  # fmt: skip
-MASTODON_USER = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
-HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]+")
+from storage.privacy.declared import Platform, account_of, handles_of
 
 
-def handle_of(url: str) -> tuple[str, str] | None:
-    """The (platform, handle) whose page *url* is, the handle in lower case; None if it is no account's page.
-
-    A page of one post, a search, a share button: none of these is an account's page.
-    """
-    text = url.strip()
-    if not re.match(r"[a-z][a-z0-9+.-]*://", text, re.I):
-        text = "https://" + text.removeprefix("//")
-    try:
-        parts = urlsplit(text)
-        host = (parts.hostname or "").rstrip(".").lower()
-    except ValueError:
-        return None
-    if parts.scheme.lower() not in ("http", "https"):
-        return None
-    path = [unquote(piece) for piece in parts.path.split("/") if piece]
-    if host in X_HOSTS:
-        if not path and parts.fragment.startswith("!"):  # as links were written in 2011
-            path = [unquote(piece) for piece in re.split(r"[/?]", parts.fragment[1:]) if piece]
-        return _x(path)
-    if host in BLUESKY_HOSTS:
-        return _bluesky(path)
-    return _mastodon(host, path)
-
-
-def _x(path: Sequence[str]) -> tuple[str, str] | None:
-    if not path or len(path) > 2 or (len(path) == 2 and path[1].lower() not in X_PAGES):
-        return None
-    handle = path[0].removeprefix("@").lower()
-    if handle in X_RESERVED or not X_HANDLE.fullmatch(handle):
-        return None
-    return "x", handle
-
-
-def _bluesky(path: Sequence[str]) -> tuple[str, str] | None:
-    if len(path) != 2 or path[0] != "profile":
-        return None
-    actor = path[1].removeprefix("@")
-    if not BLUESKY_ACTOR.fullmatch(actor):
-        return None
-    return "bluesky", actor if actor.startswith("did:") else actor.lower()
-
-
-def _mastodon(host: str, path: Sequence[str]) -> tuple[str, str] | None:
-    bare = host.removeprefix("www.")
-    if bare in NOT_MASTODON or bare.endswith((".medium.com", ".substack.com")) or not HOST.fullmatch(bare):
-        return None
-    if len(path) == 2 and path[0] in ("users", "web"):
-        path = [path[1] if path[0] == "web" else "@" + path[1]]
-    if len(path) != 1 or not path[0].startswith("@"):
-        return None
-    user, _, server = path[0][1:].lower().partition("@")
-    if not MASTODON_USER.fullmatch(user) or (server and not HOST.fullmatch(server)):
-        return None
-    return "mastodon", f"{user}@{server or bare}"
-
-
-def read_links(db: duckdb.DuckDBPyConnection) -> None:
-    """Fill `base.link_handles`: which URLs on profiles are pages of accounts."""
+def read_links(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> None:
+    """Fill `base.link_handles`: which URLs on profiles are pages of accounts, as the platforms *declared* say."""
+    declared = list(declared)
     urls = [row[0] for row in db.execute("SELECT DISTINCT url FROM base.profile_links ORDER BY url").fetchall()]
-    found = [(url, *read) for url in urls if url and (read := handle_of(url))]
+    found = [(url, *read) for url in urls if url and (read := account_of(declared, url))]
     db.execute("DELETE FROM base.link_handles")
     _insert(db, "base.link_handles", ("url", "platform", "handle"), found)
 
@@ -155,7 +77,7 @@ def _decision(place: str, row: dict[str, str]) -> Decision:
     if row["decision"] not in DECISIONS:
         raise UserError(f"{place}: {row['decision']!r} is no decision; write one of {', '.join(DECISIONS)}")
     if not row["platform"] or not row["account"] or not (row["profile_id"] or row["decision"] == "organisation"):
-        raise UserError(f"{place}: says nothing of whom; fill in profile_id, platform and account")
+        raise UserError(f"{place}: does not say who; fill in profile_id, platform and account")
     try:
         at = datetime.fromisoformat(row["decided_at"])
     except ValueError as error:
@@ -186,14 +108,15 @@ ORGANISATION = (
 WHOLE = {"name", "abbreviation", "prefixed"}  # rules by which a text is an organisation, and not only of one
 
 
-def link(db: duckdb.DuckDBPyConnection, linking: Linking) -> dict[str, int]:
+def link(db: duckdb.DuckDBPyConnection, linking: Linking, declared: Iterable[Platform]) -> dict[str, int]:
     """Fill organisations, employers and links anew; return the number of links by decision."""
+    by_id = sorted(name for name, handles in handles_of(declared).items() if handles.ids)
     match: Callable[[str], Match | None] = getattr(linking.matcher, "match", linking.matcher)
     made = decisions(linking.decisions)
     db.execute("DELETE FROM base.organisations; DELETE FROM base.links")
     _insert(db, "base.organisations", ORGANISATION, list(linking.organisations))
     employers(db, match)
-    _claims(db, match)
+    _claims(db, match, by_id)
     db.execute(MACROS)
     db.execute("INSERT INTO base.links BY NAME " + BY_RULE)
     _apply(db, made)
@@ -220,7 +143,8 @@ WITH shown AS (
     JOIN base.profiles AS p USING (profile_id, content) GROUP BY ALL
 ), borne AS (
     SELECT account_id, platform, lower(handle) AS handle, first_seen, last_seen FROM handles
-    UNION ALL SELECT account_id, platform, account_id, first_seen, last_seen FROM accounts WHERE platform = 'bluesky'
+    UNION ALL SELECT account_id, platform, account_id, first_seen, last_seen FROM accounts
+        WHERE list_contains($1, platform)  -- whose addresses may name an account by its id
 ), held AS (
     SELECT s.*, b.account_id,
            greatest(0, epoch_us(b.first_seen) - epoch_us(s.shown_at),
@@ -237,9 +161,9 @@ QUALIFY row_number() OVER (
 """
 
 
-def _claims(db: duckdb.DuckDBPyConnection, match: Callable[[str], Match | None]) -> None:
+def _claims(db: duckdb.DuckDBPyConnection, match: Callable[[str], Match | None], by_id: Sequence[str]) -> None:
     """The tables that the rules look at: what profiles claim, and which of the accounts are organisations'."""
-    db.execute(CLAIMS)
+    db.execute(CLAIMS, [list(by_id)])
     named = db.execute(
         "SELECT account_id, name, handle FROM accounts WHERE account_id IN (SELECT account_id FROM claims) ORDER BY 1"
     ).fetchall()

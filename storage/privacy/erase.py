@@ -1,7 +1,7 @@
-"""Cutting a person out of records: what is theirs goes, and in what is others' a token stands for them.
+"""Erasing a person from entries of the archive: what is theirs goes, and a token stands for them in others' answers.
 
-An object that is the person's (their account in a list of followers, their post in somebody's retweet) keeps what
-it takes to be counted: tokens for its ids. Its texts, names and numbers go. Everything else is left as it was.
+An object that is the person's (their account in a list of followers, their post in somebody's retweet) keeps only
+tokens for its ids, so that it is still counted. Its texts, names and numbers go. Everything else is left as it was.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ class Cutter(Bodies):
 
     def entry(self, entry: Entry) -> Entry | None:
         """*entry* without the people; the very same object if they are not in it; None if it was all theirs."""
+        left = self._entry(entry)
+        if isinstance(left, Page) and left is not entry and self._undeclared:
+            self.undeclared.add(left.wants[0].target.collector)
+        return left
+
+    def _entry(self, entry: Entry) -> Entry | None:
         self._local, self._known = {}, self._tokens
         if isinstance(entry, Note):
             self._look_at("")
@@ -63,7 +69,7 @@ class Cutter(Bodies):
         if not content:
             return None
         if content.lstrip()[:1] in (b"{", b"["):
-            return self._json(content) if self.finds(unescaped(content)) else None
+            return self._json(content) if self.holds(unescaped(content)) else None
         text = content.decode("utf-8", "surrogateescape")
         if not self.finds(text):
             return None

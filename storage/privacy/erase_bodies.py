@@ -1,4 +1,4 @@
-"""Bodies without the people who are cut out: JSON, pages and tables."""
+"""Bodies of answers without the people who are erased: JSON, HTML and tables."""
 
 from __future__ import annotations
 
@@ -11,21 +11,16 @@ from typing import Any
 import msgspec
 
 from storage.privacy.forgotten import Name
-from storage.privacy.identifiers import Tokens
+from storage.privacy.identifiers import EVIDENT, Tokens
 
-IDS = ("id", "id_str", "did", "uri", "@id", "acct", "username", "screen_name", "handle")
-KEPT = {*IDS, "@type", "$type", "type", "start", "end", "indices", "visibility", "@context"}  # of what is theirs
-LINKS = ("url", "expanded_url", "unwound_url", "href")
-REFERS = {"author_id", "author", "account", "user", "conversation_id", "in_reply_to_user_id", "in_reply_to_id",
-          "in_reply_to_account_id", "referenced_tweets", "referenced_posts"}  # fmt: skip
-TEXTS = {"text": "", "content": "", "full_text": ""}  # stay, and are empty: a post without a text is none
-HANDLES = {"username": "x", "screen_name": "x", "handle": "bluesky", "acct": "mastodon"}
-AUTHORS = ("author_id", "author", "account", "user", "user_id_str")
+STRUCTURE = {"@type", "$type", "@context"}  # stays of what is theirs, whatever the platform
 ANCHOR = re.compile(r"(<a\b[^>]*?href=(?:\"([^\"]*)\"|'([^']*)')[^>]*>)(.*?)(</a>)", re.I | re.S)
 SCRIPT = re.compile(r"(<script\b[^>]*ld\+json[^>]*>)(.*?)(</script>)", re.I | re.S)
 REPEATED = re.compile(r"^(RT @\w+:).*", re.S)
+REPEAT = ("retweeted", None)  # the type of a reference to what is passed on, where it has a type
 ESCAPED = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
 SPACES = re.compile(r"\\[nrtfb]")  # as JSON writes them
+AUTHORITY = re.compile(r"^[a-z]+://(?=did:)")  # of the address of a record
 NEAR = 400  # characters around a person's address in which their whole name is theirs
 
 
@@ -72,8 +67,9 @@ class Bodies(Tokens):
         """Learn the ids that a document gives to what is theirs, for the places that refer to them."""
         if isinstance(value, dict):
             if self._theirs(value):
-                for key in ("id", "id_str", "uri"):
-                    if isinstance(id_ := value.get(key), str | int) and str(id_).lower() not in self._tokens:
+                for key in self._fields.ids if self._fields else ():
+                    id_ = value.get(key)
+                    if isinstance(id_, str | int) and not isinstance(id_, bool) and not self._is(id_, key):
                         self._local[str(id_).lower()] = token = self._forgotten.token(Name("post", str(id_)))
                         self._issued.add(token)
             for item in value.values():
@@ -84,38 +80,44 @@ class Bodies(Tokens):
 
     def _theirs(self, value: Mapping[str, Any]) -> bool:
         """Whether an object is the person, or was written by the person."""
-        if any(self._is(value.get(key), key) for key in IDS):
+        fields = self._fields
+        if fields is None:  # nothing is known of its fields: what holds an identifier of theirs is theirs
+            return any(self._is(item, key) for key, item in value.items())
+        if any(self._is(item, key) for key, item in value.items() if key in fields.ids or key in fields.handles):
             return True
-        if any(isinstance(link := value.get(key), str) and self._address(link) for key in LINKS):
+        links = (value.get(key) for key in fields.addresses)
+        if any(isinstance(link, str) and self._address(link) for link in links):
             return True
-        authors = (value.get(key) for key in AUTHORS)
-        return any(self._theirs(a) if isinstance(a, dict) else self._is(a, "id") for a in authors)
+        authors = (value.get(key) for key in fields.authors)
+        return any(self._theirs(one) if isinstance(one, dict) else self._is(one, "") for one in authors)
 
     def _is(self, value: Any, key: str) -> bool:
+        """Whether *value*, of the field *key*, identifies the person."""
         if not isinstance(value, str | int) or isinstance(value, bool):
             return False
         text = str(value).lower().rstrip("/")
-        if kind := HANDLES.get(key):
-            known = any(name.kind == kind for name in self._by_key.get(text, ()))
-            return known and not (kind == "x" and self._elsewhere_now)
-        if text.isdigit() and self._elsewhere_now:
+        names = self._by_key.get(text, ())
+        if self._fields is not None and key in self._fields.handles:
+            names = self._by_key.get(text.lstrip("@"), ())
+            return any(name.kind in self._forgotten.handles and self._platform in ("", name.kind) for name in names)
+        if text.isdigit() and not self._numbers:
             return text in self._local
-        return text in self._tokens or self._address(text)
+        if any(name.kind not in self._words or self._fields is None for name in names):
+            return True
+        return text in self._local or self._address(text)
 
     def _address(self, text: str) -> bool:
         """Whether *text* is an address of theirs, or of something of theirs."""
-        text = text.lower().removeprefix("at://")
-        if not text.startswith(("http", "did:")):
+        text = AUTHORITY.sub("", text.lower())
+        if not EVIDENT.match(text):
             return False
         return any((found := pattern.match(text)) and self._hit(found) for pattern in self._patterns)
 
     def _value(self, value: Any, key: str) -> Any:
         if isinstance(value, dict):
-            cut = self._strip(value) if self._theirs(value) else value
-            if isinstance(cut.get("text"), str) and self._repeats(cut):
-                cut = {**cut, "text": REPEATED.sub(r"\1", cut["text"])}
-            if isinstance(reblog := cut.get("reblog"), dict) and self._theirs(reblog):
-                cut = {**cut, **{key: "" for key in TEXTS if isinstance(cut.get(key), str)}}
+            cut = dict(self._strip(value)) if self._theirs(value) else dict(value)
+            if self._passes_on(value):
+                cut |= {one: self._head(text) for one in self._texts if isinstance(text := cut.get(one), str)}
             if isinstance(cut.get("text"), str) and isinstance(cut.get("facets"), list):
                 cut = self._facets(cut)
             return {self.text(name): self._value(item, name) for name, item in cut.items()}
@@ -127,11 +129,27 @@ class Bodies(Tokens):
             return int(self._known[str(value)])
         return value
 
+    @property
+    def _texts(self) -> frozenset[str]:
+        return self._fields.texts if self._fields else frozenset()
+
+    def _head(self, text: str) -> str:
+        """What a post that passes on theirs says itself: whom it repeats."""
+        found = REPEATED.match(text)
+        return found[1] if found else ""
+
     def _id_here(self, text: str, key: str) -> bool:
         """Whether the number *text*, the value of *key*, is an id of theirs and not just a number."""
-        if text not in self._known or (self._elsewhere_now and text not in self._local):
+        if text not in self._known or (text not in self._local and not self._numbers):
             return False
-        return len(text) >= 8 or key.lower().endswith(("id", "ids", "id_str"))
+        return len(text) >= 8 or self._is_reference(key)
+
+    def _is_reference(self, key: str) -> bool:
+        """Whether the field *key* holds an id."""
+        fields = self._fields
+        if fields is not None and (key in fields.ids or key in fields.authors or key in fields.refers):
+            return True
+        return fields is None or key in fields.repeats or key.lower().endswith(("id", "ids", "id_str"))
 
     def _string(self, value: str, key: str) -> str:
         lowered = value.lower().rstrip("/")
@@ -144,44 +162,67 @@ class Bodies(Tokens):
         if text.isdigit():
             return self._id_here(text, key)
         names = self._by_key.get(text, ())
-        if names and all(name.kind == "x" for name in names):
-            return key in HANDLES and not self._elsewhere_now
-        return True
+        if names and all(name.kind in self._words for name in names):
+            named = self._fields is None or key in self._fields.handles
+            return named and any(self._means(name) for name in names)
+        if EVIDENT.match(text) or any(name.kind in self._dotted for name in names):
+            return True
+        return self._is_reference(key)
 
     def retweet(self, text: str) -> str:
         """*text* without what the person said, if it repeats that after a token (RT @token: ...)."""
         head, mark, rest = text.partition("RT @")
         token, colon, _ = rest.partition(":")
-        return f"{head}{mark}{token}{colon}" if mark and token in self._handles else text
+        return f"{head}{mark}{token}{colon}" if mark and token in self._repeated else text
 
-    def _repeats(self, value: Mapping[str, Any]) -> bool:
-        """Whether a post is a retweet of theirs."""
-        told = value.get("referenced_tweets") or value.get("referenced_posts")
-        listed = told if isinstance(told, list) else []
-        return any(isinstance(r, dict) and r.get("type") == "retweeted" and self._is(r.get("id"), "id") for r in listed)
+    def _passes_on(self, value: Mapping[str, Any]) -> bool:
+        """Whether an object passes on a post of theirs."""
+        for key in self._fields.repeats if self._fields else ():
+            found = value.get(key)
+            for one in found if isinstance(found, list) else [found]:
+                if isinstance(one, dict):
+                    if one.get("type") in REPEAT and self._theirs(one):
+                        return True
+                elif self._is(one, ""):
+                    return True
+        return False
 
     def _strip(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """What is left of an object of theirs."""
+        fields = self._fields
+        if fields is None:
+            return {key: self._unknown(item, key) for key, item in value.items()}
         left: dict[str, Any] = {}
         for key, item in value.items():
-            if key in TEXTS and isinstance(item, str):
+            if key in fields.content and isinstance(item, str):
                 left[key] = ""
-            elif key in IDS and isinstance(item, str | int):
+            elif (key in fields.ids or key in fields.handles) and isinstance(item, str | int):
                 left[key] = self._forced(item, key)
-            elif key in LINKS and isinstance(item, str):
+            elif key in fields.addresses and isinstance(item, str):
                 left |= {key: self._string(item, key)} if self.text(item) != item else {}
-            elif key == "record" and isinstance(item, dict):
-                left[key] = {"text": ""}
-            elif key in KEPT or key in REFERS or (isinstance(item, dict) and self._theirs(item)):
+            elif key in fields.bodies and isinstance(item, dict):
+                left[key] = {one: "" for one in item if one in fields.texts}
+            elif (
+                key in STRUCTURE
+                or key in fields.kept
+                or key in fields.refers
+                or key in fields.authors
+                or (key in fields.repeats and not isinstance(item, dict))
+                or (isinstance(item, dict) and self._theirs(item))
+            ):
                 left[key] = item
         return left
 
+    def _unknown(self, item: Any, key: str) -> Any:
+        """What is left of a field of theirs that nothing is declared of: no text but their identifiers."""
+        return "" if isinstance(item, str) and key not in STRUCTURE and not self._is(item, key) else item
+
     def _forced(self, item: Any, key: str) -> Any:
-        """A token for an id of theirs, known or not."""
+        """A token for an id or handle of theirs, known or not."""
         cut = self._value(item, key)
         if cut != item or (isinstance(item, str) and item in self._issued):
             return cut
-        kind = {"screen_name": "x", "username": "x"}.get(key, "post")
+        kind = self._platform if self._fields and key in self._fields.handles and self._platform else "post"
         token = self._forgotten.token(Name(kind, str(item)))
         self._issued.add(token)
         return int(token) if isinstance(item, int) else token

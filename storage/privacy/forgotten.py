@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from storage.errors import UserError
-from storage.linking.link import handle_of
+from storage.privacy.declared import Handles, Names, Platform, account_of, handles_of, names_in, platforms
 from storage.privacy.pseudonyms import Pseudonyms
 from storage.privacy.quoted_text import RUN, Copied
 
@@ -29,21 +30,21 @@ CHECK = "check"  # the kind of the line that tells whether the key is the right 
 IDS = {"account": "id", "profile": "id", "post": "id"}  # where an id stands does not tell which it is
 STAND_IN = "stand-in"  # the kind of what stands for a name
 WORDS = "words"  # the kind of RUN words of theirs in a row
+EMAIL = "email"
 SEEN = 500_000  # look-ups remembered
 
 NUMBER = re.compile(r"(?<![\w.-])\d{3,25}(?!\w)")
 ADDRESS = re.compile(r"https?://[^\s\"'<>)\\,]+", re.I)
 DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
-AT = re.compile(r"(?<![\w.])@([A-Za-z0-9_]{1,15})(?![\w@])|\"(?:username|screen_name)\":\"(\w{1,15})\"")
-X_URL = re.compile(r"(?:twitter|x)\.com/(?:#!/)?@?(\w{1,15})(?!\w)", re.I)
-SHORT = re.compile(r"(?<!\w)\w{1,15}(?!\w)")
+BARE = re.compile(r"(?<![\w.:/@-])[\w-]{1,64}(?![\w.:/@-])")
+FORMS = ("word", "domain", "address")
 DOTTED = re.compile(r"[\w.+-]*@?[\w-]+(?:\.[\w-]+)+")
 
 
 class Name(msgspec.Struct, frozen=True, order=True):
     """One identifier of a person.
 
-    *kind*: account (an id), x, mastodon or bluesky (a handle there), profile (an address), post (an id), email, words.
+    *kind*: account (an id), a platform (a handle there), profile (an address), post (an id), email, words.
     """
 
     kind: str
@@ -58,9 +59,10 @@ class Name(msgspec.Struct, frozen=True, order=True):
 class Forgotten:
     """The people that the study in *study* has forgotten."""
 
-    def __init__(self, study: Path) -> None:
+    def __init__(self, study: Path, collectors: Mapping[str, Any]) -> None:
+        """*collectors*: all that are installed, as objects or "module:object"; what they declare says who is named."""
         self.path = study / FILE
-        self._study = study
+        self._study, self._collectors = study, collectors
         self.kinds: dict[str, str] = {}  # digest -> kind
         self._seen: dict[Name, str | None] = {}  # what was looked up before
         if self.path.exists():
@@ -75,6 +77,20 @@ class Forgotten:
     @cached_property
     def _pseudonyms(self) -> Pseudonyms:
         return Pseudonyms(self._study, make=not self.kinds)
+
+    @cached_property
+    def platforms(self) -> dict[str, Platform]:
+        """What each collector declares."""
+        return platforms(self._collectors)
+
+    @cached_property
+    def handles(self) -> dict[str, Handles]:
+        """What handles look like, by platform."""
+        return handles_of(self.platforms.values())
+
+    @cached_property
+    def _sightings(self) -> Sightings:
+        return Sightings(self.platforms.values())
 
     def _check(self) -> None:
         """Raise UserError if the key is another than the one that the digests were made with."""
@@ -112,8 +128,10 @@ class Forgotten:
         return len(new)
 
     def began(self, text: str) -> bool:
-        """Whether whom *text* means was to be forgotten before, all the way or not."""
-        return any(self._digest(name.kind, name.key) in self.kinds for name in names_of(text)) if self.kinds else False
+        """Whether the person whom *text* names is already forgotten, completely or in part."""
+        if not self.kinds:
+            return False
+        return any(self._digest(name.kind, name.key) in self.kinds for name in names_of(text, self.platforms.values()))
 
     def holds(self, collector: str, key: str) -> bool:
         """Whether *key*, as a target of *collector*, names a forgotten person."""
@@ -139,16 +157,17 @@ class Forgotten:
             return f"did:forgotten:{digest[:16]}"
         if name.text.lower().startswith(("http://", "https://")):
             return f"https://{HOST}/{digest[:16]}"
-        if name.kind == "x":
+        form = "address" if name.kind == EMAIL else self.handles[name.kind].form if name.kind in self.handles else ""
+        if form == "word":
             return f"f{digest[:14]}"
-        if name.kind in ("mastodon", "email"):
+        if form == "address":
             return f"{digest[:16]}@{HOST}"
-        return f"{digest[:16]}.{HOST}" if name.kind == "bluesky" else f"forgotten-{digest[:16]}"
+        return f"{digest[:16]}.{HOST}" if form == "domain" else f"forgotten-{digest[:16]}"
 
     def sight(self, text: str, told: str = "") -> set[Name]:
         """The identifiers of forgotten people in *text*; in *told* any word may be a handle."""
         found = set()
-        for name in candidates(text) | {Name("x", word) for word in set(SHORT.findall(told))}:
+        for name in self._sightings.candidates(text) | self._sightings.words(told):
             if name not in self._seen:
                 if len(self._seen) > SEEN:
                     self._seen.clear()
@@ -168,19 +187,61 @@ def bare(key: str) -> str:
     return key.lower().removeprefix("acct:").lstrip("@").rstrip("/")
 
 
-def candidates(text: str) -> set[Name]:
-    """Whatever in *text* could be somebody's identifier."""
-    found = {Name("id", number) for number in set(NUMBER.findall(text))}
-    for address in set(ADDRESS.findall(text)):
-        for piece in _pieces(address.rstrip(".;:!?")):
-            found.add(Name("id", piece))
-    found |= {Name("id", did.rstrip(".:")) for did in set(DID.findall(text))}
-    found |= {Name("x", one or other) for one, other in set(AT.findall(text))}
-    found |= {Name("x", handle) for handle in set(X_URL.findall(text))}
-    for found_word in set(DOTTED.findall(text)):
-        word = found_word.strip(".@")
-        found |= {Name(kind, word) for kind in (("mastodon", "email") if "@" in word else ("bluesky",))}
-    return found
+class Sightings:
+    """Finds whatever could be somebody's identifier, by what the platforms *declared*."""
+
+    def __init__(self, declared: Iterable[Platform]) -> None:
+        declared = list(declared)
+        handles = handles_of(declared)
+        self._dotted = {form: [kind for kind, one in handles.items() if one.form == form] for form in FORMS}
+        words = {kind: one for kind, one in handles.items() if one.form == "word"}
+        self._words = [(kind, re.compile(rf"(?<!\w){one.pattern}(?!\w)")) for kind, one in words.items()]
+        fields = names_of_fields(declared)
+        self._places = [(kind, _places_of(one, fields)) for kind, one in words.items()]
+        values = fields.ids | fields.authors | fields.refers | fields.repeats
+        self._ids = re.compile(rf"\"(?:{_any(values)})\"\s*:\s*\"([^\"]{{1,200}})\"") if values else None
+
+    def candidates(self, text: str) -> set[Name]:
+        """The possible identifiers in *text*."""
+        found = {Name("id", number) for number in set(NUMBER.findall(text))}
+        for address in set(ADDRESS.findall(text)):
+            for piece in _pieces(address.rstrip(".;:!?")):
+                found.add(Name("id", piece))
+        found |= {Name("id", did.rstrip(".:")) for did in set(DID.findall(text))}
+        if self._ids is not None:
+            found |= {Name("id", id_) for id_ in set(self._ids.findall(text)) if not id_.isdigit() and ":" not in id_}
+        for kind, pattern in self._places:
+            found |= {
+                Name(kind, handle) for handle in {one for groups in pattern.findall(text) for one in groups if one}
+            }
+        for found_word in set(DOTTED.findall(text)):
+            word = found_word.strip(".@")
+            kinds = [*self._dotted["address"], EMAIL] if "@" in word else self._dotted["domain"]
+            found |= {Name(kind, word) for kind in kinds}
+        return found
+
+    def words(self, text: str) -> set[Name]:
+        """The words of *text*, each of which may be a handle or an id."""
+        found = {Name(kind, word) for kind, pattern in self._words for word in set(pattern.findall(text))}
+        return found | {Name("id", word) for word in set(BARE.findall(text))}
+
+
+def names_of_fields(declared: Iterable[Platform]) -> Names:
+    """The names of fields by what any platform says that they mean."""
+    return names_in(one.personal for one in declared if one.personal is not None)
+
+
+def _places_of(handles: Handles, fields: Names) -> re.Pattern[str]:
+    """Where a handle that is a mere word stands: behind an @, in an address, as the value of a field."""
+    word = handles.pattern
+    places = [rf"(?<![\w.])@({word})(?![\w@])", rf"\"(?:{_any(fields.handles)})\"\s*:\s*\"({word})\""]
+    if handles.before:
+        places.append(rf"\b(?:{_any(handles.before)})@?({word})(?!\w)")
+    return re.compile("|".join(places), re.I)
+
+
+def _any(texts: Iterable[str]) -> str:
+    return "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True)) or "(?!)"
 
 
 def _pieces(address: str) -> Iterator[str]:
@@ -194,31 +255,34 @@ def _pieces(address: str) -> Iterator[str]:
             return
 
 
-def names_of(text: str) -> list[Name]:
-    """How a user may mean somebody by *text*: an address of a profile or account, a handle, an id."""
-    text = text.strip()
+def names_of(text: str, declared: Iterable[Platform]) -> list[Name]:
+    """What *text* may name: the address of a profile or account, a handle, an id; "platform:handle" says where."""
+    text, declared = text.strip(), list(declared)
     found: list[Name] = []
     if text.lower().startswith(("http://", "https://")):
         found += [Name("profile", text), Name("account", text)]
-        if read := handle_of(text):
+        if read := account_of(declared, text):
             found.append(Name(*read))
         return found
-    name = text.removeprefix("x:").removeprefix("acct:").lstrip("@")
+    handles = handles_of(declared)
+    prefix, colon, rest = text.partition(":")
+    if colon and prefix in handles:
+        text, handles = rest, {prefix: handles[prefix]}
+    name = text.removeprefix("acct:").lstrip("@")
     if name.startswith("did:") or name.isdigit():
         found.append(Name("account", name))
-    elif "@" in name:
-        found.append(Name("mastodon", name))
-    elif "." in name:
-        found.append(Name("bluesky", name))
-    if re.fullmatch(r"\w{1,15}", name):
-        found.append(Name("x", name))
+    found += [Name(kind, name) for kind, one in handles.items() if re.fullmatch(one.pattern, name)]
+    if not found and BARE.fullmatch(name):
+        found.append(Name("account", name))
     return found
 
 
-def mastodon_addresses(handle: str) -> list[Name]:
-    """The addresses that user@server usually has: the API shows pages where it means accounts."""
-    user, _, server = handle.partition("@")
-    return [Name("account", f"https://{server}/{path}{user}") for path in ("@", "users/")] if server else []
+def addresses_of(name: Name, handles: Handles) -> list[Name]:
+    """The addresses that an account usually has by its handle: answers show pages where they mean accounts."""
+    user, _, server = name.text.partition("@")
+    if "{server}" in "".join(handles.addresses) and not server:
+        return []
+    return [Name("account", address.format(user=user, server=server)) for address in handles.addresses]
 
 
 def path_of(address: str) -> str:

@@ -1,4 +1,4 @@
-"""Tokens for the identifiers of people who are to be cut out: where these stand in text, and what replaces them."""
+"""Tokens for the identifiers of forgotten people: where these stand in text, and what replaces them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, urlencode
 
-from storage.privacy.forgotten import Forgotten, Name, bare, path_of
+from storage.privacy.declared import Names, names_in
+from storage.privacy.forgotten import EMAIL, Forgotten, Name, bare, names_of_fields, path_of
 from storage.privacy.quoted_text import Copied
 from storage.records import Target, Want
+
+EVIDENT = re.compile(r"[a-z][a-z0-9+.-]*:", re.I)  # a URI, a DID: nobody else's wherever it stands
 
 
 class Tokens:
@@ -21,17 +24,21 @@ class Tokens:
         self._copied = copied or Copied()
         self.names, self._forgotten = set(names), forgotten
         self.people = frozenset(name for name in people if len(name) > 3)
+        self.undeclared: set[str] = set()  # collectors met that declare nothing of people
         self._tokens = {name.key: forgotten.token(name) for name in self.names}
         self._paths = {path_of(name.text).lower(): self._tokens[name.key] for name in names if name.kind == "profile"}
         self._by_key: dict[str, list[Name]] = {}
         for name in self.names:
             self._by_key.setdefault(name.key, []).append(name)
-        self._all, self._elsewhere = _patterns(self.names), _patterns(n for n in self.names if not _of_x(n))
-        self._patterns, self._elsewhere_now = self._all, False
+        handles = forgotten.handles
+        self._words = {kind for kind, one in handles.items() if one.form == "word"}  # kinds of names that are words
+        self._dotted = {EMAIL, *handles} - self._words
         self._local: dict[str, str] = {}  # ids that one page gives what is theirs
         self._known = self._tokens  # and both together
         self._issued = set(self._tokens.values())
-        self._handles = {self._tokens[name.key] for name in self.names if name.kind == "x"}
+        self._repeated = {self._tokens[name.key] for name in self.names if name.kind in self._words}
+        self._seen: dict[str, tuple[list[re.Pattern[str]], Names | None]] = {}  # by collector
+        self._look_at("")
 
     def owns(self, want: Want) -> bool:
         """Whether *want* is of a person to be forgotten."""
@@ -44,22 +51,93 @@ class Tokens:
         return self.owns(Want(Target(collector, "", key), ""))
 
     def _look_at(self, collector: str) -> None:
-        """Elsewhere than on X, a bare number or @name is somebody else's."""
-        self._elsewhere_now = collector in ("mastodon", "bluesky")
-        self._patterns = self._elsewhere if self._elsewhere_now else self._all
+        """Read on as *collector* declares ("": as any of them may): what names whom, and what its fields mean."""
+        self._here = self._forgotten.platforms.get(collector)
+        if collector not in self._seen:
+            self._seen[collector] = (self._patterns_here(), self._fields_of(collector))
+        self._patterns, self._fields = self._seen[collector]
+
+    def _fields_of(self, collector: str) -> Names | None:
+        """What the fields of its answers mean; None if it does not say."""
+        if not collector:
+            return names_of_fields(self._forgotten.platforms.values())
+        if self._here is None or self._here.personal is None:
+            return None
+        found = names_in([self._here.personal])
+        return found if found.ids or found.handles or found.addresses else None
+
+    @property
+    def _undeclared(self) -> bool:
+        """Whether the collector looked at does not say what is personal."""
+        return self._fields is None and (self._here is None or self._here.personal is None)
+
+    @property
+    def _platform(self) -> str:
+        """The platform whose answer is looked at; "" if that has no people of its own, and may name any other's."""
+        return self._here.name if self._here is not None and self._here.name in self._forgotten.handles else ""
+
+    @property
+    def _numbers(self) -> bool:
+        """Whether a mere number may be an account or a post here."""
+        return self._here is None or self._here.personal is None or self._here.personal.numbers
+
+    def _means(self, name: Name) -> bool:
+        """Whether *name*, a mere word or number, means the person here, and not somebody else of another platform."""
+        if name.kind in self._words:
+            return self._platform in ("", name.kind)
+        return self._numbers or not name.text.isdigit()
+
+    def _patterns_here(self) -> list[re.Pattern[str]]:
+        """What finds identifiers in text: addresses and DIDs with what follows in their path, handles, long numbers."""
+        names = [name for name in self.names if self._means(name)]
+        long = [n.text.rstrip("/") for n in names if EVIDENT.match(n.text)]
+        plain = [n.text for n in names if n.kind in self._dotted]
+        found = [re.compile(r"(?P<base>(?!))")]
+        if long:
+            ends = r"(?P<rest>/[^\s\"'<>)\\,?#]+)?(?![\w-])"
+            found[0] = re.compile(f"(?P<base>{_any(long)}){ends}", re.I)
+        if plain:
+            found.append(re.compile(rf"(?<![\w.-]){_any(plain)}(?![\w-])", re.I))
+        if words := [n.text for n in names if n.kind in self._words]:
+            found.append(re.compile(rf"(?<=(?<![\w.])@){_any(words)}(?![\w@]|\.\w)", re.I))
+        for kind in sorted(self._words):
+            before = self._forgotten.handles[kind].before
+            if before and (words := [n.text for n in self.names if n.kind == kind]):
+                behind = "|".join(rf"(?<=\b{re.escape(one)})" for one in before)
+                found.append(re.compile(rf"(?:{behind}){_any(words)}(?!\w)", re.I))
+        if any(n.text.isdigit() and len(n.text) >= 5 for n in names):
+            found.append(re.compile(r"(?<![\w.-])\d{5,25}(?!\w)"))
+        paths = {path for n in names if n.kind == "profile" and len(path := path_of(n.text)) > 4}
+        if paths:
+            found.append(re.compile(rf"(?<=[\"'])(?P<path>{_any(paths)})(?=[\"'/?#])", re.I))
+        return found
 
     def _url(self, url: str) -> str:
-        """A request's address: a batch names bare handles and ids, with commas between."""
+        """A request's address: its path and query may name bare handles and ids, a batch with commas between."""
         address, mark, query = self.text(url).partition("?")
         pairs = parse_qsl(query, keep_blank_values=True)
         cut = [(name, ",".join(self.whole(one) for one in value.split(","))) for name, value in pairs]
-        return address + mark + (query if cut == pairs else urlencode(cut))
+        steps = address.split("/")
+        steps = [*steps[:3], *(self._step(one) for one in steps[3:])]
+        return "/".join(steps) + mark + (query if cut == pairs else urlencode(cut))
+
+    def _step(self, step: str) -> str:
+        """A step of a path: a token if it is an identifier of theirs, whole."""
+        names = self._by_key.get(step.lower().lstrip("@"), [])
+        return self._tokens[names[0].key] if any(self._means(name) for name in names) else step
 
     def finds(self, text: str) -> bool:
         """Whether an identifier of the people stands in *text*, or words of theirs."""
         if any(self._hit(match) is not None for pattern in self._patterns for match in pattern.finditer(text)):
             return True
         return bool(self._copied) and self._copied.finds(text)
+
+    def holds(self, document: str) -> bool:
+        """Whether the people stand in a JSON *document*: in its text, or as a value that is a bare handle or id."""
+        if self.finds(document):
+            return True
+        bare_words = [n.text for n in self.names if self._means(n) and (n.kind in self._words or opaque(n))]
+        return bool(bare_words) and re.search(rf'"@?{_any(bare_words)}"', document, re.I) is not None
 
     def text(self, text: str) -> str:
         """*text* with tokens for identifiers, and without what they wrote."""
@@ -85,33 +163,11 @@ class Tokens:
         return self._tokens.get(bare(text)) or self.text(text)
 
 
-def _patterns(names: Iterable[Name]) -> list[re.Pattern[str]]:
-    """What finds identifiers in text: addresses and DIDs with what follows in their path, handles, long numbers."""
-    names = list(names)
-    long = [n.text.rstrip("/") for n in names if n.text.lower().startswith(("http", "did:", "at:"))]
-    plain = [n.text for n in names if n.kind in ("mastodon", "bluesky", "email")]
-    handles = [n.text for n in names if n.kind == "x"]
-    found = [re.compile(r"(?P<base>(?!))")]
-    if long:
-        ends = r"(?P<rest>/[^\s\"'<>)\\,?#]+)?(?![\w-])"
-        found[0] = re.compile(f"(?P<base>{_any(long)}){ends}", re.I)
-    if plain:
-        found.append(re.compile(rf"(?<![\w.-]){_any(plain)}(?![\w-])", re.I))
-    if handles:
-        found.append(re.compile(rf"(?<=(?<![\w.])@){_any(handles)}(?![\w@]|\.\w)", re.I))
-        hosts = r"(?:(?<=twitter\.com/)|(?<=\bx\.com/)|(?<=twitter\.com/#!/))"
-        found.append(re.compile(rf"{hosts}{_any(handles)}(?!\w)", re.I))
-    if any(n.text.isdigit() and len(n.text) >= 5 for n in names):
-        found.append(re.compile(r"(?<![\w.-])\d{5,25}(?!\w)"))
-    paths = {path for n in names if n.kind == "profile" and len(path := path_of(n.text)) > 4}
-    if paths:
-        found.append(re.compile(rf"(?<=[\"'])(?P<path>{_any(paths)})(?=[\"'/?#])", re.I))
-    return found
-
-
-def _of_x(name: Name) -> bool:
-    """Whether *name* means nobody elsewhere than on X."""
-    return name.kind == "x" or name.text.isdigit()
+def opaque(name: Name) -> bool:
+    """Whether *name* is an id that says nothing of itself: only a field tells what it is."""
+    return (
+        name.kind in ("account", "post", "profile", "id") and not name.text.isdigit() and not EVIDENT.match(name.text)
+    )
 
 
 def _any(texts: Iterable[str]) -> str:

@@ -9,25 +9,17 @@ from typing import Any
 import msgspec
 
 from storage.archive.reader import Entry, Note
-from storage.records import Account, Page, Post, Profile, Quarantine
-
-# what each word of `[minimise] drop` empties, by kind of record
-DROPPED: Mapping[str, Mapping[type, tuple[str, ...]]] = {
-    "texts": {Post: ("full_text",)},
-    "names": {Profile: ("name",), Account: ("name",)},
-    "descriptions": {Profile: ("headline", "description"), Account: ("description",)},
-    "locations": {Profile: ("location",), Account: ("location",), Post: ("place",)},
-    "coordinates": {Post: ("longitude", "latitude")},
-}
+from storage.privacy.declared import RECORDS
+from storage.records import Page, Post, Quarantine
 
 
 def minimised(records: Iterable[Any], drop: Iterable[str]) -> Iterator[Any]:
     """*records* without what *drop* names. Of a text stays whether it begins with @, which Table 6 counts."""
-    drop = tuple(drop)
-    emptied: dict[type, dict[str, None]] = {}
-    for word in drop:
-        for kind, names in DROPPED[word].items():
-            emptied.setdefault(kind, {}).update(dict.fromkeys(names))
+    drop = frozenset(drop)
+    emptied = {
+        kind: {name: None for name, category in fields.items() if category in drop and name != "text"}
+        for kind, fields in RECORDS.items()
+    }
     for record in records:
         values: dict[str, Any] = dict(emptied.get(type(record), {}))
         if "texts" in drop and isinstance(record, Post):

@@ -1,22 +1,23 @@
-"""Whom forgetting means: a person's profiles and accounts, and all the names they ever had."""
+"""The person to be forgotten: their profiles and accounts, and all the names they ever had."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import duckdb
 import msgspec
 
 from storage.errors import UserError
-from storage.privacy.forgotten import Name, mastodon_addresses, names_of
+from storage.privacy.declared import Platform, handles_of
+from storage.privacy.forgotten import EMAIL, Name, addresses_of, names_of
 
-EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 class Person(msgspec.Struct, frozen=True):
-    """All that is known of who is to be forgotten."""
+    """All that is known of a person who is to be forgotten."""
 
     names: frozenset[Name]
     people: frozenset[str] = frozenset()  # names as written
@@ -24,40 +25,43 @@ class Person(msgspec.Struct, frozen=True):
     known: bool = True  # False: the database knows nobody so called
 
 
-def who(text: str, database: Path) -> Person:
-    """Whom *text* (an account's or a profile's address, handle or id) means, with all the names they ever had.
+def person_of(text: str, database: Path, declared: Iterable[Platform]) -> Person:
+    """The person whose account or profile *text* names (an address, handle or id), with all the names they ever had.
 
     Profiles and accounts that the study links count as one person. Raise UserError if *text* names nobody at all.
     """
-    asked = names_of(text)
+    declared = list(declared)
+    asked = names_of(text, declared)
     if not asked:
         raise UserError(f"{text!r} is no account or profile; give an address, a handle or an id")
     if not database.exists():
-        return Person(frozenset(_widened(asked)), known=False)
+        return Person(frozenset(_widened(asked, declared)), known=False)
     with duckdb.connect(str(database), read_only=True) as db:
         profiles, accounts = _seeds(db, [name.key for name in asked])
         for _ in range(3):  # a person's profile, its accounts, and the other profiles that these are linked to
             profiles, accounts = _linked(db, profiles, accounts)
         if not profiles and not accounts:
-            return Person(frozenset(_widened(asked)), known=False)
+            return Person(frozenset(_widened(asked, declared)), known=False)
         names, people, texts = {name for name in asked if name.kind == "profile"}, set[str](), set[str]()
         for kind, value in _rows(db, PROFILE_NAMES, sorted(profiles)) + _rows(db, ACCOUNT_NAMES, sorted(accounts)):
             if kind == "name":
                 people.add(value)
             elif kind == "text":
-                names |= {Name("email", found) for found in EMAIL.findall(value)}
+                names |= {Name(EMAIL, found) for found in MAIL.findall(value)}
                 texts.add(value)
             else:
                 names.add(Name(kind, value))
         texts |= {text for row in db.execute(WORDS, [sorted(accounts)]).fetchall() for text in row if text}
-    return Person(frozenset(_widened(names)), frozenset(people), frozenset(texts))
+    return Person(frozenset(_widened(names, declared)), frozenset(people), frozenset(texts))
 
 
-def _widened(names: list[Name] | set[Name]) -> Iterator[Name]:
-    yield from names
+def _widened(names: Iterable[Name], declared: Iterable[Platform]) -> Iterator[Name]:
+    """*names*, and the addresses that their handles give."""
+    handles = handles_of(declared)
     for name in names:
-        if name.kind == "mastodon":
-            yield from mastodon_addresses(name.text)
+        yield name
+        if name.kind in handles:
+            yield from addresses_of(name, handles[name.kind])
 
 
 PROFILE_NAMES = """
@@ -75,7 +79,7 @@ UNION SELECT platform, handle FROM base.accounts WHERE list_contains($1, account
 UNION SELECT 'name', name FROM base.accounts WHERE list_contains($1, account_id) AND name IS NOT NULL
 UNION SELECT 'text', description FROM base.accounts WHERE list_contains($1, account_id)
 UNION SELECT 'post', post_id FROM base.posts
-    WHERE list_contains($1, account_id) AND NOT starts_with(post_id, 'at://')
+    WHERE list_contains($1, account_id) AND split_part(post_id, '/', 3) <> account_id  -- found by the account's id
 """
 # a retweet has another's words
 WORDS = """

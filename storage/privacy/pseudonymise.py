@@ -25,7 +25,8 @@ PERSONS = {
 # text that is of no person: words of our own, of the study's list of organisations and of the public register
 KEPT = {
     "run_id", "archive", "collector", "kind", "outcome", "rule", "decision", "listed", "reason", "failure",
-    "status", "version", "organisation", "group_name", "abbreviation", "parent_id", "organisation_id", "token",
+    "status", "version", "names", "yields", "organisation", "group_name", "abbreviation", "parent_id",
+    "organisation_id", "token",
 }  # fmt: skip
 # what strangers wrote, kept only where it has the form of what it should be
 FORMS: Mapping[str, str] = {
@@ -44,7 +45,7 @@ SHARED: Mapping[str, str] = {
         GROUP BY employer HAVING count(DISTINCT profile_id) >= {few}""",
     "platforms": """SELECT platform AS name FROM (
             SELECT platform, profile_id AS id FROM {db}.profiles UNION SELECT platform, account_id FROM {db}.accounts)
-        GROUP BY platform HAVING count(DISTINCT id) >= {few} UNION VALUES ('x'), ('mastodon'), ('bluesky')""",
+        GROUP BY platform HAVING count(DISTINCT id) >= {few} UNION SELECT collector FROM {db}.kinds""",
     # comparison sets keep their names; a search's name is its query, which may name somebody
     "samples": """SELECT set.name AS name FROM (
         SELECT unnest(from_json(value, '[{{"name": "VARCHAR"}}]')) AS set FROM {db}.study WHERE key = 'comparison')""",

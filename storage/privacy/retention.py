@@ -1,14 +1,16 @@
-"""What must go because its platform says so: found in the absences and deletions that were told since it was seen."""
+"""What must be removed because its platform says so: absences and deletions that are later than it was last seen."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
 import msgspec
 import pyarrow as pa
 
+from storage.privacy.declared import Platform
 from storage.privacy.forgotten import Name
 
 FILE = "removed.csv"
@@ -25,7 +27,7 @@ class Gone(msgspec.Struct, frozen=True):
     names: frozenset[Name]
 
 
-# what stands for whom is gone already: see Forgotten.token
+# a token stands for what was removed already: see Forgotten.token
 TOKENS = """CREATE OR REPLACE TEMP MACRO is_token(id) AS
     regexp_matches(id, '^-[0-9]|^did:forgotten|forgotten[.]invalid|^forgotten-')"""
 POSTS = """
@@ -39,12 +41,13 @@ SELECT p.platform, p.post_id, arg_max(t.reason, t.at) FROM base.posts AS p JOIN 
 WHERE NOT is_token(p.post_id)
 GROUP BY 1, 2 ORDER BY 1, 2
 """
-# told by its id: a handle that is gone may have been changed (on X a handle may look like another's id)
+# By its id: a handle that is gone may have been changed, and may look like another's id.
 ACCOUNTS = """
 SELECT a.platform, a.account_id, arg_max(t.reason, t.at) FROM base.current_accounts AS a JOIN (
     SELECT platform, key, if(reason = 'unknown', 'gone', reason) AS reason, last_seen AS at FROM base.absences
-    WHERE (list_contains($1, reason) OR (reason = 'unknown' AND platform <> 'x'))
-        AND kind <> 'post' AND (kind <> 'user' OR platform <> 'x')
+    WHERE (list_contains($1, reason) OR (reason = 'unknown' AND (platform, kind) IN (
+            SELECT platform, kind FROM rechecked WHERE of = 'account')))
+        AND kind <> 'post' AND (platform, kind) NOT IN (FROM by_handle)
     UNION ALL SELECT platform, key, reason, seen_at FROM base.deletions WHERE kind = 'account'
     UNION ALL SELECT platform, account_id, 'suspended', last_seen FROM base.current_accounts
         WHERE list_contains(flags, 'suspended')
@@ -52,20 +55,34 @@ SELECT a.platform, a.account_id, arg_max(t.reason, t.at) FROM base.current_accou
 WHERE NOT is_token(a.account_id)
 GROUP BY 1, 2 ORDER BY 1, 2
 """
-# (collector, kind, key); tokens of who is gone already name nobody
+# (collector, kind, key); a token names nobody
 RECHECKS = """
-SELECT platform, CASE platform WHEN 'x' THEN 'user_id' ELSE 'user' END, account_id FROM base.current_accounts
-WHERE platform IN ('x', 'bluesky', 'mastodon') AND NOT is_token(account_id)
+SELECT r.collector, r.kind, a.account_id FROM base.current_accounts AS a JOIN rechecked AS r USING (platform)
+WHERE r.of = 'account' AND NOT is_token(a.account_id)
 UNION ALL
-SELECT DISTINCT platform, 'post', post_id FROM base.posts
-WHERE platform = 'x' AND sample IS NULL AND NOT is_token(post_id)
+SELECT DISTINCT r.collector, r.kind, p.post_id FROM base.posts AS p JOIN rechecked AS r USING (platform)
+WHERE r.of = 'post' AND p.sample IS NULL AND NOT is_token(p.post_id)
 ORDER BY ALL
 """
 
 
-def gone(db: duckdb.DuckDBPyConnection) -> list[Gone]:
-    """The posts and accounts of which the platform said, after they were last seen, that they are not to be had."""
+def _declare(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> None:
+    """Tables of the kinds that look accounts and posts up by their ids, and of those whose keys are handles."""
+    declared = list(declared)
     db.execute(TOKENS)
+    db.execute("CREATE OR REPLACE TEMP TABLE rechecked (platform VARCHAR, collector VARCHAR, of VARCHAR, kind VARCHAR)")
+    db.execute("CREATE OR REPLACE TEMP TABLE by_handle (platform VARCHAR, kind VARCHAR)")
+    rows = [[one.name, one.collector, of, kind] for one in declared for of, kind in one.recheck.items()]
+    names = [[one.name, kind] for one in declared for kind in sorted(one.by_handle)]
+    if rows:
+        db.executemany("INSERT INTO rechecked VALUES (?, ?, ?, ?)", rows)
+    if names:
+        db.executemany("INSERT INTO by_handle VALUES (?, ?)", names)
+
+
+def gone(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> list[Gone]:
+    """The posts and accounts that are not available any more, as the platform said after they were last seen."""
+    _declare(db, declared)
     reasons = [list(REASONS)]
     found = [Gone(platform, "post", reason, frozenset({Name("post", key)}))
              for platform, key, reason in db.execute(POSTS, reasons).fetchall()]  # fmt: skip
@@ -74,14 +91,14 @@ def gone(db: duckdb.DuckDBPyConnection) -> list[Gone]:
         rows = db.execute("SELECT DISTINCT handle FROM handles WHERE account_id = ?", [key]).fetchall()
         names |= {Name(platform, row[0]) for row in rows}
         rows = db.execute("SELECT DISTINCT post_id FROM base.posts WHERE account_id = ?", [key]).fetchall()
-        names |= {Name("post", row[0]) for row in rows if not row[0].startswith("at://")}
+        names |= {Name("post", row[0]) for row in rows if key not in row[0].split("/")[2:3]}
         found.append(Gone(platform, "account", reason, frozenset(names)))
     return found
 
 
-def rechecks(db: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
-    """What the platforms must be asked again: (collector, kind, key) of accounts that are held, and of X's posts."""
-    db.execute(TOKENS)
+def rechecks(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> list[tuple[str, str, str]]:
+    """What the platforms must be asked again: (collector, kind, key) of the accounts and posts held."""
+    _declare(db, declared)
     return [(str(name), str(kind), str(key)) for name, kind, key in db.execute(RECHECKS).fetchall()]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
@@ -19,10 +21,13 @@ RELATIVE = re.compile(r"href=[\"'](/[^\"'\s?#]{2,300})")
 
 
 class Guard:
-    """Keeps forgotten people out of what comes into the study in *study*; free where nobody is forgotten."""
+    """Keeps forgotten people out of what comes into the study in *study*; free where nobody is forgotten.
 
-    def __init__(self, study: Path) -> None:
-        self.forgotten = Forgotten(study)
+    *collectors* are all that are installed, as objects or "module:object"; only targets can be looked at without.
+    """
+
+    def __init__(self, study: Path, collectors: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self.forgotten = Forgotten(study, collectors)
         self._copied = self.forgotten.copied()
 
     def entry(self, entry: Entry) -> Entry | None:

@@ -122,7 +122,8 @@ def _lists(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
 def _profiles(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> list[Want]:
     """The profiles on the lists that were read: one wave further than whoever's list shows them, nearest first."""
     rows = db.execute(
-        "WITH lists AS (SELECT key, min(wave) AS wave FROM answers WHERE kind = 'connections' GROUP BY 1)"
+        "WITH lists AS (SELECT key, min(wave) AS wave FROM answers JOIN base.kinds USING (collector, kind)"
+        " WHERE yields = 'connections' GROUP BY 1)"
         " SELECT c.other_id, min(l.wave) + 1 AS wave, arg_min(l.key, (l.wave, l.key)) AS via"
         " FROM base.connections AS c JOIN lists AS l ON l.key = c.profile_id GROUP BY 1 HAVING min(l.wave) < ?"
         " ORDER BY 2, 1",

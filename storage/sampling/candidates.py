@@ -100,7 +100,7 @@ def _candidates(rules: Rules) -> str:
     CREATE OR REPLACE TEMP TABLE candidates AS
     WITH reached AS (
         SELECT record_id, min(wave) AS wave, bool_or(via = '') AS is_seed
-        FROM answers WHERE kind = 'profile' GROUP BY 1
+        FROM answers JOIN base.kinds USING (collector, kind) WHERE yields = 'profiles' GROUP BY 1
     ), pairs AS (
         SELECT profile_a AS profile_id, profile_b AS other_id FROM connections
         UNION ALL SELECT profile_b, profile_a FROM connections

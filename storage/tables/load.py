@@ -11,6 +11,7 @@ import multiprocessing
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -22,6 +23,7 @@ from storage.errors import UserError
 from storage.linking import link
 from storage.linking.link import Linking
 from storage.privacy import forgotten, retention
+from storage.privacy.declared import platforms, resolved
 from storage.tables import database, latest, merge
 from storage.tables.parse_worker import Keep, Parser, Told, Unit, cores, die_with_parent, spill, split, torn
 
@@ -99,13 +101,15 @@ def load(
         db = database.open_private(private, memory=memory, threads=workers)
         try:
             units = plan(paths, _known(db), report, workers)
-            made_from = _fingerprint(linking, rows)
+            kinds = _kinds(parsers)
+            made_from = _fingerprint(linking, rows, kinds)
             if units or report.fresh or made_from != _made_from(db):
+                _declare(db, kinds)
                 _bring_in(db, units, parsers, work / "spilled", report, workers, progress, keep)
                 if rows is not None:
                     _settings(db, rows)
                 if linking is not None:
-                    report.links = link.link(db, linking)
+                    report.links = link.link(db, linking, platforms(parsers).values())
                 retention.read_removed(db, study)
                 db.execute("DELETE FROM base.made_from")
                 db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
@@ -133,9 +137,11 @@ def _published(study: Path) -> list[tuple[str, str]]:
         return []
 
 
-def _fingerprint(linking: Linking | None, settings: Sequence[tuple[str, str]] | None) -> str:
+def _fingerprint(
+    linking: Linking | None, settings: Sequence[tuple[str, str]] | None, kinds: Sequence[tuple[str, ...]]
+) -> str:
     """A hash of what the tables depend on besides the archive."""
-    made = [repr(settings), repr(database.migrations()[-1][0])]
+    made = [repr(settings), repr(kinds), repr(database.migrations()[-1][0])]
     if linking is not None:
         made.append(repr([tuple(row) for row in linking.organisations]))
         made.append(hashlib.blake2b(linking.decisions.read_bytes()).hexdigest() if linking.decisions.exists() else "")
@@ -145,6 +151,22 @@ def _fingerprint(linking: Linking | None, settings: Sequence[tuple[str, str]] | 
 def _made_from(db: duckdb.DuckDBPyConnection) -> str | None:
     row = db.execute("SELECT fingerprint FROM base.made_from").fetchone()
     return row[0] if row else None
+
+
+def _kinds(parsers: Parsers) -> list[tuple[str, ...]]:
+    """The rows of `base.kinds`: what the kinds of *parsers* declare."""
+    return sorted(
+        (name, kind, spec.of, spec.yields)
+        for name, parser in resolved(parsers).items()
+        for kind, spec in parser.kinds.items()
+    )
+
+
+def _declare(db: duckdb.DuckDBPyConnection, kinds: Sequence[tuple[str, ...]]) -> None:
+    """Write the declaration of *kinds*; that of collectors which are not installed any more stays."""
+    db.execute("DELETE FROM base.kinds WHERE list_contains(?, collector)", [sorted({row[0] for row in kinds})])
+    if kinds:
+        db.executemany("INSERT INTO base.kinds VALUES (?, ?, ?, ?)", [list(row) for row in kinds])
 
 
 def _settings(db: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, str]]) -> None:
@@ -201,12 +223,20 @@ def _bring_in(
 ) -> None:
     told = _spill_all(units, parsers, spilled, workers, progress, keep)
     report.entries = sum(one.entries for one in told)
-    report.rows = merge.merge(db, spilled)
+    report.rows = merge.merge(db, spilled, _opened(parsers))
     shutil.rmtree(spilled, ignore_errors=True)
     report.quarantined = report.rows.get("quarantine", 0)
     _remember(db, told, report)
     latest.refresh(db)
-    link.read_links(db)
+    link.read_links(db, platforms(parsers).values())
+
+
+def _opened(parsers: Parsers) -> dict[str, date]:
+    """The first day of each platform, as the collectors declare it in `opened`."""
+    days: dict[str, date] = {}
+    for parser in resolved(parsers).values():
+        days |= getattr(parser, "opened", {})
+    return days
 
 
 def _spill_all(

@@ -7,6 +7,8 @@ held in memory; the wide rows stream past them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -35,6 +37,21 @@ def _hash(columns: tuple[str, ...]) -> str:
     parts = ", ".join(f"coalesce(CAST({name} AS VARCHAR), chr(30))" for name in columns)
     return f"md5(concat_ws(chr(31), {parts}))"
 
+
+# Times that strangers claim, and what names the row. One that nobody can have is no time of the row, and is set aside
+# in `quarantine` as it was claimed: no analysis, figure or export meets it.
+CLAIMS = (
+    ("posts", "created_at", "post_id"),
+    ("posts", "indexed_at", "post_id"),
+    ("accounts", "created_at", "account_id"),
+    ("follows", "followed_at", "follower_id || ' ' || followed_id"),
+    ("deletions", '"at"', "key"),
+)
+TOLERANCE = "1 hour"  # by which clocks may differ
+EARLIEST = date(
+    1970, 1, 2
+)  # where a platform does not say when it opened; the first day is what programs write for none
+NOBODYS = "no usable time: before the platform opened, or after the answer that claims it"
 
 RULES = (
     Rule("notes", ("record_id",), "row_id", "record_id, kind, fetched_at AS noted_at, CAST(data AS JSON) AS data"),
@@ -70,13 +87,14 @@ RULES = (
         "deletions",
         ("platform", "kind", "key", "reason"),
         "seen_at, record_id, row_id",
-        'platform, kind, key, reason, "at" AS told_at, fetched_at AS seen_at, record_id',
+        'platform, kind, key, reason, usable("at", platform, fetched_at) AS told_at, fetched_at AS seen_at, record_id',
     ),
     Rule(
         "profiles",
         ("profile_id", "content", "run_id", "own"),
         FIRST,
-        f"profile_id, content, run_id, page_kind = 'profile' AS own, platform, url, name, headline, description, "
+        f"profile_id, content, run_id, (collector, page_kind) IN (SELECT (collector, kind) FROM base.kinds"
+        f" WHERE yields = 'profiles') AS own, platform, url, name, headline, description, "
         f"location, {SEEN}",
         ("first_seen",),
         ("last_seen",),
@@ -101,7 +119,8 @@ RULES = (
         ("platform", "account_id", "content", "run_id"),
         "followers IS NULL, counted_at DESC, record_id, row_id",
         f"account_id, {_hash(ACCOUNT)} AS content, run_id, platform, handle, name, description, location, url, "
-        "verified, protected, created_at, followers, following, posts, flags, fetched_at AS counted_at, " + SEEN,
+        "verified, protected, usable(created_at, platform, fetched_at) AS created_at, followers, following, posts, "
+        "flags, fetched_at AS counted_at, " + SEEN,
         ("first_seen",),
         ("last_seen",),
     ),
@@ -109,16 +128,19 @@ RULES = (
         "follows",
         ("platform", "follower_id", "followed_id", "listed", "walk"),
         "seen_at, record_id, row_id",
-        "platform, follower_id, followed_id, listed, walk, fetched_at AS seen_at, record_id, followed_at",
+        "platform, follower_id, followed_id, listed, walk, fetched_at AS seen_at, record_id, "
+        "usable(followed_at, platform, fetched_at) AS followed_at",
     ),
     Rule(
         "posts",
         ("platform", "post_id", "sample"),
         "timeline_of IS NULL, fetched_at DESC, record_id, row_id",
-        "post_id, platform, account_id, created_at, text, timeline_of, kind, full_text, lang, hashtags, mentions, "
+        "post_id, platform, account_id, usable(created_at, platform, fetched_at) AS created_at, text, timeline_of, "
+        "kind, full_text, lang, hashtags, mentions, "
         "urls, full_hashtags, full_mentions, conversation_id, reply_to_post, reply_to_account, quoted_post, "
         "retweeted_post, retweeted_account, likes, reposts, replies, source, place, longitude, latitude, edit_of, "
-        "indexed_at, sample, fetched_at AS first_seen, fetched_at AS last_seen, fetched_at, record_id",
+        "usable(indexed_at, platform, fetched_at) AS indexed_at, sample, fetched_at AS first_seen, "
+        "fetched_at AS last_seen, fetched_at, record_id",
         ("first_seen",),
         ("last_seen",),
     ),
@@ -137,20 +159,53 @@ RULES = (
 )
 
 
-def merge(db: duckdb.DuckDBPyConnection, spilled: Path) -> dict[str, int]:
-    """Bring all that was spilled below *spilled* into the tables; return the rows that came, per table."""
+def merge(db: duckdb.DuckDBPyConnection, spilled: Path, opened: Mapping[str, date] | None = None) -> dict[str, int]:
+    """Bring all that was spilled below *spilled* into the tables; return the rows that came, per table.
+
+    *opened* says from which day on a platform can have been posted to.
+    """
+    _judge_times(db, opened or {})
     came = {}
     for rule in RULES:
-        files = [str(path) for path in sorted(spilled.glob(f"*/{rule.table}.parquet"))]
-        if files:
-            came[rule.table] = _merge(db, rule, files)
+        sources = [read] if (read := _read(spilled, rule.table)) else []
+        if rule.table == "quarantine":
+            sources += _unusable(spilled)
+        if sources:
+            came[rule.table] = _merge(db, rule, " UNION ALL BY NAME ".join(sources))
     return came
 
 
-def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, files: list[str]) -> int:
+def _read(spilled: Path, table: str) -> str:
+    """What was spilled for *table*, as SQL; empty if nothing was."""
+    files = [str(path).replace("'", "''") for path in sorted(spilled.glob(f"*/{table}.parquet"))]
+    listed = ", ".join(f"'{file}'" for file in files)
+    return f"FROM read_parquet([{listed}])" if files else ""
+
+
+def _judge_times(db: duckdb.DuckDBPyConnection, opened: Mapping[str, date]) -> None:
+    """Make the macro `usable`: a claimed time if somebody can have it, else none."""
+    cases = "".join(f" WHEN '{name.replace(chr(39), chr(39) * 2)}' THEN DATE '{day}'" for name, day in opened.items())
+    day = f"CASE platform{cases} ELSE DATE '{EARLIEST}' END" if cases else f"DATE '{EARLIEST}'"
+    db.execute(f"""
+        CREATE OR REPLACE TEMP MACRO usable(moment, platform, seen) AS CASE
+            WHEN moment >= CAST({day} AS TIMESTAMPTZ) AND moment <= seen + INTERVAL '{TOLERANCE}' THEN moment END""")
+
+
+def _unusable(spilled: Path) -> list[str]:
+    """The times that nobody can have, as rows of quarantine: SQL for each column that claims one."""
+    return [
+        f"""SELECT record_id, collector, page_kind, page_key, fetched_at, row_id + {number << 58} AS row_id,
+            '{table}.{column.strip(chr(34))} of ' || {name} AS place, '{NOBODYS}' AS reason,
+            CAST({column} AS VARCHAR) AS excerpt
+        {read} WHERE {column} IS NOT NULL AND usable({column}, platform, fetched_at) IS NULL"""
+        for number, (table, column, name) in enumerate(CLAIMS, 1)
+        if (read := _read(spilled, table))
+    ]
+
+
+def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, source: str) -> int:
     table, keys = f"base.{rule.table}", ", ".join(rule.key)
-    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-    db.execute(f"CREATE TEMP VIEW came AS SELECT {rule.select}, row_id FROM read_parquet([{listed}])")
+    db.execute(f"CREATE TEMP VIEW came AS SELECT {rule.select}, row_id FROM ({source})")
     _take_out(db, rule)
     db.execute("CREATE TEMP VIEW rivals AS FROM came UNION ALL BY NAME FROM again")
     folded = [f"min({name}) OVER same AS {name}" for name in rule.least]

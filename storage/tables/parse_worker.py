@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import multiprocessing
 import os
-import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import msgspec
 
 from storage.archive import reader as archive
 from storage.archive.reader import Damage, Entry
+from storage.children import end_with_parent
 from storage.frontier.cycles import bounded
-from storage.privacy.minimise import DROPPED, minimised
+from storage.privacy.declared import CONTENT, resolved
+from storage.privacy.minimise import minimised
 from storage.privacy.suppression import Guard
 from storage.records import (
     Absent,
@@ -45,8 +44,27 @@ WINDOW = 1 << 20
 COLLECT = 500  # entries
 
 
+class Declared(Protocol):
+    """What load needs of the declaration of a kind (`collectors.base.Kind`)."""
+
+    @property
+    def of(self) -> str:
+        """What its keys name."""
+        ...
+
+    @property
+    def yields(self) -> str:
+        """What its items are."""
+        ...
+
+
 class Parser(Protocol):
-    """What load needs of a collector: `parse` and `outcome`, both pure."""
+    """What load needs of a collector: its kinds, and `parse` and `outcome`, both pure."""
+
+    @property
+    def kinds(self) -> Mapping[str, Declared]:
+        """What it can fetch."""
+        ...
 
     def parse(self, page: Page) -> Iterator[Record]:
         """Yield what the page tells."""
@@ -149,27 +167,14 @@ def split(path: Path, start: int, end: int, size: int) -> list[tuple[int, int]]:
     return list(zip(cuts, [*cuts[1:], end], strict=True))
 
 
-def resolve(parsers: Mapping[str, str | Parser]) -> dict[str, Parser]:
-    """The parsers themselves: those named "module:object" are imported."""
-    found: dict[str, Parser] = {}
-    for name, parser in parsers.items():
-        if isinstance(parser, str):
-            module, _, attribute = parser.partition(":")
-            imported = importlib.import_module(module)
-            found[name] = getattr(imported, attribute) if attribute else cast(Parser, imported)
-        else:
-            found[name] = parser
-    return found
-
-
 def spill(unit: Unit, parsers: Mapping[str, str | Parser], directory: str, keep: Keep = Keep()) -> Told:  # noqa: B008 (frozen)
     """Read *unit*, parse its pages, and write what they tell as columns into *directory*.
 
     *keep* says what is left out.
     """
     out = Spill(Path(directory) / f"{unit.number:06d}", unit.number)
-    reader, told = _Reader(resolve(parsers), out, unit.archive, keep.drop), Told(unit)
-    guarded = Guard(Path(keep.study)) if keep.study else None
+    reader, told = _Reader(resolved(parsers), out, unit.archive, keep.drop), Told(unit)
+    guarded = Guard(Path(keep.study), parsers) if keep.study else None
     with _seldom_collected() as collect:
         for found in _entries(unit, told):
             entry = guarded.entry(found) if guarded else found
@@ -248,7 +253,7 @@ class _Reader:
             return
         self._try(context, "outcome", self._answers(parser, page))
         found = parser.parse(page)
-        drop = {*self.drop, *(word for word in page.redacted if word in DROPPED)}
+        drop = {*self.drop, *(word for word in page.redacted if word in CONTENT)}
         self._try(context, "parse", minimised(found, drop) if drop else found)
 
     def _try(self, context: Context, place: str, found: Iterator[Any]) -> None:
@@ -308,8 +313,8 @@ def _answer(want: Want, outcome: Outcome | Failure) -> Answer:
 def die_with_parent() -> None:
     """End this worker as soon as its parent is gone: a pool's workers hold each other's pipes open, and would wait."""
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
+    if parent is not None and parent.pid is not None:
+        end_with_parent(parent.pid)
 
 
 def cores() -> int:

@@ -88,9 +88,12 @@ def grid(axes: Any, axis: str = "y") -> None:
 
 
 def legend(figure: Any, axes: Any, **options: Any) -> None:
-    """The legend of *axes* beside it, or under it on a phone."""
+    """The legend of *axes* beside it, or under it on a phone; none where nothing is labelled."""
+    handles, labels = axes.get_legend_handles_labels()
+    if not handles:
+        return
     if narrow():
-        figure.legend(*axes.get_legend_handles_labels(), **{"loc": "outside lower center", "ncols": 3, **options})
+        figure.legend(handles, labels, **{"loc": "outside lower center", "ncols": 3, **options})
     else:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 

@@ -58,7 +58,8 @@ def timeline(found: Findings, _: Words) -> Figure:
     for axes in (above, below):
         for start, stop in runs(gapped(daily)):
             axes.axvspan(daily.index[start], daily.index[stop] + DAY, color=ORANGE, alpha=0.22, lw=0, zorder=0)
-        axes.legend(loc="upper left", ncols=1)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="upper left", ncols=1)
         axes.set_ylim(bottom=0)
         axes.margins(x=0.005)
         axes.yaxis.set_major_formatter(lambda value, place: _.number(value))

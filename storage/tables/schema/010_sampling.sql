@@ -29,21 +29,24 @@ COMMENT ON COLUMN leads.tie IS 'following, followers, mentions, replies, reposts
 
 CREATE OR REPLACE VIEW discoveries AS
 WITH asked AS (
-    SELECT collector, kind, key, min(wave) AS wave, bool_or(via = '') AS seed, min(via) AS via
-    FROM base.answers GROUP BY collector, kind, key
+    SELECT a.collector, a.kind, a.key, min(a.wave) AS wave, bool_or(a.via = '') AS seed, min(a.via) AS via,
+           any_value(k.names) AS names, any_value(k.yields) AS yields
+    FROM base.answers AS a LEFT JOIN base.kinds AS k USING (collector, kind) GROUP BY a.collector, a.kind, a.key
     UNION ALL
-    SELECT collector, kind, key, min(wave), bool_or(via = ''), min(via)
+    SELECT collector, kind, key, min(wave), bool_or(via = ''), min(via), NULL, NULL
     FROM base.admissions WHERE kind = 'admitted' GROUP BY collector, kind, key
-), reached AS (SELECT key AS profile_id, min(wave) AS wave FROM asked WHERE kind = 'profile' GROUP BY key
+), reached AS (SELECT key AS profile_id, min(wave) AS wave FROM asked WHERE yields = 'profiles' GROUP BY key
 ), paths AS (
     SELECT a.collector, a.kind, a.key, l.wave + 1 AS wave, c.profile_id AS via, 'connections' AS tie
-    FROM base.connections AS c JOIN asked AS a ON a.kind = 'profile' AND a.key = c.other_id
-    JOIN asked AS l ON l.kind = 'connections' AND l.key = c.profile_id
+    FROM base.connections AS c JOIN asked AS a ON a.yields = 'profiles' AND a.key = c.other_id
+    JOIN asked AS l ON l.yields = 'connections' AND l.key = c.profile_id
     UNION SELECT a.collector, a.kind, a.key, r.wave, h.profile_id, 'link'
-    FROM profile_handles AS h JOIN asked AS a ON a.collector = h.platform AND a.kind = 'user' AND a.key = lower(h.handle)
+    FROM profile_handles AS h
+    JOIN asked AS a ON a.collector = h.platform AND a.names = 'handle' AND a.key = lower(h.handle)
     JOIN reached AS r USING (profile_id)
     UNION SELECT a.collector, a.kind, a.key, r.wave, l.profile_id, 'link'
-    FROM base.links AS l JOIN asked AS a ON a.collector = l.platform AND a.kind <> 'user' AND a.key = l.account_id
+    FROM base.links AS l
+    JOIN asked AS a ON a.collector = l.platform AND a.names IS DISTINCT FROM 'handle' AND a.key = l.account_id
     JOIN reached AS r USING (profile_id) WHERE l.decision = 'accepted'
     UNION SELECT a.collector, a.kind, a.key, l.wave, l.via, l.tie
     FROM leads AS l JOIN asked AS a ON a.collector = l.platform AND a.kind = 'admitted' AND a.key = l.key
@@ -70,14 +73,16 @@ WITH spent AS (
     SELECT coalesce(o.actor_id, l.key) AS actor_id, l.wave FROM leads AS l LEFT JOIN actors AS o ON o.subject = l.key
     UNION ALL
     SELECT coalesce(o.actor_id, c.other_id), l.wave + 1
-    FROM base.connections AS c JOIN base.answers AS l ON l.kind = 'connections' AND l.key = c.profile_id
+    FROM base.connections AS c JOIN base.answers AS l ON l.key = c.profile_id
+    JOIN base.kinds AS k ON k.collector = l.collector AND k.kind = l.kind AND k.yields = 'connections'
     LEFT JOIN actors AS o ON o.subject = c.other_id
 ), inside AS (
     SELECT o.actor_id, min(a.wave) AS wave FROM (
         SELECT key AS subject, wave FROM base.admissions WHERE kind = 'admitted'
         UNION ALL
         SELECT p.profile_id, a.wave FROM base.current_profiles AS p
-        JOIN base.answers AS a ON a.record_id = p.record_id AND a.kind = 'profile') AS a
+        JOIN base.answers AS a USING (record_id) JOIN base.kinds AS k USING (collector, kind)
+        WHERE k.yields = 'profiles') AS a
     JOIN actors AS o USING (subject) GROUP BY 1
 ), reached AS (
     SELECT actor_id, min(wave) AS wave FROM (FROM led UNION ALL FROM inside) GROUP BY 1

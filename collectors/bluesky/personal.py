@@ -1,9 +1,11 @@
-"""Answers of the AT protocol without what a study does not want. Pure."""
+"""What is personal in the answers of the AT protocol, and how it names people. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -18,8 +20,23 @@ from collectors.bluesky.parse import (
     ReasonView,
     ServiceView,
 )
-from collectors.parsing.redact import Shapes, gone
-from storage.records import Page
+from storage.privacy.declared import Field, Handles, Personal
+
+HOSTS = ("bsky.app", "www.bsky.app", "staging.bsky.app")
+DID = r"did:[a-z]+:[A-Za-z0-9._:%-]+"
+DOMAIN = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*"
+ACTOR = re.compile(f"{DID}|{DOMAIN}", re.I)
+
+
+def handle_of(url: str) -> str | None:
+    """The handle (in lower case) or DID whose page *url* is; None if it is no account's page."""
+    path = [unquote(piece) for piece in urlsplit(url).path.split("/") if piece]
+    if len(path) != 2 or path[0] != "profile":
+        return None
+    actor = path[1].removeprefix("@")
+    if not ACTOR.fullmatch(actor):
+        return None
+    return actor if actor.startswith("did:") else actor.lower()
 
 
 class _Feature(msgspec.Struct):
@@ -76,13 +93,19 @@ def _masked(value: Any, owner: Mapping[str, Any]) -> Any:
     return kept.decode("utf-8", "replace")
 
 
-_SHAPES = Shapes(
-    {
-        (PostRecord, "text"): ("texts", _masked),
-        (ActorView, "displayName"): ("names", gone),
-        (ActorView, "description"): ("descriptions", gone),
+PERSONAL = Personal(
+    platform="bluesky",
+    handles=Handles(form="domain", pattern=r"[^@\s.]+(?:\.[^@\s.]+)+", hosts=HOSTS, ids=True),
+    numbers=False,
+    fields={
+        "did": "id", "uri": "id", "handle": "handle", "author": "author", "record": "body", "value": "body",
+        "url": "address", "$type": "kept",
+        (PostRecord, "text"): Field("texts", _masked),
+        (ActorView, "displayName"): "names",
+        (ActorView, "description"): "descriptions",
     },
-    {
+    shapes={"": (_Body, ActorView, ErrorView)},
+    untyped={
         (PostRecord, "embed"): (_Embed,),
         (PostView, "embed"): (_Embed,),
         (_Embed, "record"): (PostView, _Around),
@@ -91,9 +114,4 @@ _SHAPES = Shapes(
         (FeedItem, "reply"): (_Context,),
         (ServiceView, "serviceEndpoint"): (str,),
     },
-)
-
-
-def redacted(page: Page, drop: Collection[str]) -> Page:
-    """*page* with nothing but what the tables are made from, and without what *drop* names."""
-    return _SHAPES.redacted(page, (_Body, ActorView, ErrorView), drop)
+)  # fmt: skip

@@ -1,0 +1,47 @@
+"""Child processes that end with their parent, however it ends.
+
+The parent starts a child with `environment()`; the child calls `end_with_parent()` first. On Linux the kernel ends it,
+also while a library holds Python's lock; elsewhere a thread watches. The thread that starts a child must outlive it:
+Linux takes its end for the parent's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+
+VARIABLE = "SNEEUWBAL_PARENT"  # process id and signal
+PR_SET_PDEATHSIG = 1
+POLL = 0.5  # seconds
+
+
+def environment(end: signal.Signals = signal.SIGKILL, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a child that gets the signal *end* when this process is gone, with *more* variables."""
+    return {**os.environ, **(more or {}), VARIABLE: f"{os.getpid()} {int(end)}"}
+
+
+def end_with_parent(parent: int | None = None, end: signal.Signals = signal.SIGKILL) -> None:
+    """End this process by the signal *end* once *parent* is gone; by default as `environment` said, if it did."""
+    said = os.environ.pop(VARIABLE, None)  # it is not for the children of this process
+    if parent is None:
+        if said is None:
+            return
+        number, of_signal = map(int, said.split())
+        parent, end = number, signal.Signals(of_signal)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(end))
+        if os.getppid() != parent:  # it was gone before
+            os.kill(os.getpid(), end)
+    else:
+        threading.Thread(target=_watch, args=[parent, end], daemon=True).start()
+
+
+def _watch(parent: int, end: signal.Signals) -> None:
+    while os.getppid() == parent:
+        time.sleep(POLL)
+    os.kill(os.getpid(), end)

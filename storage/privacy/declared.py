@@ -1,0 +1,198 @@
+"""What collectors declare of people: how a platform names them, and which fields of its answers are personal.
+
+A collector declares it once (`personal`, `handle_of`, `recheck`; see `collectors.base`). Minimising, redaction in the
+archive, forgetting, retention and links to accounts all follow from it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from storage.records import Account, Post, Profile
+
+CONTENT = ("texts", "names", "descriptions", "locations", "coordinates")  # the words of `[minimise] drop`
+
+# The personal fields of the records, whatever the platform; "id": identifies a person or what is theirs.
+RECORDS: Mapping[type, Mapping[str, str]] = {
+    Profile: {
+        "profile_id": "id", "url": "id", "name": "names", "headline": "descriptions", "description": "descriptions",
+        "location": "locations",
+    },
+    Account: {
+        "account_id": "id", "handle": "id", "url": "id", "name": "names", "description": "descriptions",
+        "location": "locations",
+    },
+    Post: {
+        "post_id": "id", "account_id": "id", "text": "texts", "full_text": "texts", "place": "locations",
+        "longitude": "coordinates", "latitude": "coordinates",
+    },
+}  # fmt: skip
+
+
+def gone(value: Any, owner: Mapping[str, Any]) -> Any:
+    """Nothing is left."""
+    return None
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A personal field, and what redaction leaves of its value (given the value and the object that it is in)."""
+
+    category: str  # "": no table needs it but for what is left, so it is always redacted
+    left: Callable[[Any, Mapping[str, Any]], Any] = gone
+
+
+class Handles(msgspec.Struct, frozen=True):
+    """What the handles of a platform look like, and where they stand."""
+
+    form: Literal["word", "domain", "address"] = "word"  # name | name.example | name@server.example
+    pattern: str = r"\w(?:[\w.-]{0,62}\w)?"  # of a whole handle
+    hosts: tuple[str, ...] = ()  # of the addresses that `handle_of` reads; none: it is asked about any other host
+    before: tuple[str, ...] = ()  # what stands before a handle in an address, as "site.example/users/"
+    addresses: tuple[str, ...] = ()  # of an account, made of {user} and {server}
+    ids: bool = False  # an address may name an account by its id instead
+
+
+class Personal(msgspec.Struct, frozen=True):
+    """What is personal in the answers of a platform.
+
+    *fields* says what a field of a JSON object means, by its name or by (struct, name):
+    - texts, names, descriptions, locations, coordinates: the content, as `[minimise] drop` calls it;
+    - id, handle, address: the object is the account or post with this id, handle or web address;
+    - author: the object was written by this account (an id, or an object that is the account);
+    - repeats: the object passes on this post (an id, an object, or a list of references);
+    - refers: ids of other accounts and posts; body: an object that holds the object's texts; kept: its structure.
+    Of an object that is a forgotten person's, content is emptied, ids become tokens, and what is not named here goes.
+    """
+
+    platform: str = ""  # as in its records; "": its answers tell of several
+    handles: Handles | None = None
+    numbers: bool = True  # False: a bare number in an answer is a server's own id, and names nobody elsewhere
+    fields: Mapping[str | tuple[type, str], str | Field] = {}
+    shapes: Mapping[str, tuple[Any, ...]] = {}  # by kind of target ("": others), what `outcome` and `parse` decode
+    untyped: Mapping[tuple[type, str], tuple[type, ...]] = {}  # shapes of fields that the structs leave open
+    lines: tuple[str, ...] = ()  # kinds whose answers hold a document a line
+
+    def field(self, of: type, name: str) -> Field | None:
+        """What is declared of the field *name* of *of*; None if nothing is."""
+        found = self.fields.get((of, name), self.fields.get(name))
+        return Field(found) if isinstance(found, str) else found
+
+
+class Platform(msgspec.Struct, frozen=True):
+    """What an installed collector declares; *personal* None: nothing."""
+
+    collector: str
+    personal: Personal | None = None
+    handle_of: Callable[[str], str | None] | None = None
+    recheck: Mapping[str, str] = {}  # account, post -> the kind that looks one up by its id
+    by_handle: frozenset[str] = frozenset()  # kinds whose keys are handles
+
+    @property
+    def name(self) -> str:
+        """The platform, as in its records."""
+        return self.personal.platform if self.personal and self.personal.platform else self.collector
+
+    @property
+    def handles(self) -> Handles | None:
+        """What its handles look like; None if it declares none."""
+        return self.personal.handles if self.personal else None
+
+
+def resolved(collectors: Mapping[str, Any]) -> dict[str, Any]:
+    """The collectors themselves: those named "module:object" are imported."""
+    found: dict[str, Any] = {}
+    for name, one in collectors.items():
+        if isinstance(one, str):
+            module, _, attribute = one.partition(":")
+            imported = importlib.import_module(module)
+            found[name] = getattr(imported, attribute) if attribute else imported
+        else:
+            found[name] = one
+    return found
+
+
+def platforms(collectors: Mapping[str, Any]) -> dict[str, Platform]:
+    """What *collectors* (objects, or "module:object") declare, by the collector's name."""
+    return {name: _platform(name, one) for name, one in resolved(collectors).items()}
+
+
+def _platform(name: str, collector: Any) -> Platform:
+    recheck = getattr(collector, "recheck", {})
+    by_handle = {kind for kind, spec in getattr(collector, "kinds", {}).items() if getattr(spec, "of", "") == "handle"}
+    return Platform(
+        name,
+        getattr(collector, "personal", None),
+        getattr(collector, "handle_of", None),
+        recheck,
+        frozenset(by_handle - set(recheck.values())),
+    )
+
+
+def handles_of(declared: Iterable[Platform]) -> dict[str, Handles]:
+    """What handles look like, by platform."""
+    return {one.name: one.handles for one in declared if one.handles is not None}
+
+
+def account_of(declared: Iterable[Platform], url: str) -> tuple[str, str] | None:
+    """The (platform, handle) whose page *url* is; None if it is no account's page.
+
+    A page of one post, a search, a share button: none of these is an account's page. A platform that names the host
+    is asked first, and alone.
+    """
+    text = url.strip()
+    if not re.match(r"[a-z][a-z0-9+.-]*://", text, re.I):
+        text = "https://" + text.removeprefix("//")
+    try:
+        parts = urlsplit(text)
+        host = (parts.hostname or "").rstrip(".").lower()
+    except ValueError:
+        return None
+    if parts.scheme.lower() not in ("http", "https"):
+        return None
+    reading = [one for one in declared if one.handle_of is not None]
+    own = [one for one in reading if one.handles and host in one.handles.hosts]
+    for one in own or [one for one in reading if not (one.handles and one.handles.hosts)]:
+        if one.handle_of is not None and (handle := one.handle_of(text)):
+            return one.name, handle
+    return None
+
+
+class Names(msgspec.Struct, frozen=True):
+    """The names of the fields of each meaning in a platform's answers."""
+
+    content: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+    handles: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
+    authors: frozenset[str] = frozenset()
+    repeats: frozenset[str] = frozenset()
+    refers: frozenset[str] = frozenset()
+    bodies: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+
+
+def names_in(declared: Iterable[Personal]) -> Names:
+    """The names of fields by what any of *declared* says that they mean."""
+    found: dict[str, set[str]] = {}
+    for category, name in (pair for one in declared for pair in _pairs(one)):
+        found.setdefault(category, set()).add(name)
+    content = {name for category in CONTENT for name in found.get(category, ())}
+    of = {category: frozenset(names) for category, names in found.items()}
+    empty: frozenset[str] = frozenset()
+    return Names(
+        frozenset(content),
+        *(of.get(one, empty) for one in ("texts", "id", "handle", "address", "author", "repeats", "refers", "body",
+                                         "kept")),
+    )  # fmt: skip
+
+
+def _pairs(personal: Personal) -> Iterator[tuple[str, str]]:
+    for place, what in personal.fields.items():
+        yield what if isinstance(what, str) else what.category, place if isinstance(place, str) else place[1]
