@@ -71,7 +71,9 @@ def sampling_page() -> str:
 
 
 def _keys(model: type[BaseModel]) -> str:
-    rows = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in model.model_fields.items()]
+    from storage.tomlfile import keys
+
+    rows = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in keys(model).items()]
     return "\n".join(["| key | default | what it is |", "|---|---|---|", *rows])
 
 
