@@ -95,11 +95,15 @@ Match = tuple[str, str, str]  # organisation, group, rule
 
 
 class Linking(NamedTuple):
-    """What linking needs from the study: rows of `base.organisations`, the matcher of employers, decisions by hand."""
+    """What linking needs from the study: rows of `base.organisations`, the matcher of employers, decisions by hand.
+
+    *rules* is all that the matcher was made from, as text: where it changes, everything is linked anew.
+    """
 
     organisations: Sequence[Sequence[Any]]
     matcher: Any  # an object with `match(employer) -> Match | None`, or such a function
     decisions: Path
+    rules: str = ""
 
 
 ORGANISATION = (

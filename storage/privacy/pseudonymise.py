@@ -85,6 +85,7 @@ ROWS: Mapping[str, str] = {  # tables of which not every row may go
     "account_fields": "WHERE FALSE",
     "readings": "WHERE FALSE",
     "readings_made_from": "WHERE FALSE",
+    "address_readings": "WHERE FALSE",
     "made_from": "WHERE FALSE",
 }
 TAGS = {"hashtags", "full_hashtags"}

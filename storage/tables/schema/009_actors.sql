@@ -9,6 +9,8 @@ CREATE TABLE base.readings (
     digest VARCHAR, "at" INTEGER, organisation VARCHAR, group_name VARCHAR, quote VARCHAR, rule VARCHAR,
     stance VARCHAR, confidence DOUBLE, verdict VARCHAR);
 CREATE TABLE base.readings_made_from (fingerprint VARCHAR);
+-- the addresses that accounts show, read once: whose page each is, if it is an account's
+CREATE TABLE base.address_readings (url VARCHAR, platform VARCHAR, handle VARCHAR);
 -- what shows or denies a membership, positions left out (the view adds them); filled by link
 CREATE TABLE base.evidence (
     subject VARCHAR, platform VARCHAR, source VARCHAR, rule VARCHAR, organisation VARCHAR, group_name VARCHAR,
