@@ -30,7 +30,9 @@ def admissions(
     """
     if waiting(rules, db, frontier):
         return
-    yield "seed", _admitted([(platform, account, 0, "") for platform, account, _, _, seed in starts if seed])
+    named = {key.lower() for keys in rules.seeds.values() for key in keys}  # the others' path is the query
+    yield "seed", _admitted([(platform, account, 0, "" if via in named else via)
+                             for platform, account, _, via, seed in starts if seed])  # fmt: skip
     yield f"accounts_of: {rules.accounts_of}", _admitted([one[:4] for one in starts if not one[4]])
     yield from _waves(rules, db, frontier)
     yield from _timelines(rules, db, frontier)
@@ -62,6 +64,7 @@ def waiting(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> 
     kinds = [(collector, kind) for collector, shown in rules.ties.items() for kind in shown]
     named = ("handle", *(("profile", "list") if "connections" in rules.along else ()))
     kinds += [(collector, kind) for collector, of in rules.kinds.items() for kind, what in of.items() if what in named]
+    kinds += [(collector, kind) for collector, found in rules.finding.items() for kind in found]
     if any(frontier.next_due(collector, [kind]) for collector, kind in kinds):
         return True
     ended = [walk for collector, kind in kinds for walk in frontier.ended(collector, kind)]
