@@ -126,7 +126,7 @@ def waves(
                 answered |= report.answers > 0
                 if report.answers or report.status != "complete":
                     say(summary(report))
-            if (answered or loaded is None) and not stop.is_set():
+            if (answered or new or loaded is None) and not stop.is_set():
                 loaded = load(study, say=say)
             if stop.is_set() or not (answered or new):
                 break

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 from storage import csvfile
 from storage.errors import UserError
 from storage.privacy.declared import Personal
+from storage.sampling.rules import TIES
 from storage.tomlfile import Mistake, Table, mistakes, model_in, nearest, read, tuples, written
 from study.settings import (
     About,
@@ -153,6 +154,7 @@ def _checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     yield from _password_mistakes((), data)
     yield from _collector_mistakes(_table(data, "collectors"), points)
     yield from _seed_mistakes(_table(data, "seeds"), points, folder)
+    yield from _tie_mistakes(data, points)
     for section, key in (("organisations", "file"), ("analysis", "labels"), ("analysis", "school_holidays")):
         yield from _file_mistakes((section, key), _table(data, section).get(key), folder)
     named = (("schedule", job) for job in _list(data.get("schedule")))
@@ -243,6 +245,26 @@ def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], f
             yield Mistake(at, "should be a list; put it in [ ]")
         elif name in known:
             yield from _bad_seeds(at, *known[name], points, _list(value))
+
+
+def _tie_mistakes(data: Mapping[str, Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
+    """Ties that no collector of the study shows."""
+    tables, seeds = _table(data, "collectors"), _table(data, "seeds")
+    along = _list(_table(data, "snowball").get("along"))
+    used = [name for name in points if _table(tables, name).get("enabled", name in tables or name in seeds)
+            or f"{name}_file" in seeds]  # fmt: skip
+    shown: set[str] = set()
+    for name in used if along else ():
+        try:
+            kinds = points[name].load().kinds
+        except ImportError:
+            continue  # another mistake names it
+        wanted = _list(_table(tables, name).get("kinds")) or list(kinds)
+        shown |= {tie for kind, spec in kinds.items() if kind in wanted for tie in spec.ties}
+    for tie in along:
+        if tie in TIES and tie not in shown:
+            others = f"they show {', '.join(each for each in TIES if each in shown)}" if shown else "they show none"
+            yield Mistake(("snowball", "along"), f"no collector of the study shows {tie}; {others}")
 
 
 def seed_keys(points: Mapping[str, EntryPoint], given: Iterable[str]) -> dict[str, tuple[str, str]]:
