@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 from fixtures.today import studyfile
 from fixtures.today.planted.people import BLUESKY, MASTODON
 from fixtures.today.planted.servers import APPVIEW
+from jobs import review
 from jobs.context import parsers
-from storage.linking.decisions import COLUMNS
+from storage.errors import UserError
+from storage.linking import evidence
+from storage.linking.decisions import COLUMNS, decisions
 from storage.linking.evidence import population
 from storage.linking.link import Linking
 from storage.linking.organisations import load_list
@@ -78,9 +82,12 @@ def test_in_the_world_whoever_can_be_recognised_is_a_member_and_nobody_else(toda
     wrong = {key: truth().accounts[key] for key in found - truth().members}
     assert not wrong, [(one.role, one.bio) for one in wrong.values()]
     missed = [(truth().accounts[key].bio, truth().evidence[key]) for key in shown - found]
-    assert len(missed) <= 0.05 * len(shown), missed
-    reviewed = {row[0] for row in rows(today, "SELECT subject FROM evidence WHERE verdict = 'review'")}
-    assert shown - found <= reviewed
+    assert len(missed) <= 0.1 * len(shown), missed  # trainees are for review
+    assert found & truth().recognisable("link", "domain", "instance") == truth().recognisable(
+        "link", "domain", "instance")  # fmt: skip
+    unverified = truth().decoys["unverified"] & {row[0] for row in rows(
+        today, "SELECT subject FROM evidence WHERE verdict = 'review' AND rule = 'link-to-domain'")}  # fmt: skip
+    assert unverified
 
 
 def test_in_the_world_two_accounts_that_say_so_are_one_person_and_claims_alone_are_not(today):
@@ -107,14 +114,47 @@ def _unlinked(today: Path, person_of) -> int:
     return len(actors) - len(set(actors))
 
 
-def test_a_text_is_read_once(today, tmp_path, monkeypatch):
-    from storage.linking import evidence
-
+def test_a_text_is_read_once_and_a_decision_wins_until_a_later_one(today, monkeypatch):
     read = []
     monkeypatch.setattr(evidence, "read_bio", lambda text, *more: read.append(text) or [])
     before = rows(today, "SELECT * FROM evidence ORDER BY ALL")
-    some = next(iter(truth().accounts.values()))
-    judge(today, decided=f"2026-06-01T00:00:00Z,,{some.platform},{some.handle},not-member,me,,\n")
+    actor, organisation = rows(today, "SELECT actor_id, organisation FROM members ORDER BY 1 LIMIT 1")[0]
+    platform = truth().accounts[actor].platform
+    line = f"2026-06-01T00:00:00Z,,{platform},{actor}"
+    judge(today, decided=f"{line},not-member,me,,{organisation}\n")
+    assert not rows(today, f"SELECT * FROM members WHERE actor_id = '{actor}'")
+    assert rows(today, "SELECT * FROM evidence WHERE source <> 'decisions' ORDER BY ALL") == before
+    judge(today, decided=f"{line},not-member,me,,\n{line},member,me,asked,Logius\n")
+    assert rows(today, f"SELECT organisation, group_name, source FROM memberships WHERE actor_id = '{actor}'") == [
+        ("Logius", "BZK", "decisions")
+    ]
+    with pytest.raises(UserError, match="no organisation 'Nergens'"):
+        judge(today, decided=f"{line},member,me,,Nergens\n")
     assert not read
-    after = rows(today, "SELECT * FROM evidence WHERE source <> 'decisions' ORDER BY ALL")
-    assert after == before
+
+
+# ---- the review file ---------------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_clear_waits_in_the_review_file_and_an_older_file_of_decisions_is_widened(tmp_path):
+    settle(tmp_path)
+    (tmp_path / "decisions.csv").write_text(",".join(COLUMNS[:-2]) + "\n2026-05-01T00:00:00Z,,x,test,organisation,me\n")
+    review.write(tmp_path, tmp_path / "review.csv")
+    with (tmp_path / "review.csv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    unclear = [line for line in lines if line["organisation"]]
+    pairs = [line for line in lines if line["why"] == "two accounts"]
+    assert unclear and pairs
+    unclear[0]["decision"], pairs[0]["decision"] = "member", "accepted"
+    with (tmp_path / "filled.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, review.FIELDS)
+        writer.writeheader()
+        writer.writerows((unclear[0], pairs[0]))
+    assert review.take(tmp_path, tmp_path / "filled.csv", "me") == (2, 0)
+    assert review.take(tmp_path, tmp_path / "filled.csv", "me") == (0, 2)
+    assert [one.decision for one in decisions(tmp_path / "decisions.csv")] == ["organisation", "member", "accepted"]
+    judge(tmp_path)
+    assert rows(tmp_path, "SELECT organisation FROM memberships WHERE source = 'decisions'") == [
+        (unclear[0]["organisation"],)
+    ]
+    assert rows(tmp_path, "SELECT decision FROM account_links WHERE decided_by = 'me'") == [("accepted",)]

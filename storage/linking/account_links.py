@@ -94,8 +94,8 @@ WITH bearers AS (
     JOIN base.current_accounts AS b ON b.account_id = p.other_id
 )
 SELECT account_id, other_id,
-       CASE WHEN moved THEN 'moved' WHEN verified THEN 'verified' WHEN mutual THEN 'both-ways' ELSE 'one-way' END AS rule,
-       evidence,
+       CASE WHEN moved THEN 'moved' WHEN verified THEN 'verified' WHEN mutual THEN 'both-ways' ELSE 'one-way' END
+       AS rule, evidence,
        CASE WHEN moved THEN 0.99 WHEN verified THEN 0.97 WHEN mutual AND agree THEN 0.95 ELSE 0.5 END AS confidence,
        CASE WHEN moved OR verified OR (mutual AND agree) THEN 'accepted' ELSE 'proposed' END AS decision,
        'rule' AS decided_by, record_id

@@ -114,7 +114,7 @@ WHERE r.organisation IS NOT NULL AND list_contains($sources, source)
 
 # a host is below each of its suffixes: social.example.org, example.org, org
 SUFFIXES = """list_transform(range(1, len(string_split({host}, '.')) + 1),
-    lambda i: array_to_string(list_slice(string_split({host}, '.'), i, NULL), '.'))"""
+    lambda i: array_to_string(string_split({host}, '.')[i:], '.'))"""
 
 FROM_HANDLES = f"""
 INSERT INTO base.evidence BY NAME
