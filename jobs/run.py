@@ -36,8 +36,9 @@ from storage.archive.merge_archives import gather
 from storage.archive.writer import Writer
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
+from storage.linking.evidence import population
 from storage.linking.link import Linking
-from storage.linking.organisations import Matcher, load_list
+from storage.linking.organisations import load_list
 from storage.locks import lock
 from storage.records import Want
 from storage.sampling import admission
@@ -194,7 +195,8 @@ def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), sa
         return None
     listed = load_list(study.organisation_list)
     rows = listed.rows(study.era, study.published.groups)
-    linking = Linking(rows, Matcher(listed, study.era), study.directory / DECISIONS, listed.model_dump_json())
+    who = population(listed, study.era, study.population.sources, study.population.lists)
+    linking = Linking(rows, who.matcher, study.directory / DECISIONS, who.fingerprint, who)
     settings = [*study.rows(), *listed.settings()]
     report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=settings, say=say)
     say(report.told())

@@ -4,7 +4,8 @@ import pytest
 
 from jobs import run
 from storage.errors import UserError
-from storage.linking.link import COLUMNS, Linking
+from storage.linking.decisions import COLUMNS
+from storage.linking.link import Linking
 from storage.privacy.declared import account_of, platforms
 from storage.records import Account, Position, Profile, ProfileLink
 from storage.tables.load import load

@@ -8,7 +8,8 @@ from lxml import html
 from analysis import rounds
 from analysis.report.changes import ONCE
 from analysis.report.findings import Options
-from storage.linking.link import COLUMNS, Linking
+from storage.linking.decisions import COLUMNS
+from storage.linking.link import Linking
 from storage.privacy.pseudonyms import VARIABLE, Pseudonyms
 from storage.records import Absence, Account, Follow, Position, Profile, ProfileLink
 from storage.tables import database

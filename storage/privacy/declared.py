@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from storage.records import Account, Post, Profile
+from storage.records import Account, AccountField, Post, Profile
 
 CONTENT = ("texts", "names", "descriptions", "locations", "coordinates")  # the words of `[minimise] drop`
 
@@ -28,6 +28,7 @@ RECORDS: Mapping[type, Mapping[str, str]] = {
         "account_id": "id", "handle": "id", "url": "id", "name": "names", "description": "descriptions",
         "location": "locations",
     },
+    AccountField: {"account_id": "id", "name": "descriptions", "value": "descriptions", "url": "id"},
     Post: {
         "post_id": "id", "account_id": "id", "text": "texts", "full_text": "texts", "place": "locations",
         "longitude": "coordinates", "latitude": "coordinates",
