@@ -53,8 +53,19 @@ SELECT (SELECT count(*) FROM starts) AS start_contacts,
        (SELECT count(DISTINCT account_id) FROM ({LINKED_ACCOUNTS})) AS accounts
 """
 
+# a study of accounts has no profiles; its start contacts are the accounts that were read as seeds
+ACCOUNTS = """
+SELECT (SELECT count(*) FROM accounts) AS accounts_seen,
+       (SELECT greatest(
+            count(DISTINCT (collector, key)) FILTER (kind = 'admitted' AND wave = 0),
+            (SELECT count(DISTINCT (collector, key)) FROM answers
+             WHERE kind = 'user' AND via = '' AND outcome = 'done')) FROM admissions) AS start_contacts
+"""
+OF_PROFILES = ("profiles", "connections", "connected_with_two")
+
 SELECTED = {
     "start_contacts": "start contacts (seeds whose profile was read)",
+    "accounts_seen": "accounts seen",
     "profiles": "profiles read",
     "connections": "connections between them, each once",
     "connected_with_two": "profiles connected with two {members} or more",
@@ -124,15 +135,28 @@ def selection(db: Database) -> pd.DataFrame:
 
     A connection counts once, and only between profiles that were read. Connected with two members or more:
     others connected with two start contacts or more, and start contacts with two members or more in their list.
+    A study of accounts has the accounts that were seen instead of profiles and connections.
     """
     zone = setting(db, "study.timezone", "Europe/Amsterdam")
     counted = query(db, SELECTION).iloc[0]
     values: dict[str, Any] = {str(name): int(count) for name, count in counted.items()} | _posts(db, zone)
+    accounts = {str(name): int(count) for name, count in query(db, ACCOUNTS).iloc[0].items()}
+    left_out: tuple[str, ...] = ("accounts_seen",)
+    if accounts["accounts_seen"] and not values["profiles"]:
+        values, left_out = values | accounts, OF_PROFILES
     rows = pd.DataFrame(
-        [(name, what, values[name], published(db, name)) for name, what in SELECTED.items()],
+        [(name, _what(name, left_out), values[name], published(db, name)) for name in SELECTED if name not in left_out],
         columns=["figure", "what", "computed", "published"],
     ).astype({"computed": object, "published": object})
     return with_parameters(rows, timezone=zone, source=published(db, "source"))
+
+
+def _what(figure: str, left_out: tuple[str, ...]) -> str:
+    """What a *figure* counts."""
+    return SEEDS_READ if figure == "start_contacts" and "profiles" in left_out else SELECTED[figure]
+
+
+SEEDS_READ = "start contacts (seeds that were read)"
 
 
 def _posts(db: Database, zone: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis import hashtag_edges
+from analysis.actor_edges import MOST_ACTORS
 from analysis.queries import LINKED_ACCOUNTS, number, timeline_posts, with_parameters
 
 if TYPE_CHECKING:
@@ -27,15 +28,22 @@ AND profile_a IN (SELECT profile_id FROM members) AND profile_b IN (SELECT profi
 def actors_filter(found: Findings, _: Words) -> str:
     """The degree filter in words."""
     return _("at least {least} ties in and out, counted once on the full network").format(
-        least=_.number(int(found.setting("analysis.min_degree", 51)))
-    )
+        least=_.number(found.least_degree)
+    ) + _auto(found, "analysis.min_degree", MOST_ACTORS, _)
 
 
 def hashtags_filter(found: Findings, _: Words) -> str:
     """The threshold of the hashtags in words."""
-    return _("used in more than {threshold} posts").format(
-        threshold=_.number(int(found.setting("analysis.hashtag_threshold", 100)))
+    return _("used in more than {threshold} posts").format(threshold=_.number(found.hashtag_threshold)) + _auto(
+        found, "analysis.hashtag_threshold", hashtag_edges.MOST_HASHTAGS, _
     )
+
+
+def _auto(found: Findings, setting: str, most: int, _: Words) -> str:
+    """How a threshold was chosen, if the study file leaves it to the report."""
+    if found.setting(setting, "auto") != "auto":
+        return ""
+    return ", " + _("the lowest number that leaves at most {most}").format(most=_.number(most))
 
 
 def filters(found: Findings) -> pd.DataFrame:
@@ -43,6 +51,7 @@ def filters(found: Findings) -> pd.DataFrame:
     _ = found.words
     value = {row["figure"]: row["computed"] for row in found.selected.to_dict("records")}
     met = number(found.db, "SELECT count(*) FROM profiles")
+    value = {"profiles": 0, "connections": 0} | value
     linked = f"SELECT count(DISTINCT profile_id) FROM links WHERE account_id IN ({LINKED_ACCOUNTS})"
     accepted = number(found.db, "SELECT count(*) FROM links")
     every = number(found.db, "SELECT count(*) FROM posts")
