@@ -110,11 +110,6 @@ class Findings(Rhythm):
         """The ties that an actor needs to be drawn."""
         return int(self._measured.network.parameters["min_degree"])
 
-    @property
-    def hashtag_threshold(self) -> int:
-        """The posts that a hashtag must have more of to be drawn."""
-        return int(self.hashtags.network.parameters["threshold"])
-
     def _measuring(self) -> dict[str, Any]:
         return {
             "resolution": self.setting("analysis.resolution", 1.0), "runs": self.setting("analysis.seeds", 20),
@@ -333,7 +328,7 @@ class Findings(Rhythm):
     @finding
     def filters(self) -> pd.DataFrame:
         """Every filter, in its order: what it keeps, and the counts before and after."""
-        return filters(self)
+        return filters(self, self.selected, self.daily, self.actors.network, self.hashtags.network)
 
 
 READABLE = """

@@ -135,7 +135,7 @@ def hashtags(found: Findings, _: Words) -> Section:
     network = found.hashtags.network
     said = [
         _("{nodes} hashtags are drawn ({filter}); {edges} pairs of them share a post.").format(
-            nodes=_.number(network.n), filter=hashtags_filter(found, _), edges=_.number(network.m)),
+            nodes=_.number(network.n), filter=hashtags_filter(found, network, _), edges=_.number(network.m)),
         verdict(found.hashtags.communities, _),
     ]  # fmt: skip
     if (published := found.setting("published.hashtag_communities")) is not None:

@@ -157,7 +157,7 @@ def actors(found: Findings, _: Words) -> Section:
     said = [
         _("{nodes} of {all} actors have enough connections to be drawn ({filter}); between them are {edges} ties."
           ).format(nodes=found.persons(network.n), all=found.persons(network.parameters["full_nodes"]),
-                   filter=actors_filter(found, _), edges=_.number(network.m)),
+                   filter=actors_filter(found, network, _), edges=_.number(network.m)),
         verdict(community, _),
     ]  # fmt: skip
     if (published := found.setting("published.communities")) is not None:
