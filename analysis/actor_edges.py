@@ -16,6 +16,7 @@ import pandas as pd
 
 from analysis.graphs import algorithms
 from analysis.graphs.network import Network, from_arrays
+from analysis.queries import OF_MEMBERS
 from storage.errors import UserError
 
 Kind = Literal["follow", "mention", "reply", "retweet", "quote"]
@@ -24,8 +25,8 @@ Counting = Literal["ties", "neighbours", "k-core"]
 Scope = Literal["linked", "all"]
 Database: TypeAlias = duckdb.DuckDBPyConnection
 
-LINKED = """SELECT DISTINCT account_id FROM links WHERE account_id IS NOT NULL
-    AND profile_id IN (SELECT profile_id FROM members) AND ($platform IS NULL OR platform = $platform)"""
+LINKED = f"""SELECT DISTINCT account_id FROM ({OF_MEMBERS}) WHERE account_id IS NOT NULL
+    AND ($platform IS NULL OR platform = $platform)"""
 
 FOLLOWS = """SELECT follower_id AS source, followed_id AS target, NULL AS weight FROM follows
     WHERE ($platform IS NULL OR platform = $platform)"""
@@ -52,14 +53,15 @@ TARGETS: Mapping[str, str] = {
     ) AS q ON q.post_id = p.quoted_post AND q.platform = p.platform""",
 }
 
-PEOPLE = """
-SELECT k.id, a.handle, a.name, a.platform, a.followers, a.following, p.profile_id, p.group_name, p.group_names,
-       p.organisation, p.title, p.profile_id IS NOT NULL AS member
+PEOPLE = f"""
+SELECT k.id, a.handle, a.name, a.platform, a.followers, a.following, p.actor_id, p.profile_id, p.group_name,
+       p.group_names, p.organisation, p.title, p.actor_id IS NOT NULL AS member
 FROM _kept AS k LEFT JOIN accounts AS a ON a.account_id = k.id LEFT JOIN (
-    SELECT l.account_id, min(profile_id) AS profile_id, arg_min(c.group_name, profile_id) AS group_name,
-           arg_min(array_to_string(c.group_names, '; '), profile_id) AS group_names,
-           arg_min(c.organisation, profile_id) AS organisation, arg_min(c.title, profile_id) AS title
-    FROM links AS l JOIN members AS c USING (profile_id) GROUP BY l.account_id) AS p ON p.account_id = k.id
+    SELECT l.account_id, min(actor_id) AS actor_id, min(profile_id) AS profile_id,
+           arg_min(c.group_name, actor_id) AS group_name,
+           arg_min(array_to_string(c.group_names, '; '), actor_id) AS group_names,
+           arg_min(c.organisation, actor_id) AS organisation, arg_min(c.title, actor_id) AS title
+    FROM ({OF_MEMBERS}) AS l JOIN members AS c USING (actor_id) GROUP BY l.account_id) AS p ON p.account_id = k.id
 ORDER BY k.number"""
 
 

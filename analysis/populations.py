@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis.queries import (
     LINKED_ACCOUNTS,
+    OF_MEMBERS,
     Database,
     number,
     published,
@@ -77,10 +78,10 @@ SELECTED = {
     "last_post": "day of the last post",
 }
 
-TABLE = """
+TABLE = f"""
 WITH found AS (
-    SELECT DISTINCT m.group_name, m.profile_id, l.platform, l.account_id
-    FROM memberships AS m JOIN links AS l USING (profile_id)
+    SELECT DISTINCT m.group_name, m.actor_id, l.platform, l.account_id
+    FROM memberships AS m JOIN ({OF_MEMBERS}) AS l USING (actor_id)
 ), lists AS ( -- read on a page of the site, or given by its owner, which no page names
     SELECT key FROM answers WHERE kind = 'connections' AND outcome = 'done'
     UNION SELECT profile_id FROM base.connections
@@ -91,7 +92,7 @@ WITH found AS (
 )
 SELECT n.group_name, n.name,
        (SELECT count(*) FROM memberships AS m WHERE m.group_name = n.group_name) AS profiles,
-       (SELECT count(DISTINCT profile_id) FROM found AS f WHERE f.group_name = n.group_name) AS on_a_platform,
+       (SELECT count(DISTINCT actor_id) FROM found AS f WHERE f.group_name = n.group_name) AS on_a_platform,
        (SELECT count(DISTINCT account_id) FROM found AS f WHERE f.group_name = n.group_name) AS accounts,
        (SELECT count(DISTINCT m.profile_id) FROM memberships AS m JOIN profiles AS p USING (profile_id)
         WHERE m.group_name = n.group_name AND (p.profile_id IN (FROM lists) OR p.url IN (FROM lists))) AS lists_read,
@@ -99,9 +100,9 @@ SELECT n.group_name, n.name,
 FROM named AS n ORDER BY profiles DESC, group_name
 """
 
-PLATFORMS = """
-SELECT m.group_name, l.platform, count(DISTINCT l.profile_id) AS profiles
-FROM memberships AS m JOIN links AS l USING (profile_id) GROUP BY ALL
+PLATFORMS = f"""
+SELECT m.group_name, l.platform, count(DISTINCT l.actor_id) AS profiles
+FROM memberships AS m JOIN ({OF_MEMBERS}) AS l USING (actor_id) GROUP BY ALL
 """
 
 

@@ -332,7 +332,7 @@ class Findings(Rhythm):
 
 
 READABLE = """
-SELECT count(DISTINCT profile_id), count(DISTINCT profile_id) FILTER (profile_id IN (
+SELECT count(DISTINCT actor_id), count(DISTINCT profile_id) FILTER (profile_id IN (
     SELECT profile_id FROM base.connections)) FROM memberships"""
 FIXED = (
     "group_name",

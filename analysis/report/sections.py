@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.queries import number
+from analysis.queries import OF_MEMBERS, number
 from analysis.report.blocks import Card, Cards, Fact, Picture, Section
 from analysis.report.changes import changes
 from analysis.report.comparison_section import Other, beside
@@ -106,7 +106,7 @@ def people(found: Findings, _: Words) -> Section:
     return Section("populations", _("Populations"), tuple(said), (five,))
 
 
-ON_A_PLATFORM = "SELECT count(*) FROM members WHERE profile_id IN (SELECT profile_id FROM links)"
+ON_A_PLATFORM = f"SELECT count(DISTINCT actor_id) FROM ({OF_MEMBERS})"
 
 
 def groups(found: Findings, _: Words) -> Section:
