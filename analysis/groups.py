@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from analysis.actor_edges import Database
 from analysis.graphs.layout import layout
 from analysis.graphs.measures import node_sizes
+from analysis.queries import OF_MEMBERS
 
 CONNECTIONS = """
 SELECT least(a.group_name, b.group_name) AS group_name, greatest(a.group_name, b.group_name) AS other,
@@ -24,19 +25,19 @@ FROM connections AS c JOIN memberships AS a ON a.profile_id = c.profile_a
 JOIN memberships AS b ON b.profile_id = c.profile_b
 WHERE c.profile_a <> c.profile_b GROUP BY ALL ORDER BY ALL"""
 
-FOLLOWS = """
-WITH linked AS (SELECT DISTINCT account_id, profile_id FROM links WHERE account_id IS NOT NULL)
+FOLLOWS = f"""
+WITH linked AS ({OF_MEMBERS})
 SELECT a.group_name AS group_name, b.group_name AS other, count(DISTINCT (f.follower_id, f.followed_id)) AS follows
 FROM follows AS f JOIN linked AS l ON l.account_id = f.follower_id JOIN linked AS k ON k.account_id = f.followed_id
-JOIN memberships AS a ON a.profile_id = l.profile_id JOIN memberships AS b ON b.profile_id = k.profile_id
+JOIN memberships AS a ON a.actor_id = l.actor_id JOIN memberships AS b ON b.actor_id = k.actor_id
 WHERE f.follower_id <> f.followed_id GROUP BY ALL ORDER BY ALL"""
 
-COVERAGE = """
-SELECT m.group_name, count(DISTINCT m.profile_id) AS members,
-       count(DISTINCT w.profile_id) AS readable, count(DISTINCT l.profile_id) AS linked
+COVERAGE = f"""
+SELECT m.group_name, count(DISTINCT m.actor_id) AS members,
+       count(DISTINCT w.profile_id) AS readable, count(DISTINCT l.actor_id) AS linked
 FROM memberships AS m
 LEFT JOIN (SELECT DISTINCT profile_id FROM base.connections) AS w ON w.profile_id = m.profile_id
-LEFT JOIN (SELECT DISTINCT profile_id FROM links WHERE account_id IS NOT NULL) AS l ON l.profile_id = m.profile_id
+LEFT JOIN (SELECT DISTINCT actor_id FROM ({OF_MEMBERS}) WHERE account_id IS NOT NULL) AS l ON l.actor_id = m.actor_id
 GROUP BY ALL ORDER BY m.group_name"""
 
 

@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from analysis.actor_edges import LINKED, Database, Scope, default_scope
+from analysis.actor_edges import LINKED, Database, Scope, default_scope, lowest
 from analysis.graphs.network import Network, from_arrays
 from storage.errors import UserError
 
@@ -126,7 +126,7 @@ def tag_lists(db: Database, rules: Counting, posts: str, values: Mapping[str, An
 def network(
     db: Database,
     *,
-    threshold: int = 100,
+    threshold: int | Literal["auto"] = 100,
     profile: Profile = "study2013",
     on: On = "nodes",
     scope: Scope | None = None,
@@ -137,24 +137,27 @@ def network(
     """The undirected co-occurrence network: hashtags weighted by posts, edges by the posts that hold both.
 
     *profile* says what is counted: study2013 (frequency > *threshold*, each post once), tcat (pairs of rows, the
-    original's hashtags for a retweet, frequency >= threshold) or 4cat (a retweet's own and its original's, frequency in
-    posts with another tag). The threshold is *on* the nodes, or on the weights of the edges. Column `posts` is the
-    frequency.
+    original's hashtags for a retweet, frequency >= threshold) or 4cat (a retweet's own and its original's,
+    frequency in posts with another tag). "auto" is the lowest threshold from 1 that leaves at most MOST_HASHTAGS.
+    It is *on* the nodes, or on the weights of the edges. Column `posts` is the frequency.
     """
     rules = profile_of(profile)
     scope = scope or default_scope(db, platform)
     posts = posts_of(scope, platform, since, until)
     with tag_lists(db, rules, posts, bounds(posts, platform, since, until)):
-        least = threshold + (rules.operator == ">")
-        nodes = db.execute(FREQUENCY.format(
-            together="WHERE len(list_distinct(tags)) > 1" if rules.only_together else "",
-            least=least if on == "nodes" else 0,
-        )).df()  # fmt: skip
+        together = "WHERE len(list_distinct(tags)) > 1" if rules.only_together else ""
+        over = rules.operator == ">"
+        if threshold == "auto":
+            counts = db.execute(COUNTS.format(together=together)).df()
+            threshold = lowest(counts["posts"], counts["tags"], MOST_HASHTAGS) - over
+        least = threshold + over
+        nodes = db.execute(FREQUENCY.format(together=together, least=least if on == "nodes" else 0)).df()
         pairs = db.execute(PAIRS.format(least=least if on == "edges" else 0)).fetchnumpy()
         db.execute("DROP TABLE temp._frequent")
     parameters = {
         "network": "hashtag co-occurrence", "profile": profile, "scope": scope, "platform": platform,
         "filter": f"{'frequency' if on == 'nodes' else 'edge weight'} {rules.operator} {threshold}",
+        "threshold": threshold,
         "since": since.isoformat() if since else None, "until": until.isoformat() if until else None,
     }  # fmt: skip
     nodes.index = pd.Index([fold(tag) for tag in nodes.pop("tag")], dtype=object, name="hashtag")
@@ -165,6 +168,13 @@ def network(
         return found.subgraph(np.asarray(found.degrees()["degree"] > 0))
     return found
 
+
+MOST_HASHTAGS = 400  # that can be told apart in a picture
+
+COUNTS = """
+SELECT posts, count(*) AS tags FROM (
+    SELECT sum(posts)::BIGINT AS posts FROM (SELECT unnest(tags) AS tag, posts FROM _lists {together}) GROUP BY tag)
+GROUP BY posts"""
 
 FREQUENCY = """
 CREATE OR REPLACE TEMP TABLE _frequent AS

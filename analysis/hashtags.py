@@ -14,6 +14,7 @@ from analysis.actor_edges import Database, Scope, default_scope
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network, from_edges
 from analysis.hashtag_edges import Profile, bounds, folded, network, posts_of, profile_of
+from analysis.queries import OF_MEMBERS
 
 NETWORK_OPTIONS = ("threshold", "profile", "on", "scope", "platform", "since", "until")
 
@@ -118,7 +119,7 @@ def by_group(db: Database, found: Measured) -> pd.DataFrame:
             count(DISTINCT u.account_id) AS accounts,
             count(*) / sum(count(*)) OVER (PARTITION BY community) AS share
         FROM ({query}) AS u LEFT JOIN (
-            SELECT account_id, min(group_name) AS group_name FROM links JOIN members USING (profile_id)
+            SELECT account_id, min(group_name) AS group_name FROM ({OF_MEMBERS}) JOIN members USING (actor_id)
             GROUP BY account_id) AS c USING (account_id)
         GROUP BY 1, 2 ORDER BY community, posts DESC, group_name""",
         values,

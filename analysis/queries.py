@@ -11,7 +11,13 @@ import pandas as pd
 
 Database = duckdb.DuckDBPyConnection
 
-LINKED_ACCOUNTS = "SELECT account_id FROM links WHERE profile_id IN (SELECT profile_id FROM members)"
+# The accounts of members, whatever joined them to one: account_id (NULL: linked, not looked up), platform, actor_id
+OF_MEMBERS = """
+SELECT a.subject AS account_id, a.platform, a.actor_id FROM actors AS a JOIN members AS m USING (actor_id)
+WHERE a.subject IN (SELECT account_id FROM accounts)
+UNION SELECT l.account_id, l.platform, m.actor_id FROM links AS l LEFT JOIN base.actors AS a ON a.subject = l.profile_id
+JOIN members AS m ON m.actor_id = coalesce(a.actor_id, l.profile_id)"""
+LINKED_ACCOUNTS = f"SELECT account_id FROM ({OF_MEMBERS})"
 
 
 def query(db: Database, sql: str, values: Sequence[Any] = ()) -> pd.DataFrame:

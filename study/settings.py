@@ -247,8 +247,14 @@ class Analysis(Table):
         "study2013", description="Which tool's shares (Table 6)."
     )
     retweets: Literal["all", "without", "originals"] = Field("all", description="Which posts the shares count.")
-    min_degree: int = Field(51, ge=0, description="Actors with so many connections or more are drawn (2013: Figure 2).")
-    hashtag_threshold: int = Field(100, ge=0, description="Hashtags used in more than so many posts (2013: Figure 3).")
+    min_degree: Count | Literal["auto"] = Field(
+        "auto", description="Actors with so many ties or more are drawn; auto: the lowest, from 2, that leaves at most "
+        "1,500 (2013: 51).",
+    )  # fmt: skip
+    hashtag_threshold: Count | Literal["auto"] = Field(
+        "auto", description="Hashtags used in more than so many posts are drawn; auto: the lowest, from 1, that leaves "
+        "at most 400 (2013: 100).",
+    )  # fmt: skip
     resolution: float = Field(1.0, gt=0, description="Resolution of the communities, as Gephi counts it.")
     seeds: int = Field(20, ge=1, description="Seeded runs of community detection; the best is kept.")
     seed: int = Field(1, ge=0, description="First seed of everything random.")

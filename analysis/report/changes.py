@@ -9,14 +9,10 @@ from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.report.section_parts import table
 
-ONCE = "Nothing was read twice yet: what changed between rounds can be told after a second one."
-
 
 def changes(found: Findings, _: Words) -> Section:
-    """Who came, went and moved, which accounts and ties; one sentence where nothing was read twice."""
+    """Who came, went and moved, which accounts and ties."""
     title = _("Change between rounds")
-    if not (found.looked["twice"] or found.looked["lists"]):
-        return Section("changes", title, (_(ONCE),))
     whole = {"places": dict.fromkeys(("before", "gained", "lost", "after"), 0)}
     tables = [table(found, _, "changes", "Before and after", found.changes, "changes", **whole)]
     if found.looked["twice"]:

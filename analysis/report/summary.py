@@ -33,7 +33,16 @@ def brief(found: Findings, _: Words) -> tuple[tuple[str, str], ...]:
 def people(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
     """Who was found."""
     value = found.selection.set_index("figure")["computed"]
-    if value["members"] != 0:  # hidden where they are few
+    if value["members"] == 0:  # hidden where they are few
+        return
+    if "profiles" not in value:
+        yield (
+            _("Among {accounts} accounts there are {civil} {members}.").format(
+                accounts=found.persons(value["accounts_seen"]), civil=found.persons(value["members"])
+            ),
+            "populations",
+        )
+    else:
         yield _("Among {profiles} profiles there are {civil} {members}; {accounts} public accounts are linked to "
                 "them.").format(profiles=found.persons(value["profiles"]), civil=found.persons(value["members"]),
                                 accounts=found.persons(value["accounts"])), "populations"  # fmt: skip

@@ -63,7 +63,18 @@ CREATE VIEW accounts AS SELECT * FROM base.current_accounts;
 CREATE VIEW handles AS
 SELECT account_id, platform, handle, min(first_seen) AS first_seen, max(last_seen) AS last_seen
 FROM base.accounts WHERE handle IS NOT NULL GROUP BY account_id, platform, handle;
-CREATE VIEW follows AS SELECT * FROM base.current_follows;
+-- The ties that are there now. Only sightings older than the last complete walk of their list can be over: none, where
+-- each list was read once.
+CREATE VIEW follows AS
+WITH latest AS (
+    SELECT collector, kind, key, max(started_at) AS walked_at FROM base.walks WHERE complete GROUP BY ALL
+), missed AS (
+    SELECT f.follower_id, f.followed_id, f.platform, max(l.walked_at) AS walked_at
+    FROM base.follows AS f JOIN base.walks AS w USING (walk) JOIN latest AS l USING (collector, kind, key)
+    WHERE f.seen_at < l.walked_at GROUP BY ALL)
+SELECT f.* FROM base.current_follows AS f
+LEFT JOIN missed AS m USING (follower_id, followed_id, platform)
+WHERE m.walked_at IS NULL OR m.walked_at <= f.last_seen;
 CREATE VIEW follow_sightings AS SELECT * FROM base.follows;
 
 -- an edge is over when a later complete walk of a list that had shown it no longer does
@@ -73,7 +84,7 @@ WITH shown AS (
     FROM base.follows AS f JOIN base.walks AS w USING (walk))
 SELECT f.follower_id, f.followed_id, f.platform, f.first_seen, f.last_seen,
        min(w.started_at) FILTER (w.started_at > f.last_seen) AS closed_at, f.record_id
-FROM follows AS f LEFT JOIN shown AS s USING (follower_id, followed_id, platform)
+FROM base.current_follows AS f LEFT JOIN shown AS s USING (follower_id, followed_id, platform)
 LEFT JOIN base.walks AS w ON w.complete AND w.collector = s.collector AND w.kind = s.kind AND w.key = s.key
 GROUP BY f.follower_id, f.followed_id, f.platform, f.first_seen, f.last_seen, f.record_id;
 CREATE VIEW posts AS
