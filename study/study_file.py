@@ -26,6 +26,7 @@ from study.settings import (
     Job,
     Minimise,
     Organisations,
+    Population,
     Published,
     Seeds,
     Snowball,
@@ -39,6 +40,7 @@ class Study(Table):
 
     study: About
     seeds: Seeds = Seeds()
+    population: Population = Population()
     organisations: Organisations = Organisations()
     snowball: Snowball = Snowball()
     collectors: dict[str, CollectorTable] = Field(default={})
@@ -105,7 +107,7 @@ class Study(Table):
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """The settings as rows of `base.study`: (dotted key, value as JSON), the unset ones left out."""
-        return _leaves("", json.loads(self.model_dump_json(exclude_none=True)))
+        return _leaves("", json.loads(self.model_dump_json(exclude_none=True, by_alias=True)))
 
 
 def installed() -> dict[str, EntryPoint]:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from storage.errors import UserError
-from storage.tomlfile import lines
+from storage.tomlfile import keys, lines
 from study import settings
 from study import study_file as study_module
 from study.study_file import FILE, Study, template
@@ -62,7 +62,7 @@ def test_every_key_of_every_section_is_in_the_template():
     commented = lines(template().replace("\n# ", "\n"))
     for section, model in study_module.sections().items():
         place = (section, "x") if section == "collectors" else (section,)
-        for key in model.model_fields:
+        for key in keys(model):
             many = (*place, 0, key) if section in ("schedule", "comparison") else (*place, key)
             assert many in written or many in commented, f"{section}.{key}"
 
@@ -236,6 +236,6 @@ def test_every_key_is_documented():
     models |= {name: getattr(settings, name) for name in ("RateLimit", "Interval", "PublishedGroup", "PublishedShare")}
     models["PublishedTest"] = settings.PublishedTest
     for place, model in models.items():
-        for key, field in model.model_fields.items():
+        for key, field in keys(model).items():
             assert f"`{key}`" in text, f"{place} {key}"
             assert field.description in text, f"{place} {key}: {field.description}"

@@ -143,7 +143,7 @@ def _fingerprint(
     """A hash of what the tables depend on besides the archive."""
     made = [repr(settings), repr(kinds), repr(database.migrations()[-1][0])]
     if linking is not None:
-        made.append(repr([tuple(row) for row in linking.organisations]))
+        made += [repr([tuple(row) for row in linking.organisations]), linking.rules]
         made.append(hashlib.blake2b(linking.decisions.read_bytes()).hexdigest() if linking.decisions.exists() else "")
     return hashlib.blake2b("\n".join(made).encode(), digest_size=16).hexdigest()
 
