@@ -13,6 +13,12 @@ Database = duckdb.DuckDBPyConnection
 
 LINKED_ACCOUNTS = "SELECT account_id FROM links WHERE profile_id IN (SELECT profile_id FROM members)"
 
+# What a kind is, by its declaration and not by its name: of answers, fetches, walks and gaps.
+YIELDING = "(collector, kind) IN (SELECT collector, kind FROM base.kinds WHERE yields = '{}')"
+TIMELINES, FOLLOW_LISTS, PROFILE_PAGES, CONTACT_LISTS = map(
+    YIELDING.format, ("posts", "follows", "profiles", "connections")
+)
+
 
 def query(db: Database, sql: str, values: Sequence[Any] = ()) -> pd.DataFrame:
     """The result of *sql* as a frame."""

@@ -129,6 +129,8 @@ class Hooks:
     canonical: Callable[[str], str] = str
     #: it can ask nothing without a secret
     needs_secret: bool = False
+    #: environment variables that may hold its secret too, as other tools name them
+    environment: Collection[str] = ()
     #: the server that a want is asked at, where a platform is many: limits are then counted for each server, over all
     #: kinds, and a limit that a server names holds for that server only
     server: Callable[[Want, Mapping[str, Any]], str] | None = None
