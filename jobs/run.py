@@ -41,6 +41,7 @@ from storage.linking.organisations import Matcher, load_list
 from storage.locks import lock
 from storage.records import Want
 from storage.sampling import admission
+from storage.tables.database import check_current, open_readonly
 from storage.tables.load import LoadReport
 from storage.tables.load import load as load_tables
 from study.study_file import FILE, Study, installed
@@ -157,8 +158,10 @@ def admit_study(study: Study, frontier: Frontier, chosen: Mapping[str, Collector
     """Queue the targets that the sampling rules select; return how many are new, by collector and kind."""
     path = study.directory / DATABASE
     with admitting(study, now) as writer:
-        db = duckdb.connect(str(path), read_only=True) if path.is_file() else None
+        db = open_readonly(path) if path.is_file() else None
         try:
+            if db is not None:
+                check_current(db, path)
             return admission.admit(rules_of(study, chosen), frontier, writer, db, now)
         finally:
             if db is not None:

@@ -25,13 +25,18 @@ def plugin(tmp_path, monkeypatch):
     plain = "from types import SimpleNamespace\n"
     plain += "collector = SimpleNamespace(kinds={'timeline': 1, 'profile': 2})\n"
     (folder / "sb_plain.py").write_text(plain)
+    typed = "collectors.x.collector.collector"
+    (folder / "sb_x.py").write_text(
+        f"{plain}import collectors.x.collector\n"
+        + "".join(f"collector.{name} = {typed}.{name}\n" for name in ("page_of", "personal", "seed_form"))
+    )
     (folder / "sb_own.py").write_text(
         plain
         + "from pydantic import BaseModel, ConfigDict\nclass Options(BaseModel):\n"
         + "    model_config = ConfigDict(extra='forbid')\n    depth: int = 3\n    timeout: float = 7.0\n"
     )
     monkeypatch.syspath_prepend(str(folder))
-    points = {"profiles": "sb_plain", "x": "sb_plain", "own": "sb_own"}
+    points = {"profiles": "sb_plain", "x": "sb_x", "own": "sb_own"}
     found = {name: EntryPoint(name, f"{module}:collector", "sneeuwbal.collectors") for name, module in points.items()}
     monkeypatch.setattr(study_module, "installed", lambda: found)
     return SimpleNamespace(folder=folder)

@@ -73,6 +73,7 @@ class Mastodon:
     asked_before = staticmethod(asked_before)
 
     page_of = staticmethod(typed.page_of)
+    seed_form = "an account of Mastodon; write user@server, or the address of its page"
 
     @staticmethod
     def canonical(seed: str) -> str:

@@ -20,8 +20,8 @@ from storage.tables import database
 PERSONS = {
     "account_id", "follower_id", "followed_id", "timeline_of", "retweeted_account", "reply_to_account", "profile_id",
     "other_id", "profile_a", "profile_b", "post_id", "conversation_id", "reply_to_post", "quoted_post",
-    "retweeted_post", "edit_of", "subject", "actor_id", "key", "via", "handle", "walk", "cursor", "next_cursor",
-    "content",
+    "retweeted_post", "edit_of", "subject", "actor_id", "list_id", "key", "via", "handle", "walk", "cursor",
+    "next_cursor", "content",
 }  # fmt: skip
 # text that is of no person: words of our own, of the study's list of organisations and of the public register
 KEPT = {

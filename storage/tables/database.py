@@ -113,6 +113,13 @@ def _applied(db: duckdb.DuckDBPyConnection) -> set[int]:
     return {row[0] for row in db.execute("SELECT number FROM base.migrations").fetchall()}
 
 
+def check_current(db: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Raise UserError if *db* was made by an older schema: what is newer is not in it."""
+    applied, newest = max(_applied(db), default=0), max(number for number, _, _ in migrations())
+    if applied < newest:
+        raise UserError(f"{path}: was made by an older sneeuwbal (schema {applied} of {newest}): run `sneeuwbal load`")
+
+
 def _check_version(applied: set[int], path: Path | str) -> None:
     newest = max(number for number, _, _ in migrations())
     if max(applied, default=0) > newest:
