@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from collectors import files
 from collectors.base import Collector
 from collectors.engine.run import Report, mend_archive

@@ -222,3 +222,12 @@ def test_every_view_answers():
         warnings.simplefilter("error")
         for (view,) in db.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
             assert db.execute(f"FROM {view}").fetchall() == []
+
+
+def test_a_database_of_an_older_schema_is_named_with_the_mend():
+    with duckdb.connect() as db:
+        database.migrate(db)
+        database.check_current(db, Path("study.duckdb"))
+        db.execute("DELETE FROM base.migrations WHERE number = (SELECT max(number) FROM base.migrations)")
+        with pytest.raises(UserError, match=r"study\.duckdb: was made by an older sneeuwbal .* run `sneeuwbal load`"):
+            database.check_current(db, Path("study.duckdb"))
