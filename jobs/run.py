@@ -39,7 +39,7 @@ from storage.linking.organisations import Matcher, load_list
 from storage.locks import lock
 from storage.records import Want
 from storage.sampling import admission
-from storage.tables.database import check_current, open_readonly
+from storage.tables.database import open_current
 from storage.tables.load import LoadReport
 from storage.tables.load import load as load_tables
 from study.study_file import FILE, Study, installed
@@ -156,10 +156,8 @@ def admit_study(study: Study, frontier: Frontier, chosen: Mapping[str, Collector
     """Queue the targets that the sampling rules select; return how many are new, by collector and kind."""
     path = study.directory / DATABASE
     with admitting(study, now) as writer:
-        db = open_readonly(path) if path.is_file() else None
+        db = open_current(path) if path.is_file() else None
         try:
-            if db is not None:
-                check_current(db, path)
             return admission.admit(rules_of(study, chosen), frontier, writer, db, now)
         finally:
             if db is not None:
@@ -197,7 +195,7 @@ def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), sa
     rows = listed.rows(study.era, study.published.groups)
     linking = Linking(rows, Matcher(listed, study.era), study.directory / DECISIONS, listed.model_dump_json())
     settings = [*study.rows(), *listed.settings()]
-    report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=settings)
+    report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=settings, say=say)
     say(report.told())
     return report
 

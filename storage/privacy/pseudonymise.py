@@ -141,7 +141,7 @@ def shared(db: str) -> dict[str, str]:
 def _tables(db: duckdb.DuckDBPyConnection) -> list[str]:
     rows = db.execute(
         "SELECT table_name FROM duckdb_tables() WHERE database_name = 'source' AND schema_name = 'base'"
-        " AND table_name <> 'migrations' ORDER BY 1"
+        " AND table_name <> 'made_by' ORDER BY 1"
     ).fetchall()
     return [str(row[0]) for row in rows]
 
