@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import duckdb
 import pytest
 
 from collectors.bluesky.collector import collector as bluesky
+from collectors.mastodon.collector import collector as mastodon
 from fixtures.today import serve, studyfile
 from fixtures.today.planted import clock
 from fixtures.today.planted.people import BLUESKY, MASTODON
@@ -22,7 +24,7 @@ from jobs.run import waves
 from storage.errors import UserError
 from study.study_file import Study
 from tests.served import FastWire
-from tests.today import truth, world
+from tests.today import HEAD, truth, world
 
 OPT_OUTS = {"noindex", "not-indexable", "no-unauthenticated"}
 
@@ -72,11 +74,16 @@ def bluesky_queries() -> dict[str, tuple[str, str, set[str]]]:
     searched = {key for key, one in found.accounts.items()
                 if one.platform == BLUESKY and "ministerie van" in one.bio.lower()}  # fmt: skip
     handle = found.accounts[pack.split("/")[2]].handle
+    names = {key: one.handle for key, one in found.accounts.items() if one.platform == BLUESKY}
+    hosts = Counter(name.partition(".")[2] for name in names.values() if not name.endswith((".bsky.social", ".test")))
+    domain = hosts.most_common(1)[0][0]
+    under = {key for key, name in names.items() if name == domain or name.endswith(f".{domain}")}
     return {
         "starter_packs": (page(pack, handle), "starter_pack", set(found.lists["pack"])),
         "lists": (page(members, maker.handle), "list", set(found.lists["members"])),
         "feeds": (f"at://{maker.key}/app.bsky.feed.generator/{topic}", "feed", tagged),
         "account_searches": ("Ministerie van", "search_actors", searched),
+        "domains": (f"*.{domain}", "domain", under),
         "post_searches": (f"#{topic}", "search_posts", tagged),
     }
 
@@ -88,13 +95,38 @@ def test_a_query_of_bluesky_finds_whom_the_world_planted(served: Served, tmp_pat
     db = run(study(tmp_path, served, {f"bluesky_{seeds}": [typed]}, '"timeline"'))
     assert rows(db, "SELECT list_id, account_id FROM listed") == {(key, one) for one in planted}
     places = rows(db, "SELECT position FROM listed")
-    if kind != "feed" and kind != "search_posts":
+    if kind in ("starter_pack", "list", "search_actors"):
         assert places == {(place,) for place in range(1, len(planted) + 1)}
     open_to_all = {one for one in planted if not truth().opted_out.get(one, set()) & OPT_OUTS}
     paths = rows(db, "SELECT key, wave, via FROM discoveries WHERE kind = 'timeline'")
     assert paths == {(one, 0, key) for one in open_to_all}
     assert rows(db, f"SELECT kind, key, wave, via FROM discoveries WHERE kind = '{kind}'") == {(kind, key, 0, "")}
+    whole = kind != "domain"  # no method lists the handles under a domain
+    assert rows(db, f"SELECT complete FROM walks WHERE kind = '{kind}'") == {(whole,)}
+
+
+@pytest.mark.parametrize("seeds", ["hashtags", "directories"])
+def test_a_query_of_mastodon_finds_whom_the_world_planted(served: Served, tmp_path: Path, seeds: str) -> None:
+    found, topic = truth(), world().theme.topics[0]
+    tagged = set(found.tagged(topic, MASTODON, HEAD).values())
+    listed = {key for key, one in found.accounts.items() if one.server == HEAD and one.platform == MASTODON
+              and not one.moved_to and "not-discoverable" not in one.opt_outs}  # fmt: skip
+    typed, kind, planted = {
+        "hashtags": (f"https://{HEAD}/tags/{topic}", "hashtag", tagged),
+        "directories": (f"https://{HEAD}/directory", "directory", listed),
+    }[seeds]
+    key = mastodon.query_of(kind, typed)
+    db = run(study(tmp_path, served, {f"mastodon_{seeds}": [typed]}, '"timeline"'))
+    assert rows(db, "SELECT list_id, account_id FROM listed") == {(key, one) for one in planted}
     assert rows(db, f"SELECT complete FROM walks WHERE kind = '{kind}'") == {(True,)}
+    silent = {key for key, how in found.opted_out.items() if how & OPT_OUTS}
+    paths = rows(db, "SELECT key, wave, via FROM discoveries WHERE kind = 'timeline'")
+    assert {(one, 0, key) for one in planted - silent} <= paths <= {(one, 0, key) for one in planted}
+    local = {one for one in planted & silent if found.accounts[one].server == HEAD}  # others' servers alone may know
+    assert not {one for one, _, _ in paths} & local
+    if kind == "hashtag":
+        posts = {post for post, by in found.tagged(topic, MASTODON, HEAD).items() if by not in silent}
+        assert posts <= {post for (post,) in rows(db, "SELECT post_id FROM base.posts")}
 
 
 def test_a_list_that_is_asked_again_on_the_schedule_adds_whom_it_has_gained(tmp_path: Path) -> None:
@@ -135,10 +167,18 @@ PACK, LIST, FEED = "app.bsky.graph.starterpack", "app.bsky.graph.list", "app.bsk
         ("feed", f"https://bsky.app/profile/{DID}/feed/whats-hot", f"at://{DID}/{FEED}/whats-hot"),
         ("search_posts", " klimaat lang:nl ", "klimaat lang:nl"),
         ("search_posts", " ", None),
+        ("domain", "*.Minfin.example.org", "minfin.example.org"),
+        ("domain", "minfin", None),
+        ("hashtag", "#Overheid@Social.Example.org", "#overheid@social.example.org"),
+        ("hashtag", "https://social.example.org/tags/overheid", "#overheid@social.example.org"),
+        ("hashtag", "#overheid", None),  # on no server
+        ("directory", "social.example.org", "social.example.org"),
+        ("directory", "https://social.example.org/directory", "social.example.org"),
     ],
 )
-def test_queries_of_bluesky_are_read_as_people_copy_them(kind: str, typed: str, key: str | None) -> None:
-    assert bluesky.query_of(kind, typed) == key
+def test_queries_are_read_as_people_copy_them(kind: str, typed: str, key: str | None) -> None:
+    collector = mastodon if kind in mastodon.kinds else bluesky
+    assert collector.query_of(kind, typed) == key
 
 
 @pytest.mark.parametrize(
