@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 
 from analysis.queries import (
+    CONTACT_LISTS,
     LINKED_ACCOUNTS,
     OF_MEMBERS,
+    PROFILE_PAGES,
     Database,
     number,
     published,
@@ -19,17 +21,17 @@ from analysis.queries import (
 )
 
 # a page about the profile itself, not a list that shows it
-READ = """
+READ = f"""
 read_profiles AS (
     SELECT profile_id FROM profiles AS p
-    WHERE NOT EXISTS (SELECT 1 FROM fetches AS f WHERE f.record_id = p.record_id AND f.kind = 'connections')
+    WHERE NOT EXISTS (SELECT 1 FROM fetches AS f WHERE f.record_id = p.record_id AND {CONTACT_LISTS})
 ), starts AS (
     SELECT DISTINCT v.profile_id FROM profile_versions AS v
     WHERE v.profile_id IN (FROM read_profiles)
-      AND v.record_id IN (SELECT record_id FROM answers WHERE kind = 'profile' AND via = '')
+      AND v.record_id IN (SELECT record_id FROM answers WHERE {PROFILE_PAGES} AND via = '')
     UNION
     SELECT profile_id FROM profiles WHERE profile_id IN (FROM read_profiles)
-      AND record_id IN (SELECT record_id FROM answers WHERE kind = 'profile' AND via = '')
+      AND record_id IN (SELECT record_id FROM answers WHERE {PROFILE_PAGES} AND via = '')
 ), ties AS (
     SELECT profile_a AS one, profile_b AS two FROM connections
     WHERE profile_a IN (FROM read_profiles) AND profile_b IN (FROM read_profiles) AND profile_a <> profile_b
@@ -83,7 +85,7 @@ WITH found AS (
     SELECT DISTINCT m.group_name, m.actor_id, l.platform, l.account_id
     FROM memberships AS m JOIN ({OF_MEMBERS}) AS l USING (actor_id)
 ), lists AS ( -- read on a page of the site, or given by its owner, which no page names
-    SELECT key FROM answers WHERE kind = 'connections' AND outcome = 'done'
+    SELECT key FROM answers WHERE {CONTACT_LISTS} AND outcome = 'done'
     UNION SELECT profile_id FROM base.connections
 ), named AS (
     SELECT group_name, name, published_profiles, published_accounts FROM groups

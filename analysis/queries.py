@@ -19,6 +19,12 @@ UNION SELECT l.account_id, l.platform, m.actor_id FROM links AS l LEFT JOIN base
 JOIN members AS m ON m.actor_id = coalesce(a.actor_id, l.profile_id)"""
 LINKED_ACCOUNTS = f"SELECT account_id FROM ({OF_MEMBERS})"
 
+# What a kind is, by its declaration and not by its name: of answers, fetches, walks and gaps.
+YIELDING = "(collector, kind) IN (SELECT collector, kind FROM base.kinds WHERE yields = '{}')"
+TIMELINES, FOLLOW_LISTS, PROFILE_PAGES, CONTACT_LISTS = map(
+    YIELDING.format, ("posts", "follows", "profiles", "connections")
+)
+
 
 def query(db: Database, sql: str, values: Sequence[Any] = ()) -> pd.DataFrame:
     """The result of *sql* as a frame."""

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import compare
-from analysis.queries import Database, number, query, with_parameters
+from analysis.queries import FOLLOW_LISTS, Database, number, query, with_parameters
 
 READINGS = """
 readings AS (  -- of profiles' own pages, without those that could not be parsed to the end
@@ -82,8 +82,8 @@ SELECT (SELECT count(*) FROM ours) AS before, (SELECT count(*) FROM gone) AS los
        (SELECT count(DISTINCT account_id) FROM handle_changes
         WHERE account_id IN (SELECT account_id FROM ours)) AS renamed"""
 
-LISTS = """
-SELECT count(*) FROM (SELECT 1 FROM full_walks WHERE kind IN ('following', 'followers')
+LISTS = f"""
+SELECT count(*) FROM (SELECT 1 FROM full_walks WHERE {FOLLOW_LISTS}
                       GROUP BY collector, kind, key HAVING count(*) > 1)"""
 
 OURS = f"""

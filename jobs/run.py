@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from collectors import files
 from collectors.base import Collector
 from collectors.engine.run import Report, mend_archive
@@ -42,6 +40,7 @@ from storage.linking.organisations import load_list
 from storage.locks import lock
 from storage.records import Want
 from storage.sampling import admission
+from storage.tables.database import open_current
 from storage.tables.load import LoadReport
 from storage.tables.load import load as load_tables
 from study.study_file import FILE, Study, installed
@@ -158,7 +157,7 @@ def admit_study(study: Study, frontier: Frontier, chosen: Mapping[str, Collector
     """Queue the targets that the sampling rules select; return how many are new, by collector and kind."""
     path = study.directory / DATABASE
     with admitting(study, now) as writer:
-        db = duckdb.connect(str(path), read_only=True) if path.is_file() else None
+        db = open_current(path) if path.is_file() else None
         try:
             return admission.admit(rules_of(study, chosen), frontier, writer, db, now)
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from storage import csvfile
 from storage.errors import UserError
-from storage.privacy.declared import Personal
+from storage.privacy.declared import hooks_of
 from storage.sampling.rules import TIES
 from storage.tomlfile import Mistake, Table, mistakes, model_in, nearest, read, tuples, written
 from study.settings import (
@@ -308,21 +308,20 @@ def _bad_seeds(
 
 def query_of(collector: Any, kind: str, typed: str) -> str | None:
     """The key of the query of *kind* that people type as *typed*, as *collector* reads it; None if it can be none."""
-    read: Callable[[str, str], str | None] | None = getattr(collector, "query_of", None)
+    read = hooks_of(collector).query_of
     return read(kind, typed) if read else typed.strip() or None
 
 
 def _bad_seed(collector: Any, seed: str) -> str:
     """What is wrong with the seed of an account or profile; empty if its page is one of the platform's hosts."""
-    read = getattr(collector, "page_of", None)
-    if read is None:
+    hooks = hooks_of(collector)
+    if hooks.page_of is None:
         return "" if re.match(r"\S+$", seed) else "is not a name; leave out spaces"
-    personal: Personal | None = getattr(collector, "personal", None)
-    hosts = personal.handles.hosts if personal and personal.handles else ()
-    page = read(seed)
+    hosts = hooks.personal.handles.hosts if hooks.personal and hooks.personal.handles else ()
+    page = hooks.page_of(seed)
     if page and (not hosts or urlsplit(page).hostname in hosts):
         return ""
-    return f"is not {getattr(collector, 'seed_form', 'an account')}"
+    return f"is not {hooks.seed_form}"
 
 
 def _file_mistakes(at: tuple[str, str], name: Any, folder: Path) -> Iterator[Mistake]:
