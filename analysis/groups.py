@@ -6,9 +6,8 @@ belongs to.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -16,6 +15,9 @@ from numpy.typing import NDArray
 from analysis.actor_edges import Database
 from analysis.graphs.layout import layout
 from analysis.graphs.measures import node_sizes
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 CONNECTIONS = """
 SELECT least(a.group_name, b.group_name) AS group_name, greatest(a.group_name, b.group_name) AS other,
@@ -112,6 +114,8 @@ def graph(db: Database) -> nx.Graph[Any]:
     Node attributes: weight (connections inside the group), members, readable, linked, expected, ratio, follows, and
     x, y and size for drawing. Edge attributes: weight (connections between the two), expected, ratio, follows.
     """
+    import networkx as nx
+
     made: nx.Graph[Any] = nx.Graph()
     rows = table(db)
     made.graph["parameters"] = dict(rows.attrs["parameters"])

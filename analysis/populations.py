@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from analysis.queries import (
     LINKED_ACCOUNTS,
     Database,
+    nouns,
     number,
     published,
     query,
@@ -119,17 +121,19 @@ def table(db: Database) -> pd.DataFrame:
     return with_parameters(rows, unit="persons", current="position without an end", source=published(db, "source"))
 
 
-def selection(db: Database) -> pd.DataFrame:
+def selection(db: Database, words: Callable[[str], str] | None = None) -> pd.DataFrame:
     """The key figures of the study: a row each with its name, what it counts, and what was published (or NA).
 
     A connection counts once, and only between profiles that were read. Connected with two members or more:
     others connected with two start contacts or more, and start contacts with two members or more in their list.
+    *words* puts what a row counts into words; None: the study's own nouns, in English.
     """
     zone = setting(db, "study.timezone", "Europe/Amsterdam")
     counted = query(db, SELECTION).iloc[0]
     values: dict[str, Any] = {str(name): int(count) for name, count in counted.items()} | _posts(db, zone)
+    words = words or nouns(db)
     rows = pd.DataFrame(
-        [(name, what, values[name], published(db, name)) for name, what in SELECTED.items()],
+        [(name, words(what), values[name], published(db, name)) for name, what in SELECTED.items()],
         columns=["figure", "what", "computed", "published"],
     ).astype({"computed": object, "published": object})
     return with_parameters(rows, timezone=zone, source=published(db, "source"))
