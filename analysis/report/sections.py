@@ -206,8 +206,8 @@ def inward(found: Findings, _: Words) -> Section:
     said = []
     if (found.actors.network.nodes["label"] != inwardness.CIVIL).any():  # else -1 by definition
         said.append(_("The E-I index of {members} against others is {index}; shuffled labels give {permuted} "
-                      "(p = {p}). An index below that of shuffled labels means that they stay among themselves more than by "
-                      "chance.").format(index=_.number(first["e_i_index"], 2), p=_.number(first["p"], 3),
+                      "(p = {p}). An index below that of shuffled labels means that they stay among themselves more "
+                      "than by chance.").format(index=_.number(first["e_i_index"], 2), p=_.number(first["p"], 3),
                                         permuted=_.number(first["permuted"], 2)))  # fmt: skip
     share = top["top_betweenness"].get("member") if "top_betweenness" in top else None
     if share is not None and not missing(share) and found.actors.network.n > 100:
