@@ -6,9 +6,8 @@ belongs to.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -17,6 +16,9 @@ from analysis.actor_edges import Database
 from analysis.graphs.layout import layout
 from analysis.graphs.measures import node_sizes
 from analysis.queries import OF_MEMBERS
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 CONNECTIONS = """
 SELECT least(a.group_name, b.group_name) AS group_name, greatest(a.group_name, b.group_name) AS other,
@@ -113,6 +115,8 @@ def graph(db: Database) -> nx.Graph[Any]:
     Node attributes: weight (connections inside the group), members, readable, linked, expected, ratio, follows, and
     x, y and size for drawing. Edge attributes: weight (connections between the two), expected, ratio, follows.
     """
+    import networkx as nx
+
     made: nx.Graph[Any] = nx.Graph()
     rows = table(db)
     made.graph["parameters"] = dict(rows.attrs["parameters"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from analysis.queries import (
     OF_MEMBERS,
     PROFILE_PAGES,
     Database,
+    nouns,
     number,
     published,
     query,
@@ -133,22 +135,28 @@ def table(db: Database) -> pd.DataFrame:
     return with_parameters(rows, unit="persons", current="position without an end", source=published(db, "source"))
 
 
-def selection(db: Database) -> pd.DataFrame:
+def selection(db: Database, words: Callable[[str], str] | None = None) -> pd.DataFrame:
     """The key figures of the study: a row each with its name, what it counts, and what was published (or NA).
 
     A connection counts once, and only between profiles that were read. Connected with two members or more:
     others connected with two start contacts or more, and start contacts with two members or more in their list.
     A study of accounts has the accounts that were seen instead of profiles and connections.
+    *words* puts what a row counts into words; None: the study's own nouns, in English.
     """
     zone = setting(db, "study.timezone", "Europe/Amsterdam")
     counted = query(db, SELECTION).iloc[0]
     values: dict[str, Any] = {str(name): int(count) for name, count in counted.items()} | _posts(db, zone)
+    words = words or nouns(db)
     accounts = {str(name): int(count) for name, count in query(db, ACCOUNTS).iloc[0].items()}
     left_out: tuple[str, ...] = ("accounts_seen",)
     if accounts["accounts_seen"] and not values["profiles"]:
         values, left_out = values | accounts, OF_PROFILES
     rows = pd.DataFrame(
-        [(name, _what(name, left_out), values[name], published(db, name)) for name in SELECTED if name not in left_out],
+        [
+            (name, words(_what(name, left_out)), values[name], published(db, name))
+            for name in SELECTED
+            if name not in left_out
+        ],
         columns=["figure", "what", "computed", "published"],
     ).astype({"computed": object, "published": object})
     return with_parameters(rows, timezone=zone, source=published(db, "source"))

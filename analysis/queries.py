@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import duckdb
 import pandas as pd
+
+from analysis.nouns import Nouns
 
 Database = duckdb.DuckDBPyConnection
 
@@ -41,6 +43,11 @@ def setting(db: Database, key: str, default: Any = None) -> Any:
     """The setting *key* (dotted) of the study file that the database was loaded with."""
     rows = db.execute("SELECT value FROM study WHERE key = ? AND value IS NOT NULL", [key]).fetchall()
     return json.loads(rows[0][0]) if rows else default
+
+
+def nouns(db: Database) -> Callable[[str], str]:
+    """What puts the English nouns of the study's members and groups into a text."""
+    return Nouns("en", setting(db, "population"))
 
 
 def published(db: Database, key: str) -> Any:

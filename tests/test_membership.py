@@ -133,7 +133,7 @@ def test_a_text_is_read_once_and_a_decision_wins_until_a_later_one(today, monkey
     assert not read
 
 
-# ---- the review file ---------------------------------------------------------------------------------------------------
+# ---- the review file ------------------------------------------------------------------------------------------
 
 
 def test_what_is_not_clear_waits_in_the_review_file_and_an_older_file_of_decisions_is_widened(tmp_path):
@@ -144,7 +144,8 @@ def test_what_is_not_clear_waits_in_the_review_file_and_an_older_file_of_decisio
         lines = list(csv.DictReader(file))
     unclear = [line for line in lines if line["organisation"]]
     pairs = [line for line in lines if line["why"] == "two accounts"]
-    assert unclear and pairs
+    assert unclear
+    assert pairs
     unclear[0]["decision"], pairs[0]["decision"] = "member", "accepted"
     with (tmp_path / "filled.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, review.FIELDS)

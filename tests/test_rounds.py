@@ -98,6 +98,7 @@ def test_who_came_went_and_moved_is_what_was_planted(twice: Path) -> None:
             (30, 6, 7, 29), (12, 2, 1, 13), (13, 0, 1, 12), (2, 2, 1, 3), (4, 3, 2, 5)
         ]  # fmt: skip
         assert summary.attrs["renamed"] == 1
+        assert not summary["what"].str.contains("{", regex=False).any()
 
 
 def test_the_page_tells_them_with_their_sql(twice: Path, tmp_path: Path) -> None:

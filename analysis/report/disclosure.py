@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -18,6 +17,9 @@ from numpy.typing import NDArray
 from analysis import groups
 from analysis.graphs.measures import Measured
 from storage.privacy.pseudonyms import FEW, Pseudonyms
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 NAMED = ("politician", "organisation", "media")  # public by their office or as a body, if the study lists them
 TOLD = ("platform", "group_name", "label", "member")  # all else of a person's own is left out
