@@ -32,7 +32,10 @@ STRETCH = 4 * 1024 * 1024  # compressed bytes a worker reads at a time: small en
 MEMORY = "400MB"  # of DuckDB, once the workers are gone; more is not faster (5 million accounts, 2 cores)
 
 MEND = "put it back, or run `sneeuwbal load --fresh`"
-TOLD = ("profiles", "connections", "accounts", "follows", "posts")
+COUNTED = ("profiles", "connections", "accounts", "follows", "posts", "referenced_posts", "sample_posts")
+
+# Raised when the same archive makes other rows than before: 2 sets aside times that nobody can have.
+READING = 2
 
 Parsers = Mapping[str, "str | Parser"]
 Progress = Callable[[int, int], None]
@@ -45,7 +48,10 @@ class LoadReport(msgspec.Struct):
     segments: int = 0  # that held something new
     bytes: int = 0  # of archive read
     entries: int = 0
-    rows: dict[str, int] = {}  # that came, per table; duplicates included
+    read: dict[str, int] = {}  # rows that came, per table; what is known already included
+    rows: dict[str, int] = {}  # in each view of COUNTED now
+    before: dict[str, int] = {}  # the same, before this load
+    anew: str = ""  # why it began from nothing without being asked to
     quarantined: int = 0
     damage: list[str] = []  # one line per segment that could not be read whole
 
@@ -58,16 +64,22 @@ class LoadReport(msgspec.Struct):
         return bool(self.damage)
 
     def told(self) -> str:
-        """One line for the terminal, and one more for each damaged segment."""
+        """One line for the terminal, with what the tables hold now; one more for each damaged segment."""
         if not self.segments:
             line = "load: nothing new in the archive"
+            if self.published:
+                line += "; employers matched and accounts linked anew"
         else:
-            rows = ", ".join(f"{self.rows[name]:,} {name}" for name in TOLD if self.rows.get(name))
-            how = "from nothing" if self.fresh else "added"
+            rows = ", ".join(self._counted(name) for name in COUNTED if self.rows.get(name))
+            how = "from nothing" + (f": {self.anew}" if self.anew else "") if self.fresh else "added"
             line = f"load ({how}): {self.entries:,} entries of {self.segments} segments: {rows or 'no rows'}"
         if self.quarantined:
             line += f"; {self.quarantined:,} pieces could not be read (view `quarantine`)"
         return "\n".join([line, *self.damage])
+
+    def _counted(self, view: str) -> str:
+        new = self.rows[view] - self.before.get(view, 0)
+        return f"{self.rows[view]:,} {view.replace('_', ' ')}" + (f" ({new:+,})" if new and not self.fresh else "")
 
 
 def load(
@@ -93,16 +105,20 @@ def load(
     workers = workers or cores()
     rows = None if settings is None else sorted(settings)
     keep = Keep(str(study) if (study / forgotten.FILE).exists() else "", _dropped(rows or ()))
-    fresh = fresh or (rows is not None and _dropped(_published(study)) != keep.drop)
     with database.working(study) as work:
-        private = database.start_private(study, work, fresh=fresh)
-        report = LoadReport(fresh=not private.exists())
         paths = [path for place in archives or [study / "archive"] for path in archive.segments(place)]
+        before = None if fresh else _published(study)
+        anew = before.anew(keep, rows) if before else ""
+        if before and anew:
+            plan(paths, before.archives, LoadReport(fresh=True), workers)  # all that it came from is still there
+        private = database.start_private(study, work, fresh=fresh or bool(anew))
+        report = LoadReport(fresh=not private.exists(), anew=anew)
         db = database.open_private(private, memory=memory, threads=workers)
         try:
             units = plan(paths, _known(db), report, workers)
             kinds = _kinds(parsers)
             made_from = _fingerprint(linking, rows, kinds)
+            report.before = _count(db)
             if units or report.fresh or made_from != _made_from(db):
                 _declare(db, kinds)
                 _bring_in(db, units, parsers, work / "spilled", report, workers, progress, keep)
@@ -112,7 +128,8 @@ def load(
                     report.links = link.link(db, linking, platforms(parsers).values())
                 retention.read_removed(db, study)
                 db.execute("DELETE FROM base.made_from")
-                db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
+                db.execute("INSERT INTO base.made_from VALUES (?, ?)", [made_from, READING])
+                report.rows = _count(db)
                 database.close_private(db)
                 database.publish(private, study, group)
                 report.published = True
@@ -126,15 +143,43 @@ def _dropped(rows: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(sorted(msgspec.json.decode(dict(rows).get("minimise.drop") or "[]")))
 
 
-def _published(study: Path) -> list[tuple[str, str]]:
-    """The settings that the published database was made with; none if it cannot tell."""
+class _Before(msgspec.Struct):
+    """What the published database says of itself."""
+
+    settings: list[tuple[str, str]]
+    archives: dict[str, int]
+    reading: int
+
+    def anew(self, keep: Keep, rows: Sequence[tuple[str, str]] | None) -> str:
+        """Why tables like these cannot be added to; empty if they can."""
+        if self.reading < READING:
+            return "the tables were made by an earlier version, which read the archive in another way"
+        if rows is not None and _dropped(self.settings) != keep.drop:
+            return "`[minimise] drop` has changed"
+        return ""
+
+
+def _published(study: Path) -> _Before | None:
+    """What the published database was made from; None if there is none, it cannot tell, or is of a newer version."""
     if not (study / database.NAME).exists():
-        return []
+        return None
     try:
         with duckdb.connect(str(study / database.NAME), read_only=True) as db:
-            return db.execute("SELECT key, CAST(value AS VARCHAR) FROM base.study").fetchall()
+            newest = db.execute("SELECT max(number) FROM base.migrations").fetchone()
+            if newest is None or newest[0] > database.migrations()[-1][0]:
+                return None
+            settings = db.execute("SELECT key, CAST(value AS VARCHAR) FROM base.study").fetchall()
+            made = dict(zip([one[0] for one in db.execute("DESCRIBE base.made_from").fetchall()],
+                            db.execute("FROM base.made_from").fetchone() or (), strict=False))  # fmt: skip
+            return _Before(settings, _known(db), made.get("reading") or 1)
     except duckdb.Error:
-        return []
+        return None
+
+
+def _count(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many rows each view of COUNTED has."""
+    counts = ", ".join(f"(SELECT count(*) FROM {view})" for view in COUNTED)
+    return dict(zip(COUNTED, db.execute(f"SELECT {counts}").fetchone() or (), strict=True))
 
 
 def _fingerprint(
@@ -173,15 +218,6 @@ def _settings(db: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, str]]) ->
     db.execute("DELETE FROM base.study")
     if rows:
         db.executemany("INSERT INTO base.study VALUES (?, ?)", [list(row) for row in rows])
-
-
-def load_into(
-    db: duckdb.DuckDBPyConnection, paths: Iterable[Path], parsers: Parsers, work: Path, workers: int = 1
-) -> LoadReport:
-    """Load what is new in the segments *paths* into an open private database; spill into *work*."""
-    report = LoadReport(fresh=False)
-    _bring_in(db, plan(paths, _known(db), report, workers), parsers, work, report, workers, None)
-    return report
 
 
 def _known(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -223,9 +259,9 @@ def _bring_in(
 ) -> None:
     told = _spill_all(units, parsers, spilled, workers, progress, keep)
     report.entries = sum(one.entries for one in told)
-    report.rows = merge.merge(db, spilled, _opened(parsers))
+    report.read = merge.merge(db, spilled, _opened(parsers))
     shutil.rmtree(spilled, ignore_errors=True)
-    report.quarantined = report.rows.get("quarantine", 0)
+    report.quarantined = report.read.get("quarantine", 0)
     _remember(db, told, report)
     latest.refresh(db)
     link.read_links(db, platforms(parsers).values())
