@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import duckdb
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -135,32 +134,6 @@ def test_the_line_of_a_load_counts_what_can_be_queried_not_what_was_read(tmp_pat
     write(tmp_path / "archive", [page(3, [*posts[:1], Post("41", "x", "7", T0, "new", "7")])], "b")
     assert load(tmp_path, PARSERS).told() == "load (added): 1 entries of 1 segments: 41 posts (+1)"
     assert load(tmp_path, PARSERS).told() == "load: nothing new in the archive"
-
-
-@pytest.mark.parametrize("earlier", ["reading = 1", "reading = NULL", None])
-def test_tables_of_an_earlier_reading_are_made_anew_if_their_archive_is_there(tmp_path, earlier):
-    """A row that an earlier version let in goes; without the archive it came from, nothing is touched."""
-    write(tmp_path / "archive", [page(1, [Post("1", "x", "7", T0, "text", "7")])], "a")
-    load(tmp_path, PARSERS)
-    (tmp_path / "study.duckdb").chmod(0o600)
-    with duckdb.connect(str(tmp_path / "study.duckdb")) as db:
-        db.execute("UPDATE base.posts SET created_at = TIMESTAMPTZ '1185-01-01 00:00:00Z'")
-        if earlier:
-            db.execute(f"UPDATE base.made_from SET {earlier}")
-        else:
-            db.execute("ALTER TABLE base.made_from DROP COLUMN reading")
-            db.execute("DELETE FROM base.migrations WHERE number >= 9")
-    (segment,) = archive.segments(tmp_path / "archive")
-    elsewhere = segment.rename(tmp_path / segment.name)
-    before = (tmp_path / "study.duckdb").read_bytes()
-    with pytest.raises(UserError, match="was loaded, but is not in the archive"):
-        load(tmp_path, PARSERS)
-    assert (tmp_path / "study.duckdb").read_bytes() == before
-    elsewhere.rename(segment)
-    told = load(tmp_path, PARSERS).told()
-    assert told.startswith("load (from nothing: the tables were made by an earlier version")
-    assert "\n" not in told
-    assert rows(tmp_path, "SELECT count(*) FROM posts WHERE created_at = TIMESTAMPTZ '2013-02-23 12:00:00Z'") == [(1,)]
 
 
 def test_several_processes_read_what_one_reads(tmp_path, monkeypatch):

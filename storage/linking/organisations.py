@@ -38,6 +38,8 @@ class Named(Table):
     aliases: tuple[str, ...] = Field((), description="Other names, matched as a whole, whatever the case.")
     abbreviations: tuple[str, ...] = Field((), description="Matched as a whole; with the case if short.")
     patterns: tuple[str, ...] = Field((), description="Regular expressions over the normalised employer, whole words.")
+    handles: tuple[str, ...] = Field((), description="Its own accounts: a name, name@server or a domain name.")
+    domains: tuple[str, ...] = Field((), description="Its internet domains; whatever is below one is its own too.")
 
 
 class Group(Named):
@@ -106,6 +108,7 @@ class Organisations(Table):
     group: tuple[Group, ...] = Field((), description="The groups.")
     organisation: tuple[Agency, ...] = Field((), description="What counts for them.")
     exclude: tuple[str, ...] = Field((), description="Regular expressions: such employers match by full name only.")
+    trades: tuple[str, ...] = Field((), description="Trades that are usual among its people: media, advice, politics.")
     one_word_names: bool = Field(
         True, description="Whether a group's name of one word matches alone; false: only after 'Ministerie van'."
     )

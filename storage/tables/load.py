@@ -29,13 +29,11 @@ from storage.tables.parse_worker import Keep, Parser, Told, Unit, cores, die_wit
 
 SMALL = 2 * 1024 * 1024  # compressed bytes; less is read in this process
 STRETCH = 4 * 1024 * 1024  # compressed bytes a worker reads at a time: small enough that both end together
+RATE = 1_000_000  # bytes of archive that a core loads in a second, about: `python -m benchmarks.load`
 MEMORY = "400MB"  # of DuckDB, once the workers are gone; more is not faster (5 million accounts, 2 cores)
 
 MEND = "put it back, or run `sneeuwbal load --fresh`"
 COUNTED = ("profiles", "connections", "accounts", "follows", "posts", "referenced_posts", "sample_posts")
-
-# Raised when the same archive makes other rows than before: 2 sets aside times that nobody can have.
-READING = 2
 
 Parsers = Mapping[str, "str | Parser"]
 Progress = Callable[[int, int], None]
@@ -51,7 +49,6 @@ class LoadReport(msgspec.Struct):
     read: dict[str, int] = {}  # rows that came, per table; what is known already included
     rows: dict[str, int] = {}  # in each view of COUNTED now
     before: dict[str, int] = {}  # the same, before this load
-    anew: str = ""  # why it began from nothing without being asked to
     quarantined: int = 0
     damage: list[str] = []  # one line per segment that could not be read whole
 
@@ -71,7 +68,7 @@ class LoadReport(msgspec.Struct):
                 line += "; employers matched and accounts linked anew"
         else:
             rows = ", ".join(self._counted(name) for name in COUNTED if self.rows.get(name))
-            how = "from nothing" + (f": {self.anew}" if self.anew else "") if self.fresh else "added"
+            how = "from nothing" if self.fresh else "added"
             line = f"load ({how}): {self.entries:,} entries of {self.segments} segments: {rows or 'no rows'}"
         if self.quarantined:
             line += f"; {self.quarantined:,} pieces could not be read (view `quarantine`)"
@@ -94,8 +91,11 @@ def load(
     memory: str = MEMORY,
     group: str | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> LoadReport:
     """Load what is new in the archive of *study* (all of it if *fresh*), link, and publish the database.
+
+    A database of an older schema is made anew from the archive; *say* gets one line about it first.
 
     *parsers* maps a collector's name to "module:object" or to the object. *archives* are directories or files, by
     default `archive/`. *settings* are the rows of the view `study`. *progress* is told bytes done and bytes in all.
@@ -105,14 +105,14 @@ def load(
     workers = workers or cores()
     rows = None if settings is None else sorted(settings)
     keep = Keep(str(study) if (study / forgotten.FILE).exists() else "", _dropped(rows or ()))
+    fresh = fresh or (rows is not None and _dropped(_published(study)) != keep.drop)
     with database.working(study) as work:
+        if not fresh and database.is_outdated(study):
+            fresh = True
+            say(_made_anew(study / "archive", workers))
+        private = database.start_private(study, work, fresh=fresh)
+        report = LoadReport(fresh=not private.exists())
         paths = [path for place in archives or [study / "archive"] for path in archive.segments(place)]
-        before = None if fresh else _published(study)
-        anew = before.anew(keep, rows) if before else ""
-        if before and anew:
-            plan(paths, before.archives, LoadReport(fresh=True), workers)  # all that it came from is still there
-        private = database.start_private(study, work, fresh=fresh or bool(anew))
-        report = LoadReport(fresh=not private.exists(), anew=anew)
         db = database.open_private(private, memory=memory, threads=workers)
         try:
             units = plan(paths, _known(db), report, workers)
@@ -128,7 +128,7 @@ def load(
                     report.links = link.link(db, linking, platforms(parsers).values())
                 retention.read_removed(db, study)
                 db.execute("DELETE FROM base.made_from")
-                db.execute("INSERT INTO base.made_from VALUES (?, ?)", [made_from, READING])
+                db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
                 report.rows = _count(db)
                 database.close_private(db)
                 database.publish(private, study, group)
@@ -138,42 +138,30 @@ def load(
     return report
 
 
+def _made_anew(directory: Path, workers: int) -> str:
+    """What is said before a database of an older schema is made anew, and about how long that will take."""
+    size = sum(path.stat().st_size for path in archive.segments(directory))
+    minutes = size / (RATE * workers) / 60
+    return (
+        f"{database.NAME} was made by an older sneeuwbal: making it anew from {size / 1e6:,.0f} MB of archive, "
+        f"in about {f'{minutes:,.0f} minutes' if minutes >= 1.5 else 'a minute'}"
+    )
+
+
 def _dropped(rows: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """What `[minimise] drop` says among the settings *rows*."""
     return tuple(sorted(msgspec.json.decode(dict(rows).get("minimise.drop") or "[]")))
 
 
-class _Before(msgspec.Struct):
-    """What the published database says of itself."""
-
-    settings: list[tuple[str, str]]
-    archives: dict[str, int]
-    reading: int
-
-    def anew(self, keep: Keep, rows: Sequence[tuple[str, str]] | None) -> str:
-        """Why tables like these cannot be added to; empty if they can."""
-        if self.reading < READING:
-            return "the tables were made by an earlier version, which read the archive in another way"
-        if rows is not None and _dropped(self.settings) != keep.drop:
-            return "`[minimise] drop` has changed"
-        return ""
-
-
-def _published(study: Path) -> _Before | None:
-    """What the published database was made from; None if there is none, it cannot tell, or is of a newer version."""
+def _published(study: Path) -> list[tuple[str, str]]:
+    """The settings that the published database was made with; none if it cannot tell."""
     if not (study / database.NAME).exists():
-        return None
+        return []
     try:
         with duckdb.connect(str(study / database.NAME), read_only=True) as db:
-            newest = db.execute("SELECT max(number) FROM base.migrations").fetchone()
-            if newest is None or newest[0] > database.migrations()[-1][0]:
-                return None
-            settings = db.execute("SELECT key, CAST(value AS VARCHAR) FROM base.study").fetchall()
-            made = dict(zip([one[0] for one in db.execute("DESCRIBE base.made_from").fetchall()],
-                            db.execute("FROM base.made_from").fetchone() or (), strict=False))  # fmt: skip
-            return _Before(settings, _known(db), made.get("reading") or 1)
+            return db.execute("SELECT key, CAST(value AS VARCHAR) FROM base.study").fetchall()
     except duckdb.Error:
-        return None
+        return []
 
 
 def _count(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -186,7 +174,7 @@ def _fingerprint(
     linking: Linking | None, settings: Sequence[tuple[str, str]] | None, kinds: Sequence[tuple[str, ...]]
 ) -> str:
     """A hash of what the tables depend on besides the archive."""
-    made = [repr(settings), repr(kinds), repr(database.migrations()[-1][0])]
+    made = [repr(settings), repr(kinds), repr(database.schema())]
     if linking is not None:
         made += [repr([tuple(row) for row in linking.organisations]), linking.rules]
         made.append(hashlib.blake2b(linking.decisions.read_bytes()).hexdigest() if linking.decisions.exists() else "")
