@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -73,11 +74,16 @@ def bluesky_queries() -> dict[str, tuple[str, str, set[str]]]:
     searched = {key for key, one in found.accounts.items()
                 if one.platform == BLUESKY and "ministerie van" in one.bio.lower()}  # fmt: skip
     handle = found.accounts[pack.split("/")[2]].handle
+    names = {key: one.handle for key, one in found.accounts.items() if one.platform == BLUESKY}
+    hosts = Counter(name.partition(".")[2] for name in names.values() if not name.endswith((".bsky.social", ".test")))
+    domain = hosts.most_common(1)[0][0]
+    under = {key for key, name in names.items() if name == domain or name.endswith(f".{domain}")}
     return {
         "starter_packs": (page(pack, handle), "starter_pack", set(found.lists["pack"])),
         "lists": (page(members, maker.handle), "list", set(found.lists["members"])),
         "feeds": (f"at://{maker.key}/app.bsky.feed.generator/{topic}", "feed", tagged),
         "account_searches": ("Ministerie van", "search_actors", searched),
+        "domains": (f"*.{domain}", "domain", under),
         "post_searches": (f"#{topic}", "search_posts", tagged),
     }
 
@@ -89,13 +95,14 @@ def test_a_query_of_bluesky_finds_whom_the_world_planted(served: Served, tmp_pat
     db = run(study(tmp_path, served, {f"bluesky_{seeds}": [typed]}, '"timeline"'))
     assert rows(db, "SELECT list_id, account_id FROM listed") == {(key, one) for one in planted}
     places = rows(db, "SELECT position FROM listed")
-    if kind != "feed" and kind != "search_posts":
+    if kind in ("starter_pack", "list", "search_actors"):
         assert places == {(place,) for place in range(1, len(planted) + 1)}
     open_to_all = {one for one in planted if not truth().opted_out.get(one, set()) & OPT_OUTS}
     paths = rows(db, "SELECT key, wave, via FROM discoveries WHERE kind = 'timeline'")
     assert paths == {(one, 0, key) for one in open_to_all}
     assert rows(db, f"SELECT kind, key, wave, via FROM discoveries WHERE kind = '{kind}'") == {(kind, key, 0, "")}
-    assert rows(db, f"SELECT complete FROM walks WHERE kind = '{kind}'") == {(True,)}
+    whole = kind != "domain"  # no method lists the handles under a domain
+    assert rows(db, f"SELECT complete FROM walks WHERE kind = '{kind}'") == {(whole,)}
 
 
 @pytest.mark.parametrize("seeds", ["hashtags", "directories"])
@@ -160,6 +167,8 @@ PACK, LIST, FEED = "app.bsky.graph.starterpack", "app.bsky.graph.list", "app.bsk
         ("feed", f"https://bsky.app/profile/{DID}/feed/whats-hot", f"at://{DID}/{FEED}/whats-hot"),
         ("search_posts", " klimaat lang:nl ", "klimaat lang:nl"),
         ("search_posts", " ", None),
+        ("domain", "*.Minfin.example.org", "minfin.example.org"),
+        ("domain", "minfin", None),
         ("hashtag", "#Overheid@Social.Example.org", "#overheid@social.example.org"),
         ("hashtag", "https://social.example.org/tags/overheid", "#overheid@social.example.org"),
         ("hashtag", "#overheid", None),  # on no server

@@ -1,7 +1,8 @@
 """Queries that find accounts on Bluesky: starter packs, lists, feeds and searches; what to ask and what answers tell.
 
-A key is the `at://` URI of a starter pack, list or feed (`typed.query_of`), or the words of a search. A starter pack is
-walked by the list behind it. Lists and feeds are asked for by the DID of their owner: where the URI has a handle, the
+A key is the `at://` URI of a starter pack, list or feed (`typed.query_of`), a domain, or the words of a search. The
+handles under a domain are searched for: no method lists them, so such a walk never counts as complete. A starter pack
+is walked by the list behind it. Lists and feeds are asked for by the DID of their owner: where it has a handle, the
 walk begins with it. `Want.carry` holds `uri` (of what is walked), `seen` (items before this page) and `claimed`.
 
 Lexicons of github.com/bluesky-social/atproto (read November 2026): app.bsky.graph.getStarterPack, getList,
@@ -24,15 +25,19 @@ from collectors.wire.http import MOST, UNREADABLE, count, unread_time, unreadabl
 from storage.records import Listed, Page, Record, Want
 
 PAGE = 100
+SEARCHED = "a search for the domain, which need not find every handle under it"
 METHODS = {
     "starter_pack": "app.bsky.graph.getList",
     "list": "app.bsky.graph.getList",
     "feed": "app.bsky.feed.getFeed",
     "search_actors": "app.bsky.actor.searchActors",
     "search_posts": "app.bsky.feed.searchPosts",
+    "domain": "app.bsky.actor.searchActors",
 }
-PARAMETERS = {"starter_pack": "list", "list": "list", "feed": "feed", "search_actors": "q", "search_posts": "q"}
-LISTS = {"starter_pack": "items", "list": "items", "feed": "feed", "search_actors": "actors", "search_posts": "posts"}
+PARAMETERS = {"starter_pack": "list", "list": "list", "feed": "feed", "search_actors": "q", "search_posts": "q",
+              "domain": "q"}  # fmt: skip
+LISTS = {"starter_pack": "items", "list": "items", "feed": "feed", "search_actors": "actors", "search_posts": "posts",
+         "domain": "actors"}  # fmt: skip
 
 
 def kinds(limit: Limit) -> dict[str, Kind]:
@@ -46,6 +51,7 @@ def kinds(limit: Limit) -> dict[str, Kind]:
         "feed": one(posts, head=1, seeds="feeds"),
         "search_actors": one(accounts, seeds="account_searches"),
         "search_posts": one(posts, seeds="post_searches"),
+        "domain": one(accounts, seeds="domains"),
     }
 
 
@@ -126,6 +132,8 @@ def _of_page(want: Want, body: dict[str, Any], at: str) -> Outcome:
         return Done(target, items=len(items), complete=False, why="the cursor leads back to its page", stuck=True)
     if following:
         return Done(target, f"{at}{following}", len(items), carry=carry)
+    if target.kind == "domain":
+        return Done(target, items=len(items), complete=False, why=SEARCHED)
     whole = claim is None or seen >= claim
     return Done(target, items=len(items), complete=whole, why="" if whole else f"{seen} of the {claim} that it claims")
 
@@ -170,6 +178,8 @@ def _item(page: Page, raw: msgspec.Raw, place: str, position: int) -> Iterator[R
     found, left_out = lenient.read(raw, shape, records.VITAL)
     view = found.post if isinstance(found, FeedItem) else found
     who = view.author if isinstance(view, PostView) else view.subject if isinstance(view, ItemView) else view
+    if page.kind == "domain" and not f".{who.handle.lower()}".endswith(f".{page.key}"):
+        return
     yield records.account(who)
     yield Listed(page.key, "bluesky", who.did, position)
     if isinstance(view, PostView):

@@ -44,6 +44,8 @@ def query_of(kind: str, typed: str) -> str | None:
     None for what names no such thing.
     """
     given = typed.strip()
+    if kind == "domain":
+        return host_of(given.removeprefix("*").removeprefix("@").removeprefix("."))
     if kind not in COLLECTIONS:
         return given or None
     if given.lower().startswith("at://"):
