@@ -20,9 +20,9 @@ from storage.linking.decisions import COLUMNS, decisions
 from storage.linking.evidence import population
 from storage.linking.link import Linking
 from storage.linking.organisations import load_list
-from storage.records import Page, Target, Want
+from storage.records import Account, Page, Target, Want
 from storage.tables.load import load
-from tests.pages import rows, write
+from tests.pages import PARSERS, page, rows, write
 from tests.today import service, truth, world
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
@@ -59,7 +59,7 @@ def settle(folder: Path, sources=SOURCES, decided: str = "") -> Path:
     return judge(folder, sources, decided)
 
 
-def judge(folder: Path, sources=SOURCES, decided: str = "") -> Path:
+def judge(folder: Path, sources=SOURCES, decided: str = "", collectors=None) -> Path:
     listing = folder / "organisations.toml"
     listing.write_text(studyfile.organisations(world().theme, "domains"), "utf-8")
     listed = load_list(listing)
@@ -67,7 +67,7 @@ def judge(folder: Path, sources=SOURCES, decided: str = "") -> Path:
     if decided:
         (folder / "decisions.csv").write_text(",".join(COLUMNS) + "\n" + decided, "utf-8")
     linking = Linking(listed.rows(), who.matcher, folder / "decisions.csv", f"{who.fingerprint} {sources}", who)
-    load(folder, parsers(), linking=linking, workers=1)
+    load(folder, collectors or parsers(), linking=linking, workers=1)
     return folder
 
 
@@ -133,29 +133,40 @@ def test_a_text_is_read_once_and_a_decision_wins_until_a_later_one(today, monkey
     assert not read
 
 
-# ---- the review file ------------------------------------------------------------------------------------------
+# ---- the review file ---------------------------------------------------------------------------------------------------
 
 
 def test_what_is_not_clear_waits_in_the_review_file_and_an_older_file_of_decisions_is_widened(tmp_path):
     settle(tmp_path)
-    (tmp_path / "decisions.csv").write_text(",".join(COLUMNS[:-2]) + "\n2026-05-01T00:00:00Z,,x,test,organisation,me\n")
+    older = ",".join(COLUMNS[:-2])
+    (tmp_path / "decisions.csv").write_text(older + "\n2026-05-01T00:00:00Z,,x,test,organisation,me\n")
     review.write(tmp_path, tmp_path / "review.csv")
     with (tmp_path / "review.csv").open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
     unclear = [line for line in lines if line["organisation"]]
-    pairs = [line for line in lines if line["why"] == "two accounts"]
     assert unclear
-    assert pairs
-    unclear[0]["decision"], pairs[0]["decision"] = "member", "accepted"
+    unclear[0]["decision"] = "member"
     with (tmp_path / "filled.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, review.FIELDS)
         writer.writeheader()
-        writer.writerows((unclear[0], pairs[0]))
-    assert review.take(tmp_path, tmp_path / "filled.csv", "me") == (2, 0)
-    assert review.take(tmp_path, tmp_path / "filled.csv", "me") == (0, 2)
-    assert [one.decision for one in decisions(tmp_path / "decisions.csv")] == ["organisation", "member", "accepted"]
+        writer.writerow(unclear[0])
+    assert review.take(tmp_path, tmp_path / "filled.csv", "me") == (1, 0)
+    assert review.take(tmp_path, tmp_path / "filled.csv", "me") == (0, 1)
+    assert [one.decision for one in decisions(tmp_path / "decisions.csv")] == ["organisation", "member"]
     judge(tmp_path)
     assert rows(tmp_path, "SELECT organisation FROM memberships WHERE source = 'decisions'") == [
         (unclear[0]["organisation"],)
     ]
-    assert rows(tmp_path, "SELECT decision FROM account_links WHERE decided_by = 'me'") == [("accepted",)]
+
+
+def test_who_names_another_account_alone_proposes_and_a_decision_joins_the_two(tmp_path):
+    one = Account("a", "toy", "anna@one.example", "Anna Voorbeeld", "Ook: @anna@two.example")
+    found = [one, Account("b", "toy", "anna@two.example", "Anna Voorbeeld"),
+             Account("c", "toy", "fan@one.example", "Bo Proef", "Fan van @anna@two.example")]  # fmt: skip
+    write(tmp_path / "archive", [page(1, found, kind="user")])
+    judge(tmp_path, collectors=PARSERS)
+    assert rows(tmp_path, "SELECT account_id, other_id, rule, decision FROM account_links") == [
+        ("a", "b", "one-way", "proposed")
+    ]
+    judge(tmp_path, decided="2026-06-01T00:00:00Z,a,toy,b,accepted,me,,\n", collectors=PARSERS)
+    assert rows(tmp_path, "SELECT subject, actor_id FROM actors ORDER BY 1") == [("a", "a"), ("b", "a"), ("c", "c")]

@@ -62,7 +62,7 @@ def study_of(place: Path, parts: int = 2) -> Path:
         for part in range(parts) for at, (kind, key, found) in enumerate(_round(part))
     ]  # fmt: skip
     write(place / "archive", pages)
-    (place / "decisions.csv").write_text(",".join(COLUMNS) + "\n")
+    (place / "decisions.csv").write_text(",".join(COLUMNS[:-1]) + "\n")
     known = [(name, name, f"Ministry {name}", name, "group", None, None, None, None) for name in MINISTRIES]
     load(place, PARSERS, workers=1, linking=Linking(known, _organisation, place / "decisions.csv"))
     return place
