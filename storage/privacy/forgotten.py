@@ -38,7 +38,9 @@ ADDRESS = re.compile(r"https?://[^\s\"'<>)\\,]+", re.I)
 DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
 BARE = re.compile(r"(?<![\w.:/@-])[\w-]{1,64}(?![\w.:/@-])")
 FORMS = ("word", "domain", "address")
-DOTTED = re.compile(r"[\w.+-]*@?[\w-]+(?:\.[\w-]+)+")
+# what DOTTED may be in: bodies are long, these are not
+RUN_OF_DOTTED = re.compile(r"(?<![\w+-])[\w+-]*+[.@][\w.+@-]*+")
+DOTTED = re.compile(r"[\w.+-]*@?[\w-]++(?:\.[\w-]++)+")
 
 
 class Name(msgspec.Struct, frozen=True, order=True):
@@ -214,8 +216,8 @@ class Sightings:
             found |= {
                 Name(kind, handle) for handle in {one for groups in pattern.findall(text) for one in groups if one}
             }
-        for found_word in set(DOTTED.findall(text)):
-            word = found_word.strip(".@")
+        runs = {run for run in RUN_OF_DOTTED.findall(text) if run.strip(".@+")}
+        for word in {word.strip(".@") for run in runs for word in DOTTED.findall(run)}:
             kinds = [*self._dotted["address"], EMAIL] if "@" in word else self._dotted["domain"]
             found |= {Name(kind, word) for kind in kinds}
         return found
