@@ -72,7 +72,7 @@ class Freshness:
         self.size, self.at = 0, time.monotonic()
 
     def wanted(self) -> bool:
-        """Whether something new came and it is time; each time is told once."""
+        """Whether something new came and it is time; asked again, it says no."""
         if not self.every or time.monotonic() - self.at < self.gap:
             return False
         size = sum(path.stat().st_size for path in self.archive.glob("*.warc.gz*") if path.exists())
@@ -88,9 +88,9 @@ def _start(words: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 class Daemon:
-    """Runs the jobs of one study until it is told to stop. *start* starts a child: `subprocess.Popen`, or a test's.
+    """Runs the jobs of one study until it is asked to stop. *start* starts a child: `subprocess.Popen`, or a test's.
 
-    *say* is told what happens, *ended* how each run of a job ended.
+    *say* gets each line about what happens, *ended* how each run of a job ended.
     """
 
     def __init__(

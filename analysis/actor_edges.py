@@ -183,7 +183,7 @@ def labelled(nodes: pd.DataFrame, labels: pd.DataFrame | None) -> pd.Series[str]
         own = pd.Series(nodes.index, index=nodes.index).astype(str) if key == "account_id" else _folded(nodes["handle"])
         table = dict(zip(keys if key == "account_id" else _folded(keys), labels[said].astype(str), strict=True))
         label = own.map(table).astype(object).where(own.isin(list(table)), "other")
-    return label.where(~nodes["member"].to_numpy(dtype=bool), "civil servant")
+    return label.where(~nodes["member"].to_numpy(dtype=bool), "member")
 
 
 def _folded(handles: pd.Series[str]) -> pd.Series[str]:

@@ -15,11 +15,12 @@ from analysis.actor_edges import INTERACTIONS, Database, Kind, default_scope, ne
 from analysis.graphs.communities import Communities
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network
+from analysis.nouns import GENERAL
 
 OUTSIDE = "outside"  # actors who are no members
 SAME_GROUP = 0.5  # a community is named after a group with at least this share of its members
-PAIR, BEYOND = "{one} and {other}", "outside the ministries"
-ACROSS, WITH = "across ministries ({first} first)", "{name}, with {labels}"
+PAIR, BEYOND = "{one} and {other}", "outside the {groups}"
+ACROSS, WITH = "across {groups} ({first} first)", "{name}, with {labels}"
 LIFT = 1.5  # and after a label that is so many times as frequent in it as in the network
 
 
@@ -55,7 +56,7 @@ def top(found: Network, by: str = "betweenness", count: int = 25) -> pd.DataFram
 # ---- communities described ---------------------------------------------------------------------------------
 
 
-def communities(found: Measured, central: int = 5, words: Callable[[str], str] = str) -> pd.DataFrame:
+def communities(found: Measured, central: int = 5, words: Callable[[str], str] = GENERAL) -> pd.DataFrame:
     """One row a community: name, size, members by label, groups, titles, central members, density, E-I index.
 
     The name is a suggestion from these numbers; there is none where there are no communities to speak of, and
@@ -74,7 +75,7 @@ def communities(found: Measured, central: int = 5, words: Callable[[str], str] =
         members = nodes[group == number]
         pairs = size[number] * (size[number] - 1)
         outer = ends[number] - 2 * inside[number]
-        groups = members.loc[members["label"] == "civil servant", "group_name"].dropna().value_counts()
+        groups = members.loc[members["label"] == "member", "group_name"].dropna().value_counts()
         rows.append({
             "community": number, "name": None, "size": size[number], "share": size[number] / len(nodes),
             **{_column(label): count for label, count in _row(labels, number).items()},
@@ -103,7 +104,7 @@ def _row(table: pd.DataFrame, number: int) -> pd.Series[int]:
 
 
 def _column(label: Any) -> str:
-    return "members" if label == "civil servant" else str(label)
+    return "members" if label == "member" else str(label)
 
 
 def _shares(counts: pd.Series[int], most: int = 5) -> str:
@@ -127,7 +128,7 @@ def _central(members: pd.DataFrame, count: int, words: Callable[[str], str]) -> 
 
 
 def suggested_name(
-    groups: pd.Series[int], labels: pd.Series[int], everywhere: pd.Series[int], words: Callable[[str], str] = str
+    groups: pd.Series[int], labels: pd.Series[int], everywhere: pd.Series[int], words: Callable[[str], str] = GENERAL
 ) -> str:
     """A name for a community from its counts by group and by label, beside the label counts of the network.
 
@@ -146,7 +147,7 @@ def suggested_name(
     expected = everywhere / everywhere.sum() * labels.sum()
     many = [
         str(label) for label in labels.index
-        if label not in ("civil servant", "other") and labels[label] >= 3 and labels[label] >= LIFT * expected[label]
+        if label not in ("member", "other") and labels[label] >= 3 and labels[label] >= LIFT * expected[label]
     ]  # fmt: skip
     if not many:
         return name
@@ -159,7 +160,7 @@ def suggested_name(
 def by_group(found: Measured) -> pd.DataFrame:
     """Actors by community and group: count, share of the community, share of the group; others as outside."""
     nodes = found.network.nodes
-    place = nodes["group_name"].where(nodes["label"] == "civil servant").fillna(OUTSIDE)
+    place = nodes["group_name"].where(nodes["label"] == "member").fillna(OUTSIDE)
     table = (
         pd.DataFrame({"community": found.communities.membership.to_numpy(), "group_name": place.to_numpy()})
         .value_counts().rename("actors").reset_index().sort_values(["community", "actors", "group_name"],

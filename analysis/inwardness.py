@@ -17,7 +17,7 @@ from analysis.actor_edges import Database, network
 from analysis.graphs import algorithms
 from analysis.graphs.network import Network
 
-CIVIL = "civil servant"
+CIVIL = "member"
 LABELS = (CIVIL, "politician", "media", "organisation", "other")
 
 
@@ -76,13 +76,13 @@ def table(found: Network, permutations: int = 999, seed: int = 0) -> pd.DataFram
             "expected": expected[at], "permuted": mean[at],
             "p": _p_value(index[at], shuffled[:, at]) if permutations else np.nan,
         }
-        for at, name in enumerate(["civil servants", *names[:-1]])
+        for at, name in enumerate(["members", *names[:-1]])
     ]  # fmt: skip
     made = pd.DataFrame(rows)
     made.attrs["parameters"] = dict(found.parameters) | {"permutations": permutations, "seed": seed}
     made.attrs["assortativity"] = {
         "groups": assortativity(observed[:-1, :-1]),
-        "civil servants and others": assortativity(_two(observed)),
+        "members and others": assortativity(_two(observed)),
     }
     return made
 

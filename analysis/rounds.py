@@ -93,8 +93,8 @@ SELECT DISTINCT account_id FROM links WHERE profile_id IN (FROM concerned)"""
 
 LOOKED_UP = "accounts that could be looked up"
 WHAT = (
-    "civil servants", "accounts that their profiles name", LOOKED_UP,
-    "follow ties between civil servants", "follow ties in lists read whole twice",
+    "members", "accounts that their profiles name", LOOKED_UP,
+    "follow ties between {members}", "follow ties in lists read whole twice",
 )  # fmt: skip
 
 

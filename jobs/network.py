@@ -14,8 +14,10 @@ import pandas as pd
 
 from analysis import actors, groups, hashtags
 from analysis.graphs.network import Network
+from analysis.queries import setting
 from analysis.report import exports
-from analysis.report.disclosure import few_hidden, pseudonymous, without_few
+from analysis.report.disclosure import SMALL, few_hidden, pseudonymous, without_few
+from analysis.report.i18n import Words
 from jobs.context import DATABASE
 from jobs.report import labels_of
 from storage.errors import UserError
@@ -69,12 +71,13 @@ def network(
             least = chosen.hashtag_threshold if threshold is None else threshold
             tags = hashtags.study(db, threshold=least, profile=profile or chosen.share_profile, **options)
             return tags.network, hashtags.communities(tags)
+        words = Words("en", setting(db, "population"))
         if min_degree is None and name == "actors":
             min_degree = chosen.min_degree
         found = actors.study(db, kind=KINDS[name], min_degree=min_degree, labels=labels_of(study), **options)
         if public:
-            found = pseudonymous(found, Pseudonyms(directory), FEW)
-        table = actors.communities(found)
+            found = pseudonymous(found, Pseudonyms(directory), FEW, words(SMALL))
+        table = actors.communities(found, words=words)
         return found.network, table.drop(columns=["groups", "titles"], errors="ignore") if public else table
 
 

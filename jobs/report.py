@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import duckdb
 import pandas as pd
 
 from analysis.days import school_holidays
+from analysis.nouns import GENERAL
 from analysis.report import page
 from analysis.report.comparison_section import Other
 from analysis.report.escape import clean
@@ -53,7 +55,7 @@ def report(study: Study, *, public: bool = False, beside: Study | None = None, s
 
 def figures() -> list[Drawing]:
     """The figures of a report, in order, with `number`, `name` and `title`."""
-    return list(DRAWINGS.values())
+    return [replace(one, title=GENERAL(one.title)) for one in DRAWINGS.values()]
 
 
 def figure(

@@ -195,7 +195,8 @@ def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), sa
     listed = load_list(study.organisation_list)
     rows = listed.rows(study.era, study.published.groups)
     linking = Linking(rows, Matcher(listed, study.era), study.directory / DECISIONS)
-    report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=list(study.rows()))
+    settings = [*study.rows(), *listed.settings()]
+    report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=settings)
     say(report.told())
     return report
 

@@ -31,12 +31,12 @@ def people(db: duckdb.DuckDBPyConnection, who: Mapping[str, str | list[str]], pl
     profiles = [{"profile_id": f"p-{a}", "name": f"Test {a}", "content": "c", "versions": 1} for a in who]
     insert(db, "current_profiles", profiles)
     insert(db, "positions", [
-        {"profile_id": f"p-{a}", "content": "c", "ordinal": i, "employer": f"Ministry {m}", "current": True}
+        {"profile_id": f"p-{a}", "content": "c", "ordinal": i, "employer": f"Employer {m}", "current": True}
         for i, (a, m) in enumerate(rows)
     ])  # fmt: skip
     known = db.execute("SELECT group_name FROM base.employers").df()["group_name"]
     new = sorted({m for _, m in rows} - set(known))
-    insert(db, "employers", [{"employer": f"Ministry {m}", "organisation": m, "group_name": m} for m in new])
+    insert(db, "employers", [{"employer": f"Employer {m}", "organisation": m, "group_name": m} for m in new])
     insert(db, "links", [
         {"profile_id": f"p-{a}", "account_id": a, "platform": platform, "decision": "accepted"} for a in who
     ])  # fmt: skip

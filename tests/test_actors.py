@@ -66,7 +66,7 @@ def test_labels_by_handle_or_account_and_members_first(db):
     labels = pd.DataFrame({"handle": ["@H_3", "h_1"], "label": ["media", "politician"]})
     nodes = actor_edges.network(db, min_degree=0, labels=labels).nodes
     assert nodes["label"].to_dict() == {
-        "1": "civil servant", "2": "civil servant", "9": "civil servant", "3": "media", "4": "other"
+        "1": "member", "2": "member", "9": "member", "3": "media", "4": "other"
     }  # fmt: skip
     by_id = pd.DataFrame({"account_id": ["4"], "role": ["politician"]})
     assert actor_edges.network(db, min_degree=0, labels=by_id).nodes.loc["4", "label"] == "politician"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -92,3 +93,29 @@ def test_the_frontier_recovered_is_that_of_then(tmp_path: Path) -> None:
     (tmp_path / "archive").symlink_to(BEFORE / "archive")
     recover(tmp_path, {name: point.load() for name, point in installed().items()}, tmp_path / "state.sqlite")
     assert state(tmp_path / "state.sqlite") == json.loads((BEFORE / "state.json").read_text("utf-8"))
+
+
+def test_a_walk_under_way_in_an_older_state_goes_on_where_it_was(tmp_path: Path) -> None:
+    """The state is brought into today's form: the place stays in the cursor, the rest is carried."""
+    frontier = Frontier(tmp_path / "state.sqlite")
+    walks = [
+        ("mastodon", "timeline", "/api/v1/accounts/1/statuses?max_id=9#claimed=5&remote"),
+        ("bluesky", "following", "3:at:abc"),
+        ("bluesky", "follow_records", "pds:https://pds.example xyz"),
+    ]
+    for collector, kind, cursor in walks:
+        number = frontier.kind(collector, kind)
+        frontier.db.execute("INSERT INTO targets (kind, key, cursor, due_at) VALUES (?, 'k', ?, 0)", (number, cursor))
+    frontier.db.executescript(
+        "ALTER TABLE targets DROP COLUMN carry; ALTER TABLE kinds DROP COLUMN yields; PRAGMA user_version=2"
+    )
+    frontier.close()
+    frontier = Frontier(tmp_path / "state.sqlite")
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    found = [frontier.lease(collector, kind, "r", 9, now)[0] for collector, kind, _ in walks]
+    frontier.close()
+    assert [(want.target.cursor, want.carry) for want in found] == [
+        ("/api/v1/accounts/1/statuses?max_id=9", {"claimed": 5, "remote": True}),
+        ("at:abc", {"claimed": 3}),
+        ("at:xyz", {"server": "https://pds.example"}),
+    ]

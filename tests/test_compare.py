@@ -56,11 +56,11 @@ def test_two_networks_side_by_side():
 
 def test_the_bootstrap_interval_holds_the_index():
     rng = np.random.default_rng(1)
-    nodes = pd.DataFrame({"label": ["civil servant"] * 30 + ["other"] * 30})
+    nodes = pd.DataFrame({"label": ["member"] * 30 + ["other"] * 30})
     network = networks.from_arrays(nodes, rng.integers(0, 30, 400), rng.integers(0, 60, 400))
     found = compare.resampled_e_i(network, runs=500)
     low, high = np.quantile(found, [0.025, 0.975])
-    civil = network.nodes["label"].to_numpy() == "civil servant"
+    civil = network.nodes["label"].to_numpy() == "member"
     inside = (civil[network.source] & civil[network.target]).sum()
     assert low < (network.m - 2 * inside) / network.m < high
 

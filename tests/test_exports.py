@@ -4,6 +4,7 @@ import math
 import xml.etree.ElementTree as ET
 
 import networkx as nx
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -74,6 +75,17 @@ def test_networkx_reads_our_gexf(found, tmp_path):
     graph = nx.read_gexf(path)
     assert graph.number_of_nodes() == 77
     assert graph.nodes["Valjean"]["betweenness"] == found.nodes.loc["Valjean", "betweenness"]
+
+
+def test_a_column_called_label_leaves_the_nodes_their_labels(tmp_path):
+    nodes = pd.DataFrame({"handle": ["ann", "ben"], "label": ["member", "media"]}, index=["1", "2"])
+    pairs = np.array([0]), np.array([1]), np.array([1.0])
+    path = exports.gexf(networks.from_arrays(nodes, *pairs, directed=False, parameters={}), tmp_path / "a.gexf")
+    text = path.read_text("utf-8").replace("http://gexf.net/1.3", "http://www.gexf.net/1.2draft")
+    path.write_text(text.replace('"1.3"', '"1.2"'), "utf-8")
+    read = nx.read_gexf(path)
+    assert dict(read.nodes(data="label")) == {"1": "ann", "2": "ben"}
+    assert dict(read.nodes(data="role")) == {"1": "member", "2": "media"}
 
 
 def test_graphml_and_parquet_come_back_whole(found, tmp_path):

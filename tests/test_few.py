@@ -135,9 +135,9 @@ def test_who_has_the_nodes_counts_no_few_of_a_ministry(world: World) -> None:
     """The page, GEXF and Parquet tell each actor's community and group."""
     nodes = world.public.actors.network.nodes
     counts = nodes.groupby(["community", "group_name"]).size()
-    civil = nodes[nodes["label"] == "civil servant"].groupby("community").size()
+    civil = nodes[nodes["label"] == "member"].groupby("community").size()
     few = counts[counts < FEW]
-    assert all(civil[community] < FEW and place == "other ministries" for community, place in few.index)
+    assert all(civil[community] < FEW and place == "other groups" for community, place in few.index)
     assert len(counts) < len(world.full.actors.network.nodes.groupby(["community", "group_name"]).size())
 
 
@@ -186,7 +186,7 @@ def test_weekdays_kinds_and_hours_of_few_accounts_are_hidden(world: World) -> No
 
 # ---- sentences -----------------------------------------------------------------------------------------------
 
-PERSONS = r"(?:civil servants?|public accounts?|accounts?|actors?|profiles?|members?|persons?|linked|start contacts?)"
+PERSONS = r"(?:public accounts?|accounts?|actors?|profiles?|members?|persons?|linked|start contacts?)"
 COUNTED = re.compile(rf"(?<![\d.,−-])([1-4])(?![\d.,%])(?= (?:of (?:them|their|the|\d+ )?\s*)?{PERSONS})")
 
 
@@ -208,7 +208,7 @@ def test_no_sentence_counts_a_few_persons(world: World) -> None:
     texts = list(_sentences(world.made))
     assert len(texts) > 50
     assert not [text for text in texts if COUNTED.search(text)]
-    assert COUNTED.search("of their civil servants 3 actors are")
+    assert COUNTED.search("of their members 3 actors are")
     assert COUNTED.search("the lists of 2 of 36 members")
 
 
@@ -232,7 +232,7 @@ def test_few_are_told_to_be_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         found = Findings(db, Options(pseudonyms=Pseudonyms(tmp_path / "study"), least=FEW))
         made = write_report(found, tmp_path / "report", Facts("Four", "", "made for a test"))
         assert not [text for text in _sentences(made) if COUNTED.search(text)]
-        assert any("ewer than 5 civil servants" in text for text in _sentences(made))
+        assert any("ewer than 5 members" in text for text in _sentences(made))
         value = found.selection.set_index("figure")["computed"]
         assert value[["members", "accounts", "posts"]].isna().all()
         assert found.professional_use.isna().all(axis=None)

@@ -63,7 +63,7 @@ def world(inner: float, seed: int = 2) -> network.Network:
     rng = np.random.default_rng(seed)
     names = [f"{i:02d}" for i in range(80)]
     group = ["EZ"] * 20 + ["BZK"] * 20 + [None] * 40
-    nodes = pd.DataFrame({"group_name": group, "label": ["civil servant"] * 40 + ["other"] * 40}, index=names)
+    nodes = pd.DataFrame({"group_name": group, "label": ["member"] * 40 + ["other"] * 40}, index=names)
     pairs = set()
     while len(pairs) < 800:
         a = int(rng.integers(40))
@@ -78,10 +78,10 @@ def test_the_table_counts_as_by_hand_and_the_test_finds_inwardness():
     found = world(inner=0.6)
     table = inwardness.table(found, permutations=199, seed=1).set_index("group")
     label, group = found.nodes["label"].to_numpy(), found.nodes["group_name"].to_numpy()
-    civil = label == "civil servant"
+    civil = label == "member"
     inside = int((civil[found.source] & civil[found.target]).sum())
     outside = int((civil[found.source] ^ civil[found.target]).sum())
-    row = table.loc["civil servants"]
+    row = table.loc["members"]
     assert (row.internal, row.external, row.members) == (inside, outside, 40)
     assert row.e_i_index == pytest.approx((outside - inside) / (outside + inside))
     own = (group[found.source] == "EZ") & (group[found.target] == "EZ")
@@ -119,7 +119,7 @@ def test_what_the_filter_hides(db):
     assert table["ties"].to_dict() == {"before": 60, "after": 30, "hidden": 30}
     assert table["actors"].to_dict() == {"before": 36, "after": 6, "hidden": 36}
     assert table["e_i_index"].to_dict() == {"before": 0, "after": -1, "hidden": 1}
-    assert table.loc["after", "top_in_degree_civil servant"] == 1
+    assert table.loc["after", "top_in_degree_member"] == 1
     assert table.loc["before", "share_media"] == pytest.approx(1 / 36)
     assert table.loc["before", "reciprocity"] == pytest.approx(30 / 60)
 

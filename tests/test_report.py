@@ -115,11 +115,13 @@ def test_every_word_of_the_report_has_its_dutch() -> None:
         r'\bw\("([^"]*)"\)', "".join(path.read_text("utf-8") for path in (HERE / "js" / "src").glob("*.js"))
     )
     assert set(used) <= set(json.loads((HERE / "js" / "words.json").read_text("utf-8")))
+    wanted = {text for text in wanted if NOUN.sub("", text)} - {"member", "members"}  # nouns are the study's
     assert not sorted(wanted - set(table("nl")))
-    braces = re.compile(r"\{\w+\}")
+    braces = re.compile(rf"(?!{NOUN.pattern})\{{\w+\}}")
     assert all(sorted(braces.findall(one)) == sorted(braces.findall(other)) for one, other in table("nl").items())
 
 
+NOUN = re.compile(r"\{(?:[Aa]_|the_|each_|other_|another_)?(?:[Mm]ember|[Gg]roup)s?\}")
 ENGLISH = re.compile(r"\b(the|were|with|from|between|counted|across|outside|ties|shown|which|others|read)\b", re.I)
 
 

@@ -104,10 +104,10 @@ def test_the_page_tells_them_with_their_sql(twice: Path, tmp_path: Path) -> None
     text = made.page.read_text("utf-8")
     assert _cells(text, "changes-by-group")[0] == ["A", "19", "6", "1", "5", "7", "14"]
     assert _cells(text, "moves") == [["A", "B", "7"], ["B", "A", "1"]]
-    assert _cells(text, "changes")[0] == ["civil servants", "30", "6", "7", "29"]
+    assert _cells(text, "changes")[0] == ["members", "30", "6", "7", "29"]
     assert "40 of 43 profiles were read more than once" in _said(text)
     assert "30; since then 6 entered the profession and 7 left it" in _said(text)
-    assert "civil servants: 2 new, 1 gone (lists that were read whole at least twice: 1)" in _said(text)
+    assert "members: 2 new, 1 gone (lists that were read whole at least twice: 1)" in _said(text)
     assert all(found.sql[name] for name in ("changes", "changes_by_group", "moves"))
     assert all(made.tables()[name].definitions for name in ("changes", "changes-by-group", "moves"))
     found.db.close()

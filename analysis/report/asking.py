@@ -70,9 +70,14 @@ class Asking:
         return setting(self.db, key, default)
 
     @cached_property
+    def english(self) -> Words:
+        """The words of files, which are in English."""
+        return Words("en", self.setting("population"))
+
+    @cached_property
     def words(self) -> Words:
         """The words of the report's language."""
-        return Words(self.options.language or str(self.setting("study.language", "en")))
+        return Words(self.options.language or str(self.setting("study.language", "en")), self.setting("population"))
 
     def small(
         self, frame: pd.DataFrame, counts: Counts, lines: Iterable[Line] | None = None, parts: Sequence[str] = ()

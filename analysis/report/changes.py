@@ -20,10 +20,10 @@ def changes(found: Findings, _: Words) -> Section:
     whole = {"places": dict.fromkeys(("before", "gained", "lost", "after"), 0)}
     tables = [table(found, _, "changes", "Before and after", found.changes, "changes", **whole)]
     if found.looked["twice"]:
-        tables.append(table(found, _, "changes_by_group", "Who came and went, by ministry",
+        tables.append(table(found, _, "changes_by_group", "Who came and went, by {group}",
                             found.changes_by_group, "changes_by_group", bars=("before",)))  # fmt: skip
     if len(found.moves):
-        tables.append(table(found, _, "moves", "Moves between ministries", found.moves, "moves"))
+        tables.append(table(found, _, "moves", "Moves between {groups}", found.moves, "moves"))
     return Section("changes", title, tuple(_said(found, _)), tuple(tables))
 
 
@@ -37,9 +37,9 @@ def _said(found: Findings, _: Words) -> list[str]:
                       ).format(twice=found.persons(looked["twice"]), all=found.persons(looked["profiles"]),
                                first=first, last=last))  # fmt: skip
         said.append(civil(found, _))
-    ties = rows.loc["follow ties between civil servants"]
+    ties = rows.loc["follow ties between {members}"]
     if looked["lists"]:
-        said.append(_("Follow ties between civil servants: {gained} new, {lost} gone (lists that were read whole at "
+        said.append(_("Follow ties between {members}: {gained} new, {lost} gone (lists that were read whole at "
                       "least twice: {lists}).").format(
             lists=found.persons(looked["lists"]), gained=found.persons(ties["gained"]),
             lost=found.persons(ties["lost"])))  # fmt: skip
@@ -56,6 +56,6 @@ def _span(first: pd.Timestamp, last: pd.Timestamp) -> str:
 
 def civil(found: Findings, _: Words) -> str:
     """Who entered and left, in a sentence."""
-    row = found.changes.set_index("what").loc["civil servants"]
-    text = _("Civil servants before: {before}; since then {gained} entered the profession and {lost} left it.")
+    row = found.changes.set_index("what").loc["members"]
+    text = _("{Members} before: {before}; since then {gained} entered the profession and {lost} left it.")
     return text.format(**{name: found.persons(row[name]) for name in ("before", "gained", "lost")})

@@ -46,13 +46,13 @@ def actors(found: Findings, _: Words) -> dict[str, Any]:
     nodes = network.nodes
     names = nodes["name"].where(nodes["name"].notna() & (nodes["name"] != ""), nodes["handle"])
     names = names.where(names.notna(), nodes.index.to_series())
-    civil = nodes["group_name"].where(nodes["label"] == "civil servant")
+    civil = nodes["group_name"].where(nodes["label"] == "member")
     return {
         **_common(network, _names(found.communities)),
         "id": exports.unique(nodes.index.map(clean)),
         "label": [clean(name) for name in names],
         "handle": [clean(name) if isinstance(name, str) else "" for name in nodes["handle"]],
-        "groups": [_coded(_("ministry"), civil), _coded(_("label"), nodes["label"].map(lambda name: _(str(name))))],
+        "groups": [_coded(_("{group}"), civil), _coded(_("label"), nodes["label"].map(lambda name: _(str(name))))],
         "score": _whole(nodes["betweenness"]),
         "scoreName": _("betweenness"),
         "directed": True,

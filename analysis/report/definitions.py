@@ -16,18 +16,18 @@ _DAYS = "Days, weekdays and hours are in the study's time zone; a public holiday
 
 DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     "selection": (
-        "A connection counts once, and only between profiles that were read. A civil servant has at least one current "
+        "A connection counts once, and only between profiles that were read. {A_member} has at least one current "
         "position (without an end) at an organisation of the study.",
     ),
     "populations": (
-        "A civil servant has at least one current position (without an end) at an organisation of the study; agencies "
-        "count for their ministry, and current posts in two ministries in both.",
+        "{A_member} has at least one current position (without an end) at an organisation of the study; agencies "
+        "count for their {group}, and current posts in two {groups} in both.",
         "Found on a platform: a profile linked to an account by evidence. Lists read: persons whose connections could "
         "be read.",
     ),
     "groups": (
-        "A connection between two civil servants counts once in every cell it belongs to. Expected: the ends of all "
-        "connections joined by chance, each ministry keeping its number of ends (configuration model).",
+        "A connection between two {members} counts once in every cell it belongs to. Expected: the ends of all "
+        "connections joined by chance, each {group} keeping its number of ends (configuration model).",
     ),
     "group_coverage": ("Readable: members with at least one connection that was seen.",),
     "communities": (
@@ -35,7 +35,7 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
         _COMMUNITY,
         "Density: ties inside over all that could be. E-I index: (external - internal) / (external + internal) ties.",
     ),
-    "communities_by_group": (_COMMUNITY, "Outside: members who are no civil servants."),
+    "communities_by_group": (_COMMUNITY, "Outside: actors who are not {members}."),
     "central": (
         "Betweenness (Brandes 2001): unweighted, directed, not normalised, on the filtered network.",
         _DEGREE,
@@ -47,7 +47,7 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     "inward": (
         "E-I index (Krackhardt and Stern 1988): (external - internal) / (external + internal) ties, -1 all inside, +1 "
         "all outside. Expected: ties by chance with every actor's degrees kept. Permuted: mean over shuffled labels; p "
-        "is two-sided. For a ministry only the labels of civil servants are shuffled.",
+        "is two-sided. For {a_group} only the labels of {members} are shuffled.",
     ),
     "most_central": ("Labels come from the study's table of politicians, media and organisations; all others: other.",),
     "hidden": (
@@ -93,7 +93,7 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     "hashtag_course": ("A post that uses two communities counts in both; months are in the study's time zone.",),
     "changes": (
         "Before is the first reading of each profile and list, after its last one, of those read at least twice. "
-        "Gained and lost: civil servants who are so after and not before, and the other way about.",
+        "Gained and lost: {members} who are so after and not before, and the other way about.",
         "Accounts that their profiles name: by their id where it is known, so that a new handle is no new account. "
         "Accounts that could be looked up: lost are those that the platform has since said to be suspended, gone, "
         "deactivated or unknown; none is gained.",
@@ -101,11 +101,11 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "changes_by_group": (
         "Before + entered + moved in - left - moved out = after. Entered and left: from and to outside the profession. "
-        "Moved in and out: civil servants of another ministry before, or after. Who holds posts in two ministries "
+        "Moved in and out: {members} of another {group} before, or after. Who holds posts in two {groups} "
         "counts in both.",
     ),
     "moves": (
-        "Persons who no longer have a post in the one ministry and have a new one in the other; a second post beside "
+        "Persons who no longer have a post in {a_group} and have a new one in another; a second post beside "
         "the first is no move.",
     ),
     "filters": ("Every filter in the order in which it is applied, with what goes in and what comes out.",),

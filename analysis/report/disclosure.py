@@ -23,7 +23,7 @@ NAMED = ("politician", "organisation", "media")  # public by their office or as 
 TOLD = ("platform", "group_name", "label", "member")  # all else of a person's own is left out
 Counts = Mapping[str, Sequence[str]]  # columns of counts, each with the columns that would give it away
 Line = Sequence[int] | NDArray[np.intp]  # places of rows whose total is told
-SMALL = "other ministries"  # of which too few are in the network to be told apart
+SMALL = "other {groups}"  # of which too few are in the network to be told apart
 
 
 def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int, other: str = SMALL) -> Measured:

@@ -83,7 +83,8 @@ def _kind(column: pd.Series[Any]) -> str:
 def _declared(nodes: pd.DataFrame, columns: list[str]) -> Iterator[str]:
     yield '<attributes class="node" mode="static">\n'
     for number, name in enumerate(columns):
-        yield f'<attribute id="{number}" title={_quoted(name)} type="{_kind(nodes[name])}"/>\n'
+        title = "role" if name == "label" else name  # readers would take an attribute `label` for the node's own
+        yield f'<attribute id="{number}" title={_quoted(title)} type="{_kind(nodes[name])}"/>\n'
     yield "</attributes>\n"
 
 

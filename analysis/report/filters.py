@@ -18,7 +18,7 @@ TIMELINES = {
     "linked": "posts on the timelines of linked accounts",
     "all": "posts on every timeline that was read, because no account is linked",
 }
-PERSONS = ("profiles seen", "links proposed", "civil servants", "actors")
+PERSONS = ("profiles seen", "links proposed", "members", "actors")
 BETWEEN = """
 SELECT count(*) FROM connections WHERE profile_a <> profile_b
 AND profile_a IN (SELECT profile_id FROM members) AND profile_b IN (SELECT profile_id FROM members)"""
@@ -57,9 +57,9 @@ def filters(found: Findings) -> pd.DataFrame:
          value["members"]),
         ("connections between profiles that were read", "connections seen",
          number(found.db, "SELECT count(*) FROM connections"), value["connections"]),
-        ("connections between two civil servants", "connections", value["connections"], number(found.db, BETWEEN)),
+        ("connections between two {members}", "connections", value["connections"], number(found.db, BETWEEN)),
         ("links that were accepted", "links proposed", accepted + number(found.db, CANDIDATES), accepted),
-        ("civil servants linked to an account", "civil servants", value["members"], number(found.db, linked)),
+        ("{members} linked to an account", "members", value["members"], number(found.db, linked)),
         (_(TIMELINES[whose]), "posts", every, ours),
         ("posts with a time", "posts", ours, timed),
         ("posts inside the period", "posts", timed, timed - days["posts_outside_period"]),

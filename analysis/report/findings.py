@@ -174,7 +174,7 @@ class Findings(Rhythm):
         )  # fmt: skip
         turned = frame.set_index("part").T.rename_axis("figure").reset_index()
         if self.options.least:  # shares of a hundred would tell of single persons
-            turned = turned[~turned["figure"].str.match("(share|top)_(?!.*civil servant)")].reset_index(drop=True)
+            turned = turned[~turned["figure"].str.match("(share|top)_(?!.*member)")].reset_index(drop=True)
             self._few_shares(turned)
         return with_parameters(turned, **frame.attrs["parameters"])
 

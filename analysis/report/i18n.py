@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.nouns import Nouns
+
 WEEKDAYS = {
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     "nl": ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag"),
@@ -21,8 +23,8 @@ MONTHS = {
 }
 
 HEADS = {  # of columns whose name alone does not say it
-    "account_id": "account", "group_name": "ministry", "other_group": "other ministry", "groups": "ministries",
-    "members": "civil servants", "share_of_group": "share of ministry", "bluesky": "Bluesky", "bridging": "bridging",
+    "account_id": "account", "group_name": "{group}", "other_group": "other {group}", "groups": "{groups}",
+    "share_of_group": "share of {group}", "bluesky": "Bluesky", "bridging": "bridging",
     "connections_expected": "connections by chance",
     "connections_ratio": "connections, times chance", "e_i_index": "E-I index", "expected": "by chance, degrees kept",
     "follow_ties_used": "follow ties with such posts", "follows": "follow ties",
@@ -33,7 +35,7 @@ HEADS = {  # of columns whose name alone does not say it
     "per_day_without_holidays": "per such day, holidays left out", "posts_to_followed": "posts to whom one follows",
     "readable": "lists read", "sample_count": "comparison: count", "sample_posts": "comparison: posts",
     "sample_share": "comparison: share", "sender_follows": "the sender follows the other",
-    "share_of_other": "share of the other's", "share_of_row": "share of the ministry's",
+    "share_of_other": "share of the other's", "share_of_row": "share of the {group}'s",
     "share_readable": "share read", "top_betweenness": "top 100 by betweenness",
     "top_in_degree": "top 100 by followers", "uses": "posts", "working": "per working day", "x": "X",
 }  # fmt: skip
@@ -49,14 +51,17 @@ def table(language: str) -> Mapping[str, str]:
 class Words:
     """English words, called, give those of the language; numbers as it writes them."""
 
-    def __init__(self, language: str = "en") -> None:
-        """*language* is en or nl."""
+    def __init__(self, language: str = "en", population: Mapping[str, Mapping[str, str]] | None = None) -> None:
+        """*language* is en or nl; *population* holds the nouns of the study's organisation list."""
         self.language = language
         self._table = table(language)
+        self._nouns = Nouns(language, population)
 
     def __call__(self, english: str) -> str:
-        """*english* in the language; itself where the table has none."""
-        return self._table.get(english, english)
+        """*english* in the language, itself where the table has none, with the study's nouns."""
+        if english in ("member", "members"):
+            return self._nouns.forms[english]
+        return self._nouns(self._table.get(english, english))
 
     def head(self, column: str) -> str:
         """The head of a *column*."""

@@ -29,7 +29,7 @@ PRIVATE = ("seeds.", "study.contact", "access", "published.", "budget", "schedul
 LIMITS = (
     "Only what is public, or was shown to the research account, could be read: who has no profile, or another "
     "employer on it, is not in the study.",
-    "The start contacts are no random sample. Shares of them say nothing of all civil servants; a network of one hop "
+    "The start contacts are no random sample. Shares of them say nothing of all {members}; a network of one hop "
     "shows those near the start contacts best.",
     "An account is linked to a profile by evidence, which can be wrong; every link keeps its rule and its source.",
     "The degree filter leaves the well connected. Who has few ties is hidden, and so is the rim of the network.",

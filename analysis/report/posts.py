@@ -152,7 +152,7 @@ def hashtags(found: Findings, _: Words) -> Section:
         table(found, _, "hashtag_communities", "Communities of hashtags", found.hashtag_communities, "hashtags",
               folded=True, percent=("share",), places={"share": 0}),
         table(found, _, "hashtags", "The most used hashtags", most, "hashtags", folded=True, bars=("posts",)),
-        table(found, _, "hashtags_by_group", "Who uses the communities, by ministry", found.hashtags_by_group,
+        table(found, _, "hashtags_by_group", "Who uses the communities, by {group}", found.hashtags_by_group,
               "hashtags_by_group", folded=True, percent=("share",)),
         table(found, _, "hashtag_course", "Posts by month and community", _course(found), "hashtag_course",
               folded=True),
@@ -178,7 +178,7 @@ def _cards(found: Findings, _: Words) -> Cards:
         if len(users):
             told = ", ".join(f"{_(name)} {_.number(100 * part, 0)}%"
                              for name, part in zip(users["group_name"], users["share"], strict=True))  # fmt: skip
-            said.append(_("Posts come from {ministries}.").format(ministries=told))
+            said.append(_("Posts come from {list}.").format(list=told))
         if len(first):
             said.append(_("Most active: {accounts}.").format(accounts=", ".join(map(str, first["handle"]))))
         figures = _("{size} hashtags, used {uses} times").format(

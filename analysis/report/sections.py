@@ -47,7 +47,7 @@ def overview(found: Findings, _: Words) -> Section:
 
     ties = _.number(found.actors.network.parameters["full_edges"])
     facts = (
-        fact("profiles read", "profiles"), fact("civil servants", "members"),
+        fact("profiles read", "profiles"), fact("members", "members"),
         fact("linked accounts", "accounts"), fact("posts", "posts"),
         Fact(_("follow ties of these accounts"), ties),
         Fact(_("period of the posts"), f"{value['first_post'] or '–'} – {value['last_post'] or '–'}"),
@@ -61,8 +61,8 @@ def overview(found: Findings, _: Words) -> Section:
 
 
 SNOWBALL = (
-    "From start contacts to the profiles they are connected with, from profiles to civil servants by their current "
-    "employer, from civil servants to their public accounts, and from accounts to posts and follow ties."
+    "From start contacts to the profiles they are connected with, from profiles to {members} by their current "
+    "employer, from {members} to their public accounts, and from accounts to posts and follow ties."
 )
 
 
@@ -70,16 +70,16 @@ def people(found: Findings, _: Words) -> Section:
     """Table 5 and what was read."""
     frame = found.populations
     everyone, linked = frame.attrs["members"], number(found.db, ON_A_PLATFORM)
-    said = [_("{all} civil servants were found.").format(all=found.persons(everyone))]
+    said = [_("{all} {members} were found.").format(all=found.persons(everyone))]
     if not found.few(everyone, linked, everyone - linked):
         share = 100 * linked / everyone if everyone else float("nan")
-        said = [_("{all} civil servants were found; {share}% of them also on a platform.").format(
+        said = [_("{all} {members} were found; {share}% of them also on a platform.").format(
             all=_.number(everyone), share=_.number(share, 1))]  # fmt: skip
     if frame.attrs["sum_of_rows"] - everyone >= max(1, found.options.least):
-        said.append(_("The rows add up to {sum}, because somebody with current posts in two ministries counts in both."
+        said.append(_("The rows add up to {sum}, because somebody with current posts in two {groups} counts in both."
                       ).format(sum=_.number(frame.attrs["sum_of_rows"])))  # fmt: skip
     order = paired(list(frame.columns), ("profiles", "accounts"))
-    five = table(found, _, "populations", "Table 5: civil servants by ministry", frame, "populations",
+    five = table(found, _, "populations", "Table 5: {members} by {group}", frame, "populations",
                  columns=tuple(order), places={"share": 1}, hundredths=("share",), bars=("profiles",),
                  note=_(BESIDE) if published_there(frame) else "")  # fmt: skip
     return Section("populations", _("Populations"), tuple(said), (five,))
@@ -93,28 +93,28 @@ def groups(found: Findings, _: Words) -> Section:
     frame, there = found.groups, _named(found)
     whole = found.group_coverage.attrs
     said = (
-        _("A circle's size is the number of connections inside a ministry, a line's width the number between two."),
-        _("Only observed connections count: the lists of {readable} of {members} members could be read. The sample is "
+        _("A circle's size is the number of connections inside {a_group}, a line's width the number between two."),
+        _("Only observed connections count: the lists of {readable} of {all} {members} could be read. The sample is "
           "small and uneven, so it does not generalise.").format(
-              readable=found.persons(whole["readable"]), members=found.persons(whole["members"])),
+              readable=found.persons(whole["readable"]), all=found.persons(whole["members"])),
     )  # fmt: skip
     named = frame.rename(columns={"other": "other_group"})
     pairs = table(
-        found, _, "groups", "Connections between ministries", named, "groups", folded=True,
+        found, _, "groups", "Connections between {groups}", named, "groups", folded=True,
         percent=("share_of_row", "share_of_other"), places={"connections_expected": 1, "follows_expected": 1},
     )  # fmt: skip
-    coverage = table(found, _, "group_coverage", "How much of each ministry could be read", there,
+    coverage = table(found, _, "group_coverage", "How much of each {group} could be read", there,
                      "group_coverage", percent=("share_readable",), places={"share_readable": 1},
                      bars=("members",))  # fmt: skip
-    circle = Picture("groups", _("Ministries on a circle; the numbers are in the table of connections."),
-                     _("In brackets: connections inside the ministry."))  # fmt: skip
-    matrix = Picture("group-matrix", _("Matrix of connections between ministries; the same numbers as the table."),
+    circle = Picture("groups", _("{Groups} on a circle; the numbers are in the table of connections."),
+                     _("In brackets: connections inside the {group}."))  # fmt: skip
+    matrix = Picture("group-matrix", _("Matrix of connections between {groups}; the same numbers as the table."),
                      " ".join(filter(None, (_(MATRIX), _(CROSSED) if frame.attrs.get("hidden") else ""))))  # fmt: skip
-    return Section("groups", _("Ministries"), said, (circle, matrix, coverage, pairs))
+    return Section("groups", _("{Groups}"), said, (circle, matrix, coverage, pairs))
 
 
 MATRIX = (
-    "Numbers: connections. Colour: how many times as many as chance would give, each ministry keeping its number of "
+    "Numbers: connections. Colour: how many times as many as chance would give, each {group} keeping its number of "
     "connections; grey where chance would give fewer than 5, so that more or fewer of them says little."
 )
 CROSSED = "×: hidden."
@@ -146,12 +146,12 @@ def actors(found: Findings, _: Words) -> Section:
         _("Size: betweenness. Colour: community. Position: who is tied stands together. Choose a name to see whom it "
           "follows (orange) and who follows it (blue)."), "network",
     )  # fmt: skip
-    bars = Picture("communities", _("Bars of the civil servants in each community by ministry, as in the table."),
+    bars = Picture("communities", _("Bars of the {members} in each community by {group}, as in the table."),
                    hidden(found, found.communities_by_group))  # fmt: skip
     shares_of = {"percent": ("share", "density"), "places": {"share": 0, "density": 1, "e_i_index": 2}}
     tables = (
         table(found, _, "communities", "Communities of actors", found.communities, "actors", folded=True, **shares_of),
-        table(found, _, "communities_by_group", "Communities by ministry", found.communities_by_group,
+        table(found, _, "communities_by_group", "Communities by {group}", found.communities_by_group,
               folded=True, percent=("share_of_community", "share_of_group")),
         table(found, _, "central", "The most central actors", found.central, places={"betweenness": 0},
               columns=_without_id(found.central), bars=("betweenness",)),
@@ -182,12 +182,12 @@ def _cards(found: Findings, _: Words) -> Cards:
 
 def _card(found: Findings, row: Mapping[Any, Any], _: Words) -> Card:
     number = int(row["community"])
-    figures = _("{size} actors, {civil} of them civil servants").format(
+    figures = _("{size} actors, {civil} of them {members}").format(
         size=found.persons(row["size"]), civil=found.persons(row.get("members", 0))
     )
     said = []
     if row.get("groups"):
-        said.append(_("Civil servants: {ministries}.").format(ministries=row["groups"]))
+        said.append(_("{Members}: {list}.").format(list=row["groups"]))
     if row.get("titles"):
         said.append(_("Titles that members share: {titles}.").format(titles=row["titles"]))
     said.append(_("Most central: {central}.").format(central=", ".join(map(str, row["central"][:3]))))
@@ -202,18 +202,18 @@ def inward(found: Findings, _: Words) -> Section:
     frame = found.inward
     first = frame.iloc[0]
     top = found.most_central.set_index("label")
-    said = [_("The E-I index of civil servants against others is {index}; shuffled labels give {permuted} (p = {p}). "
+    said = [_("The E-I index of {members} against others is {index}; shuffled labels give {permuted} (p = {p}). "
               "An index below that of shuffled labels means that they stay among themselves more than by chance."
               ).format(
         index=_.number(first["e_i_index"], 2), permuted=_.number(first["permuted"], 2), p=_.number(first["p"], 3)
     )]  # fmt: skip
-    share = top["top_betweenness"].get("civil servant") if "top_betweenness" in top else None
+    share = top["top_betweenness"].get("member") if "top_betweenness" in top else None
     if share is not None and not missing(share) and found.actors.network.n > 100:
-        said.append(_("Of the hundred most central actors {share}% are civil servants.").format(
+        said.append(_("Of the hundred most central actors {share}% are {members}.").format(
             share=_.number(100 * share, 0)))  # fmt: skip
     said.append(_("The degree filter itself hides who has few connections, citizens among them; and only accounts "
                   "whose lists were read can show their ties."))  # fmt: skip
-    indices = table(found, _, "inward", "E-I index by ministry", frame, places={"p": 3},
+    indices = table(found, _, "inward", "E-I index by {group}", frame, places={"p": 3},
                     note=_assortativity(frame, _))  # fmt: skip
     central = table(found, _, "most_central", "Who the hundred most central are", found.most_central,
                     percent=("share", "top_betweenness", "top_in_degree"),
@@ -221,7 +221,7 @@ def inward(found: Findings, _: Words) -> Section:
     kept = table(
         found, _, "hidden", "What the degree filter hides", found.hidden, "hidden", page=_figures(found.hidden, _)
     )
-    picture = Picture("inwardness", _("E-I index of civil servants and of each ministry, observed and by chance."))
+    picture = Picture("inwardness", _("E-I index of {members} and of each {group}, observed and by chance."))
     return Section("inwardness", _("Inward-looking or not"), tuple(said), (picture, indices, central, kept))
 
 
@@ -253,6 +253,6 @@ def _told(figure: str, _: Words) -> str:
 
 def _assortativity(frame: pd.DataFrame, _: Words) -> str:
     found = frame.attrs["assortativity"]
-    return _("Assortativity (1: all ties inside groups, 0: as by chance): by ministry {one}, civil servants and others "
+    return _("Assortativity (1: all ties inside groups, 0: as by chance): by {group} {one}, {members} and others "
              "{other}.").format(one=_.number(found["groups"], 2),
-                                other=_.number(found["civil servants and others"], 2))  # fmt: skip
+                                other=_.number(found["members and others"], 2))  # fmt: skip

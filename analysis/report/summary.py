@@ -13,9 +13,9 @@ from analysis.report.i18n import Words
 SURE = 0.05  # p under which labels are told from shuffled ones
 APART = "{nodes} well-connected actors follow one another {edges} times; there are no clear communities among them."
 TOGETHER = "{nodes} well-connected actors follow one another {edges} times; they fall into {count} communities."
-AS_MANY = "{share}% of the ties of civil servants in that network are with each other, about as many as by chance."
-FEWER = "{share}% of the ties of civil servants in that network are with each other, fewer than by chance."
-MORE = "{share}% of the ties of civil servants in that network are with each other, more than by chance."
+AS_MANY = "{share}% of the ties of {members} in that network are with each other, about as many as by chance."
+FEWER = "{share}% of the ties of {members} in that network are with each other, fewer than by chance."
+MORE = "{share}% of the ties of {members} in that network are with each other, more than by chance."
 ALONE = "{tags}% of the posts have a hashtag and {mentions}% mention somebody."
 COMPARED = (
     "{tags}% of the posts have a hashtag and {mentions}% mention somebody; in the comparison set {other_tags}% and "
@@ -34,7 +34,7 @@ def people(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
     """Who was found."""
     value = found.selection.set_index("figure")["computed"]
     if value["members"] != 0:  # hidden where they are few
-        yield _("Among {profiles} profiles there are {civil} civil servants; {accounts} public accounts are linked to "
+        yield _("Among {profiles} profiles there are {civil} {members}; {accounts} public accounts are linked to "
                 "them.").format(profiles=found.persons(value["profiles"]), civil=found.persons(value["members"]),
                                 accounts=found.persons(value["accounts"])), "populations"  # fmt: skip
 
@@ -47,7 +47,7 @@ def groups(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
     inside = frame[frame["group_name"] == frame["other"]]
     expected = inside["connections_expected"].sum()
     times = _.number(inside["connections"].sum() / expected, 1) if expected else "–"
-    yield _("{share}% of the observed connections between civil servants stay inside a ministry: {times} times what "
+    yield _("{share}% of the observed connections between {members} stay inside {a_group}: {times} times what "
             "chance would give.").format(
         share=_.number(100 * inside["connections"].sum() / frame["connections"].sum(), 0), times=times
     ), "groups"  # fmt: skip

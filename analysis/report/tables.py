@@ -98,9 +98,15 @@ class Table:
         found = self.frame.attrs.get("parameters") or {}
         return [(_.head(str(key)), shown(value, 2, _)) for key, value in found.items() if _told(value)]
 
-    def write(self, folder: Path) -> None:
-        """Write NAME.csv and NAME.parquet into *folder*."""
-        write(self.frame, folder / self.name)
+    def write(self, folder: Path, english: Words) -> None:
+        """Write NAME.csv and NAME.parquet into *folder*, with the study's nouns in *english*."""
+        ours = {
+            name: self.frame[name].map(lambda value: english(value) if isinstance(value, str) else value)
+            for name in self.frame if name in OURS
+        }  # fmt: skip
+        made = self.frame.assign(**ours)
+        made.attrs = self.frame.attrs
+        write(made, folder / self.name)
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:

@@ -5,13 +5,14 @@ Precision comes before recall: an employer that could be somebody else's is left
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -86,14 +87,30 @@ class Match(NamedTuple):
     rule: str
 
 
+class Nouns(Table):
+    """What the list calls a member of the population and a group, in one language."""
+
+    member: str = Field(description="One member: civil servant.")
+    members: str = Field(description="Several: civil servants.")
+    group: str = Field(description="One group: ministry.")
+    groups: str = Field(description="Several: ministries.")
+    article: Literal["de", "het"] = Field("de", description="Dutch only: the article of the group.")
+
+
 class Organisations(Table):
     """A list of organisations."""
 
     RENAMED: ClassVar[Mapping[str, str]] = {"ministry": "group"}
 
+    population: dict[Literal["en", "nl"], Nouns] = Field({}, description="Nouns for members and groups, by language.")
     group: tuple[Group, ...] = Field((), description="The groups.")
     organisation: tuple[Agency, ...] = Field((), description="What counts for them.")
     exclude: tuple[str, ...] = Field((), description="Regular expressions: such employers match by full name only.")
+
+    def settings(self) -> list[tuple[str, str]]:
+        """The nouns as a row of `base.study`."""
+        nouns = {language: each.model_dump() for language, each in self.population.items()}
+        return [("population", json.dumps(nouns, ensure_ascii=False))] if nouns else []
 
     @cached_property
     def by_id(self) -> dict[str, Group]:

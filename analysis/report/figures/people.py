@@ -146,7 +146,7 @@ def communities(found: Findings, _: Words) -> Figure:
     axes.invert_yaxis()
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.xaxis.set_major_formatter(lambda value, place: _.number(value, 0))
-    axes.set_xlabel(_("civil servants in the community"))
+    axes.set_xlabel(_("{members} in the community"))
     legend(figure, axes, ncols=4)
     grid(axes, "x")
     return figure

@@ -44,11 +44,11 @@ def _reset(table: pd.DataFrame) -> pd.DataFrame:
 
 
 _ALL = (
-    Drawing("groups", "Connections within and between ministries", people.circle, lambda f: f.groups),
-    Drawing("group-matrix", "Connections between ministries, observed and by chance", people.matrix,
+    Drawing("groups", "Connections within and between {groups}", people.circle, lambda f: f.groups),
+    Drawing("group-matrix", "Connections between {groups}, observed and by chance", people.matrix,
             lambda f: f.groups),
     Drawing("actors", "The actor network", networks.actors, lambda f: _reset(f.actors.network.nodes), True),
-    Drawing("communities", "Communities of actors by ministry", people.communities,
+    Drawing("communities", "Communities of actors by {group}", people.communities,
             lambda f: f.communities_by_group),
     Drawing("inwardness", "Inward-looking or not", people.inward, lambda f: f.inward),
     Drawing("activity-timeline", "Activity per day", time.timeline, lambda f: _reset(f.daily)),
