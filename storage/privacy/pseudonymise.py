@@ -13,14 +13,13 @@ from typing import Any
 
 import duckdb
 
+from storage.privacy.declared import IDENTIFIERS, RECORDS
 from storage.privacy.pseudonyms import FEW, Pseudonyms
 from storage.tables import database
 
 # columns of identifiers: the same pseudonym wherever the same identifier stands
-PERSONS = {
-    "account_id", "follower_id", "followed_id", "timeline_of", "retweeted_account", "reply_to_account", "profile_id",
-    "other_id", "profile_a", "profile_b", "post_id", "conversation_id", "reply_to_post", "quoted_post",
-    "retweeted_post", "edit_of", "key", "via", "handle", "walk", "cursor", "next_cursor", "content",
+PERSONS = {name for fields in RECORDS.values() for name, what in fields.items() if what in IDENTIFIERS} | {
+    "profile_a", "profile_b", "via", "walk", "cursor", "next_cursor", "content",
 }  # fmt: skip
 # text that is of no person: words of our own, of the study's list of organisations and of the public register
 KEPT = {
