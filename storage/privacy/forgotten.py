@@ -1,4 +1,4 @@
-"""Who is forgotten: keyed digests that recognise a person when one comes by again, and cannot be read back.
+"""Who is forgotten: keyed digests that recognise a person who is seen again, and cannot be reversed.
 
 `forgotten.csv` in the study holds a digest per identifier (account, handle, profile, post, e-mail address) and no
 identifier. The key is that of the study's pseudonyms. In other people's records an identifier becomes a token: the
@@ -102,8 +102,8 @@ class Forgotten:
     def add(self, names: Iterable[Name]) -> int:
         """Remember *names* as digests, and what stands for them; return how many are new."""
         names = list(names)
-        told = [*names, *self._tokens(names)]
-        return self._remember({self._digest(name.kind, name.key): name.kind for name in told})
+        known = [*names, *self._tokens(names)]
+        return self._remember({self._digest(name.kind, name.key): name.kind for name in known})
 
     def add_tokens(self, names: Iterable[Name]) -> int:
         """Remember what stands for *names*, so that nobody asks for it; they themselves may come back."""
@@ -166,10 +166,10 @@ class Forgotten:
             return f"{digest[:16]}@{HOST}"
         return f"{digest[:16]}.{HOST}" if form == "domain" else f"forgotten-{digest[:16]}"
 
-    def sight(self, text: str, told: str = "") -> set[Name]:
-        """The identifiers of forgotten people in *text*; in *told* any word may be a handle."""
+    def sight(self, text: str, ours: str = "") -> set[Name]:
+        """The identifiers of forgotten people in *text*, and in *ours*, where any word may be a handle."""
         found = set()
-        for name in self._sightings.candidates(text) | self._sightings.words(told):
+        for name in self._sightings.candidates(text) | self._sightings.words(ours):
             if name not in self._seen:
                 if len(self._seen) > SEEN:
                     self._seen.clear()
@@ -190,7 +190,7 @@ def bare(key: str) -> str:
 
 
 class Sightings:
-    """Finds whatever could be somebody's identifier, by what the platforms *declared*."""
+    """Finds possible identifiers in text, as the platforms *declared* them."""
 
     def __init__(self, declared: Iterable[Platform]) -> None:
         declared = list(declared)

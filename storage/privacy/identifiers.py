@@ -51,7 +51,7 @@ class Tokens:
         return self.owns(Want(Target(collector, "", key), ""))
 
     def _look_at(self, collector: str) -> None:
-        """Read on as *collector* declares ("": as any of them may): what names whom, and what its fields mean."""
+        """Use the patterns and fields that *collector* declares; "": those of all collectors."""
         self._here = self._forgotten.platforms.get(collector)
         if collector not in self._seen:
             self._seen[collector] = (self._patterns_here(), self._fields_of(collector))

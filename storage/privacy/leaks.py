@@ -53,13 +53,13 @@ def leaks(source: Path, folder: Path, most: int = 10) -> list[str]:
 
 
 def _known(source: Path) -> tuple[dict[str, str], dict[str, list[tuple[str, str]]]]:
-    """What would name somebody: single words, and phrases by their first word."""
+    """What identifies somebody: single words, and phrases by their first word."""
     with duckdb.connect(str(source), read_only=True) as db:
         rows = db.execute(KNOWN).fetchall()
         open_ = shared("base")
         tags = {row[0] for row in db.execute(open_["tags"]).fetchall()}
-        told = db.execute(f"SELECT name FROM base.organisations UNION ({open_['employers']})")
-        public = {row[0].lower() for row in told.fetchall() if row[0]}
+        listed = db.execute(f"SELECT name FROM base.organisations UNION ({open_['employers']})")
+        public = {row[0].lower() for row in listed.fetchall() if row[0]}
     words: dict[str, str] = {}
     phrases: dict[str, list[tuple[str, str]]] = {}
     for kind, value in rows:

@@ -1,6 +1,6 @@
-"""A database without people: the same tables, with pseudonyms for whatever names somebody.
+"""A database without people: the same tables, with pseudonyms for everything that identifies somebody.
 
-What a column holds is kept only if it is listed here: text columns that nobody thought of come out empty. Pseudonyms
+What a column holds is kept only if it is listed here: unlisted text columns come out empty. Pseudonyms
 are no anonymity: who has the posts elsewhere can find them by their counts and times, so times are coarse.
 """
 
@@ -142,9 +142,9 @@ def _copy(db: duckdb.DuckDBPyConnection, table: str) -> None:
         " AND table_name = ? ORDER BY column_index",
         [table],
     ).fetchall()
-    told = ", ".join(f'{_expression(table, name, kind)} AS "{name}"' for name, kind in columns)
+    columns_sql = ", ".join(f'{_expression(table, name, kind)} AS "{name}"' for name, kind in columns)
     db.execute(f"DELETE FROM study.base.{table}")
-    db.execute(f"INSERT INTO study.base.{table} BY NAME SELECT {told} FROM source.base.{table} AS t "
+    db.execute(f"INSERT INTO study.base.{table} BY NAME SELECT {columns_sql} FROM source.base.{table} AS t "
                + ROWS.get(table, ""))  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from storage.errors import UserError
 
 VARIABLE = "SNEEUWBAL_PSEUDONYM_KEY"
 ID = ".study-id"  # a random name of the study, no secret; a study that is moved keeps its pseudonyms
-FEW = 5  # persons: what is told of fewer could give them away
+FEW = 5  # persons: figures about fewer could identify them
 SIZE = 32  # bytes of a key
 
 
