@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
+from base64 import b32decode
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
@@ -146,9 +147,12 @@ class Forgotten:
 
     def copied(self) -> Copied:
         """What finds the words of forgotten people in others' texts."""
-        if WORDS not in self.kinds.values():
+        # bits, not letters: every word of every body is looked up
+        words = {b32decode(f"{digest.upper()}====") for digest, kind in self.kinds.items() if kind == WORDS}
+        if not words:
             return Copied()
-        return Copied(known=lambda run: self.kinds.get(self._digest(WORDS, run)) == WORDS)
+        raw = self._pseudonyms.raw
+        return Copied(known=lambda run: raw(f"forgotten {WORDS}", run) in words)
 
     def token(self, name: Name) -> str:
         """What stands for *name* in others' records: never a real identifier, and the same every time."""
