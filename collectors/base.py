@@ -139,8 +139,7 @@ class Hooks:
     #: redaction of its own, where answers are no JSON: what outcome and parse need (both then say the same), without
     #: what `[minimise] drop` names. Pure
     redacted: Callable[[Page, Collection[str]], Page] | None = None
-    #: the handle of the account that a text names, by its handle or its page's address: links from profiles, cells of
-    #: tables
+    #: the handle whose page a web address is: links from profiles
     handle_of: Callable[[str], str | None] | None = None
     #: the kinds that look things up by their ids, for `compliance`: {"account": kind, "post": kind}
     recheck: Mapping[str, str] = field(default_factory=dict)

@@ -7,11 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors.bluesky.collector import collector as bluesky
-from collectors.files.table import page_of
+from collectors.bluesky.typed import page_of as bluesky_page
 from collectors.mastodon.collector import collector as mastodon
+from collectors.mastodon.typed import page_of as mastodon_page
 from collectors.parsing.addresses import web
 from collectors.parsing.people import profile_url
 from collectors.x.collector import collector as x
+from collectors.x.typed import page_of as x_page
 from storage.records import ProfileLink, Quarantine
 from tests.importing import of, read
 from tests.test_files_people import export
@@ -56,29 +58,26 @@ def test_reading_an_address_twice_changes_nothing_and_no_text_breaks_it(typed: s
 
 
 @pytest.mark.parametrize(
-    ("field", "typed", "address"),
+    ("page", "typed", "address"),
     [
-        *(("x", one, "https://x.com/test_a") for one in ("Test_A", "@Test_A", " @Test_A ")),
-        ("x", "//X.com/Test_A", "https://x.com/Test_A"),
-        *(("x", one, None) for one in ("x.com/test_a/status/1", "https://twitter.com/search?q=a", "home")),
-        ("x", "links.example/test_a", "https://links.example/test_a"),
-        ("x", "twitter.com/Test_A", "https://twitter.com/Test_A"),
-        ("x", "HTTP://X.COM/@a?s=20#f", "http://x.com/@a?s=20#f"),
-        *(("x", one, None) for one in ("1,23457E+18", "jan@example.org")),
-        *(("x", one, None) for one in ("x.com", "#N/A", "jan.jansen", "een te lange naam")),
-        *(("mastodon", one, "https://mastodon.example/@a") for one in
+        *((x_page, one, "https://x.com/Test_A") for one in ("Test_A", "@Test_A", " @Test_A ", "//X.com/Test_A")),
+        (x_page, "twitter.com/Test_A", "https://twitter.com/Test_A"),
+        (x_page, "HTTP://X.COM/@a?s=20#f", "http://x.com/@a?s=20#f"),
+        *((x_page, one, None) for one in ("1,23457E+18", "jan@example.org")),
+        *((x_page, one, None) for one in ("x.com", "#N/A", "jan.jansen", "een te lange naam")),
+        *((mastodon_page, one, "https://mastodon.example/@a") for one in
           ("@a@mastodon.example", "a@Mastodon.Example", "acct:a@mastodon.example", "mastodon.example/@a")),
-        *(("mastodon", one, None) for one in ("a", "@a", "mastodon.example", "a@b", "@a@b@c.example")),
-        *(("bluesky", one, "https://bsky.app/profile/a.example.net") for one in
-          ("a.example.net", "@A.example.net", "bsky.app/profile/a.example.net", "at://a.example.net/app.bsky.feed/1")),
-        ("bluesky", "https://bsky.app/profile/a.example.net/post/1?x=1", None),
-        ("bluesky", "did:plc:abc234", "https://bsky.app/profile/did:plc:abc234"),
-        ("bluesky", "at://did:plc:abc234", "https://bsky.app/profile/did:plc:abc234"),
-        *(("bluesky", one, None) for one in ("a", "@a", "#N/A", "1.5")),
+        *((mastodon_page, one, None) for one in ("a", "@a", "mastodon.example", "a@b", "@a@b@c.example")),
+        *((bluesky_page, one, "https://bsky.app/profile/a.example.net") for one in
+          ("a.example.net", "@A.example.net", "bsky.app/profile/a.example.net", "at://a.example.net/app.bsky.feed/1",
+           "https://bsky.app/profile/a.example.net/post/1?x=1")),
+        (bluesky_page, "did:plc:abc234", "https://bsky.app/profile/did:plc:abc234"),
+        (bluesky_page, "at://did:plc:abc234", "https://bsky.app/profile/did:plc:abc234"),
+        *((bluesky_page, one, None) for one in ("a", "@a", "#N/A", "1.5")),
     ],
 )  # fmt: skip
-def test_an_account_as_people_type_it(field: str, typed: str, address: str | None) -> None:
-    assert page_of(field, typed) == address
+def test_an_account_as_people_type_it(page: object, typed: str, address: str | None) -> None:
+    assert page(typed) == address  # type: ignore[operator]
 
 
 def test_seeds_as_people_type_them_are_one_account() -> None:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings, Split
 from collectors.bluesky import parse as records
+from collectors.bluesky import typed
 from collectors.bluesky.before import asked_before
 from collectors.bluesky.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
@@ -87,10 +88,12 @@ class Bluesky:
     recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
 
+    page_of = staticmethod(typed.page_of)
+
     @staticmethod
     def canonical(seed: str) -> str:
         """The key of an account: its DID, or its handle in lower case without the @ before it."""
-        return handle_of(seed) or _actor(seed)
+        return typed.actor(seed) or _actor(seed)
 
     @staticmethod
     def server(want: Want, options: Mapping[str, Any]) -> str:

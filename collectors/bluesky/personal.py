@@ -20,25 +20,23 @@ from collectors.bluesky.parse import (
     ReasonView,
     ServiceView,
 )
-from collectors.parsing.addresses import host_of, web
 from storage.privacy.declared import Field, Handles, Personal
 
 HOSTS = ("bsky.app", "www.bsky.app", "staging.bsky.app")
 DID = r"did:[a-z]+:[A-Za-z0-9._:%-]+"
 DOMAIN = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*"
+ACTOR = re.compile(f"{DID}|{DOMAIN}", re.I)
 
 
-def handle_of(typed: str) -> str | None:
-    """The handle (in lower case) or DID that *typed* is, or whose `at://` URI or page it is; None if it is neither."""
-    name = typed.strip()
-    parts = urlsplit(web(name) or "")
-    if name.lower().startswith("at://"):
-        name = name[5:].partition("/")[0]
-    elif parts.hostname in HOSTS:
-        path = [unquote(piece) for piece in parts.path.split("/") if piece]
-        name = path[1] if len(path) == 2 and path[0] == "profile" else ""
-    name = name.removeprefix("@")
-    return name if re.fullmatch(DID, name) else host_of(name)
+def handle_of(url: str) -> str | None:
+    """The handle (in lower case) or DID whose page *url* is; None if it is no account's page."""
+    path = [unquote(piece) for piece in urlsplit(url).path.split("/") if piece]
+    if len(path) != 2 or path[0] != "profile":
+        return None
+    actor = path[1].removeprefix("@")
+    if not ACTOR.fullmatch(actor):
+        return None
+    return actor if actor.startswith("did:") else actor.lower()
 
 
 class _Feature(msgspec.Struct):
@@ -97,13 +95,7 @@ def _masked(value: Any, owner: Mapping[str, Any]) -> Any:
 
 PERSONAL = Personal(
     platform="bluesky",
-    handles=Handles(
-        form="domain",
-        pattern=r"[^@\s.]+(?:\.[^@\s.]+)+",
-        hosts=HOSTS,
-        page="https://bsky.app/profile/{user}",
-        ids=True,
-    ),
+    handles=Handles(form="domain", pattern=r"[^@\s.]+(?:\.[^@\s.]+)+", hosts=HOSTS, ids=True),
     numbers=False,
     fields={
         "did": "id", "uri": "id", "handle": "handle", "author": "author", "record": "body", "value": "body",

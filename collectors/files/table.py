@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from collectors.base import Hooks, hooks_of
 from collectors.files.table_posts import KEYS, POSTS, TIES, ident, post, tie, tool
 from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector, guarded, place
@@ -189,28 +188,10 @@ LINKS = ("x", "mastodon", "bluesky", "website")
 
 
 @cache
-def _hooks(field: str) -> Hooks:
-    """What the collector called *field* declares."""
-    return next((hooks_of(point.load()) for point in entry_points(group="sneeuwbal.collectors", name=field)), Hooks())
-
-
-def page_of(field: str, typed: str) -> str | None:
-    """The address that *typed* in *field* is, or of the page of the account that it names; None if it is neither."""
-    address, hooks = web(typed), _hooks(field)
-    handles = hooks.personal.handles if hooks.personal else None
-    if hooks.handle_of is None or handles is None:
-        return address
-    if found := hooks.handle_of(typed):
-        user, _, server = found.partition("@")
-        return address if address and _leads(address) else handles.page.format(user=user, server=server)
-    elsewhere = address and _leads(address) and urlsplit(address).hostname not in handles.hosts
-    return address if elsewhere else None
-
-
-def _leads(address: str) -> bool:
-    """Whether *address* is of more than a site."""
-    parts = urlsplit(address)
-    return bool(parts.path.strip("/") or parts.fragment.startswith("!"))
+def page_of(field: str) -> Callable[[str], str | None]:
+    """What makes an address of what people type in *field*: the hook of the collector of that name, if it has one."""
+    points = entry_points(group="sneeuwbal.collectors", name=field)
+    return next((hook for point in points if (hook := getattr(point.load(), "page_of", None))), web)
 
 
 NUMBERED = {*PEOPLE} & {"profile_id", "url", "x", "mastodon", "bluesky", "name"} | KEYS | {"handle"}
@@ -297,7 +278,7 @@ def _links(key: str, told: Mapping[str, str | None], where: str) -> Iterator[Rec
     for field in LINKS:
         if (value := told[field]) is None:
             continue
-        found = page_of(field, value)
+        found = page_of(field)(value)
         if found is None:
             yield Quarantine(where, f"{field}: {value[:100]} is no account and no address")
         else:

@@ -7,9 +7,7 @@ from html import escape
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from collectors.mastodon.keys import HANDLE
 from collectors.mastodon.parse import AccountView, Descriptor, Error, FieldView, StatusView, content_of
-from collectors.parsing.addresses import host_of, web
 from storage.privacy.declared import Field, Handles, Personal
 
 # sites that write their users as /@name and are no servers of this kind
@@ -22,12 +20,10 @@ USER = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]+")
 
 
-def handle_of(typed: str) -> str | None:
-    """The handle (user@server), in lower case, that *typed* is or whose page it is the address of; None if neither."""
-    if (given := HANDLE.match(typed.strip())) and USER.fullmatch(given[1]) and (server := host_of(given[2])):
-        return f"{given[1].lower()}@{server}"
-    parts = urlsplit(web(typed) or "")
-    host = (parts.hostname or "").removeprefix("www.")
+def handle_of(url: str) -> str | None:
+    """The handle (user@server) whose page *url* is, in lower case; None if it is no account's page."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".").lower().removeprefix("www.")
     if host in OTHERS or host.endswith((".medium.com", ".substack.com")) or not HOST.fullmatch(host):
         return None
     path = [unquote(piece) for piece in parts.path.split("/") if piece]
@@ -52,7 +48,6 @@ PERSONAL = Personal(
     handles=Handles(
         form="address",
         pattern=r"[^@\s]+@[^@\s]+",
-        page="https://{server}/@{user}",
         addresses=("https://{server}/@{user}", "https://{server}/users/{user}"),
     ),
     numbers=False,

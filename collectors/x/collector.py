@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 
 from collectors.base import Kind, Settings
+from collectors.x import typed
 from collectors.x.before import asked_before
 from collectors.x.limits import KINDS
 from collectors.x.options import Options
@@ -32,10 +33,12 @@ class X:
     recheck: Mapping[str, str] = {"account": "user_id", "post": "post"}  # by what a thing is looked up
     asked_before = staticmethod(asked_before)
 
+    page_of = staticmethod(typed.page_of)
+
     @staticmethod
     def canonical(seed: str) -> str:
         """The key of an account: its handle, also where its address was given."""
-        return handle_of(seed) or seed.strip().removeprefix("@").lower()
+        return typed.handle(seed)
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield X's answers. Raise UserError without a bearer token on a live wire.

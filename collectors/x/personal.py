@@ -6,7 +6,6 @@ import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from collectors.parsing.addresses import web
 from collectors.parsing.redact import reply_mark
 from collectors.x.models import Geo, Includes, Note, PostItem, PostPage, Problem, UserItem, UserPage
 from collectors.x.outcome import Answer, WithClaims
@@ -22,21 +21,16 @@ RESERVED = {
 }  # fmt: skip
 
 
-def handle_of(typed: str) -> str | None:
-    """The handle, in lower case, that *typed* is or whose page it is the address of; None if it is neither."""
-    if re.fullmatch(f"@?{HANDLE}", typed.strip()):
-        name = typed.strip().removeprefix("@").lower()
-        return None if name in RESERVED else name
-    parts = urlsplit(web(typed) or "")
-    if parts.hostname not in HOSTS:
-        return None
+def handle_of(url: str) -> str | None:
+    """The handle whose page *url* is, in lower case; None if it is no account's page."""
+    parts = urlsplit(url)
     path = [unquote(piece) for piece in parts.path.split("/") if piece]
     if not path and parts.fragment.startswith("!"):  # as links were written in 2011
         path = [unquote(piece) for piece in re.split(r"[/?]", parts.fragment[1:]) if piece]
     if not path or len(path) > 2 or (len(path) == 2 and path[1].lower() not in PAGES):
         return None
-    name = path[0].removeprefix("@").lower()
-    return name if name not in RESERVED and re.fullmatch(HANDLE, name) else None
+    handle = path[0].removeprefix("@").lower()
+    return handle if handle not in RESERVED and re.fullmatch(HANDLE, handle) else None
 
 
 def _note(value: Any, owner: Any) -> Any:
@@ -48,8 +42,7 @@ def _note(value: Any, owner: Any) -> Any:
 PERSONAL = Personal(
     platform="x",
     handles=Handles(
-        form="word", pattern=HANDLE, hosts=HOSTS, before=("twitter.com/", "x.com/", "twitter.com/#!/", "x.com/#!/"),
-        page="https://x.com/{user}",
+        form="word", pattern=HANDLE, hosts=HOSTS, before=("twitter.com/", "x.com/", "twitter.com/#!/", "x.com/#!/")
     ),
     fields={
         "id": "id", "username": "handle", "author_id": "author",

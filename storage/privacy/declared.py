@@ -62,8 +62,7 @@ class Handles(msgspec.Struct, frozen=True):
     pattern: str = r"\w(?:[\w.-]{0,62}\w)?"  # of a whole handle
     hosts: tuple[str, ...] = ()  # of the addresses that `handle_of` reads; none: it is asked about any other host
     before: tuple[str, ...] = ()  # what stands before a handle in an address, as "site.example/users/"
-    page: str = ""  # of an account, made of {user} and {server}
-    addresses: tuple[str, ...] = ()  # all that an account has, made likewise
+    addresses: tuple[str, ...] = ()  # of an account, made of {user} and {server}
     ids: bool = False  # an address may name an account by its id instead
 
 

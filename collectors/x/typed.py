@@ -1,0 +1,31 @@
+"""An account of X as people type it."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urlsplit
+
+from collectors.parsing.addresses import web
+
+_HOSTS = re.compile(r"(?:(?:www|mobile|m)\.)?(?:twitter|x)\.com")
+_HANDLE = re.compile(r"@?(\w{1,15})", re.ASCII)
+
+
+def page_of(typed: str) -> str | None:
+    """The address of the account's page, for a handle or for an address in any form; None for what is neither."""
+    if match := _HANDLE.fullmatch(typed.strip()):
+        return f"https://x.com/{match[1]}"
+    found = web(typed)
+    path = urlsplit(found).path.strip("/") if found else ""
+    return found if found and (path or "#!" in found) else None
+
+
+def handle(typed: str) -> str:
+    """The key of an account as a seed names it: its handle in lower case; what is none as it is."""
+    found = page_of(typed)
+    parts = urlsplit(found or "")
+    if found is None or not _HOSTS.fullmatch(parts.hostname or ""):
+        return typed.strip().removeprefix("@").lower()
+    path = parts.path.strip("/") or parts.fragment.lstrip("!/")
+    match = _HANDLE.fullmatch(unquote(path.partition("/")[0].partition("?")[0]))
+    return match[1].lower() if match else typed.strip()
