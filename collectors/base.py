@@ -71,6 +71,7 @@ class Kind(msgspec.Struct, frozen=True):
     head: int = 0  # requests of a walk before its first page
     of: str = ""  # what a key names, for the snowball: profile | list (of a profile) | handle | account | set | query
     yields: str = ""  # what its items are: posts | accounts | profiles | connections | follows | documents
+    seeds: str = ""  # of "query": its name in [seeds], behind the collector's; whom it finds are seeds (Listed)
     stream: bool = False  # its pages come without being asked for, one by one
     bytes: float = 300.0  # in the archive, compressed, an item: an assumption that `plan` names
 
@@ -127,6 +128,12 @@ class Hooks:
 
     #: the one form of a seed of the study file
     canonical: Callable[[str], str] = str
+    #: the address of an account's page, of an account as people type it: what has none is no seed
+    page_of: Callable[[str], str | None] | None = None
+    #: what a seed is, for whoever typed another thing: "a handle on X; it has at most 15 letters"
+    seed_form: str = "an account"
+    #: the key of a query of a kind, as people type it; None if it can be none
+    query_of: Callable[[str, str], str | None] | None = None
     #: it can ask nothing without a secret
     needs_secret: bool = False
     #: the server that a want is asked at, where a platform is many: limits are then counted for each server, over all

@@ -60,7 +60,9 @@ def study_file_page() -> str:
 
 
 def _keys(model: type[BaseModel]) -> str:
-    rows = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in model.model_fields.items()]
+    from storage.tomlfile import keys
+
+    rows = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in keys(model).items()]
     return "\n".join(["| key | default | what it is |", "|---|---|---|", *rows])
 
 

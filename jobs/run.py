@@ -194,9 +194,9 @@ def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), sa
         return None
     listed = load_list(study.organisation_list)
     rows = listed.rows(study.era, study.published.groups)
-    linking = Linking(rows, Matcher(listed, study.era), study.directory / DECISIONS)
+    linking = Linking(rows, Matcher(listed, study.era), study.directory / DECISIONS, listed.model_dump_json())
     settings = [*study.rows(), *listed.settings()]
-    report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=settings)
+    report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=settings, say=say)
     say(report.told())
     return report
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from storage.errors import UserError
 
@@ -101,7 +102,7 @@ def _explain(kind: str, message: str, value: Any, loc: Loc, model: type[BaseMode
         table = _model_at(model, loc[:-1])
         if new := getattr(table, "RENAMED", {}).get(loc[-1]):
             return f"is called {new} now"
-        return f"unknown key; {nearest(str(loc[-1]), table.model_fields if table else ())}"
+        return f"unknown key; {nearest(str(loc[-1]), keys(table) if table else ())}"
     if kind == "missing":
         return "is missing; add it"
     message = re.sub(r"^(Value error, |Input )", "", message)
@@ -114,9 +115,14 @@ def _model_at(model: type[BaseModel] | None, loc: Loc) -> type[BaseModel] | None
     for part in loc:
         if model is None:
             return None
-        if isinstance(part, str) and part in model.model_fields:
-            model = model_in(model.model_fields[part].annotation)
+        if isinstance(part, str) and (field := keys(model).get(part)):
+            model = model_in(field.annotation)
     return model
+
+
+def keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of *model* by the key that the file has for them: `from` is a word of Python's own."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:
@@ -206,7 +212,7 @@ def written(header: str, model: type[BaseModel], values: Mapping[str, Any], live
     With *live* False the whole table is an example.
     """
     out = [f"# {(model.__doc__ or '').strip().splitlines()[0]}", header if live else f"# {header}"]
-    for name, field in model.model_fields.items():
+    for name, field in keys(model).items():
         value = values.get(name, None if field.is_required() else field.get_default())
         example = value is None or value == {}
         if example:

@@ -79,6 +79,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Rule = Annotated[str, AfterValidator(_rule)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Count = Annotated[int, Field(ge=0)]
+Source = Literal["positions", "bio", "fields", "links", "domain", "list", "decisions"]
 
 
 class About(Table):
@@ -124,6 +125,20 @@ class Organisations(Table):
         description="The groups of a year, a day or today; without it, of the study's last day.",
         examples=["2013"],
     )
+
+
+class Population(Table):
+    """Who is a member: what makes somebody one (docs/membership.md)."""
+
+    sources: tuple[Source, ...] = Field(
+        ("positions",), alias="from", min_length=1,
+        description="What counts: positions, bio, fields, links, domain, list, decisions.",
+        examples=[["bio", "fields", "links", "domain"]],
+    )  # fmt: skip
+    lists: tuple[str, ...] = Field(
+        (), description="Lists whose members count, with list: a starter pack, a list, a table.",
+        examples=[["https://bsky.app/starter-pack/example.org/3k2a"]],
+    )  # fmt: skip
 
 
 class Snowball(Table):

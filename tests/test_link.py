@@ -2,11 +2,13 @@
 
 import pytest
 
+from jobs import run
 from storage.errors import UserError
 from storage.linking.link import COLUMNS, Linking
 from storage.privacy.declared import account_of, platforms
 from storage.records import Account, Position, Profile, ProfileLink
 from storage.tables.load import load
+from study.study_file import Study
 from tests.pages import PARSERS, page, rows, write
 
 URLS = [
@@ -163,6 +165,31 @@ def test_employers_become_organisations_and_members(tmp_path):
         ("p3", "IenM", "Rijkswaterstaat"),
     ]
     assert rows(tmp_path, "FROM groups") == [("IenM", "Infrastructuur en Milieu", 10, 2)]
+
+
+def test_whatever_changes_in_the_list_changes_what_load_matches(tmp_path, monkeypatch):
+    """An alias, a pattern, an exclusion: the next load sees it, though nothing of it stands in the tables."""
+    monkeypatch.setattr(run, "parsers", lambda: PARSERS)
+    (tmp_path / "sneeuwbal.toml").write_text(
+        '[study]\nname = "toy"\ncontact = "a@b.example"\n[organisations]\nfile = "own.toml"\n'
+    )
+    (tmp_path / "own.toml").write_text(own := '[[group]]\nid = "P"\nname = "Partij Proef"\n')
+    jobs = ["Partij Proef", "De Proefpartij", "Proefjongeren Oost"]
+    write(tmp_path / "archive", [person(n, f"p{n}", employer=job) for n, job in enumerate(jobs)])
+    study = Study.load(tmp_path)
+
+    def members():
+        assert run.load(study, say=lambda line: None).published
+        assert not run.load(study, say=lambda line: None).published
+        return [row[0] for row in rows(tmp_path, "SELECT profile_id FROM members ORDER BY 1")]
+
+    assert members() == ["p0"]
+    (tmp_path / "own.toml").write_text(own := own + 'aliases = ["De Proefpartij"]\n')
+    assert members() == ["p0", "p1"]
+    (tmp_path / "own.toml").write_text(own := own + 'patterns = ["proefjongeren"]\n')
+    assert members() == ["p0", "p1", "p2"]
+    (tmp_path / "own.toml").write_text('exclude = ["oost"]\n' + own)
+    assert members() == ["p0", "p1"]
 
 
 def test_linking_again_changes_nothing(tmp_path):

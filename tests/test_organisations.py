@@ -209,3 +209,18 @@ def test_a_list_of_ones_own(tmp_path):
     assert matcher.match("Team Proeflabs Noord") == ("Proefdienst", "P", "pattern")
     assert matcher.match("Proeflabs museum") is None
     assert [row[0] for row in own.rows()] == ["P", "Proefdienst"]
+
+
+def test_a_group_of_one_word_matches_as_a_whole_text_unless_the_list_says_otherwise(tmp_path):
+    path = tmp_path / "parties.toml"
+    groups = '[[group]]\nid = "c"\nname = "CDU"\n[[group]]\nid = "l"\nname = "Linke"\naliases = ["Die Linke"]\n'
+    path.write_text(groups)
+    alone = Matcher(load_list(path))
+    assert alone.match("CDU") == alone.match(" cdu ") == ("c", "c", "name")
+    assert alone.match("Linke") == alone.match("DIE LINKE") == ("l", "l", "name")
+    assert [alone.match(other) for other in ("CDU-Wähler", "linke Tasche")] == [None, None]
+    path.write_text("one_word_names = false\n" + groups)
+    prefixed = Matcher(load_list(path))
+    assert prefixed.match("CDU") is None
+    assert prefixed.match("Ministerie van CDU") == ("c", "c", "prefixed")
+    assert prefixed.match("Die Linke") == ("l", "l", "name")

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from storage.errors import UserError
-from storage.tomlfile import lines
+from storage.tomlfile import keys, lines
 from study import settings
 from study import study_file as study_module
 from study.study_file import FILE, Study, template
@@ -25,13 +25,18 @@ def plugin(tmp_path, monkeypatch):
     plain = "from types import SimpleNamespace\n"
     plain += "collector = SimpleNamespace(kinds={'timeline': 1, 'profile': 2})\n"
     (folder / "sb_plain.py").write_text(plain)
+    typed = "collectors.x.collector.collector"
+    (folder / "sb_x.py").write_text(
+        f"{plain}import collectors.x.collector\n"
+        + "".join(f"collector.{name} = {typed}.{name}\n" for name in ("page_of", "personal", "seed_form"))
+    )
     (folder / "sb_own.py").write_text(
         plain
         + "from pydantic import BaseModel, ConfigDict\nclass Options(BaseModel):\n"
         + "    model_config = ConfigDict(extra='forbid')\n    depth: int = 3\n    timeout: float = 7.0\n"
     )
     monkeypatch.syspath_prepend(str(folder))
-    points = {"profiles": "sb_plain", "x": "sb_plain", "own": "sb_own"}
+    points = {"profiles": "sb_plain", "x": "sb_x", "own": "sb_own"}
     found = {name: EntryPoint(name, f"{module}:collector", "sneeuwbal.collectors") for name, module in points.items()}
     monkeypatch.setattr(study_module, "installed", lambda: found)
     return SimpleNamespace(folder=folder)
@@ -62,7 +67,7 @@ def test_every_key_of_every_section_is_in_the_template():
     commented = lines(template().replace("\n# ", "\n"))
     for section, model in study_module.sections().items():
         place = (section, "x") if section == "collectors" else (section,)
-        for key in model.model_fields:
+        for key in keys(model):
             many = (*place, 0, key) if section in ("schedule", "comparison") else (*place, key)
             assert many in written or many in commented, f"{section}.{key}"
 
@@ -236,6 +241,6 @@ def test_every_key_is_documented():
     models |= {name: getattr(settings, name) for name in ("RateLimit", "Interval", "PublishedGroup", "PublishedShare")}
     models["PublishedTest"] = settings.PublishedTest
     for place, model in models.items():
-        for key, field in model.model_fields.items():
+        for key, field in keys(model).items():
             assert f"`{key}`" in text, f"{place} {key}"
             assert field.description in text, f"{place} {key}: {field.description}"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from analysis import hashtag_edges
+from analysis.graphs.network import Network
 from analysis.queries import LINKED_ACCOUNTS, number, timeline_posts, with_parameters
-
-if TYPE_CHECKING:
-    from analysis.report.findings import Findings
-    from analysis.report.i18n import Words
+from analysis.report.asking import Asking
+from analysis.report.i18n import Words
 
 CANDIDATES = "SELECT count(*) FROM link_candidates"
 TIMELINES = {
@@ -24,33 +21,38 @@ SELECT count(*) FROM connections WHERE profile_a <> profile_b
 AND profile_a IN (SELECT profile_id FROM members) AND profile_b IN (SELECT profile_id FROM members)"""
 
 
-def actors_filter(found: Findings, _: Words) -> str:
+def actors_filter(found: Asking, _: Words) -> str:
     """The degree filter in words."""
     return _("at least {least} ties in and out, counted once on the full network").format(
         least=_.number(int(found.setting("analysis.min_degree", 51)))
     )
 
 
-def hashtags_filter(found: Findings, _: Words) -> str:
+def hashtags_filter(found: Asking, _: Words) -> str:
     """The threshold of the hashtags in words."""
     return _("used in more than {threshold} posts").format(
         threshold=_.number(int(found.setting("analysis.hashtag_threshold", 100)))
     )
 
 
-def filters(found: Findings) -> pd.DataFrame:
-    """A row a filter, in their order: filter, of, before, after, share (per cent)."""
+def filters(
+    found: Asking, selected: pd.DataFrame, daily: pd.DataFrame, network: Network, hashed: Network
+) -> pd.DataFrame:
+    """A row a filter, in their order: filter, of, before, after, share (per cent).
+
+    *selected* are the key figures, *daily* the posts by day, *network* and *hashed* the networks after their filters.
+    """
     _ = found.words
-    value = {row["figure"]: row["computed"] for row in found.selected.to_dict("records")}
+    value = {row["figure"]: row["computed"] for row in selected.to_dict("records")}
     met = number(found.db, "SELECT count(*) FROM profiles")
     linked = f"SELECT count(DISTINCT profile_id) FROM links WHERE account_id IN ({LINKED_ACCOUNTS})"
     accepted = number(found.db, "SELECT count(*) FROM links")
     every = number(found.db, "SELECT count(*) FROM posts")
     source, whose = timeline_posts(found.db)
     ours = number(found.db, f"SELECT count(*) FROM {source}")
-    days = found.daily.attrs["parameters"]
+    days = daily.attrs["parameters"]
     timed = ours - days["posts_without_time"]
-    network, hashed, tagged = found.actors.network, found.hashtags.network, hashtag_edges.network(found.db, threshold=0)
+    tagged = hashtag_edges.network(found.db, threshold=0)
     rows = [
         ("profiles whose page was read", "profiles seen", met, value["profiles"]),
         ("profiles with a current position at an organisation of the study", "profiles seen", met,

@@ -314,7 +314,7 @@ class Findings(Rhythm):
     @finding
     def filters(self) -> pd.DataFrame:
         """Every filter, in its order: what it keeps, and the counts before and after."""
-        return filters(self)
+        return filters(self, self.selected, self.daily, self.actors.network, self.hashtags.network)
 
 
 READABLE = """

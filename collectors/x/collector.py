@@ -34,6 +34,7 @@ class X:
     asked_before = staticmethod(asked_before)
 
     page_of = staticmethod(typed.page_of)
+    seed_form = "a handle on X; it has at most 15 letters, digits and _"
 
     @staticmethod
     def canonical(seed: str) -> str:

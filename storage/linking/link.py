@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from storage import csvfile
 from storage.errors import UserError
+from storage.linking import actors
 from storage.privacy.declared import Platform, account_of, handles_of
 
 
@@ -94,11 +95,15 @@ Match = tuple[str, str, str]  # organisation, group, rule
 
 
 class Linking(NamedTuple):
-    """What linking needs from the study: rows of `base.organisations`, the matcher of employers, decisions by hand."""
+    """What linking needs from the study: rows of `base.organisations`, the matcher of employers, decisions by hand.
+
+    *rules* is all that the matcher was made from, as text: where it changes, everything is linked anew.
+    """
 
     organisations: Sequence[Sequence[Any]]
     matcher: Any  # an object with `match(employer) -> Match | None`, or such a function
     decisions: Path
+    rules: str = ""
 
 
 ORGANISATION = (
@@ -120,6 +125,7 @@ def link(db: duckdb.DuckDBPyConnection, linking: Linking, declared: Iterable[Pla
     db.execute(MACROS)
     db.execute("INSERT INTO base.links BY NAME " + BY_RULE)
     _apply(db, made)
+    actors.join(db)
     db.execute("DROP TABLE claims; DROP TABLE organisation_accounts")
     return dict(db.execute("SELECT decision, count(*) FROM base.links GROUP BY 1 ORDER BY 1").fetchall())
 

@@ -38,6 +38,8 @@ class Named(Table):
     aliases: tuple[str, ...] = Field((), description="Other names, matched as a whole, whatever the case.")
     abbreviations: tuple[str, ...] = Field((), description="Matched as a whole; with the case if short.")
     patterns: tuple[str, ...] = Field((), description="Regular expressions over the normalised employer, whole words.")
+    handles: tuple[str, ...] = Field((), description="Its own accounts: a name, name@server or a domain name.")
+    domains: tuple[str, ...] = Field((), description="Its internet domains; whatever is below one is its own too.")
 
 
 class Group(Named):
@@ -106,6 +108,10 @@ class Organisations(Table):
     group: tuple[Group, ...] = Field((), description="The groups.")
     organisation: tuple[Agency, ...] = Field((), description="What counts for them.")
     exclude: tuple[str, ...] = Field((), description="Regular expressions: such employers match by full name only.")
+    trades: tuple[str, ...] = Field((), description="Trades that are usual among its people: media, advice, politics.")
+    one_word_names: bool = Field(
+        True, description="Whether a group's name of one word matches alone; false: only after 'Ministerie van'."
+    )
 
     def settings(self) -> list[tuple[str, str]]:
         """The nouns as a row of `base.study`."""
@@ -252,6 +258,7 @@ class Matcher:
         excluded = "|".join(f"(?:{pattern})" for pattern in organisations.exclude)
         self._exclude = re.compile(rf"\b(?:{excluded})\b") if excluded else re.compile("(?!)")
         self._known: dict[str, Match | None] = {}
+        self._one_word_names = organisations.one_word_names
         for group in organisations.group:
             self._add_group(group, organisations.key_at(group.id, day))
         for agency in organisations.organisation:
@@ -264,7 +271,7 @@ class Matcher:
         for name in (*names, *group.aliases, *group.prefixed, *group.abbreviations, *keys):
             self._dutch.setdefault(normalise(name), (key, key))
         for name in names:
-            if len(normalise(name).split()) > 1:
+            if self._one_word_names or len(normalise(name).split()) > 1:
                 self._names.setdefault(normalise(name), (key, key))
         self._english |= {normalise(name).removeprefix("the "): (key, key) for name in group.english}
         self._marked |= {normalise(name).removeprefix("the "): (key, key) for name in group.english_marked}

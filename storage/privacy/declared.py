@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from storage.records import Absence, Account, Connection, Deletion, Follow, Mention, Post, Profile
+from storage.records import Absence, Account, Connection, Deletion, Follow, Listed, Mention, Post, Profile
 
 CONTENT = ("texts", "names", "descriptions", "locations", "coordinates")  # the words of `[minimise] drop`
 
@@ -30,6 +30,7 @@ RECORDS: Mapping[type, Mapping[str, str]] = {
         "location": "locations",
     },
     Follow: {"follower_id": "refers", "followed_id": "refers"},
+    Listed: {"list_id": "refers", "account_id": "refers"},
     Mention: {"handle": "handle", "account_id": "refers"},
     Post: {
         "post_id": "id", "account_id": "author", "timeline_of": "refers", "conversation_id": "refers",

@@ -19,13 +19,13 @@ from storage.tables import database
 
 # columns of identifiers: the same pseudonym wherever the same identifier stands
 PERSONS = {name for fields in RECORDS.values() for name, what in fields.items() if what in IDENTIFIERS} | {
-    "profile_a", "profile_b", "via", "walk", "cursor", "next_cursor", "content",
+    "profile_a", "profile_b", "subject", "actor_id", "via", "walk", "cursor", "next_cursor", "content",
 }  # fmt: skip
 # text that is of no person: words of our own, of the study's list of organisations and of the public register
 KEPT = {
     "run_id", "archive", "collector", "kind", "outcome", "rule", "decision", "listed", "reason", "failure",
     "status", "version", "names", "yields", "organisation", "group_name", "abbreviation", "parent_id",
-    "organisation_id", "token",
+    "organisation_id", "token", "stance", "verdict",
 }  # fmt: skip
 # what strangers wrote, kept only where it has the form of what it should be
 FORMS: Mapping[str, str] = {
@@ -62,13 +62,17 @@ SPECIAL: Mapping[tuple[str, str], str] = {
     ("organisations", "name"): "name",
     ("register", "name"): "name",
     ("offices", "function"): '"function"',
-    ("links", "decided_by"): "CASE WHEN decided_by = 'rule' THEN 'rule' ELSE 'by hand' END",
+    **{
+        (table, "decided_by"): "CASE WHEN decided_by = 'rule' THEN 'rule' ELSE 'by hand' END"
+        for table in ("links", "account_links", "evidence")
+    },
+    ("evidence", "source"): "source",
     ("answers", "reason"): "NULL",
     ("runs", "reason"): "NULL",
     ("study", "key"): "key",
     ("study", "value"): "value",
 }
-OPEN = r"(study|organisations|analysis|minimise|comparison|published)(\..*)?"  # settings that name nobody
+OPEN = r"(study|population\.from|organisations|analysis|minimise|comparison|published)(\..*)?"
 ROWS: Mapping[str, str] = {  # tables of which not every row may go
     "study": f"WHERE regexp_full_match(key, '{OPEN}') AND key <> 'study.contact'",
     "notes": "WHERE FALSE",
@@ -76,6 +80,10 @@ ROWS: Mapping[str, str] = {  # tables of which not every row may go
     "quarantine": "WHERE FALSE",
     "link_handles": "WHERE FALSE",
     "profile_links": "WHERE FALSE",
+    "account_fields": "WHERE FALSE",
+    "readings": "WHERE FALSE",
+    "readings_made_from": "WHERE FALSE",
+    "address_readings": "WHERE FALSE",
     "made_from": "WHERE FALSE",
 }
 TAGS = {"hashtags", "full_hashtags"}
@@ -131,7 +139,7 @@ def shared(db: str) -> dict[str, str]:
 def _tables(db: duckdb.DuckDBPyConnection) -> list[str]:
     rows = db.execute(
         "SELECT table_name FROM duckdb_tables() WHERE database_name = 'source' AND schema_name = 'base'"
-        " AND table_name <> 'migrations' ORDER BY 1"
+        " AND table_name <> 'made_by' ORDER BY 1"
     ).fetchall()
     return [str(row[0]) for row in rows]
 

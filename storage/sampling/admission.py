@@ -33,7 +33,8 @@ class Rules(msgspec.Struct, frozen=True):
     accounts_of: str = "members"
     max_profiles: int | None = None
     honour_opt_outs: bool = True
-    queries: Mapping[str, Sequence[str]] = {}  # searches by collector
+    queries: Mapping[str, Mapping[str, Sequence[str]]] = {}  # collector -> kind -> searches
+    finding: Mapping[str, Mapping[str, Sequence[str]]] = {}  # the same, of queries that find seeds: [seeds]
 
 
 Admission = tuple[str, list[Want]]  # a rule, and whom it admits
@@ -103,8 +104,9 @@ def _seeds(rules: Rules) -> Iterator[Want]:
     if rules.waves > 0:
         for collector, kind in _of(rules, "list"):
             yield from (Want(Target(collector, kind, key), "", 0, key) for key in rules.seeds.get(collector, ()))
-    for collector, kind in _of(rules, "query"):
-        yield from (Want(Target(collector, kind, query), "") for query in rules.queries.get(collector, ()))
+    for asked in (rules.queries, rules.finding):
+        for collector, kinds in asked.items():
+            yield from (Want(Target(collector, kind, key), "") for kind, keys in kinds.items() for key in keys)
     for collector, kind in _of(rules, "set"):
         yield from (Want(Target(collector, kind, name), "") for name in rules.sets.get(collector, ()))
 
@@ -184,16 +186,12 @@ def _handles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
 
 def _accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
     """Timelines and lists of the linked accounts, and of the accounts that are seeds themselves."""
-    db.execute("CREATE OR REPLACE TEMP TABLE seed_handles (platform VARCHAR, handle VARCHAR)")
-    seeds = [(collector, handle.lower()) for collector, handles in rules.seeds.items() for handle in handles]
-    if seeds:
-        db.executemany("INSERT INTO seed_handles VALUES (?, ?)", seeds)
+    _seed_accounts(rules, db)
     rows = db.execute(
         "WITH wanted AS ("
         " SELECT l.account_id, min(c.wave) AS wave, arg_min(c.profile_id, (c.wave, c.profile_id)) AS via"
         f" FROM links AS l JOIN candidates AS c USING (profile_id) WHERE {_condition(rules.accounts_of)} GROUP BY 1"
-        " UNION ALL SELECT h.account_id, 0, s.handle FROM handles AS h JOIN seed_handles AS s"
-        " ON s.platform = h.platform AND s.handle IN (lower(h.handle), lower(h.account_id)))"
+        " UNION ALL SELECT account_id, 0, via FROM seed_accounts)"
         " SELECT a.platform, a.account_id, min(w.wave), arg_min(w.via, (w.wave, w.via)) FROM wanted AS w"
         " JOIN accounts AS a USING (account_id) WHERE NOT (? AND list_has_any(coalesce(a.flags, []), ?))"
         " GROUP BY 1, 2 ORDER BY 3, 2",
@@ -202,3 +200,23 @@ def _accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
     return [Want(Target(collector, kind, account), "", wave, via)
             for collector, kind in _of(rules, "account") for platform, account, wave, via in rows
             if platform == collector]  # fmt: skip
+
+
+def _seed_accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> None:
+    """The TEMP table `seed_accounts` (account_id, via): who stands in [seeds], and whom the queries there found.
+
+    Their paths: the seed itself, and the query.
+    """
+    named = [[collector, key.lower(), ""] for collector, keys in rules.seeds.items() for key in keys]
+    found = [[collector, key, kind] for collector, kinds in rules.finding.items() for kind, keys in kinds.items()
+             for key in keys]  # fmt: skip
+    db.execute("CREATE OR REPLACE TEMP TABLE given_seeds (platform VARCHAR, key VARCHAR, kind VARCHAR)")
+    if rows := [*named, *found]:
+        db.executemany("INSERT INTO given_seeds VALUES (?, ?, ?)", rows)
+    db.execute(
+        "CREATE OR REPLACE TEMP TABLE seed_accounts AS"
+        " SELECT h.account_id, s.key AS via FROM handles AS h JOIN given_seeds AS s"
+        " ON s.platform = h.platform AND s.kind = '' AND s.key IN (lower(h.handle), lower(h.account_id))"
+        " UNION SELECT l.account_id, l.list_id FROM listed AS l JOIN given_seeds AS s"
+        " ON s.platform = l.platform AND s.kind <> '' AND s.key = l.list_id"
+    )

@@ -29,6 +29,7 @@ from storage.tables.parse_worker import Keep, Parser, Told, Unit, cores, die_wit
 
 SMALL = 2 * 1024 * 1024  # compressed bytes; less is read in this process
 STRETCH = 4 * 1024 * 1024  # compressed bytes a worker reads at a time: small enough that both end together
+RATE = 1_000_000  # bytes of archive that a core loads in a second, about: `python -m benchmarks.load`
 MEMORY = "400MB"  # of DuckDB, once the workers are gone; more is not faster (5 million accounts, 2 cores)
 
 MEND = "put it back, or run `sneeuwbal load --fresh`"
@@ -82,8 +83,11 @@ def load(
     memory: str = MEMORY,
     group: str | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> LoadReport:
     """Load what is new in the archive of *study* (all of it if *fresh*), link, and publish the database.
+
+    A database of an older schema is made anew from the archive; *say* gets one line about it first.
 
     *parsers* maps a collector's name to "module:object" or to the object. *archives* are directories or files, by
     default `archive/`. *settings* are the rows of the view `study`. *progress* is told bytes done and bytes in all.
@@ -95,6 +99,9 @@ def load(
     keep = Keep(str(study) if (study / forgotten.FILE).exists() else "", _dropped(rows or ()))
     fresh = fresh or (rows is not None and _dropped(_published(study)) != keep.drop)
     with database.working(study) as work:
+        if not fresh and database.is_outdated(study):
+            fresh = True
+            say(_made_anew(study / "archive", workers))
         private = database.start_private(study, work, fresh=fresh)
         report = LoadReport(fresh=not private.exists())
         paths = [path for place in archives or [study / "archive"] for path in archive.segments(place)]
@@ -121,6 +128,16 @@ def load(
     return report
 
 
+def _made_anew(directory: Path, workers: int) -> str:
+    """What is said before a database of an older schema is made anew, and about how long that will take."""
+    size = sum(path.stat().st_size for path in archive.segments(directory))
+    minutes = size / (RATE * workers) / 60
+    return (
+        f"{database.NAME} was made by an older sneeuwbal: making it anew from {size / 1e6:,.0f} MB of archive, "
+        f"in about {f'{minutes:,.0f} minutes' if minutes >= 1.5 else 'a minute'}"
+    )
+
+
 def _dropped(rows: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """What `[minimise] drop` says among the settings *rows*."""
     return tuple(sorted(msgspec.json.decode(dict(rows).get("minimise.drop") or "[]")))
@@ -141,9 +158,9 @@ def _fingerprint(
     linking: Linking | None, settings: Sequence[tuple[str, str]] | None, kinds: Sequence[tuple[str, ...]]
 ) -> str:
     """A hash of what the tables depend on besides the archive."""
-    made = [repr(settings), repr(kinds), repr(database.migrations()[-1][0])]
+    made = [repr(settings), repr(kinds), repr(database.schema())]
     if linking is not None:
-        made.append(repr([tuple(row) for row in linking.organisations]))
+        made += [repr([tuple(row) for row in linking.organisations]), linking.rules]
         made.append(hashlib.blake2b(linking.decisions.read_bytes()).hexdigest() if linking.decisions.exists() else "")
     return hashlib.blake2b("\n".join(made).encode(), digest_size=16).hexdigest()
 
