@@ -16,26 +16,48 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from storage.records import Account, AccountField, Page, Post, Profile, Want
+from storage.records import (
+    Absence,
+    Account,
+    AccountField,
+    Connection,
+    Deletion,
+    Follow,
+    Listed,
+    Mention,
+    Page,
+    Post,
+    Profile,
+    Want,
+)  # fmt: skip
 
 CONTENT = ("texts", "names", "descriptions", "locations", "coordinates")  # the words of `[minimise] drop`
 
-# The personal fields of the records, whatever the platform; "id": identifies a person or what is theirs.
+# The personal fields of the records, whatever the platform, by what `Personal` calls them
 RECORDS: Mapping[type, Mapping[str, str]] = {
     Profile: {
-        "profile_id": "id", "url": "id", "name": "names", "headline": "descriptions", "description": "descriptions",
-        "location": "locations",
+        "profile_id": "id", "url": "address", "name": "names", "headline": "descriptions",
+        "description": "descriptions", "location": "locations",
     },
+    Connection: {"profile_id": "id", "other_id": "refers"},
     Account: {
-        "account_id": "id", "handle": "id", "url": "id", "name": "names", "description": "descriptions",
+        "account_id": "id", "handle": "handle", "url": "address", "name": "names", "description": "descriptions",
         "location": "locations",
     },
-    AccountField: {"account_id": "id", "name": "descriptions", "value": "descriptions", "url": "id"},
+    AccountField: {"account_id": "id", "name": "descriptions", "value": "descriptions", "url": "address"},
+    Follow: {"follower_id": "refers", "followed_id": "refers"},
+    Listed: {"list_id": "refers", "account_id": "refers"},
+    Mention: {"handle": "handle", "account_id": "refers"},
     Post: {
-        "post_id": "id", "account_id": "id", "text": "texts", "full_text": "texts", "place": "locations",
-        "longitude": "coordinates", "latitude": "coordinates",
+        "post_id": "id", "account_id": "author", "timeline_of": "refers", "conversation_id": "refers",
+        "reply_to_post": "refers", "reply_to_account": "refers", "quoted_post": "refers", "retweeted_post": "refers",
+        "retweeted_account": "refers", "edit_of": "refers", "text": "texts", "full_text": "texts",
+        "place": "locations", "longitude": "coordinates", "latitude": "coordinates",
     },
+    Absence: {"key": "id"},
+    Deletion: {"key": "id"},
 }  # fmt: skip
+IDENTIFIERS = ("id", "author", "refers", "handle")
 
 
 def gone(value: Any, owner: Mapping[str, Any]) -> Any:
