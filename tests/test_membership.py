@@ -133,7 +133,7 @@ def test_a_text_is_read_once_and_a_decision_wins_until_a_later_one(today, monkey
     assert not read
 
 
-# ---- the review file ------------------------------------------------------------------------------------------------
+# ---- the review file -----------------------------------------------------------------------------------------------
 
 
 def test_what_is_not_clear_waits_in_the_review_file_and_an_older_file_of_decisions_is_widened(tmp_path):
