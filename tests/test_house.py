@@ -122,6 +122,7 @@ def test_analysis_writes_no_files_and_reads_no_clock_outside_the_report() -> Non
 # Names of collectors that are also words of the tables, of figures and of Python. Kinds mostly are (`post`, `list`):
 # what is forbidden is to ask for a kind by its name.
 WORDS = {"profiles", "table", "x"}
+OTHERS = {"post", "profile", "hashtag"}  # the kinds of absences and deletions, and of a network's nodes
 NAMED = {  # where a platform is named all the same, and why
     "analysis/report/i18n.py": ({"bluesky", "mastodon"}, "how the heads of columns write the names of platforms"),
     "commands/import_.py": ({"linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo"},
@@ -143,7 +144,7 @@ def test_no_platform_and_no_kind_is_named_outside_its_folder() -> None:
             allowed = WORDS | NAMED.get(here, (set(), ""))[0]
             told = {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}
             assert not (told & platforms) - allowed, f"{here} names {(told & platforms) - allowed}"
-            kinds = {match[3] for match in of_kind.finditer(text)} - {"post", "profile"}  # of absences and deletions
+            kinds = {match[3] for match in of_kind.finditer(text)} - OTHERS
             assert not kinds, f"{here} asks for kinds by name: {kinds}"
 
 
