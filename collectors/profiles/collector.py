@@ -269,7 +269,9 @@ def _profile(page: Page, want: Want, content: bytes) -> Iterator[Record]:
     links = [*person.links(found, key, {key, url}, canonical)]
     links += [ProfileLink(key, link, "me") for link in document.links("me") if canonical(link) not in {key, url}]
     yield from (Quarantine(*one) for one in document.mended)
-    if not jobs and not links and not (profile.name or profile.headline or profile.description or profile.location):
+    emptied = {"names", "descriptions", "locations"} & set(page.redacted)
+    said = profile.name or profile.headline or profile.description or profile.location
+    if not (jobs or links or said or emptied):
         yield Quarantine("page", "a Person of whom nothing can be read", str(found)[:1000])
         return
     yield profile
