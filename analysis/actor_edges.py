@@ -6,7 +6,7 @@ The edges are counted and filtered in SQL; only what is left becomes a Network.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -16,6 +16,7 @@ import pandas as pd
 
 from analysis.graphs import algorithms
 from analysis.graphs.network import Network, from_arrays
+from analysis.queries import OF_MEMBERS
 from storage.errors import UserError
 
 Kind = Literal["follow", "mention", "reply", "retweet", "quote"]
@@ -24,12 +25,15 @@ Counting = Literal["ties", "neighbours", "k-core"]
 Scope = Literal["linked", "all"]
 Database: TypeAlias = duckdb.DuckDBPyConnection
 
-LINKED = """SELECT DISTINCT account_id FROM links WHERE account_id IS NOT NULL
-    AND profile_id IN (SELECT profile_id FROM members) AND ($platform IS NULL OR platform = $platform)"""
+LINKED = f"""SELECT DISTINCT account_id FROM ({OF_MEMBERS}) WHERE account_id IS NOT NULL
+    AND ($platform IS NULL OR platform = $platform)"""
 
 FOLLOWS = """SELECT follower_id AS source, followed_id AS target, NULL AS weight FROM follows
-    WHERE ($platform IS NULL OR platform = $platform)
-    AND ($until IS NULL OR first_seen <= $until) AND ($since IS NULL OR last_seen >= $since)"""
+    WHERE ($platform IS NULL OR platform = $platform)"""
+
+FOLLOWED = """SELECT follower_id AS source, followed_id AS target, NULL AS weight FROM follow_history
+    WHERE ($platform IS NULL OR platform = $platform) AND ($until IS NULL OR first_seen <= $until)
+    AND ($since IS NULL OR closed_at IS NULL OR closed_at > $since)"""
 
 POSTS = """SELECT * REPLACE (coalesce(account_id, timeline_of) AS source) FROM posts
     WHERE ($platform IS NULL OR platform = $platform)
@@ -49,14 +53,15 @@ TARGETS: Mapping[str, str] = {
     ) AS q ON q.post_id = p.quoted_post AND q.platform = p.platform""",
 }
 
-PEOPLE = """
-SELECT k.id, a.handle, a.name, a.platform, a.followers, a.following, p.profile_id, p.group_name, p.group_names,
-       p.organisation, p.title, p.profile_id IS NOT NULL AS member
+PEOPLE = f"""
+SELECT k.id, a.handle, a.name, a.platform, a.followers, a.following, p.actor_id, p.profile_id, p.group_name,
+       p.group_names, p.organisation, p.title, p.actor_id IS NOT NULL AS member
 FROM _kept AS k LEFT JOIN accounts AS a ON a.account_id = k.id LEFT JOIN (
-    SELECT l.account_id, min(profile_id) AS profile_id, arg_min(c.group_name, profile_id) AS group_name,
-           arg_min(array_to_string(c.group_names, '; '), profile_id) AS group_names,
-           arg_min(c.organisation, profile_id) AS organisation, arg_min(c.title, profile_id) AS title
-    FROM links AS l JOIN members AS c USING (profile_id) GROUP BY l.account_id) AS p ON p.account_id = k.id
+    SELECT l.account_id, min(actor_id) AS actor_id, min(profile_id) AS profile_id,
+           arg_min(c.group_name, actor_id) AS group_name,
+           arg_min(array_to_string(c.group_names, '; '), actor_id) AS group_names,
+           arg_min(c.organisation, actor_id) AS organisation, arg_min(c.title, actor_id) AS title
+    FROM ({OF_MEMBERS}) AS l JOIN members AS c USING (actor_id) GROUP BY l.account_id) AS p ON p.account_id = k.id
 ORDER BY k.number"""
 
 
@@ -65,7 +70,7 @@ def network(
     *,
     kind: Kind = "follow",
     platform: str | None = None,
-    min_degree: int | None = None,
+    min_degree: int | Literal["auto"] | None = None,
     counting: Counting = "ties",
     scope: Scope | None = None,
     since: datetime | None = None,
@@ -74,23 +79,26 @@ def network(
 ) -> Network:
     """The directed network of actors: linked accounts and everyone tied to them.
 
-    *min_degree* (51 for follow ties, else 1) is in + out degree on the full network, a mutual tie counting two;
-    *counting* "neighbours" counts distinct ones, "k-core" takes the core instead. *scope* "linked" has the ties of
-    members' accounts, "all" every tie seen; None: linked unless none are. *since* and *until* bound when a
-    follow tie was seen, or a post sent. Weights are posts; follow ties have none. *labels* (account_id or handle,
-    label) tell politicians, media ... apart. Columns: handle, name, group, organisation, title, label ...
+    *min_degree* (51 for follow ties, else 1) is in + out degree on the full network, a mutual tie counting two; "auto"
+    is the lowest from 2 that leaves at most MOST_ACTORS. *counting* "neighbours" counts distinct ones, "k-core"
+    takes the core instead. *scope* "linked" has the ties of members' accounts, "all" every tie seen; None: linked
+    unless none are. Follow ties are those open now, or, with *since* or *until*, at some time between the two;
+    these bound posts by when they were sent. Weights are posts; follow ties have none. *labels* (account_id or
+    handle, label) tell politicians, media ... apart. Columns: handle, name, group, organisation, title, label ...
     """
     if counting not in ("ties", "neighbours", "k-core"):
         raise UserError(f"degree counting {counting!r} is not known; use ties, neighbours or k-core")
     if min_degree is None:
         min_degree = 51 if kind == "follow" else 1
     scope = scope or default_scope(db, platform)
-    with (
-        ties(db, kind, "_ties", platform, scope, since, until),
-        _temporary(
-            db, "_kept", _kept(counting, scope, 0 if counting == "k-core" else min_degree), {"platform": platform}
-        ),
-    ):
+    values = {"platform": platform}
+    with ExitStack() as stack:
+        stack.enter_context(ties(db, kind, "_ties", platform, scope, since, until))
+        stack.enter_context(_temporary(db, "_degrees", _degrees(counting, scope), values))
+        if min_degree == "auto":
+            counts = db.execute("SELECT degree, count(*) AS actors FROM _degrees GROUP BY degree").df()
+            min_degree = lowest(counts["degree"], counts["actors"], MOST_ACTORS)
+        stack.enter_context(_temporary(db, "_kept", KEPT.format(0 if counting == "k-core" else int(min_degree)), {}))
         nodes = db.execute(PEOPLE).df().set_index("id")
         edges = db.execute(
             "SELECT a.number AS source, b.number AS target, weight FROM _ties AS t "
@@ -100,7 +108,8 @@ def network(
         actors = _number(db, "SELECT count(*) FROM (SELECT source FROM _ties UNION SELECT target FROM _ties)", {})
     parameters = {
         "network": kind, "platform": platform, "scope": scope, "since": _text(since), "until": _text(until),
-        "filter": f"{counting} >= {min_degree}, once on the full network", "full_nodes": actors, "full_edges": full,
+        "filter": f"{counting} >= {min_degree}, once on the full network", "min_degree": min_degree,
+        "full_nodes": actors, "full_edges": full,
     }  # fmt: skip
     nodes["label"] = labelled(nodes, labels)
     weight = None if kind == "follow" else np.asarray(edges["weight"], dtype=np.float64)
@@ -129,7 +138,8 @@ def ties(
     """A temporary table *name* of the ties of a *kind*, each once: source, target, weight. Options as of `network`."""
     if kind != "follow" and kind not in TARGETS:
         raise UserError(f"there is no network of {kind!r} ties; choose follow, {', '.join(TARGETS)}")
-    query = FOLLOWS if kind == "follow" else f"SELECT source, target, 1 AS weight FROM ({TARGETS[kind]})"
+    follow = FOLLOWED if since or until else FOLLOWS
+    query = follow if kind == "follow" else f"SELECT source, target, 1 AS weight FROM ({TARGETS[kind]})"
     scope = scope or default_scope(db, platform)
     linked = f"AND (source IN ({LINKED}) OR target IN ({LINKED}))" if scope == "linked" else ""
     once = f"""SELECT source, target, sum(weight) AS weight FROM ({query})
@@ -138,14 +148,31 @@ def ties(
         yield
 
 
-def _kept(counting: Counting, scope: Scope, least: int) -> str:
-    """The actors with enough connections, numbered by id; linked accounts without any belong to the full network."""
+def _degrees(counting: Counting, scope: Scope) -> str:
+    """The actors with their connections; linked accounts without any belong to the full network."""
     lonely = f"UNION ALL SELECT account_id, NULL FROM ({LINKED})" if scope == "linked" else ""
     measure = "count(DISTINCT other)" if counting == "neighbours" else "count(other)"
-    return f"""SELECT id, degree, row_number() OVER (ORDER BY id) - 1 AS number FROM (
-        SELECT id, {measure} AS degree FROM (
-            SELECT source AS id, target AS other FROM _ties UNION ALL SELECT target, source FROM _ties {lonely})
-        GROUP BY id) WHERE degree >= {int(least)}"""
+    return f"""SELECT id, {measure} AS degree FROM (
+        SELECT source AS id, target AS other FROM _ties UNION ALL SELECT target, source FROM _ties {lonely})
+        GROUP BY id"""
+
+
+KEPT = "SELECT id, degree, row_number() OVER (ORDER BY id) - 1 AS number FROM _degrees WHERE degree >= {}"
+MOST_ACTORS = 1_500  # that can be told apart in a picture
+
+
+def lowest(values: pd.Series[int], counts: pd.Series[int], most: int) -> int:
+    """The lowest of *values* from 2 with which at most *most* are left; one lower, if that leaves nobody.
+
+    *counts* says how many have each value.
+    """
+    by = counts.groupby(values).sum().sort_index(ascending=False)
+    by = by[by.index >= LEAST].cumsum()
+    fits = by[by <= most]
+    return int((fits if len(fits) else by).index[-1 if len(fits) else 0]) if len(by) else LEAST
+
+
+LEAST = 2  # who has one tie, or is used once, connects nothing
 
 
 @contextmanager

@@ -5,21 +5,19 @@ Posts with the same hashtags are put together first, so that folding and pairing
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Literal
 
-import duckdb
 import numpy as np
 import pandas as pd
 
-from analysis.actor_edges import LINKED, Database, Scope, default_scope
+from analysis.actor_edges import LINKED, Database, Scope, default_scope, lowest
 from analysis.graphs.network import Network, from_arrays
 from storage.errors import UserError
+from storage.folding import fold, folded
 
 Profile = Literal["study2013", "tcat", "4cat"]
 On = Literal["nodes", "edges"]
@@ -47,41 +45,6 @@ PROFILES: Mapping[str, Counting] = {
     "tcat": Counting(LISTS["tcat"], False, False, ">="),
     "4cat": Counting(LISTS["4cat"], True, True, ">"),
 }
-
-
-DOTTED = "i\u0307"  # what İ is folded to; a Turkish i, which every other tag writes as i
-
-
-@lru_cache(maxsize=1)
-def specials() -> tuple[str, ...]:
-    """The characters whose case folding is not lower() of DuckDB: ß, İ, final sigma, ligatures ..."""
-    letters = [chr(code) for code in range(128, 0x20000) if not 0xD800 <= code < 0xE000]  # no case above
-    changed = [letter for letter in letters if letter.casefold() != letter]
-    frame = pd.DataFrame({"letter": changed, "folded": [letter.casefold() for letter in changed]})  # noqa: F841
-    with duckdb.connect() as db:
-        rows = db.execute("SELECT letter FROM frame WHERE lower(letter) <> lower(folded)").fetchall()
-    return tuple(letter for (letter,) in rows)
-
-
-def fold(tag: str) -> str:
-    """The one form of a hashtag in every analysis: NFC, case-folded, without #; a dotted I is an i.
-
-    NFC and not NFKC: it joins what is the same character written in two ways, not characters that only look alike.
-    """
-    folding = unicodedata.normalize("NFC", tag).casefold().replace(DOTTED, "i")
-    return unicodedata.normalize("NFC", folding).lstrip("#＃")
-
-
-def folded(tag: str = "t") -> str:
-    """SQL of `fold` for the hashtag *tag*: only letters beyond ASCII, and the rare special ones, cost more."""
-    whole = f"nfc_normalize({tag})"
-    swapped = whole
-    for letter in specials():
-        swapped = f"replace({swapped}, '{letter}', '{letter.casefold()}')"
-    letters = "".join(specials())
-    return f"""ltrim(CASE WHEN strlen({tag}) > length({tag}) THEN nfc_normalize(replace(lower(
-            CASE WHEN regexp_matches({whole}, '[{letters}]') THEN {swapped} ELSE {whole} END), '{DOTTED}', 'i'))
-        ELSE lower({tag}) END, '#＃')"""
 
 
 def posts_of(scope: Scope, platform: str | None, since: datetime | None = None, until: datetime | None = None) -> str:
@@ -126,7 +89,7 @@ def tag_lists(db: Database, rules: Counting, posts: str, values: Mapping[str, An
 def network(
     db: Database,
     *,
-    threshold: int = 100,
+    threshold: int | Literal["auto"] = 100,
     profile: Profile = "study2013",
     on: On = "nodes",
     scope: Scope | None = None,
@@ -137,24 +100,27 @@ def network(
     """The undirected co-occurrence network: hashtags weighted by posts, edges by the posts that hold both.
 
     *profile* says what is counted: study2013 (frequency > *threshold*, each post once), tcat (pairs of rows, the
-    original's hashtags for a retweet, frequency >= threshold) or 4cat (a retweet's own and its original's, frequency in
-    posts with another tag). The threshold is *on* the nodes, or on the weights of the edges. Column `posts` is the
-    frequency.
+    original's hashtags for a retweet, frequency >= threshold) or 4cat (a retweet's own and its original's,
+    frequency in posts with another tag). "auto" is the lowest threshold from 1 that leaves at most MOST_HASHTAGS.
+    It is *on* the nodes, or on the weights of the edges. Column `posts` is the frequency.
     """
     rules = profile_of(profile)
     scope = scope or default_scope(db, platform)
     posts = posts_of(scope, platform, since, until)
     with tag_lists(db, rules, posts, bounds(posts, platform, since, until)):
-        least = threshold + (rules.operator == ">")
-        nodes = db.execute(FREQUENCY.format(
-            together="WHERE len(list_distinct(tags)) > 1" if rules.only_together else "",
-            least=least if on == "nodes" else 0,
-        )).df()  # fmt: skip
+        together = "WHERE len(list_distinct(tags)) > 1" if rules.only_together else ""
+        over = rules.operator == ">"
+        if threshold == "auto":
+            counts = db.execute(COUNTS.format(together=together)).df()
+            threshold = lowest(counts["posts"], counts["tags"], MOST_HASHTAGS) - over
+        least = threshold + over
+        nodes = db.execute(FREQUENCY.format(together=together, least=least if on == "nodes" else 0)).df()
         pairs = db.execute(PAIRS.format(least=least if on == "edges" else 0)).fetchnumpy()
         db.execute("DROP TABLE temp._frequent")
     parameters = {
         "network": "hashtag co-occurrence", "profile": profile, "scope": scope, "platform": platform,
         "filter": f"{'frequency' if on == 'nodes' else 'edge weight'} {rules.operator} {threshold}",
+        "threshold": threshold,
         "since": since.isoformat() if since else None, "until": until.isoformat() if until else None,
     }  # fmt: skip
     nodes.index = pd.Index([fold(tag) for tag in nodes.pop("tag")], dtype=object, name="hashtag")
@@ -165,6 +131,13 @@ def network(
         return found.subgraph(np.asarray(found.degrees()["degree"] > 0))
     return found
 
+
+MOST_HASHTAGS = 400  # that can be told apart in a picture
+
+COUNTS = """
+SELECT posts, count(*) AS tags FROM (
+    SELECT sum(posts)::BIGINT AS posts FROM (SELECT unnest(tags) AS tag, posts FROM _lists {together}) GROUP BY tag)
+GROUP BY posts"""
 
 FREQUENCY = """
 CREATE OR REPLACE TEMP TABLE _frequent AS

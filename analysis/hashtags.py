@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -13,7 +12,12 @@ from numpy.typing import ArrayLike
 from analysis.actor_edges import Database, Scope, default_scope
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network, from_edges
-from analysis.hashtag_edges import Profile, bounds, folded, network, posts_of, profile_of
+from analysis.hashtag_edges import Profile, bounds, network, posts_of, profile_of
+from analysis.queries import OF_MEMBERS
+from storage.folding import folded
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 NETWORK_OPTIONS = ("threshold", "profile", "on", "scope", "platform", "since", "until")
 
@@ -118,7 +122,7 @@ def by_group(db: Database, found: Measured) -> pd.DataFrame:
             count(DISTINCT u.account_id) AS accounts,
             count(*) / sum(count(*)) OVER (PARTITION BY community) AS share
         FROM ({query}) AS u LEFT JOIN (
-            SELECT account_id, min(group_name) AS group_name FROM links JOIN members USING (profile_id)
+            SELECT account_id, min(group_name) AS group_name FROM ({OF_MEMBERS}) JOIN members USING (actor_id)
             GROUP BY account_id) AS c USING (account_id)
         GROUP BY 1, 2 ORDER BY community, posts DESC, group_name""",
         values,

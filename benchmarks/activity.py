@@ -14,8 +14,8 @@ import duckdb
 import pandas as pd
 
 from analysis import activity
+from storage.tables.database import create
 
-SCHEMA = Path(__file__).parents[1] / "storage" / "schema"
 ZONE = "Europe/Amsterdam"
 POSTS = """
 INSERT INTO base.posts BY NAME
@@ -40,8 +40,7 @@ SELECT CAST(created_at AT TIME ZONE '{ZONE}' AS DATE) AS day, count(*) AS posts,
 def build(path: Path, posts: int, accounts: int) -> duckdb.DuckDBPyConnection:
     """A database of *posts* posts by *accounts* accounts between March 2007 and February 2013."""
     db = duckdb.connect(str(path), config={"threads": 2})
-    for file in sorted(SCHEMA.glob("*.sql")):
-        db.execute(file.read_text("utf-8"))
+    create(db)
     db.execute(POSTS, {"posts": posts, "accounts": accounts})
     db.close()
     return duckdb.connect(str(path), read_only=True, config={"threads": 2})

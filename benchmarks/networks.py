@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 import psutil
 
-SCHEMA = Path(__file__).parents[1] / "storage" / "schema"
+from storage.tables.database import create
+
 SIZES = {"actors": (5_000, 300_000), "large": (50_000, 3_000_000)}
 POSTS = {"hashtags": 700_000, "hashtags-large": 70_000_000}
 
@@ -74,8 +75,7 @@ def hashtag_database(path: Path, posts: int) -> None:
 def _schema(path: Path):
     with duckdb.connect(str(path)) as db:
         db.execute("SET threads = 2; SET memory_limit = '6GB'")
-        for name in ("001_tables.sql", "002_views.sql"):
-            db.execute((SCHEMA / name).read_text("utf-8"))
+        create(db)
         yield db
 
 

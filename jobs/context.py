@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from collectors.wire.exchange import Wire
 from jobs.secrets import secret_of
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
-from storage.sampling.admission import Rules
-from study.study_file import FILE, installed, template
+from storage.sampling.rules import Rules
+from study.study_file import FILE, installed, query_of, seed_keys, template
 from study.study_file import Study as Study
 
 Say = Callable[[str], None]  # takes each line that a job has to say
@@ -65,8 +65,15 @@ def collectors_of(study: Study) -> dict[str, Collector]:
     """The collectors that the study names (or has seeds for), by name, in the order of the study file."""
     points = installed()
     names = [name for name, table in study.collectors.items() if table.enabled]
-    names += [name for name in points if name not in study.collectors and study.seeds_for(name)]
+    given = {collector for collector, _ in _seeded(study)}
+    names += [name for name in points if name not in study.collectors and name in given]
     return {name: points[name].load() for name in names}
+
+
+def _seeded(study: Study) -> set[tuple[str, str]]:
+    """The collectors, and the kinds of queries ("": accounts or profiles), that the study has seeds for."""
+    given = {key.removesuffix("_file") for key, value in study.seeds.model_dump().items() if value}
+    return {one for key, one in seed_keys(installed(), given).items() if key in given}
 
 
 def choose(study: Study, only: str | None) -> dict[str, Collector]:
@@ -80,9 +87,19 @@ def choose(study: Study, only: str | None) -> dict[str, Collector]:
 
 
 def kinds_of(study: Study, name: str, collector: Collector) -> tuple[str, ...]:
-    """The kinds that the study collects with *collector*."""
+    """The kinds that the study collects with *collector*: those it names (else all), and those it has seeds for."""
     table = study.collectors.get(name)
-    return (table.kinds if table is not None else None) or tuple(collector.kinds)
+    chosen = (table.kinds if table is not None else None) or tuple(collector.kinds)
+    return (*chosen, *(kind for kind in queries_of(study, name, collector) if kind not in chosen))
+
+
+def queries_of(study: Study, name: str, collector: Collector) -> dict[str, list[str]]:
+    """The queries in `[seeds]` for *collector*, by kind: whom they find are seeds."""
+    given = {kind: study.queries_for(name, spec.seeds) for kind, spec in collector.kinds.items()}
+    return {
+        kind: list(dict.fromkeys(query_of(collector, kind, typed) or typed for typed in listed))
+        for kind, listed in given.items() if listed
+    }  # fmt: skip
 
 
 def parsers() -> dict[str, str]:
@@ -120,16 +137,47 @@ def wire_for(study: Study, name: str) -> Wire:
 
 def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
     """Who is followed up, as the study file says."""
-    kinds = {}
+    kinds, timelines = {}, {}
     for name, collector in collectors.items():
-        wanted = kinds_of(study, name, collector)
-        kinds[name] = {kind: spec.of for kind, spec in collector.kinds.items() if spec.of and kind in wanted}
+        specs = {kind: collector.kinds[kind] for kind in kinds_of(study, name, collector)}
+        kinds[name] = {kind: spec.of for kind, spec in collector.kinds.items() if spec.of and kind in specs}
+        timelines[name] = [kind for kind, spec in specs.items() if spec.of == "account" and spec.yields == "posts"]
+    by_id = {name: kind for name, collector in collectors.items() for kind, spec in collector.kinds.items() if spec.ids}
+    checked = [name for name, kind in by_id.items() if collectors[name].kinds[kind].asked_first]
     sets: dict[str, list[str]] = {}
     for one in study.comparison:
         sets.setdefault(one.collector, []).append(one.name)
     canonical = {name: hooks_of(collector).canonical for name, collector in collectors.items()}
     seeds = {name: [canonical[name](seed) for seed in study.seeds_for(name)] for name in collectors}
-    queries = {name: study.options(name).get("queries") or () for name in collectors}
-    snowball = study.snowball
-    return Rules(seeds, kinds, sets, snowball.waves, snowball.admit, snowball.accounts_of, snowball.max_profiles,
-                 study.minimise.opt_outs == "honour", queries)  # fmt: skip
+    finding = {name: queries_of(study, name, collector) for name, collector in collectors.items()}
+    queries = {name: {kind: list(study.options(name).get("queries") or ()) for kind in searches_of(collector)}
+               for name, collector in collectors.items()}  # fmt: skip
+    along = along_of(study, collectors)
+    ties = {name: _ties(study, name, collector, along) for name, collector in collectors.items()}
+    own = study.snowball.model_dump(exclude={"along"})
+    return Rules(seeds=seeds, kinds=kinds, sets=sets, queries=queries, finding=finding, along=along, ties=ties,
+                 timelines=timelines, by_id=by_id, checked=checked,
+                 honour_opt_outs=study.minimise.opt_outs == "honour", **own)  # fmt: skip
+
+
+def along_of(study: Study, collectors: Mapping[str, Collector]) -> tuple[str, ...]:
+    """The ties that the snowball of *study* goes along: those it names, else connections where there are such lists."""
+    shown = {tie for name, collector in collectors.items() for kind in kinds_of(study, name, collector)
+             for tie in collector.kinds[kind].ties}  # fmt: skip
+    return study.snowball.along or (("following",) if shown and "connections" not in shown else ("connections",))
+
+
+def _ties(study: Study, name: str, collector: Collector, along: Sequence[str]) -> dict[str, list[str]]:
+    """The kinds of accounts' lists to read, with the ties that each shows; the study's first kind of each tie."""
+    found: dict[str, list[str]] = {}
+    for tie in along:
+        showing = [kind for kind in kinds_of(study, name, collector)
+                   if tie in collector.kinds[kind].ties and collector.kinds[kind].of == "account"]  # fmt: skip
+        if showing:
+            found.setdefault(showing[0], []).append(tie)
+    return found
+
+
+def searches_of(collector: Collector) -> list[str]:
+    """The kinds that the `queries` of a collector's own table are for: those of queries that yield posts."""
+    return [kind for kind, spec in collector.kinds.items() if spec.of == "query" and spec.yields == "posts"]

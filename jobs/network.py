@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import networkx as nx
@@ -35,8 +35,8 @@ def network(
     study: Study,
     name: str,
     *,
-    min_degree: int | None = None,
-    threshold: int | None = None,
+    min_degree: int | Literal["auto"] | None = None,
+    threshold: int | Literal["auto"] | None = None,
     profile: str | None = None,
     method: str = "louvain",
     resolution: float | None = None,

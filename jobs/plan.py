@@ -10,7 +10,8 @@ import pandas as pd
 
 from collectors.base import Collector, Kind
 from collectors.engine.transitions import kinds_of
-from jobs.context import collectors_of
+from jobs.context import collectors_of, queries_of, searches_of
+from jobs.context import kinds_of as wanted_kinds
 from storage.errors import UserError
 from study.study_file import Study
 
@@ -22,6 +23,7 @@ GUESSES: dict[str, tuple[float, str]] = {
     "linked_share": (0.163, "of these found on a platform (2013: 1,109 of 6,807)"),
     "posts_per_account": (620.0, "posts on a timeline (2013: 687,811 of 1,109)"),
     "posts_per_query": (1_000.0, "posts a search finds in the days it reaches back (nothing is known: give your own)"),
+    "accounts_per_query": (100.0, "accounts that a starter pack, list or search of [seeds] finds (give your own)"),
     "follows_per_account": (540.0, "accounts on each of the two follow lists (2013: about 1.2 million for 1,109)"),
 }
 SECONDS_A_PAGE = 1.0  # a web page, with AutoThrottle
@@ -47,13 +49,18 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
     lists, reached = _snowball(starts, study, guesses)
     followed = starts if study.snowball.accounts_of == "seeds" else starts + reached
     share = 1.0 if study.snowball.accounts_of == "seeds" else _share(study.snowball.accounts_of, guesses)
+    finding = {name: queries_of(study, name, collector) for name, collector in collectors.items()}
     linked = followed * share * guesses["linked_share"]
     for name, collector in collectors.items():
-        wanted = study.collectors[name].kinds if name in study.collectors else None
-        queries = study.options(name).get("queries") or ()
+        wanted = wanted_kinds(study, name, collector)
+        queries = {kind: len(keys) for kind, keys in finding[name].items()}
+        for kind in searches_of(collector):
+            queries[kind] = queries.get(kind, 0) + len(study.options(name).get("queries") or ())
+        found = sum(map(len, finding[name].values())) * guesses["accounts_per_query"]
         sets = [one.posts for one in study.comparison if one.collector == name]
         for kind, spec in kinds_of(collector, study.options(name)).items():
             posts = "posts_per_account" if spec.yields == "posts" else "follows_per_account"
+            each = "posts_per_query" if spec.yields == "posts" else "accounts_per_query"
             counts = {  # what a key names: how many there are, items in each, and why
                 "profile": (
                     starts + reached,
@@ -62,11 +69,15 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
                 ),
                 "list": (lists, guesses["list_size"], "list_size, of the seeds and those whom later waves admit"),
                 "handle": (seeds[name] + linked, 1.0, "the seeds, and linked_share of admitted_share of the profiles"),
-                "account": (seeds[name] + linked, guesses[posts], f"the same accounts, {posts} in each"),
-                "query": (float(len(queries)), guesses["posts_per_query"], "the queries, posts_per_query in each"),
+                "account": (
+                    seeds[name] + linked + found,
+                    guesses[posts],
+                    f"the same accounts, {'and those that queries find, ' if found else ''}{posts} in each",
+                ),
+                "query": (float(queries.get(kind, 0)), guesses[each], f"the queries, {each} in each"),
                 "set": (float(len(sets)), sum(sets) / max(1, len(sets)), "the comparison sets of the study file"),
             }
-            if spec.of in counts and (wanted is None or kind in wanted):
+            if spec.of in counts and kind in wanted and (kind in queries or not spec.seeds):
                 rows.append({"collector": name, "kind": kind, **_row(spec, *counts[spec.of])})
     columns = ["collector", "kind", "targets", "items", "requests", "hours", "usd", "megabytes", "assumption"]
     return pd.DataFrame(rows, columns=columns)

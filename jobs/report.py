@@ -35,7 +35,7 @@ FORMATS = ("svg", "pdf", "png")  # of a figure
 
 
 def report(study: Study, *, public: bool = False, beside: Study | None = None, say: Say = print) -> Path:
-    """Make the report of *study*, with another *beside* it if named; say Tables 5 and 6, and return the page."""
+    """Make the report of *study*, with another *beside* it if named; say its main tables, and return the page."""
     with database.open_readonly(study.directory / DATABASE) as db:
         words = Words(study.study.language)
         made = words("Made by sneeuwbal on {when}; loaded up to {loaded}.").format(
@@ -46,7 +46,8 @@ def report(study: Study, *, public: bool = False, beside: Study | None = None, s
         with _other(beside, study, public) as other:
             done = page.write_report(Findings(db, options(study, public)), folder, facts, other)
     _latest(study, folder, "latest-public" if public else "latest")
-    for table in (done.tables()[name] for name in ("populations", "shares")):
+    tables = done.tables()
+    for table in (tables[name] for name in ("populations", "shares") if name in tables):
         say(f"\n{table.title}. {study.study.name}{_comment(study)}\n\n{_text(table.frame)}")
     say(f"\nthe page: {done.page}")
     say(f'a query to try: {_program()} --study {shlex.quote(str(study.directory))} sql "{EXAMPLE}"')

@@ -292,6 +292,15 @@ class Follow(msgspec.Struct, frozen=True):
     followed_at: datetime | None = None  # a claim of the follower's program, where there is one
 
 
+class Listed(msgspec.Struct, frozen=True):
+    """*account_id* is on a list: a list that somebody keeps, or what a query finds (who posted with a hashtag ...)."""
+
+    list_id: str  # the key of the target that asked for it
+    platform: str
+    account_id: str
+    position: int | None = None  # its place on the list, from 1
+
+
 class Mention(msgspec.Struct, frozen=True):
     """An @mention in a post."""
 
@@ -375,8 +384,8 @@ class Office(msgspec.Struct, frozen=True):
 
 
 Record = (
-    Profile | Position | ProfileLink | Connection | Account | AccountField | Absence | Follow | Post | Deletion
-    | Quarantine | Organisation | Office
+    Profile | Position | ProfileLink | Connection | Account | AccountField | Absence | Follow | Listed | Post
+    | Deletion | Quarantine | Organisation | Office
 )  # fmt: skip
 
 Meta = dict[str, Any]

@@ -5,16 +5,19 @@ from __future__ import annotations
 import importlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from storage import csvfile
 from storage.errors import UserError
+from storage.privacy.declared import hooks_of
+from storage.sampling.rules import TIES
 from storage.tomlfile import Mistake, Table, mistakes, model_in, nearest, read, tuples, written
 from study.settings import (
     About,
@@ -86,11 +89,18 @@ class Study(Table):
 
     def seeds_for(self, collector: str) -> tuple[str, ...]:
         """The seeds of *collector*, from the list and the file, each once, in order, without a leading @."""
+        return tuple(dict.fromkeys(seed.removeprefix("@") for seed in self._seeds(collector)))
+
+    def queries_for(self, collector: str, seeds: str) -> tuple[str, ...]:
+        """What `[seeds] COLLECTOR_SEEDS` and its file hold: queries that find people, each once, in order."""
+        return self._seeds(f"{collector}_{seeds}") if seeds else ()
+
+    def _seeds(self, key: str) -> tuple[str, ...]:
         given = self.seeds.model_dump()
-        listed = list(given.get(collector) or ())
-        if name := given.get(f"{collector}_file"):
+        listed = list(given.get(key) or ())
+        if name := given.get(f"{key}_file"):
             listed += seed_lines(csvfile.text(self.directory / name))
-        return tuple(dict.fromkeys(seed.strip().removeprefix("@") for seed in listed))
+        return tuple(dict.fromkeys(seed.strip() for seed in listed))
 
     def options(self, collector: str) -> dict[str, Any]:
         """The table of *collector*, defaults filled in and its own keys validated: `Settings.options`."""
@@ -142,14 +152,23 @@ def _checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     """Mistakes in what refers to something outside the file."""
     points = installed()
     yield from _password_mistakes((), data)
+    yield from _period_mistakes(_table(data, "study"))
     yield from _collector_mistakes(_table(data, "collectors"), points)
     yield from _seed_mistakes(_table(data, "seeds"), points, folder)
+    yield from _tie_mistakes(data, points)
     for section, key in (("organisations", "file"), ("analysis", "labels"), ("analysis", "school_holidays")):
         yield from _file_mistakes((section, key), _table(data, section).get(key), folder)
     named = (("schedule", job) for job in _list(data.get("schedule")))
     sets = (("comparison", one) for one in _list(data.get("comparison")))
     for place, rows in (("schedule", list(named)), ("comparison", list(sets))):
         yield from _references(place, [row for _, row in rows], points)
+
+
+def _period_mistakes(about: Mapping[str, Any]) -> Iterator[Mistake]:
+    """A period that ends before it begins."""
+    first, last = about.get("first_day"), about.get("last_day")
+    if type(first) is date and type(last) is date and last < first:
+        yield Mistake(("study", "last_day"), f"should not be before first_day ({first}), but is {last}")
 
 
 def _password_mistakes(at: tuple[str | int, ...], value: Any) -> Iterator[Mistake]:
@@ -216,40 +235,101 @@ def _option_mistakes(at: tuple[str, str], table: Mapping[str, Any], model: type[
 
 def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], folder: Path) -> Iterator[Mistake]:
     """Seeds of collectors that are not there, files that are missing, and names that cannot be right."""
+    known = seed_keys(points, seeds)
     for key, value in seeds.items():
-        collector = key.removesuffix("_file")
-        if key not in Seeds.model_fields and collector not in points:
-            yield Mistake(("seeds", key), f"no collector {collector!r} is installed; {nearest(collector, points)}")
+        at, name = ("seeds", key), key.removesuffix("_file")
+        if name not in known and (value or key not in Seeds.model_fields):  # the file of `init` has every key, empty
+            yield Mistake(at, f"no collector has seeds {name!r}; {nearest(name, known)}")
         elif key.endswith("_file"):
-            yield from _file_mistakes(("seeds", key), value, folder)
+            yield from _file_mistakes(at, value, folder)
             if isinstance(value, str) and (folder / value).is_file():
                 try:
                     listed = seed_lines(csvfile.text(folder / value))
                 except UserError as error:
-                    yield Mistake(("seeds", key), str(error))
+                    yield Mistake(at, str(error))
                 else:
-                    yield from _bad_seeds(("seeds", key), collector, listed)
-        else:
-            yield from _bad_seeds(("seeds", key), collector, _list(value))
+                    yield from _bad_seeds(at, *known[name], points, listed)
+        elif name not in Seeds.model_fields and not isinstance(value, list):
+            yield Mistake(at, "should be a list; put it in [ ]")
+        elif name in known:
+            yield from _bad_seeds(at, *known[name], points, _list(value))
 
 
-_SEED = {
-    "profiles": (re.compile(r"https?://[^\s/]+\S*$"), "is not a web address; write it with https://"),
-    "x": (
-        re.compile(r"@?\w{1,15}$", re.ASCII),
-        "is not a handle on X; it has at most 15 letters, digits and _",
-    ),
-}
+def _tie_mistakes(data: Mapping[str, Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
+    """Ties that no collector of the study shows."""
+    tables, seeds = _table(data, "collectors"), _table(data, "seeds")
+    along = _list(_table(data, "snowball").get("along"))
+    used = [name for name in points if _table(tables, name).get("enabled", name in tables or name in seeds)
+            or f"{name}_file" in seeds]  # fmt: skip
+    shown: set[str] = set()
+    for name in used if along else ():
+        try:
+            kinds = points[name].load().kinds
+        except ImportError:
+            continue  # another mistake names it
+        wanted = _list(_table(tables, name).get("kinds")) or list(kinds)
+        shown |= {tie for kind, spec in kinds.items() if kind in wanted for tie in spec.ties}
+    for tie in along:
+        if tie in TIES and tie not in shown:
+            others = f"they show {', '.join(each for each in TIES if each in shown)}" if shown else "they show none"
+            yield Mistake(("snowball", "along"), f"no collector of the study shows {tie}; {others}")
 
 
-def _bad_seeds(at: tuple[str, str], collector: str, seeds: Iterable[Any]) -> Iterator[Mistake]:
-    """Seeds that their platform could never know."""
-    pattern, complaint = _SEED.get(collector, (re.compile(r"\S+$"), "is not a name; leave out spaces"))
+def seed_keys(points: Mapping[str, EntryPoint], given: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """The keys of [seeds] as (collector, kind; "": accounts or profiles), of all that can stand for one of *given*.
+
+    Collectors whose name begins none of *given* are not imported for it.
+    """
+    known = {name: (name, "") for name in points}
+    for name, point in points.items():
+        if any(key.startswith(f"{name}_") and key != f"{name}_file" for key in given):
+            try:
+                kinds = point.load().kinds
+            except ImportError:  # [collectors] says so
+                continue
+            known |= {
+                f"{name}_{spec.seeds}": (name, kind) for kind, spec in kinds.items() if getattr(spec, "seeds", "")
+            }
+    return known
+
+
+def _bad_seeds(
+    at: tuple[str, str], collector: str, kind: str, points: Mapping[str, EntryPoint], seeds: Sequence[Any]
+) -> Iterator[Mistake]:
+    """Seeds that their platform could never know, as the collector reads them."""
+    if not seeds:
+        return
+    try:
+        found = points[collector].load()
+    except ImportError:
+        return
     for seed in seeds:
         if not isinstance(seed, str):
             yield Mistake(at, f"{seed!r} should be text; put it in quotes")
-        elif not pattern.match(seed):
-            yield Mistake(at, f"{seed!r} {complaint}")
+        elif kind and query_of(found, kind, seed) is None:
+            yield Mistake(
+                at, f"{seed!r} cannot be read as {at[1].removesuffix('_file').partition('_')[2]}; see the guide"
+            )
+        elif not kind and (why := _bad_seed(found, seed)):
+            yield Mistake(at, f"{seed!r} {why}")
+
+
+def query_of(collector: Any, kind: str, typed: str) -> str | None:
+    """The key of the query of *kind* that people type as *typed*, as *collector* reads it; None if it can be none."""
+    read = hooks_of(collector).query_of
+    return read(kind, typed) if read else typed.strip() or None
+
+
+def _bad_seed(collector: Any, seed: str) -> str:
+    """What is wrong with the seed of an account or profile; empty if its page is one of the platform's hosts."""
+    hooks = hooks_of(collector)
+    if hooks.page_of is None:
+        return "" if re.match(r"\S+$", seed) else "is not a name; leave out spaces"
+    hosts = hooks.personal.handles.hosts if hooks.personal and hooks.personal.handles else ()
+    page = hooks.page_of(seed)
+    if page and (not hosts or urlsplit(page).hostname in hosts):
+        return ""
+    return f"is not {hooks.seed_form}"
 
 
 def _file_mistakes(at: tuple[str, str], name: Any, folder: Path) -> Iterator[Mistake]:

@@ -87,7 +87,7 @@ def write(directory: Path, entries, name="toy", max_segment=archiving.MAX_SEGMEN
     writer.close()
 
 
-def contents(path: Path, *, without=("archives", "migrations", "made_from")) -> dict[str, list]:
+def contents(path: Path, *, without=("archives", "made_by", "made_from")) -> dict[str, list]:
     """Every table of a published study, its rows sorted."""
     with duckdb.connect(str(path / "study.duckdb"), read_only=True) as db:
         db.execute("SET TimeZone = 'UTC'")

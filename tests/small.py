@@ -1,19 +1,17 @@
 """Small databases for the tests of analyses: the schema of storage, filled by hand."""
 
-from pathlib import Path
-
 import duckdb
 import pandas as pd
 
-SCHEMA = Path(__file__).parents[1] / "storage" / "tables" / "schema"
+from storage.tables.database import create
+
 SEEN = pd.Timestamp("2013-02-23T12:00:00Z")
 
 
 def database():
     """An empty database in memory with the tables and views of the schema."""
     db = duckdb.connect()
-    for file in sorted(SCHEMA.glob("*.sql")):
-        db.execute(file.read_text("utf-8"))
+    create(db)
     return db
 
 

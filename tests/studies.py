@@ -1,20 +1,18 @@
 """Small databases of the study's shape, made from the schema, for the tests of analyses."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import duckdb
 import pandas as pd
 
-SCHEMA = Path(__file__).parents[1] / "storage" / "tables" / "schema"
+from storage.tables.database import create
 
 
 def empty() -> duckdb.DuckDBPyConnection:
     """A database in memory with the schema's tables and views."""
     db = duckdb.connect()
     db.execute("SET TimeZone = 'UTC'")
-    for file in sorted(SCHEMA.glob("*.sql")):
-        db.execute(file.read_text("utf-8"))
+    create(db)
     return db
 
 

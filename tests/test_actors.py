@@ -1,6 +1,7 @@
 """The actor network: its nodes, the degree filter, who is who, communities described, bridges, interaction."""
 
 import itertools
+from datetime import UTC, datetime
 
 import networkx as nx
 import numpy as np
@@ -199,3 +200,34 @@ def test_the_graph_is_networkx_with_all_attributes_and_its_parameters(db):
     assert nx.get_node_attributes(graph, "betweenness") == pytest.approx(theirs)
     assert graph.graph["parameters"]["method"] == "louvain"
     assert graph.graph["parameters"]["betweenness"] == "exact"
+
+
+def test_a_threshold_of_its_own_is_the_lowest_that_leaves_a_picture() -> None:
+    degrees, actors_of = pd.Series([1, 2, 3, 9]), pd.Series([900, 60, 30, 10])
+    assert [actor_edges.lowest(degrees, actors_of, most) for most in (1_000, 99, 40, 39, 10, 5)] == [2, 3, 3, 9, 9, 9]
+    assert actor_edges.lowest(degrees[:1], actors_of[:1], 10) == actor_edges.LEAST  # nobody has two
+
+
+def test_ties_that_ended_are_in_no_network_of_now() -> None:
+    """Account 0 follows 100; the second whole walk of its list shows 70 of them, and a third is cut short."""
+    db = studies.empty()
+    days = ["2026-01-01", "2026-02-01", "2026-03-01"]
+    studies.insert(db, "walks", [
+        {"walk": str(at), "collector": "x", "kind": "following", "key": "0", "started_at": day, "complete": at < 2}
+        for at, day in enumerate(days)
+    ])  # fmt: skip
+    shown = [(str(one), at) for at, until in ((0, 100), (1, 70), (2, 10)) for one in range(1, until + 1)]
+    tie = {"platform": "x", "follower_id": "0", "listed": "following"}
+    rows = [{**tie, "followed_id": one, "walk": str(at), "seen_at": f"{days[at]} 01:00:00"} for one, at in shown]
+    studies.insert(db, "follows", rows)
+    db.execute(
+        "INSERT INTO base.current_follows BY NAME SELECT follower_id, followed_id, platform, "
+        "min(seen_at) AS first_seen, max(seen_at) AS last_seen FROM base.follows GROUP BY ALL"
+    )
+    assert db.execute("SELECT count(*) FROM follows").fetchone() == (70,)
+    assert db.execute("SELECT count(*), count(closed_at) FROM follow_history").fetchone() == (100, 30)
+    now, march = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 2, 2, tzinfo=UTC)
+    january = datetime(2026, 1, 15, tzinfo=UTC)
+    assert actor_edges.network(db, min_degree=0).m == 70
+    assert actor_edges.network(db, min_degree=0, since=march, until=now).m == 70
+    assert actor_edges.network(db, min_degree=0, until=january).m == 100

@@ -25,7 +25,7 @@ OURS = {  # words that sneeuwbal itself writes, names of files, and runs
 }  # fmt: skip
 OURS_HERE = {("overrides", "reason"), ("absences", "reason"), ("removed", "reason"), ("removed", "platform"),
              ("absences", "platform"),
-             ("deletions", "platform"), ("study", "key"), ("migrations", "name")}  # fmt: skip
+             ("deletions", "platform"), ("study", "key"), ("made_by", "tables"), ("made_by", "views")}  # fmt: skip
 PUBLIC = {"organisations", "register"}  # the study's list, and the government's register of bodies
 PUBLIC_HERE = {("employers", "organisation"), ("employers", "group_name"), ("offices", "organisation_id"),
                ("offices", "function")}  # fmt: skip

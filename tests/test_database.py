@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -118,7 +119,7 @@ def test_a_database_of_a_newer_program_is_left_alone(tmp_path):
     load(tmp_path, PARSERS)
     (tmp_path / "study.duckdb").chmod(0o644)
     with duckdb.connect(str(tmp_path / "study.duckdb")) as db:
-        db.execute("INSERT INTO base.migrations VALUES (999, '999_future.sql')")
+        db.execute("UPDATE base.made_by SET version = 999")
     before = (tmp_path / "study.duckdb").read_bytes()
     for attempt in (lambda: load(tmp_path, PARSERS), lambda: database.open_readonly(tmp_path)):
         with pytest.raises(UserError, match=r"newer sneeuwbal.*--fresh"):
@@ -128,13 +129,54 @@ def test_a_database_of_a_newer_program_is_left_alone(tmp_path):
     assert rows(tmp_path, "SELECT count(*) FROM posts") == [(5,)]
 
 
-def test_migrations_run_once_and_in_order(tmp_path):
-    path = tmp_path / "one.duckdb"
-    database.close_private(database.open_private(path))
-    db = database.open_private(path)
-    numbers = [row[0] for row in db.execute("SELECT number FROM base.migrations ORDER BY rowid").fetchall()]
-    database.close_private(db)
-    assert numbers == [number for number, _, _ in database.migrations()] == sorted(set(numbers))
+@pytest.mark.parametrize("mark", ["DROP TABLE base.made_by", "UPDATE base.made_by SET tables = 'older'"])
+def test_a_database_of_an_older_schema_is_made_anew_and_says_so(tmp_path, mark):
+    write(tmp_path / "archive", some_pages(1, 5))
+    load(tmp_path, PARSERS)
+    (tmp_path / "study.duckdb").chmod(0o644)
+    with duckdb.connect(str(tmp_path / "study.duckdb")) as db:
+        db.execute(mark)
+        db.execute("DELETE FROM base.posts")
+    with pytest.raises(UserError, match="another version of sneeuwbal; run `sneeuwbal load`"):
+        database.open_readonly(tmp_path)
+    said = []
+    assert load(tmp_path, PARSERS, say=said.append).fresh
+    assert len(said) == 1
+    assert "older sneeuwbal: making it anew from 0 MB of archive, in about a minute" in said[0]
+    assert rows(tmp_path, "SELECT count(*) FROM posts") == [(5,)]
+    load(tmp_path, PARSERS, say=said.append)
+    assert len(said) == 1
+
+
+def test_views_of_another_version_are_made_anew_without_a_load(tmp_path):
+    write(tmp_path / "archive", some_pages(1, 5))
+    load(tmp_path, PARSERS)
+    (tmp_path / "study.duckdb").chmod(0o644)
+    with duckdb.connect(str(tmp_path / "study.duckdb")) as db:
+        db.execute("UPDATE base.made_by SET views = 'older'")
+        db.execute("UPDATE base.made_from SET fingerprint = 'older'")
+        db.execute("CREATE OR REPLACE VIEW posts AS SELECT 1 AS older")
+    said = []
+    assert not load(tmp_path, PARSERS, say=said.append).fresh
+    assert said == []
+    assert rows(tmp_path, "SELECT count(DISTINCT post_id) FROM posts") == [(5,)]
+
+
+def test_the_dictionary_says_everything_once():
+    """Each column of each view has its words; what a view repeats of the common ones, or has no column for, is dead."""
+    words = tomllib.loads(database._file("dictionary.toml"))
+    db = duckdb.connect()
+    database.create(db)
+    columns = db.execute(
+        "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE schema_name = 'main' AND NOT internal"
+    ).fetchall()
+    assert not [(view, name) for view, name, text in columns if not text]
+    assert {view for view, _, _ in columns} == words["views"].keys()
+    here = {(view, name) for view, name, _ in columns}
+    said = {(view, name): text for view, each in words["views"].items() for name, text in each.items()}
+    for (view, name), text in said.items():
+        assert name == "about" or ((view, name) in here and text != words["columns"].get(name)), (view, name)
+    assert words["columns"].keys() <= {name for _, name in here}
 
 
 def test_older_programs_can_open_the_file(tmp_path):
@@ -204,7 +246,7 @@ def test_no_database_yet_is_said_with_the_mend(tmp_path):
 
 def test_every_view_and_column_has_a_comment_and_the_dictionary_holds_them():
     db = duckdb.connect()
-    database.migrate(db)
+    database.create(db)
     silent = db.execute(
         "SELECT view_name FROM duckdb_views() WHERE NOT internal AND comment IS NULL UNION ALL "
         "SELECT table_name || '.' || column_name FROM duckdb_columns() "
@@ -217,8 +259,18 @@ def test_every_view_and_column_has_a_comment_and_the_dictionary_holds_them():
 
 def test_every_view_answers():
     db = duckdb.connect()
-    database.migrate(db)
+    database.create(db)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for (view,) in db.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
             assert db.execute(f"FROM {view}").fetchall() == []
+
+
+def test_who_needs_todays_tables_is_told_to_load_first(tmp_path):
+    write(tmp_path / "archive", some_pages(1, 5), "a1")
+    load(tmp_path, PARSERS)
+    database.open_current(tmp_path / "study.duckdb").close()
+    with duckdb.connect(str(tmp_path / "study.duckdb")) as db:
+        db.execute("UPDATE base.made_by SET tables = 'of before'")
+    with pytest.raises(UserError, match="sneeuwbal load"):
+        database.open_current(tmp_path / "study.duckdb")

@@ -123,6 +123,6 @@ def test_a_database_of_a_newer_program_is_ill(study: Path, monkeypatch: pytest.M
     monkeypatch.setenv("SNEEUWBAL_X_TOKEN", "t0k3n")
     (study / "study.duckdb").chmod(0o644)
     with duckdb.connect(str(study / "study.duckdb")) as db:
-        db.execute("INSERT INTO base.migrations VALUES (999, 'later')")
+        db.execute("UPDATE base.made_by SET version = 999")
     (study / "study.duckdb").chmod(0o444)
     assert "newer sneeuwbal" in _ill(study)["database"]

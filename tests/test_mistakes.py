@@ -104,7 +104,7 @@ def test_a_database_of_a_newer_version_is_left_alone(study: Path) -> None:
         (table,) = db.execute(
             "SELECT table_name FROM duckdb_tables() WHERE schema_name='base' AND table_name LIKE '%migration%'"
             " OR table_name LIKE '%version%' AND table_name NOT LIKE 'post%' LIMIT 1"
-        ).fetchone() or ("migrations",)
+        ).fetchone() or ("made_by",)
         columns = [row[0] for row in db.execute(f"DESCRIBE base.{table}").fetchall()]
         db.execute(f"INSERT INTO base.{table} ({columns[0]}) VALUES (999)")
     before = path.read_bytes()

@@ -17,7 +17,7 @@ from lxml import etree, html
 
 from analysis import actors, populations, rounds, shares
 from analysis.queries import number
-from analysis.report import comparison_section, method
+from analysis.report import comparison_section, left_out, method
 from analysis.report.disclosure import few_hidden, lines, merged_groups, small
 from analysis.report.escape import HARMFUL
 from analysis.report.figures.registry import DRAWINGS
@@ -90,7 +90,7 @@ def test_every_filter_says_what_went_in_and_what_came_out(made: tuple[Findings, 
 
 
 def test_every_word_of_the_report_has_its_dutch() -> None:
-    from analysis.report import changes, filters, posts, section_parts, sections, summary
+    from analysis.report import filters, posts, section_parts, sections, summary
     from analysis.report.definitions import DEFINITIONS
 
     wanted = {text for texts in DEFINITIONS.values() for text in texts} | {one.title for one in DRAWINGS.values()}
@@ -106,7 +106,7 @@ def test_every_word_of_the_report_has_its_dutch() -> None:
     }
     wanted |= {*summary.TEXTS, *sections.MEASURES.values(), *section_parts.SCHOOL.values(), *filters.TIMELINES.values()}
     wanted |= {actors.PAIR, actors.BEYOND, actors.ACROSS, actors.WITH, posts.ZOOM, posts.HIDDEN, *HEADS.values()}
-    wanted |= {changes.ONCE, *rounds.WHAT}
+    wanted |= {*left_out.TEXTS, *sections.TITLES.values(), sections.ALONG, populations.SEEDS_READ, *rounds.WHAT}
     wanted |= set(json.loads((HERE / "js" / "words.json").read_text("utf-8"))) | set(populations.SELECTED.values())
     for path in [*HERE.rglob("*.py"), HERE / "page.html.j2", ROOT / "commands" / "report.py"]:
         for found in WORDS.findall(path.read_text("utf-8")):
@@ -323,7 +323,10 @@ def test_the_page_holds_the_network_that_was_measured(made: tuple[Findings, Made
 def test_a_study_without_anything_has_a_report_too(tmp_path: Path) -> None:
     found = Findings(studies.empty())
     done = write_report(found, tmp_path, Facts("Nothing yet", "", "made for a test"))
-    assert "nothing to draw yet" in done.page.read_text("utf-8")
+    page = done.page.read_text("utf-8")
+    assert [section.id for section in done.sections] == ["overview", "method"]
+    assert all(found.words(why) in html.unescape(page) for why in set(left_out.TEXTS) - {left_out.UNTAGGED})
+    assert "Table 5" not in page
 
 
 # ---- for publication -----------------------------------------------------------------------------------------

@@ -25,13 +25,18 @@ def plugin(tmp_path, monkeypatch):
     plain = "from types import SimpleNamespace\n"
     plain += "collector = SimpleNamespace(kinds={'timeline': 1, 'profile': 2})\n"
     (folder / "sb_plain.py").write_text(plain)
+    typed = "collectors.x.collector.collector"
+    (folder / "sb_x.py").write_text(
+        f"{plain}import collectors.x.collector\n"
+        + "".join(f"collector.{name} = {typed}.{name}\n" for name in ("page_of", "personal", "seed_form"))
+    )
     (folder / "sb_own.py").write_text(
         plain
         + "from pydantic import BaseModel, ConfigDict\nclass Options(BaseModel):\n"
         + "    model_config = ConfigDict(extra='forbid')\n    depth: int = 3\n    timeout: float = 7.0\n"
     )
     monkeypatch.syspath_prepend(str(folder))
-    points = {"profiles": "sb_plain", "x": "sb_plain", "own": "sb_own"}
+    points = {"profiles": "sb_plain", "x": "sb_x", "own": "sb_own"}
     found = {name: EntryPoint(name, f"{module}:collector", "sneeuwbal.collectors") for name, module in points.items()}
     monkeypatch.setattr(study_module, "installed", lambda: found)
     return SimpleNamespace(folder=folder)
@@ -156,6 +161,13 @@ profiles_file = "nowhere.txt"
         ("[study]\nname = 3", "study.name: should be a valid string, not 3"),
         ("study = 'x'", "study: should be a valid dictionary"),
         ("[study]\nname='a'\n[minimise]\nopt_outs='override'", "override_reason"),
+        ("[study]\nname='a'\nfirst_day=0001-01-01", "line 3, study.first_day: should be a day since 1990-01-01"),
+        ("[study]\nname='a'\nlast_day=1185-06-01", "line 3, study.last_day: should be a day since 1990-01-01"),
+        ("[study]\nname='a'\nlast_day=9999-12-31", "line 3, study.last_day: should be a day within 10 years from now"),
+        (
+            "[study]\nname='a'\nfirst_day=2013-02-23\nlast_day=2012-12-31",
+            "line 4, study.last_day: should not be before first_day (2013-02-23), but is 2012-12-31",
+        ),
         (
             "[study]\nname='a'\n[published.groups.'I&M']\nprofile=3",
             'published.groups."I&M".profile: unknown key',

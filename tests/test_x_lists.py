@@ -19,7 +19,7 @@ from collectors.x.collector import collector
 from jobs.context import rules_of
 from storage.archive import writer as archiving
 from storage.frontier.sqlite import Frontier
-from storage.records import Absence, Account, Post, Target
+from storage.records import Absence, Account, Listed, Post, Target
 from storage.sampling.admission import admit
 from study.study_file import Study
 from tests.loopback import Answer, Request, in_turn, serve
@@ -274,3 +274,39 @@ def test_a_batch_spoilt_by_nobody_knows_whom_comes_apart() -> None:
     }
     _, outcomes, _ = ask(Answer(400, body), want("user", "a"), want("user", "b"))
     assert [type(one) for one in outcomes] == [Split, Split]
+
+
+def test_the_members_of_a_list_and_who_wrote_what_a_search_finds_are_listed(tmp_path: Path) -> None:
+    """As OpenAPI 2.167 has GET /2/lists/{id}/members: at most 100 a page, paged by `pagination_token`."""
+    typed = ("https://x.com/i/lists/84839422", "twitter.com/i/lists/84839422/members", " 84839422 ", "x.com/name")
+    kept = [collector.query_of("list_members", one) for one in typed]
+    assert kept == ["84839422"] * 3 + [None]
+
+    def script(request: Request) -> Answer:
+        if request.path == "/2/tweets/search/recent":
+            return posts(9, 8)
+        assert (request.path, request.query["max_results"]) == ("/2/lists/84839422/members", "100")
+        second = request.query.get("pagination_token") == "t2"
+        people = [user(n, f"synthetic_{n}") for n in (range(101, 131) if second else range(1, 101))]
+        return Answer(
+            200, {"data": people, "meta": {"result_count": len(people), **({} if second else {"next_token": "t2"})}}
+        )
+
+    with serve(script) as server:
+        frontier = run(tmp_path, server, Wire(timeout=5), [want("list_members", "84839422"), want("search", "#sneeuw")])
+    assert {(row[0], row[2]) for row in state(frontier)} == {("list_members", "done"), ("search", "done")}
+    listed = {(one.list_id, one.account_id) for one in of(tmp_path, Listed)}
+    assert listed == {("84839422", str(n)) for n in range(1, 131)} | {("#sneeuw", "42")}
+    assert {one.account_id for one in of(tmp_path, Account)} == {str(n) for n in range(1, 131)}
+
+
+def test_the_searches_of_a_study_are_seeds_where_seeds_says_so_and_comparisons_where_queries_does(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sneeuwbal.toml").write_text(
+        '[study]\nname = "x"\n[seeds]\nx_lists = ["x.com/i/lists/7"]\nx_searches = ["#sneeuw"]\n'
+        '[collectors.x]\nqueries = ["#hagel"]\nkinds = ["search", "user"]\n'
+    )
+    rules = rules_of(Study.load(tmp_path), {"x": collector})
+    assert rules.finding == {"x": {"search": ["#sneeuw"], "list_members": ["7"]}}
+    assert rules.queries == {"x": {"search": ["#hagel"]}}

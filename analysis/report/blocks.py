@@ -55,3 +55,4 @@ class Section:
     parts: tuple[Picture | Table | Cards, ...] = ()
     facts: tuple[Fact, ...] = ()
     brief: tuple[tuple[str, str], ...] = ()  # what the study found, each with the id of the section that tells more
+    left_out: tuple[tuple[str, str], ...] = ()  # titles of the sections that this report leaves out, each with why

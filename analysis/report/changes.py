@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analysis import rounds
 from analysis.report.blocks import Section
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.report.section_parts import table
 
-ONCE = "Nothing was read twice yet: what changed between rounds can be told after a second one."
-
 
 def changes(found: Findings, _: Words) -> Section:
-    """Who came, went and moved, which accounts and ties; one sentence where nothing was read twice."""
+    """Who came, went and moved, which accounts and ties."""
     title = _("Change between rounds")
-    if not (found.looked["twice"] or found.looked["lists"]):
-        return Section("changes", title, (_(ONCE),))
     whole = {"places": dict.fromkeys(("before", "gained", "lost", "after"), 0)}
     tables = [table(found, _, "changes", "Before and after", found.changes, "changes", **whole)]
     if found.looked["twice"]:
@@ -56,6 +53,6 @@ def _span(first: pd.Timestamp, last: pd.Timestamp) -> str:
 
 def civil(found: Findings, _: Words) -> str:
     """Who entered and left, in a sentence."""
-    row = found.changes.set_index("what").loc["members"]
+    row = found.changes.set_index("what").loc[rounds.MEMBERS]
     text = _("{Members} before: {before}; since then {gained} entered the profession and {lost} left it.")
     return text.format(**{name: found.persons(row[name]) for name in ("before", "gained", "lost")})

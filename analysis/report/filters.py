@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from analysis import hashtag_edges
+from analysis.actor_edges import MOST_ACTORS
+from analysis.graphs.network import Network
 from analysis.queries import LINKED_ACCOUNTS, number, timeline_posts, with_parameters
-
-if TYPE_CHECKING:
-    from analysis.report.findings import Findings
-    from analysis.report.i18n import Words
+from analysis.report.asking import Asking
+from analysis.report.i18n import Words
 
 CANDIDATES = "SELECT count(*) FROM link_candidates"
 TIMELINES = {
@@ -24,33 +22,45 @@ SELECT count(*) FROM connections WHERE profile_a <> profile_b
 AND profile_a IN (SELECT profile_id FROM members) AND profile_b IN (SELECT profile_id FROM members)"""
 
 
-def actors_filter(found: Findings, _: Words) -> str:
-    """The degree filter in words."""
-    return _("at least {least} ties in and out, counted once on the full network").format(
-        least=_.number(int(found.setting("analysis.min_degree", 51)))
-    )
+def actors_filter(found: Asking, network: Network, _: Words) -> str:
+    """The degree filter of the *network* of actors in words."""
+    least = network.parameters["min_degree"]
+    said = _("at least {least} ties in and out, counted once on the full network").format(least=_.number(least))
+    return said + _auto(found, "analysis.min_degree", MOST_ACTORS, _)
 
 
-def hashtags_filter(found: Findings, _: Words) -> str:
-    """The threshold of the hashtags in words."""
-    return _("used in more than {threshold} posts").format(
-        threshold=_.number(int(found.setting("analysis.hashtag_threshold", 100)))
-    )
+def hashtags_filter(found: Asking, network: Network, _: Words) -> str:
+    """The threshold of the *network* of hashtags in words."""
+    said = _("used in more than {threshold} posts").format(threshold=_.number(network.parameters["threshold"]))
+    return said + _auto(found, "analysis.hashtag_threshold", hashtag_edges.MOST_HASHTAGS, _)
 
 
-def filters(found: Findings) -> pd.DataFrame:
-    """A row a filter, in their order: filter, of, before, after, share (per cent)."""
+def _auto(found: Asking, setting: str, most: int, _: Words) -> str:
+    """How a threshold was chosen, if the study file leaves it to the report."""
+    if found.setting(setting, "auto") != "auto":
+        return ""
+    return ", " + _("the lowest number that leaves at most {most}").format(most=_.number(most))
+
+
+def filters(
+    found: Asking, selected: pd.DataFrame, daily: pd.DataFrame, network: Network, hashed: Network
+) -> pd.DataFrame:
+    """A row a filter, in their order: filter, of, before, after, share (per cent).
+
+    *selected* are the key figures, *daily* the posts by day, *network* and *hashed* the networks after their filters.
+    """
     _ = found.words
-    value = {row["figure"]: row["computed"] for row in found.selected.to_dict("records")}
+    value = {row["figure"]: row["computed"] for row in selected.to_dict("records")}
     met = number(found.db, "SELECT count(*) FROM profiles")
+    value = {"profiles": 0, "connections": 0} | value
     linked = f"SELECT count(DISTINCT profile_id) FROM links WHERE account_id IN ({LINKED_ACCOUNTS})"
     accepted = number(found.db, "SELECT count(*) FROM links")
     every = number(found.db, "SELECT count(*) FROM posts")
     source, whose = timeline_posts(found.db)
     ours = number(found.db, f"SELECT count(*) FROM {source}")
-    days = found.daily.attrs["parameters"]
+    days = daily.attrs["parameters"]
     timed = ours - days["posts_without_time"]
-    network, hashed, tagged = found.actors.network, found.hashtags.network, hashtag_edges.network(found.db, threshold=0)
+    tagged = hashtag_edges.network(found.db, threshold=0)
     rows = [
         ("profiles whose page was read", "profiles seen", met, value["profiles"]),
         ("profiles with a current position at an organisation of the study", "profiles seen", met,
@@ -63,10 +73,10 @@ def filters(found: Findings) -> pd.DataFrame:
         (_(TIMELINES[whose]), "posts", every, ours),
         ("posts with a time", "posts", ours, timed),
         ("posts inside the period", "posts", timed, timed - days["posts_outside_period"]),
-        (_("actors: {filter}").format(filter=actors_filter(found, _)), "actors", network.parameters["full_nodes"],
-         network.n),
+        (_("actors: {filter}").format(filter=actors_filter(found, network, _)), "actors",
+         network.parameters["full_nodes"], network.n),
         ("ties between the actors that are left", "ties", network.parameters["full_edges"], network.m),
-        (_("hashtags: {filter}").format(filter=hashtags_filter(found, _)), "hashtags", tagged.n, hashed.n),
+        (_("hashtags: {filter}").format(filter=hashtags_filter(found, hashed, _)), "hashtags", tagged.n, hashed.n),
         ("co-occurrences between the hashtags that are left", "pairs", tagged.m, hashed.m),
     ]  # fmt: skip
     made = pd.DataFrame(rows, columns=["filter", "of", "before", "after"]).astype({"before": int, "after": int})

@@ -10,11 +10,13 @@ import pandas as pd
 
 from analysis import actors, groups, hashtag_edges, hashtags, inwardness, populations, rounds, shares
 from analysis.graphs.measures import Measured, measured
+from analysis.graphs.network import Network
 from analysis.queries import number, query, with_parameters
 from analysis.report.asking import Options, finding
 from analysis.report.disclosure import SMALL, few_hidden, lines, merged_groups, pseudonymous
 from analysis.report.filters import filters
 from analysis.report.rhythm import Rhythm
+from storage.folding import folded
 
 # Okabe and Ito's colours and Tol's muted ones: told apart by the colour-blind; grey for all that follow
 PALETTE = (
@@ -48,7 +50,7 @@ class Findings(Rhythm):
     @cached_property
     def selected(self) -> pd.DataFrame:
         """The key figures, none of them hidden."""
-        return populations.selection(self.db)
+        return populations.selection(self.db, str)  # templates, which each language fills
 
     @finding
     def populations(self) -> pd.DataFrame:
@@ -88,13 +90,26 @@ class Findings(Rhythm):
     @cached_property
     def _measured(self) -> Measured:
         return actors.study(
-            self.db, min_degree=self._degree, labels=self.options.labels,
+            self.db, min_degree=self.setting("analysis.min_degree", "auto"), labels=self.options.labels,
             exact_nodes=self.setting("analysis.betweenness_exact_up_to", 10_000), **self._measuring(),
         )  # fmt: skip
 
-    @cached_property
-    def _degree(self) -> int:
-        return int(self.setting("analysis.min_degree", 51))
+    @property
+    def network(self) -> Network:
+        """The network of `actors`, with who they are."""
+        return self._measured.network
+
+    @property
+    def of_2013(self) -> bool:
+        """Whether the tables are those of the study of 2013, which numbered them."""
+        return (
+            str(self.setting("study.last_day", "")).startswith("2013") or self.setting("published.source") is not None
+        )
+
+    @property
+    def least_degree(self) -> int:
+        """The ties that an actor needs to be drawn."""
+        return int(self._measured.network.parameters["min_degree"])
 
     def _measuring(self) -> dict[str, Any]:
         return {
@@ -169,7 +184,7 @@ class Findings(Rhythm):
     def hidden(self) -> pd.DataFrame:
         """The same figures before the degree filter, after it, and of what it hides: a row a figure."""
         frame = inwardness.hidden(
-            self.db, min_degree=self._degree, samples=SAMPLES, seed=self.setting("analysis.seed", 1),
+            self.db, min_degree=self.least_degree, samples=SAMPLES, seed=self.setting("analysis.seed", 1),
             processes=self.options.processes, after=self._measured.network, labels=self.options.labels,
         )  # fmt: skip
         turned = frame.set_index("part").T.rename_axis("figure").reset_index()
@@ -240,7 +255,7 @@ class Findings(Rhythm):
     @finding
     def hashtags(self) -> Measured:
         """The hashtag network after the threshold, measured."""
-        network = hashtag_edges.network(self.db, threshold=self.setting("analysis.hashtag_threshold", 100))
+        network = hashtag_edges.network(self.db, threshold=self.setting("analysis.hashtag_threshold", "auto"))
         if self.options.least:  # a hashtag of a few persons could give them away
             users = query(self.db, USERS).set_index("tag")["accounts"]
             keep = network.nodes.index.to_series().map(users).fillna(0).to_numpy() >= self.options.least
@@ -287,7 +302,7 @@ class Findings(Rhythm):
     @finding
     def changes(self) -> pd.DataFrame:
         """Persons, accounts and ties before and after."""
-        frame = rounds.summary(self.db)
+        frame = rounds.summary(self.db, str)
         both = ("gained", "lost")
         made = self.small(frame, {"before": both, "after": both, **dict.fromkeys(both, ())}, (), both)
         lookup = (made["what"] == rounds.LOOKED_UP) & made["lost"].isna()  # where none is gained, the rest tells it
@@ -314,11 +329,11 @@ class Findings(Rhythm):
     @finding
     def filters(self) -> pd.DataFrame:
         """Every filter, in its order: what it keeps, and the counts before and after."""
-        return filters(self)
+        return filters(self, self.selected, self.daily, self.actors.network, self.hashtags.network)
 
 
 READABLE = """
-SELECT count(DISTINCT profile_id), count(DISTINCT profile_id) FILTER (profile_id IN (
+SELECT count(DISTINCT actor_id), count(DISTINCT profile_id) FILTER (profile_id IN (
     SELECT profile_id FROM base.connections)) FROM memberships"""
 FIXED = (
     "group_name",
@@ -332,7 +347,7 @@ FIXED = (
 )
 USERS = f"""
 SELECT tag, count(DISTINCT timeline_of) AS accounts FROM (
-    SELECT timeline_of, {hashtag_edges.folded()} AS tag FROM (SELECT timeline_of, unnest(hashtags) AS t FROM posts))
+    SELECT timeline_of, {folded()} AS tag FROM (SELECT timeline_of, unnest(hashtags) AS t FROM posts))
 GROUP BY tag"""
 
 __all__ = ["GREY", "PALETTE", "Findings", "Options", "finding"]

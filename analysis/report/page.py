@@ -83,8 +83,9 @@ class Saved(NamedTuple):
 def _pictures(found: Findings, folder: Path, parts: list[Section], _: Words) -> Iterator[tuple[str, Markup]]:
     """Write every figure and its data; give what the page shows of it."""
     alts = {part.name: part.alt for one in parts for part in one.parts if isinstance(part, Picture)}
-    jobs = [(one.name, alts.get(one.name, _(one.title))) for one in DRAWINGS.values()]
+    jobs = [(one.name, alts[one.name]) for one in DRAWINGS.values() if one.name in alts]
     jobs.sort(key=lambda job: not DRAWINGS[job[0]].still)  # the networks first: they take longest
+    _coverage = found.group_coverage  # whose order gives every group its look
     tables = [DRAWINGS[name].data(found) for name, alt in jobs]  # asked for here: who draws has no database
     made = run(_drawn, found, jobs, found.options.processes)
     for (name, _alt), table, saved in zip(jobs, tables, made, strict=True):

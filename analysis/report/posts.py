@@ -111,10 +111,13 @@ def shares(found: Findings, _: Words) -> Section:
     if "published_sample" in frame:
         order.insert(order.index("sample_share") + 1 if "sample_share" in order else len(order), "published_sample")
     per_cent = ("share", "sample_share", "published_share", "published_sample")
-    six = table(found, _, "shares", "Table 6: posts with hashtags and mentions", frame, "shares", columns=tuple(order),
+    title, other_title = "Posts with hashtags and mentions", "The shares by the definitions of other tools"
+    if found.of_2013:
+        title, other_title = "Table 6: posts with hashtags and mentions", "Table 6 by the definitions of other tools"
+    six = table(found, _, "shares", title, frame, "shares", columns=tuple(order),
                 places={"published_count": 0}, hundredths=per_cent,
                 note=_(BESIDE) if published_there(frame) else "")  # fmt: skip
-    other = table(found, _, "shares_otherwise", "Table 6 by the definitions of other tools", found.shares_otherwise,
+    other = table(found, _, "shares_otherwise", other_title, found.shares_otherwise,
                   "shares_otherwise", folded=True, hundredths=per_cent,
                   columns=tuple(name for name in found.shares_otherwise if name != "kind"))  # fmt: skip
     said = [_("Per cent of the {posts} distinct posts on the timelines of linked accounts.").format(
@@ -123,7 +126,7 @@ def shares(found: Findings, _: Words) -> Section:
         said.append(_("The comparison set is {name}: differences in points, with their 95% interval.").format(
             name=found.comparison))  # fmt: skip
     return Section(
-        "shares", _("Shares"), tuple(said), (Picture("shares", _("The shares as bars; as in Table 6.")), six, other)
+        "shares", _("Shares"), tuple(said), (Picture("shares", _("The shares as bars; as in the table.")), six, other)
     )
 
 
@@ -132,7 +135,7 @@ def hashtags(found: Findings, _: Words) -> Section:
     network = found.hashtags.network
     said = [
         _("{nodes} hashtags are drawn ({filter}); {edges} pairs of them share a post.").format(
-            nodes=_.number(network.n), filter=hashtags_filter(found, _), edges=_.number(network.m)),
+            nodes=_.number(network.n), filter=hashtags_filter(found, network, _), edges=_.number(network.m)),
         verdict(found.hashtags.communities, _),
     ]  # fmt: skip
     if (published := found.setting("published.hashtag_communities")) is not None:

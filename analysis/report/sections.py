@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from analysis.queries import number
+from analysis import inwardness
+from analysis.queries import OF_MEMBERS, number
 from analysis.report.blocks import Card, Cards, Fact, Picture, Section
 from analysis.report.changes import changes
 from analysis.report.comparison_section import Other, beside
 from analysis.report.filters import actors_filter
 from analysis.report.findings import GREY, PALETTE, Findings
 from analysis.report.i18n import Words
+from analysis.report.left_out import left_out
 from analysis.report.method import method
 from analysis.report.posts import activity, hashtags, hidden, shares
 from analysis.report.section_parts import BESIDE, numbered, paired, published_there, table, verdict
@@ -24,8 +26,8 @@ from analysis.report.tables import missing
 
 def sections(found: Findings, _: Words, other: Other | None = None) -> list[Section]:
     """All sections of the page; with one on the *other* study, if there is one."""
-    parts = (overview, people, groups, actors, inward, activity, shares, hashtags, changes)
-    made = [part(found, _) for part in parts]
+    out = left_out(found, _)
+    made = [overview(found, _, out), *(part(found, _) for name, part in PARTS.items() if name not in out)]
     made += [*([beside(found, other, _)] if other else []), method(found, _)]
     return [replace(one, said=tuple(map(_sentence, one.said)),
                     brief=tuple((_sentence(text), to) for text, to in one.brief)) for one in made]  # fmt: skip
@@ -36,8 +38,8 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def overview(found: Findings, _: Words) -> Section:
-    """The selection and six key numbers."""
+def overview(found: Findings, _: Words, out: Mapping[str, str]) -> Section:
+    """The selection and the key numbers, what the study found in brief, and which sections are left *out*."""
     rows = found.selection.set_index("figure")
     value, told = rows["computed"], rows["published"]
 
@@ -46,8 +48,9 @@ def overview(found: Findings, _: Words) -> Section:
         return Fact(_(name), found.persons(value[figure]), there)
 
     ties = _.number(found.actors.network.parameters["full_edges"])
+    profiles = fact("profiles read", "profiles") if "profiles" in value else fact("accounts seen", "accounts_seen")
     facts = (
-        fact("profiles read", "profiles"), fact("members", "members"),
+        profiles, fact("members", "members"),
         fact("linked accounts", "accounts"), fact("posts", "posts"),
         Fact(_("follow ties of these accounts"), ties),
         Fact(_("period of the posts"), f"{value['first_post'] or '–'} – {value['last_post'] or '–'}"),
@@ -57,13 +60,31 @@ def overview(found: Findings, _: Words) -> Section:
                       columns=("what", "computed", "published")[: 3 if published else 2],
                       places={"computed": 0, "published": 0},
                       note=_(BESIDE) if published else "")  # fmt: skip
-    return Section("overview", _("Overview"), (_(SNOWBALL),), (selection,), facts, brief(found, _))
+    said = (_(SNOWBALL if "profiles" in value else ALONG), *posts_of_members(found, _))
+    in_brief = tuple((text, to) for text, to in brief(found, _) if to not in out)
+    without = tuple((_(TITLES[name]), why) for name, why in out.items())
+    return Section("overview", _("Overview"), said, (selection,), facts, in_brief, without)
 
 
 SNOWBALL = (
     "From start contacts to the profiles they are connected with, from profiles to {members} by their current "
     "employer, from {members} to their public accounts, and from accounts to posts and follow ties."
 )
+
+
+ALONG = (
+    "From start contacts to the accounts that they are tied to, from accounts to {members} by what they say of "
+    "themselves, and from {members} to posts and follow ties."
+)
+
+
+def posts_of_members(found: Findings, _: Words) -> Iterator[str]:
+    """What share of all posts on timelines is of members, where others' timelines were read too."""
+    every, ours = number(found.db, "SELECT count(*) FROM posts"), found.selected.set_index("figure")["computed"]
+    if every and ours["accounts"] and not found.few(ours["accounts"]):
+        text = _("Of the {all} posts on the timelines that were read, {share}% are of {members}; the sections on posts "
+                 "count those only.")  # fmt: skip
+        yield text.format(all=_.number(every), share=_.number(100 * ours["posts"] / every, 1))
 
 
 def people(found: Findings, _: Words) -> Section:
@@ -76,16 +97,17 @@ def people(found: Findings, _: Words) -> Section:
         said = [_("{all} {members} were found; {share}% of them also on a platform.").format(
             all=_.number(everyone), share=_.number(share, 1))]  # fmt: skip
     if frame.attrs["sum_of_rows"] - everyone >= max(1, found.options.least):
-        said.append(_("The rows add up to {sum}, because somebody with current posts in two {groups} counts in both."
-                      ).format(sum=_.number(frame.attrs["sum_of_rows"])))  # fmt: skip
+        said.append(_("The rows add up to {sum}, because somebody with current positions in two {groups} counts in "
+                      "both.").format(sum=_.number(frame.attrs["sum_of_rows"])))  # fmt: skip
     order = paired(list(frame.columns), ("profiles", "accounts"))
-    five = table(found, _, "populations", "Table 5: {members} by {group}", frame, "populations",
+    title = "Table 5: {members} by {group}" if found.of_2013 else "{Members} by {group}"
+    five = table(found, _, "populations", title, frame, "populations",
                  columns=tuple(order), places={"share": 1}, hundredths=("share",), bars=("profiles",),
                  note=_(BESIDE) if published_there(frame) else "")  # fmt: skip
     return Section("populations", _("Populations"), tuple(said), (five,))
 
 
-ON_A_PLATFORM = "SELECT count(*) FROM members WHERE profile_id IN (SELECT profile_id FROM links)"
+ON_A_PLATFORM = f"SELECT count(DISTINCT actor_id) FROM ({OF_MEMBERS})"
 
 
 def groups(found: Findings, _: Words) -> Section:
@@ -136,7 +158,7 @@ def actors(found: Findings, _: Words) -> Section:
     said = [
         _("{nodes} of {all} actors have enough connections to be drawn ({filter}); between them are {edges} ties."
           ).format(nodes=found.persons(network.n), all=found.persons(network.parameters["full_nodes"]),
-                   filter=actors_filter(found, _), edges=_.number(network.m)),
+                   filter=actors_filter(found, network, _), edges=_.number(network.m)),
         verdict(community, _),
     ]  # fmt: skip
     if (published := found.setting("published.communities")) is not None:
@@ -202,11 +224,12 @@ def inward(found: Findings, _: Words) -> Section:
     frame = found.inward
     first = frame.iloc[0]
     top = found.most_central.set_index("label")
-    said = [_("The E-I index of {members} against others is {index}; shuffled labels give {permuted} (p = {p}). "
-              "An index below that of shuffled labels means that they stay among themselves more than by chance."
-              ).format(
-        index=_.number(first["e_i_index"], 2), permuted=_.number(first["permuted"], 2), p=_.number(first["p"], 3)
-    )]  # fmt: skip
+    said = []
+    if (found.actors.network.nodes["label"] != inwardness.CIVIL).any():  # else -1 by definition
+        said.append(_("The E-I index of {members} against others is {index}; shuffled labels give {permuted} "
+                      "(p = {p}). An index below that of shuffled labels means that they stay among themselves more "
+                      "than by chance.").format(index=_.number(first["e_i_index"], 2), p=_.number(first["p"], 3),
+                                        permuted=_.number(first["permuted"], 2)))  # fmt: skip
     share = top["top_betweenness"].get("member") if "top_betweenness" in top else None
     if share is not None and not missing(share) and found.actors.network.n > 100:
         said.append(_("Of the hundred most central actors {share}% are {members}.").format(
@@ -256,3 +279,13 @@ def _assortativity(frame: pd.DataFrame, _: Words) -> str:
     return _("Assortativity (1: all ties inside groups, 0: as by chance): by {group} {one}, {members} and others "
              "{other}.").format(one=_.number(found["groups"], 2),
                                 other=_.number(found["members and others"], 2))  # fmt: skip
+
+
+PARTS: Mapping[str, Callable[[Findings, Words], Section]] = {
+    "populations": people, "groups": groups, "actors": actors, "inwardness": inward, "activity": activity,
+    "shares": shares, "hashtags": hashtags, "changes": changes,
+}  # fmt: skip
+TITLES = {
+    "populations": "Populations", "groups": "{Groups}", "actors": "Actors", "inwardness": "Inward-looking or not",
+    "activity": "Activity", "shares": "Shares", "hashtags": "Hashtags", "changes": "Change between rounds",
+}  # fmt: skip

@@ -33,7 +33,16 @@ def brief(found: Findings, _: Words) -> tuple[tuple[str, str], ...]:
 def people(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
     """Who was found."""
     value = found.selection.set_index("figure")["computed"]
-    if value["members"] != 0:  # hidden where they are few
+    if value["members"] == 0:  # hidden where they are few
+        return
+    if "profiles" not in value:
+        yield (
+            _("Among {accounts} accounts there are {civil} {members}.").format(
+                accounts=found.persons(value["accounts_seen"]), civil=found.persons(value["members"])
+            ),
+            "populations",
+        )
+    else:
         yield _("Among {profiles} profiles there are {civil} {members}; {accounts} public accounts are linked to "
                 "them.").format(profiles=found.persons(value["profiles"]), civil=found.persons(value["members"]),
                                 accounts=found.persons(value["accounts"])), "populations"  # fmt: skip
@@ -67,6 +76,8 @@ def actors(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
 def inward(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
     """Whether members keep to themselves."""
     first = found.inward.iloc[0]
+    if first[["internal", "external", "p"]].isna().any():  # too few to be shown
+        return
     ties = first["internal"] + first["external"]
     if not ties or not first["external"] or not np.isfinite(first["p"]):
         return

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings, Split
 from collectors.bluesky import parse as records
-from collectors.bluesky import typed
+from collectors.bluesky import queries, typed
 from collectors.bluesky.before import asked_before
 from collectors.bluesky.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
@@ -28,17 +28,27 @@ from collectors.wire import http
 from collectors.wire.address_policy import is_private
 from collectors.wire.exchange import Wire
 from storage.records import Failure, Page, Record, Want
+from storage.sampling.rules import POST_TIES
 
 # https://docs.bsky.app/docs/advanced-guides/rate-limits (read November 2026): 3,000 requests per 5 minutes and IP on a
 # PDS; the public AppView documents none of its own. Batches and pages: the lexicons of app.bsky.actor.getProfiles (25),
 # app.bsky.feed.getAuthorFeed, app.bsky.graph.getFollows and getFollowers, com.atproto.repo.listRecords (100 each).
 LIMIT = Limit(3000, 300)
 KINDS = {
-    "user": Kind(batch=25, limit=LIMIT, of="handle", yields="accounts", bytes=250.0),
-    "timeline": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="posts", bytes=150.0),
-    "following": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
-    "followers": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
-    "follow_records": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=60.0),
+    "user": Kind(batch=25, limit=LIMIT, of="handle", yields="accounts", ids=True, bytes=250.0),
+    "timeline": Kind(
+        page=100, limit=LIMIT, paged=True, head=1, of="account", yields="posts", ties=POST_TIES, bytes=150.0
+    ),
+    "following": Kind(
+        page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", ties=("following",), bytes=110.0
+    ),
+    "followers": Kind(
+        page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", ties=("followers",), bytes=110.0
+    ),
+    "follow_records": Kind(
+        page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", ties=("following",), bytes=60.0
+    ),
+    **queries.kinds(LIMIT),
 }
 METHODS = {
     "timeline": "app.bsky.feed.getAuthorFeed",
@@ -55,6 +65,7 @@ REASONS = {
     "RepoSuspended": "suspended",
     "RepoDeactivated": "deactivated",
     "RepoNotFound": "gone",
+    "UnknownFeed": "gone",
     "BlockedActor": "refused",
     "BlockedByActor": "refused",
     "XRPCNotSupported": "refused",
@@ -89,6 +100,8 @@ class Bluesky:
     asked_before = staticmethod(asked_before)
 
     page_of = staticmethod(typed.page_of)
+    query_of = staticmethod(typed.query_of)
+    seed_form = "an account of Bluesky; write its handle, DID or the address of its page"
 
     @staticmethod
     def canonical(seed: str) -> str:
@@ -125,7 +138,7 @@ class Bluesky:
         if page.status != 200:
             return
         try:
-            yield from records.read(page)
+            yield from queries.read(page) if page.kind in queries.METHODS else records.read(page)
         except http.UNREADABLE as error:
             yield http.unreadable("body", error, page.body)
 
@@ -146,7 +159,9 @@ def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | No
     params: list[tuple[str, str]]
     if kind == "follow_records":
         return _ask_records(wire, want, options)
-    if kind == "user" and len(batch) > 1:
+    if kind in queries.METHODS:
+        method, params = queries.asking(want, _place(cursor))
+    elif kind == "user" and len(batch) > 1:
         method, params = "app.bsky.actor.getProfiles", [("actors", _actor(one.target.key)) for one in batch]
     elif kind == "user" or (not cursor and options.honour_opt_outs):
         method, params = "app.bsky.actor.getProfile", [("actor", _actor(want.target.key))]
@@ -155,7 +170,8 @@ def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | No
         params += [("cursor", place)] if (place := _place(cursor)) else []
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     url = f"{options.base_url.rstrip('/')}/xrpc/{method}?{urlencode(params)}"
-    asked = {} if options.honour_opt_outs else {"overruled": True}
+    asked = {"overruled": not options.honour_opt_outs, "signed": bool(secret) and kind in queries.METHODS}
+    asked = {name: True for name, said in asked.items() if said}
     return http.ask(wire, batch, url, headers=headers, contact=options.contact, asked=asked)
 
 
@@ -202,7 +218,11 @@ def _refusal(page: Page, want: Want, error: records.ErrorView | None) -> Outcome
     if name in REASONS:
         return Absent(target, f"{REASONS[name]}: {told}")
     if page.status == 401 or name in CREDENTIALS:  # of an account's own server, which gets no secret: only its affair
+        if target.kind in queries.METHODS and not page.asked.get("signed"):
+            return Absent(target, f"refused: {told}; the server wants a secret for it")
         return Absent(target, f"refused: {told}") if target.kind == "follow_records" else Refused(target, told)
+    if "resolve handle" in told.lower():
+        return Absent(target, f"unknown: {told}")
     if page.status == 410 or (page.status == 404 and not name) or "not found" in told.lower():
         return Absent(target, f"{missing}: {told}")
     if "could not find repo" in told.lower() or (page.status == 404 and target.kind == "follow_records"):
@@ -250,6 +270,8 @@ def _of_batch(page: Page, body: dict[str, Any]) -> Iterator[Outcome]:
 def _of_walk(page: Page, body: dict[str, Any]) -> Outcome:
     """The head of a walk, or a page of it."""
     want = page.wants[0]
+    if want.target.kind in queries.METHODS:
+        return queries.outcome(page, body, AT)
     if LISTS[want.target.kind] in body:
         return _of_page(page, body)
     if want.target.kind == "follow_records" and not want.target.cursor:

@@ -271,14 +271,19 @@ def _item(item: FeedItem, page: Page) -> Iterator[Record]:
         reason, left = lenient.convert(item.reason, ReasonView, VITAL)
         yield from (one.quarantine(".reason") for one in left)
         yield _repost(view, reason, page)
-    if not repost or not _hidden(view, page):
+    if not repost or not hidden(view, page):
         yield post(view, owner if not repost and view.author.did == owner else None)
     yield from _referenced((item.reply or {}).get("parent"), ".reply.parent", page)
     yield from _referenced((item.reply or {}).get("root"), ".reply.root", page)
-    yield from _referenced(_quoted_view(view.embed), ".post.embed.record", page)
+    yield from quoted(view, ".post", page)
 
 
-def _hidden(view: PostView, page: Page) -> bool:
+def quoted(view: PostView, place: str, page: Page) -> Iterator[Record]:
+    """The post that *view* quotes, under its own author."""
+    yield from _referenced(_quoted_view(view.embed), f"{place}.embed.record", page)
+
+
+def hidden(view: PostView, page: Page) -> bool:
     """Whether the words of a post stay out, as its author asks, unless the study overrules that."""
     return view.author.opted_out and not page.asked.get("overruled")
 
@@ -302,7 +307,7 @@ def _referenced(found: Any, place: str, page: Page) -> Iterator[Record]:
         return
     yield from (one.quarantine(place, excerpt) for one in left)
     yield account(view.author)
-    if not _hidden(view, page):
+    if not hidden(view, page):
         yield post(view, None)
 
 
@@ -315,17 +320,17 @@ def _quoted_view(embed: dict[str, Any] | None) -> dict[str, Any]:
 def post(view: PostView, owner: str | None) -> Post:
     """A post of its author, on the timeline of *owner* (None: seen only through another)."""
     record = view.record or view.value or PostRecord()
-    quoted = _quoted(record.embed)
+    quote = _quoted_uri(record.embed)
     return Post(
         post_id=view.uri,
         account_id=view.author.did,
         created_at=moment(record.created_at),
         timeline_of=owner,
-        kind="reply" if record.reply else "quote" if quoted else "original",
+        kind="reply" if record.reply else "quote" if quote else "original",
         conversation_id=record.reply.root.uri if record.reply else view.uri,
         reply_to_post=record.reply.parent.uri if record.reply else None,
         reply_to_account=_author(record.reply.parent.uri) if record.reply else None,
-        quoted_post=quoted,
+        quoted_post=quote,
         likes=count(view.like_count),
         reposts=count(view.repost_count),
         replies=count(view.reply_count),
@@ -339,7 +344,7 @@ def _repost(view: PostView, reason: ReasonView, page: Page) -> Post:
 
     Its time is the server's. Older servers give it no URI, so it is named after what it reposts.
     """
-    words = PostRecord() if _hidden(view, page) else view.record or PostRecord()
+    words = PostRecord() if hidden(view, page) else view.record or PostRecord()
     return Post(
         post_id=reason.uri or f"{view.uri}#reposted-by={reason.by.did}",
         account_id=reason.by.did,
@@ -378,7 +383,7 @@ def _words(record: PostRecord) -> dict[str, Any]:
     }
 
 
-def _quoted(embed: dict[str, Any] | None) -> str | None:
+def _quoted_uri(embed: dict[str, Any] | None) -> str | None:
     """The URI of the post that an embed quotes; None if it quotes none (a list or a feed is no post)."""
     uri = str(_quoted_view(embed).get("uri", ""))
     return uri if f"/{POST}/" in uri else None

@@ -20,6 +20,7 @@ from collectors.bluesky.parse import (
     ReasonView,
     ServiceView,
 )
+from collectors.bluesky.queries import METHODS, ItemView, ListView, PackView
 from storage.privacy.declared import Field, Handles, Personal
 
 HOSTS = ("bsky.app", "www.bsky.app", "staging.bsky.app")
@@ -74,6 +75,18 @@ class _Body(msgspec.Struct):
     service: list[ServiceView] = []
 
 
+class _Found(msgspec.Struct, rename="camel"):
+    did: str = ""
+    starter_pack: PackView | None = None
+    kept: ListView | None = msgspec.field(name="list", default=None)
+    items: list[ItemView] = []
+    actors: list[ActorView] = []
+    feed: list[FeedItem] = []
+    posts: list[PostView] = []
+    hits_total: int | None = None
+    cursor: str | None = None
+
+
 def _masked(value: Any, owner: Mapping[str, Any]) -> Any:
     """Blanks for all but the handles that are mentioned, so that byte offsets still point at these; and an @ at the
     beginning, which Table 6 counts."""
@@ -104,7 +117,7 @@ PERSONAL = Personal(
         (ActorView, "displayName"): "names",
         (ActorView, "description"): "descriptions",
     },
-    shapes={"": (_Body, ActorView, ErrorView)},
+    shapes={"": (_Body, ActorView, ErrorView), **dict.fromkeys(METHODS, (_Found, ErrorView))},
     untyped={
         (PostRecord, "embed"): (_Embed,),
         (PostView, "embed"): (_Embed,),

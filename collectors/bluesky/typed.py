@@ -1,4 +1,4 @@
-"""An account of Bluesky as people type it."""
+"""Accounts, lists, starter packs and feeds of Bluesky as people type them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from urllib.parse import unquote, urlsplit
 from collectors.parsing.addresses import host_of, web
 
 _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
+_RECORD = re.compile(r"[A-Za-z0-9._:~-]{1,512}")  # https://atproto.com/specs/record-key
+COLLECTIONS = {  # of the records that a query names, by kind
+    "starter_pack": "app.bsky.graph.starterpack",
+    "list": "app.bsky.graph.list",
+    "feed": "app.bsky.feed.generator",
+}
+_PAGES = {"lists": "list", "feed": "feed"}  # bsky.app/profile/ACTOR/lists/KEY
 _HOSTS = {"bsky.app", "www.bsky.app", "staging.bsky.app"}
 
 
@@ -29,3 +36,31 @@ def page_of(typed: str) -> str | None:
         return f"https://bsky.app/profile/{found}"
     address = web(typed)
     return address if address and urlsplit(address).path.strip("/") else None
+
+
+def query_of(kind: str, typed: str) -> str | None:
+    """The key of a query: the `at://` URI of a starter pack, list or feed, for that or its page; a search as it is.
+
+    None for what names no such thing.
+    """
+    given = typed.strip()
+    if kind == "domain":
+        return host_of(given.removeprefix("*").removeprefix("@").removeprefix("."))
+    if kind not in COLLECTIONS:
+        return given or None
+    if given.lower().startswith("at://"):
+        parts = given[5:].split("/")
+        owner, collection, key = parts if len(parts) == 3 else ("", "", "")
+    elif (found := web(given)) and (address := urlsplit(found)).hostname in _HOSTS:
+        path = [unquote(piece) for piece in address.path.split("/") if piece]
+        owner, collection, key = "", "", ""
+        if len(path) == 3 and path[0] in ("starter-pack", "start"):
+            owner, collection, key = path[1], COLLECTIONS["starter_pack"], path[2]
+        elif len(path) == 4 and path[0] == "profile":
+            owner, collection, key = path[1], COLLECTIONS.get(_PAGES.get(path[2], ""), ""), path[3]
+    else:
+        return None
+    who = actor(owner)
+    if who is None or collection != COLLECTIONS[kind] or not _RECORD.fullmatch(key):
+        return None
+    return f"at://{who}/{collection}/{key}"

@@ -23,28 +23,35 @@ from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
 from collectors.mastodon import parse as records
-from collectors.mastodon import typed
+from collectors.mastodon import queries, typed
 from collectors.mastodon.before import asked_before
-from collectors.mastodon.keys import HANDLE, OWN_ID, webfinger
+from collectors.mastodon.keys import HANDLE, OWN_ID, age, next_path, webfinger
 from collectors.mastodon.parse import AccountView
 from collectors.mastodon.personal import PERSONAL, handle_of
 from collectors.parsing import lenient
 from collectors.parsing.addresses import web
-from collectors.parsing.link_header import linked
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
 from collectors.wire.exchange import Wire
 from storage.records import Failure, Page, Record, Want
+from storage.sampling.rules import POST_TIES
 
 # https://docs.joinmastodon.org/api/rate-limits/ (read November 2026): 300 requests per 5 minutes and account, and as
 # many per IP, on each server. Pages: https://docs.joinmastodon.org/methods/accounts/ (statuses 40, follows 80).
 # Counted for each server over all kinds (`server`).
 LIMIT = Limit(300, 300)
 KINDS = {
-    "user": Kind(limit=LIMIT, of="handle", yields="accounts", bytes=250.0),
-    "timeline": Kind(page=40, limit=LIMIT, paged=True, head=1, of="account", yields="posts", bytes=150.0),
-    "following": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
-    "followers": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
+    "user": Kind(limit=LIMIT, of="handle", yields="accounts", ids=True, asked_first=True, bytes=250.0),
+    "timeline": Kind(
+        page=40, limit=LIMIT, paged=True, head=1, of="account", yields="posts", ties=POST_TIES, bytes=150.0
+    ),
+    "following": Kind(
+        page=80, limit=LIMIT, paged=True, head=1, of="account", yields="follows", ties=("following",), bytes=110.0
+    ),
+    "followers": Kind(
+        page=80, limit=LIMIT, paged=True, head=1, of="account", yields="follows", ties=("followers",), bytes=110.0
+    ),
+    **queries.kinds(LIMIT),
 }
 LISTS = {"timeline": "statuses", "following": "following", "followers": "followers"}
 
@@ -73,6 +80,8 @@ class Mastodon:
     asked_before = staticmethod(asked_before)
 
     page_of = staticmethod(typed.page_of)
+    query_of = staticmethod(queries.query_of)
+    seed_form = "an account of Mastodon; write user@server, or the address of its page"
 
     @staticmethod
     def canonical(seed: str) -> str:
@@ -99,6 +108,8 @@ class Mastodon:
             yield from general
         elif page.kind == "user":
             yield _of_user(page)
+        elif page.kind in queries.QUERIES:
+            yield _denied(page) if page.status in (401, 403, 422) else queries.outcome(page)
         else:
             yield _of_list(page)
 
@@ -108,7 +119,7 @@ class Mastodon:
         if page.status != 200 or page.wants[0].carry.get("step") == records.WEBFINGER:
             return
         try:
-            yield from records.read(page)
+            yield from queries.read(page) if page.kind in queries.QUERIES else records.read(page)
         except http.UNREADABLE as error:
             if page.kind != "user":  # a web site that is no server answers a look-up with its own pages
                 yield http.unreadable("body", error, page.body)
@@ -143,6 +154,8 @@ def _ask(wire: Wire, want: Want, options: Options, secret: str | None) -> list[P
 def _host(want: Want) -> tuple[str, str] | None:
     """The server to ask for *want* and the account's name there; None if its key names none."""
     key, cursor = want.target.key, want.target.cursor
+    if want.target.kind in queries.QUERIES:
+        return (queries.host(want), "") if queries.host(want) else None
     if handle := HANDLE.match(key):
         name, host = handle.groups()
         return (cursor.partition("//")[2] if cursor.startswith("https://") else host.lower()), f"{name}@{host.lower()}"
@@ -154,6 +167,8 @@ def _host(want: Want) -> tuple[str, str] | None:
 def _path(want: Want, name: str) -> str:
     """Path and query of the request for *want*."""
     key, cursor = want.target.key, want.target.cursor
+    if want.target.kind in queries.QUERIES:
+        return queries.path(want)
     if cursor.startswith("/"):
         return cursor
     if own := OWN_ID.match(urlsplit(key).path):
@@ -263,10 +278,10 @@ def _of_page(page: Page, items: list[Any]) -> Outcome:
     if target.kind == "timeline":
         mark = f"@{urlsplit(page.url).netloc}" if carry.get("remote") else ""
         ids = [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
-        newest = max(ids, key=_age) + mark if ids else ""
+        newest = max(ids, key=age) + mark if ids else ""
         since, _, where = want.since.partition("@")
-        reached = bool(since) and f"@{where}" == (mark or "@") and any(_age(id_) <= _age(since) for id_ in ids)
-    following = None if reached else _next(page) or _unlinked(page, items)
+        reached = bool(since) and f"@{where}" == (mark or "@") and any(age(id_) <= age(since) for id_ in ids)
+    following = None if reached else next_path(page) or _unlinked(page, items)
     if following == target.cursor:
         why = "the next link leads back to its page"
         return Done(target, items=len(items), newest=newest, complete=False, why=why, stuck=True)
@@ -275,11 +290,6 @@ def _of_page(page: Page, items: list[Any]) -> Outcome:
         return Done(target, items=len(items), newest=newest, complete=whole, why=why, reached=reached)
     kept = {name: value for name, value in carry.items() if name in ("claimed", "remote")}
     return Done(target, following, len(items), newest, carry=kept if items else kept | {"empty": True})
-
-
-def _age(id_: str) -> tuple[int, str]:
-    """What orders ids: numeric strings by their length first, ULIDs (all as long) by their letters."""
-    return len(id_), id_
 
 
 def _whole(page: Page, seen: int) -> tuple[bool, str]:
@@ -305,15 +315,7 @@ def _unlinked(page: Page, items: list[Any]) -> str | None:
         return None
     path, _, query = page.wants[0].target.cursor.partition("?")
     asked = [(name, value) for name, value in parse_qsl(query) if name != "max_id"]
-    return f"{path}?{urlencode([*asked, ('max_id', min(ids, key=_age))])}"
-
-
-def _next(page: Page) -> str | None:
-    """Path and query of the `next` link; the origin stays ours, so that no server can send us, or our token, away."""
-    for target in linked(page.headers, "next", page.url):
-        parts = urlsplit(target)
-        return parts.path + (f"?{parts.query}" if parts.query else "")
-    return None
+    return f"{path}?{urlencode([*asked, ('max_id', min(ids, key=age))])}"
 
 
 def _error(page: Page) -> str | None:

@@ -206,7 +206,7 @@ def read(page: Page) -> Iterator[Record]:
     """The records of an account or a list of them or of posts. Raise a decoding error if the body is neither."""
     if is_account(page):
         view, left_out = lenient.read(page.content(), AccountView, VITAL)
-        yield from _accounts(view, domain=_domain(page, view))
+        yield from accounts(view, domain=_domain(page, view))
         yield from (left.quarantine(excerpt=page.content()) for left in left_out)
         return
     content, mended = lenient.clean(page.content())
@@ -237,7 +237,7 @@ def _domain(page: Page, view: AccountView) -> str:
     return domain if page.kind == "user" and domain and name.lower() == view.acct.lower() else ""
 
 
-def _accounts(view: AccountView, domain: str = "") -> Iterator[Account | AccountField]:
+def accounts(view: AccountView, domain: str = "") -> Iterator[Account | AccountField]:
     """The account with its fields, and the one it moved to."""
     if not view.account_id:
         raise ValueError("an account without uri and url")
@@ -259,12 +259,12 @@ def _accounts(view: AccountView, domain: str = "") -> Iterator[Account | Account
         name, verified = (field.name or "").strip(), moment(field.verified_at)
         yield AccountField(view.account_id, name or None, value or None, urls[0] if urls else None, verified)
     if isinstance(view.moved, AccountView):
-        yield from _accounts(view.moved)
+        yield from accounts(view.moved)
 
 
 def _follow(view: AccountView, page: Page) -> Iterator[Record]:
     """A member of the list of the account that is the page's key."""
-    yield from _accounts(view)
+    yield from accounts(view)
     if page.kind == "following":
         yield Follow("mastodon", page.key, view.account_id, "following")
     else:
@@ -276,23 +276,23 @@ def _statuses(view: StatusView, page: Page) -> Iterator[Record]:
     if view.visibility not in PUBLIC:
         return
     yield from unread_time(f".created_at of {view.uri}", view.created_at)
-    yield _post(view, page, page.key)
+    yield post(view, page, page.key)
     for other in (view.reblog, view.quote.quoted_status if view.quote else None):
         if other is not None and other.visibility in PUBLIC:
-            yield from _accounts(other.account)
-            if not _hidden(other, page):
-                yield _post(other, page, None)
+            yield from accounts(other.account)
+            if not hidden(other, page):
+                yield post(other, page, None)
 
 
-def _hidden(view: StatusView, page: Page) -> bool:
+def hidden(view: StatusView, page: Page) -> bool:
     """Whether the words of another's post stay out, as its author asks, unless the study overrules that."""
     return view.account.opted_out and not page.asked.get("overruled")
 
 
-def _post(view: StatusView, page: Page, owner: str | None) -> Post:
+def post(view: StatusView, page: Page, owner: str | None) -> Post:
     """One post. A reblog has the words, tags and links of what it reblogs, unless their author opted out."""
     shown = view.reblog or view
-    if shown is not view and _hidden(shown, page):
+    if shown is not view and hidden(shown, page):
         shown = StatusView(shown.id, shown.uri, shown.account)
     text, urls = content_of(shown.content or "")
     quoted = (view.quote.quoted_status.uri if view.quote.quoted_status else view.quote.uri) if view.quote else None

@@ -62,7 +62,7 @@ PERSONAL = Personal(
         (AccountView, "note"): "descriptions",
     },
     shapes={
-        "timeline": (AccountView, list[StatusView], Error, Descriptor),
+        **dict.fromkeys(("timeline", "hashtag"), (AccountView, list[StatusView], Error, Descriptor)),
         "": (AccountView, list[AccountView], Error, Descriptor),
     },
 )  # fmt: skip

@@ -7,6 +7,7 @@ it, and the members' own exports (`collectors.files`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,7 +30,7 @@ from storage.records import Absence, BadBody, Connection, Failure, Page, Profile
 KINDS: Mapping[str, Kind] = {
     PROFILE: Kind(of="profile", yields="profiles", bytes=2_900.0),
     CONNECTIONS: Kind(
-        page=100, paged=True, of="list", yields="connections", bytes=20.0
+        page=100, paged=True, of="list", yields="connections", ties=("connections",), bytes=20.0
     ),  # page: an assumption, sites show 10 to 100
 }
 LATER = {408, 425, 429}  # and every 5xx
@@ -76,10 +77,17 @@ class Profiles:
     def __init__(self, listed: str | None = None, next: str | None = None) -> None:
         self._listed, self._next = listed, next
 
+    seed_form = "a web address; write it with https://"
+
     @staticmethod
     def canonical(seed: str) -> str:
         """The key of a profile: its canonical URL."""
         return canonical(seed)
+
+    @staticmethod
+    def page_of(typed: str) -> str | None:
+        """The canonical URL of a profile, for its address with the scheme; None for all else."""
+        return canonical(typed) if re.fullmatch(r"https?://[^\s/]+\S*", typed.strip()) else None
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield the answers to *wants* as they come; the only I/O."""

@@ -189,6 +189,12 @@ class Client:
     def _followers(self, wants: tuple[Want, ...]) -> None:
         self.tweepy.get_users_followers(wants[0].target.key, **self._of_follows(wants[0]))
 
+    def _list_members(self, wants: tuple[Want, ...]) -> None:
+        target = wants[0].target
+        self.tweepy.get_list_members(
+            target.key, max_results=100, pagination_token=target.cursor or None, user_fields=USER_FIELDS
+        )
+
     def _of_follows(self, want: Want) -> dict[str, Any]:
         return {
             "max_results": self.options.follows_page,
@@ -214,6 +220,7 @@ CALLS: dict[str, Callable[[Client, tuple[Want, ...]], None]] = {
     "following": Client._following,
     "followers": Client._followers,
     "search": Client._search,
+    "list_members": Client._list_members,
     "post": Client._posts_by_id,
 }
 

@@ -26,6 +26,7 @@ class X:
     kinds: Mapping[str, Kind] = KINDS
     opened: Mapping[str, date] = {"x": date(2006, 3, 21)}
     needs_secret = True
+    environment = ("BEARER_TOKEN",)  # as twarc names it
     outcome = staticmethod(outcome)
     parse = staticmethod(parse)
     personal = PERSONAL
@@ -34,6 +35,8 @@ class X:
     asked_before = staticmethod(asked_before)
 
     page_of = staticmethod(typed.page_of)
+    query_of = staticmethod(typed.query_of)
+    seed_form = "a handle on X; it has at most 15 letters, digits and _"
 
     @staticmethod
     def canonical(seed: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from collectors.base import Kind, Limit
+from storage.sampling.rules import POST_TIES
 
 QUARTER = 900  # seconds
 
@@ -25,6 +26,7 @@ REQUESTS: Mapping[str, tuple[int, int | None]] = {
     "following": (300, 300),  # GET /2/users/:id/following
     "followers": (300, 300),  # GET /2/users/:id/followers
     "search": (450, 300),  # GET /2/tweets/search/recent
+    "list_members": (900, 900),  # GET /2/lists/:id/members
     "post": (3_500, 5_000),  # GET /2/tweets
     "sample": (50, None),  # GET /2/tweets/sample/stream; connections; 50 as for the filtered stream (2023 docs)
 }
@@ -37,13 +39,16 @@ def _limit(kind: str) -> Limit:
 KINDS: Mapping[str, Kind] = {
     "user": Kind(batch=100, limit=_limit("user"), price=USER, of="handle", yields="accounts", bytes=250.0),
     "timeline": Kind(page=100, limit=_limit("timeline"), price=POST, paged=True, of="account", yields="posts",
-                     bytes=150.0),
+                     ties=POST_TIES, bytes=150.0),
     "following": Kind(page=1000, limit=_limit("following"), price=FOLLOW, paged=True, of="account", yields="follows",
-                      bytes=110.0),
+                      ties=("following",), bytes=110.0),
     "followers": Kind(page=1000, limit=_limit("followers"), price=FOLLOW, paged=True, of="account", yields="follows",
-                      bytes=110.0),
+                      ties=("followers",), bytes=110.0),
     "sample": Kind(page=500, limit=_limit("sample"), price=POST, of="set", yields="posts", stream=True, bytes=150.0),
-    "search": Kind(page=100, limit=_limit("search"), price=POST, paged=True, of="query", yields="posts", bytes=150.0),
+    "search": Kind(page=100, limit=_limit("search"), price=POST, paged=True, of="query", yields="posts",
+                   seeds="searches", bytes=150.0),
+    "list_members": Kind(page=100, limit=_limit("list_members"), price=USER, paged=True, of="query", yields="accounts",
+                         seeds="lists", bytes=110.0),
     "user_id": Kind(batch=100, limit=_limit("user_id"), price=USER, yields="accounts"),
     "post": Kind(batch=100, limit=_limit("post"), price=POST, yields="posts"),
 }  # fmt: skip

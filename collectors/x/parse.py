@@ -24,7 +24,7 @@ from collectors.x.models import (
     user_page,
 )
 from collectors.x.outcome import LOOKUPS, absences
-from storage.records import Absence, Account, Follow, Mention, Page, Post, Quarantine, Record
+from storage.records import Absence, Account, Follow, Listed, Mention, Page, Post, Quarantine, Record
 
 
 def parse(page: Page) -> Iterator[Record]:
@@ -51,29 +51,34 @@ def _records(content: bytes, kind: str, key: str) -> Iterator[Record]:
     if kind == "sample":
         return _sample(content, key)
     if kind in ("timeline", "search", "post"):
-        return posts(content, key if kind == "timeline" else None, key if kind == "search" else None)
+        query = key if kind == "search" else None
+        return posts(content, key if kind == "timeline" else None, query, query)
     return _accounts(content, kind, key)
 
 
-def posts(content: bytes, timeline_of: str | None = None, sample: str | None = None) -> Iterator[Record]:
+def posts(
+    content: bytes, timeline_of: str | None = None, sample: str | None = None, searched: str | None = None
+) -> Iterator[Record]:
     """Yield the records of one page of posts in X's v2 JSON.
 
     *timeline_of* is the account whose timeline it is; *sample* the comparison set the page belongs to: of such a
-    page only the set's own posts are given, not those they refer to.
+    page only the set's own posts are given, not those they refer to. *searched* is the search that found the posts.
     """
     found, bad = post_page(content)
     yield from bad
     if found is not None:
-        yield from _told(found, timeline_of, sample)
+        yield from _told(found, timeline_of, sample, searched)
 
 
-def _told(page: PostPage, timeline_of: str | None, sample: str | None) -> Iterator[Record]:
+def _told(page: PostPage, timeline_of: str | None, sample: str | None, searched: str | None = None) -> Iterator[Record]:
     includes = page.includes or Includes()
     referenced = {post.id: post for post in (*(includes.tweets or ()), *(includes.posts or ()))}
     places = {place.id: place.full_name or place.id for place in includes.places or ()}
     own = _listed(page.data)
     for post in own:
         yield _record(post, referenced, places, timeline_of, sample)
+        if searched is not None and post.author_id:
+            yield Listed(searched, "x", post.author_id)
     if sample is None:
         shown = {post.id for post in own}
         for post in referenced.values():
@@ -96,6 +101,8 @@ def _accounts(content: bytes, kind: str, key: str) -> Iterator[Record]:
             yield Follow("x", key, user.id, kind)
         elif kind == "followers":
             yield Follow("x", user.id, key, kind)
+        elif kind == "list_members":
+            yield Listed(key, "x", user.id)
     includes = page.includes or Includes()
     for post in (*(includes.tweets or ()), *(includes.posts or ())):
         yield _record(post, {}, {}, None, None)

@@ -1,4 +1,4 @@
-"""An account of X as people type it."""
+"""Accounts, lists and searches of X as people type them."""
 
 from __future__ import annotations
 
@@ -29,3 +29,15 @@ def handle(typed: str) -> str:
     path = parts.path.strip("/") or parts.fragment.lstrip("!/")
     match = _HANDLE.fullmatch(unquote(path.partition("/")[0].partition("?")[0]))
     return match[1].lower() if match else typed.strip()
+
+
+def query_of(kind: str, typed: str) -> str | None:
+    """The key of a query: the number of a list (also of its address), or a search as it is; None for neither."""
+    given = typed.strip()
+    if kind != "list_members":
+        return given if 0 < len(given) <= 4096 else None
+    parts = urlsplit(web(given) or "")
+    path = parts.path.strip("/")
+    if _HOSTS.fullmatch(parts.hostname or "") and path.startswith("i/lists/"):
+        given = path.split("/")[2]
+    return given if re.fullmatch(r"[0-9]{1,19}", given, re.ASCII) else None

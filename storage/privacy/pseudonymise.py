@@ -1,6 +1,6 @@
-"""A database without people: the same tables, with pseudonyms for whatever names somebody.
+"""A database without people: the same tables, with pseudonyms for everything that identifies somebody.
 
-What a column holds is kept only if it is listed here: text columns that nobody thought of come out empty. Pseudonyms
+What a column holds is kept only if it is listed here: unlisted text columns come out empty. Pseudonyms
 are no anonymity: who has the posts elsewhere can find them by their counts and times, so times are coarse.
 """
 
@@ -13,15 +13,14 @@ from typing import Any
 
 import duckdb
 
+from storage.folding import fold, folded
+from storage.privacy.declared import IDENTIFIERS, RECORDS
 from storage.privacy.pseudonyms import FEW, Pseudonyms
 from storage.tables import database
 
 # columns of identifiers: the same pseudonym wherever the same identifier stands
-PERSONS = {
-    "account_id", "follower_id", "followed_id", "timeline_of", "retweeted_account", "reply_to_account", "profile_id",
-    "other_id", "profile_a", "profile_b", "post_id", "conversation_id", "reply_to_post", "quoted_post",
-    "retweeted_post", "edit_of", "subject", "actor_id", "key", "via", "handle", "walk", "cursor", "next_cursor",
-    "content",
+PERSONS = {name for fields in RECORDS.values() for name, what in fields.items() if what in IDENTIFIERS} | {
+    "profile_a", "profile_b", "subject", "actor_id", "via", "walk", "cursor", "next_cursor", "content",
 }  # fmt: skip
 # text that is of no person: words of our own, of the study's list of organisations and of the public register
 KEPT = {
@@ -40,7 +39,8 @@ DELETED = ("deleted", "suspended", "deactivated", "protected", "gone", "scrub_ge
 # what only few wrote gives them away: a pseudonym
 SHARED: Mapping[str, str] = {
     "tags": """SELECT tag AS name FROM (
-        SELECT account_id, lower(unnest(list_concat(hashtags, full_hashtags))) AS tag FROM {db}.posts)
+        SELECT account_id, {tag} AS tag FROM (
+            SELECT account_id, unnest(list_concat(hashtags, full_hashtags)) AS t FROM {db}.posts))
         GROUP BY tag HAVING count(DISTINCT account_id) >= {few}""",
     "employers": """SELECT employer AS name FROM {db}.positions JOIN {db}.employers USING (employer)
         GROUP BY employer HAVING count(DISTINCT profile_id) >= {few}""",
@@ -107,7 +107,7 @@ def pseudonymise(source: Path, target: Path, pseudonyms: Pseudonyms) -> Path:
         return None if texts is None else [pseudonym(text) for text in texts]
 
     def tags_of(texts: list[str | None] | None) -> list[str | None] | None:
-        return None if texts is None else [tag if tag and tag.lower() in tags else pseudonym(tag) for tag in texts]
+        return None if texts is None else [tag if tag and fold(tag) in tags else pseudonym(tag) for tag in texts]
 
     db = database.open_private(target)
     try:
@@ -134,14 +134,14 @@ def is_public(key: str) -> bool:
 
 
 def shared(db: str) -> dict[str, str]:
-    """Queries for what at least FEW write in the schema *db*: their tags (in lower case), employers and platforms."""
-    return {name: query.format(db=db, few=FEW) for name, query in SHARED.items()}
+    """Queries for what at least FEW write in the schema *db*: their tags (folded), employers and platforms."""
+    return {name: query.format(db=db, few=FEW, tag=folded()) for name, query in SHARED.items()}
 
 
 def _tables(db: duckdb.DuckDBPyConnection) -> list[str]:
     rows = db.execute(
         "SELECT table_name FROM duckdb_tables() WHERE database_name = 'source' AND schema_name = 'base'"
-        " AND table_name <> 'migrations' ORDER BY 1"
+        " AND table_name <> 'made_by' ORDER BY 1"
     ).fetchall()
     return [str(row[0]) for row in rows]
 
@@ -152,9 +152,9 @@ def _copy(db: duckdb.DuckDBPyConnection, table: str) -> None:
         " AND table_name = ? ORDER BY column_index",
         [table],
     ).fetchall()
-    told = ", ".join(f'{_expression(table, name, kind)} AS "{name}"' for name, kind in columns)
+    columns_sql = ", ".join(f'{_expression(table, name, kind)} AS "{name}"' for name, kind in columns)
     db.execute(f"DELETE FROM study.base.{table}")
-    db.execute(f"INSERT INTO study.base.{table} BY NAME SELECT {told} FROM source.base.{table} AS t "
+    db.execute(f"INSERT INTO study.base.{table} BY NAME SELECT {columns_sql} FROM source.base.{table} AS t "
                + ROWS.get(table, ""))  # fmt: skip
 
 

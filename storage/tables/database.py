@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import logging
 import os
 import shutil
+import tomllib
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
+from typing import cast
 
 import duckdb
 
@@ -25,18 +28,93 @@ NAME = "study.duckdb"
 WORK = ".load"  # below the study directory: the private file and what is spilled beside it
 STORAGE_VERSION = "v1.5.0"  # readable by DuckDB 1.5 and the command line of today
 MODE = 0o444
+VERSION = 9  # of the schema; a database of a higher one is left alone
+OTHER = "was made by another version of sneeuwbal; run `sneeuwbal load`, which makes it anew from the archive"
 
 log = logging.getLogger("sneeuwbal")
 
 
-def migrations() -> list[tuple[int, str, str]]:
-    """The numbered SQL files of storage/tables/schema: (number, name, text), in order."""
-    files = [file for file in (resources.files("storage.tables") / "schema").iterdir() if file.name.endswith(".sql")]
-    return sorted((int(file.name[:3]), file.name, file.read_text("utf-8")) for file in files)
+def schema() -> tuple[str, str]:
+    """Fingerprints of the tables, and of the views with the dictionary: what a database was made by."""
+    tables, views, dictionary = map(_file, ("tables.sql", "views.sql", "dictionary.toml"))
+    return _digest(tables), _digest(views + dictionary)
+
+
+def _file(name: str) -> str:
+    return (resources.files("storage.tables") / "schema" / name).read_text("utf-8")
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def create(db: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables and views of the schema, with their comments, in an empty database."""
+    db.execute(_file("tables.sql"))
+    _create_views(db)
+    db.execute("CREATE TABLE base.made_by (version INTEGER, tables VARCHAR, views VARCHAR)")
+    db.execute("INSERT INTO base.made_by VALUES (?, ?, ?)", [VERSION, *schema()])
+
+
+def _create_views(db: duckdb.DuckDBPyConnection) -> None:
+    """The views, each with what the dictionary says of it and of its columns."""
+    db.execute(_file("views.sql"))
+    words = tomllib.loads(_file("dictionary.toml"))
+    comments = [(f"VIEW {view}", about["about"]) for view, about in words["views"].items()]
+    columns = db.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'main' AND NOT internal"
+    ).fetchall()
+    comments += [(f'COLUMN {view}."{name}"', (words["columns"] | words["views"][view])[name]) for view, name in columns]
+    db.execute(";".join(f"COMMENT ON {what} IS '{_quoted(text)}'" for what, text in comments))
+
+
+def _update(db: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Make the schema in a new database, and the views anew in one whose views are of another version."""
+    made_by = _made_by(db, path)
+    if made_by is None and not db.execute("SELECT 1 FROM duckdb_tables() WHERE schema_name = 'base'").fetchall():
+        create(db)
+    elif made_by is None or made_by[0] != schema()[0]:
+        raise UserError(f"{path}: {OTHER}")
+    elif made_by != schema():
+        views = "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main'"
+        for (view,) in db.execute(views).fetchall():
+            db.execute(f'DROP VIEW "{view}"')
+        _create_views(db)
+        db.execute("UPDATE base.made_by SET views = ?", [schema()[1]])
+
+
+def _made_by(db: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, str] | None:
+    """The schema that *db* was made by; None if it does not say so (it is empty, or older than such marks).
+
+    Raise UserError if it is a newer one than ours.
+    """
+    known = "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'base' AND table_name = 'made_by'"
+    if db.execute(known).fetchone() is None:
+        return None
+    version, *made_by = cast("tuple[int, str, str]", db.execute("FROM base.made_by").fetchone())
+    if version > VERSION:
+        raise UserError(
+            f"{path}: was made by a newer sneeuwbal (schema {version}, this one knows {VERSION}): "
+            "upgrade sneeuwbal, or run `sneeuwbal load --fresh`"
+        )
+    return made_by[0], made_by[1]
+
+
+def is_outdated(study: Path) -> bool:
+    """Whether the published database has tables of another version, so that it must be made anew from the archive."""
+    path = study / NAME
+    if not path.exists():
+        return False
+    try:
+        with duckdb.connect(str(path), read_only=True) as db:
+            made_by = _made_by(db, path)
+    except duckdb.Error:
+        return False  # whoever opens it next says what is wrong with it
+    return made_by is None or made_by[0] != schema()[0]
 
 
 def open_private(path: Path, *, memory: str | None = None, threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """Open (or make) a database for writing, migrated, as catalog `study`. Nobody else may have it open."""
+    """Open (or make) a database for writing, as catalog `study`, with our schema. Nobody else may have it open."""
     db = duckdb.connect()
     try:
         db.execute("SET TimeZone = 'UTC'")
@@ -48,7 +126,7 @@ def open_private(path: Path, *, memory: str | None = None, threads: int | None =
             db.execute(f"SET threads = {int(threads)}")
         db.execute(f"ATTACH '{_quoted(path)}' AS study (STORAGE_VERSION '{STORAGE_VERSION}')")
         db.execute("USE study")
-        migrate(db, path)
+        _update(db, path)
     except BaseException:
         db.close()
         raise
@@ -74,10 +152,21 @@ def open_readonly(path: Path) -> duckdb.DuckDBPyConnection:
         raise UserError(_why_not(path, str(error))) from error
     try:
         db.execute("SET TimeZone = 'UTC'")
-        _check_version(_applied(db), path)
+        if _made_by(db, path) != schema():
+            raise UserError(f"{path}: {OTHER}")
     except BaseException:
         db.close()
         raise
+    return db
+
+
+def open_current(path: Path) -> duckdb.DuckDBPyConnection:
+    """As `open_readonly`; raise UserError, too, if the tables are those of another version."""
+    db = open_readonly(path)
+    made_by = _made_by(db, path)
+    if made_by is None or made_by[0] != schema()[0]:
+        db.close()
+        raise UserError(f"{path}: {OTHER}")
     return db
 
 
@@ -91,35 +180,6 @@ def _why_not(path: Path, error: str) -> str:
     if "version" in error.lower():
         return f"{path}: was written by a newer DuckDB: install that, or run `sneeuwbal load --fresh` ({first})"
     return f"{path}: cannot be opened: {first}"
-
-
-def migrate(db: duckdb.DuckDBPyConnection, path: Path | str = "the database") -> None:
-    """Apply the numbered SQL files that *db* has not seen yet. Raise UserError if it knows newer ones than we do."""
-    applied = _applied(db)
-    _check_version(applied, path)
-    for number, name, text in migrations():
-        if number not in applied:
-            db.execute("BEGIN")
-            db.execute(text)
-            db.execute("CREATE TABLE IF NOT EXISTS base.migrations (number INTEGER, name VARCHAR)")
-            db.execute("INSERT INTO base.migrations VALUES (?, ?)", [number, name])
-            db.execute("COMMIT")
-
-
-def _applied(db: duckdb.DuckDBPyConnection) -> set[int]:
-    known = "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'base' AND table_name = 'migrations'"
-    if db.execute(known).fetchone() is None:
-        return set()
-    return {row[0] for row in db.execute("SELECT number FROM base.migrations").fetchall()}
-
-
-def _check_version(applied: set[int], path: Path | str) -> None:
-    newest = max(number for number, _, _ in migrations())
-    if max(applied, default=0) > newest:
-        raise UserError(
-            f"{path}: was made by a newer sneeuwbal (schema {max(applied)}, this one knows {newest}): "
-            "upgrade sneeuwbal, or run `sneeuwbal load --fresh`"
-        )
 
 
 @contextlib.contextmanager
@@ -217,7 +277,7 @@ def data_dictionary() -> str:
     """The text of docs/data-dictionary.md: every view and column with its comment in the schema."""
     db = duckdb.connect()
     try:
-        migrate(db)
+        create(db)
         views = db.execute(
             "SELECT view_name, comment FROM duckdb_views() WHERE NOT internal AND schema_name = 'main' "
             "ORDER BY view_oid"
@@ -231,7 +291,7 @@ def data_dictionary() -> str:
     lines = [
         "# Data dictionary",
         "",
-        "Made from the comments in `storage/tables/schema`; `sneeuwbal sql` and any DuckDB client show them too",
+        "Made from `storage/tables/schema/dictionary.toml`; `sneeuwbal sql` and any DuckDB client show them too",
         "(`SELECT * FROM duckdb_columns()`). Moments are UTC. `record_id` is the WARC record a row came from.",
     ]
     for view, comment in views:

@@ -23,16 +23,17 @@ from storage.errors import UserError
 from storage.linking import link
 from storage.linking.link import Linking
 from storage.privacy import forgotten, retention
-from storage.privacy.declared import platforms, resolved
+from storage.privacy.declared import hooks_of, platforms, resolved
 from storage.tables import database, latest, merge
 from storage.tables.parse_worker import Keep, Parser, Told, Unit, cores, die_with_parent, spill, split, torn
 
 SMALL = 2 * 1024 * 1024  # compressed bytes; less is read in this process
 STRETCH = 4 * 1024 * 1024  # compressed bytes a worker reads at a time: small enough that both end together
+RATE = 1_000_000  # bytes of archive that a core loads in a second, about: `python -m benchmarks.load`
 MEMORY = "400MB"  # of DuckDB, once the workers are gone; more is not faster (5 million accounts, 2 cores)
 
 MEND = "put it back, or run `sneeuwbal load --fresh`"
-TOLD = ("profiles", "connections", "accounts", "follows", "posts")
+COUNTED = ("profiles", "connections", "accounts", "follows", "posts", "referenced_posts", "sample_posts")
 
 Parsers = Mapping[str, "str | Parser"]
 Progress = Callable[[int, int], None]
@@ -45,7 +46,9 @@ class LoadReport(msgspec.Struct):
     segments: int = 0  # that held something new
     bytes: int = 0  # of archive read
     entries: int = 0
-    rows: dict[str, int] = {}  # that came, per table; duplicates included
+    read: dict[str, int] = {}  # rows that came, per table; what is known already included
+    rows: dict[str, int] = {}  # in each view of COUNTED now
+    before: dict[str, int] = {}  # the same, before this load
     quarantined: int = 0
     damage: list[str] = []  # one line per segment that could not be read whole
 
@@ -58,16 +61,22 @@ class LoadReport(msgspec.Struct):
         return bool(self.damage)
 
     def told(self) -> str:
-        """One line for the terminal, and one more for each damaged segment."""
+        """One line for the terminal, with what the tables hold now; one more for each damaged segment."""
         if not self.segments:
             line = "load: nothing new in the archive"
+            if self.published:
+                line += "; employers matched and accounts linked anew"
         else:
-            rows = ", ".join(f"{self.rows[name]:,} {name}" for name in TOLD if self.rows.get(name))
+            rows = ", ".join(self._counted(name) for name in COUNTED if self.rows.get(name))
             how = "from nothing" if self.fresh else "added"
             line = f"load ({how}): {self.entries:,} entries of {self.segments} segments: {rows or 'no rows'}"
         if self.quarantined:
             line += f"; {self.quarantined:,} pieces could not be read (view `quarantine`)"
         return "\n".join([line, *self.damage])
+
+    def _counted(self, view: str) -> str:
+        new = self.rows[view] - self.before.get(view, 0)
+        return f"{self.rows[view]:,} {view.replace('_', ' ')}" + (f" ({new:+,})" if new and not self.fresh else "")
 
 
 def load(
@@ -82,8 +91,11 @@ def load(
     memory: str = MEMORY,
     group: str | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> LoadReport:
     """Load what is new in the archive of *study* (all of it if *fresh*), link, and publish the database.
+
+    A database of an older schema is made anew from the archive; *say* gets one line about it first.
 
     *parsers* maps a collector's name to "module:object" or to the object. *archives* are directories or files, by
     default `archive/`. *settings* are the rows of the view `study`. *progress* is told bytes done and bytes in all.
@@ -95,6 +107,9 @@ def load(
     keep = Keep(str(study) if (study / forgotten.FILE).exists() else "", _dropped(rows or ()))
     fresh = fresh or (rows is not None and _dropped(_published(study)) != keep.drop)
     with database.working(study) as work:
+        if not fresh and database.is_outdated(study):
+            fresh = True
+            say(_made_anew(study / "archive", workers))
         private = database.start_private(study, work, fresh=fresh)
         report = LoadReport(fresh=not private.exists())
         paths = [path for place in archives or [study / "archive"] for path in archive.segments(place)]
@@ -103,6 +118,7 @@ def load(
             units = plan(paths, _known(db), report, workers)
             kinds = _kinds(parsers)
             made_from = _fingerprint(linking, rows, kinds)
+            report.before = _count(db)
             if units or report.fresh or made_from != _made_from(db):
                 _declare(db, kinds)
                 _bring_in(db, units, parsers, work / "spilled", report, workers, progress, keep)
@@ -113,12 +129,23 @@ def load(
                 retention.read_removed(db, study)
                 db.execute("DELETE FROM base.made_from")
                 db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
+                report.rows = _count(db)
                 database.close_private(db)
                 database.publish(private, study, group)
                 report.published = True
         finally:
             db.close()
     return report
+
+
+def _made_anew(directory: Path, workers: int) -> str:
+    """What is said before a database of an older schema is made anew, and about how long that will take."""
+    size = sum(path.stat().st_size for path in archive.segments(directory))
+    minutes = size / (RATE * workers) / 60
+    return (
+        f"{database.NAME} was made by an older sneeuwbal: making it anew from {size / 1e6:,.0f} MB of archive, "
+        f"in about {f'{minutes:,.0f} minutes' if minutes >= 1.5 else 'a minute'}"
+    )
 
 
 def _dropped(rows: Iterable[tuple[str, str]]) -> tuple[str, ...]:
@@ -137,11 +164,17 @@ def _published(study: Path) -> list[tuple[str, str]]:
         return []
 
 
+def _count(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many rows each view of COUNTED has."""
+    counts = ", ".join(f"(SELECT count(*) FROM {view})" for view in COUNTED)
+    return dict(zip(COUNTED, db.execute(f"SELECT {counts}").fetchone() or (), strict=True))
+
+
 def _fingerprint(
     linking: Linking | None, settings: Sequence[tuple[str, str]] | None, kinds: Sequence[tuple[str, ...]]
 ) -> str:
     """A hash of what the tables depend on besides the archive."""
-    made = [repr(settings), repr(kinds), repr(database.migrations()[-1][0])]
+    made = [repr(settings), repr(kinds), repr(database.schema())]
     if linking is not None:
         made += [repr([tuple(row) for row in linking.organisations]), linking.rules]
         made.append(hashlib.blake2b(linking.decisions.read_bytes()).hexdigest() if linking.decisions.exists() else "")
@@ -173,15 +206,6 @@ def _settings(db: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, str]]) ->
     db.execute("DELETE FROM base.study")
     if rows:
         db.executemany("INSERT INTO base.study VALUES (?, ?)", [list(row) for row in rows])
-
-
-def load_into(
-    db: duckdb.DuckDBPyConnection, paths: Iterable[Path], parsers: Parsers, work: Path, workers: int = 1
-) -> LoadReport:
-    """Load what is new in the segments *paths* into an open private database; spill into *work*."""
-    report = LoadReport(fresh=False)
-    _bring_in(db, plan(paths, _known(db), report, workers), parsers, work, report, workers, None)
-    return report
 
 
 def _known(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -223,9 +247,9 @@ def _bring_in(
 ) -> None:
     told = _spill_all(units, parsers, spilled, workers, progress, keep)
     report.entries = sum(one.entries for one in told)
-    report.rows = merge.merge(db, spilled, _opened(parsers))
+    report.read = merge.merge(db, spilled, _opened(parsers))
     shutil.rmtree(spilled, ignore_errors=True)
-    report.quarantined = report.rows.get("quarantine", 0)
+    report.quarantined = report.read.get("quarantine", 0)
     _remember(db, told, report)
     latest.refresh(db)
     link.read_links(db, platforms(parsers).values())
@@ -235,7 +259,7 @@ def _opened(parsers: Parsers) -> dict[str, date]:
     """The first day of each platform, as the collectors declare it in `opened`."""
     days: dict[str, date] = {}
     for parser in resolved(parsers).values():
-        days |= getattr(parser, "opened", {})
+        days |= hooks_of(parser).opened
     return days
 
 

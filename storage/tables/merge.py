@@ -140,6 +140,14 @@ RULES = (
         "usable(followed_at, platform, fetched_at) AS followed_at",
     ),
     Rule(
+        "listed",
+        ("platform", "list_id", "account_id", "walk"),
+        FIRST,
+        f"platform, list_id, account_id, position, walk, {SEEN}",
+        ("first_seen",),
+        ("last_seen",),
+    ),
+    Rule(
         "posts",
         ("platform", "post_id", "sample"),
         "timeline_of IS NULL, fetched_at DESC, record_id, row_id",

@@ -24,7 +24,7 @@ GROUP = 40_000  # rows of one class held as columns before they are written
 MOMENT = pa.timestamp("us", "UTC")
 REPEATED = {  # columns whose values repeat, worth a dictionary
     "record_id", "fetched_at", "run_id", "collector", "page_kind", "page_key", "walk", "platform", "account_id",
-    "timeline_of", "kind", "lang", "source", "listed", "profile_id", "outcome", "reason", "rel", "archive",
+    "timeline_of", "kind", "lang", "source", "listed", "profile_id", "outcome", "reason", "rel", "list_id", "archive",
 }  # fmt: skip
 
 
@@ -89,6 +89,7 @@ TABLES: dict[type, str] = {
     records.AccountField: "account_fields",
     records.Absence: "absences",
     records.Follow: "follows",
+    records.Listed: "listed",
     records.Post: "posts",
     records.Deletion: "deletions",
     records.Quarantine: "quarantine",

@@ -1,10 +1,11 @@
--- Tables that load fills. Users query the views of 002. No keys or indexes: duplicates are removed by load.
+-- Tables that load fills. Users query the views. No keys or indexes: duplicates are removed by load.
 -- Every table with a record_id leads to the WARC record it came from; moments are UTC.
 CREATE SCHEMA base;
 
 -- how far each segment was read; damage is the first place in it that could not be read
 CREATE TABLE base.archives (archive VARCHAR, bytes BIGINT, entries BIGINT, newest_at TIMESTAMPTZ, damage VARCHAR);
 CREATE TABLE base.made_from (fingerprint VARCHAR); -- of settings, organisations, decisions
+
 -- run starts and ends, admissions, gaps, walk ends: as noted; runs, gaps and admissions are made from these
 CREATE TABLE base.notes (record_id VARCHAR, kind VARCHAR, noted_at TIMESTAMPTZ, data JSON);
 
@@ -59,10 +60,11 @@ CREATE TABLE base.accounts (
     description VARCHAR, location VARCHAR, url VARCHAR, verified BOOLEAN, protected BOOLEAN,
     created_at TIMESTAMPTZ, followers BIGINT, following BIGINT, posts BIGINT, flags VARCHAR[],
     counted_at TIMESTAMPTZ, first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
+
 -- a row per edge and walk that showed it
 CREATE TABLE base.follows (
     platform VARCHAR, follower_id VARCHAR, followed_id VARCHAR, listed VARCHAR, walk VARCHAR,
-    seen_at TIMESTAMPTZ, record_id VARCHAR);
+    seen_at TIMESTAMPTZ, record_id VARCHAR, followed_at TIMESTAMPTZ);
 
 -- posts: one row a post and set (timelines and references together; comparison sets apart)
 CREATE TABLE base.posts (
@@ -74,6 +76,7 @@ CREATE TABLE base.posts (
     retweeted_account VARCHAR, likes BIGINT, reposts BIGINT, replies BIGINT, source VARCHAR, place VARCHAR,
     longitude DOUBLE, latitude DOUBLE, edit_of VARCHAR, indexed_at TIMESTAMPTZ, sample VARCHAR,
     first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, fetched_at TIMESTAMPTZ, record_id VARCHAR);
+
 -- only posts that were seen with more than one text
 CREATE TABLE base.post_versions (
     post_id VARCHAR, platform VARCHAR, sample VARCHAR, text VARCHAR, full_text VARCHAR, timeline_of VARCHAR,
@@ -94,7 +97,7 @@ CREATE TABLE base.current_connections (
     last_seen TIMESTAMPTZ, record_id VARCHAR);
 CREATE TABLE base.current_follows (
     follower_id VARCHAR, followed_id VARCHAR, platform VARCHAR, first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ,
-    record_id VARCHAR);
+    record_id VARCHAR, followed_at TIMESTAMPTZ);
 
 -- the links on profiles that name an account somewhere
 CREATE TABLE base.link_handles (url VARCHAR, platform VARCHAR, handle VARCHAR);
@@ -114,3 +117,47 @@ CREATE TABLE base.links (
     profile_id VARCHAR, account_id VARCHAR, platform VARCHAR, handle VARCHAR, rule VARCHAR, evidence VARCHAR,
     confidence DOUBLE, decided_by VARCHAR, decision VARCHAR, decided_at TIMESTAMPTZ, record_id VARCHAR);
 CREATE TABLE base.study (key VARCHAR, value JSON);
+
+-- What was removed and why, without what it was; and who asked to be left alone.
+CREATE TABLE base.removed (removed_at TIMESTAMPTZ, platform VARCHAR, kind VARCHAR, token VARCHAR, reason VARCHAR);
+
+-- Opt-outs that were not honoured, and why: told by the settings of the runs that did so.
+CREATE TABLE base.overrides (
+    rule VARCHAR, collector VARCHAR, reason VARCHAR, since TIMESTAMPTZ, until TIMESTAMPTZ, runs BIGINT);
+
+-- What the kinds of the installed collectors are, as they declare it: rules and views ask for that, not for a kind's name.
+CREATE TABLE base.kinds (collector VARCHAR, kind VARCHAR, names VARCHAR, yields VARCHAR);
+
+-- Who is one person, and what shows that somebody belongs to an organisation of the study.
+
+-- what a profile's own fields say; verified_at: when the server last saw the page link back
+CREATE TABLE base.account_fields (
+    account_id VARCHAR, name VARCHAR, value VARCHAR, url VARCHAR, verified_at TIMESTAMPTZ,
+    first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
+
+-- what each distinct text says (digest: its hash; at: the place in it), by a list of organisations and a reader of bios
+CREATE TABLE base.readings (
+    digest VARCHAR, "at" INTEGER, organisation VARCHAR, group_name VARCHAR, quote VARCHAR, rule VARCHAR,
+    stance VARCHAR, confidence DOUBLE, verdict VARCHAR);
+CREATE TABLE base.readings_made_from (fingerprint VARCHAR);
+
+-- the addresses that accounts show, read once: whose page each is, if it is an account's
+CREATE TABLE base.address_readings (url VARCHAR, platform VARCHAR, handle VARCHAR);
+
+-- what shows or denies a membership, positions left out (the view adds them); filled by link
+CREATE TABLE base.evidence (
+    subject VARCHAR, platform VARCHAR, source VARCHAR, rule VARCHAR, organisation VARCHAR, group_name VARCHAR,
+    quote VARCHAR, stance VARCHAR, confidence DOUBLE, verdict VARCHAR, decided_by VARCHAR, record_id VARCHAR);
+
+-- two accounts of one person, the lesser id first
+CREATE TABLE base.account_links (
+    account_id VARCHAR, other_id VARCHAR, rule VARCHAR, evidence VARCHAR, confidence DOUBLE, decision VARCHAR,
+    decided_by VARCHAR, record_id VARCHAR);
+
+-- the actor of each subject that is joined with another; every other subject is an actor by itself
+CREATE TABLE base.actors (subject VARCHAR, actor_id VARCHAR);
+
+-- Who is on which list: one that somebody keeps, or what a query finds. A row an account and walk that showed it.
+CREATE TABLE base.listed (
+    platform VARCHAR, list_id VARCHAR, account_id VARCHAR, position BIGINT, walk VARCHAR,
+    first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);

@@ -1,0 +1,57 @@
+"""Which sections a report leaves out for want of data, each with a sentence: why, and what would bring it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.queries import number, timeline_posts
+from analysis.report.filters import BETWEEN
+from analysis.report.findings import Findings
+from analysis.report.i18n import Words
+
+NOBODY = (
+    "Nobody who was read is known to be {a_member}: the list of organisations says which {groups} count, [population] "
+    "from says what makes {a_member}."
+)
+UNCONNECTED = (
+    "No connection between two {members} was seen: connection lists come from the exports of participants, or from "
+    "sites that show them."
+)
+UNTIED = (
+    "No follow ties of these accounts were read: they come with the lists of following and followers, which "
+    "[snowball] lists_of asks for."
+)
+UNMIXED = "No {member} has ties in the network of actors: lists of the accounts of {members} would bring them."
+SILENT = "No posts with a time were read: they come with the timelines, which [snowball] timelines_of asks for."
+UNTAGGED = "No hashtag is used often enough to be drawn: more posts, or a lower hashtag_threshold, would bring some."
+ONCE = "Nothing was read twice yet: what changed between rounds can be told after a second one."
+TEXTS = (NOBODY, UNCONNECTED, UNTIED, UNMIXED, SILENT, UNTAGGED, ONCE)
+
+
+def left_out(found: Findings, _: Words) -> dict[str, str]:
+    """The ids of the sections without data, each with why it is left out."""
+    return {section: _(why) for section, why in _empty(found)}
+
+
+def _empty(found: Findings) -> Iterator[tuple[str, str]]:
+    if not number(found.db, "SELECT count(*) FROM members"):
+        yield "populations", NOBODY
+    if not number(found.db, BETWEEN):
+        yield "groups", UNCONNECTED
+    network = found.network
+    if not network.m:
+        yield "actors", UNTIED
+    if not network.nodes["member"].any() or not network.m:
+        yield "inwardness", UNMIXED
+    posts, _whose = timeline_posts(found.db)
+    if not number(found.db, f"SELECT count(*) FROM {posts} WHERE created_at IS NOT NULL"):
+        yield "activity", SILENT
+        yield "shares", SILENT
+        yield "hashtags", SILENT
+    elif not found.hashtags.network.n:
+        yield "hashtags", UNTAGGED
+    if not (found.looked["twice"] or found.looked["lists"]):
+        yield "changes", ONCE
+
+
+__all__ = ["ONCE", "TEXTS", "left_out"]

@@ -1,0 +1,130 @@
+"""Queries that find accounts on a Mastodon server: who posts with a hashtag, and its directory of profiles.
+
+Keys are `#tag@server` and the server's host. What a server shows of a hashtag is what it knows: its own people's posts,
+and those of others that reached it. `Want.carry` holds `seen` (items before this page).
+
+https://docs.joinmastodon.org/methods/timelines/#tag (40 a page) and /methods/directory/ (80 a page).
+Read November 2026.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import msgspec
+
+from collectors.base import Absent, Done, Kind, Later, Limit, Outcome
+from collectors.mastodon import parse as records
+from collectors.mastodon.keys import age, next_path
+from collectors.mastodon.parse import AccountView, StatusView
+from collectors.parsing import lenient
+from collectors.parsing.addresses import host_of, web
+from collectors.wire.http import MOST, UNREADABLE, unread_time, unreadable
+from storage.records import Listed, Page, Record, Want
+
+HASHTAG, DIRECTORY = "hashtag", "directory"
+QUERIES = {HASHTAG, DIRECTORY}
+_TAG = re.compile(r"#?([^\s#@/?]+)@([^\s@/?#]+)")
+
+
+def kinds(limit: Limit) -> dict[str, Kind]:
+    """What each kind of query is and costs."""
+    return {
+        HASHTAG: Kind(page=40, limit=limit, paged=True, of="query", yields="posts", seeds="hashtags", bytes=150.0),
+        DIRECTORY: Kind(page=80, limit=limit, paged=True, of="query", yields="accounts", seeds="directories",
+                        bytes=250.0),
+    }  # fmt: skip
+
+
+def query_of(kind: str, typed: str) -> str | None:
+    """The key of a query: `#tag@server` (also of the page of a hashtag), or a server; None for neither."""
+    given = typed.strip()
+    if kind == DIRECTORY:
+        found = web(given)
+        return urlsplit(found).netloc if found else None
+    if match := _TAG.fullmatch(given):
+        tag, host = match[1], host_of(match[2])
+    else:
+        parts = urlsplit(web(given) or "")
+        path = [unquote(piece) for piece in parts.path.split("/") if piece]
+        tag, host = (path[1], parts.netloc) if len(path) == 2 and path[0] in ("tags", "tag") else ("", None)
+    return f"#{tag.lower()}@{host}" if host and tag else None
+
+
+def host(want: Want) -> str:
+    """The server that *want* is asked at."""
+    return want.target.key.rpartition("@")[2]
+
+
+def path(want: Want) -> str:
+    """Path and query of the request for *want*."""
+    if want.target.cursor:
+        return want.target.cursor
+    if want.target.kind == DIRECTORY:
+        return _directory(0)
+    tag = want.target.key.rpartition("@")[0].removeprefix("#")
+    return f"/api/v1/timelines/tag/{quote(tag, safe='')}?limit=40"
+
+
+def _directory(offset: int) -> str:
+    return f"/api/v1/directory?local=true&order=new&limit=80&offset={offset}"
+
+
+def outcome(page: Page) -> Outcome:
+    """A page of a query, the newest first; a directory ends with an empty page, a hashtag without a next link."""
+    want = page.wants[0]
+    target = want.target
+    if page.status in (404, 410):
+        return Absent(target, "unknown: the server has no such hashtag or directory")
+    if page.status != 200:
+        return Absent(target, f"refused: HTTP {page.status}")
+    try:
+        items = msgspec.convert(lenient.value(page.content())[0], list[Any])
+    except UNREADABLE as error:
+        return Later(target, f"the answer cannot be read: {error}")
+    seen = _seen(want) + len(items)
+    carry = {"seen": min(seen, MOST)}
+    if target.kind == DIRECTORY:
+        return Done(target, _directory(seen) if items else None, len(items), carry=carry if items else {})
+    ids = [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
+    newest = max(ids, key=age) if ids else ""
+    reached = bool(want.since) and any(age(id_) <= age(want.since) for id_ in ids)
+    following = None if reached or not items else next_path(page)
+    if following == target.cursor and following:
+        why = "the next link leads back to its page"
+        return Done(target, items=len(items), newest=newest, complete=False, why=why, stuck=True)
+    return Done(target, following, len(items), newest, reached=reached, carry=carry if following else {})
+
+
+def _seen(want: Want) -> int:
+    found = want.carry.get("seen", 0)
+    return found if isinstance(found, int) else 0
+
+
+def read(page: Page) -> Iterator[Record]:
+    """The accounts that a page of a query lists, and posts. Raise a decoding error if the body is no list."""
+    content, mended = lenient.clean(page.content())
+    yield from (left.quarantine() for left in mended)
+    for n, raw in enumerate(msgspec.json.decode(content, type=list[msgspec.Raw])):
+        try:
+            yield from _item(page, raw, n)
+        except UNREADABLE as error:
+            yield unreadable(f"[{n}]", error, bytes(raw))
+
+
+def _item(page: Page, raw: msgspec.Raw, n: int) -> Iterator[Record]:
+    shape: Any = StatusView if page.kind == HASHTAG else AccountView
+    view, left_out = lenient.read(raw, shape, records.VITAL)
+    if isinstance(view, StatusView) and view.visibility not in records.PUBLIC:
+        return
+    account: AccountView = view.account if isinstance(view, StatusView) else view
+    yield from records.accounts(account)
+    yield Listed(page.key, "mastodon", account.account_id, _seen(page.wants[0]) + n + 1)
+    if isinstance(view, StatusView):
+        yield from unread_time(f".created_at of {view.uri}", view.created_at)
+        if not records.hidden(view, page):
+            yield records.post(view, page, None)
+    yield from (left.quarantine(f"[{n}]", bytes(raw)) for left in left_out)

@@ -1,0 +1,407 @@
+-- What users query. The comment on a view or column is its entry in docs/data-dictionary.md.
+-- Current state: one row per key. Versions have views of their own (profile_versions, handles, post_versions).
+CREATE VIEW profile_versions AS
+SELECT profile_id, platform, url, name, headline, description, location,
+       min(first_seen) AS first_seen, max(last_seen) AS last_seen,
+       arg_min(record_id, first_seen) AS record_id, content
+FROM base.profiles GROUP BY profile_id, platform, url, name, headline, description, location, content;
+CREATE VIEW profiles AS SELECT * FROM base.current_profiles;
+CREATE VIEW positions AS
+SELECT p.profile_id, p.ordinal, p.employer, p.title, p.started, p.ended, p.current,
+       e.organisation, e.group_name, e.rule, f.record_id
+FROM base.positions AS p JOIN profiles AS f USING (profile_id, content)
+LEFT JOIN base.employers AS e USING (employer);
+CREATE VIEW profile_links AS
+SELECT l.profile_id, l.url, l.rel, f.record_id
+FROM base.profile_links AS l JOIN profiles AS f USING (profile_id, content);
+CREATE VIEW profile_handles AS
+SELECT l.profile_id, h.platform, h.handle, l.url, l.rel, l.record_id
+FROM profile_links AS l JOIN base.link_handles AS h USING (url);
+CREATE VIEW memberships AS
+WITH held AS (
+    SELECT profile_id AS subject, organisation, group_name, employer, title, ordinal, 'positions' AS source, rule,
+           1.0::DOUBLE AS confidence, record_id
+    FROM positions WHERE current AND group_name IS NOT NULL AND NOT EXISTS (
+        FROM base.study WHERE key = 'population.from' AND NOT json_contains(value, '"positions"'))
+    UNION ALL
+    SELECT subject, organisation, group_name, NULL, NULL, NULL, source, rule, confidence, record_id
+    FROM base.evidence WHERE verdict = 'member'
+), denied AS (
+    SELECT coalesce(a.actor_id, e.subject) AS actor_id, e.organisation
+    FROM base.evidence AS e LEFT JOIN base.actors AS a USING (subject)
+    WHERE e.source = 'decisions' AND e.verdict = 'none'
+), borne AS (
+    SELECT coalesce(a.actor_id, h.subject) AS actor_id, h.* EXCLUDE (subject)
+    FROM held AS h LEFT JOIN base.actors AS a USING (subject)
+), kept AS (
+    FROM borne AS b WHERE b.source = 'decisions' OR NOT EXISTS (
+        FROM denied AS d WHERE d.actor_id = b.actor_id
+        AND (d.organisation IS NULL OR d.organisation = b.organisation))
+)
+SELECT k.actor_id, any_value(p.profile_id) AS profile_id, k.group_name, min(k.organisation) AS organisation,
+       min(k.employer) AS employer, arg_min(k.title, k.ordinal) AS title,
+       arg_max(k.source, (k.confidence, k.source)) AS source, arg_max(k.rule, (k.confidence, k.source)) AS rule,
+       max(k.confidence) AS confidence, min(k.record_id) AS record_id
+FROM kept AS k LEFT JOIN base.current_profiles AS p ON p.profile_id = k.actor_id
+GROUP BY k.actor_id, k.group_name
+QUALIFY k.group_name IS NOT NULL OR count(*) OVER (PARTITION BY k.actor_id) = 1;
+CREATE VIEW members AS
+SELECT m.actor_id, any_value(m.profile_id) AS profile_id, any_value(coalesce(f.name, a.name)) AS name,
+       list(m.group_name ORDER BY m.group_name) FILTER (m.group_name IS NOT NULL) AS group_names, min(m.group_name) AS group_name,
+       arg_min(m.organisation, m.group_name) AS organisation, arg_min(m.employer, m.group_name) AS employer,
+       arg_min(m.title, m.group_name) AS title, any_value(coalesce(f.location, a.location)) AS location,
+       any_value(coalesce(f.url, a.url)) AS url, any_value(coalesce(f.record_id, a.record_id)) AS record_id
+FROM memberships AS m LEFT JOIN base.current_profiles AS f ON f.profile_id = m.actor_id
+LEFT JOIN base.current_accounts AS a ON a.account_id = m.actor_id GROUP BY m.actor_id;
+CREATE VIEW connections AS SELECT * FROM base.current_connections;
+CREATE VIEW account_versions AS
+SELECT account_id, platform, handle, name, description, location, url, verified, protected, flags,
+       min(first_seen) AS first_seen, max(last_seen) AS last_seen, arg_min(record_id, first_seen) AS record_id, content
+FROM base.accounts
+GROUP BY account_id, platform, handle, name, description, location, url, verified, protected, flags, content;
+CREATE VIEW accounts AS SELECT * FROM base.current_accounts;
+CREATE VIEW handles AS
+SELECT account_id, platform, handle, min(first_seen) AS first_seen, max(last_seen) AS last_seen
+FROM base.accounts WHERE handle IS NOT NULL GROUP BY account_id, platform, handle;
+-- The ties that are there now. Only sightings older than the last complete walk of their list can be over: none, where
+-- each list was read once.
+CREATE VIEW follows AS
+WITH latest AS (
+    SELECT collector, kind, key, max(started_at) AS walked_at FROM base.walks WHERE complete GROUP BY ALL
+), missed AS (
+    SELECT f.follower_id, f.followed_id, f.platform, max(l.walked_at) AS walked_at
+    FROM base.follows AS f JOIN base.walks AS w USING (walk) JOIN latest AS l USING (collector, kind, key)
+    WHERE f.seen_at < l.walked_at GROUP BY ALL)
+SELECT f.* FROM base.current_follows AS f
+LEFT JOIN missed AS m USING (follower_id, followed_id, platform)
+WHERE m.walked_at IS NULL OR m.walked_at <= f.last_seen;
+CREATE VIEW follow_sightings AS SELECT * FROM base.follows;
+
+-- an edge is over when a later complete walk of a list that had shown it no longer does
+CREATE VIEW follow_history AS
+WITH shown AS (
+    SELECT DISTINCT f.follower_id, f.followed_id, f.platform, w.collector, w.kind, w.key
+    FROM base.follows AS f JOIN base.walks AS w USING (walk))
+SELECT f.follower_id, f.followed_id, f.platform, f.first_seen, f.last_seen,
+       min(w.started_at) FILTER (w.started_at > f.last_seen) AS closed_at, f.record_id
+FROM base.current_follows AS f LEFT JOIN shown AS s USING (follower_id, followed_id, platform)
+LEFT JOIN base.walks AS w ON w.complete AND w.collector = s.collector AND w.kind = s.kind AND w.key = s.key
+GROUP BY f.follower_id, f.followed_id, f.platform, f.first_seen, f.last_seen, f.record_id;
+CREATE VIEW posts AS
+SELECT * EXCLUDE (sample) FROM base.posts WHERE timeline_of IS NOT NULL AND sample IS NULL;
+CREATE VIEW referenced_posts AS
+SELECT * EXCLUDE (sample, timeline_of) FROM base.posts WHERE timeline_of IS NULL AND sample IS NULL;
+CREATE VIEW sample_posts AS SELECT * EXCLUDE (timeline_of) FROM base.posts WHERE sample IS NOT NULL;
+CREATE VIEW post_versions AS SELECT * EXCLUDE (fetched_at) FROM base.post_versions;
+CREATE VIEW post_hashtags AS
+SELECT post_id, account_id, created_at, unnest(hashtags) AS hashtag,
+       generate_subscripts(hashtags, 1) AS ordinal, 'delivered' AS origin, record_id
+FROM posts
+UNION ALL
+SELECT post_id, account_id, created_at, unnest(full_hashtags), generate_subscripts(full_hashtags, 1),
+       'referenced', record_id
+FROM posts WHERE full_hashtags IS NOT NULL;
+CREATE VIEW post_mentions AS
+SELECT post_id, account_id, created_at, m.handle AS handle, m.account_id AS mentioned_account_id, ordinal, origin, record_id
+FROM (
+    SELECT post_id, account_id, created_at, unnest(mentions) AS m, generate_subscripts(mentions, 1) AS ordinal,
+           'delivered' AS origin, record_id FROM posts
+    UNION ALL
+    SELECT post_id, account_id, created_at, unnest(full_mentions), generate_subscripts(full_mentions, 1),
+           'referenced', record_id FROM posts WHERE full_mentions IS NOT NULL);
+CREATE VIEW links AS SELECT * EXCLUDE (decision) FROM base.links WHERE decision = 'accepted';
+CREATE VIEW link_candidates AS SELECT * FROM base.links WHERE decision <> 'accepted';
+CREATE VIEW organisations AS SELECT * FROM base.organisations;
+CREATE VIEW groups AS SELECT group_name, name, published_profiles, published_accounts FROM base.organisations
+WHERE kind = 'group';
+CREATE VIEW register AS SELECT * FROM base.register;
+CREATE VIEW offices AS SELECT * FROM base.offices;
+CREATE VIEW absences AS SELECT * FROM base.absences;
+CREATE VIEW deletions AS SELECT * FROM base.deletions;
+CREATE VIEW fetches AS SELECT * FROM base.fetches;
+CREATE VIEW answers AS SELECT * FROM base.answers;
+
+-- All that the lists and posts show which the snowball read to go along a tie; wave: of whoever they lead to.
+CREATE VIEW leads AS
+WITH along AS (
+    SELECT DISTINCT collector AS platform, key AS via, wave, unnest(string_split(substr(rule, 8), ', ')) AS tie
+    FROM base.admissions WHERE rule LIKE 'along: %'
+), bearers AS (
+    SELECT platform, lower(handle) AS handle, arg_max(account_id, (last_seen, account_id)) AS account_id
+    FROM base.accounts WHERE handle IS NOT NULL GROUP BY ALL
+), shown AS (
+    SELECT platform, 'following' AS tie, follower_id AS via, followed_id AS key FROM base.follows
+    WHERE listed = 'following'
+    UNION ALL SELECT platform, 'followers', followed_id, follower_id FROM base.follows WHERE listed = 'followers'
+    UNION ALL SELECT platform, 'replies', account_id, reply_to_account FROM posts
+    UNION ALL SELECT platform, 'reposts', account_id, retweeted_account FROM posts
+    UNION ALL SELECT m.platform, 'mentions', m.account_id, coalesce(m.mention.account_id, b.account_id)
+    FROM (SELECT platform, account_id, unnest(mentions) AS mention FROM posts WHERE kind <> 'retweet') AS m
+    LEFT JOIN bearers AS b ON b.platform = m.platform AND b.handle = lower(m.mention.handle)
+)
+SELECT DISTINCT a.platform, s.key, a.wave + 1 AS wave, a.via, a.tie
+FROM shown AS s JOIN along AS a USING (platform, tie, via) WHERE s.key <> a.via;
+-- All the paths that lead to a target, not only the one by which it was admitted first: every list that shows the
+-- profile, every profile that links to the account. So what interrupted the collecting leaves no trace here.
+CREATE VIEW discoveries AS
+WITH asked AS (
+    SELECT a.collector, a.kind, a.key, min(a.wave) AS wave, bool_or(a.via = '') AS seed, min(a.via) AS via,
+           any_value(k.names) AS names, any_value(k.yields) AS yields
+    FROM base.answers AS a LEFT JOIN base.kinds AS k USING (collector, kind) GROUP BY a.collector, a.kind, a.key
+    UNION ALL
+    SELECT collector, kind, key, min(wave), bool_or(via = ''), min(via), NULL, NULL
+    FROM base.admissions WHERE kind = 'admitted' GROUP BY collector, kind, key
+), reached AS (SELECT key AS profile_id, min(wave) AS wave FROM asked WHERE yields = 'profiles' GROUP BY key
+), paths AS (
+    SELECT a.collector, a.kind, a.key, l.wave + 1 AS wave, c.profile_id AS via, 'connections' AS tie
+    FROM base.connections AS c JOIN asked AS a ON a.yields = 'profiles' AND a.key = c.other_id
+    JOIN asked AS l ON l.yields = 'connections' AND l.key = c.profile_id
+    UNION SELECT a.collector, a.kind, a.key, r.wave, h.profile_id, 'link'
+    FROM profile_handles AS h
+    JOIN asked AS a ON a.collector = h.platform AND a.names = 'handle' AND a.key = lower(h.handle)
+    JOIN reached AS r USING (profile_id)
+    UNION SELECT a.collector, a.kind, a.key, r.wave, l.profile_id, 'link'
+    FROM base.links AS l
+    JOIN asked AS a ON a.collector = l.platform AND a.names IS DISTINCT FROM 'handle' AND a.key = l.account_id
+    JOIN reached AS r USING (profile_id) WHERE l.decision = 'accepted'
+    UNION SELECT a.collector, a.kind, a.key, l.wave, l.via, l.tie
+    FROM leads AS l JOIN asked AS a ON a.collector = l.platform AND a.kind = 'admitted' AND a.key = l.key
+)
+SELECT collector, kind, key, wave, via, tie FROM paths
+UNION SELECT collector, kind, key, wave, '', '' FROM asked WHERE seed
+UNION SELECT a.collector, a.kind, a.key, a.wave, a.via, ''
+FROM asked AS a ANTI JOIN paths AS p USING (collector, kind, key) WHERE NOT a.seed;
+CREATE VIEW admissions AS SELECT * FROM base.admissions;
+CREATE VIEW runs AS SELECT * FROM base.runs;
+CREATE VIEW walks AS SELECT * FROM base.walks;
+CREATE VIEW gaps AS SELECT * FROM base.gaps;
+CREATE VIEW quarantine AS SELECT * FROM base.quarantine;
+CREATE VIEW study AS SELECT * FROM base.study;
+CREATE VIEW removed AS SELECT * FROM base.removed;
+CREATE VIEW opt_outs AS
+SELECT platform, 'account' AS kind, account_id AS key, unnest(list_intersect(
+           flags, ['noindex', 'not-indexable', 'not-discoverable', 'no-unauthenticated'])) AS asked,
+       first_seen, record_id
+FROM base.current_accounts WHERE flags IS NOT NULL
+UNION ALL
+SELECT platform, kind, key, reason, first_seen, record_id FROM base.absences WHERE reason = 'opted-out'
+UNION ALL
+SELECT collector, kind, url, 'robots.txt', fetched_at, record_id FROM base.fetches WHERE failure = 'robots';
+
+-- What changed since. A change is known by two moments: `last_seen`, when it was still as before, and `seen_at`, when
+-- it was first seen otherwise; it happened between them. What is no longer shown is a change only after a walk of that
+-- list that was complete and went to the very end (not only down to the mark of the walk before).
+
+-- every walk that showed all of its list, with the list it is of; its moments hold all of its answers, though the clock
+-- of the machine jumped meanwhile
+CREATE VIEW full_walks AS
+SELECT w.walk, w.collector, w.kind, w.key, w.started_at, greatest(w.ended_at, a.newest_at) AS ended_at, w.items
+FROM base.walks AS w JOIN (
+    SELECT walk, max(fetched_at) AS newest_at, bool_or(coalesce(reached, false)) AS reached
+    FROM base.answers WHERE walk <> '' GROUP BY walk) AS a USING (walk)
+WHERE w.complete AND NOT a.reached;
+CREATE VIEW profile_changes AS
+WITH seen AS (
+    SELECT profile_id, unnest([
+               struct_pack(field := 'name', value := name), struct_pack(field := 'headline', value := headline),
+               struct_pack(field := 'description', value := description),
+               struct_pack(field := 'location', value := location), struct_pack(field := 'url', value := url)]) AS f,
+           first_seen, last_seen, record_id, run_id
+    FROM base.profiles WHERE own AND record_id NOT IN (SELECT record_id FROM base.quarantine)),
+changed AS (
+    SELECT profile_id, f.field AS field, lag(f.value) OVER before AS "before", f.value AS "after",
+           lag(last_seen) OVER before AS last_seen, first_seen AS seen_at, record_id,
+           row_number() OVER before AS version
+    FROM seen WINDOW before AS (PARTITION BY profile_id, f.field ORDER BY first_seen, run_id, record_id))
+SELECT * EXCLUDE (version) FROM changed WHERE version > 1 AND "before" IS DISTINCT FROM "after";
+CREATE VIEW employer_changes AS
+WITH seen AS (
+    SELECT profile_id, content, first_seen, record_id,
+           lag(content) OVER before AS old, lag(last_seen) OVER before AS last_seen
+    FROM base.profiles WHERE own AND record_id NOT IN (SELECT record_id FROM base.quarantine)
+    WINDOW before AS (PARTITION BY profile_id ORDER BY first_seen, run_id, record_id)),
+posts AS (SELECT DISTINCT profile_id, content, employer, title FROM base.positions WHERE "current"),
+moved AS (
+    SELECT s.profile_id, 'began' AS change, p.employer, p.title, s.last_seen, s.first_seen AS seen_at, s.record_id
+    FROM seen AS s JOIN posts AS p ON p.profile_id = s.profile_id AND p.content = s.content
+    WHERE s.old <> s.content AND NOT EXISTS (
+        SELECT 1 FROM posts AS o WHERE o.profile_id = s.profile_id AND o.content = s.old
+        AND o.employer IS NOT DISTINCT FROM p.employer AND o.title IS NOT DISTINCT FROM p.title)
+    UNION ALL
+    SELECT s.profile_id, 'left', o.employer, o.title, s.last_seen, s.first_seen, s.record_id
+    FROM seen AS s JOIN posts AS o ON o.profile_id = s.profile_id AND o.content = s.old
+    WHERE s.old <> s.content AND NOT EXISTS (
+        SELECT 1 FROM posts AS p WHERE p.profile_id = s.profile_id AND p.content = s.content
+        AND o.employer IS NOT DISTINCT FROM p.employer AND o.title IS NOT DISTINCT FROM p.title))
+SELECT m.profile_id, m.change, m.employer, m.title, e.organisation, e.group_name, m.last_seen, m.seen_at, m.record_id
+FROM moved AS m LEFT JOIN base.employers AS e USING (employer);
+CREATE VIEW account_changes AS
+WITH seen AS (
+    SELECT account_id, platform, unnest([
+               struct_pack(field := 'handle', value := handle), struct_pack(field := 'name', value := name),
+               struct_pack(field := 'description', value := description),
+               struct_pack(field := 'location', value := location), struct_pack(field := 'url', value := url),
+               struct_pack(field := 'verified', value := CAST(verified AS VARCHAR)),
+               struct_pack(field := 'protected', value := CAST(protected AS VARCHAR))]) AS f,
+           first_seen, last_seen, record_id, run_id
+    FROM base.accounts),
+changed AS ( -- what an answer leaves out is not known, so it is no change
+    SELECT account_id, platform, f.field AS field, lag(f.value) OVER before AS "before", f.value AS "after",
+           lag(last_seen) OVER before AS last_seen, first_seen AS seen_at, record_id,
+           row_number() OVER before AS version
+    FROM seen WHERE f.value IS NOT NULL
+    WINDOW before AS (PARTITION BY platform, account_id, f.field ORDER BY first_seen, run_id, record_id))
+SELECT * EXCLUDE (version) FROM changed WHERE version > 1 AND "before" <> "after";
+CREATE VIEW handle_changes AS SELECT * EXCLUDE (field) FROM account_changes WHERE field = 'handle';
+
+-- One list's history of one edge: opened and closed in turn. A list is known by its walks; whose it is, by what it shows.
+CREATE VIEW follow_changes AS
+WITH lists AS (
+    SELECT DISTINCT f.platform, f.listed,
+           CASE f.listed WHEN 'following' THEN f.follower_id ELSE f.followed_id END AS owner,
+           w.collector, w.kind, w.key
+    FROM base.follows AS f JOIN base.walks AS w USING (walk)),
+walked AS (
+    SELECT DISTINCT l.platform, l.listed, l.owner, f.walk, f.started_at, f.ended_at
+    FROM lists AS l JOIN full_walks AS f USING (collector, kind, key)),
+seen AS (
+    SELECT platform, listed, follower_id, followed_id,
+           CASE listed WHEN 'following' THEN follower_id ELSE followed_id END AS owner,
+           walk, seen_at, record_id,
+           lead(seen_at) OVER edge AS following_at, lag(seen_at) OVER edge AS before_at
+    FROM base.follows
+    WINDOW edge AS (PARTITION BY platform, listed, follower_id, followed_id ORDER BY seen_at, walk)),
+closed AS ( -- the first full walk that began after a sighting and ended before the following one
+    SELECT s.platform, s.follower_id, s.followed_id, s.listed, 'closed' AS change, s.seen_at AS last_seen,
+           w.ended_at AS seen_at, w.walk, s.record_id, s.owner
+    FROM seen AS s ASOF JOIN walked AS w
+      ON s.platform = w.platform AND s.listed = w.listed AND s.owner = w.owner AND s.seen_at < w.started_at
+    WHERE s.following_at IS NULL OR w.ended_at < s.following_at),
+opened AS ( -- the last full walk that ended before a sighting, and after the sighting before that
+    SELECT s.platform, s.follower_id, s.followed_id, s.listed, 'opened' AS change, w.started_at AS last_seen,
+           s.seen_at, s.walk, s.record_id, s.owner
+    FROM seen AS s ASOF JOIN walked AS w
+      ON s.platform = w.platform AND s.listed = w.listed AND s.owner = w.owner AND s.seen_at > w.ended_at
+    WHERE s.before_at IS NULL OR w.started_at > s.before_at),
+events AS (FROM closed UNION ALL FROM opened)
+SELECT b.* EXCLUDE (owner), EXISTS (
+           SELECT 1 FROM base.gaps AS g JOIN lists AS l USING (collector, kind, key)
+           WHERE l.platform = b.platform AND l.listed = b.listed AND l.owner = b.owner
+           AND g.opened_at > b.last_seen AND g.opened_at < b.seen_at) AS gap
+FROM events AS b;
+
+-- an edited post keeps its id (Mastodon, Bluesky), or each edit is a post of its own that names the first (X)
+CREATE VIEW post_edits AS
+WITH edited AS (
+    SELECT DISTINCT platform, edit_of FROM base.posts WHERE edit_of <> post_id AND sample IS NULL),
+texts AS (
+    SELECT platform, post_id, lag(text) OVER before AS "before", text AS "after",
+           lag(last_seen) OVER before AS last_seen, first_seen AS seen_at, record_id
+    FROM base.post_versions WHERE sample IS NULL
+    WINDOW before AS (PARTITION BY platform, post_id, timeline_of IS NULL ORDER BY first_seen, record_id)
+    UNION ALL
+    SELECT p.platform, p.post_id, lag(p.text) OVER before, p.text, lag(p.last_seen) OVER before, p.first_seen,
+           p.record_id
+    FROM base.posts AS p JOIN edited AS e ON e.platform = p.platform AND e.edit_of = coalesce(p.edit_of, p.post_id)
+    WHERE p.sample IS NULL
+    WINDOW before AS (PARTITION BY p.platform, e.edit_of, p.timeline_of IS NULL ORDER BY p.created_at, p.first_seen))
+SELECT platform, post_id, "before", "after", least(last_seen, seen_at) AS last_seen, seen_at, record_id
+FROM texts WHERE "before" <> "after";
+
+-- posts that a later full walk of their timeline does not show; those the platform told of are in `deletions`
+CREATE VIEW vanished_posts AS
+WITH owned AS (
+    SELECT p.platform, p.post_id, p.account_id, p.created_at, p.last_seen, p.record_id, a.collector, a.kind, a.key
+    FROM base.posts AS p JOIN base.answers AS a ON a.record_id = p.record_id
+    WHERE p.sample IS NULL AND p.timeline_of IS NOT NULL AND a.outcome = 'done' AND a.walk <> ''
+    AND NOT EXISTS ( -- edited, not gone
+        SELECT 1 FROM base.posts AS n WHERE n.platform = p.platform AND n.edit_of = coalesce(p.edit_of, p.post_id)
+        AND n.post_id <> p.post_id AND n.created_at > p.created_at))
+SELECT o.platform, o.post_id, o.account_id, o.created_at, o.last_seen, w.ended_at AS seen_at, w.walk, d.told_at,
+       o.record_id
+FROM owned AS o ASOF JOIN full_walks AS w
+  ON o.collector = w.collector AND o.kind = w.kind AND o.key = w.key AND o.last_seen < w.started_at
+LEFT JOIN (SELECT platform, key, min(told_at) AS told_at FROM base.deletions WHERE kind = 'post' GROUP BY ALL) AS d
+  ON d.platform = o.platform AND d.key = o.post_id;
+CREATE VIEW changes AS
+SELECT 'profile' AS what, profile_id AS id, field AS detail, "before", "after", last_seen, seen_at, record_id
+FROM profile_changes
+UNION ALL
+SELECT 'employer', profile_id, title, CASE change WHEN 'left' THEN employer END,
+       CASE change WHEN 'began' THEN employer END, last_seen, seen_at, record_id FROM employer_changes
+UNION ALL
+SELECT 'account', account_id, field, "before", "after", last_seen, seen_at, record_id FROM account_changes
+UNION ALL
+SELECT 'follow', follower_id, listed, CASE change WHEN 'closed' THEN followed_id END,
+       CASE change WHEN 'opened' THEN followed_id END, last_seen, seen_at, record_id FROM follow_changes
+UNION ALL
+SELECT 'edit', post_id, 'text', "before", "after", last_seen, seen_at, record_id FROM post_edits
+UNION ALL
+SELECT 'vanished', post_id, 'post', account_id, NULL, last_seen, seen_at, record_id FROM vanished_posts;
+CREATE VIEW overrides AS SELECT * FROM base.overrides;
+
+-- A field is current if the last sighting that shows the account whole (with its counts) shows it; a website is a field.
+CREATE VIEW account_fields AS
+WITH whole AS (
+    SELECT account_id, max(last_seen) AS shown_at FROM base.accounts WHERE followers IS NOT NULL
+    AND account_id IN (SELECT account_id FROM base.account_fields) GROUP BY account_id
+), shown AS (
+    SELECT f.account_id, a.platform, f.name, f.value, f.url, f.verified_at, f.record_id
+    FROM base.account_fields AS f JOIN base.current_accounts AS a USING (account_id)
+    LEFT JOIN whole AS w USING (account_id)
+    WHERE w.shown_at IS NULL OR f.last_seen >= w.shown_at)
+FROM shown
+UNION ALL
+SELECT account_id, platform, 'website', NULL, url, NULL, record_id FROM base.current_accounts
+WHERE url IS NOT NULL AND (account_id, url) NOT IN (SELECT (account_id, url) FROM shown WHERE url IS NOT NULL);
+CREATE VIEW account_links AS SELECT * FROM base.account_links;
+CREATE VIEW actors AS
+SELECT coalesce(a.actor_id, s.subject) AS actor_id, s.subject, s.platform
+FROM (SELECT profile_id AS subject, platform FROM base.current_profiles
+      UNION ALL SELECT account_id, platform FROM base.current_accounts) AS s
+LEFT JOIN base.actors AS a USING (subject);
+
+-- positions are evidence unless the study says where else to look; a study without such a setting is one of positions
+CREATE VIEW evidence AS
+SELECT p.profile_id AS subject, f.platform, 'positions' AS source, p.rule, p.organisation, p.group_name,
+       p.employer AS quote, 'current' AS stance, 1.0::DOUBLE AS confidence, 'member' AS verdict, 'rule' AS decided_by,
+       p.record_id
+FROM positions AS p JOIN base.current_profiles AS f USING (profile_id)
+WHERE p.current AND p.group_name IS NOT NULL AND NOT EXISTS (
+    FROM base.study WHERE key = 'population.from' AND NOT json_contains(value, '"positions"'))
+UNION ALL BY NAME FROM base.evidence;
+CREATE VIEW listed AS
+SELECT platform, list_id, account_id, arg_max(position, (last_seen, walk)) AS position, min(first_seen) AS first_seen,
+       max(last_seen) AS last_seen, arg_max(record_id, (last_seen, walk)) AS record_id
+FROM base.listed GROUP BY ALL;
+CREATE VIEW saturation AS
+WITH spent AS (
+    SELECT CASE WHEN d.rule LIKE 'along: %' OR (d.via = d.key AND d.kind <> 'admitted') THEN d.wave + 1 ELSE d.wave END
+               AS wave, a.record_id
+    FROM base.admissions AS d JOIN base.answers AS a USING (collector, kind, key)
+    WHERE d.rule IN ('seed', 'look-up', 'connected') OR d.rule LIKE 'along: %' OR d.rule LIKE 'admit: %'
+), led AS (
+    SELECT coalesce(o.actor_id, l.key) AS actor_id, l.wave FROM leads AS l LEFT JOIN actors AS o ON o.subject = l.key
+    UNION ALL
+    SELECT coalesce(o.actor_id, c.other_id), l.wave + 1
+    FROM base.connections AS c JOIN base.answers AS l ON l.key = c.profile_id
+    JOIN base.kinds AS k ON k.collector = l.collector AND k.kind = l.kind AND k.yields = 'connections'
+    LEFT JOIN actors AS o ON o.subject = c.other_id
+), inside AS (
+    SELECT o.actor_id, min(a.wave) AS wave FROM (
+        SELECT key AS subject, wave FROM base.admissions WHERE kind = 'admitted'
+        UNION ALL
+        SELECT p.profile_id, a.wave FROM base.current_profiles AS p
+        JOIN base.answers AS a USING (record_id) JOIN base.kinds AS k USING (collector, kind)
+        WHERE k.yields = 'profiles') AS a
+    JOIN actors AS o USING (subject) GROUP BY 1
+), reached AS (
+    SELECT actor_id, min(wave) AS wave FROM (FROM led UNION ALL FROM inside) GROUP BY 1
+), brought AS (
+    SELECT i.wave, count(*) AS admitted, count(m.actor_id) AS new_members
+    FROM inside AS i LEFT JOIN members AS m USING (actor_id) GROUP BY 1
+), asked AS (SELECT wave, count(DISTINCT record_id) AS requests FROM spent GROUP BY 1
+), seen AS (SELECT wave, count(*) AS reached FROM reached GROUP BY 1)
+SELECT wave, coalesce(requests, 0) AS requests, coalesce(reached, 0) AS reached, coalesce(admitted, 0) AS admitted,
+       coalesce(new_members, 0) AS new_members, new_members / nullif(requests, 0) AS new_members_per_request
+FROM seen FULL JOIN asked USING (wave) FULL JOIN brought USING (wave) ORDER BY wave;

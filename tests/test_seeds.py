@@ -1,0 +1,206 @@
+"""Seeds by query: each resolves to the accounts that the world planted, in wave 0, with the query as the path."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from collectors.bluesky.collector import collector as bluesky
+from collectors.mastodon.collector import collector as mastodon
+from fixtures.today import serve, studyfile
+from fixtures.today.planted import clock
+from fixtures.today.planted.people import BLUESKY, MASTODON
+from fixtures.today.serving import Served
+from jobs.collect import revisit
+from jobs.context import open_state
+from jobs.run import waves
+from storage.errors import UserError
+from study.study_file import Study
+from tests.served import FastWire
+from tests.today import HEAD, truth, world
+
+OPT_OUTS = {"noindex", "not-indexable", "no-unauthenticated"}
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    with serve(world()) as found:
+        yield found
+
+
+def study(folder: Path, served: Served, seeds: Mapping[str, list[str]], kinds: str = '"user"') -> Study:
+    """A study of *seeds* that asks for *kinds* of the accounts they lead to."""
+    folder.mkdir(exist_ok=True)
+    rows = "".join(f"{key} = {value!r}\n" for key, value in seeds.items())
+    tables = studyfile.collectors(served)
+    for name in (MASTODON, BLUESKY):
+        tables = tables.replace(f"[collectors.{name}]\n", f"[collectors.{name}]\nkinds = [{kinds}]\n")
+    (folder / "sneeuwbal.toml").write_text(f'[study]\nname = "seeds"\n\n[seeds]\n{rows}\n{tables}')
+    return Study.load(folder)
+
+
+def run(found: Study, now: datetime = clock.START) -> duckdb.DuckDBPyConnection:
+    """Run the whole job; return the published database."""
+    reports = waves(found, lambda name: FastWire(now), threading.Event(), say=lambda line: None)
+    assert {report.status for report in reports} <= {"complete", "partial"}, reports
+    return duckdb.connect(str(found.directory / "study.duckdb"), read_only=True)
+
+
+def rows(db: duckdb.DuckDBPyConnection, query: str) -> set[tuple[object, ...]]:
+    return set(db.execute(query).fetchall())
+
+
+def page(uri: str, handle: str | None = None) -> str:
+    """The page of a starter pack, list or feed on the web."""
+    owner, collection, key = uri.removeprefix("at://").split("/")
+    place = {"app.bsky.graph.starterpack": "starter-pack/{}", "app.bsky.graph.list": "profile/{}/lists",
+             "app.bsky.feed.generator": "profile/{}/feed"}[collection]  # fmt: skip
+    return f"https://bsky.app/{place.format(handle or owner)}/{key}"
+
+
+def bluesky_queries() -> dict[str, tuple[str, str, set[str]]]:
+    """By the key in [seeds]: what people type, the kind that asks for it, and whom it must find."""
+    found, topic = truth(), world().theme.topics[0]
+    pack, members = found.list_uris["pack pack"], found.list_uris["members"]
+    maker = found.accounts[found.key(world().lists.lists["members"].owner)]
+    tagged = {found.posts[post].author for post in found.tagged(topic, BLUESKY)}
+    searched = {key for key, one in found.accounts.items()
+                if one.platform == BLUESKY and "ministerie van" in one.bio.lower()}  # fmt: skip
+    handle = found.accounts[pack.split("/")[2]].handle
+    names = {key: one.handle for key, one in found.accounts.items() if one.platform == BLUESKY}
+    hosts = Counter(name.partition(".")[2] for name in names.values() if not name.endswith((".bsky.social", ".test")))
+    domain = hosts.most_common(1)[0][0]
+    under = {key for key, name in names.items() if name == domain or name.endswith(f".{domain}")}
+    return {
+        "starter_packs": (page(pack, handle), "starter_pack", set(found.lists["pack"])),
+        "lists": (page(members, maker.handle), "list", set(found.lists["members"])),
+        "feeds": (f"at://{maker.key}/app.bsky.feed.generator/{topic}", "feed", tagged),
+        "account_searches": ("Ministerie van", "search_actors", searched),
+        "domains": (f"*.{domain}", "domain", under),
+        "post_searches": (f"#{topic}", "search_posts", tagged),
+    }
+
+
+@pytest.mark.parametrize("seeds", bluesky_queries())
+def test_a_query_of_bluesky_finds_whom_the_world_planted(served: Served, tmp_path: Path, seeds: str) -> None:
+    typed, kind, planted = bluesky_queries()[seeds]
+    key = bluesky.query_of(kind, typed)
+    db = run(study(tmp_path, served, {f"bluesky_{seeds}": [typed]}, '"timeline"'))
+    assert rows(db, "SELECT list_id, account_id FROM listed") == {(key, one) for one in planted}
+    places = rows(db, "SELECT position FROM listed")
+    if kind in ("starter_pack", "list", "search_actors"):
+        assert places == {(place,) for place in range(1, len(planted) + 1)}
+    open_to_all = {one for one in planted if not truth().opted_out.get(one, set()) & OPT_OUTS}
+    paths = rows(db, "SELECT key, wave, via FROM discoveries WHERE kind = 'timeline'")
+    assert paths == {(one, 0, key) for one in open_to_all}
+    assert rows(db, f"SELECT kind, key, wave, via FROM discoveries WHERE kind = '{kind}'") == {(kind, key, 0, "")}
+    whole = kind != "domain"  # no method lists the handles under a domain
+    assert rows(db, f"SELECT complete FROM walks WHERE kind = '{kind}'") == {(whole,)}
+
+
+@pytest.mark.parametrize("seeds", ["hashtags", "directories"])
+def test_a_query_of_mastodon_finds_whom_the_world_planted(served: Served, tmp_path: Path, seeds: str) -> None:
+    found, topic = truth(), world().theme.topics[0]
+    tagged = set(found.tagged(topic, MASTODON, HEAD).values())
+    listed = {key for key, one in found.accounts.items() if one.server == HEAD and one.platform == MASTODON
+              and not one.moved_to and "not-discoverable" not in one.opt_outs}  # fmt: skip
+    typed, kind, planted = {
+        "hashtags": (f"https://{HEAD}/tags/{topic}", "hashtag", tagged),
+        "directories": (f"https://{HEAD}/directory", "directory", listed),
+    }[seeds]
+    key = mastodon.query_of(kind, typed)
+    db = run(study(tmp_path, served, {f"mastodon_{seeds}": [typed]}, '"timeline"'))
+    assert rows(db, "SELECT list_id, account_id FROM listed") == {(key, one) for one in planted}
+    assert rows(db, f"SELECT complete FROM walks WHERE kind = '{kind}'") == {(True,)}
+    silent = {key for key, how in found.opted_out.items() if how & OPT_OUTS}
+    paths = rows(db, "SELECT key, wave, via FROM discoveries WHERE kind = 'timeline'")
+    assert {(one, 0, key) for one in planted - silent} <= paths <= {(one, 0, key) for one in planted}
+    local = {one for one in planted & silent if found.accounts[one].server == HEAD}  # others' servers alone may know
+    assert not {one for one, _, _ in paths} & local
+    if kind == "hashtag":
+        posts = {post for post, by in found.tagged(topic, MASTODON, HEAD).items() if by not in silent}
+        assert posts <= {post for (post,) in rows(db, "SELECT post_id FROM base.posts")}
+
+
+def test_a_list_that_is_asked_again_on_the_schedule_adds_whom_it_has_gained(tmp_path: Path) -> None:
+    uri, day = truth().list_uris["members"], 25
+    with serve(world()) as found:
+        one = study(tmp_path, found, {"bluesky_lists": [page(uri)]}, '"timeline"')
+        run(one).close()
+        found.at(day)
+        frontier, later = open_state(one), clock.START + timedelta(days=day)
+        revisit(one, frontier, BLUESKY, ("list",))
+        frontier.close()
+        db = run(one, later)
+    before, after = set(truth().lists["members"]), set(truth(day).lists["members"])
+    assert after - before
+    assert before - after
+    assert rows(db, "SELECT account_id FROM listed") == {(key,) for key in before | after}
+    assert rows(db, f"SELECT account_id FROM listed WHERE last_seen >= '{later}'") == {(key,) for key in after}
+    asked = {key for (key,) in rows(db, "SELECT key FROM discoveries WHERE kind = 'timeline'")}
+    assert after - before <= asked | {key for key, how in truth().opted_out.items() if how & OPT_OUTS}
+
+
+# ---- as people type them -----------------------------------------------------------------------------------------
+
+DID, HANDLE = "did:plc:z72i7hdynmk6r22z27h6tvur", "example.org"
+PACK, LIST, FEED = "app.bsky.graph.starterpack", "app.bsky.graph.list", "app.bsky.feed.generator"
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "key"),
+    [
+        ("starter_pack", "https://bsky.app/starter-pack/Example.org/3k2a", f"at://{HANDLE}/{PACK}/3k2a"),
+        ("starter_pack", f"bsky.app/start/{DID}/3k2a", f"at://{DID}/{PACK}/3k2a"),
+        ("starter_pack", f"at://{DID}/{PACK}/3k2a", f"at://{DID}/{PACK}/3k2a"),
+        ("starter_pack", f"https://bsky.app/profile/{HANDLE}/lists/3k2a", None),  # a list, and no starter pack
+        ("starter_pack", "https://go.bsky.app/AbCdEf", None),
+        ("list", f" https://bsky.app/profile/@{HANDLE}/lists/3k2a ", f"at://{HANDLE}/{LIST}/3k2a"),
+        ("list", f"https://bsky.app/profile/{HANDLE}", None),
+        ("feed", f"https://bsky.app/profile/{DID}/feed/whats-hot", f"at://{DID}/{FEED}/whats-hot"),
+        ("search_posts", " klimaat lang:nl ", "klimaat lang:nl"),
+        ("search_posts", " ", None),
+        ("domain", "*.Minfin.example.org", "minfin.example.org"),
+        ("domain", "minfin", None),
+        ("hashtag", "#Overheid@Social.Example.org", "#overheid@social.example.org"),
+        ("hashtag", "https://social.example.org/tags/overheid", "#overheid@social.example.org"),
+        ("hashtag", "#overheid", None),  # on no server
+        ("directory", "social.example.org", "social.example.org"),
+        ("directory", "https://social.example.org/directory", "social.example.org"),
+    ],
+)
+def test_queries_are_read_as_people_copy_them(kind: str, typed: str, key: str | None) -> None:
+    collector = mastodon if kind in mastodon.kinds else bluesky
+    assert collector.query_of(kind, typed) == key
+
+
+@pytest.mark.parametrize(
+    ("seeds", "told"),
+    [
+        ('x = ["twitter.com/name", "https://x.com/name", "@name", "name"]', ""),
+        ('x = ["https://example.org/name"]', "'https://example.org/name' is not a handle on X"),
+        (f'bluesky = ["{DID}", "at://{DID}", "@{HANDLE}", "https://bsky.app/profile/{HANDLE}"]', ""),
+        ('bluesky = ["https://example.org/name"]', "is not an account of Bluesky"),
+        ('mastodon = ["a@example.org", "acct:a@example.org", "https://example.org/@a", "example.org/users/a"]', ""),
+        ('mastodon = ["name"]', "'name' is not an account of Mastodon; write user@server"),
+        ('profiles = ["example.org/a"]', "is not a web address; write it with https://"),
+        ('bluesky_starter_packs = ["https://go.bsky.app/AbCdEf"]', "cannot be read as starter_packs"),
+        ('bluesky_packs = ["x"]', "no collector has seeds 'bluesky_packs'; did you mean"),
+        ('bluesky_lists = "one"', "should be a list; put it in [ ]"),
+        ('bluesky_lists_file = "nowhere.txt"', "there is no file 'nowhere.txt'"),
+    ],
+)
+def test_a_seed_that_no_platform_can_know_is_a_mistake(tmp_path: Path, seeds: str, told: str) -> None:
+    (tmp_path / "sneeuwbal.toml").write_text(f'[study]\nname = "seeds"\n[seeds]\n{seeds}\n')
+    if told:
+        with pytest.raises(UserError, match=re.escape(told)):
+            Study.load(tmp_path)
+    else:
+        Study.load(tmp_path)
