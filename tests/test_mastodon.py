@@ -143,7 +143,10 @@ def test_recorded_accounts_say_what_their_json_says(real: Path) -> None:
     found = list(bodies(real, lambda body: isinstance(body, dict) and "acct" in body))
     assert len(found) > 20
     for url, _, body in found:
-        (told,) = collector.parse(page("user", body, url=url, key="someone@nowhere.example"))
+        told, *fields = collector.parse(page("user", body, url=url, key="someone@nowhere.example"))
+        assert [(one.account_id, one.name) for one in fields] == [
+            (told.account_id, field["name"].strip() or None) for field in body["fields"]
+        ]
         assert (told.account_id, told.name) == (body.get("uri") or body["url"], body["display_name"] or None)
         assert (told.followers, told.following, told.posts) == tuple(
             body[f"{name}_count"] for name in ("followers", "following", "statuses")
