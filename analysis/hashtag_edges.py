@@ -5,21 +5,19 @@ Posts with the same hashtags are put together first, so that folding and pairing
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Literal
 
-import duckdb
 import numpy as np
 import pandas as pd
 
 from analysis.actor_edges import LINKED, Database, Scope, default_scope, lowest
 from analysis.graphs.network import Network, from_arrays
 from storage.errors import UserError
+from storage.folding import fold, folded
 
 Profile = Literal["study2013", "tcat", "4cat"]
 On = Literal["nodes", "edges"]
@@ -47,41 +45,6 @@ PROFILES: Mapping[str, Counting] = {
     "tcat": Counting(LISTS["tcat"], False, False, ">="),
     "4cat": Counting(LISTS["4cat"], True, True, ">"),
 }
-
-
-DOTTED = "i\u0307"  # what İ is folded to; a Turkish i, which every other tag writes as i
-
-
-@lru_cache(maxsize=1)
-def specials() -> tuple[str, ...]:
-    """The characters whose case folding is not lower() of DuckDB: ß, İ, final sigma, ligatures ..."""
-    letters = [chr(code) for code in range(128, 0x20000) if not 0xD800 <= code < 0xE000]  # no case above
-    changed = [letter for letter in letters if letter.casefold() != letter]
-    frame = pd.DataFrame({"letter": changed, "folded": [letter.casefold() for letter in changed]})  # noqa: F841
-    with duckdb.connect() as db:
-        rows = db.execute("SELECT letter FROM frame WHERE lower(letter) <> lower(folded)").fetchall()
-    return tuple(letter for (letter,) in rows)
-
-
-def fold(tag: str) -> str:
-    """The one form of a hashtag in every analysis: NFC, case-folded, without #; a dotted I is an i.
-
-    NFC and not NFKC: it joins what is the same character written in two ways, not characters that only look alike.
-    """
-    folding = unicodedata.normalize("NFC", tag).casefold().replace(DOTTED, "i")
-    return unicodedata.normalize("NFC", folding).lstrip("#＃")
-
-
-def folded(tag: str = "t") -> str:
-    """SQL of `fold` for the hashtag *tag*: only letters beyond ASCII, and the rare special ones, cost more."""
-    whole = f"nfc_normalize({tag})"
-    swapped = whole
-    for letter in specials():
-        swapped = f"replace({swapped}, '{letter}', '{letter.casefold()}')"
-    letters = "".join(specials())
-    return f"""ltrim(CASE WHEN strlen({tag}) > length({tag}) THEN nfc_normalize(replace(lower(
-            CASE WHEN regexp_matches({whole}, '[{letters}]') THEN {swapped} ELSE {whole} END), '{DOTTED}', 'i'))
-        ELSE lower({tag}) END, '#＃')"""
 
 
 def posts_of(scope: Scope, platform: str | None, since: datetime | None = None, until: datetime | None = None) -> str:

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 from analysis.actor_edges import Database, Scope, default_scope
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network, from_edges
-from analysis.hashtag_edges import Profile, bounds, folded, network, posts_of, profile_of
+from analysis.hashtag_edges import Profile, bounds, network, posts_of, profile_of
 from analysis.queries import OF_MEMBERS
+from storage.folding import folded
 
 NETWORK_OPTIONS = ("threshold", "profile", "on", "scope", "platform", "since", "until")
 

@@ -75,9 +75,23 @@ def _cron(line: str) -> str:
     return line
 
 
+EARLIEST = date(1990, 1, 1)  # before the first web page
+AHEAD = 10  # years
+
+
+def _day(day: date) -> date:
+    """*day*, if a study can begin or end on it: every day between two of them costs a row in some tables."""
+    if day < EARLIEST:
+        raise ValueError(f"should be a day since {EARLIEST}, the year of the web, not {day}")
+    if day.year > datetime.now(UTC).year + AHEAD:
+        raise ValueError(f"should be a day within {AHEAD} years from now, not {day}")
+    return day
+
+
 Zone = Annotated[str, AfterValidator(_zone)]
 Rule = Annotated[str, AfterValidator(_rule)]
 Cron = Annotated[str, AfterValidator(_cron)]
+Day = Annotated[date, AfterValidator(_day)]
 Count = Annotated[int, Field(ge=0)]
 Source = Literal["positions", "bio", "fields", "links", "domain", "list", "decisions"]
 
@@ -95,8 +109,8 @@ class About(Table):
     load_every: Count = Field(
         900, description="Seconds after which what scheduled runs collected so far can be queried; 0: when they end."
     )
-    first_day: date | None = Field(None, description="First day of the period studied.", examples=[date(2012, 1, 1)])
-    last_day: date | None = Field(None, description="Last day of the period, included.", examples=[date(2012, 12, 31)])
+    first_day: Day | None = Field(None, description="First day of the period studied.", examples=[date(2012, 1, 1)])
+    last_day: Day | None = Field(None, description="Last day of the period, included.", examples=[date(2012, 12, 31)])
 
 
 class Seeds(Table):

@@ -151,6 +151,7 @@ def _checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     """Mistakes in what refers to something outside the file."""
     points = installed()
     yield from _password_mistakes((), data)
+    yield from _period_mistakes(_table(data, "study"))
     yield from _collector_mistakes(_table(data, "collectors"), points)
     yield from _seed_mistakes(_table(data, "seeds"), points, folder)
     for section, key in (("organisations", "file"), ("analysis", "labels"), ("analysis", "school_holidays")):
@@ -159,6 +160,13 @@ def _checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     sets = (("comparison", one) for one in _list(data.get("comparison")))
     for place, rows in (("schedule", list(named)), ("comparison", list(sets))):
         yield from _references(place, [row for _, row in rows], points)
+
+
+def _period_mistakes(about: Mapping[str, Any]) -> Iterator[Mistake]:
+    """A period that ends before it begins."""
+    first, last = about.get("first_day"), about.get("last_day")
+    if type(first) is date and type(last) is date and last < first:
+        yield Mistake(("study", "last_day"), f"should not be before first_day ({first}), but is {last}")
 
 
 def _password_mistakes(at: tuple[str | int, ...], value: Any) -> Iterator[Mistake]:

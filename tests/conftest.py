@@ -1,10 +1,25 @@
 """What every test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
+
+# `make fuzz` sets SNEEUWBAL_FUZZ: a property then gets as many examples as the profile says, otherwise a few.
+settings.register_profile("few", deadline=None)
+settings.register_profile(
+    "fuzz", max_examples=10_000, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+FUZZ = "SNEEUWBAL_FUZZ" in os.environ
+settings.load_profile("fuzz" if FUZZ else "few")
+
+
+def examples(few: int) -> int:
+    """How many examples a property gets: *few*, or as many as the profile of `make fuzz` says."""
+    return settings.get_profile("fuzz").max_examples if FUZZ else few
 
 
 @pytest.fixture(scope="session")

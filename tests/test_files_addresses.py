@@ -15,6 +15,7 @@ from collectors.parsing.people import profile_url
 from collectors.x.collector import collector as x
 from collectors.x.typed import page_of as x_page
 from storage.records import ProfileLink, Quarantine
+from tests.conftest import examples
 from tests.importing import of, read
 from tests.test_files_people import export
 
@@ -49,7 +50,7 @@ def test_what_is_no_address_is_none(typed: str) -> None:
 
 
 @given(st.text(max_size=40))
-@settings(deadline=None)
+@settings(max_examples=examples(100))
 def test_reading_an_address_twice_changes_nothing_and_no_text_breaks_it(typed: str) -> None:
     found = web(typed)
     assert found is None or web(found) == found

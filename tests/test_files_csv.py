@@ -15,6 +15,7 @@ from storage import csvfile
 from storage.errors import UserError
 from storage.linking.link import decisions
 from storage.records import Connection, Position, Profile, Quarantine
+from tests.conftest import examples
 from tests.importing import of, read
 
 PEOPLE = [
@@ -82,7 +83,7 @@ def test_two_encodings_in_one_file_and_a_damaged_byte(tmp_path: Path) -> None:
     st.sampled_from([",", ";", "\t"]),
     st.sampled_from(["utf-8-sig", "utf-16", "utf-32"]),
 )
-@settings(deadline=None)
+@settings(max_examples=examples(100))
 def test_what_csv_writes_is_read_cell_for_cell(cells: list[list[str]], delimiter: str, encoding: str) -> None:
     import csv
 
@@ -102,7 +103,7 @@ def test_what_csv_writes_is_read_cell_for_cell(cells: list[list[str]], delimiter
 
 
 @given(st.binary(max_size=3000))
-@settings(deadline=None)
+@settings(max_examples=examples(100))
 def test_no_bytes_break_the_reader_and_each_line_is_in_one_row(data: bytes) -> None:
     found = csvfile.table(lambda: io.BytesIO(data), "a.csv")
     below = list(found.rows)

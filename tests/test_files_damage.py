@@ -21,6 +21,7 @@ from collectors import files
 from collectors.files.warc import dechunked
 from storage.errors import UserError
 from storage.records import BadBody, Page, Post, Profile, Quarantine, Target, Want
+from tests.conftest import examples
 from tests.importing import of, read, walk
 
 
@@ -68,7 +69,7 @@ def test_members_one_behind_the_other_are_one_file(tmp_path: Path, kind: str) ->
 
 
 @given(st.integers(20, 3000))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=examples(30))
 def test_a_file_cut_anywhere_gives_all_the_lines_that_its_bytes_hold(cut: int) -> None:
     import tempfile
 

@@ -1,17 +1,22 @@
 """Posts and follow ties in tables, as R, 4CAT and network tools write them."""
 
+import csv
 import json
+import tempfile
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from collectors import files
 from collectors.importing import chunks
 from storage.errors import UserError
 from storage.records import Account, Follow, Mention, Post, Quarantine
+from tests.conftest import examples
 from tests.importing import of, parse, read, walk
 
 MADE = datetime(2021, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -39,6 +44,25 @@ def test_a_rounded_end_is_no_tie(tmp_path: Path) -> None:
     found = read("table", path, platform="x")
     assert [one.followed_id for one in of(found, Follow)] == ["8"]
     assert len(of(found, Quarantine)) == 3
+
+
+NAMES = st.sampled_from(["7", "8", "@a", "test.example", "1234567890123456789", "did:plc:abc"])
+SPOILT = st.sampled_from(["", " ", "1.23E+18", "1,23457E+18", "#N/A", "#REF!", "1.0", "-", "NaN", "\ufffd", "a b"])
+CELLS = NAMES | SPOILT | st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), max_size=6)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8))
+@settings(max_examples=examples(50))
+def test_every_row_of_an_edge_list_is_a_tie_or_is_told(pairs: list[tuple[str, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.csv")
+        with path.open("w", encoding="utf-8", newline="") as lines:
+            csv.writer(lines, quoting=csv.QUOTE_ALL).writerows([("follower", "followed"), ("1", "2"), *pairs])
+        found = read("table", path, platform="x")
+    told = {one.place for one in of(found, Quarantine)}
+    said = [pair for pair in pairs if any(cell.strip() for cell in pair)]
+    assert len(of(found, Follow)) + len(told) >= len(said) + 1
+    assert len(of(found, Follow)) <= len(said) + 1
 
 
 TOOLS = {

@@ -14,8 +14,14 @@ from hypothesis import strategies as st
 
 from analysis import hashtag_edges, hashtags
 from analysis.graphs.communities import adjusted_rand
+from storage import folding
 from storage.errors import UserError
+from storage.privacy.pseudonymise import pseudonymise
+from storage.privacy.pseudonyms import Pseudonyms
+from storage.records import Post
+from storage.tables.load import load
 from tests import studies
+from tests.pages import PARSERS, T0, page, write
 
 
 @pytest.fixture
@@ -56,18 +62,33 @@ def fold(tag):
 ])  # fmt: skip
 def test_one_hashtag_in_several_forms_is_one(tags):
     with duckdb.connect() as db:
-        rows = db.execute(f"SELECT {hashtag_edges.folded()} FROM (SELECT unnest(?) AS t)", [list(tags)]).fetchall()
-    assert {tag for (tag,) in rows} == {hashtag_edges.fold(tag) for tag in tags} == {fold(tags[0])}
+        rows = db.execute(f"SELECT {folding.folded()} FROM (SELECT unnest(?) AS t)", [list(tags)]).fetchall()
+    assert {tag for (tag,) in rows} == {folding.fold(tag) for tag in tags} == {fold(tags[0])}
+
+
+def test_a_hashtag_that_five_people_wrote_in_several_forms_stays_in_a_package(tmp_path, monkeypatch):
+    """As its analyses count it; what four people wrote becomes a pseudonym."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    forms = ["Café", "cafe\u0301", "CAFÉ", "CAFE\u0301", "café"]
+    posts = [Post(str(n), "x", str(n), T0, "", str(n), hashtags=(tag, "few") if n else (tag,))
+             for n, tag in enumerate(forms)]  # fmt: skip
+    study = tmp_path / "study"
+    write(study / "archive", [page(1, posts)])
+    load(study, PARSERS)
+    made = pseudonymise(study / "study.duckdb", tmp_path / "public.duckdb", Pseudonyms(study))
+    with duckdb.connect(str(made), read_only=True) as db:
+        written = [row[0] for row in db.execute("SELECT unnest(hashtags) FROM posts").fetchall()]
+    assert sorted(tag for tag in written if folding.fold(tag) == "café") == sorted(forms)
+    assert len(written) == 9
+    assert "few" not in written
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=6), max_size=20))
 @settings(max_examples=50, deadline=None)
 def test_sql_folds_as_python_does(tags):
     with duckdb.connect() as db:
-        rows = db.execute(
-            f"SELECT t, {hashtag_edges.folded()} FROM (SELECT unnest(?::VARCHAR[]) AS t)", [tags]
-        ).fetchall()
-    assert [hashtag_edges.fold(tag) for tag, _ in rows] == [hashtag_edges.fold(found) for _, found in rows]
+        rows = db.execute(f"SELECT t, {folding.folded()} FROM (SELECT unnest(?::VARCHAR[]) AS t)", [tags]).fetchall()
+    assert [folding.fold(tag) for tag, _ in rows] == [folding.fold(found) for _, found in rows]
 
 
 LETTERS = st.sampled_from([*"aAßΣςσİéÉ#日ñﬁᎠꭰ", "SS", "ss", "i̇", "FI"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +12,8 @@ from hypothesis import strategies as st
 
 from collectors.profiles.collector import collector
 from storage.records import Page, Position, Profile, Quarantine, Target, Want
+from tests.conftest import examples
 
-EXAMPLES = 10_000 if "SNEEUWBAL_FUZZ" in os.environ else 100
 KEY = "https://netwerk.example/in/testa"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 JOB = {"@type": "Organization", "name": "Ministerie van Financiën"}
@@ -102,7 +101,7 @@ def test_one_person_however_it_is_written(way: str) -> None:
     assert jobs(found) == [("Ministerie van Financiën", "Adviseur", None, None, True)]
 
 
-@settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.sampled_from(["", "\ufeff", ";", " ", "\n", "// a note\n", "/* a; note */", ","]), max_size=3),
     st.sampled_from(["", "schema:", "http://schema.org/", "https://schema.org/"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,9 +19,9 @@ from collectors.x.collector import collector as x
 from storage.records import Page, Post, Quarantine, Record, Target, Want
 from tests import test_bluesky as b
 from tests import test_mastodon as m
+from tests.conftest import examples
 from tests.test_x_fuzz import NOW
 
-EXAMPLES = 10_000 if "SNEEUWBAL_FUZZ" in os.environ else 200
 HERE = "@@HERE@@"
 BAD = {
     "half a pair": b'"cut \\ud83d"',
@@ -109,7 +108,7 @@ def test_one_bad_value_costs_one_value(name: str) -> None:
     assert len(whole) == 3
     assert len(places) > 15
 
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(200), deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(places), st.sampled_from(sorted(BAD)))
     def run(path: tuple[Any, ...], kind: str) -> None:
         answer = spoilt(sound, path, BAD[kind])
@@ -168,7 +167,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-@settings(max_examples=EXAMPLES, deadline=None, database=None)
+@settings(max_examples=examples(200), deadline=None, database=None)
 def test_sound_json_is_read_as_everybody_reads_it(value: Any) -> None:
     content = json.dumps(value).encode()
     assert lenient.value(content) == (value, [])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from hypothesis import strategies as st
 from collectors.parsing.link_header import linked
 from storage.records import Follow
 from tests import test_mastodon as m
+from tests.conftest import examples
 
-EXAMPLES = 10_000 if "SNEEUWBAL_FUZZ" in os.environ else 200
 BASE = "https://social.example/api/v1/accounts/1/following?limit=80"
 NEXT = "https://social.example/n?page=2"
 
@@ -65,7 +64,7 @@ PARAMETER = st.tuples(TOKEN, st.one_of(st.just(""), QUOTED.map("={}".format), TO
 SPACE = st.sampled_from(["", " ", "\t", " \t"])
 
 
-@settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(200), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.tuples(st.lists(PARAMETER, max_size=3), st.lists(PARAMETER, max_size=3), st.booleans()), max_size=4),
     SPACE,
@@ -84,7 +83,7 @@ def test_links_are_found_among_whatever_else_is_said(links: list[tuple[list[str]
 
 
 @given(st.text(st.sampled_from('<>;,="\\ \tarelnxt'), max_size=200))
-@settings(max_examples=EXAMPLES, deadline=None, database=None)
+@settings(max_examples=examples(200), deadline=None, database=None)
 def test_any_header_is_read_or_says_nothing(value: str) -> None:
     assert all(isinstance(found, str) for found in linked([("link", value * 20)], "next", BASE))
 

@@ -121,9 +121,19 @@ def test_every_record_is_a_row_a_duplicate_or_in_quarantine(tmp_path):
     write(tmp_path / "archive", [page(1, given_), page(2, ["misfit", *given_, Quarantine("here", "why")])])
     report = load(tmp_path, PARSERS)
     kept = rows(tmp_path, "SELECT count(*) FROM posts")[0][0]
-    assert report.rows["posts"] == 200
-    assert kept == 40
+    assert report.read["posts"] == 200
+    assert kept == report.rows["posts"] == 40
     assert report.quarantined == rows(tmp_path, "SELECT count(*) FROM quarantine")[0][0] == 2
+
+
+def test_the_line_of_a_load_counts_what_can_be_queried_not_what_was_read(tmp_path):
+    """Forty posts on two pages, two hundred sightings: forty; then one more of them, and one that is known."""
+    posts = [Post(str(n % 40), "x", "7", T0, "text", "7") for n in range(100)]
+    write(tmp_path / "archive", [page(1, posts), page(2, posts)], "a")
+    assert load(tmp_path, PARSERS).told() == "load (from nothing): 2 entries of 1 segments: 40 posts"
+    write(tmp_path / "archive", [page(3, [*posts[:1], Post("41", "x", "7", T0, "new", "7")])], "b")
+    assert load(tmp_path, PARSERS).told() == "load (added): 1 entries of 1 segments: 41 posts (+1)"
+    assert load(tmp_path, PARSERS).told() == "load: nothing new in the archive"
 
 
 def test_several_processes_read_what_one_reads(tmp_path, monkeypatch):

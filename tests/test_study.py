@@ -161,6 +161,13 @@ profiles_file = "nowhere.txt"
         ("[study]\nname = 3", "study.name: should be a valid string, not 3"),
         ("study = 'x'", "study: should be a valid dictionary"),
         ("[study]\nname='a'\n[minimise]\nopt_outs='override'", "override_reason"),
+        ("[study]\nname='a'\nfirst_day=0001-01-01", "line 3, study.first_day: should be a day since 1990-01-01"),
+        ("[study]\nname='a'\nlast_day=1185-06-01", "line 3, study.last_day: should be a day since 1990-01-01"),
+        ("[study]\nname='a'\nlast_day=9999-12-31", "line 3, study.last_day: should be a day within 10 years from now"),
+        (
+            "[study]\nname='a'\nfirst_day=2013-02-23\nlast_day=2012-12-31",
+            "line 4, study.last_day: should not be before first_day (2013-02-23), but is 2012-12-31",
+        ),
         (
             "[study]\nname='a'\n[published.groups.'I&M']\nprofile=3",
             'published.groups."I&M".profile: unknown key',

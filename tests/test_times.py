@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,13 +14,19 @@ from hypothesis import strategies as st
 
 from analysis import activity, populations
 from storage.records import Account, Deletion, Follow, Post
+from storage.tables import merge
 from storage.tables.load import load
 from study.study_file import installed
+from tests.conftest import examples
 from tests.pages import T0, Toy, at, page, write
 
-EXAMPLES = 2_000 if "SNEEUWBAL_FUZZ" in os.environ else 15
 OPENED = date(2006, 3, 21)
 FAR = [datetime(year, 6, 1, tzinfo=UTC) for year in (1, 1185, 1969, 2005, 2014, 2100, 2262, 2263, 9999)]
+
+
+JUDGE = duckdb.connect()
+JUDGE.execute("SET TimeZone = 'UTC'")
+merge._judge_times(JUDGE, {"x": OPENED})
 
 
 class Opened(Toy):
@@ -61,8 +66,19 @@ def test_a_time_nobody_can_have_is_set_aside_and_takes_part_in_nothing(far: date
     assert populations._posts(db, "UTC") == {"posts": 2, "first_post": "2013-02-23", "last_post": "2013-02-23"}
 
 
+@given(when=st.datetimes(timezones=st.just(UTC)), seen=st.datetimes(datetime(2000, 1, 1), timezones=st.just(UTC)))
+@settings(max_examples=examples(100))
+def test_a_claimed_time_is_usable_between_the_platforms_first_day_and_the_answer(
+    when: datetime, seen: datetime
+) -> None:
+    """Of a platform that says when it opened, and of one that does not."""
+    for platform, first in (("x", datetime(2006, 3, 21, tzinfo=UTC)), ("other", datetime(1970, 1, 2, tzinfo=UTC))):
+        row = JUDGE.execute(f"SELECT usable(CAST($1 AS TIMESTAMPTZ), '{platform}', $2)", [when, seen]).fetchone()
+        assert row == (when if when >= first and when - timedelta(hours=1) <= seen else None,)
+
+
 @given(when=st.datetimes(timezones=st.just(UTC)))
-@settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_a_time_counts_exactly_if_somebody_can_have_it(when: datetime, tmp_path: Path) -> None:
     """Between the platform's first day and the answer: used; else set aside, with a count. Never both."""
     shutil.rmtree(tmp_path)

@@ -16,6 +16,7 @@ from analysis.report.asking import Options, finding
 from analysis.report.disclosure import SMALL, few_hidden, lines, merged_groups, pseudonymous
 from analysis.report.filters import filters
 from analysis.report.rhythm import Rhythm
+from storage.folding import folded
 
 # Okabe and Ito's colours and Tol's muted ones: told apart by the colour-blind; grey for all that follow
 PALETTE = (
@@ -346,7 +347,7 @@ FIXED = (
 )
 USERS = f"""
 SELECT tag, count(DISTINCT timeline_of) AS accounts FROM (
-    SELECT timeline_of, {hashtag_edges.folded()} AS tag FROM (SELECT timeline_of, unnest(hashtags) AS t FROM posts))
+    SELECT timeline_of, {folded()} AS tag FROM (SELECT timeline_of, unnest(hashtags) AS t FROM posts))
 GROUP BY tag"""
 
 __all__ = ["GREY", "PALETTE", "Findings", "Options", "finding"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from storage.folding import fold
 from storage.privacy.pseudonymise import shared
 
 TEXT = {".html", ".csv", ".svg", ".json", ".md", ".toml", ".txt", ".gexf", ".graphml", ".js", ".css"}
@@ -58,7 +59,7 @@ def _known(source: Path) -> tuple[dict[str, str], dict[str, list[tuple[str, str]
         if kind in ("name", "text"):
             if len(pieces) > 1:
                 phrases.setdefault(pieces[0], []).append((" ".join(pieces[:12]), kind))
-        elif text not in tags:
+        elif fold(text) not in tags:
             words[text] = kind
     return words, phrases
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from storage.folding import fold, folded
 from storage.privacy.pseudonyms import FEW, Pseudonyms
 from storage.tables import database
 
@@ -40,7 +41,8 @@ DELETED = ("deleted", "suspended", "deactivated", "protected", "gone", "scrub_ge
 # what only few wrote gives them away: a pseudonym
 SHARED: Mapping[str, str] = {
     "tags": """SELECT tag AS name FROM (
-        SELECT account_id, lower(unnest(list_concat(hashtags, full_hashtags))) AS tag FROM {db}.posts)
+        SELECT account_id, {tag} AS tag FROM (
+            SELECT account_id, unnest(list_concat(hashtags, full_hashtags)) AS t FROM {db}.posts))
         GROUP BY tag HAVING count(DISTINCT account_id) >= {few}""",
     "employers": """SELECT employer AS name FROM {db}.positions JOIN {db}.employers USING (employer)
         GROUP BY employer HAVING count(DISTINCT profile_id) >= {few}""",
@@ -107,7 +109,7 @@ def pseudonymise(source: Path, target: Path, pseudonyms: Pseudonyms) -> Path:
         return None if texts is None else [pseudonym(text) for text in texts]
 
     def tags_of(texts: list[str | None] | None) -> list[str | None] | None:
-        return None if texts is None else [tag if tag and tag.lower() in tags else pseudonym(tag) for tag in texts]
+        return None if texts is None else [tag if tag and fold(tag) in tags else pseudonym(tag) for tag in texts]
 
     db = database.open_private(target)
     try:
@@ -134,8 +136,8 @@ def is_public(key: str) -> bool:
 
 
 def shared(db: str) -> dict[str, str]:
-    """Queries for what at least FEW write in the schema *db*: their tags (in lower case), employers and platforms."""
-    return {name: query.format(db=db, few=FEW) for name, query in SHARED.items()}
+    """Queries for what at least FEW write in the schema *db*: their tags (folded), employers and platforms."""
+    return {name: query.format(db=db, few=FEW, tag=folded()) for name, query in SHARED.items()}
 
 
 def _tables(db: duckdb.DuckDBPyConnection) -> list[str]:

@@ -33,7 +33,7 @@ RATE = 1_000_000  # bytes of archive that a core loads in a second, about: `pyth
 MEMORY = "400MB"  # of DuckDB, once the workers are gone; more is not faster (5 million accounts, 2 cores)
 
 MEND = "put it back, or run `sneeuwbal load --fresh`"
-TOLD = ("profiles", "connections", "accounts", "follows", "posts")
+COUNTED = ("profiles", "connections", "accounts", "follows", "posts", "referenced_posts", "sample_posts")
 
 Parsers = Mapping[str, "str | Parser"]
 Progress = Callable[[int, int], None]
@@ -46,7 +46,9 @@ class LoadReport(msgspec.Struct):
     segments: int = 0  # that held something new
     bytes: int = 0  # of archive read
     entries: int = 0
-    rows: dict[str, int] = {}  # that came, per table; duplicates included
+    read: dict[str, int] = {}  # rows that came, per table; what is known already included
+    rows: dict[str, int] = {}  # in each view of COUNTED now
+    before: dict[str, int] = {}  # the same, before this load
     quarantined: int = 0
     damage: list[str] = []  # one line per segment that could not be read whole
 
@@ -59,16 +61,22 @@ class LoadReport(msgspec.Struct):
         return bool(self.damage)
 
     def told(self) -> str:
-        """One line for the terminal, and one more for each damaged segment."""
+        """One line for the terminal, with what the tables hold now; one more for each damaged segment."""
         if not self.segments:
             line = "load: nothing new in the archive"
+            if self.published:
+                line += "; employers matched and accounts linked anew"
         else:
-            rows = ", ".join(f"{self.rows[name]:,} {name}" for name in TOLD if self.rows.get(name))
+            rows = ", ".join(self._counted(name) for name in COUNTED if self.rows.get(name))
             how = "from nothing" if self.fresh else "added"
             line = f"load ({how}): {self.entries:,} entries of {self.segments} segments: {rows or 'no rows'}"
         if self.quarantined:
             line += f"; {self.quarantined:,} pieces could not be read (view `quarantine`)"
         return "\n".join([line, *self.damage])
+
+    def _counted(self, view: str) -> str:
+        new = self.rows[view] - self.before.get(view, 0)
+        return f"{self.rows[view]:,} {view.replace('_', ' ')}" + (f" ({new:+,})" if new and not self.fresh else "")
 
 
 def load(
@@ -110,6 +118,7 @@ def load(
             units = plan(paths, _known(db), report, workers)
             kinds = _kinds(parsers)
             made_from = _fingerprint(linking, rows, kinds)
+            report.before = _count(db)
             if units or report.fresh or made_from != _made_from(db):
                 _declare(db, kinds)
                 _bring_in(db, units, parsers, work / "spilled", report, workers, progress, keep)
@@ -120,6 +129,7 @@ def load(
                 retention.read_removed(db, study)
                 db.execute("DELETE FROM base.made_from")
                 db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
+                report.rows = _count(db)
                 database.close_private(db)
                 database.publish(private, study, group)
                 report.published = True
@@ -152,6 +162,12 @@ def _published(study: Path) -> list[tuple[str, str]]:
             return db.execute("SELECT key, CAST(value AS VARCHAR) FROM base.study").fetchall()
     except duckdb.Error:
         return []
+
+
+def _count(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many rows each view of COUNTED has."""
+    counts = ", ".join(f"(SELECT count(*) FROM {view})" for view in COUNTED)
+    return dict(zip(COUNTED, db.execute(f"SELECT {counts}").fetchone() or (), strict=True))
 
 
 def _fingerprint(
@@ -190,15 +206,6 @@ def _settings(db: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, str]]) ->
     db.execute("DELETE FROM base.study")
     if rows:
         db.executemany("INSERT INTO base.study VALUES (?, ?)", [list(row) for row in rows])
-
-
-def load_into(
-    db: duckdb.DuckDBPyConnection, paths: Iterable[Path], parsers: Parsers, work: Path, workers: int = 1
-) -> LoadReport:
-    """Load what is new in the segments *paths* into an open private database; spill into *work*."""
-    report = LoadReport(fresh=False)
-    _bring_in(db, plan(paths, _known(db), report, workers), parsers, work, report, workers, None)
-    return report
 
 
 def _known(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -240,9 +247,9 @@ def _bring_in(
 ) -> None:
     told = _spill_all(units, parsers, spilled, workers, progress, keep)
     report.entries = sum(one.entries for one in told)
-    report.rows = merge.merge(db, spilled, _opened(parsers))
+    report.read = merge.merge(db, spilled, _opened(parsers))
     shutil.rmtree(spilled, ignore_errors=True)
-    report.quarantined = report.rows.get("quarantine", 0)
+    report.quarantined = report.read.get("quarantine", 0)
     _remember(db, told, report)
     latest.refresh(db)
     link.read_links(db, platforms(parsers).values())

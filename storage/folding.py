@@ -1,0 +1,45 @@
+"""The one form of a hashtag, in Python and in SQL: for every analysis, and for what a package may show."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+import duckdb
+
+DOTTED = "i\u0307"  # what İ is folded to; a Turkish i, which every other tag writes as i
+
+
+@lru_cache(maxsize=1)
+def specials() -> tuple[str, ...]:
+    """The characters whose case folding is not lower() of DuckDB: ß, İ, final sigma, ligatures ..."""
+    letters = [chr(code) for code in range(128, 0x20000) if not 0xD800 <= code < 0xE000]  # no case above
+    changed = [letter for letter in letters if letter.casefold() != letter]
+    with duckdb.connect() as db:
+        rows = db.execute(
+            "SELECT letter FROM (SELECT unnest($1) AS letter, unnest($2) AS folded)"
+            " WHERE lower(letter) <> lower(folded)",
+            [changed, [letter.casefold() for letter in changed]],
+        ).fetchall()
+    return tuple(letter for (letter,) in rows)
+
+
+def fold(tag: str) -> str:
+    """The one form of a hashtag in every analysis: NFC, case-folded, without #; a dotted I is an i.
+
+    NFC and not NFKC: it joins what is the same character written in two ways, not characters that only look alike.
+    """
+    folding = unicodedata.normalize("NFC", tag).casefold().replace(DOTTED, "i")
+    return unicodedata.normalize("NFC", folding).lstrip("#＃")
+
+
+def folded(tag: str = "t") -> str:
+    """SQL of `fold` for the hashtag *tag*: only letters beyond ASCII, and the rare special ones, cost more."""
+    whole = f"nfc_normalize({tag})"
+    swapped = whole
+    for letter in specials():
+        swapped = f"replace({swapped}, '{letter}', '{letter.casefold()}')"
+    letters = "".join(specials())
+    return f"""ltrim(CASE WHEN strlen({tag}) > length({tag}) THEN nfc_normalize(replace(lower(
+            CASE WHEN regexp_matches({whole}, '[{letters}]') THEN {swapped} ELSE {whole} END), '{DOTTED}', 'i'))
+        ELSE lower({tag}) END, '#＃')"""
