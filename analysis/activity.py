@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.days import KINDS, WEEKDAYS, calendar, hours, known_school_holidays, week
-from analysis.queries import Database, number, query, setting, timeline_posts, with_parameters
+from analysis.queries import TIMELINES, Database, number, query, setting, timeline_posts, with_parameters
 
 QUARTER = 900  # seconds
 BIN = f"epoch_us(created_at) // {QUARTER * 1_000_000}"
@@ -158,7 +158,7 @@ def accounts_by(db: Database, scope: Scope | None, cell: Callable[[pd.DataFrame]
 GAPS = """
 WITH cut AS (
     SELECT walk, key, coalesce(nullif(low_water, ''), nullif(until_id, '')) AS mark FROM gaps
-    WHERE kind = 'timeline' AND closed_at IS NULL
+    WHERE closed_at IS NULL AND {timelines}
 ), oldest AS (
     SELECT a.walk, min(p.created_at) AS moment FROM {source} AS p JOIN (
         SELECT DISTINCT record_id, walk FROM answers WHERE walk IN (SELECT walk FROM cut)
@@ -174,10 +174,12 @@ def _gaps(db: Database, counted: _Counted) -> pd.Series[Any]:
     """By day, the accounts of which posts may be missing because their timeline was cut short there."""
     days = counted.calendar.index
     missing = np.zeros(len(days) + 1, dtype=np.int64)
-    if not len(days) or not number(db, "SELECT count(*) FROM gaps WHERE kind = 'timeline' AND closed_at IS NULL"):
+    if not len(days) or not number(db, f"SELECT count(*) FROM gaps WHERE closed_at IS NULL AND {TIMELINES}"):
         return pd.Series(missing[:-1], index=days)
     zone = counted.parameters["timezone"]
-    for since, until in query(db, GAPS.format(source=counted.source))[["since", "until"]].itertuples(index=False):
+    for since, until in query(db, GAPS.format(source=counted.source, timelines=TIMELINES))[
+        ["since", "until"]
+    ].itertuples(index=False):
         first = 0 if pd.isna(since) else days.searchsorted(_local_day(since, zone))
         past = days.searchsorted(_local_day(until, zone), side="right")
         missing[first] += 1

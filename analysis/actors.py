@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 
 from analysis.actor_edges import INTERACTIONS, Database, Kind, default_scope, network, ties
 from analysis.graphs.communities import Communities
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network
 from analysis.nouns import GENERAL
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 OUTSIDE = "outside"  # actors who are no members
 SAME_GROUP = 0.5  # a community is named after a group with at least this share of its members
@@ -30,9 +31,7 @@ def graph(db: Database, *, measures: bool = True, **options: Any) -> nx.DiGraph[
     Without *measures* it has the tables' attributes only.
     """
     found = study(db, **options).network if measures else network(db, **options)
-    made = found.to_networkx()
-    assert isinstance(made, nx.DiGraph)
-    return made
+    return cast("nx.DiGraph[Any]", found.to_networkx())
 
 
 def study(db: Database, **options: Any) -> Measured:
@@ -183,6 +182,8 @@ def participation(found: Network, communities: Communities) -> pd.DataFrame:
     """
     group = communities.membership.to_numpy()
     count = int(group.max(initial=-1)) + 1
+    from scipy import sparse
+
     indicator = sparse.csr_array((np.ones(found.n), (np.arange(found.n), group)), shape=(found.n, count))
     ties = found.matrix(weighted=False)
     ties = ties + ties.T if found.directed else ties

@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
-from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
 from analysis import inwardness
 from analysis.actor_edges import Database
@@ -17,6 +15,7 @@ from analysis.graphs import algorithms
 from analysis.graphs.communities import Communities, matched
 from analysis.graphs.measures import Measured
 from analysis.graphs.network import Network
+from analysis.queries import FOLLOW_LISTS
 
 
 class Window(NamedTuple):
@@ -31,6 +30,8 @@ def proportions(count: float, total: float, other: float, of: float, confidence:
 
     Missing where a total is 0. The interval takes the counted things as independent.
     """
+    from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
+
     missing = float("nan")
     if not total or not of:
         return dict.fromkeys(("share", "other_share", "difference", "low", "high", "p"), missing)
@@ -153,6 +154,8 @@ def overlap(one: Network, other: Network, by: str = "betweenness", most: int = 1
         tops = [set(n.nodes.sort_index().nlargest(most, by).index) for n in (one, other)]
         figures["top_shared"] = len(tops[0] & tops[1]) / max(min(map(len, tops)), 1)
         if len(shared) > 2:
+            from scipy.stats import spearmanr
+
             figures["rank_correlation"] = float(spearmanr(one.nodes.loc[shared, by], other.nodes.loc[shared, by])[0])
     return figures
 
@@ -161,7 +164,7 @@ def overlap(one: Network, other: Network, by: str = "betweenness", most: int = 1
 
 CHANGES = """
 WITH read AS (  -- lists that were read whole in both rounds: the walk that tells of each
-    SELECT {before} AS before, {after} AS after FROM full_walks WHERE kind IN ('following', 'followers')
+    SELECT {before} AS before, {after} AS after FROM full_walks WHERE {follow_lists}
     GROUP BY collector, kind, key HAVING before <> after),
 ties AS (
     SELECT follower_id, followed_id, bool_or(walk = before) AS before, bool_or(walk = after) AS after
@@ -186,7 +189,9 @@ def changes(
     given = {name: window for name, window in rounds.items() if window}
     values = {f"{name}_{end}": moment for name, window in given.items() for end, moment in window._asdict().items()}
     walk = {"before": FIRST, "after": LAST, **{name: WITHIN.format(round=name) for name in given}}
-    made = db.execute(CHANGES.format(**walk) + " ORDER BY ALL", {**values, "platform": platform}).df()
+    made = db.execute(
+        CHANGES.format(**walk, follow_lists=FOLLOW_LISTS) + " ORDER BY ALL", {**values, "platform": platform}
+    ).df()
     ends = {"before": "first whole reading of each list", "after": "last whole reading of each list"}
     made.attrs["parameters"] = {**ends, **{name: [str(moment) for moment in given[name]] for name in given}}
     return made
@@ -197,7 +202,7 @@ def tally(db: Database, ours: str) -> pd.DataFrame:
 
     *ours* is SQL for account ids; `between` counts the ties that have both ends there.
     """
-    ties = CHANGES.format(before=FIRST, after=LAST)
+    ties = CHANGES.format(before=FIRST, after=LAST, follow_lists=FOLLOW_LISTS)
     inside = "follower_id IN (FROM ours) AND followed_id IN (FROM ours)"
     return db.execute(
         f"""WITH ours AS MATERIALIZED ({ours}) SELECT change, count(*) AS ties, count(*) FILTER ({inside}) AS between

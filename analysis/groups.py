@@ -6,9 +6,8 @@ belongs to.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -17,6 +16,9 @@ from analysis.actor_edges import Database
 from analysis.graphs.layout import layout
 from analysis.graphs.measures import node_sizes
 from analysis.queries import OF_MEMBERS
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 CONNECTIONS = """
 SELECT least(a.group_name, b.group_name) AS group_name, greatest(a.group_name, b.group_name) AS other,
@@ -112,22 +114,26 @@ def graph(db: Database) -> nx.Graph[Any]:
 
     Node attributes: weight (connections inside the group), members, readable, linked, expected, ratio, follows, and
     x, y and size for drawing. Edge attributes: weight (connections between the two), expected, ratio, follows.
+    Where a study has no connections, follows are the weight; a pair of weight 0 has no edge.
     """
+    import networkx as nx
+
     made: nx.Graph[Any] = nx.Graph()
     rows = table(db)
-    made.graph["parameters"] = dict(rows.attrs["parameters"])
+    weight = "connections" if rows["connections"].any() or not rows["follows"].any() else "follows"
+    made.graph["parameters"] = {**rows.attrs["parameters"], "weight": weight}
     for row in coverage(db).to_dict("records"):
         made.add_node(row["group_name"], **{str(name): value for name, value in row.items() if name != "group_name"})
     for row in rows.to_dict("records"):
         figures = {
-            "weight": int(row["connections"]), "expected": row["connections_expected"],
+            "weight": int(row[weight]), "expected": row[f"{weight}_expected"],
             "follows": int(row["follows"]),
         }  # fmt: skip
-        if not pd.isna(row["connections_ratio"]):
-            figures["ratio"] = row["connections_ratio"]
+        if not pd.isna(row[f"{weight}_ratio"]):
+            figures["ratio"] = row[f"{weight}_ratio"]
         if row["group_name"] == row["other"]:
             made.nodes[row["group_name"]].update(figures)
-        elif row["connections"] or row["follows"]:
+        elif row[weight]:
             made.add_edge(row["group_name"], row["other"], **figures)
     places = layout(made, weight_exponent=0.5)
     sizes = node_sizes(np.array([made.nodes[name]["weight"] for name in places.index], dtype=float))

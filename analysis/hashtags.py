@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -16,6 +15,9 @@ from analysis.graphs.network import Network, from_edges
 from analysis.hashtag_edges import Profile, bounds, network, posts_of, profile_of
 from analysis.queries import OF_MEMBERS
 from storage.folding import folded
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 NETWORK_OPTIONS = ("threshold", "profile", "on", "scope", "platform", "since", "until")
 

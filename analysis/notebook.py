@@ -45,10 +45,10 @@ def _(db, mo):
 def _(mo):
     mo.md(
         """
-        ## 1. How many civil servants are there, and how many were found on a platform?
+        ## 1. How many members are there, and how many were found on a platform?
 
-        `memberships` has a row for each current post at a ministry of the study; `links` a row for each account
-        that evidence ties to a profile. Somebody with posts in two ministries counts in both.
+        `memberships` has a row for each current position in a group of the study; `links` a row for each account
+        that evidence ties to a profile. Somebody with positions in two groups counts in both.
         """
     )
     return
@@ -98,7 +98,7 @@ def _(db, mo):
 def _(mo):
     mo.md(
         """
-        ## 3. Which ministries are connected with which?
+        ## 3. Which groups are connected?
 
         `connections` has each connection once, whichever side showed it. Only lists that could be read can show
         any: see the report on how few they are.
@@ -126,7 +126,7 @@ def _(db, mo):
 def _(mo):
     mo.md(
         """
-        ## 4. Whom do linked civil servants follow most?
+        ## 4. Which accounts do linked members follow most?
 
         `follows` has a row a tie as it was last seen. `follow_history` tells when ties came and went.
         """
@@ -153,7 +153,7 @@ def _(db, mo):
 def _(mo):
     mo.md(
         """
-        ## 5. Do ministries follow one another back?
+        ## 5. Do groups follow one another back?
 
         A tie is mutual if the other one is there too: a semi-join of `follows` with itself.
         """
@@ -289,7 +289,7 @@ def _(db, mo):
 def _(mo):
     mo.md(
         """
-        ## 10. Who mentions whom across ministries?
+        ## 10. Who mentions whom across groups?
 
         `post_mentions` names the account where the platform told it. Joined with `links` on both sides it is a
         network of attention rather than of following.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
 from analysis.queries import (
+    CONTACT_LISTS,
     LINKED_ACCOUNTS,
     OF_MEMBERS,
+    PROFILE_PAGES,
     Database,
+    nouns,
     number,
     published,
     query,
@@ -19,17 +23,17 @@ from analysis.queries import (
 )
 
 # a page about the profile itself, not a list that shows it
-READ = """
+READ = f"""
 read_profiles AS (
     SELECT profile_id FROM profiles AS p
-    WHERE NOT EXISTS (SELECT 1 FROM fetches AS f WHERE f.record_id = p.record_id AND f.kind = 'connections')
+    WHERE NOT EXISTS (SELECT 1 FROM fetches AS f WHERE f.record_id = p.record_id AND {CONTACT_LISTS})
 ), starts AS (
     SELECT DISTINCT v.profile_id FROM profile_versions AS v
     WHERE v.profile_id IN (FROM read_profiles)
-      AND v.record_id IN (SELECT record_id FROM answers WHERE kind = 'profile' AND via = '')
+      AND v.record_id IN (SELECT record_id FROM answers WHERE {PROFILE_PAGES} AND via = '')
     UNION
     SELECT profile_id FROM profiles WHERE profile_id IN (FROM read_profiles)
-      AND record_id IN (SELECT record_id FROM answers WHERE kind = 'profile' AND via = '')
+      AND record_id IN (SELECT record_id FROM answers WHERE {PROFILE_PAGES} AND via = '')
 ), ties AS (
     SELECT profile_a AS one, profile_b AS two FROM connections
     WHERE profile_a IN (FROM read_profiles) AND profile_b IN (FROM read_profiles) AND profile_a <> profile_b
@@ -83,7 +87,7 @@ WITH found AS (
     SELECT DISTINCT m.group_name, m.actor_id, l.platform, l.account_id
     FROM memberships AS m JOIN ({OF_MEMBERS}) AS l USING (actor_id)
 ), lists AS ( -- read on a page of the site, or given by its owner, which no page names
-    SELECT key FROM answers WHERE kind = 'connections' AND outcome = 'done'
+    SELECT key FROM answers WHERE {CONTACT_LISTS} AND outcome = 'done'
     UNION SELECT profile_id FROM base.connections
 ), named AS (
     SELECT group_name, name, published_profiles, published_accounts FROM groups
@@ -131,22 +135,28 @@ def table(db: Database) -> pd.DataFrame:
     return with_parameters(rows, unit="persons", current="position without an end", source=published(db, "source"))
 
 
-def selection(db: Database) -> pd.DataFrame:
+def selection(db: Database, words: Callable[[str], str] | None = None) -> pd.DataFrame:
     """The key figures of the study: a row each with its name, what it counts, and what was published (or NA).
 
     A connection counts once, and only between profiles that were read. Connected with two members or more:
     others connected with two start contacts or more, and start contacts with two members or more in their list.
     A study of accounts has the accounts that were seen instead of profiles and connections.
+    *words* puts what a row counts into words; None: the study's own nouns, in English.
     """
     zone = setting(db, "study.timezone", "Europe/Amsterdam")
     counted = query(db, SELECTION).iloc[0]
     values: dict[str, Any] = {str(name): int(count) for name, count in counted.items()} | _posts(db, zone)
+    words = words or nouns(db)
     accounts = {str(name): int(count) for name, count in query(db, ACCOUNTS).iloc[0].items()}
     left_out: tuple[str, ...] = ("accounts_seen",)
     if accounts["accounts_seen"] and not values["profiles"]:
         values, left_out = values | accounts, OF_PROFILES
     rows = pd.DataFrame(
-        [(name, _what(name, left_out), values[name], published(db, name)) for name in SELECTED if name not in left_out],
+        [
+            (name, words(_what(name, left_out)), values[name], published(db, name))
+            for name in SELECTED
+            if name not in left_out
+        ],
         columns=["figure", "what", "computed", "published"],
     ).astype({"computed": object, "published": object})
     return with_parameters(rows, timezone=zone, source=published(db, "source"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import duckdb
 import pandas as pd
+
+from analysis.nouns import Nouns
 
 Database = duckdb.DuckDBPyConnection
 
@@ -18,6 +20,12 @@ WHERE a.subject IN (SELECT account_id FROM accounts)
 UNION SELECT l.account_id, l.platform, m.actor_id FROM links AS l LEFT JOIN base.actors AS a ON a.subject = l.profile_id
 JOIN members AS m ON m.actor_id = coalesce(a.actor_id, l.profile_id)"""
 LINKED_ACCOUNTS = f"SELECT account_id FROM ({OF_MEMBERS})"
+
+# What a kind is, by its declaration and not by its name: of answers, fetches, walks and gaps.
+YIELDING = "(collector, kind) IN (SELECT collector, kind FROM base.kinds WHERE yields = '{}')"
+TIMELINES, FOLLOW_LISTS, PROFILE_PAGES, CONTACT_LISTS = map(
+    YIELDING.format, ("posts", "follows", "profiles", "connections")
+)
 
 
 def query(db: Database, sql: str, values: Sequence[Any] = ()) -> pd.DataFrame:
@@ -35,6 +43,11 @@ def setting(db: Database, key: str, default: Any = None) -> Any:
     """The setting *key* (dotted) of the study file that the database was loaded with."""
     rows = db.execute("SELECT value FROM study WHERE key = ? AND value IS NOT NULL", [key]).fetchall()
     return json.loads(rows[0][0]) if rows else default
+
+
+def nouns(db: Database) -> Callable[[str], str]:
+    """What puts the English nouns of the study's members and groups into a text."""
+    return Nouns("en", setting(db, "population"))
 
 
 def published(db: Database, key: str) -> Any:

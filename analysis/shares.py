@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pandas as pd
-from statsmodels.stats.proportion import confint_proportions_2indep
 
 from analysis.queries import Database, published, query, timeline_posts, with_parameters
 
@@ -98,6 +97,8 @@ def interval(count: int, posts: int, other_count: int, other_posts: int, level: 
 
     Newcombe's hybrid score interval (Newcombe 1998, method 10), as statsmodels computes it.
     """
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
     if not posts or not other_posts:
         return float("nan"), float("nan")
     low, high = confint_proportions_2indep(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from datetime import date
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
 from collectors.wire.exchange import Wire
-from storage.privacy.declared import Personal
+from storage.privacy.declared import Hooks, hooks_of
 from storage.records import (
     Absent,
     Done,
@@ -71,6 +69,9 @@ class Kind(msgspec.Struct, frozen=True):
     head: int = 0  # requests of a walk before its first page
     of: str = ""  # what a key names, for the snowball: profile | list (of a profile) | handle | account | set | query
     yields: str = ""  # what its items are: posts | accounts | profiles | connections | follows | documents
+    ties: tuple[str, ...] = ()  # which ties it shows: words of [snowball] along (storage.sampling.rules.TIES)
+    ids: bool = False  # of "handle": its keys may be the ids of accounts as well
+    asked_first: bool = False  # of "handle" with ids: it shows opt-outs that lists do not; asked before an admission
     seeds: str = ""  # of "query": its name in [seeds], behind the collector's; whom it finds are seeds (Listed)
     stream: bool = False  # its pages come without being asked for, one by one
     bytes: float = 300.0  # in the archive, compressed, an item: an assumption that `plan` names
@@ -117,45 +118,3 @@ class Collector(Protocol):
     def parse(self, page: Page) -> Iterator[Record]:
         """Yield what the page tells. Pure; a page that cannot be read yields Quarantine, never an exception."""
         ...
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """What a collector may declare beside its four names: the whole list, with the default of what it leaves out.
-
-    A module-level `Options`, a pydantic model, checks its table of the study file.
-    """
-
-    #: the one form of a seed of the study file
-    canonical: Callable[[str], str] = str
-    #: the address of an account's page, of an account as people type it: what has none is no seed
-    page_of: Callable[[str], str | None] | None = None
-    #: what a seed is, for whoever typed another thing: "a handle on X; it has at most 15 letters"
-    seed_form: str = "an account"
-    #: the key of a query of a kind, as people type it; None if it can be none
-    query_of: Callable[[str, str], str | None] | None = None
-    #: it can ask nothing without a secret
-    needs_secret: bool = False
-    #: the server that a want is asked at, where a platform is many: limits are then counted for each server, over all
-    #: kinds, and a limit that a server names holds for that server only
-    server: Callable[[Want, Mapping[str, Any]], str] | None = None
-    #: which fields of its answers are personal, and how its people are named. Redaction in the archive, `forget` and
-    #: its guard follow from it. Without it `redact_archive` refuses, and `forget` empties whatever object names the
-    #: person
-    personal: Personal | None = None
-    #: redaction of its own, where answers are no JSON: what outcome and parse need (both then say the same), without
-    #: what `[minimise] drop` names. Pure
-    redacted: Callable[[Page, Collection[str]], Page] | None = None
-    #: the handle whose page a web address is: links from profiles
-    handle_of: Callable[[str], str | None] | None = None
-    #: the kinds that look things up by their ids, for `compliance`: {"account": kind, "post": kind}
-    recheck: Mapping[str, str] = field(default_factory=dict)
-    #: the first day of each platform it tells of: a time from before counts as none
-    opened: Mapping[str, date] = field(default_factory=dict)
-    #: an answer, archived before `Page.asked` was, in today's form
-    asked_before: Callable[[Any], Any] | None = None
-
-
-def hooks_of(collector: object) -> Hooks:
-    """The hooks of *collector*, a module or an object."""
-    return Hooks(**{one.name: getattr(collector, one.name) for one in fields(Hooks) if hasattr(collector, one.name)})

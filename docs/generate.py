@@ -59,6 +59,17 @@ def study_file_page() -> str:
     )
 
 
+def sampling_page() -> str:
+    """docs/sampling.md with its table of columns renewed."""
+    from storage.sampling.rules import COLUMNS
+
+    rows = [f"| `{name}` | {kind} | {meaning} |" for name, (kind, meaning) in COLUMNS.items()]
+    table = "\n".join(["| column | type | what it is |", "|---|---|---|", *rows])
+    page = (DOCS / "sampling.md").read_text(encoding="utf-8")
+    begin, end = "<!-- columns of the candidates -->\n", "<!-- end -->"
+    return page[: page.index(begin)] + begin + table + "\n" + page[page.index(end) :]
+
+
 def _keys(model: type[BaseModel]) -> str:
     from storage.tomlfile import keys
 
@@ -80,6 +91,7 @@ def _default(field: FieldInfo) -> str:
 PAGES = {
     "commands.md": commands_page,
     "data-dictionary.md": data_dictionary,
+    "sampling.md": sampling_page,
     "study-file.md": study_file_page,
 }
 

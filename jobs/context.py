@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from collectors.wire.exchange import Wire
 from jobs.secrets import secret_of
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
-from storage.sampling.admission import Rules
+from storage.sampling.rules import Rules
 from study.study_file import FILE, installed, query_of, seed_keys, template
 from study.study_file import Study as Study
 
@@ -137,10 +137,13 @@ def wire_for(study: Study, name: str) -> Wire:
 
 def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
     """Who is followed up, as the study file says."""
-    kinds = {}
+    kinds, timelines = {}, {}
     for name, collector in collectors.items():
-        wanted = kinds_of(study, name, collector)
-        kinds[name] = {kind: spec.of for kind, spec in collector.kinds.items() if spec.of and kind in wanted}
+        specs = {kind: collector.kinds[kind] for kind in kinds_of(study, name, collector)}
+        kinds[name] = {kind: spec.of for kind, spec in collector.kinds.items() if spec.of and kind in specs}
+        timelines[name] = [kind for kind, spec in specs.items() if spec.of == "account" and spec.yields == "posts"]
+    by_id = {name: kind for name, collector in collectors.items() for kind, spec in collector.kinds.items() if spec.ids}
+    checked = [name for name, kind in by_id.items() if collectors[name].kinds[kind].asked_first]
     sets: dict[str, list[str]] = {}
     for one in study.comparison:
         sets.setdefault(one.collector, []).append(one.name)
@@ -149,9 +152,30 @@ def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
     finding = {name: queries_of(study, name, collector) for name, collector in collectors.items()}
     queries = {name: {kind: list(study.options(name).get("queries") or ()) for kind in searches_of(collector)}
                for name, collector in collectors.items()}  # fmt: skip
-    snowball = study.snowball
-    return Rules(seeds, kinds, sets, snowball.waves, snowball.admit, snowball.accounts_of, snowball.max_profiles,
-                 study.minimise.opt_outs == "honour", queries, finding)  # fmt: skip
+    along = along_of(study, collectors)
+    ties = {name: _ties(study, name, collector, along) for name, collector in collectors.items()}
+    own = study.snowball.model_dump(exclude={"along"})
+    return Rules(seeds=seeds, kinds=kinds, sets=sets, queries=queries, finding=finding, along=along, ties=ties,
+                 timelines=timelines, by_id=by_id, checked=checked,
+                 honour_opt_outs=study.minimise.opt_outs == "honour", **own)  # fmt: skip
+
+
+def along_of(study: Study, collectors: Mapping[str, Collector]) -> tuple[str, ...]:
+    """The ties that the snowball of *study* goes along: those it names, else connections where there are such lists."""
+    shown = {tie for name, collector in collectors.items() for kind in kinds_of(study, name, collector)
+             for tie in collector.kinds[kind].ties}  # fmt: skip
+    return study.snowball.along or (("following",) if shown and "connections" not in shown else ("connections",))
+
+
+def _ties(study: Study, name: str, collector: Collector, along: Sequence[str]) -> dict[str, list[str]]:
+    """The kinds of accounts' lists to read, with the ties that each shows; the study's first kind of each tie."""
+    found: dict[str, list[str]] = {}
+    for tie in along:
+        showing = [kind for kind in kinds_of(study, name, collector)
+                   if tie in collector.kinds[kind].ties and collector.kinds[kind].of == "account"]  # fmt: skip
+        if showing:
+            found.setdefault(showing[0], []).append(tie)
+    return found
 
 
 def searches_of(collector: Collector) -> list[str]:

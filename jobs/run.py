@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from collectors import files
 from collectors.base import Collector
 from collectors.engine.run import Report, mend_archive
@@ -36,11 +34,13 @@ from storage.archive.merge_archives import gather
 from storage.archive.writer import Writer
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
+from storage.linking.evidence import population
 from storage.linking.link import Linking
-from storage.linking.organisations import Matcher, load_list
+from storage.linking.organisations import load_list
 from storage.locks import lock
 from storage.records import Want
 from storage.sampling import admission
+from storage.tables.database import open_current
 from storage.tables.load import LoadReport
 from storage.tables.load import load as load_tables
 from study.study_file import FILE, Study, installed
@@ -126,7 +126,7 @@ def waves(
                 answered |= report.answers > 0
                 if report.answers or report.status != "complete":
                     say(summary(report))
-            if (answered or loaded is None) and not stop.is_set():
+            if (answered or new or loaded is None) and not stop.is_set():
                 loaded = load(study, say=say)
             if stop.is_set() or not (answered or new):
                 break
@@ -157,7 +157,7 @@ def admit_study(study: Study, frontier: Frontier, chosen: Mapping[str, Collector
     """Queue the targets that the sampling rules select; return how many are new, by collector and kind."""
     path = study.directory / DATABASE
     with admitting(study, now) as writer:
-        db = duckdb.connect(str(path), read_only=True) if path.is_file() else None
+        db = open_current(path) if path.is_file() else None
         try:
             return admission.admit(rules_of(study, chosen), frontier, writer, db, now)
         finally:
@@ -194,7 +194,8 @@ def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), sa
         return None
     listed = load_list(study.organisation_list)
     rows = listed.rows(study.era, study.published.groups)
-    linking = Linking(rows, Matcher(listed, study.era), study.directory / DECISIONS, listed.model_dump_json())
+    who = population(listed, study.era, study.population.sources, study.population.lists)
+    linking = Linking(rows, who.matcher, study.directory / DECISIONS, who.fingerprint, who)
     settings = [*study.rows(), *listed.settings()]
     report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=settings, say=say)
     say(report.told())

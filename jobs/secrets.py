@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from collectors.base import hooks_of
 from storage import keyring
 from storage.errors import UserError
 from storage.privacy import pseudonyms
@@ -37,13 +38,14 @@ def secret_of(study: Study, name: str) -> str | None:
 
 
 def _variables(study: Study, name: str) -> list[str]:
+    from study.study_file import installed
+
     table = study.collectors.get(name)
     names = [f"SNEEUWBAL_{name.upper()}_BEARER_TOKEN", f"SNEEUWBAL_{name.upper()}_TOKEN"]
     if table is not None and table.secret_env:
         names.insert(0, table.secret_env)
-    if name == "x":
-        names.append("BEARER_TOKEN")  # as twarc calls it
-    return names
+    point = installed().get(name)
+    return [*names, *(hooks_of(point.load()).environment if point else ())]
 
 
 def secrets_table(directory: Path) -> Mapping[str, Any]:

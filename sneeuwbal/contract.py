@@ -1,7 +1,12 @@
 """What a collector of somebody else's is written with: `from sneeuwbal.contract import Kind, Page, ...`.
 
-The contract itself and the records that a collector gives, from `collectors.base` and `storage.records`.
+The contract itself, the records that a collector gives, what it declares of people, and the wire under httpx.
 """
 
 from collectors.base import *  # noqa: F403
+from collectors.wire.http import retry_at as retry_at
+from collectors.wire.transports import Transport as Transport
+from storage.privacy.declared import Field as Field
+from storage.privacy.declared import Handles as Handles
+from storage.privacy.declared import Personal as Personal
 from storage.records import *  # noqa: F403

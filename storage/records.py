@@ -261,6 +261,16 @@ class Account(msgspec.Struct, frozen=True):
     flags: tuple[str, ...] = ()  # opt-outs and states: noindex, not-discoverable, suspended, limited, moved:<uri> ...
 
 
+class AccountField(msgspec.Struct, frozen=True):
+    """A row of the table on an account's profile: a name and a text, in which an address may stand."""
+
+    account_id: str
+    name: str | None = None
+    value: str | None = None
+    url: str | None = None  # the first address in it
+    verified_at: datetime | None = None  # when the server last saw that page link back (rel=me)
+
+
 class Absence(msgspec.Struct, frozen=True):
     """A target that is not to be had, and why. Absence is data."""
 
@@ -374,8 +384,8 @@ class Office(msgspec.Struct, frozen=True):
 
 
 Record = (
-    Profile | Position | ProfileLink | Connection | Account | Absence | Follow | Listed | Post | Deletion | Quarantine
-    | Organisation | Office
+    Profile | Position | ProfileLink | Connection | Account | AccountField | Absence | Follow | Listed | Post
+    | Deletion | Quarantine | Organisation | Office
 )  # fmt: skip
 
 Meta = dict[str, Any]

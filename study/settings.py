@@ -10,11 +10,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from storage.sampling.rules import COLUMNS, COUNTS, ORDER, POST_TIES
 from storage.tomlfile import Table
 
-CANDIDATES = """profile_id VARCHAR, wave INTEGER, is_seed BOOLEAN, group_name VARCHAR, organisation VARCHAR,
-employer VARCHAR, via_count BIGINT, connected_with_members BIGINT"""
-"""The columns of the view over which a rule of [snowball] may be an SQL condition."""
 RENAMED = {
     "civil_servants_connected": "connected_with_members", "civil_servants": "members", "ministry": "group_name",
 }  # fmt: skip
@@ -31,23 +29,33 @@ def _zone(name: str) -> str:
 
 def _rule(rule: str) -> str:
     """*rule*, if it is one of the words or an SQL condition over the candidates that DuckDB accepts."""
-    if rule in ("seeds", "members", "everyone"):
-        return rule
+    if rule not in ("seeds", "members", "everyone"):
+        _accepted(rule, f"WHERE ({rule}\n)", "seeds, members, everyone or an SQL condition over the candidates")
+    return rule
+
+
+def _order(order: str) -> str:
+    """*order*, if it is one that DuckDB accepts of the candidates."""
+    _accepted(order, f"ORDER BY {order}", f"an order of the candidates in SQL, such as {ORDER!r}")
+    return order
+
+
+def _accepted(words: str, clause: str, wanted: str) -> None:
+    """Raise ValueError unless *clause* (which holds *words*) is SQL over the candidates."""
     import duckdb
 
     with duckdb.connect(config={"enable_external_access": False}) as db:
-        db.execute(f"CREATE TABLE candidates ({CANDIDATES})")
+        db.execute(f"CREATE TABLE candidates ({', '.join(f'{name} {kind}' for name, (kind, _) in COLUMNS.items())})")
         try:
-            db.execute(f"EXPLAIN SELECT * FROM candidates WHERE ({rule}\n)")
+            db.execute(f"EXPLAIN SELECT * FROM candidates {clause}")
         except duckdb.Error as error:
             for old, new in RENAMED.items():
-                if re.search(rf"\b{old}\b", rule):
+                if re.search(rf"\b{old}\b", words):
                     raise ValueError(f"should say {new}, the new name of {old}") from None
-            told = str(error).splitlines()[0]
-            raise ValueError(
-                f"should be seeds, members, everyone or an SQL condition over the candidates ({told})"
-            ) from None
-    return rule
+            why = str(error).splitlines()[0]
+            if name := re.search(r'Referenced column "([^"]+)" not found', why):
+                why = f"there is no column {name[1]!r}; the columns are {', '.join(COLUMNS)}"
+            raise ValueError(f"should be {wanted} ({why})") from None
 
 
 _CRON = re.compile(r"^[\d*/,-]+$")
@@ -90,6 +98,8 @@ def _day(day: date) -> date:
 
 Zone = Annotated[str, AfterValidator(_zone)]
 Rule = Annotated[str, AfterValidator(_rule)]
+Order = Annotated[str, AfterValidator(_order)]
+Tie = Literal["connections", "following", "followers", "mentions", "replies", "reposts", "lists"]
 Cron = Annotated[str, AfterValidator(_cron)]
 Day = Annotated[date, AfterValidator(_day)]
 Count = Annotated[int, Field(ge=0)]
@@ -156,12 +166,49 @@ class Population(Table):
 
 
 class Snowball(Table):
-    """Who is followed up: seeds, members, everyone, or an SQL condition over the candidates."""
+    """Who is followed up: seeds, members, everyone, or an SQL condition over the candidates (docs/sampling.md)."""
 
+    along: tuple[Tie, ...] | None = Field(
+        None, min_length=1, examples=[["following"]],
+        description="The ties to go along: connections, following, followers, mentions, replies, reposts, lists; if"
+        " left out, connections where a collector of the study lists them, else following.",
+    )  # fmt: skip
     waves: Count = Field(1, description="How many waves beyond the seeds.")
-    admit: Rule = Field("members", description="Whose connection lists are read next.")
-    accounts_of: Rule = Field("members", description="Whose linked accounts are collected.")
+    admit: Rule = Field("members", description="Who is admitted: their lists are read next.")
+    accounts_of: Rule = Field("members", description="Whose accounts, linked from profiles, are collected.")
+    lists_of: Rule | None = Field(
+        None, examples=["members"],
+        description="Whose lists along the ties are read, those of the last wave too; if left out, of everybody"
+        " admitted, as long as they lead to a further wave.",
+    )  # fmt: skip
+    timelines_of: Rule | None = Field(
+        None, description="Whose timelines are collected; if left out, of everybody admitted.", examples=["members"]
+    )
     max_profiles: int | None = Field(None, ge=1, description="At most so many beside the seeds.", examples=[100000])
+    max_actors: int | None = Field(
+        None, ge=1, description="At most so many people along ties between accounts, seeds included.", examples=[5000]
+    )
+    max_per_wave: int | None = Field(None, ge=1, description="At most so many of them in each wave.", examples=[1000])
+    order: Order = Field(ORDER, description="Who comes first where a bound leaves room for some only.")
+    design: Literal["all", "threshold", "random", "walk"] = Field(
+        "all",
+        description="Of those that the rule lets in: all; those whom k admitted people lead to; those who are among k"
+        " drawn at random from each list; or where k random walkers from each seed come.",
+    )
+    k: int = Field(1, ge=1, description="The number that the design speaks of.")
+    seed: Count = Field(1, description="Seed of its random choices.")
+
+    @model_validator(mode="after")
+    def _counted(self) -> Snowball:
+        """A rule asks for no count that no tie of the study feeds."""
+        along = self.along
+        for key in ("admit", "lists_of", "timelines_of", "order") if along else ():
+            for tie, column in COUNTS.items():
+                if tie not in (along or ()) and re.search(rf"\b{column}\b", getattr(self, key) or ""):
+                    raise ValueError(f"{key} asks for {column}, which counts nothing here; add {tie!r} to along")
+            if re.search(r"\blanguage\b", getattr(self, key) or "") and not set(POST_TIES) & set(along or ()):
+                raise ValueError(f"{key} asks for language, which posts tell; add 'mentions' or 'reposts' to along")
+        return self
 
 
 class RateLimit(Table):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -16,7 +16,8 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from storage import csvfile
 from storage.errors import UserError
-from storage.privacy.declared import Personal
+from storage.privacy.declared import hooks_of
+from storage.sampling.rules import TIES
 from storage.tomlfile import Mistake, Table, mistakes, model_in, nearest, read, tuples, written
 from study.settings import (
     About,
@@ -154,6 +155,7 @@ def _checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     yield from _period_mistakes(_table(data, "study"))
     yield from _collector_mistakes(_table(data, "collectors"), points)
     yield from _seed_mistakes(_table(data, "seeds"), points, folder)
+    yield from _tie_mistakes(data, points)
     for section, key in (("organisations", "file"), ("analysis", "labels"), ("analysis", "school_holidays")):
         yield from _file_mistakes((section, key), _table(data, section).get(key), folder)
     named = (("schedule", job) for job in _list(data.get("schedule")))
@@ -253,6 +255,26 @@ def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], f
             yield from _bad_seeds(at, *known[name], points, _list(value))
 
 
+def _tie_mistakes(data: Mapping[str, Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
+    """Ties that no collector of the study shows."""
+    tables, seeds = _table(data, "collectors"), _table(data, "seeds")
+    along = _list(_table(data, "snowball").get("along"))
+    used = [name for name in points if _table(tables, name).get("enabled", name in tables or name in seeds)
+            or f"{name}_file" in seeds]  # fmt: skip
+    shown: set[str] = set()
+    for name in used if along else ():
+        try:
+            kinds = points[name].load().kinds
+        except ImportError:
+            continue  # another mistake names it
+        wanted = _list(_table(tables, name).get("kinds")) or list(kinds)
+        shown |= {tie for kind, spec in kinds.items() if kind in wanted for tie in spec.ties}
+    for tie in along:
+        if tie in TIES and tie not in shown:
+            others = f"they show {', '.join(each for each in TIES if each in shown)}" if shown else "they show none"
+            yield Mistake(("snowball", "along"), f"no collector of the study shows {tie}; {others}")
+
+
 def seed_keys(points: Mapping[str, EntryPoint], given: Iterable[str]) -> dict[str, tuple[str, str]]:
     """The keys of [seeds] as (collector, kind; "": accounts or profiles), of all that can stand for one of *given*.
 
@@ -294,21 +316,20 @@ def _bad_seeds(
 
 def query_of(collector: Any, kind: str, typed: str) -> str | None:
     """The key of the query of *kind* that people type as *typed*, as *collector* reads it; None if it can be none."""
-    read: Callable[[str, str], str | None] | None = getattr(collector, "query_of", None)
+    read = hooks_of(collector).query_of
     return read(kind, typed) if read else typed.strip() or None
 
 
 def _bad_seed(collector: Any, seed: str) -> str:
     """What is wrong with the seed of an account or profile; empty if its page is one of the platform's hosts."""
-    read = getattr(collector, "page_of", None)
-    if read is None:
+    hooks = hooks_of(collector)
+    if hooks.page_of is None:
         return "" if re.match(r"\S+$", seed) else "is not a name; leave out spaces"
-    personal: Personal | None = getattr(collector, "personal", None)
-    hosts = personal.handles.hosts if personal and personal.handles else ()
-    page = read(seed)
+    hosts = hooks.personal.handles.hosts if hooks.personal and hooks.personal.handles else ()
+    page = hooks.page_of(seed)
     if page and (not hosts or urlsplit(page).hostname in hosts):
         return ""
-    return f"is not {getattr(collector, 'seed_form', 'an account')}"
+    return f"is not {hooks.seed_form}"
 
 
 def _file_mistakes(at: tuple[str, str], name: Any, folder: Path) -> Iterator[Mistake]:

@@ -16,8 +16,8 @@ from storage.records import Page, Post, Target, Want
 
 T0 = datetime(2013, 2, 23, 12, tzinfo=UTC)
 CLASSES = {name: getattr(records, name) for name in (
-    "Profile", "Position", "ProfileLink", "Connection", "Account", "Absence", "Follow", "Post", "Deletion",
-    "Quarantine", "Organisation", "Office")}  # fmt: skip
+    "Profile", "Position", "ProfileLink", "Connection", "Account", "AccountField", "Absence", "Follow", "Post",
+    "Deletion", "Quarantine", "Organisation", "Office")}  # fmt: skip
 
 
 def at(minutes: float) -> datetime:

@@ -264,3 +264,13 @@ def test_every_view_answers():
         warnings.simplefilter("error")
         for (view,) in db.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
             assert db.execute(f"FROM {view}").fetchall() == []
+
+
+def test_who_needs_todays_tables_is_told_to_load_first(tmp_path):
+    write(tmp_path / "archive", some_pages(1, 5), "a1")
+    load(tmp_path, PARSERS)
+    database.open_current(tmp_path / "study.duckdb").close()
+    with duckdb.connect(str(tmp_path / "study.duckdb")) as db:
+        db.execute("UPDATE base.made_by SET tables = 'of before'")
+    with pytest.raises(UserError, match="sneeuwbal load"):
+        database.open_current(tmp_path / "study.duckdb")

@@ -6,6 +6,7 @@ A new platform is tested by declaring: its shapes make an answer in which every 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +20,12 @@ from collectors.parsing.redact import redaction
 from jobs.context import parsers
 from storage.privacy.declared import CONTENT, Handles, Personal, names_in, platforms, resolved
 from storage.privacy.erase import Cutter
-from storage.privacy.forgotten import Forgotten, Name, names_of
-from storage.privacy.pseudonyms import VARIABLE
+from storage.privacy.forgotten import FILE, Forgotten, Name, names_of
+from storage.privacy.pseudonyms import ID, VARIABLE
 from storage.privacy.suppression import Guard
 from storage.records import Page, Target, Want
 
+DATA = Path(__file__).parent / "data"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 CANARY = "Kanarievogel"
 
@@ -215,3 +217,44 @@ def test_what_a_user_types_names_people_as_the_platforms_declare(forgotten: Forg
     assert {name.kind for name in names_of("@kanarie", declared)} == {"x", "stranger"}
     assert names_of("stranger:kanarie", declared) == [Name("stranger", "kanarie")]
     assert {name.kind for name in names_of("a@b.example", declared)} >= {"mastodon"}
+
+
+# what the code before the declarations wrote into forgotten.csv for these names, and what stood for them
+BEFORE = {
+    Name("account", "900900901"): "-101396531984496690",
+    Name("x", "canarella"): "fiz36dmswewaho3",
+    Name("mastodon", "kanarie@nergens.example"): "x3wn2elufr55zqvg@forgotten.invalid",
+    Name("account", "https://nergens.example/users/kanarie"): "https://forgotten.invalid/k6ql45sjhq4mg73s",
+    Name("bluesky", "kanarie.nergens.example"): "c5hhiqaevgm3znbb.forgotten.invalid",
+    Name("account", "did:plc:canary22"): "did:forgotten:oggew2zlvpqy4srb",
+    Name("profile", "https://netwerk.example/in/canarella"): "https://forgotten.invalid/wvsowxo5fhokrpcl",
+    Name("email", "canarella@nergens.example"): "kxr6z4ca53hkozzl@forgotten.invalid",
+    Name("post", "77000111222"): "-907902722558622050",
+}
+
+
+def test_who_was_forgotten_before_the_declarations_stays_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old forgotten.csv refuses the same targets, finds the same names and words, and gives the same tokens."""
+    (tmp_path / "key").write_text("f0" * 32)
+    (tmp_path / "key").chmod(0o600)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / ID).write_text("00112233445566778899aabbccddeeff\n")
+    shutil.copyfile(DATA / "forgotten-before-declarations.csv", study / FILE)
+    guard = Guard(study, parsers())
+    assert {name: guard.forgotten.token(name) for name in BEFORE} == BEFORE
+    texts = ["@canarella", *(name.text for name in BEFORE if name.kind != "x")]
+    assert {name.text.lower() for name in guard.forgotten.sight(" ; ".join(texts))} >= {name.text for name in BEFORE}
+    for collector, key in (("x", "canarella"), ("x", "900900901"), ("mastodon", "@Kanarie@nergens.example"),
+                           ("bluesky", "did:plc:canary22"), ("profiles", "https://netwerk.example/in/canarella"),
+                           ("x", "fiz36dmswewaho3")):  # fmt: skip
+        assert guard.wants([Want(Target(collector, "user", key), "")]) == []
+        assert guard.wants([Want(Target(collector, "user", key + "x"), "")]) != []
+    assert guard.forgotten.began("@canarella")
+    said = {"data": [{"id": "1", "author_id": "5", "text": "ja: een geheel eigen zin van acht woorden over kanaries!"}]}
+    cut = guard.entry(page("x", said))
+    assert isinstance(cut, Page)
+    assert "eigen zin" not in cut.content().decode()

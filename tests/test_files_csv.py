@@ -13,7 +13,7 @@ from collectors.parsing.cells import fault, rounded, rounded_column
 from collectors.parsing.coerce import day
 from storage import csvfile
 from storage.errors import UserError
-from storage.linking.link import decisions
+from storage.linking.decisions import decisions
 from storage.records import Connection, Position, Profile, Quarantine
 from tests.conftest import examples
 from tests.importing import of, read

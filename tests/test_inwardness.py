@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from analysis import groups, inwardness
 from analysis.graphs import network
+from analysis.report import exports
+from analysis.report.disclosure import few_hidden, without_few
+from storage.privacy.pseudonyms import FEW
 from tests import studies
 
 
@@ -153,6 +156,23 @@ def test_follow_ties_stand_beside_connections(db):
     assert table.loc[("BZK", "EZ"), "follows"] == 2
     assert table.loc[("EZ", "EZ"), "follows"] == 1
     assert table["connections"].sum() == 0
+
+
+def test_a_study_of_follows_alone_is_weighed_by_them_and_no_edge_weighs_nothing(db, tmp_path):
+    """Gephi drops edges of weight 0; igraph and networkx read the same ties from our files."""
+    studies.people(db, {"a": "EZ", "b": "BZK", "c": "EZ", "d": "AZ"})
+    studies.follows(db, [("a", "b"), ("b", "a"), ("a", "c")])
+    graph = groups.graph(db)
+    assert list(graph.edges(data="weight")) == [("BZK", "EZ", 2)]
+    assert dict(graph.nodes(data="weight")) == {"AZ": 0, "BZK": 0, "EZ": 1}
+    path = exports.graphml(graph, tmp_path / "a.graphml")
+    theirs = pytest.importorskip("igraph").Graph.Read_GraphML(str(path))
+    ties = [(*sorted(theirs.vs[end]["id"] for end in tie.tuple), tie["weight"]) for tie in theirs.es]
+    assert ties == list(nx.read_graphml(path).edges(data="weight")) == [("BZK", "EZ", 2)]
+    shown = without_few(graph, few_hidden(groups.table(db), FEW))
+    assert not any("weight" in data for _, data in shown.nodes(data=True) if data.get("follows") is None)
+    connect(db, [("p-a", "p-d")])
+    assert list(groups.graph(db).edges(data="weight")) == [("AZ", "EZ", 1)]
 
 
 @given(st.lists(st.integers(0, 30), min_size=6, max_size=6))

@@ -4,7 +4,8 @@ import pytest
 
 from jobs import run
 from storage.errors import UserError
-from storage.linking.link import COLUMNS, Linking
+from storage.linking.decisions import COLUMNS
+from storage.linking.link import Linking
 from storage.privacy.declared import account_of, platforms
 from storage.records import Account, Position, Profile, ProfileLink
 from storage.tables.load import load
@@ -90,7 +91,7 @@ def account(number, key, handle, name="Anna Voorbeeld", **fields):
 
 def linked(study, entries, decisions="", part="a"):
     write(study / "archive", entries, part)
-    (study / "decisions.csv").write_text(",".join(COLUMNS) + "\n" + decisions)
+    (study / "decisions.csv").write_text(",".join(COLUMNS[:-1]) + "\n" + decisions)
     load(study, PARSERS, linking=Linking(ORGANISATIONS, matcher, study / "decisions.csv"))
     return rows(study, "SELECT profile_id, account_id, decision FROM base.links ORDER BY ALL")
 

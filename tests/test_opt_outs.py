@@ -10,6 +10,7 @@ import pytest
 
 from collectors.mastodon.collector import collector as mastodon
 from collectors.profiles.collector import collector as profiles
+from storage.privacy.leaks import leaks
 from storage.privacy.pseudonymise import pseudonymise
 from storage.privacy.pseudonyms import VARIABLE, Pseudonyms
 from storage.records import Profile
@@ -130,3 +131,21 @@ def test_an_override_is_told_with_its_reason_and_stays_in_a_package(
     assert asked == [("mastodon", "noindex")], "the flag is listed, and nothing was refused for it"
     pseudonymise(folder / "study.duckdb", tmp_path / "without.duckdb", Pseudonyms(folder))
     assert rows(tmp_path / "without.duckdb", told) == expected
+
+
+def test_a_package_counts_opt_outs_as_the_study_does_and_names_nobody_who_opted_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same rows with pseudonyms: of an account that asked not to be indexed neither address nor handle is left."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
+    folder = collected(tmp_path / "study", FILE)
+    place = tmp_path / "made"
+    place.mkdir()
+    pseudonymise(folder / "study.duckdb", place / "study.duckdb", Pseudonyms(folder))
+    told = "SELECT platform, asked FROM opt_outs ORDER BY ALL"
+    assert rows(place / "study.duckdb", told) == rows(folder / "study.duckdb", told) != []
+    assert leaks(folder / "study.duckdb", place) == []
+    ((id_, handle),) = rows(folder / "study.duckdb", "SELECT account_id, handle FROM accounts")
+    hidden = rows(place / "study.duckdb", "SELECT account_id, handle, list_contains(flags, 'noindex') FROM accounts")
+    names = Pseudonyms(folder)
+    assert hidden == [(names.person(str(id_)), names.person(str(handle)), True)]

@@ -103,6 +103,7 @@ def test_published_figures_stand_beside_the_computed_ones_where_they_are_named(d
     assert table.attrs["published_members"] == 6807
     selection = populations.selection(db).set_index("figure")
     assert selection.loc["members", "published"] == 6807
+    assert selection.loc["members", "what"] == "members, each once"
     assert pd.isna(selection.loc["profiles", "published"])
 
 

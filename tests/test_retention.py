@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pytest
 
 from jobs.context import parsers
@@ -96,6 +97,40 @@ def test_a_deleted_post_goes_and_the_table_says_why(
         rows = db.execute("SELECT platform, kind, reason, count(*) FROM removed GROUP BY ALL ORDER BY ALL").fetchall()
     assert rows == [("x", "post", "gone", 1), ("x", "post", "protected", protected)]
     assert sneeuwbal("--study", study, "retain", token=None).stdout.strip().endswith("nothing to remove")
+
+
+def test_posts_of_an_account_that_was_protected_since_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """X shows a protected account's posts to its followers only: what was collected before goes, others' posts stay."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "sneeuwbal.toml").write_text('[study]\nname = "proef"\n[collectors.x]\n')
+    words = {"5000051": "Een zin die nu achter een slot zit", "5000061": "Een zin die iedereen mag lezen"}
+    writer = archiving.Writer(study / "archive", "x")
+
+    def answer(day: int, kind: str, key: str, body: object) -> None:
+        at = datetime(2026, 1, day, tzinfo=UTC)
+        want = Want(Target("x", kind, key), f"x/{kind}/{key}/{day}")
+        writer.append(Page((want,), "https://api.x.com/2/", 200, (), msgspec.json.encode(body), at))
+
+    for post, text in words.items():
+        one = {"id": post, "author_id": post[:-1], "text": text, "created_at": "2026-01-01T00:00:00.000Z"}
+        answer(2, "timeline", post[:-1], {"data": [one], "meta": {"result_count": 1}})
+        user = {"id": post[:-1], "username": f"verzonnen{post[-2]}", "name": "Verzonnen", "protected": False}
+        answer(2, "user_id", post[:-1], {"data": user})
+        answer(3, "user_id", post[:-1], {"data": {**user, "protected": post == "5000051"}})
+    writer.close()
+    assert sneeuwbal("--study", study, "load", token=None).returncode == 0
+    assert _rows(study, "SELECT post_id FROM base.posts ORDER BY 1") == [(post,) for post in words]
+    done = sneeuwbal("--study", study, "retain", token=None)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert _rows(study, "SELECT platform, kind, reason FROM removed") == [("x", "post", "protected")]
+    assert _rows(study, "SELECT text FROM base.posts WHERE text <> ''") == [(words["5000061"],)]
+    content = b"".join(member for s in archive.segments(study / "archive") for _, _, member in archive.members(s))
+    assert words["5000051"].encode() not in content
+    assert words["5000061"].encode() in content
 
 
 # ---- the platforms asked again, over real sockets ----------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 import cli
 from storage.errors import UserError
 from storage.linking.candidates import candidates
-from storage.linking.link import decisions
+from storage.linking.decisions import decisions
 from storage.tables.database import open_readonly
 from tests.politicians import study_of
 

@@ -11,10 +11,8 @@ import random
 import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import igraph
-import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -23,6 +21,9 @@ from analysis.graphs.communities import Communities, chosen
 from analysis.graphs.network import Floats, Ints, Network, as_network
 from analysis.workers import Task, run
 from storage.errors import UserError
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Method = Literal["louvain", "leiden"]
 Graph: TypeAlias = "Network | nx.Graph[Any]"
@@ -38,6 +39,8 @@ _random = threading.Lock()  # igraph's random numbers are one state for the whol
 def igraph_of(network: Network) -> Any:
     """The network as an igraph graph, its vertices in the order of the nodes."""
     edges = np.column_stack((network.source, network.target)).astype(np.int64)
+    import igraph
+
     return igraph.Graph(network.n, edges, directed=network.directed)
 
 
@@ -221,6 +224,8 @@ def _communities(network: Network, jobs: Sequence[tuple[Method, float, int]]) ->
     """A membership and its quality (modularity at the resolution asked for) per job."""
     if not network.m:
         return [(np.arange(network.n), 0.0) for _ in jobs]
+    import igraph
+
     graph = igraph_of(network)
     if network.weight is not None:
         graph.es["weight"] = network.weight.tolist()

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 STABLE = 0.5  # mean adjusted Rand index under which there are no communities to speak of
 
@@ -128,6 +127,8 @@ def _pairs(sizes: NDArray[Any]) -> NDArray[np.float64]:
 
 def matched(before: pd.Series[int], after: pd.Series[int]) -> dict[int, int]:
     """Which community of *after* continues which of *before*: the matching with the largest overlap."""
+    from scipy.optimize import linear_sum_assignment
+
     shared = before.index.intersection(after.index)
     table = pd.crosstab(before.loc[shared], after.loc[shared])
     counts = table.to_numpy()

@@ -9,17 +9,16 @@ convolution by FFT (a particle-mesh method), at a cost that hardly grows with th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.fft import irfft2, rfft2
-from scipy.spatial import cKDTree
 
 from analysis.graphs.network import Network, as_network
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Points: TypeAlias = NDArray[np.float64]
 
@@ -65,6 +64,8 @@ def layout(
 def _springs(network: Network, exponent: float) -> Any:
     """The symmetric matrix of attraction, from an undirected network."""
     strength = network.weights**exponent
+    from scipy import sparse
+
     matrix = sparse.csr_array((strength, (network.source, network.target)), shape=(network.n, network.n))
     return (matrix + matrix.T).tocsr()
 
@@ -90,6 +91,8 @@ class Repulsion:
 
     def __init__(self, grid: int = FINE) -> None:
         """Transform the kernel of a unit cell once; the grid is padded so that nothing wraps round."""
+        from scipy.fft import rfft2
+
         self.grid, self.side = grid, 2 * grid
         axis = np.fft.fftfreq(self.side, 1 / self.side).astype(np.float32)
         dx, dy = np.meshgrid(axis, axis, indexing="ij")
@@ -104,6 +107,8 @@ class Repulsion:
         density = np.zeros(self.side * self.side)
         for corner, share in zip(corners, shares, strict=True):
             density += np.bincount(corner, mass * share, minlength=self.side**2)
+        from scipy.fft import irfft2, rfft2
+
         spectrum = rfft2(density.reshape(self.side, self.side).astype(np.float32))
         force = np.empty_like(points)
         for axis, kernel in enumerate(self.kernels):
@@ -168,6 +173,8 @@ def separate(points: Points, radii: NDArray[Any], margin: float = 0.0, rounds: i
     reach = 2 * float(radii.max(initial=0.0)) + margin
     turn = 2.399963 * np.arange(len(points))  # coincident points part in directions of their own
     for number in range(10 * rounds):
+        from scipy.spatial import cKDTree
+
         first, second = cKDTree(points).query_pairs(reach, output_type="ndarray").T
         apart = points[first] - points[second]
         distance = np.sqrt((apart**2).sum(axis=1))

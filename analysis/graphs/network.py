@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 
 from storage.errors import UserError
+
+if TYPE_CHECKING:
+    import networkx as nx
+    from scipy import sparse
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -54,6 +56,8 @@ class Network:
 
     def matrix(self, weighted: bool = True) -> sparse.csr_array:
         """The adjacency matrix, symmetric when undirected."""
+        from scipy import sparse
+
         data = self.weights if weighted else np.ones(self.m)
         matrix = sparse.csr_array((data, (self.source, self.target)), shape=(self.n, self.n))
         return matrix if self.directed else (matrix + matrix.T).tocsr()
@@ -102,16 +106,14 @@ class Network:
 
     def components(self) -> Ints:
         """The weak component of each node, numbered from the largest."""
-        _, label = sparse.csgraph.connected_components(self.matrix(weighted=False), directed=False)
+        from scipy.sparse.csgraph import connected_components
+
+        _, label = connected_components(self.matrix(weighted=False), directed=False)
         sizes = np.bincount(label)
         first = np.unique(label, return_index=True)[1]
         rank = np.empty(len(sizes), dtype=np.int64)
         rank[np.lexsort((first, -sizes))] = np.arange(len(sizes))
         return np.asarray(rank[label])
-
-    def giant(self) -> Network:
-        """The largest weak component."""
-        return self.subgraph(self.components() == 0, component="giant")
 
     def edges(self) -> pd.DataFrame:
         """The edge list by id: source, target, weight."""
@@ -122,6 +124,8 @@ class Network:
 
     def to_networkx(self) -> nx.Graph[Any]:
         """A networkx graph with every column as a node attribute (missing values left out)."""
+        import networkx as nx
+
         graph: nx.Graph[Any] = nx.DiGraph() if self.directed else nx.Graph()
         graph.graph["parameters"] = dict(self.parameters)
         ids = list(self.nodes.index)
@@ -244,6 +248,8 @@ def _canonical(n: int, source: Ints, target: Ints, weight: Floats | None, direct
 
     Unsigned integers wrap, so that sums do not depend on their order as sums of floats do.
     """
+    from scipy import sparse
+
     bits = np.ones(len(source)) if weight is None else weight
     data = _mix(bits.astype(np.float64).view(np.uint64))
     matrix = sparse.csr_array((data, (source, target)), shape=(n, n))

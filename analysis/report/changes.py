@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analysis import rounds
 from analysis.report.blocks import Section
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
@@ -52,6 +53,6 @@ def _span(first: pd.Timestamp, last: pd.Timestamp) -> str:
 
 def civil(found: Findings, _: Words) -> str:
     """Who entered and left, in a sentence."""
-    row = found.changes.set_index("what").loc["members"]
+    row = found.changes.set_index("what").loc[rounds.MEMBERS]
     text = _("{Members} before: {before}; since then {gained} entered the profession and {lost} left it.")
     return text.format(**{name: found.persons(row[name]) for name in ("before", "gained", "lost")})

@@ -21,7 +21,7 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "populations": (
         "{A_member} has at least one current position (without an end) at an organisation of the study; agencies "
-        "count for their {group}, and current posts in two {groups} in both.",
+        "count for their {group}, and current positions in two {groups} in both.",
         "Found on a platform: a profile linked to an account by evidence. Lists read: persons whose connections could "
         "be read.",
     ),

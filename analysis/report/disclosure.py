@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -18,6 +17,9 @@ from numpy.typing import NDArray
 from analysis import groups
 from analysis.graphs.measures import Measured
 from storage.privacy.pseudonyms import FEW, Pseudonyms
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 NAMED = ("politician", "organisation", "media")  # public by their office or as a body, if the study lists them
 TOLD = ("platform", "group_name", "label", "member")  # all else of a person's own is left out
@@ -82,14 +84,15 @@ def without_few(graph: nx.Graph[Any], table: pd.DataFrame) -> nx.Graph[Any]:
     A circle's size would tell what is inside.
     """
     made = graph.copy()
+    weight = made.graph["parameters"]["weight"]  # connections, or follows in a study without any
     for row in table.to_dict("records"):
         one, two = row["group_name"], row["other"]
-        if one != two and made.has_edge(one, two) and (pd.isna(row["connections"]) or not row["connections"]):
+        if one != two and made.has_edge(one, two) and (pd.isna(row[weight]) or not row[weight]):
             made.remove_edge(one, two)
         data = made.nodes[one] if one == two else made.edges[one, two] if made.has_edge(one, two) else {}
-        gone = {"weight", "size"} if pd.isna(row["connections"]) else set[str]()
-        gone |= {"expected"} if pd.isna(row["connections_expected"]) else set()
-        gone |= {"ratio"} if pd.isna(row["connections_ratio"]) else set()
+        gone = {"weight", "size"} if pd.isna(row[weight]) else set[str]()
+        gone |= {"expected"} if pd.isna(row[f"{weight}_expected"]) else set()
+        gone |= {"ratio"} if pd.isna(row[f"{weight}_ratio"]) else set()
         gone |= {"follows"} if pd.isna(row["follows"]) else set()
         for name in gone & set(data):
             del data[name]

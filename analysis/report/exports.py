@@ -8,13 +8,15 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
-import networkx as nx
 import pandas as pd
 
 from analysis.graphs.network import Network, as_network
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 # what XML 1.0 cannot hold at all, escaped or not
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -160,6 +162,8 @@ def graphml(graph: Graph, path: Path | str) -> Path:
     """Write *graph* as GraphML, by networkx, and return the path."""
     network = as_network(graph)
     names = unique(network.nodes.index)
+    import networkx as nx
+
     made: nx.Graph[Any] = nx.DiGraph() if network.directed else nx.Graph()
     columns = [(clean(name), _plain(network.nodes[name])) for name in network.nodes]
     for row, node in enumerate(names):

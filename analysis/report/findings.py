@@ -50,7 +50,7 @@ class Findings(Rhythm):
     @cached_property
     def selected(self) -> pd.DataFrame:
         """The key figures, none of them hidden."""
-        return populations.selection(self.db)
+        return populations.selection(self.db, str)  # templates, which each language fills
 
     @finding
     def populations(self) -> pd.DataFrame:
@@ -302,7 +302,7 @@ class Findings(Rhythm):
     @finding
     def changes(self) -> pd.DataFrame:
         """Persons, accounts and ties before and after."""
-        frame = rounds.summary(self.db)
+        frame = rounds.summary(self.db, str)
         both = ("gained", "lost")
         made = self.small(frame, {"before": both, "after": both, **dict.fromkeys(both, ())}, (), both)
         lookup = (made["what"] == rounds.LOOKED_UP) & made["lost"].isna()  # where none is gained, the rest tells it

@@ -30,6 +30,7 @@ HEADS = {  # of columns whose name alone does not say it
     "follow_ties_used": "follow ties with such posts", "follows": "follow ties",
     "follows_expected": "follow ties by chance", "follows_ratio": "follow ties, times chance", "high": "95%: to",
     "in_degree": "followers in the network", "internal": "ties inside", "external": "ties outside",
+    "null": "null model",
     "low": "95%: from", "mastodon": "Mastodon", "mean_active_accounts": "active accounts a day", "off": "per day off",
     "other_follows": "the other follows the sender", "permuted": "labels shuffled", "per_day": "per such day",
     "per_day_without_holidays": "per such day, holidays left out", "posts_to_followed": "posts to whom one follows",

@@ -29,10 +29,10 @@ PRIVATE = ("seeds.", "study.contact", "access", "published.", "budget", "schedul
 LIMITS = (
     "Only what is public, or was shown to the research account, could be read: who has no profile, or another "
     "employer on it, is not in the study.",
-    "The start contacts are no random sample. Shares of them say nothing of all {members}; a network of one hop "
-    "shows those near the start contacts best.",
+    "The seeds are not a random sample; shares do not generalise to all {members}. A network of one hop shows those "
+    "near the seeds best.",
     "An account is linked to a profile by evidence, which can be wrong; every link keeps its rule and its source.",
-    "The degree filter leaves the well connected. Who has few ties is hidden, and so is the rim of the network.",
+    "The degree filter keeps the well-connected actors. Actors with few ties, and so the periphery, are not shown.",
     "Communities are one good partition among many; the stability over the runs says how far to trust them.",
     "Posts that were deleted before they were read are missing; timelines are cut where the platform cuts them.",
     "A tie is what the platform shows: following is no agreement, and a connection no friendship.",

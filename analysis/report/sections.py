@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis import inwardness
 from analysis.queries import OF_MEMBERS, number
 from analysis.report.blocks import Card, Cards, Fact, Picture, Section
 from analysis.report.changes import changes
@@ -96,8 +97,8 @@ def people(found: Findings, _: Words) -> Section:
         said = [_("{all} {members} were found; {share}% of them also on a platform.").format(
             all=_.number(everyone), share=_.number(share, 1))]  # fmt: skip
     if frame.attrs["sum_of_rows"] - everyone >= max(1, found.options.least):
-        said.append(_("The rows add up to {sum}, because somebody with current posts in two {groups} counts in both."
-                      ).format(sum=_.number(frame.attrs["sum_of_rows"])))  # fmt: skip
+        said.append(_("The rows add up to {sum}, because somebody with current positions in two {groups} counts in "
+                      "both.").format(sum=_.number(frame.attrs["sum_of_rows"])))  # fmt: skip
     order = paired(list(frame.columns), ("profiles", "accounts"))
     title = "Table 5: {members} by {group}" if found.of_2013 else "{Members} by {group}"
     five = table(found, _, "populations", title, frame, "populations",
@@ -223,11 +224,12 @@ def inward(found: Findings, _: Words) -> Section:
     frame = found.inward
     first = frame.iloc[0]
     top = found.most_central.set_index("label")
-    said = [_("The E-I index of {members} against others is {index}; shuffled labels give {permuted} (p = {p}). "
-              "An index below that of shuffled labels means that they stay among themselves more than by chance."
-              ).format(
-        index=_.number(first["e_i_index"], 2), permuted=_.number(first["permuted"], 2), p=_.number(first["p"], 3)
-    )]  # fmt: skip
+    said = []
+    if (found.actors.network.nodes["label"] != inwardness.CIVIL).any():  # else -1 by definition
+        said.append(_("The E-I index of {members} against others is {index}; shuffled labels give {permuted} "
+                      "(p = {p}). An index below that of shuffled labels means that they stay among themselves more "
+                      "than by chance.").format(index=_.number(first["e_i_index"], 2), p=_.number(first["p"], 3),
+                                        permuted=_.number(first["permuted"], 2)))  # fmt: skip
     share = top["top_betweenness"].get("member") if "top_betweenness" in top else None
     if share is not None and not missing(share) and found.actors.network.n > 100:
         said.append(_("Of the hundred most central actors {share}% are {members}.").format(

@@ -76,6 +76,8 @@ def actors(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
 def inward(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
     """Whether members keep to themselves."""
     first = found.inward.iloc[0]
+    if first[["internal", "external", "p"]].isna().any():  # too few to be shown
+        return
     ties = first["internal"] + first["external"]
     if not ties or not first["external"] or not np.isfinite(first["p"]):
         return

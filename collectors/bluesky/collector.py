@@ -28,17 +28,26 @@ from collectors.wire import http
 from collectors.wire.address_policy import is_private
 from collectors.wire.exchange import Wire
 from storage.records import Failure, Page, Record, Want
+from storage.sampling.rules import POST_TIES
 
 # https://docs.bsky.app/docs/advanced-guides/rate-limits (read November 2026): 3,000 requests per 5 minutes and IP on a
 # PDS; the public AppView documents none of its own. Batches and pages: the lexicons of app.bsky.actor.getProfiles (25),
 # app.bsky.feed.getAuthorFeed, app.bsky.graph.getFollows and getFollowers, com.atproto.repo.listRecords (100 each).
 LIMIT = Limit(3000, 300)
 KINDS = {
-    "user": Kind(batch=25, limit=LIMIT, of="handle", yields="accounts", bytes=250.0),
-    "timeline": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="posts", bytes=150.0),
-    "following": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
-    "followers": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
-    "follow_records": Kind(page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=60.0),
+    "user": Kind(batch=25, limit=LIMIT, of="handle", yields="accounts", ids=True, bytes=250.0),
+    "timeline": Kind(
+        page=100, limit=LIMIT, paged=True, head=1, of="account", yields="posts", ties=POST_TIES, bytes=150.0
+    ),
+    "following": Kind(
+        page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", ties=("following",), bytes=110.0
+    ),
+    "followers": Kind(
+        page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", ties=("followers",), bytes=110.0
+    ),
+    "follow_records": Kind(
+        page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", ties=("following",), bytes=60.0
+    ),
     **queries.kinds(LIMIT),
 }
 METHODS = {

@@ -25,6 +25,7 @@ from collectors.parsing.coerce import decode, get, record, text
 from collectors.parsing.people import profile_url, row_id, shown
 from storage import csvfile
 from storage.errors import UserError
+from storage.privacy.declared import hooks_of
 from storage.records import Page, Position, Profile, ProfileLink, Quarantine, Record, Want
 
 PEOPLE = ("profile_id", "url", "name", "headline", "description", "location",
@@ -191,7 +192,7 @@ LINKS = ("x", "mastodon", "bluesky", "website")
 def page_of(field: str) -> Callable[[str], str | None]:
     """What makes an address of what people type in *field*: the hook of the collector of that name, if it has one."""
     points = entry_points(group="sneeuwbal.collectors", name=field)
-    return next((hook for point in points if (hook := getattr(point.load(), "page_of", None))), web)
+    return next((hook for point in points if (hook := hooks_of(point.load()).page_of)), web)
 
 
 NUMBERED = {*PEOPLE} & {"profile_id", "url", "x", "mastodon", "bluesky", "name"} | KEYS | {"handle"}

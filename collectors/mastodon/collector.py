@@ -34,16 +34,23 @@ from collectors.wire import http
 from collectors.wire.address_policy import is_private
 from collectors.wire.exchange import Wire
 from storage.records import Failure, Page, Record, Want
+from storage.sampling.rules import POST_TIES
 
 # https://docs.joinmastodon.org/api/rate-limits/ (read November 2026): 300 requests per 5 minutes and account, and as
 # many per IP, on each server. Pages: https://docs.joinmastodon.org/methods/accounts/ (statuses 40, follows 80).
 # Counted for each server over all kinds (`server`).
 LIMIT = Limit(300, 300)
 KINDS = {
-    "user": Kind(limit=LIMIT, of="handle", yields="accounts", bytes=250.0),
-    "timeline": Kind(page=40, limit=LIMIT, paged=True, head=1, of="account", yields="posts", bytes=150.0),
-    "following": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
-    "followers": Kind(page=80, limit=LIMIT, paged=True, head=1, of="account", yields="follows", bytes=110.0),
+    "user": Kind(limit=LIMIT, of="handle", yields="accounts", ids=True, asked_first=True, bytes=250.0),
+    "timeline": Kind(
+        page=40, limit=LIMIT, paged=True, head=1, of="account", yields="posts", ties=POST_TIES, bytes=150.0
+    ),
+    "following": Kind(
+        page=80, limit=LIMIT, paged=True, head=1, of="account", yields="follows", ties=("following",), bytes=110.0
+    ),
+    "followers": Kind(
+        page=80, limit=LIMIT, paged=True, head=1, of="account", yields="follows", ties=("followers",), bytes=110.0
+    ),
     **queries.kinds(LIMIT),
 }
 LISTS = {"timeline": "statuses", "following": "following", "followers": "followers"}

@@ -13,7 +13,7 @@ from lxml.etree import ParserError
 from collectors.parsing import lenient
 from collectors.parsing.lenient import Count
 from collectors.wire.http import UNREADABLE, count, moment, netloc, unread_time, unreadable
-from storage.records import Account, Follow, Mention, Page, Post, Record
+from storage.records import Account, AccountField, Follow, Mention, Page, Post, Record
 
 HEAD = "head"  # the step of a walk that has still to find its account, by its name
 WEBFINGER = "webfinger"  # the step that asks where the account of a handle lives
@@ -34,6 +34,7 @@ class FieldView(msgspec.Struct):
     """A row of the table on a profile; *verified_at* if the page it links to links back with rel=me."""
 
     value: str = ""
+    name: str | None = None
     verified_at: str | None = None
 
 
@@ -236,8 +237,8 @@ def _domain(page: Page, view: AccountView) -> str:
     return domain if page.kind == "user" and domain and name.lower() == view.acct.lower() else ""
 
 
-def accounts(view: AccountView, domain: str = "") -> Iterator[Account]:
-    """The account, and the one it moved to."""
+def accounts(view: AccountView, domain: str = "") -> Iterator[Account | AccountField]:
+    """The account with its fields, and the one it moved to."""
     if not view.account_id:
         raise ValueError("an account without uri and url")
     yield Account(
@@ -253,6 +254,10 @@ def accounts(view: AccountView, domain: str = "") -> Iterator[Account]:
         posts=count(view.statuses_count),
         flags=view.flags(),
     )
+    for field in view.fields or ():
+        value, urls = content_of(field.value)
+        name, verified = (field.name or "").strip(), moment(field.verified_at)
+        yield AccountField(view.account_id, name or None, value or None, urls[0] if urls else None, verified)
     if isinstance(view.moved, AccountView):
         yield from accounts(view.moved)
 

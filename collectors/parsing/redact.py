@@ -80,7 +80,7 @@ class Shapes:
         return value if plain or not isinstance(value, str) else ""
 
     def _object(self, value: dict[str, Any], structs: list[inspect.StructType], words: frozenset[str]) -> Any:
-        left = {}
+        left: dict[str, Any] = {}
         for key, item in value.items():
             fields = [(one.cls, field) for one in structs for field in one.fields if field.encode_name == key]
             if fields and item is not None:
@@ -89,10 +89,21 @@ class Shapes:
                 found = next((one for one in declared if one and one.category in ("", *CONTENT)), None)
                 if found is not None and (not found.category or found.category in words):
                     item = found.left(item, value)
+                    if item is None and (blank := _blank([field for _, field in fields])) is not None:
+                        left |= {key: ""} if blank else {}
+                        continue
                 left[key] = self._kept(item, types, words)
             elif key in MARKS and isinstance(item, str):
                 left[key] = item
         return left
+
+
+def _blank(fields: list[inspect.Field]) -> bool | None:
+    """Whether a field that is emptied must still hold a text to be decoded; None: null will do."""
+    nullable = (inspect.NoneType, inspect.AnyType)
+    if any(isinstance(one, nullable) for field in fields for one in _flat(field.type)):
+        return None
+    return any(field.required for field in fields)
 
 
 def _flat(info: inspect.Type) -> Iterator[inspect.Type]:

@@ -30,7 +30,7 @@ from storage.records import Absence, BadBody, Connection, Failure, Page, Profile
 KINDS: Mapping[str, Kind] = {
     PROFILE: Kind(of="profile", yields="profiles", bytes=2_900.0),
     CONNECTIONS: Kind(
-        page=100, paged=True, of="list", yields="connections", bytes=20.0
+        page=100, paged=True, of="list", yields="connections", ties=("connections",), bytes=20.0
     ),  # page: an assumption, sites show 10 to 100
 }
 LATER = {408, 425, 429}  # and every 5xx

@@ -26,6 +26,7 @@ class X:
     kinds: Mapping[str, Kind] = KINDS
     opened: Mapping[str, date] = {"x": date(2006, 3, 21)}
     needs_secret = True
+    environment = ("BEARER_TOKEN",)  # as twarc names it
     outcome = staticmethod(outcome)
     parse = staticmethod(parse)
     personal = PERSONAL

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from collectors.base import Kind, Limit
+from storage.sampling.rules import POST_TIES
 
 QUARTER = 900  # seconds
 
@@ -38,11 +39,11 @@ def _limit(kind: str) -> Limit:
 KINDS: Mapping[str, Kind] = {
     "user": Kind(batch=100, limit=_limit("user"), price=USER, of="handle", yields="accounts", bytes=250.0),
     "timeline": Kind(page=100, limit=_limit("timeline"), price=POST, paged=True, of="account", yields="posts",
-                     bytes=150.0),
+                     ties=POST_TIES, bytes=150.0),
     "following": Kind(page=1000, limit=_limit("following"), price=FOLLOW, paged=True, of="account", yields="follows",
-                      bytes=110.0),
+                      ties=("following",), bytes=110.0),
     "followers": Kind(page=1000, limit=_limit("followers"), price=FOLLOW, paged=True, of="account", yields="follows",
-                      bytes=110.0),
+                      ties=("followers",), bytes=110.0),
     "sample": Kind(page=500, limit=_limit("sample"), price=POST, of="set", yields="posts", stream=True, bytes=150.0),
     "search": Kind(page=100, limit=_limit("search"), price=POST, paged=True, of="query", yields="posts",
                    seeds="searches", bytes=150.0),

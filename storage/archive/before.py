@@ -11,6 +11,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
+from storage.privacy.declared import hooks_of
 from storage.records import Failure, Page
 
 Answer = TypeVar("Answer", bound=Page | Failure)
@@ -27,6 +28,5 @@ def modern(answer: Answer) -> Answer:
 def _hook(collector: str) -> Callable[[Any], Any] | None:
     """The hook of *collector*; None if it is not installed, or younger than this change."""
     for point in entry_points(group="sneeuwbal.collectors", name=collector):
-        hook: Callable[[Any], Any] | None = getattr(point.load(), "asked_before", None)
-        return hook
+        return hooks_of(point.load()).asked_before
     return None

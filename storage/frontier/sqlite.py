@@ -24,6 +24,7 @@ from storage.errors import UserError
 from storage.frontier.cycles import mark
 from storage.records import Failure, Target, Want
 
+ADMITTED = "admitted"  # the kind of a target that nobody fetches: somebody whom the snowball admitted
 VERSION = 3
 MAX_TRIES = 6
 BUSY = 30.0  # seconds to wait for another program that holds the state
@@ -156,7 +157,7 @@ class Frontier:
         """Make targets due at once, unless they are known; return how many are new. Call it in a transaction."""
         before = self.db.total_changes
         self.db.executemany(
-            "INSERT INTO targets (kind, key, wave, via, since, due_at, changed_at) VALUES (?,?,?,?,?,0,?)"
+            "INSERT INTO targets (kind, key, wave, via, since, state, due_at, changed_at) VALUES (?,?,?,?,?,?,?,?)"
             " ON CONFLICT DO NOTHING",
             (
                 (
@@ -165,6 +166,7 @@ class Frontier:
                     want.wave,
                     want.via,
                     want.since,
+                    *(("done", None) if want.target.kind == ADMITTED else ("open", 0)),
                     at,
                 )
                 for at in (now.timestamp(),)
@@ -193,6 +195,20 @@ class Frontier:
             "SELECT count(*) FROM targets WHERE kind=? AND via<>''", (self.kind(collector, kind),)
         ).fetchone()
         return int(row[0])
+
+    def targets(self, collector: str, kind: str) -> list[tuple[str, int, str]]:
+        """(key, wave, state) of all targets of a kind, in the order in which they were added."""
+        return self.db.execute(
+            "SELECT key, wave, state FROM targets WHERE kind=? ORDER BY id", (self.kind(collector, kind),)
+        ).fetchall()
+
+    def ended(self, collector: str, kind: str) -> list[str]:
+        """The newest walks of the targets of a kind that are done or absent."""
+        rows = self.db.execute(
+            "SELECT key, walk FROM targets WHERE kind=? AND state IN ('done','absent') AND due_at IS NULL",
+            (self.kind(collector, kind),),
+        )
+        return [f"{collector}/{kind}/{key}/{walk}" for key, walk in rows.fetchall()]
 
     def finished(self, collector: str, kind: str) -> bool:
         """Whether a target of this kind is done, absent or failed."""

@@ -54,7 +54,8 @@ class Names:
             self._handles[handle.removeprefix("@").casefold()] = Name(match.organisation, match.group, "full")
 
     def _add(self, phrase: str, name: Name) -> None:
-        if len(phrase) < 2 or phrase in self._phrases:
+        before = self._phrases.get(phrase)
+        if len(phrase) < 2 or (before is not None and (before.strength != "weak" or name.strength == "weak")):
             return
         self._phrases[phrase] = name
         parts = phrase.split()

@@ -23,7 +23,8 @@ ROLE = _any(
     *houder *trekker *schrijver *schrijfster *maker *makelaar *trainer *projectleider *verkeersleider *consulent
     *consulente *deskundige *wachter *toezichthouder *handhaver *beslisser *geleider *psycholoog *archivaris
     *bibliothecaris *conservator *chauffeur *monteur *technicus *vlieger *piloot *tolk *vertaler *griffier
-    *rechter *ontwerper *bouwer *lid_mt mt_lid hoofd plv_hoofd teamlead chef baas dg directeur_generaal voorzitter
+    *rechter *ontwerper *bouwer *lid_mt mt_lid hoofd afdelingshoofd diensthoofd teamhoofd plv_hoofd teamlead chef baas
+    dg directeur_generaal voorzitter
     boswachter loods *weerman *weervrouw weerpresentator ambassadeur ambassaderaad consul diplomaat attache
     *militair soldaat korporaal sergeant wachtmeester adjudant luitenant kapitein majoor kolonel generaal marinier
     matroos schipper commandant douanier fiscalist accountant statisticus data_scientist informaticus devops

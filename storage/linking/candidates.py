@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import UserError
-from storage.linking.link import MACROS
+from storage.linking.names import MACROS
 
 SURE = 0.9  # from here on precision was 0.99 or more on true links of politicians (tests/test_linkage_real.py)
 SHARE = 0.5  # of the profiles, how many are expected to have an account among those seen

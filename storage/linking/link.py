@@ -7,17 +7,16 @@ recall: an account that two profiles claim, or that is an organisation's, is lin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
-import msgspec
 import pyarrow as pa
 
-from storage import csvfile
-from storage.errors import UserError
-from storage.linking import actors
+from storage.linking import account_links, actors, evidence
+from storage.linking.decisions import decisions, resolve
+from storage.linking.evidence import Population
+from storage.linking.names import MACROS
 from storage.privacy.declared import Platform, account_of, handles_of
 
 
@@ -42,53 +41,6 @@ def _insert(db: duckdb.DuckDBPyConnection, table: str, names: Sequence[str], row
         db.unregister("rows_to_insert")
 
 
-# ---- decisions by hand ----------------------------------------------------------------------------------------
-
-COLUMNS = ("decided_at", "profile_id", "platform", "account", "decision", "decided_by", "note")
-DECISIONS = ("accepted", "rejected", "organisation")
-
-
-class Decision(msgspec.Struct, frozen=True):
-    """One line of decisions.csv. *account* is a handle or an id; *profile_id* is empty for `organisation`."""
-
-    decided_at: datetime
-    profile_id: str
-    platform: str
-    account: str
-    decision: str
-    decided_by: str
-    note: str = ""
-
-
-def decisions(path: Path) -> list[Decision]:
-    """The decisions in *path*, the last one of each (profile, account); none if there is no file. Raise UserError."""
-    if not path.exists():
-        return []
-    last: dict[tuple[str, str, str], Decision] = {}
-    names, rows = csvfile.records(path, COLUMNS[:-1])
-    if missing := [name for name in COLUMNS[:-1] if name not in names]:
-        raise UserError(f"{path}: has no column {missing[0]!r}; its first line should be {','.join(COLUMNS)}")
-    for line, row in rows:
-        one = _decision(f"{path}, line {line}", {name: cell.strip() for name, cell in row.items()})
-        last[one.profile_id, one.platform, one.account.lower()] = one
-    return list(last.values())
-
-
-def _decision(place: str, row: dict[str, str]) -> Decision:
-    if row["decision"] not in DECISIONS:
-        raise UserError(f"{place}: {row['decision']!r} is no decision; write one of {', '.join(DECISIONS)}")
-    if not row["platform"] or not row["account"] or not (row["profile_id"] or row["decision"] == "organisation"):
-        raise UserError(f"{place}: does not say who; fill in profile_id, platform and account")
-    try:
-        at = datetime.fromisoformat(row["decided_at"])
-    except ValueError as error:
-        raise UserError(f"{place}: {row['decided_at']!r} is no moment; write it like 2013-02-23T12:00:00Z") from error
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    account = row["account"].removeprefix("@")
-    note = row.get("note", "")
-    return Decision(at, row["profile_id"], row["platform"], account, row["decision"], row["decided_by"], note)
-
-
 # ---- linking --------------------------------------------------------------------------------------------------
 
 Match = tuple[str, str, str]  # organisation, group, rule
@@ -104,6 +56,7 @@ class Linking(NamedTuple):
     matcher: Any  # an object with `match(employer) -> Match | None`, or such a function
     decisions: Path
     rules: str = ""
+    population: Population | None = None  # None: positions and decisions alone make members
 
 
 ORGANISATION = (
@@ -118,14 +71,22 @@ def link(db: duckdb.DuckDBPyConnection, linking: Linking, declared: Iterable[Pla
     by_id = sorted(name for name, handles in handles_of(declared).items() if handles.ids)
     match: Callable[[str], Match | None] = getattr(linking.matcher, "match", linking.matcher)
     made = decisions(linking.decisions)
-    db.execute("DELETE FROM base.organisations; DELETE FROM base.links")
+    db.execute("DELETE FROM base.organisations; DELETE FROM base.links; DELETE FROM base.account_links")
     _insert(db, "base.organisations", ORGANISATION, list(linking.organisations))
     employers(db, match)
     _claims(db, match, by_id)
     db.execute(MACROS)
     db.execute("INSERT INTO base.links BY NAME " + BY_RULE)
-    _apply(db, made)
+    resolve(db, made)
+    for statement in BY_HAND:
+        db.execute(statement)
+    if linking.population is not None and linking.population.reads:
+        account_links.fill(db, declared)
+    account_links.decide(db)
     actors.join(db)
+    evidence.fill(db, linking.population)
+    evidence.decide(db, match)
+    db.execute("DROP TABLE decided")
     db.execute("DROP TABLE claims; DROP TABLE organisation_accounts")
     return dict(db.execute("SELECT decision, count(*) FROM base.links GROUP BY 1 ORDER BY 1").fetchall())
 
@@ -207,58 +168,22 @@ SELECT profile_id, account_id, platform, handle, CASE WHEN returned THEN rel || 
 FROM counted
 """
 
-# Addresses without scheme, www and trailing slashes; names as their words, without accents, case and particles.
-MACROS = r"""
-CREATE OR REPLACE TEMP MACRO bare(address) AS
-    regexp_replace(regexp_replace(lower(trim(address)), '^(https?:)?//(www\.)?', ''), '/+$', '');
-CREATE OR REPLACE TEMP MACRO words(name) AS list_filter(
-    string_split_regex(lower(strip_accents(name)), '[^\p{L}\p{N}]+'),
-    lambda w: length(w) >= 3
-        AND w NOT IN ('van', 'der', 'den', 'ter', 'ten', 'von', 'the', 'del', 'bin', 'prof', 'ing'));
-CREATE OR REPLACE TEMP MACRO names_agree(person, bearer, handle) AS
-    coalesce(len(words(person)) = 0 OR len(words(bearer)) = 0 OR list_has_any(words(person), words(bearer))
-        OR len(list_filter(words(person), lambda w: length(w) >= 4 AND contains(
-               lower(strip_accents(bearer || ' ' || handle)), w))) > 0
-        OR jaro_winkler_similarity(lower(strip_accents(person)), lower(strip_accents(bearer))) >= 0.9, TRUE);
-"""
-
-
-def _apply(db: duckdb.DuckDBPyConnection, made: Sequence[Decision]) -> None:
-    """Let decisions by hand win; what several profiles still claim by rule is a conflict."""
-    rows = [(number, *msgspec.structs.astuple(one)) for number, one in enumerate(made)]
-    db.execute(
-        "CREATE OR REPLACE TEMP TABLE made (number BIGINT, decided_at TIMESTAMPTZ, profile_id VARCHAR,"
-        " platform VARCHAR, account VARCHAR, decision VARCHAR, decided_by VARCHAR, note VARCHAR)"
-    )
-    names = ("number", *COLUMNS)
-    _insert(db, "made", names, rows)
-    for statement in BY_HAND:
-        db.execute(statement)
-
-
-# A handle names the account that bears it now; failing that, the one that bore it last.
+# Decisions win; what several profiles still claim by rule is a conflict.
 BY_HAND = (
-    """CREATE OR REPLACE TEMP TABLE decided AS
-    SELECT m.*, b.account_id FROM made AS m LEFT JOIN (
-        SELECT account_id, platform, lower(account_id) AS account, last_seen FROM accounts
-        UNION ALL SELECT account_id, platform, lower(handle), last_seen FROM handles
-    ) AS b ON b.platform = m.platform AND b.account = lower(m.account)
-    QUALIFY row_number() OVER (PARTITION BY m.number ORDER BY b.last_seen DESC NULLS LAST, b.account_id) = 1""",
     """UPDATE base.links AS l SET decision = 'organisation', decided_by = d.decided_by, decided_at = d.decided_at
-    FROM decided AS d WHERE d.decision = 'organisation' AND d.account_id = l.account_id
+    FROM decided AS d WHERE d.about = 'link' AND d.decision = 'organisation' AND d.account_id = l.account_id
       AND d.profile_id IN ('', l.profile_id)""",
     """DELETE FROM base.links AS l USING decided AS d
-    WHERE d.decision <> 'organisation' AND d.profile_id = l.profile_id AND d.platform = l.platform
+    WHERE d.about = 'link' AND d.decision <> 'organisation' AND d.profile_id = l.profile_id AND d.platform = l.platform
       AND (d.account_id = l.account_id OR (l.account_id IS NULL AND lower(d.account) = l.handle))""",
     """INSERT INTO base.links BY NAME
     SELECT d.profile_id, d.account_id, d.platform, lower(d.account) AS handle, 'by hand' AS rule, d.note AS evidence,
            1.0 AS confidence, d.decided_by,
            CASE WHEN d.decision = 'accepted' AND d.account_id IS NULL THEN 'unresolved' ELSE d.decision END AS decision,
            d.decided_at, p.record_id
-    FROM decided AS d LEFT JOIN profiles AS p USING (profile_id) WHERE d.decision <> 'organisation'""",
+    FROM decided AS d LEFT JOIN profiles AS p USING (profile_id)
+    WHERE d.about = 'link' AND d.decision <> 'organisation'""",
     """UPDATE base.links SET decision = 'conflict'
     WHERE decided_by = 'rule' AND decision = 'accepted' AND account_id IN (
         SELECT account_id FROM base.links WHERE decision = 'accepted' GROUP BY 1 HAVING count(*) > 1)""",
-    "DROP TABLE decided",
-    "DROP TABLE made",
 )

@@ -1,6 +1,6 @@
-"""What collectors declare of people: how a platform names them, and which fields of its answers are personal.
+"""What collectors declare: hooks, how a platform names people, and which fields of its answers are personal.
 
-A collector declares it once (`personal`, `handle_of`, `recheck`; see `collectors.base`). Minimising, redaction in the
+A collector declares it once (`personal`, `handle_of`, `recheck`; see `Hooks`). Minimising, redaction in the
 archive, forgetting, retention and links to accounts all follow from it.
 """
 
@@ -8,31 +8,56 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
-from storage.records import Account, Post, Profile
+from storage.records import (
+    Absence,
+    Account,
+    AccountField,
+    Connection,
+    Deletion,
+    Follow,
+    Listed,
+    Mention,
+    Page,
+    Post,
+    Profile,
+    Want,
+)  # fmt: skip
 
 CONTENT = ("texts", "names", "descriptions", "locations", "coordinates")  # the words of `[minimise] drop`
 
-# The personal fields of the records, whatever the platform; "id": identifies a person or what is theirs.
+# The personal fields of the records, whatever the platform, by what `Personal` calls them
 RECORDS: Mapping[type, Mapping[str, str]] = {
     Profile: {
-        "profile_id": "id", "url": "id", "name": "names", "headline": "descriptions", "description": "descriptions",
-        "location": "locations",
+        "profile_id": "id", "url": "address", "name": "names", "headline": "descriptions",
+        "description": "descriptions", "location": "locations",
     },
+    Connection: {"profile_id": "id", "other_id": "refers"},
     Account: {
-        "account_id": "id", "handle": "id", "url": "id", "name": "names", "description": "descriptions",
+        "account_id": "id", "handle": "handle", "url": "address", "name": "names", "description": "descriptions",
         "location": "locations",
     },
+    AccountField: {"account_id": "id", "name": "descriptions", "value": "descriptions", "url": "address"},
+    Follow: {"follower_id": "refers", "followed_id": "refers"},
+    Listed: {"list_id": "refers", "account_id": "refers"},
+    Mention: {"handle": "handle", "account_id": "refers"},
     Post: {
-        "post_id": "id", "account_id": "id", "text": "texts", "full_text": "texts", "place": "locations",
-        "longitude": "coordinates", "latitude": "coordinates",
+        "post_id": "id", "account_id": "author", "timeline_of": "refers", "conversation_id": "refers",
+        "reply_to_post": "refers", "reply_to_account": "refers", "quoted_post": "refers", "retweeted_post": "refers",
+        "retweeted_account": "refers", "edit_of": "refers", "text": "texts", "full_text": "texts",
+        "place": "locations", "longitude": "coordinates", "latitude": "coordinates",
     },
+    Absence: {"key": "id"},
+    Deletion: {"key": "id"},
 }  # fmt: skip
+IDENTIFIERS = ("id", "author", "refers", "handle")
 
 
 def gone(value: Any, owner: Mapping[str, Any]) -> Any:
@@ -84,6 +109,50 @@ class Personal(msgspec.Struct, frozen=True):
         return Field(found) if isinstance(found, str) else found
 
 
+@dataclass(frozen=True)
+class Hooks:
+    """What a collector may declare beside its four names: the whole list, with the default of what it leaves out.
+
+    A module-level `Options`, a pydantic model, checks its table of the study file.
+    """
+
+    #: the one form of a seed of the study file
+    canonical: Callable[[str], str] = str
+    #: the address of an account's page, of an account as people type it: what has none is no seed
+    page_of: Callable[[str], str | None] | None = None
+    #: what a seed is, for whoever typed another thing: "a handle on X; it has at most 15 letters"
+    seed_form: str = "an account"
+    #: the key of a query of a kind, as people type it; None if it can be none
+    query_of: Callable[[str, str], str | None] | None = None
+    #: it can ask nothing without a secret
+    needs_secret: bool = False
+    #: environment variables that may hold its secret too, as other tools name them
+    environment: Collection[str] = ()
+    #: the server that a want is asked at, where a platform is many: limits are then counted for each server, over all
+    #: kinds, and a limit that a server names holds for that server only
+    server: Callable[[Want, Mapping[str, Any]], str] | None = None
+    #: which fields of its answers are personal, and how its people are named. Redaction in the archive, `forget` and
+    #: its guard follow from it. Without it `redact_archive` refuses, and `forget` empties whatever object names the
+    #: person
+    personal: Personal | None = None
+    #: redaction of its own, where answers are no JSON: what outcome and parse need (both then say the same), without
+    #: what `[minimise] drop` names. Pure
+    redacted: Callable[[Page, Collection[str]], Page] | None = None
+    #: the handle whose page a web address is: links from profiles
+    handle_of: Callable[[str], str | None] | None = None
+    #: the kinds that look things up by their ids, for `compliance`: {"account": kind, "post": kind}
+    recheck: Mapping[str, str] = field(default_factory=dict)
+    #: the first day of each platform it tells of: a time from before counts as none
+    opened: Mapping[str, date] = field(default_factory=dict)
+    #: an answer, archived before `Page.asked` was, in today's form
+    asked_before: Callable[[Any], Any] | None = None
+
+
+def hooks_of(collector: object) -> Hooks:
+    """The hooks of *collector*, a module or an object."""
+    return Hooks(**{one.name: getattr(collector, one.name) for one in fields(Hooks) if hasattr(collector, one.name)})
+
+
 class Platform(msgspec.Struct, frozen=True):
     """What an installed collector declares; *personal* None: nothing."""
 
@@ -123,14 +192,14 @@ def platforms(collectors: Mapping[str, Any]) -> dict[str, Platform]:
 
 
 def _platform(name: str, collector: Any) -> Platform:
-    recheck = getattr(collector, "recheck", {})
+    hooks = hooks_of(collector)
     by_handle = {kind for kind, spec in getattr(collector, "kinds", {}).items() if getattr(spec, "of", "") == "handle"}
     return Platform(
         name,
-        getattr(collector, "personal", None),
-        getattr(collector, "handle_of", None),
-        recheck,
-        frozenset(by_handle - set(recheck.values())),
+        hooks.personal,
+        hooks.handle_of,
+        hooks.recheck,
+        frozenset(by_handle - set(hooks.recheck.values())),
     )
 
 

@@ -1,4 +1,4 @@
-"""Erasing a person from entries of the archive: what is theirs goes, and a token stands for them in others' answers.
+"""Erases a person from archive entries: removes their own data, and puts tokens for them into other people's answers.
 
 An object that is the person's (their account in a list of followers, their post in somebody's retweet) keeps only
 tokens for its ids, so that it is still counted. Its texts, names and numbers go. Everything else is left as it was.

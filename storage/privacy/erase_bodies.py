@@ -134,7 +134,7 @@ class Bodies(Tokens):
         return self._fields.texts if self._fields else frozenset()
 
     def _head(self, text: str) -> str:
-        """What a post that passes on theirs says itself: whom it repeats."""
+        """The part of a repost that is not theirs: `RT @handle:`, or nothing."""
         found = REPEATED.match(text)
         return found[1] if found else ""
 
@@ -228,7 +228,7 @@ class Bodies(Tokens):
         return int(token) if isinstance(item, int) else token
 
     def _facets(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """A text whose parts are told by byte offsets: cut part by part, the offsets moved along."""
+        """A text with facets at byte offsets: cut piece by piece, with the offsets adjusted."""
         raw, out, facets, at = self._copied.blank(str(value["text"])).encode(), b"", [], 0
         try:
             for facet in sorted(value["facets"], key=lambda one: one["index"]["byteStart"]):

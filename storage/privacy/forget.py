@@ -46,7 +46,7 @@ class Cut(msgspec.Struct):
 
 
 def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = None) -> None:
-    """Take the people of *cutter* out of all files below *place*; tell *cut*. Nobody may write there meanwhile.
+    """Take the people of *cutter* out of all files below *place*; count in *cut*. Nobody may write meanwhile.
 
     The database *published* stays: `load --fresh` replaces it. Other databases are deleted.
     """
@@ -196,8 +196,8 @@ def _state(path: Path, cutter: Cutter) -> int:
     return rows
 
 
-def cut_file(path: Path, told: str, cutter: Cutter, cut: Cut) -> None:
-    """Take them out of a text file, called *told*: rows of tables, values of a list, tokens elsewhere."""
+def cut_file(path: Path, shown: str, cutter: Cutter, cut: Cut) -> None:
+    """Take them out of a text file, listed as *shown*: table rows and list values go, tokens replace the rest."""
     old = path.read_bytes()
     text = old.decode("utf-8", "surrogateescape")
     if path.suffix == ".toml":
@@ -212,9 +212,9 @@ def cut_file(path: Path, told: str, cutter: Cutter, cut: Cut) -> None:
         fresh.write_bytes(new.encode("utf-8", "surrogateescape"))
         shutil.copymode(path, fresh)
         os.replace(fresh, path)
-        cut.files.append(told)
+        cut.files.append(shown)
     if any(name in new for name in cutter.people):
-        cut.review.append(told)
+        cut.review.append(shown)
 
 
 def _table_rows(text: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Who is forgotten: keyed digests that recognise a person when one comes by again, and cannot be read back.
+"""Who is forgotten: keyed digests that recognise a person who is seen again, and cannot be reversed.
 
 `forgotten.csv` in the study holds a digest per identifier (account, handle, profile, post, e-mail address) and no
 identifier. The key is that of the study's pseudonyms. In other people's records an identifier becomes a token: the
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
+from base64 import b32decode
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
@@ -38,7 +39,9 @@ ADDRESS = re.compile(r"https?://[^\s\"'<>)\\,]+", re.I)
 DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
 BARE = re.compile(r"(?<![\w.:/@-])[\w-]{1,64}(?![\w.:/@-])")
 FORMS = ("word", "domain", "address")
-DOTTED = re.compile(r"[\w.+-]*@?[\w-]+(?:\.[\w-]+)+")
+# what DOTTED may be in: bodies are long, these are not
+RUN_OF_DOTTED = re.compile(r"(?<![\w+-])[\w+-]*+[.@][\w.+@-]*+")
+DOTTED = re.compile(r"[\w.+-]*@?[\w-]++(?:\.[\w-]++)+")
 
 
 class Name(msgspec.Struct, frozen=True, order=True):
@@ -100,8 +103,8 @@ class Forgotten:
     def add(self, names: Iterable[Name]) -> int:
         """Remember *names* as digests, and what stands for them; return how many are new."""
         names = list(names)
-        told = [*names, *self._tokens(names)]
-        return self._remember({self._digest(name.kind, name.key): name.kind for name in told})
+        known = [*names, *self._tokens(names)]
+        return self._remember({self._digest(name.kind, name.key): name.kind for name in known})
 
     def add_tokens(self, names: Iterable[Name]) -> int:
         """Remember what stands for *names*, so that nobody asks for it; they themselves may come back."""
@@ -144,9 +147,12 @@ class Forgotten:
 
     def copied(self) -> Copied:
         """What finds the words of forgotten people in others' texts."""
-        if WORDS not in self.kinds.values():
+        # bits, not letters: every word of every body is looked up
+        words = {b32decode(f"{digest.upper()}====") for digest, kind in self.kinds.items() if kind == WORDS}
+        if not words:
             return Copied()
-        return Copied(known=lambda run: self.kinds.get(self._digest(WORDS, run)) == WORDS)
+        raw = self._pseudonyms.raw
+        return Copied(known=lambda run: raw(f"forgotten {WORDS}", run) in words)
 
     def token(self, name: Name) -> str:
         """What stands for *name* in others' records: never a real identifier, and the same every time."""
@@ -164,10 +170,10 @@ class Forgotten:
             return f"{digest[:16]}@{HOST}"
         return f"{digest[:16]}.{HOST}" if form == "domain" else f"forgotten-{digest[:16]}"
 
-    def sight(self, text: str, told: str = "") -> set[Name]:
-        """The identifiers of forgotten people in *text*; in *told* any word may be a handle."""
+    def sight(self, text: str, ours: str = "") -> set[Name]:
+        """The identifiers of forgotten people in *text*, and in *ours*, where any word may be a handle."""
         found = set()
-        for name in self._sightings.candidates(text) | self._sightings.words(told):
+        for name in self._sightings.candidates(text) | self._sightings.words(ours):
             if name not in self._seen:
                 if len(self._seen) > SEEN:
                     self._seen.clear()
@@ -188,7 +194,7 @@ def bare(key: str) -> str:
 
 
 class Sightings:
-    """Finds whatever could be somebody's identifier, by what the platforms *declared*."""
+    """Finds possible identifiers in text, as the platforms *declared* them."""
 
     def __init__(self, declared: Iterable[Platform]) -> None:
         declared = list(declared)
@@ -214,8 +220,8 @@ class Sightings:
             found |= {
                 Name(kind, handle) for handle in {one for groups in pattern.findall(text) for one in groups if one}
             }
-        for found_word in set(DOTTED.findall(text)):
-            word = found_word.strip(".@")
+        runs = {run for run in RUN_OF_DOTTED.findall(text) if run.strip(".@+")}
+        for word in {word.strip(".@") for run in runs for word in DOTTED.findall(run)}:
             kinds = [*self._dotted["address"], EMAIL] if "@" in word else self._dotted["domain"]
             found |= {Name(kind, word) for kind in kinds}
         return found

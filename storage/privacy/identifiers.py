@@ -51,7 +51,7 @@ class Tokens:
         return self.owns(Want(Target(collector, "", key), ""))
 
     def _look_at(self, collector: str) -> None:
-        """Read on as *collector* declares ("": as any of them may): what names whom, and what its fields mean."""
+        """Use the patterns and fields that *collector* declares; "": those of all collectors."""
         self._here = self._forgotten.platforms.get(collector)
         if collector not in self._seen:
             self._seen[collector] = (self._patterns_here(), self._fields_of(collector))
@@ -104,7 +104,8 @@ class Tokens:
             before = self._forgotten.handles[kind].before
             if before and (words := [n.text for n in self.names if n.kind == kind]):
                 behind = "|".join(rf"(?<=\b{re.escape(one)})" for one in before)
-                found.append(re.compile(rf"(?:{behind}){_any(words)}(?!\w)", re.I))
+                last = "".join(sorted({re.escape(one[-1]) for one in before}))  # looked at first: it is soon done
+                found.append(re.compile(rf"(?<=[{last}])(?:{behind}){_any(words)}(?!\w)", re.I))
         if any(n.text.isdigit() and len(n.text) >= 5 for n in names):
             found.append(re.compile(r"(?<![\w.-])\d{5,25}(?!\w)"))
         paths = {path for n in names if n.kind == "profile" and len(path := path_of(n.text)) > 4}

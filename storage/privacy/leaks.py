@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import duckdb
 
 from storage.folding import fold
+from storage.privacy.declared import RECORDS
 from storage.privacy.pseudonymise import shared
+from storage.records import Account, Mention, Post, Profile
 
 TEXT = {".html", ".csv", ".svg", ".json", ".md", ".toml", ".txt", ".gexf", ".graphml", ".js", ".css"}
 SHORTEST = {"id": 7, "handle": 5, "address": 12, "name": 7, "text": 25}
 WORD = re.compile(r"[^\s\"'<>,;()\[\]{}=|\\]+")
-KNOWN = """
-SELECT 'id', account_id FROM base.accounts UNION SELECT 'id', post_id FROM base.posts
-UNION SELECT 'handle', handle FROM base.accounts
-UNION SELECT 'handle', m.handle FROM (SELECT unnest(mentions) AS m FROM base.posts)
-UNION SELECT 'address', profile_id FROM base.profiles UNION SELECT 'address', url FROM base.accounts
-UNION SELECT 'name', name FROM base.profiles UNION SELECT 'name', name FROM base.accounts
-UNION SELECT 'text', text FROM base.posts UNION SELECT 'text', description FROM base.accounts
-UNION SELECT 'text', description FROM base.profiles
-"""
+SOURCES: Mapping[type, str] = {
+    Profile: "base.profiles",
+    Account: "base.accounts",
+    Mention: "(SELECT unnest(mentions, recursive := true) FROM base.posts)",
+    Post: "base.posts",
+}
+KINDS: Mapping[str, str] = {  # by what `RECORDS` says of a field; places name nobody by themselves
+    **dict.fromkeys(("id", "author", "refers"), "id"),
+    "handle": "handle",
+    "address": "address",
+    "names": "name",
+    **dict.fromkeys(("texts", "descriptions"), "text"),
+}
+KNOWN = " UNION ".join(
+    f"SELECT '{KINDS[what]}', \"{name}\" FROM {source}"
+    for record, source in SOURCES.items()
+    for name, what in RECORDS[record].items()
+    if what in KINDS
+)
 
 
 def leaks(source: Path, folder: Path, most: int = 10) -> list[str]:
@@ -42,13 +54,13 @@ def leaks(source: Path, folder: Path, most: int = 10) -> list[str]:
 
 
 def _known(source: Path) -> tuple[dict[str, str], dict[str, list[tuple[str, str]]]]:
-    """What would name somebody: single words, and phrases by their first word."""
+    """What identifies somebody: single words, and phrases by their first word."""
     with duckdb.connect(str(source), read_only=True) as db:
         rows = db.execute(KNOWN).fetchall()
         open_ = shared("base")
         tags = {row[0] for row in db.execute(open_["tags"]).fetchall()}
-        told = db.execute(f"SELECT name FROM base.organisations UNION ({open_['employers']})")
-        public = {row[0].lower() for row in told.fetchall() if row[0]}
+        listed = db.execute(f"SELECT name FROM base.organisations UNION ({open_['employers']})")
+        public = {row[0].lower() for row in listed.fetchall() if row[0]}
     words: dict[str, str] = {}
     phrases: dict[str, list[tuple[str, str]]] = {}
     for kind, value in rows:

@@ -1,6 +1,6 @@
-"""A database without people: the same tables, with pseudonyms for whatever names somebody.
+"""A database without people: the same tables, with pseudonyms for everything that identifies somebody.
 
-What a column holds is kept only if it is listed here: text columns that nobody thought of come out empty. Pseudonyms
+What a column holds is kept only if it is listed here: unlisted text columns come out empty. Pseudonyms
 are no anonymity: who has the posts elsewhere can find them by their counts and times, so times are coarse.
 """
 
@@ -14,15 +14,13 @@ from typing import Any
 import duckdb
 
 from storage.folding import fold, folded
+from storage.privacy.declared import IDENTIFIERS, RECORDS
 from storage.privacy.pseudonyms import FEW, Pseudonyms
 from storage.tables import database
 
 # columns of identifiers: the same pseudonym wherever the same identifier stands
-PERSONS = {
-    "account_id", "follower_id", "followed_id", "timeline_of", "retweeted_account", "reply_to_account", "profile_id",
-    "other_id", "profile_a", "profile_b", "post_id", "conversation_id", "reply_to_post", "quoted_post",
-    "retweeted_post", "edit_of", "subject", "actor_id", "list_id", "key", "via", "handle", "walk", "cursor",
-    "next_cursor", "content",
+PERSONS = {name for fields in RECORDS.values() for name, what in fields.items() if what in IDENTIFIERS} | {
+    "profile_a", "profile_b", "subject", "actor_id", "via", "walk", "cursor", "next_cursor", "content",
 }  # fmt: skip
 # text that is of no person: words of our own, of the study's list of organisations and of the public register
 KEPT = {
@@ -154,9 +152,9 @@ def _copy(db: duckdb.DuckDBPyConnection, table: str) -> None:
         " AND table_name = ? ORDER BY column_index",
         [table],
     ).fetchall()
-    told = ", ".join(f'{_expression(table, name, kind)} AS "{name}"' for name, kind in columns)
+    columns_sql = ", ".join(f'{_expression(table, name, kind)} AS "{name}"' for name, kind in columns)
     db.execute(f"DELETE FROM study.base.{table}")
-    db.execute(f"INSERT INTO study.base.{table} BY NAME SELECT {told} FROM source.base.{table} AS t "
+    db.execute(f"INSERT INTO study.base.{table} BY NAME SELECT {columns_sql} FROM source.base.{table} AS t "
                + ROWS.get(table, ""))  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from storage.errors import UserError
 
 VARIABLE = "SNEEUWBAL_PSEUDONYM_KEY"
 ID = ".study-id"  # a random name of the study, no secret; a study that is moved keeps its pseudonyms
-FEW = 5  # persons: what is told of fewer could give them away
+FEW = 5  # persons: figures about fewer could identify them
 SIZE = 32  # bytes of a key
 
 
@@ -50,8 +50,11 @@ class Pseudonyms:
 
     def digest(self, kind: str, id_: str) -> str:
         """All 256 bits, in base 32: what is compared and never shown."""
-        raw = hmac.digest(self._key, f"{kind}\0{id_}".encode("utf-8", "surrogatepass"), "sha256")
-        return base64.b32encode(raw).decode().rstrip("=").lower()
+        return base64.b32encode(self.raw(kind, id_)).decode().rstrip("=").lower()
+
+    def raw(self, kind: str, id_: str) -> bytes:
+        """The 256 bits of `digest`."""
+        return hmac.digest(self._key, f"{kind}\0{id_}".encode("utf-8", "surrogatepass"), "sha256")
 
 
 def _of_file(path: Path, make: bool) -> bytes:

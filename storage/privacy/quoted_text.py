@@ -1,4 +1,4 @@
-"""A person's own words where others copied them: found by runs of words, whatever stands between the words."""
+"""Finds a person's own words in other people's texts: by runs of words, whatever separates the words."""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ TOKENS = """CREATE OR REPLACE TEMP MACRO is_token(id) AS
     regexp_matches(id, '^-[0-9]|^did:forgotten|forgotten[.]invalid|^forgotten-')"""
 POSTS = """
 SELECT p.platform, p.post_id, arg_max(t.reason, t.at) FROM base.posts AS p JOIN (
-    SELECT platform, key, reason, last_seen AS at FROM base.absences WHERE kind = 'post' AND list_contains($1, reason)
+    SELECT platform, key, reason, last_seen AS at FROM base.absences
+    WHERE list_contains($1, reason) AND (kind = 'post' OR (platform, kind) IN (
+        SELECT platform, kind FROM rechecked WHERE of = 'post'))
     UNION ALL SELECT platform, key, reason, seen_at FROM base.deletions WHERE kind = 'post'
     UNION ALL SELECT o.platform, o.post_id, 'protected', a.last_seen
         FROM base.posts AS o JOIN base.current_accounts AS a USING (platform, account_id)
@@ -47,7 +49,8 @@ SELECT a.platform, a.account_id, arg_max(t.reason, t.at) FROM base.current_accou
     SELECT platform, key, if(reason = 'unknown', 'gone', reason) AS reason, last_seen AS at FROM base.absences
     WHERE (list_contains($1, reason) OR (reason = 'unknown' AND (platform, kind) IN (
             SELECT platform, kind FROM rechecked WHERE of = 'account')))
-        AND kind <> 'post' AND (platform, kind) NOT IN (FROM by_handle)
+        AND kind <> 'post' AND (platform, kind) NOT IN (SELECT platform, kind FROM rechecked WHERE of = 'post')
+        AND (platform, kind) NOT IN (FROM by_handle)
     UNION ALL SELECT platform, key, reason, seen_at FROM base.deletions WHERE kind = 'account'
     UNION ALL SELECT platform, account_id, 'suspended', last_seen FROM base.current_accounts
         WHERE list_contains(flags, 'suspended')

@@ -1,4 +1,4 @@
-"""Keeping forgotten people out of whatever comes in: collected, loaded or admitted."""
+"""Keeps forgotten people out of everything that is collected, loaded or admitted."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Guard:
         """*entry* without forgotten people; the very same object if none is in it; None if it is all theirs."""
         if not self.forgotten:
             return entry
-        told = _told(entry)
+        ours = _ours(entry)
         text = _readable(entry)
-        names = self.forgotten.sight(f"{told} {text}", told)
+        names = self.forgotten.sight(f"{ours} {text}", ours)
         if not isinstance(entry, Note):
             kinds = ("account", "profile", "post")
             targets = [
@@ -54,7 +54,7 @@ class Guard:
         return [want for want in wants if not self.forgotten.holds(want.target.collector, want.target.key)]
 
 
-def _told(entry: Entry) -> str:
+def _ours(entry: Entry) -> str:
     """What we wrote beside an answer, or in a note: in it even a bare word may be a handle."""
     if isinstance(entry, Note):
         return msgspec.json.encode(entry.data).decode().replace('\\"', '"')

@@ -6,7 +6,7 @@ and by which rule), then becomes due in the frontier. Running it twice admits no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import duckdb
@@ -16,28 +16,12 @@ from storage.archive import writer as archiving
 from storage.frontier.sqlite import Frontier
 from storage.privacy.suppression import Guard
 from storage.records import Meta, Target, Want
+from storage.sampling import candidates, snowball
+from storage.sampling.rules import Rules as Rules
+from storage.sampling.rules import condition
+from storage.sampling.snowball import Admission, Start
 
 CHUNK = 5_000  # targets in one admission note
-RULES = {"seeds": "is_seed", "members": "group_name IS NOT NULL", "everyone": "TRUE"}
-OPT_OUTS = ["noindex", "not-indexable", "no-unauthenticated"]  # flags of accounts that are not followed up
-
-
-class Rules(msgspec.Struct, frozen=True):
-    """What the study file says about who is followed up."""
-
-    seeds: Mapping[str, Sequence[str]]  # by collector
-    kinds: Mapping[str, Mapping[str, str]]  # collector -> kind -> what its key names (collectors.base.Kind.of)
-    sets: Mapping[str, Sequence[str]] = {}  # comparison sets by collector
-    waves: int = 1
-    admit: str = "members"
-    accounts_of: str = "members"
-    max_profiles: int | None = None
-    honour_opt_outs: bool = True
-    queries: Mapping[str, Mapping[str, Sequence[str]]] = {}  # collector -> kind -> searches
-    finding: Mapping[str, Mapping[str, Sequence[str]]] = {}  # the same, of queries that find seeds: [seeds]
-
-
-Admission = tuple[str, list[Want]]  # a rule, and whom it admits
 
 
 def admit(
@@ -84,10 +68,23 @@ def _admissions(rules: Rules, db: duckdb.DuckDBPyConnection | None, frontier: Fr
     yield "seed", list(_seeds(rules))
     if db is None:
         return
-    _candidates(db)
-    yield f"admit: {rules.admit}", _lists(rules, db)
-    yield "connected", _profiles(rules, db, frontier)
-    yield f"accounts_of: {rules.accounts_of}", [*_handles(rules, db), *_accounts(rules, db)]
+    candidates.prepare(db, rules, snowball.known(rules, frontier), rules.waves)
+    linked = f"accounts_of: {rules.accounts_of}"
+    handles, accounts = _handles(rules, db), _accounts(rules, db)
+    if "connections" in rules.along and not _bounded(rules, frontier):
+        lists = _lists(rules, db)
+        profiles = _profiles(rules, db, frontier)
+        yield f"admit: {rules.admit}", lists
+        yield "connected", profiles
+    yield linked, [*handles, *_asked(rules, accounts)]
+    if rules.account_ties:
+        yield from snowball.admissions(rules, db, frontier, accounts)
+
+
+def _bounded(rules: Rules, frontier: Frontier) -> bool:
+    """Whether a bound waits until the lists of the current wave are read: whom it lets in must not depend on when."""
+    lists = list(_of(rules, "list"))
+    return rules.max_profiles is not None and any(frontier.next_due(name, [kind]) for name, kind in lists)
 
 
 def _of(rules: Rules, *names: str) -> Iterator[tuple[str, str]]:
@@ -111,41 +108,11 @@ def _seeds(rules: Rules) -> Iterator[Want]:
         yield from (Want(Target(collector, kind, name), "") for name in rules.sets.get(collector, ()))
 
 
-CANDIDATES = """
-CREATE OR REPLACE TEMP TABLE candidates AS
-WITH reached AS (
-    SELECT record_id, min(wave) AS wave, bool_or(via = '') AS is_seed FROM answers
-    JOIN base.kinds USING (collector, kind) WHERE yields = 'profiles' GROUP BY 1
-), ties AS (
-    SELECT profile_a AS profile_id, profile_b AS other_id FROM connections
-    UNION ALL SELECT profile_b, profile_a FROM connections
-), counted AS (
-    SELECT t.profile_id, count(*) AS via_count, count(c.profile_id) AS connected_with_members
-    FROM ties AS t LEFT JOIN members AS c ON c.profile_id = t.other_id GROUP BY 1
-)
-SELECT p.profile_id, coalesce(r.wave, 0) AS wave, coalesce(r.is_seed, FALSE) AS is_seed, c.group_name, c.organisation,
-       coalesce(c.employer, e.employer) AS employer, coalesce(n.via_count, 0) AS via_count,
-       coalesce(n.connected_with_members, 0) AS connected_with_members
-FROM profiles AS p LEFT JOIN reached AS r USING (record_id) LEFT JOIN members AS c USING (profile_id)
-LEFT JOIN counted AS n USING (profile_id)
-LEFT JOIN (SELECT profile_id, arg_min(employer, ordinal) AS employer FROM positions WHERE current GROUP BY 1) AS e
-    USING (profile_id)
-"""
-
-
-def _candidates(db: duckdb.DuckDBPyConnection) -> None:
-    """The table that the rules are conditions on."""
-    db.execute(CANDIDATES)
-
-
-def _condition(rule: str) -> str:
-    return f"({RULES.get(rule, rule)})"
-
-
 def _lists(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
     """Connection lists of those admitted, as long as there are waves left."""
     rows = db.execute(
-        f"SELECT profile_id, wave FROM candidates WHERE (is_seed OR {_condition(rules.admit)}) AND wave < ?"
+        "SELECT profile_id, wave FROM candidates WHERE profile_id IS NOT NULL"
+        f" AND (is_seed OR {condition(rules.admit)}) AND wave < ?"
         " ORDER BY wave, profile_id",
         [rules.waves],
     ).fetchall()
@@ -176,7 +143,8 @@ def _handles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
     rows = db.execute(
         "SELECT h.platform, lower(h.handle) AS handle, min(c.wave) AS wave,"
         " arg_min(c.profile_id, (c.wave, c.profile_id)) AS via"
-        f" FROM profile_handles AS h JOIN candidates AS c USING (profile_id) WHERE {_condition(rules.accounts_of)}"
+        " FROM profile_handles AS h JOIN (SELECT profile_id, wave FROM candidates"
+        f" WHERE {condition(rules.accounts_of)}) AS c USING (profile_id)"
         " GROUP BY 1, 2 ORDER BY 3, 2"
     ).fetchall()
     return [Want(Target(collector, kind, handle), "", wave, via)
@@ -184,22 +152,31 @@ def _handles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
             if platform == collector]  # fmt: skip
 
 
-def _accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
-    """Timelines and lists of the linked accounts, and of the accounts that are seeds themselves."""
+def _accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Start]:
+    """The accounts that profiles link to, and those that are seeds themselves."""
     _seed_accounts(rules, db)
-    rows = db.execute(
+    return db.execute(
         "WITH wanted AS ("
-        " SELECT l.account_id, min(c.wave) AS wave, arg_min(c.profile_id, (c.wave, c.profile_id)) AS via"
-        f" FROM links AS l JOIN candidates AS c USING (profile_id) WHERE {_condition(rules.accounts_of)} GROUP BY 1"
-        " UNION ALL SELECT account_id, 0, via FROM seed_accounts)"
-        " SELECT a.platform, a.account_id, min(w.wave), arg_min(w.via, (w.wave, w.via)) FROM wanted AS w"
-        " JOIN accounts AS a USING (account_id) WHERE NOT (? AND list_has_any(coalesce(a.flags, []), ?))"
+        " SELECT l.account_id, min(c.wave) AS wave, arg_min(c.profile_id, (c.wave, c.profile_id)) AS via, FALSE AS seed"
+        " FROM links AS l JOIN (SELECT profile_id, wave FROM candidates"
+        f" WHERE {condition(rules.accounts_of)}) AS c USING (profile_id) GROUP BY 1"
+        " UNION ALL SELECT account_id, 0, via, TRUE FROM seed_accounts)"
+        " SELECT a.platform, a.account_id, min(w.wave), arg_min(w.via, (w.wave, w.via)), bool_or(w.seed)"
+        " FROM wanted AS w"
+        " JOIN accounts AS a USING (account_id) WHERE NOT (? AND a.account_id IN (FROM opted_out))"
         " GROUP BY 1, 2 ORDER BY 3, 2",
-        [rules.honour_opt_outs, OPT_OUTS],
+        [rules.honour_opt_outs],
     ).fetchall()
+
+
+def _asked(rules: Rules, rows: list[Start]) -> list[Want]:
+    """Timelines and lists of the accounts *rows*; not those that the snowball itself asks for."""
+    own = {(name, kind) for name, shown in rules.ties.items() for kind in shown} if rules.waves else set()
+    if rules.timelines_of is not None:
+        own |= {(name, kind) for name, kinds in rules.timelines.items() for kind in kinds}
     return [Want(Target(collector, kind, account), "", wave, via)
-            for collector, kind in _of(rules, "account") for platform, account, wave, via in rows
-            if platform == collector]  # fmt: skip
+            for collector, kind in _of(rules, "account") if (collector, kind) not in own
+            for platform, account, wave, via, _ in rows if platform == collector]  # fmt: skip
 
 
 def _seed_accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> None:

@@ -160,6 +160,16 @@ def open_readonly(path: Path) -> duckdb.DuckDBPyConnection:
     return db
 
 
+def open_current(path: Path) -> duckdb.DuckDBPyConnection:
+    """As `open_readonly`; raise UserError, too, if the tables are those of another version."""
+    db = open_readonly(path)
+    made_by = _made_by(db, path)
+    if made_by is None or made_by[0] != schema()[0]:
+        db.close()
+        raise UserError(f"{path}: {OTHER}")
+    return db
+
+
 def _why_not(path: Path, error: str) -> str:
     wal = path.with_name(path.name + ".wal")
     first = error.splitlines()[0] if error else "unknown"

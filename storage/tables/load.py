@@ -23,7 +23,7 @@ from storage.errors import UserError
 from storage.linking import link
 from storage.linking.link import Linking
 from storage.privacy import forgotten, retention
-from storage.privacy.declared import platforms, resolved
+from storage.privacy.declared import hooks_of, platforms, resolved
 from storage.tables import database, latest, merge
 from storage.tables.parse_worker import Keep, Parser, Told, Unit, cores, die_with_parent, spill, split, torn
 
@@ -259,7 +259,7 @@ def _opened(parsers: Parsers) -> dict[str, date]:
     """The first day of each platform, as the collectors declare it in `opened`."""
     days: dict[str, date] = {}
     for parser in resolved(parsers).values():
-        days |= getattr(parser, "opened", {})
+        days |= hooks_of(parser).opened
     return days
 
 

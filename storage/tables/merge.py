@@ -125,6 +125,14 @@ RULES = (
         ("last_seen",),
     ),
     Rule(
+        "account_fields",
+        ("account_id", "name", "value", "url"),
+        FIRST,
+        f"account_id, name, value, url, verified_at, {SEEN}",
+        ("first_seen",),
+        ("last_seen", "verified_at"),
+    ),
+    Rule(
         "follows",
         ("platform", "follower_id", "followed_id", "listed", "walk"),
         "seen_at, record_id, row_id",

@@ -86,6 +86,7 @@ TABLES: dict[type, str] = {
     records.ProfileLink: "profile_links",
     records.Connection: "connections",
     records.Account: "accounts",
+    records.AccountField: "account_fields",
     records.Absence: "absences",
     records.Follow: "follows",
     records.Listed: "listed",

@@ -121,6 +121,26 @@ CREATE VIEW deletions AS SELECT * FROM base.deletions;
 CREATE VIEW fetches AS SELECT * FROM base.fetches;
 CREATE VIEW answers AS SELECT * FROM base.answers;
 
+-- All that the lists and posts show which the snowball read to go along a tie; wave: of whoever they lead to.
+CREATE VIEW leads AS
+WITH along AS (
+    SELECT DISTINCT collector AS platform, key AS via, wave, unnest(string_split(substr(rule, 8), ', ')) AS tie
+    FROM base.admissions WHERE rule LIKE 'along: %'
+), bearers AS (
+    SELECT platform, lower(handle) AS handle, arg_max(account_id, (last_seen, account_id)) AS account_id
+    FROM base.accounts WHERE handle IS NOT NULL GROUP BY ALL
+), shown AS (
+    SELECT platform, 'following' AS tie, follower_id AS via, followed_id AS key FROM base.follows
+    WHERE listed = 'following'
+    UNION ALL SELECT platform, 'followers', followed_id, follower_id FROM base.follows WHERE listed = 'followers'
+    UNION ALL SELECT platform, 'replies', account_id, reply_to_account FROM posts
+    UNION ALL SELECT platform, 'reposts', account_id, retweeted_account FROM posts
+    UNION ALL SELECT m.platform, 'mentions', m.account_id, coalesce(m.mention.account_id, b.account_id)
+    FROM (SELECT platform, account_id, unnest(mentions) AS mention FROM posts WHERE kind <> 'retweet') AS m
+    LEFT JOIN bearers AS b ON b.platform = m.platform AND b.handle = lower(m.mention.handle)
+)
+SELECT DISTINCT a.platform, s.key, a.wave + 1 AS wave, a.via, a.tie
+FROM shown AS s JOIN along AS a USING (platform, tie, via) WHERE s.key <> a.via;
 -- All the paths that lead to a target, not only the one by which it was admitted first: every list that shows the
 -- profile, every profile that links to the account. So what interrupted the collecting leaves no trace here.
 CREATE VIEW discoveries AS
@@ -128,24 +148,29 @@ WITH asked AS (
     SELECT a.collector, a.kind, a.key, min(a.wave) AS wave, bool_or(a.via = '') AS seed, min(a.via) AS via,
            any_value(k.names) AS names, any_value(k.yields) AS yields
     FROM base.answers AS a LEFT JOIN base.kinds AS k USING (collector, kind) GROUP BY a.collector, a.kind, a.key
+    UNION ALL
+    SELECT collector, kind, key, min(wave), bool_or(via = ''), min(via), NULL, NULL
+    FROM base.admissions WHERE kind = 'admitted' GROUP BY collector, kind, key
 ), reached AS (SELECT key AS profile_id, min(wave) AS wave FROM asked WHERE yields = 'profiles' GROUP BY key
 ), paths AS (
-    SELECT a.collector, a.kind, a.key, l.wave + 1 AS wave, c.profile_id AS via
+    SELECT a.collector, a.kind, a.key, l.wave + 1 AS wave, c.profile_id AS via, 'connections' AS tie
     FROM base.connections AS c JOIN asked AS a ON a.yields = 'profiles' AND a.key = c.other_id
     JOIN asked AS l ON l.yields = 'connections' AND l.key = c.profile_id
-    UNION SELECT a.collector, a.kind, a.key, r.wave, h.profile_id
+    UNION SELECT a.collector, a.kind, a.key, r.wave, h.profile_id, 'link'
     FROM profile_handles AS h
     JOIN asked AS a ON a.collector = h.platform AND a.names = 'handle' AND a.key = lower(h.handle)
     JOIN reached AS r USING (profile_id)
-    UNION SELECT a.collector, a.kind, a.key, r.wave, l.profile_id
+    UNION SELECT a.collector, a.kind, a.key, r.wave, l.profile_id, 'link'
     FROM base.links AS l
     JOIN asked AS a ON a.collector = l.platform AND a.names IS DISTINCT FROM 'handle' AND a.key = l.account_id
     JOIN reached AS r USING (profile_id) WHERE l.decision = 'accepted'
+    UNION SELECT a.collector, a.kind, a.key, l.wave, l.via, l.tie
+    FROM leads AS l JOIN asked AS a ON a.collector = l.platform AND a.kind = 'admitted' AND a.key = l.key
 )
-SELECT collector, kind, key, wave, via FROM paths
-UNION SELECT collector, kind, key, wave, '' FROM asked WHERE seed
-UNION SELECT a.collector, a.kind, a.key, a.wave, a.via FROM asked AS a ANTI JOIN paths AS p USING (collector, kind, key)
-WHERE NOT a.seed;
+SELECT collector, kind, key, wave, via, tie FROM paths
+UNION SELECT collector, kind, key, wave, '', '' FROM asked WHERE seed
+UNION SELECT a.collector, a.kind, a.key, a.wave, a.via, ''
+FROM asked AS a ANTI JOIN paths AS p USING (collector, kind, key) WHERE NOT a.seed;
 CREATE VIEW admissions AS SELECT * FROM base.admissions;
 CREATE VIEW runs AS SELECT * FROM base.runs;
 CREATE VIEW walks AS SELECT * FROM base.walks;
@@ -349,3 +374,34 @@ CREATE VIEW listed AS
 SELECT platform, list_id, account_id, arg_max(position, (last_seen, walk)) AS position, min(first_seen) AS first_seen,
        max(last_seen) AS last_seen, arg_max(record_id, (last_seen, walk)) AS record_id
 FROM base.listed GROUP BY ALL;
+CREATE VIEW saturation AS
+WITH spent AS (
+    SELECT CASE WHEN d.rule LIKE 'along: %' OR (d.via = d.key AND d.kind <> 'admitted') THEN d.wave + 1 ELSE d.wave END
+               AS wave, a.record_id
+    FROM base.admissions AS d JOIN base.answers AS a USING (collector, kind, key)
+    WHERE d.rule IN ('seed', 'look-up', 'connected') OR d.rule LIKE 'along: %' OR d.rule LIKE 'admit: %'
+), led AS (
+    SELECT coalesce(o.actor_id, l.key) AS actor_id, l.wave FROM leads AS l LEFT JOIN actors AS o ON o.subject = l.key
+    UNION ALL
+    SELECT coalesce(o.actor_id, c.other_id), l.wave + 1
+    FROM base.connections AS c JOIN base.answers AS l ON l.key = c.profile_id
+    JOIN base.kinds AS k ON k.collector = l.collector AND k.kind = l.kind AND k.yields = 'connections'
+    LEFT JOIN actors AS o ON o.subject = c.other_id
+), inside AS (
+    SELECT o.actor_id, min(a.wave) AS wave FROM (
+        SELECT key AS subject, wave FROM base.admissions WHERE kind = 'admitted'
+        UNION ALL
+        SELECT p.profile_id, a.wave FROM base.current_profiles AS p
+        JOIN base.answers AS a USING (record_id) JOIN base.kinds AS k USING (collector, kind)
+        WHERE k.yields = 'profiles') AS a
+    JOIN actors AS o USING (subject) GROUP BY 1
+), reached AS (
+    SELECT actor_id, min(wave) AS wave FROM (FROM led UNION ALL FROM inside) GROUP BY 1
+), brought AS (
+    SELECT i.wave, count(*) AS admitted, count(m.actor_id) AS new_members
+    FROM inside AS i LEFT JOIN members AS m USING (actor_id) GROUP BY 1
+), asked AS (SELECT wave, count(DISTINCT record_id) AS requests FROM spent GROUP BY 1
+), seen AS (SELECT wave, count(*) AS reached FROM reached GROUP BY 1)
+SELECT wave, coalesce(requests, 0) AS requests, coalesce(reached, 0) AS reached, coalesce(admitted, 0) AS admitted,
+       coalesce(new_members, 0) AS new_members, new_members / nullif(requests, 0) AS new_members_per_request
+FROM seen FULL JOIN asked USING (wave) FULL JOIN brought USING (wave) ORDER BY wave;

@@ -1,0 +1,230 @@
+"""A snowball over the simulated Mastodon and Bluesky of today admits whom the planted ties lead to, nobody else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import psutil
+import pytest
+
+from fixtures.today import serve, studyfile
+from fixtures.today.serving import Served
+from fixtures.today.walk import NEVER, walk
+from jobs.replay import replay
+from jobs.run import run
+from storage.errors import UserError
+from study.study_file import Study
+from tests.rehearsal import sneeuwbal, start
+from tests.tables import differences
+from tests.today import truth, world
+
+SEEDS = studyfile.seeds(truth()).accounts["handles"]
+ALL = 'waves = 5\nadmit = "everyone"'  # no more than that: ten handles must do
+
+
+def silent(line: str) -> None:
+    """Say nothing."""
+
+
+def written(folder: Path, served: Served, snowball: str, kinds: tuple[str, ...] = ("user", "following")) -> Path:
+    """A study of ten Mastodon handles in *folder*, with a table [snowball]."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handles = json.dumps([truth().accounts[key].handle for key in sorted(SEEDS)])
+    tables = studyfile.collectors(served).replace("\nhosts", f"\nkinds = {json.dumps(kinds)}\nhosts", 1)
+    (folder / "organisations.toml").write_text(studyfile.organisations(served.world.theme), "utf-8")
+    (folder / "sneeuwbal.toml").write_text(
+        '[study]\nname = "today"\ncontact = "me@example.org"\n[organisations]\nfile = "organisations.toml"\n'
+        f"[seeds]\nmastodon = {handles}\n[snowball]\n{snowball}\n{tables}", "utf-8",
+    )  # fmt: skip
+    return folder
+
+
+def rows(folder: Path, query: str) -> list[tuple]:
+    with duckdb.connect(str(folder / "study.duckdb"), read_only=True) as db:
+        return db.execute(query).fetchall()
+
+
+def admitted(folder: Path) -> dict[str, int]:
+    """Who was admitted, and in which wave."""
+    found = rows(folder, "SELECT key, wave FROM admissions WHERE kind = 'admitted'")
+    assert len(found) == len(dict(found)), "somebody was admitted twice"
+    return dict(found)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    with serve(world()) as standing:
+        yield standing
+
+
+@pytest.fixture(scope="module")
+def calm(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of everybody within five waves, along what is followed."""
+    folder = written(tmp_path_factory.mktemp("calm") / "study", served, ALL)
+    run(Study.load(folder), say=silent)
+    return folder
+
+
+@pytest.fixture
+def again(served: Served, calm: Path, tmp_path: Path) -> Iterator:
+    """Another snowball over the answers of the calm study."""
+
+    def play(snowball: str) -> dict[str, int]:
+        number = len(list(tmp_path.iterdir()))
+        folder = written(tmp_path / f"file{number}", served, snowball)
+        replay(folder, calm / "archive", tmp_path / f"into{number}", say=silent)
+        return admitted(tmp_path / f"into{number}")
+
+    return play
+
+
+def test_everybody_within_five_waves_is_admitted_by_all_paths_and_nobody_else(calm: Path) -> None:
+    found = walk(truth(), SEEDS, waves=5)
+    assert admitted(calm) == found.admitted
+    assert max(found.admitted.values()) >= 3
+    told = rows(calm, "SELECT key, via, tie FROM discoveries WHERE kind = 'admitted' AND via <> ''")
+    assert set(told) == {(key, *path) for key, paths in found.paths.items() for path in paths}
+    assert len(told) == len(set(told))
+    assert not {key for key in found.admitted if truth().accounts[key].opt_outs & NEVER}
+
+
+def test_each_wave_says_what_it_cost_and_brought(calm: Path) -> None:
+    found = walk(truth(), SEEDS, waves=5)
+    told = rows(calm, "SELECT wave, reached, admitted, requests FROM saturation ORDER BY wave")
+    reached = [sum(one.wave == wave for one in found.candidates.values()) for wave, *_ in told]
+    assert [row[1] for row in told] == reached
+    assert [row[2] for row in told] == [len(found.wave(wave)) for wave, *_ in told]
+    assert sum(row[3] for row in told) == rows(calm, "SELECT count(*) FROM fetches WHERE status IS NOT NULL")[0][0]
+
+
+def test_a_replay_admits_the_same(calm: Path, tmp_path: Path) -> None:
+    replay(calm, calm / "archive", tmp_path / "again", say=silent)
+    assert differences(calm / "study.duckdb", tmp_path / "again" / "study.duckdb", provenance=True) == {}
+
+
+def test_killed_several_times_it_admits_the_same_by_the_same_paths(served: Served, tmp_path: Path, again) -> None:
+    rules = 'along = ["following"]\nwaves = 2\nadmit = "everyone"\nmax_per_wave = 25\ndesign = "random"\nk = 4'
+    calm, study, dice = again(rules), written(tmp_path / "rough", served, rules), random.Random(16)
+    words, struck = ("--study", study, "run", "--no-report", "--hide-progress"), 0
+    for _ in range(6):
+        process = start(*words, token=None)
+        time.sleep(dice.uniform(2, 9))
+        if process.poll() is None:
+            children = psutil.Process(process.pid).children(recursive=True)
+            process.kill()
+            psutil.wait_procs(children, timeout=10)
+            struck += 1
+        process.wait()
+    done = sneeuwbal(*words, token=None)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert struck >= 3
+    assert admitted(study) == calm
+
+
+def test_bounds_admit_first_whom_most_lead_to(again) -> None:
+    found = again('waves = 2\nadmit = "everyone"\nmax_actors = 40')
+    assert found == walk(truth(), SEEDS, waves=2, most=40).admitted
+    found = again('waves = 2\nadmit = "everyone"\nmax_per_wave = 7')
+    assert [sum(wave == n for wave in found.values()) for n in range(3)] == [10, 7, 7]
+
+
+def test_a_threshold_asks_for_so_many_who_lead_there(again) -> None:
+    expected = walk(truth(), SEEDS, waves=2, rule=lambda one: one.via_count >= 3 and one.account.followers > 9)
+    assert again('waves = 2\nadmit = "followers > 9"\ndesign = "threshold"\nk = 3') == expected.admitted
+
+
+def drawn(k: int, seed: int, waves: int) -> dict[str, int]:
+    """The random design worked out by hand: k of each list, by the least hashes."""
+    found = dict.fromkeys(SEEDS, 0)
+    for wave in range(1, waves + 1):
+        for via in [key for key, at in found.items() if at == wave - 1]:
+            if truth().accounts[via].opt_outs & {"hide-collections"}:
+                continue
+            listed = truth().following.get(via, set())
+            least = sorted(listed, key=lambda key: hashlib.md5(f"{seed} {via} {key}".encode()).hexdigest())
+            for key in least[:k]:
+                if not truth().accounts[key].opt_outs & NEVER:
+                    found.setdefault(key, wave)
+    return found
+
+
+def test_a_random_design_draws_so_many_of_each_list_and_the_same_for_the_same_seed(again) -> None:
+    rules = 'waves = 2\nadmit = "everyone"\ndesign = "random"\nk = 2\nseed = {}'
+    first, other = again(rules.format(1)), again(rules.format(2))
+    assert first == drawn(2, 1, 2)
+    assert other == drawn(2, 2, 2)
+    assert first != other
+
+
+def test_a_walker_goes_one_step_a_wave_along_a_tie(again) -> None:
+    found = again('waves = 3\nadmit = "everyone"\ndesign = "walk"\nseed = 3')
+    for wave in range(1, 4):
+        here = {key for key, at in found.items() if at == wave}
+        assert len(here) <= len(SEEDS)
+        assert all(
+            any(at < wave and key in truth().following.get(via, ()) for via, at in found.items()) for key in here
+        )
+    assert len(found) > 2 * len(SEEDS)
+
+
+def test_along_several_ties_on_posts_and_lists(served: Served, tmp_path: Path) -> None:
+    ties = ("following", "mentions", "reposts")
+    study = written(
+        tmp_path,
+        served,
+        f'along = {json.dumps(ties)}\nwaves = 1\nadmit = "everyone"',
+        ("user", "following", "timeline"),
+    )
+    run(Study.load(study), say=silent)
+    found = walk(truth(), SEEDS, along=ties, waves=1)
+    assert admitted(study) == found.admitted
+    told = rows(study, "SELECT key, via, tie FROM discoveries WHERE kind = 'admitted' AND via <> ''")
+    assert set(told) == {(key, *path) for key, paths in found.paths.items() for path in paths}
+
+
+def test_a_later_pass_admits_whom_new_follows_lead_to(served: Served, calm: Path, tmp_path: Path) -> None:
+    study = shutil.copytree(calm, tmp_path / "later")
+    before = admitted(study)
+    try:
+        served.at(20)
+        run(Study.load(study), again=True, say=silent)
+    finally:
+        served.at(0)
+    after, now = admitted(study), truth(20)
+    assert before.items() <= after.items()
+    new = after.keys() - before.keys()
+    assert new
+    for key in new:
+        assert any(key in now.following.get(via, ()) and wave < after[key] for via, wave in after.items())
+    shut = {key for key, one in now.accounts.items() if one.opt_outs & NEVER}
+    assert not new & shut
+    open_ = {key for key in after if after[key] < 5 and key in now.accounts
+             and not now.accounts[key].opt_outs & {"hide-collections", *NEVER}}  # fmt: skip
+    left = set().union(*(now.following.get(via, set()) for via in open_)) - after.keys()
+    assert left <= shut | {key for key, one in truth().accounts.items() if one.opt_outs & NEVER}
+
+
+MISTAKES = {
+    'admit = "folowers > 10"': "there is no column 'folowers'; the columns are actor_id, profile_id, platform",
+    'along = ["following"]\nadmit = "mentioned_by_members > 2"': "admit asks for mentioned_by_members, which counts"
+    " nothing here; add 'mentions' to along",
+    'along = ["connections"]': "no collector of the study shows connections; they show following, followers",
+    'along = ["likes"]': "snowball.along",
+    'order = "wavelength"': "there is no column 'wavelength'",
+}
+
+
+@pytest.mark.parametrize("table", MISTAKES)
+def test_what_no_collector_serves_is_a_mistake_with_a_mend(served: Served, tmp_path: Path, table: str) -> None:
+    study = written(tmp_path, served, table, ("user", "following", "followers"))
+    (study / "sneeuwbal.toml").write_text((study / "sneeuwbal.toml").read_text().split("[collectors.bluesky]")[0])
+    with pytest.raises(UserError) as error:
+        Study.load(study)
+    assert MISTAKES[table] in str(error.value)
