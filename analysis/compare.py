@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
-from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
 from analysis import inwardness
 from analysis.actor_edges import Database
@@ -32,6 +30,8 @@ def proportions(count: float, total: float, other: float, of: float, confidence:
 
     Missing where a total is 0. The interval takes the counted things as independent.
     """
+    from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
+
     missing = float("nan")
     if not total or not of:
         return dict.fromkeys(("share", "other_share", "difference", "low", "high", "p"), missing)
@@ -154,6 +154,8 @@ def overlap(one: Network, other: Network, by: str = "betweenness", most: int = 1
         tops = [set(n.nodes.sort_index().nlargest(most, by).index) for n in (one, other)]
         figures["top_shared"] = len(tops[0] & tops[1]) / max(min(map(len, tops)), 1)
         if len(shared) > 2:
+            from scipy.stats import spearmanr
+
             figures["rank_correlation"] = float(spearmanr(one.nodes.loc[shared, by], other.nodes.loc[shared, by])[0])
     return figures
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -9,8 +10,10 @@ import pandas as pd
 from analysis.queries import (
     CONTACT_LISTS,
     LINKED_ACCOUNTS,
+    OF_MEMBERS,
     PROFILE_PAGES,
     Database,
+    nouns,
     number,
     published,
     query,
@@ -55,8 +58,19 @@ SELECT (SELECT count(*) FROM starts) AS start_contacts,
        (SELECT count(DISTINCT account_id) FROM ({LINKED_ACCOUNTS})) AS accounts
 """
 
+# a study of accounts has no profiles; its start contacts are the accounts that were read as seeds
+ACCOUNTS = """
+SELECT (SELECT count(*) FROM accounts) AS accounts_seen,
+       (SELECT greatest(
+            count(DISTINCT (collector, key)) FILTER (kind = 'admitted' AND wave = 0),
+            (SELECT count(DISTINCT (collector, key)) FROM answers
+             WHERE kind = 'user' AND via = '' AND outcome = 'done')) FROM admissions) AS start_contacts
+"""
+OF_PROFILES = ("profiles", "connections", "connected_with_two")
+
 SELECTED = {
     "start_contacts": "start contacts (seeds whose profile was read)",
+    "accounts_seen": "accounts seen",
     "profiles": "profiles read",
     "connections": "connections between them, each once",
     "connected_with_two": "profiles connected with two {members} or more",
@@ -70,8 +84,8 @@ SELECTED = {
 
 TABLE = f"""
 WITH found AS (
-    SELECT DISTINCT m.group_name, m.profile_id, l.platform, l.account_id
-    FROM memberships AS m JOIN links AS l USING (profile_id)
+    SELECT DISTINCT m.group_name, m.actor_id, l.platform, l.account_id
+    FROM memberships AS m JOIN ({OF_MEMBERS}) AS l USING (actor_id)
 ), lists AS ( -- read on a page of the site, or given by its owner, which no page names
     SELECT key FROM answers WHERE {CONTACT_LISTS} AND outcome = 'done'
     UNION SELECT profile_id FROM base.connections
@@ -82,7 +96,7 @@ WITH found AS (
 )
 SELECT n.group_name, n.name,
        (SELECT count(*) FROM memberships AS m WHERE m.group_name = n.group_name) AS profiles,
-       (SELECT count(DISTINCT profile_id) FROM found AS f WHERE f.group_name = n.group_name) AS on_a_platform,
+       (SELECT count(DISTINCT actor_id) FROM found AS f WHERE f.group_name = n.group_name) AS on_a_platform,
        (SELECT count(DISTINCT account_id) FROM found AS f WHERE f.group_name = n.group_name) AS accounts,
        (SELECT count(DISTINCT m.profile_id) FROM memberships AS m JOIN profiles AS p USING (profile_id)
         WHERE m.group_name = n.group_name AND (p.profile_id IN (FROM lists) OR p.url IN (FROM lists))) AS lists_read,
@@ -90,9 +104,9 @@ SELECT n.group_name, n.name,
 FROM named AS n ORDER BY profiles DESC, group_name
 """
 
-PLATFORMS = """
-SELECT m.group_name, l.platform, count(DISTINCT l.profile_id) AS profiles
-FROM memberships AS m JOIN links AS l USING (profile_id) GROUP BY ALL
+PLATFORMS = f"""
+SELECT m.group_name, l.platform, count(DISTINCT l.actor_id) AS profiles
+FROM memberships AS m JOIN ({OF_MEMBERS}) AS l USING (actor_id) GROUP BY ALL
 """
 
 
@@ -121,20 +135,39 @@ def table(db: Database) -> pd.DataFrame:
     return with_parameters(rows, unit="persons", current="position without an end", source=published(db, "source"))
 
 
-def selection(db: Database) -> pd.DataFrame:
+def selection(db: Database, words: Callable[[str], str] | None = None) -> pd.DataFrame:
     """The key figures of the study: a row each with its name, what it counts, and what was published (or NA).
 
     A connection counts once, and only between profiles that were read. Connected with two members or more:
     others connected with two start contacts or more, and start contacts with two members or more in their list.
+    A study of accounts has the accounts that were seen instead of profiles and connections.
+    *words* puts what a row counts into words; None: the study's own nouns, in English.
     """
     zone = setting(db, "study.timezone", "Europe/Amsterdam")
     counted = query(db, SELECTION).iloc[0]
     values: dict[str, Any] = {str(name): int(count) for name, count in counted.items()} | _posts(db, zone)
+    words = words or nouns(db)
+    accounts = {str(name): int(count) for name, count in query(db, ACCOUNTS).iloc[0].items()}
+    left_out: tuple[str, ...] = ("accounts_seen",)
+    if accounts["accounts_seen"] and not values["profiles"]:
+        values, left_out = values | accounts, OF_PROFILES
     rows = pd.DataFrame(
-        [(name, what, values[name], published(db, name)) for name, what in SELECTED.items()],
+        [
+            (name, words(_what(name, left_out)), values[name], published(db, name))
+            for name in SELECTED
+            if name not in left_out
+        ],
         columns=["figure", "what", "computed", "published"],
     ).astype({"computed": object, "published": object})
     return with_parameters(rows, timezone=zone, source=published(db, "source"))
+
+
+def _what(figure: str, left_out: tuple[str, ...]) -> str:
+    """What a *figure* counts."""
+    return SEEDS_READ if figure == "start_contacts" and "profiles" in left_out else SELECTED[figure]
+
+
+SEEDS_READ = "start contacts (seeds that were read)"
 
 
 def _posts(db: Database, zone: str) -> dict[str, Any]:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import duckdb
 import pandas as pd
 
+from analysis.nouns import Nouns
+
 Database = duckdb.DuckDBPyConnection
 
-LINKED_ACCOUNTS = "SELECT account_id FROM links WHERE profile_id IN (SELECT profile_id FROM members)"
+# The accounts of members, whatever joined them to one: account_id (NULL: linked, not looked up), platform, actor_id
+OF_MEMBERS = """
+SELECT a.subject AS account_id, a.platform, a.actor_id FROM actors AS a JOIN members AS m USING (actor_id)
+WHERE a.subject IN (SELECT account_id FROM accounts)
+UNION SELECT l.account_id, l.platform, m.actor_id FROM links AS l LEFT JOIN base.actors AS a ON a.subject = l.profile_id
+JOIN members AS m ON m.actor_id = coalesce(a.actor_id, l.profile_id)"""
+LINKED_ACCOUNTS = f"SELECT account_id FROM ({OF_MEMBERS})"
 
 # What a kind is, by its declaration and not by its name: of answers, fetches, walks and gaps.
 YIELDING = "(collector, kind) IN (SELECT collector, kind FROM base.kinds WHERE yields = '{}')"
@@ -35,6 +43,11 @@ def setting(db: Database, key: str, default: Any = None) -> Any:
     """The setting *key* (dotted) of the study file that the database was loaded with."""
     rows = db.execute("SELECT value FROM study WHERE key = ? AND value IS NOT NULL", [key]).fetchall()
     return json.loads(rows[0][0]) if rows else default
+
+
+def nouns(db: Database) -> Callable[[str], str]:
+    """What puts the English nouns of the study's members and groups into a text."""
+    return Nouns("en", setting(db, "population"))
 
 
 def published(db: Database, key: str) -> Any:

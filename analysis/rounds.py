@@ -6,13 +6,13 @@ read: the first reading of each is before, the last one after, and what was read
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from analysis import compare
-from analysis.queries import FOLLOW_LISTS, Database, number, query, with_parameters
+from analysis.queries import FOLLOW_LISTS, Database, nouns, number, query, with_parameters
 
 READINGS = """
 readings AS (  -- of profiles' own pages, without those that could not be parsed to the end
@@ -91,9 +91,9 @@ WITH {READINGS}
 SELECT DISTINCT account_id FROM links WHERE profile_id IN (FROM concerned)"""
 
 
-LOOKED_UP = "accounts that could be looked up"
+MEMBERS, LOOKED_UP = "{members}", "accounts that could be looked up"
 WHAT = (
-    "members", "accounts that their profiles name", LOOKED_UP,
+    MEMBERS, "accounts that their profiles name", LOOKED_UP,
     "follow ties between {members}", "follow ties in lists read whole twice",
 )  # fmt: skip
 
@@ -119,10 +119,11 @@ def moves(db: Database) -> pd.DataFrame:
     return with_parameters(query(db, MOVES), unit="persons", before="first reading", after="last reading")
 
 
-def summary(db: Database) -> pd.DataFrame:
+def summary(db: Database, words: Callable[[str], str] | None = None) -> pd.DataFrame:
     """A row a thing: what, before, gained, lost, after; of accounts that could be looked up none is gained.
 
-    attrs["renamed"]: accounts of members (before or after) that had another handle once.
+    attrs["renamed"]: accounts of members (before or after) that had another handle once. *words* puts what a row counts
+    into words; None: the study's own nouns, in English.
     """
     there = query(db, THERE).iloc[0]
     ties = compare.tally(db, OURS).set_index("change")
@@ -134,7 +135,8 @@ def summary(db: Database) -> pd.DataFrame:
         _ties(ties["between"]),
         _ties(ties["ties"]),
     ]
-    rows = [{"what": what, **row} for what, row in zip(WHAT, counts, strict=True)]
+    words = words or nouns(db)
+    rows = [{"what": words(what), **row} for what, row in zip(WHAT, counts, strict=True)]
     made = pd.DataFrame(rows, columns=["what", "before", "gained", "lost", "after"])
     made = made.astype(dict.fromkeys(["before", "gained", "lost", "after"], "Int64"))
     made.attrs["renamed"] = int(there["renamed"])
