@@ -125,7 +125,7 @@ WORDS = {"profiles", "table", "x"}
 OTHERS = {"post", "profile", "hashtag"}  # the kinds of absences and deletions, and of a network's nodes
 BY_NAME = {  # still to be asked of base.kinds
     "analysis/activity.py": {"timeline"}, "analysis/compare.py": {"following"}, "analysis/rounds.py": {"following"},
-    "analysis/populations.py": {"connections"},
+    "analysis/populations.py": {"connections", "user"},
 }  # fmt: skip
 NAMED = {  # where a platform is named all the same, and why
     "analysis/report/i18n.py": ({"bluesky", "mastodon"}, "how the heads of columns write the names of platforms"),
