@@ -25,16 +25,17 @@ def specials() -> tuple[str, ...]:
 
 
 def fold(tag: str) -> str:
-    """The one form of a hashtag in every analysis: NFC, case-folded, without #; a dotted I is an i.
+    """The one form of a hashtag in every analysis: NFC, case-folded, without # and NUL; a dotted I is an i.
 
     NFC and not NFKC: it joins what is the same character written in two ways, not characters that only look alike.
     """
-    folding = unicodedata.normalize("NFC", tag).casefold().replace(DOTTED, "i")
+    folding = unicodedata.normalize("NFC", tag.replace("\0", "")).casefold().replace(DOTTED, "i")
     return unicodedata.normalize("NFC", folding).lstrip("#＃")
 
 
 def folded(tag: str = "t") -> str:
     """SQL of `fold` for the hashtag *tag*: only letters beyond ASCII, and the rare special ones, cost more."""
+    tag = f"replace({tag}, chr(0), '')"  # nfc_normalize ends at a NUL
     whole = f"nfc_normalize({tag})"
     swapped = whole
     for letter in specials():

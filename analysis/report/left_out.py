@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.queries import number, timeline_posts
+from analysis.queries import LINKED_ACCOUNTS, number, timeline_posts
 from analysis.report.filters import BETWEEN
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
@@ -14,8 +14,8 @@ NOBODY = (
     "from says what makes {a_member}."
 )
 UNCONNECTED = (
-    "No connection between two {members} was seen: connection lists come from the exports of participants, or from "
-    "sites that show them."
+    "No connection between two {members} was seen, and none follows another: connection lists come from the exports of "
+    "participants, follow lists with [snowball] lists_of."
 )
 UNTIED = (
     "No follow ties of these accounts were read: they come with the lists of following and followers, which "
@@ -25,6 +25,8 @@ UNMIXED = "No {member} has ties in the network of actors: lists of the accounts 
 SILENT = "No posts with a time were read: they come with the timelines, which [snowball] timelines_of asks for."
 UNTAGGED = "No hashtag is used often enough to be drawn: more posts, or a lower hashtag_threshold, would bring some."
 ONCE = "Nothing was read twice yet: what changed between rounds can be told after a second one."
+FOLLOWING = f"""
+SELECT count(*) FROM follows WHERE follower_id IN ({LINKED_ACCOUNTS}) AND followed_id IN ({LINKED_ACCOUNTS})"""
 TEXTS = (NOBODY, UNCONNECTED, UNTIED, UNMIXED, SILENT, UNTAGGED, ONCE)
 
 
@@ -36,7 +38,7 @@ def left_out(found: Findings, _: Words) -> dict[str, str]:
 def _empty(found: Findings) -> Iterator[tuple[str, str]]:
     if not number(found.db, "SELECT count(*) FROM members"):
         yield "populations", NOBODY
-    if not number(found.db, BETWEEN):
+    if not number(found.db, BETWEEN) and not number(found.db, FOLLOWING):
         yield "groups", UNCONNECTED
     network = found.network
     if not network.m:
