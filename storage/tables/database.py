@@ -16,7 +16,6 @@ import tomllib
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import cast
 
 import duckdb
 
@@ -89,9 +88,9 @@ def _made_by(db: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, str] | Non
     Raise UserError if it is a newer one than ours.
     """
     known = "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'base' AND table_name = 'made_by'"
-    if db.execute(known).fetchone() is None:
+    if not db.execute(known).fetchall():  # a result that is not fetched whole would hold up a `register`
         return None
-    version, *made_by = cast("tuple[int, str, str]", db.execute("FROM base.made_by").fetchone())
+    ((version, *made_by),) = db.execute("FROM base.made_by").fetchall()
     if version > VERSION:
         raise UserError(
             f"{path}: was made by a newer sneeuwbal (schema {version}, this one knows {VERSION}): "
