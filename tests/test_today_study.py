@@ -1,0 +1,53 @@
+"""A study of today from its study file alone: two waves along follow lists, members by what they say of themselves."""
+
+import duckdb
+import pytest
+
+from fixtures.today import serve, studyfile
+from fixtures.today.world import Options, World
+from tests.rehearsal import sneeuwbal
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory):
+    """The truth of the world at the start, and the study of it after one `run`."""
+    folder = tmp_path_factory.mktemp("today")
+    world = World(Options(scale=0.1, seed=1))
+    with serve(world) as served:
+        served.at(0)
+        studyfile.write(served, folder)
+        done = sneeuwbal("--study", folder, "run", "--hide-progress", token=None)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return world.truth(0), folder, done.stdout
+
+
+def column(folder, query):
+    with duckdb.connect(str(folder / "study.duckdb"), read_only=True) as db:
+        return {row[0] for row in db.execute(query).fetchall()}
+
+
+def test_nobody_is_made_a_member_who_is_none_and_nearly_all_who_say_so_are_found(studied):
+    truth, folder, _ = studied
+    found = column(folder, "SELECT subject FROM actors JOIN members USING (actor_id)")
+    seen = column(folder, "SELECT account_id FROM accounts")
+    sure = (seen & set(truth.members)) - set(truth.undetectable)
+    assert found <= set(truth.members)
+    assert len(sure) > 30
+    assert len(found & sure) >= 0.9 * len(sure)
+
+
+def test_no_one_who_asked_to_be_left_alone_is_admitted(studied):
+    truth, folder, _ = studied
+    never = {key for key, how in truth.opted_out.items() if how & {"noindex", "not-indexable", "no-unauthenticated"}}
+    admitted = column(folder, "SELECT key FROM admissions WHERE kind = 'admitted'")
+    assert admitted
+    assert not admitted & never
+
+
+def test_the_report_is_of_this_study_and_not_of_2013(studied):
+    _, folder, out = studied
+    page = next((folder / "reports" / "latest").glob("*.html")).read_text("utf-8")
+    for word in ("Table 5", "Table 6", "ministry", "ministries", "civil servant"):
+        assert word not in out, word
+    assert "Table 5" not in page
+    assert "Not in this report" in page
