@@ -1,5 +1,7 @@
 """Small databases for the tests of analyses: the schema of storage, filled by hand."""
 
+from importlib.metadata import entry_points
+
 import duckdb
 import pandas as pd
 
@@ -12,6 +14,9 @@ def database():
     """An empty database in memory with the tables and views of the schema."""
     db = duckdb.connect()
     create(db)
+    for point in entry_points(group="sneeuwbal.collectors"):
+        rows = [(point.name, name, kind.of, kind.yields) for name, kind in point.load().kinds.items()]
+        db.executemany("INSERT INTO base.kinds (collector, kind, names, yields) VALUES (?, ?, ?, ?)", rows)
     return db
 
 

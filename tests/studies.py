@@ -5,14 +5,13 @@ from collections.abc import Iterable, Mapping
 import duckdb
 import pandas as pd
 
-from storage.tables.database import create
+from tests.small import database
 
 
 def empty() -> duckdb.DuckDBPyConnection:
     """A database in memory with the schema's tables and views."""
-    db = duckdb.connect()
+    db = database()
     db.execute("SET TimeZone = 'UTC'")
-    create(db)
     return db
 
 

@@ -25,7 +25,8 @@ def empty():
 
 @pytest.fixture
 def db(empty):
-    for (table,) in empty.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'base'").fetchall():
+    tables = "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'base' AND table_name <> 'kinds'"
+    for (table,) in empty.execute(tables).fetchall():
         empty.execute(f"DELETE FROM base.{table}")
     return empty
 

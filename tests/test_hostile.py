@@ -231,7 +231,7 @@ def test_bombs_do_not_go_off_in_a_parser(name: str, bomb: str) -> None:
 
 
 def test_other_encodings_are_not_unpacked() -> None:
-    """An encoding that nobody knows, and a body that is not in the one it names, are kept as received and quarantined."""
+    """Neither one that nobody knows nor one that the body is not in: such bodies are kept as received."""
     for encoding, why in (
         ("br", None),
         ("zstd", None),

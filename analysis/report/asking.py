@@ -63,7 +63,7 @@ class Asking:
         """Keep the SQL that runs within the block under *name*."""
         before = len(self._statements)
         yield
-        self.sql[name] = list(dict.fromkeys(self._statements[before:]))
+        self.sql[name] = list(dict.fromkeys([*self.sql.get(name, ()), *self._statements[before:]]))
 
     def setting(self, key: str, default: Any = None) -> Any:
         """The setting *key* of the study file that the database was loaded with."""

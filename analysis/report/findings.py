@@ -89,10 +89,11 @@ class Findings(Rhythm):
 
     @cached_property
     def _measured(self) -> Measured:
-        return actors.study(
-            self.db, min_degree=self.setting("analysis.min_degree", "auto"), labels=self.options.labels,
-            exact_nodes=self.setting("analysis.betweenness_exact_up_to", 10_000), **self._measuring(),
-        )  # fmt: skip
+        with self.heard("actors"):
+            return actors.study(
+                self.db, min_degree=self.setting("analysis.min_degree", "auto"), labels=self.options.labels,
+                exact_nodes=self.setting("analysis.betweenness_exact_up_to", 10_000), **self._measuring(),
+            )  # fmt: skip
 
     @property
     def network(self) -> Network:
