@@ -115,7 +115,8 @@ def mastodon_answers(path: str) -> Answer:
     """An account of Mastodon, its timeline and a reblog in it, with canaries."""
     told: dict[str, Any] = {
         "display_name": canary("names"), "note": f"<p>{canary('descriptions')}</p>", "avatar": canary("other"),
-        "fields": [{"name": canary("other"), "value": f'<a href="https://eigen.example">{canary("other")}</a>'}],
+        "fields": [{"name": canary("descriptions"),
+                    "value": f'<a href="https://eigen.example">{canary("descriptions")}</a>'}],
         "pleroma": {"content": canary("other")},
     }  # fmt: skip
     me = mastodon.account(1, **told)

@@ -6,6 +6,7 @@ CREATE SCHEMA base;
 CREATE TABLE base.archives (archive VARCHAR, bytes BIGINT, entries BIGINT, newest_at TIMESTAMPTZ, damage VARCHAR);
 CREATE TABLE base.made_from (fingerprint VARCHAR); -- of settings, organisations, decisions
 
+
 -- run starts and ends, admissions, gaps, walk ends: as noted; runs, gaps and admissions are made from these
 CREATE TABLE base.notes (record_id VARCHAR, kind VARCHAR, noted_at TIMESTAMPTZ, data JSON);
 

@@ -63,6 +63,7 @@ CREATE VIEW accounts AS SELECT * FROM base.current_accounts;
 CREATE VIEW handles AS
 SELECT account_id, platform, handle, min(first_seen) AS first_seen, max(last_seen) AS last_seen
 FROM base.accounts WHERE handle IS NOT NULL GROUP BY account_id, platform, handle;
+
 -- The ties that are there now. Only sightings older than the last complete walk of their list can be over: none, where
 -- each list was read once.
 CREATE VIEW follows AS
@@ -141,6 +142,7 @@ WITH along AS (
 )
 SELECT DISTINCT a.platform, s.key, a.wave + 1 AS wave, a.via, a.tie
 FROM shown AS s JOIN along AS a USING (platform, tie, via) WHERE s.key <> a.via;
+
 -- All the paths that lead to a target, not only the one by which it was admitted first: every list that shows the
 -- profile, every profile that links to the account. So what interrupted the collecting leaves no trace here.
 CREATE VIEW discoveries AS
