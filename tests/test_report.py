@@ -364,7 +364,7 @@ def test_a_report_for_publication_tells_no_person(
         assert not ((counts > 0) & (counts < 5)).any(axis=None), name
     assert not (done.page.parent / "tables" / "hashtags-by-account.csv").exists()
     readable, members = (found.group_coverage.attrs[name] for name in ("readable", "members"))
-    assert f"the lists of {readable} of {members} members could be read" in done.page.read_text("utf-8")
+    assert f"the lists of {readable} of {members} civil servants could be read" in done.page.read_text("utf-8")
     found.db.close()
 
 
