@@ -62,7 +62,7 @@ def test_the_list_that_ships_knows_the_organisations_by_the_names_that_bios_use(
         for name in (one.called, one.short, one.english.removeprefix("the ")):
             match = matcher.match(name)
             assert match is not None, name
-            assert match.ministry == one.group, name
+            assert match.group == one.group, name
 
 
 @pytest.mark.parametrize("day", [0, 9.5, 31])
@@ -185,7 +185,7 @@ def test_a_study_of_the_world_names_its_servers_and_its_seeds(tmp_path: Path, th
     assert study["snowball"]["waves"] == 2
     matcher = Matcher(load_list(tmp_path / "organisations.toml"))
     assert {one.group for one in world(theme).theme.organisations} == {
-        matcher.match(one.called).ministry for one in world(theme).theme.organisations
+        matcher.match(one.called).group for one in world(theme).theme.organisations
     }
 
 
