@@ -110,7 +110,7 @@ def test_published_figures_stand_beside_the_computed_ones_where_they_are_named(d
 def test_a_profile_known_only_from_a_list_is_not_read(db):
     small.profiles(db, [{"profile_id": "gone", "record_id": "page-of-a-list"}])
     db.execute("DELETE FROM base.answers WHERE record_id = 'page-of-a-list'")
-    small.insert(db, "fetches", [{"record_id": "page-of-a-list", "kind": "connections"}])
+    small.insert(db, "fetches", [{"record_id": "page-of-a-list", "collector": "profiles", "kind": "connections"}])
     assert figures(db)["profiles"] == 6
     assert figures(db)["connections"] == 8
 
