@@ -76,6 +76,8 @@ def test_a_state_of_before_is_brought_up_to_date_and_its_walks_go_on(tmp_path: P
         state.add([Want(Target("toy", "list", "7"), "")], FastWire().now())
         state.db.execute("ALTER TABLE targets DROP COLUMN pages")
         state.db.execute("ALTER TABLE targets DROP COLUMN anchor")
+        state.db.execute("ALTER TABLE targets DROP COLUMN carry")
+        state.db.execute("ALTER TABLE kinds DROP COLUMN yields")
         state.db.execute("UPDATE targets SET cursor='2'")
         state.db.execute("PRAGMA user_version=1")
     state.close()
