@@ -39,7 +39,8 @@ def test_the_numbers_are_those_worked_by_hand(tmp_path: Path) -> None:
     ("text", "kinds", "requests"),
     [
         ("", set(), 0),
-        ('[seeds]\nmastodon = ["a@b.example"]\n', {"user", "timeline", "following", "followers", "hashtag"}, 1 + 17 + 8 + 8),
+        ('[seeds]\nmastodon = ["a@b.example"]\n',
+         {"user", "timeline", "following", "followers", "hashtag"}, 1 + 17 + 8 + 8),
         ('[seeds]\nbluesky = ["a.example"]\n[collectors.bluesky]\nkinds = ["user", "timeline"]\n',
          {"user", "timeline"}, 1 + 8),
         ('[seeds]\nprofiles = ["https://a.example/b"]\n[snowball]\nwaves = 0\n', {"profile", "connections"}, 1),
