@@ -40,7 +40,7 @@ WITH held AS (
 )
 SELECT k.actor_id, any_value(p.profile_id) AS profile_id, k.group_name, min(k.organisation) AS organisation,
        min(k.employer) AS employer, arg_min(k.title, k.ordinal) AS title,
-       arg_max(k.source, (k.confidence, k.source)) AS source, arg_max(k.rule, (k.confidence, k.source)) AS rule,
+       arg_max(k.source, (k.confidence, k.source)) AS source, arg_max(k.rule, (k.confidence, k.source, k.rule)) AS rule,
        max(k.confidence) AS confidence, min(k.record_id) AS record_id
 FROM kept AS k LEFT JOIN base.current_profiles AS p ON p.profile_id = k.actor_id
 GROUP BY k.actor_id, k.group_name
