@@ -18,6 +18,8 @@ PROVENANCE = {
     "last_seen",
     "shown_at",
     "decided_at",
+    "requests",  # what was asked again after a fault
+    "new_members_per_request",
 }
 OF_THE_RUN = {
     "runs",

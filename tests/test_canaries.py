@@ -25,12 +25,15 @@ OURS = {  # words that sneeuwbal itself writes, names of files, and runs
 }  # fmt: skip
 OURS_HERE = {("overrides", "reason"), ("absences", "reason"), ("removed", "reason"), ("removed", "platform"),
              ("absences", "platform"),
-             ("deletions", "platform"), ("study", "key"), ("made_by", "tables"), ("made_by", "views")}  # fmt: skip
+             ("deletions", "platform"), ("study", "key"), ("made_by", "tables"), ("made_by", "views"),
+             ("kinds", "names"), ("kinds", "yields"), ("evidence", "source"), ("evidence", "stance"),
+             ("evidence", "verdict")}  # fmt: skip
 PUBLIC = {"organisations", "register"}  # the study's list, and the government's register of bodies
 PUBLIC_HERE = {("employers", "organisation"), ("employers", "group_name"), ("offices", "organisation_id"),
                ("offices", "function")}  # fmt: skip
 SHARED = {  # public where many write it, or where the study file says it; a canary is written by one
-    "employer": "employers", "platform": "platforms", "sample": "samples",
+    "employer": "employers", "platform": "platforms", "sample": "samples", "organisation": "organisations",
+    "group_name": "group_names",
 }  # fmt: skip
 SETTINGS = "seeds", "collectors", "access", "study.contact"  # settings that may name somebody
 

@@ -52,7 +52,7 @@ def test_people_and_where_they_work(db, world):
     same(
         db,
         "SELECT profile_id, group_name FROM memberships",
-        "SELECT * FROM (SELECT profile_id, unnest([group_name, second_ministry]) AS m FROM true_profiles"
+        "SELECT * FROM (SELECT profile_id, unnest([ministry, second_ministry]) AS m FROM true_profiles"
         " WHERE state = 'read') WHERE m IS NOT NULL",
     )
     same(

@@ -47,6 +47,11 @@ SHARED: Mapping[str, str] = {
     "platforms": """SELECT platform AS name FROM (
             SELECT platform, profile_id AS id FROM {db}.profiles UNION SELECT platform, account_id FROM {db}.accounts)
         GROUP BY platform HAVING count(DISTINCT id) >= {few} UNION SELECT collector FROM {db}.kinds""",
+    # what a text, a link or a list says of few: those few could be found by it
+    **{
+        f"{column}s": f"SELECT {column} AS name FROM {{db}}.evidence GROUP BY 1 HAVING count(DISTINCT subject) >= {{few}}"
+        for column in ("organisation", "group_name")
+    },
     # comparison sets keep their names; a search's name is its query, which may name somebody
     "samples": """SELECT set.name AS name FROM (
         SELECT unnest(from_json(value, '[{{"name": "VARCHAR"}}]')) AS set FROM {db}.study WHERE key = 'comparison')""",
@@ -69,6 +74,10 @@ SPECIAL: Mapping[tuple[str, str], str] = {
         for table in ("links", "account_links", "evidence")
     },
     ("evidence", "source"): "source",
+    **{
+        ("evidence", column): f"CASE WHEN {column} IN (SELECT name FROM shared_{column}s) THEN {column} END"
+        for column in ("organisation", "group_name")
+    },
     ("answers", "reason"): "NULL",
     ("runs", "reason"): "NULL",
     ("study", "key"): "key",
