@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from jobs.secrets import known_secrets
 from storage.archive.secrets import REDACTED, clean_text, cut, spellings
@@ -110,11 +110,18 @@ def log_uncaught() -> None:
     threading.excepthook = lambda it: _uncaught(it.exc_type, it.exc_value or it.exc_type(), it.exc_traceback)
 
 
-def _warned(message: Warning | str, category: type[Warning], filename: str, *_: object) -> None:
+def _warned(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """Log a warning: one raised in a library, or by it in our code, is detail for `--log`."""
     path = Path(filename)
     known = any(one and path.is_relative_to(one) for one in sys.path)
-    log.log(logging.INFO if known else logging.WARNING, "%s of %s: %s", category.__name__, path.stem, message)
+    log.log(logging.INFO if known else logging.WARNING, "%s, %s:%d: %s", category.__name__, path.name, lineno, message)
 
 
 def clean(text: str) -> str:

@@ -621,7 +621,9 @@ def test_outcomes_name_the_mark_only_by_ids() -> None:
     assert FastWire().now() == NOW
 
 
-@pytest.mark.parametrize(("claimed", "why"), [(2, ""), (5, "2 of the 5 that the profile claims, private posts included")])
+@pytest.mark.parametrize(
+    ("claimed", "why"), [(2, ""), (5, "2 of the 5 that the profile claims, private posts included")]
+)
 def test_a_timeline_shorter_than_its_account_claims_says_so(tmp_path: Path, claimed: int, why: str) -> None:
     me = account(1, statuses_count=claimed)
     end = {"Link": f'<https://{HOST}/x>; rel="prev"'}
