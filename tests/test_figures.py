@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from analysis.palette import GROUPS
 from analysis.report.figures import people
 from analysis.report.findings import Findings, Options
 from analysis.report.i18n import Words
@@ -37,12 +38,12 @@ def test_each_ministry_has_a_fill_of_its_own_in_every_figure(found: Findings) ->
         patch.get_facecolor(): None for patch in people.circle(found, Words()).axes[0].patches
         if isinstance(patch, people.Circle)
     }  # fmt: skip
-    assert {to_hex(colour).upper() for colour in circles} == {colour.upper() for colour in people.COLOURS}
+    assert {to_hex(colour) for colour in circles} == set(GROUPS)
     _handles, names = people.communities(found, Words()).axes[0].get_legend_handles_labels()
     bars = people.communities(found, Words()).axes[0].containers
     for name, bar in zip(names, bars, strict=True):
         patch = bar.patches[0]
-        assert (to_hex(patch.get_facecolor()).upper(), patch.get_hatch() or "") == tuple(fills[name].values())
+        assert (to_hex(patch.get_facecolor()), patch.get_hatch() or "") == tuple(fills[name].values())
 
 
 def test_a_cell_with_few_expected_has_no_colour_of_its_own(found: Findings) -> None:

@@ -85,6 +85,7 @@ def test_published_figures_stand_beside_the_computed_ones(dutch: tuple[Findings,
 def test_every_filter_says_what_went_in_and_what_came_out(made: tuple[Findings, Made]) -> None:
     filters = made[0].filters
     assert (filters["after"] <= filters["before"]).all()
+    assert not filters["filter"].str.contains("{", regex=False).any()
     assert filters["after"].iloc[-4] == made[0].actors.network.n
     asked = made[0].sql
     assert [n for n in ("populations", "actors", "hashtags", "daily", "shares", "groups") if not asked[n]] == []

@@ -10,13 +10,7 @@ from analysis.graphs import algorithms
 from analysis.graphs.communities import Communities
 from analysis.graphs.layout import layout
 from analysis.graphs.network import Network
-
-# one colour a community, the largest first (Tableau 10 and more of its kind); grey for all that follow
-PALETTE = (
-    "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#b07aa1", "#76b7b2", "#edc948", "#ff9da7", "#9c755f", "#1b6ca8",
-    "#8cd17d", "#d37295", "#499894", "#79706e",
-)  # fmt: skip
-GREY = "#bab0ac"
+from analysis.palette import GREY, PALETTE
 
 
 class Measured(NamedTuple):

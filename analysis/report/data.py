@@ -13,10 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.graphs.network import Network
+from analysis.palette import GREY, PALETTE
 from analysis.report import exports
 from analysis.report.escape import clean
 from analysis.report.figures.time import gapped, lost, runs
-from analysis.report.findings import GREY, PALETTE, Findings
+from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 
 

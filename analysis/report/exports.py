@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 import pandas as pd
 
 from analysis.graphs.network import Network, as_network
+from analysis.palette import GREY
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 # what XML 1.0 cannot hold at all, escaped or not
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 VIZ = ("x", "y", "size", "color")  # shown by Gephi as they are, not as attributes
-GREY = (186, 176, 172)
 EXACT = 1 << 53  # what lies beyond is a text: Gephi Lite and igraph read every number as a float
 Graph = Any  # a Network or a networkx graph
 
@@ -162,8 +162,9 @@ def _looks(nodes: pd.DataFrame) -> list[str]:
 
 def rgb(color: Any) -> tuple[int, int, int]:
     """Red, green and blue of #rrggbb; grey for anything else."""
-    found = re.fullmatch(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", str(color))
-    return (int(found[1], 16), int(found[2], 16), int(found[3], 16)) if found else GREY
+    digits = (str(color) if re.fullmatch("#[0-9a-fA-F]{6}", str(color)) else GREY)[1:]
+    red, green, blue = bytes.fromhex(digits)
+    return red, green, blue
 
 
 def _edges(network: Network, names: list[str]) -> Iterator[str]:

@@ -70,7 +70,7 @@ def filters(
         ("connections between two {members}", "connections", value["connections"], number(found.db, BETWEEN)),
         ("links that were accepted", "links proposed", accepted + number(found.db, CANDIDATES), accepted),
         ("{members} linked to an account", "members", value["members"], number(found.db, linked)),
-        (_(TIMELINES[whose]), "posts", every, ours),
+        (TIMELINES[whose], "posts", every, ours),
         ("posts with a time", "posts", ours, timed),
         ("posts inside the period", "posts", timed, timed - days["posts_outside_period"]),
         (_("actors: {filter}").format(filter=actors_filter(found, network, _)), "actors",
@@ -81,6 +81,7 @@ def filters(
     ]  # fmt: skip
     made = pd.DataFrame(rows, columns=["filter", "of", "before", "after"]).astype({"before": int, "after": int})
     made["share"] = 100 * made["after"] / made["before"].where(made["before"] > 0)
+    made["filter"] = made["filter"].map(_)
     persons = made["of"].isin(PERSONS)  # each row for itself: what goes in is told, and so is what is left
     hidden = found.small(made[persons], {"before": ("share",), "after": ("share",)}, ())
     if found.options.least:

@@ -18,12 +18,6 @@ from analysis.report.filters import filters
 from analysis.report.rhythm import Rhythm
 from storage.folding import folded
 
-# Okabe and Ito's colours and Tol's muted ones: told apart by the colour-blind; grey for all that follow
-PALETTE = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933", "#44AA99", "#AA4499",
-    "#C9B037", "#117733",
-)  # fmt: skip
-GREY = "#8C8C8C"
 PERMUTATIONS = 499
 SAMPLES = 50  # sources of the betweenness of the unfiltered network, which only its hundred highest are told of
 
@@ -119,14 +113,11 @@ class Findings(Rhythm):
         }  # fmt: skip
 
     def _shown(self, found: Measured) -> Measured:
-        """*found* in the report's colours, and with pseudonyms if it is to be published."""
-        group = found.communities.membership.to_numpy()
-        colours = np.array([*PALETTE, GREY])[np.minimum(group, len(PALETTE))]
-        coloured = Measured(found.network.with_columns({"color": colours}), found.communities)
+        """*found*, with pseudonyms if it is to be published."""
         pseudonyms = self.options.pseudonyms
         if pseudonyms is None or "handle" not in found.network.nodes:
-            return coloured
-        return pseudonymous(coloured, pseudonyms, self.options.least, self.words(SMALL))
+            return found
+        return pseudonymous(found, pseudonyms, self.options.least, self.words(SMALL))
 
     @finding
     def communities(self) -> pd.DataFrame:
@@ -351,4 +342,4 @@ SELECT tag, count(DISTINCT timeline_of) AS accounts FROM (
     SELECT timeline_of, {folded()} AS tag FROM (SELECT timeline_of, unnest(hashtags) AS t FROM posts))
 GROUP BY tag"""
 
-__all__ = ["GREY", "PALETTE", "Findings", "Options", "finding"]
+__all__ = ["Findings", "Options", "finding"]

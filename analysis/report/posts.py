@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analysis.palette import GREY, PALETTE
 from analysis.report.blocks import Card, Cards, Picture, Section
 from analysis.report.figures.time import gapped
 from analysis.report.filters import hashtags_filter
-from analysis.report.findings import GREY, PALETTE, Findings
+from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.report.section_parts import BESIDE, day_kind, numbered, paired, published_there, table, verdict
 from analysis.report.summary import working

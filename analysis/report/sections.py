@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 
 from analysis import inwardness
+from analysis.palette import GREY, PALETTE
 from analysis.queries import OF_MEMBERS, number
 from analysis.report.blocks import Card, Cards, Fact, Picture, Section
 from analysis.report.changes import changes
 from analysis.report.comparison_section import Other, beside
 from analysis.report.filters import actors_filter
-from analysis.report.findings import GREY, PALETTE, Findings
+from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.report.left_out import left_out
 from analysis.report.method import method

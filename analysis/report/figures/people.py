@@ -13,7 +13,8 @@ from matplotlib.path import Path as Curve
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from analysis.report.figures.style import BLUE, FAINT, GREY, INK, ORANGE, canvas, grid, label, legend, narrow, wrapped
+from analysis.palette import BLUE, FAINT, GREY, GROUPS, INK, ORANGE, UNSURE
+from analysis.report.figures.style import canvas, grid, label, legend, narrow, wrapped
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 
@@ -32,8 +33,6 @@ def square(table: pd.DataFrame, value: str) -> tuple[list[str], NDArray[Any]]:
     return [names[at] for at in order], matrix[np.ix_(order, order)]
 
 
-# Okabe and Ito's six that the colour-blind tell apart best, plain and then hatched
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 HATCHES = ("", "////", "..", "xxx")
 
 
@@ -41,7 +40,7 @@ def looks(found: Findings) -> dict[str, dict[str, Any]]:
     """How each group is filled, in every figure the same: colour and hatch, by size; those put together are grey."""
     coverage = found.group_coverage.assign(members=lambda of: of["members"].astype(float).fillna(0))
     names = coverage.sort_values(["members", "group_name"], ascending=[False, True])["group_name"]
-    fills = [{"facecolor": colour, "hatch": hatch} for hatch in HATCHES for colour in COLOURS]
+    fills = [{"facecolor": colour, "hatch": hatch} for hatch in HATCHES for colour in GROUPS]
     return dict(zip(names, cycle(fills), strict=False))
 
 
@@ -84,7 +83,6 @@ def circle(found: Findings, _: Words) -> Figure:
 
 
 LEAST_EXPECTED = 5.0  # connections by chance, from which more or fewer of them says something (Cochran 1954)
-UNSURE = "#e3e3e3"
 
 
 def matrix(found: Findings, _: Words) -> Figure:

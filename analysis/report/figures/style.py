@@ -17,11 +17,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from analysis import palette
+from analysis.palette import FAINT, INK
 from analysis.report.escape import clean
 
-INK, FAINT = "#1c1d1e", "#c9cacb"  # what the page turns into its own colours, light or dark
-BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#8C8C8C"
-RAMP = LinearSegmentedColormap.from_list("ramp", ["#eef4fa", "#b7d3ea", "#6baed6", "#2f7ebc", "#0b4f94", "#08306b"])
+RAMP = LinearSegmentedColormap.from_list("ramp", palette.RAMP)
 
 SETTINGS: dict[str, Any] = {
     "axes.edgecolor": FAINT, "axes.grid": False, "axes.labelcolor": INK, "axes.labelsize": 9,

@@ -10,22 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, PathPatch, Rectangle
 from matplotlib.path import Path
 
-from analysis.report.figures.style import (
-    BLUE,
-    FAINT,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    RAMP,
-    RED,
-    canvas,
-    grid,
-    label,
-    narrow,
-    wrapped,
-)  # fmt: skip
-from analysis.report.findings import PALETTE, Findings
+from analysis.palette import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PALETTE, RED
+from analysis.report.figures.style import RAMP, canvas, grid, label, narrow, wrapped
+from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.report.section_parts import day_kind
 
