@@ -213,7 +213,7 @@ def test_a_later_pass_admits_whom_new_follows_lead_to(served: Served, calm: Path
 
 MISTAKES = {
     'admit = "folowers > 10"': "there is no column 'folowers'; the columns are actor_id, profile_id, platform",
-    'along = ["following"]\nadmit = "mentioned_by_members > 2"': "admit asks for mentioned_by_members, which counts"
+    'along = ["following"]\nadmit = "mentioned_by_members > 2"': "admit: asks for mentioned_by_members, which counts"
     " nothing here; add 'mentions' to along",
     'along = ["connections"]': "no collector of the study shows connections; they show following, followers",
     'along = ["likes"]': "snowball.along",
