@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from jobs.replay import TOKEN, world
 from tests.conftest import ROOT
@@ -27,6 +32,27 @@ def sneeuwbal(
 def start(*arguments: str | Path, token: str | None = TOKEN) -> subprocess.Popen[str]:
     """Start the command line."""
     return subprocess.Popen(_words(arguments), **_options(token, {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def archived(study: Path) -> int:
+    return sum(path.stat().st_size for path in (study / "archive").glob("*") if path.exists())
+
+
+def killed(process: subprocess.Popen[Any], study: Path, grown: int | None) -> bool:
+    """Kill *process* once the archive has grown by so many bytes, or (None) while it loads; False if it ended first."""
+    start = archived(study)
+    while process.poll() is None:
+        if (study / ".load").exists() if grown is None else archived(study) - start >= grown:
+            break
+        time.sleep(0.002)
+    if process.poll() is not None:
+        return False
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert not alive, "a child outlived its parent"
+    return True
 
 
 def _words(arguments: tuple[str | Path, ...]) -> list[str]:

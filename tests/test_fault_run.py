@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
-import psutil
 import pytest
 
 from jobs.replay import TOKEN
 from tests.conftest import ROOT
-from tests.rehearsal import World, served, sneeuwbal
+from tests.rehearsal import World, killed, served, sneeuwbal
 from tests.tables import differences
 
 SCALE = "0.01"
@@ -61,27 +58,6 @@ def started(study: Path, log: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "SNEEUWBAL_X_BEARER_TOKEN": TOKEN}
     with log.open("ab") as file:
         return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=file, stderr=file)
-
-
-def archived(study: Path) -> int:
-    return sum(path.stat().st_size for path in (study / "archive").glob("*") if path.exists())
-
-
-def killed(process: subprocess.Popen[bytes], study: Path, grown: int | None) -> bool:
-    """Kill *process* once the archive has grown by so many bytes, or (None) while it loads; False if it ended first."""
-    start = archived(study)
-    while process.poll() is None:
-        if (study / ".load").exists() if grown is None else archived(study) - start >= grown:
-            break
-        time.sleep(0.002)
-    if process.poll() is not None:
-        return False
-    children = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert not alive, "a child outlived its parent"
-    return True
 
 
 @pytest.mark.slow

@@ -6,12 +6,10 @@ import hashlib
 import json
 import random
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
-import psutil
 import pytest
 
 from fixtures.today import serve, studyfile
@@ -19,9 +17,10 @@ from fixtures.today.serving import Served
 from fixtures.today.walk import NEVER, walk
 from jobs.replay import replay
 from jobs.run import run
+from jobs.status import status
 from storage.errors import UserError
 from study.study_file import Study
-from tests.rehearsal import sneeuwbal, start
+from tests.rehearsal import killed, sneeuwbal, start
 from tests.tables import differences
 from tests.today import truth, world
 
@@ -102,6 +101,9 @@ def test_each_wave_says_what_it_cost_and_brought(calm: Path) -> None:
     assert [row[1] for row in told] == reached
     assert [row[2] for row in told] == [len(found.wave(wave)) for wave, *_ in told]
     assert sum(row[3] for row in told) == rows(calm, "SELECT count(*) FROM fetches WHERE status IS NOT NULL")[0][0]
+    shown = status(Study.load(calm))["waves"]
+    assert [(row["wave"], row["reached"], row["admitted"], row["requests"]) for row in shown] == told
+    assert sum(row["new_members"] for row in shown) == rows(calm, "SELECT count(*) FROM members")[0][0]
 
 
 def test_a_replay_admits_the_same(calm: Path, tmp_path: Path) -> None:
@@ -113,18 +115,12 @@ def test_killed_several_times_it_admits_the_same_by_the_same_paths(served: Serve
     rules = 'along = ["following"]\nwaves = 2\nadmit = "everyone"\nmax_per_wave = 25\ndesign = "random"\nk = 4'
     calm, study, dice = again(rules), written(tmp_path / "rough", served, rules), random.Random(16)
     words, struck = ("--study", study, "run", "--no-report", "--hide-progress"), 0
-    for _ in range(6):
-        process = start(*words, token=None)
-        time.sleep(dice.uniform(2, 9))
-        if process.poll() is None:
-            children = psutil.Process(process.pid).children(recursive=True)
-            process.kill()
-            psutil.wait_procs(children, timeout=10)
-            struck += 1
-        process.wait()
+    while struck < 5:
+        grown = None if struck == 2 else dice.randrange(1, 20_000)
+        assert killed(start(*words, token=None), study, grown), f"it was over after {struck} kills"
+        struck += 1
     done = sneeuwbal(*words, token=None)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert struck >= 3
     assert admitted(study) == calm
 
 

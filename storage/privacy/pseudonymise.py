@@ -49,7 +49,8 @@ SHARED: Mapping[str, str] = {
         GROUP BY platform HAVING count(DISTINCT id) >= {few} UNION SELECT collector FROM {db}.kinds""",
     # what a text, a link or a list says of few: those few could be found by it
     **{
-        f"{column}s": f"SELECT {column} AS name FROM {{db}}.evidence GROUP BY 1 HAVING count(DISTINCT subject) >= {{few}}"
+        f"{column}s": f"""SELECT {column} AS name FROM {{db}}.evidence
+            GROUP BY 1 HAVING count(DISTINCT subject) >= {{few}}"""
         for column in ("organisation", "group_name")
     },
     # comparison sets keep their names; a search's name is its query, which may name somebody
