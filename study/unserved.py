@@ -21,7 +21,7 @@ def unserved(data: Data, points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
     if collected is None:
         return  # a collector that cannot be loaded is a mistake of its own
     kinds = {name: dict(found) for name, found in collected.items()}
-    specs = [spec for found in kinds.values() for spec in found.values() if hasattr(spec, "of")]
+    specs = [spec for found in kinds.values() for spec in found.values()]
     yield from _population(table(data, "population"))
     yield from _snowball(table(data, "snowball"), specs)
     yield from _jobs(rows(data, "schedule"), kinds)
@@ -52,13 +52,13 @@ def _collected(data: Data, points: Mapping[str, EntryPoint]) -> dict[str, dict[s
         listed = own.get("kinds")
         wanted = listed if isinstance(listed, list) else list(kinds)
         seeded = {key.removesuffix("_file") for key in given}
-        asked = [kind for kind, spec in kinds.items() if f"{name}_{getattr(spec, 'seeds', '')}" in seeded]
+        asked = [kind for kind, spec in kinds.items() if f"{name}_{spec.seeds}" in seeded]
         found[name] = {kind: kinds[kind] for kind in (*wanted, *asked) if kind in kinds}
     return found
 
 
 def _some(specs: Any, of: str, yields: str = "") -> bool:
-    return any(getattr(spec, "of", "") == of and yields in ("", spec.yields) for spec in specs)
+    return any(spec.of == of and yields in ("", spec.yields) for spec in specs)
 
 
 def _population(own: Data) -> Iterator[Mistake]:
@@ -80,7 +80,8 @@ def _snowball(own: Data, specs: list[Any]) -> Iterator[Mistake]:
             others = f"they show {', '.join(each for each in TIES if each in shown)}" if shown else "they show none"
             yield Mistake(("snowball", "along"), f"no collector of the study shows {tie}; {others}")
     along = given or (["following"] if shown and "connections" not in shown else ["connections"])
-    waves, at = own.get("waves", 1), "snowball"
+    given_waves, at = own.get("waves", 1), "snowball"
+    waves = given_waves if isinstance(given_waves, int) else 1  # what is no number is a mistake already
     if not specs:
         return
     if not given and waves not in (0, 1) and not shown & set(along):
