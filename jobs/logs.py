@@ -8,11 +8,12 @@ import os
 import re
 import sys
 import threading
+import warnings
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from jobs.secrets import known_secrets
 from storage.archive.secrets import REDACTED, clean_text, cut, spellings
@@ -23,6 +24,7 @@ SECRET_TEXT = re.compile(
     r"([\w\-.~+/%]{6,}=*)",
     re.I,
 )
+QUIET = "ignore"
 LEAST = 6  # characters: a shorter secret would cut words apart
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -95,14 +97,31 @@ def setup(directory: Path, form: str | None, stream: Any = None) -> Redact:
     log.setLevel(logging.INFO if form else logging.WARNING)
     if form:
         os.environ[VARIABLE] = form
+        if os.environ.get("PYTHONWARNINGS") == QUIET:
+            del os.environ["PYTHONWARNINGS"]
     return redact
 
 
 def log_uncaught() -> None:
     """Let warnings, and what nobody catches in any thread, go the way of what is logged."""
-    logging.captureWarnings(True)
+    warnings.showwarning = _warned
+    os.environ.setdefault("PYTHONWARNINGS", QUIET)  # of the processes that this one starts
     sys.excepthook = _uncaught
     threading.excepthook = lambda it: _uncaught(it.exc_type, it.exc_value or it.exc_type(), it.exc_traceback)
+
+
+def _warned(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Log a warning: one raised in a library, or by it in our code, is detail for `--log`."""
+    path = Path(filename)
+    known = any(one and path.is_relative_to(one) for one in sys.path)
+    log.log(logging.INFO if known else logging.WARNING, "%s, %s:%d: %s", category.__name__, path.name, lineno, message)
 
 
 def clean(text: str) -> str:

@@ -428,8 +428,12 @@ def test_a_segment_that_has_gone_stops_the_load_and_loses_nothing(tmp_path):
     with pytest.raises(UserError, match="put it back, or run `sneeuwbal load --fresh`"):
         load(tmp_path, PARSERS)
     assert rows(tmp_path, "SELECT count(*) FROM posts") == [(2,)]
-    assert load(tmp_path, PARSERS, fresh=True).fresh
+    anew = load(tmp_path, PARSERS, fresh=True)
+    assert anew.partial
+    (line,) = anew.damage
+    assert line.startswith(f"{path.name}: was loaded before, but is not in the archive")
     assert rows(tmp_path, "SELECT count(*) FROM posts") == [(0,)]
+    assert not load(tmp_path, PARSERS, fresh=True).partial  # said once: the tables promise no more than the archive
 
 
 KILLED = """

@@ -619,3 +619,14 @@ def test_outcomes_name_the_mark_only_by_ids() -> None:
     assert isinstance(outcome(page("timeline", b"", 500)), Later)
     assert all(kind.page in (1, 40, 80) for kind in KINDS.values())
     assert FastWire().now() == NOW
+
+
+@pytest.mark.parametrize(
+    ("claimed", "why"), [(2, ""), (5, "2 of the 5 that the profile claims, private posts included")]
+)
+def test_a_timeline_shorter_than_its_account_claims_says_so(tmp_path: Path, claimed: int, why: str) -> None:
+    me = account(1, statuses_count=claimed)
+    end = {"Link": f'<https://{HOST}/x>; rel="prev"'}
+    answer = site({"1": me}, lambda what, query: (200, end, [status(8, me), status(7, me)]))
+    found, _ = collected(tmp_path, answer, ("timeline", KEY))
+    assert found.states["timeline", KEY] == ("done", why)

@@ -331,3 +331,30 @@ def test_a_password_in_the_study_file_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "collectors.x.base_url" in done.stderr
     assert "secret-pass" not in done.stderr
+
+
+WARNS = """
+import json, sys, warnings
+import cli, commands.status
+def warned(*_, **more):
+    import numpy
+    numpy.array([]).mean()  # numpy warns, in the name of its caller
+    warnings.warn_explicit("a layout of a library", UserWarning, json.__file__, 1)
+    import subprocess
+    subprocess.run([sys.executable, "-c", "import warnings; warnings.warn('from a process it started')"])
+    return "nothing"
+sys.path.insert(0, sys.argv.pop(1))
+commands.status.status = warned
+sys.argv += ["status"]
+cli.entry()
+"""
+
+
+@pytest.mark.parametrize("form", [[], ["--log", "lines"]])
+def test_warnings_of_libraries_are_detail_for_the_log(tmp_path: Path, form: list[str]) -> None:
+    (tmp_path / "sneeuwbal.toml").write_text('[study]\nname = "Warns"\n')
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    done = subprocess.run([sys.executable, "-c", WARNS, str(tmp_path), "--study", str(tmp_path), *form], cwd=ROOT,
+                          env=environment, capture_output=True, text=True, check=False)  # fmt: skip
+    for told in ("a layout of a library", "from a process it started"):
+        assert (told in done.stderr) == bool(form)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 import pandas as pd
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 VIZ = ("x", "y", "size", "color")  # shown by Gephi as they are, not as attributes
 GREY = (186, 176, 172)
+EXACT = 1 << 53  # what lies beyond is a text: Gephi Lite and igraph read every number as a float
 Graph = Any  # a Network or a networkx graph
 
 
@@ -58,8 +59,8 @@ def gexf(graph: Graph, path: Path | str, label: str | None = None) -> Path:
         out.write('<gexf xmlns="http://gexf.net/1.3" xmlns:viz="http://gexf.net/1.3/viz" version="1.3">\n')
         out.write(f"<meta><creator>sneeuwbal</creator><description>{_description(network)}</description></meta>\n")
         out.write(f'<graph defaultedgetype="{"directed" if network.directed else "undirected"}" mode="static">\n')
-        columns = [str(name) for name in network.nodes if name not in VIZ]
-        out.writelines(_declared(network.nodes, columns))
+        columns = _columns(network.nodes.drop(columns=list(VIZ), errors="ignore"))
+        out.writelines(_declared(columns))
         names = unique(network.nodes.index)
         out.write("<nodes>\n")
         out.writelines(_nodes(network.nodes, names, columns, label))
@@ -73,20 +74,40 @@ def _description(network: Network) -> str:
     return escape(clean(json.dumps(dict(network.parameters), ensure_ascii=False, default=str)))
 
 
-def _kind(column: pd.Series[Any]) -> str:
-    """The GEXF type of a column: one that every value fits."""
-    if pd.api.types.is_bool_dtype(column):
-        return "boolean"
-    if pd.api.types.is_integer_dtype(column):
-        return "long"
-    return "double" if pd.api.types.is_float_dtype(column) else "string"
+class _Column(NamedTuple):
+    """An attribute of nodes: its *kind* is the type of GEXF and GraphML that all of its *values* fit, None aside."""
+
+    title: str
+    kind: str
+    values: list[Any]
 
 
-def _declared(nodes: pd.DataFrame, columns: list[str]) -> Iterator[str]:
+_KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "boolean": ("boolean", bool), "integer": ("long", int), "floating": ("double", float),
+    "mixed-integer-float": ("double", float),
+}  # fmt: skip
+
+
+def _columns(nodes: pd.DataFrame) -> list[_Column]:
+    """The columns as attributes, each title once; `label` is called `role`: readers take it for the node's own."""
+    titles = unique(pd.Index(["role" if name == "label" else name for name in nodes], dtype=object))
+    return [_column(title, column) for title, (_, column) in zip(titles, nodes.items(), strict=True)]
+
+
+def _column(title: str, column: pd.Series[Any]) -> _Column:
+    gone = column.isna().to_numpy()
+    values = [None if missing else value for missing, value in zip(gone, column.tolist(), strict=True)]
+    told = [value for value in values if value is not None]
+    kind, plain = _KINDS.get(pd.api.types.infer_dtype(told), ("string", clean))
+    if kind == "long" and any(abs(value) > EXACT for value in told):
+        kind, plain = "string", str
+    return _Column(title, kind, [None if value is None else plain(value) for value in values])
+
+
+def _declared(columns: list[_Column]) -> Iterator[str]:
     yield '<attributes class="node" mode="static">\n'
-    for number, name in enumerate(columns):
-        title = "role" if name == "label" else name  # readers would take an attribute `label` for the node's own
-        yield f'<attribute id="{number}" title={_quoted(title)} type="{_kind(nodes[name])}"/>\n'
+    for number, (title, kind, _) in enumerate(columns):
+        yield f'<attribute id="{number}" title={_quoted(title)} type="{kind}"/>\n'
     yield "</attributes>\n"
 
 
@@ -95,20 +116,18 @@ def _quoted(value: Any) -> str:
     return quoteattr(clean(value), {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
 
 
-def _texts(column: pd.Series[Any]) -> list[str | None]:
+def _texts(column: _Column) -> list[str | None]:
     """The values of *column* as GEXF has them, None where missing."""
-    kind = _kind(column)
-    gone = column.isna().to_numpy()
-    values = [None if missing else value for missing, value in zip(gone, column.tolist(), strict=True)]
-    if kind == "boolean":
-        return [None if value is None else str(bool(value)).lower() for value in values]
-    if kind == "double":  # infinities have names of their own there
-        return [None if value is None else repr(value).replace("inf", "INF") for value in values]
-    return [None if value is None else str(value) for value in values]
+    texts = [None if value is None else str(value) for value in column.values]
+    if column.kind == "boolean":
+        return [text and text.lower() for text in texts]
+    if column.kind == "double":  # infinities have names of their own there
+        return [text and text.replace("inf", "INF") for text in texts]
+    return texts
 
 
-def _nodes(nodes: pd.DataFrame, names: list[str], columns: list[str], label: str | None) -> Iterator[str]:
-    texts = [_texts(nodes[name]) for name in columns]
+def _nodes(nodes: pd.DataFrame, names: list[str], columns: list[_Column], label: str | None) -> Iterator[str]:
+    texts = [_texts(column) for column in columns]
     shown = _labels(nodes, names, label)
     looks = _looks(nodes)
     for row, name in enumerate(names):
@@ -124,7 +143,8 @@ def _labels(nodes: pd.DataFrame, names: list[str], label: str | None) -> list[st
     column = label or ("handle" if "handle" in nodes else None)
     if column is None:
         return names
-    return [name if value is None else value for name, value in zip(names, _texts(nodes[column]), strict=True)]
+    texts = _texts(_column("", nodes[column]))
+    return [name if value is None else value for name, value in zip(names, texts, strict=True)]
 
 
 def _looks(nodes: pd.DataFrame) -> list[str]:
@@ -165,9 +185,10 @@ def graphml(graph: Graph, path: Path | str) -> Path:
     import networkx as nx
 
     made: nx.Graph[Any] = nx.DiGraph() if network.directed else nx.Graph()
-    columns = [(clean(name), _plain(network.nodes[name])) for name in network.nodes]
+    columns = _columns(network.nodes)
     for row, node in enumerate(names):
-        made.add_node(node, **{name: values[row] for name, values in columns if values[row] is not None})
+        told = {title: values[row] for title, _, values in columns if values[row] is not None}
+        made.add_nodes_from([(node, told)])  # a title may be any text
     ends = zip(network.source.tolist(), network.target.tolist(), network.weights.tolist(), strict=True)
     plain = network.weight is None
     made.add_edges_from((names[a], names[b], {} if plain else {"weight": w}) for a, b, w in ends)
@@ -175,14 +196,6 @@ def graphml(graph: Graph, path: Path | str) -> Path:
     with _replaced(Path(path)) as out:
         nx.write_graphml(made, out.buffer)  # type: ignore[attr-defined]
     return Path(path)
-
-
-def _plain(column: pd.Series[Any]) -> list[Any]:
-    """Values of the types that GraphML knows."""
-    values = column.tolist()
-    gone = column.isna().to_numpy()
-    text = _kind(column) == "string"
-    return [None if missing else clean(v) if text else v for missing, v in zip(gone, values, strict=True)]
 
 
 def parquet(graph: Graph, nodes: Path | str, edges: Path | str) -> tuple[Path, Path]:

@@ -58,8 +58,7 @@ def _move(outcome: Outcome, want: Want, price: float) -> Move:
             return Move(target, walk, "next", cursor=cursor, items=outcome.items, newest=outcome.newest, price=price,
                         carry=outcome.carry)  # fmt: skip
         case Done():
-            why = outcome.why if not outcome.complete else ""
-            return Move(target, walk, "end", why, items=outcome.items, newest=outcome.newest, price=price,
+            return Move(target, walk, "end", outcome.why, items=outcome.items, newest=outcome.newest, price=price,
                         stuck=outcome.stuck)  # fmt: skip
         case Later():
             return Move(target, walk, "later", outcome.why, until=outcome.until, free=outcome.free,

@@ -303,6 +303,8 @@ def _whole(page: Page, seen: int) -> tuple[bool, str]:
     if page.kind != "timeline" and seen < claim:
         unlinked = "no link to a next page; " if page.header("link") is None else ""
         return False, f"{unlinked}{seen} of the {claim} that the profile claims"
+    if seen < claim:  # no list of posts shows whether the rest is private: the server ended it, and the reason is kept
+        return True, f"{seen} of the {claim} that the profile claims, private posts included"
     return True, ""
 
 

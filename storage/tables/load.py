@@ -116,6 +116,7 @@ def load(
         db = database.open_private(private, memory=memory, threads=workers)
         try:
             units = plan(paths, _known(db), report, workers)
+            report.damage += _gone(study, paths) if report.fresh else []
             kinds = _kinds(parsers)
             made_from = _fingerprint(linking, rows, kinds)
             report.before = _count(db)
@@ -233,6 +234,22 @@ def plan(paths: Iterable[Path], known: Mapping[str, int], report: LoadReport, wo
     size = max(SMALL // 4, min(STRETCH, report.bytes // (4 * workers)))
     stretches = [(path, cut, end) for path, start, end in new for cut in split(path, start, end, size)]
     return [Unit(number, str(path), *cut, end) for number, (path, cut, end) in enumerate(stretches, 1)]
+
+
+def _gone(study: Path, paths: Iterable[Path]) -> list[str]:
+    """One line on the segments that the published database was made from and that are not among *paths*."""
+    if not (study / database.NAME).exists():
+        return []
+    try:
+        with duckdb.connect(str(study / database.NAME), read_only=True) as db:
+            known = _known(db)
+    except duckdb.Error:
+        return []  # it cannot tell
+    gone = sorted(set(known) - {path.name.removesuffix(".open") for path in paths})
+    if not gone:
+        return []
+    which = gone[0] if len(gone) == 1 else f"{gone[0]} and {len(gone) - 1:,} more"
+    return [f"{which}: was loaded before, but is not in the archive: what it held is left out; put it back and load"]
 
 
 def _bring_in(
