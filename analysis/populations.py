@@ -64,7 +64,9 @@ SELECT (SELECT count(*) FROM accounts) AS accounts_seen,
        (SELECT greatest(
             count(DISTINCT (collector, key)) FILTER (kind = 'admitted' AND wave = 0),
             (SELECT count(DISTINCT (collector, key)) FROM answers
-             WHERE kind = 'user' AND via = '' AND outcome = 'done')) FROM admissions) AS start_contacts
+             JOIN base.kinds USING (collector, kind)
+             WHERE names = 'handle' AND yields = 'accounts' AND via = '' AND outcome = 'done'))
+        FROM admissions) AS start_contacts
 """
 OF_PROFILES = ("profiles", "connections", "connected_with_two")
 

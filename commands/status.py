@@ -21,7 +21,7 @@ from jobs.status import status, write_whole
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.option("--since", help="Count what changed since this day or moment; else since the newest runs began.")
-@click.option("--no-changes", is_flag=True, help="Do not count what changed: quicker with a large database.")
+@click.option("--no-changes", is_flag=True, help="Count neither changes nor waves: quicker with a large database.")
 @click.option("--prometheus", type=click.Path(path_type=Path), help="Write it to this file for Prometheus, too.")
 @click.pass_obj
 def command(directory: Path, as_json: bool, since: str | None, no_changes: bool, prometheus: Path | None) -> None:
@@ -61,6 +61,11 @@ def _show(state: dict[str, Any]) -> None:
         whole = f"complete since {row['snapshot']}" if row["snapshot"] else "not complete"
         console.print(f"{row['collector']} {row['kind']}: {row['complete']:,} of {row['lists']:,} walked to the end, "
                       f"{whole}", markup=False, soft_wrap=True)  # fmt: skip
+    for row in state["waves"]:
+        if (each := row["new_members_per_request"]) is not None:
+            console.print(f"wave {row['wave']}: {row['requests']:,} requests, {row['admitted']:,} people admitted of "
+                          f"{row['reached']:,}, {row['new_members']:,} new members ({each:.3g} per request)",
+                          markup=False, soft_wrap=True)  # fmt: skip
     for run in state["runs"][:5]:
         console.print(f"run {run['run']}: {run['status']} {run['reason'] or ''}".rstrip(), markup=False, soft_wrap=True)
     console.print(_spent(state["spent"], state["budget"]), markup=False, soft_wrap=True)

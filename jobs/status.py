@@ -31,6 +31,7 @@ SNAPSHOTS = """
 
 
 CHANGES = "SELECT what, count(*) FROM changes WHERE seen_at >= $1 GROUP BY ALL ORDER BY ALL"
+WAVES = ("wave", "requests", "reached", "admitted", "new_members", "new_members_per_request")
 
 
 def newest_runs(frontier: Frontier) -> datetime | None:
@@ -99,13 +100,14 @@ def size(path: Path) -> int:
 
 
 def published(study: Study, since: datetime | None) -> dict[str, Any]:
-    """Snapshots, open gaps, damage and moments from the database, and how much changed since *since* (None: left out).
+    """Snapshots, open gaps, damage and moments from the database; the snowball's waves, and what changed since *since*.
 
+    None for *since* leaves these two out.
     Empty before the first load.
     """
     path = study.directory / DATABASE
     if not path.exists():
-        empty: dict[str, Any] = {"snapshots": [], "open_gaps": 0, "damage": [], "changes": {}}
+        empty: dict[str, Any] = {"snapshots": [], "open_gaps": 0, "damage": [], "waves": [], "changes": {}}
         return {**empty, "changes_since": _iso(since), "loaded_up_to": None, "published_at": None}
     with database.open_readonly(path) as db:
         names = ("collector", "kind", "lists", "complete", "newest", "snapshot")
@@ -114,12 +116,14 @@ def published(study: Study, since: datetime | None) -> dict[str, Any]:
         damage = db.execute("SELECT damage FROM base.archives WHERE damage IS NOT NULL ORDER BY 1").fetchall()
         newest = db.execute("SELECT max(newest_at) FROM base.archives").fetchone() or (None,)
         changes = dict(db.execute(CHANGES, [since]).fetchall()) if since is not None else {}
+        waves = db.execute(f"SELECT {', '.join(WAVES)} FROM saturation").fetchall() if since is not None else []
     for row in snapshots:
         row["newest"], row["snapshot"] = _iso(row["newest"]), _iso(row["snapshot"])
     return {
         "snapshots": snapshots,
         "open_gaps": gaps[0],
         "damage": [line for (line,) in damage],
+        "waves": [dict(zip(WAVES, row, strict=True)) for row in waves],
         "changes_since": _iso(since),
         "changes": changes,
         "loaded_up_to": _iso(newest[0]),

@@ -71,12 +71,15 @@ def parse(text: str, model: type[M], name: str, checks: Checks | None = None) ->
 
 def mistakes(error: ValidationError, model: type[BaseModel], at: Loc = ()) -> list[Mistake]:
     """The mistakes of a ValidationError of *model*, whose table stands at *at* in the file."""
+    found = error.errors(include_url=False, include_context=False)
+    inner = {item["loc"][:-1] for item in found}
     return [
         Mistake(
             (*at, *(part for part in item["loc"] if part != "[key]")),
             _explain(item["type"], item["msg"], item["input"], item["loc"], model),
         )
-        for item in error.errors(include_url=False, include_context=False)
+        for item in found
+        if item["type"] != "too_short" or item["loc"] not in inner  # too short for its wrong items
     ]
 
 
@@ -103,9 +106,13 @@ def _explain(kind: str, message: str, value: Any, loc: Loc, model: type[BaseMode
         if new := getattr(table, "RENAMED", {}).get(loc[-1]):
             return f"is called {new} now"
         return f"unknown key; {nearest(str(loc[-1]), keys(table) if table else ())}"
+    if kind == "too_short":
+        return "is empty; name at least one, or leave it out"
     if kind == "missing":
         return "is missing; add it"
     message = re.sub(r"^(Value error, |Input )", "", message)
+    if isinstance(value, Mapping):
+        return message  # of a whole table: it says itself what is wrong
     shown = repr(list(value) if isinstance(value, tuple) else value)
     return f"{message}, not {shown if len(shown) < 60 else shown[:57] + '...'}"
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from storage.sampling.rules import COLUMNS, COUNTS, ORDER, POST_TIES
+from storage.sampling.rules import COLUMNS, ORDER
 from storage.tomlfile import Table
 
 RENAMED = {
@@ -197,18 +197,6 @@ class Snowball(Table):
     )
     k: int = Field(1, ge=1, description="The number that the design speaks of.")
     seed: Count = Field(1, description="Seed of its random choices.")
-
-    @model_validator(mode="after")
-    def _counted(self) -> Snowball:
-        """A rule asks for no count that no tie of the study feeds."""
-        along = self.along
-        for key in ("admit", "lists_of", "timelines_of", "order") if along else ():
-            for tie, column in COUNTS.items():
-                if tie not in (along or ()) and re.search(rf"\b{column}\b", getattr(self, key) or ""):
-                    raise ValueError(f"{key} asks for {column}, which counts nothing here; add {tie!r} to along")
-            if re.search(r"\blanguage\b", getattr(self, key) or "") and not set(POST_TIES) & set(along or ()):
-                raise ValueError(f"{key} asks for language, which posts tell; add 'mentions' or 'reposts' to along")
-        return self
 
 
 class RateLimit(Table):
@@ -397,6 +385,15 @@ class Job(Table):
         """Exactly one of the three ways to say when."""
         if sum(way is not None for way in (self.cron, self.interval, self.calendar)) != 1:
             raise ValueError("should have exactly one of cron, interval and calendar")
+        for key, units in (("interval", ("hours", "minutes")), ("calendar", ("days", "weeks", "months"))):
+            every: Interval | None = getattr(self, key)
+            if every is None:
+                continue
+            wrong = every.model_fields_set - {*units, *(["time"] if key == "calendar" else [])}
+            if wrong:
+                raise ValueError(f"{key} counts {' and '.join(units)}; it does not know {', '.join(sorted(wrong))}")
+            if not any(getattr(every, unit) for unit in units):
+                raise ValueError(f"{key} should be longer than nothing: set {' or '.join(units)}")
         return self
 
 

@@ -16,8 +16,8 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from storage import csvfile
 from storage.errors import UserError
+from storage.linking.organisations import load_list, shipped
 from storage.privacy.declared import hooks_of
-from storage.sampling.rules import TIES
 from storage.tomlfile import Mistake, Table, mistakes, model_in, nearest, read, tuples, written
 from study.settings import (
     About,
@@ -34,8 +34,20 @@ from study.settings import (
     Seeds,
     Snowball,
 )
+from study.unserved import unserved
 
 FILE = "sneeuwbal.toml"
+HEADERS = {
+    "account",
+    "acct",
+    "handle",
+    "name",
+    "profile",
+    "screen_name",
+    "url",
+    "user",
+    "username",
+}  # of a first column
 
 
 class Study(Table):
@@ -155,13 +167,30 @@ def _checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     yield from _period_mistakes(_table(data, "study"))
     yield from _collector_mistakes(_table(data, "collectors"), points)
     yield from _seed_mistakes(_table(data, "seeds"), points, folder)
-    yield from _tie_mistakes(data, points)
-    for section, key in (("organisations", "file"), ("analysis", "labels"), ("analysis", "school_holidays")):
-        yield from _file_mistakes((section, key), _table(data, section).get(key), folder)
+    yield from unserved(data, points)
+    yield from _organisation_mistakes(_table(data, "organisations"), folder)
+    for key in ("labels", "school_holidays"):
+        yield from _file_mistakes(("analysis", key), _table(data, "analysis").get(key), folder)
     named = (("schedule", job) for job in _list(data.get("schedule")))
     sets = (("comparison", one) for one in _list(data.get("comparison")))
     for place, rows in (("schedule", list(named)), ("comparison", list(sets))):
         yield from _references(place, [row for _, row in rows], points)
+
+
+def _organisation_mistakes(own: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
+    """A list of organisations that does not ship, or whose file has mistakes of its own."""
+    name, file = own.get("list", "nl"), own.get("file")
+    if isinstance(file, str) and (folder / file).is_file():
+        try:
+            load_list(folder / file)
+        except UserError as error:
+            yield Mistake(("organisations", "file"), str(error))
+    else:
+        yield from _file_mistakes(("organisations", "file"), file, folder)
+    if isinstance(name, str) and name not in shipped():
+        yield Mistake(
+            ("organisations", "list"), f"no list {name!r} ships; {nearest(name, shipped())}; your own goes into file"
+        )
 
 
 def _period_mistakes(about: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -244,35 +273,15 @@ def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], f
             yield from _file_mistakes(at, value, folder)
             if isinstance(value, str) and (folder / value).is_file():
                 try:
-                    listed = seed_lines(csvfile.text(folder / value))
+                    text = csvfile.text(folder / value)
                 except UserError as error:
                     yield Mistake(at, str(error))
                 else:
-                    yield from _bad_seeds(at, *known[name], points, listed)
+                    yield from _bad_lines(at, *known[name], points, value, text)
         elif name not in Seeds.model_fields and not isinstance(value, list):
             yield Mistake(at, "should be a list; put it in [ ]")
         elif name in known:
             yield from _bad_seeds(at, *known[name], points, _list(value))
-
-
-def _tie_mistakes(data: Mapping[str, Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
-    """Ties that no collector of the study shows."""
-    tables, seeds = _table(data, "collectors"), _table(data, "seeds")
-    along = _list(_table(data, "snowball").get("along"))
-    used = [name for name in points if _table(tables, name).get("enabled", name in tables or name in seeds)
-            or f"{name}_file" in seeds]  # fmt: skip
-    shown: set[str] = set()
-    for name in used if along else ():
-        try:
-            kinds = points[name].load().kinds
-        except ImportError:
-            continue  # another mistake names it
-        wanted = _list(_table(tables, name).get("kinds")) or list(kinds)
-        shown |= {tie for kind, spec in kinds.items() if kind in wanted for tie in spec.ties}
-    for tie in along:
-        if tie in TIES and tie not in shown:
-            others = f"they show {', '.join(each for each in TIES if each in shown)}" if shown else "they show none"
-            yield Mistake(("snowball", "along"), f"no collector of the study shows {tie}; {others}")
 
 
 def seed_keys(points: Mapping[str, EntryPoint], given: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -293,6 +302,24 @@ def seed_keys(points: Mapping[str, EntryPoint], given: Iterable[str]) -> dict[st
     return known
 
 
+def _bad_lines(
+    at: tuple[str, str], collector: str, kind: str, points: Mapping[str, EntryPoint], file: str, text: str
+) -> Iterator[Mistake]:
+    """The same of the lines of a file, with their numbers; the header of a table is no seed."""
+    first = True
+    for number, line in enumerate(text.splitlines(), 1):
+        if not (seeds := seed_lines(line)):
+            continue
+        where = f"{file} line {number}: "
+        if first and re.split(r"[,;\t]", seeds[0])[0].strip('" ').lower() in HEADERS:
+            yield Mistake(
+                at, f"{where}{seeds[0]!r} is the header of a table; leave one seed a line, nothing before or behind it"
+            )
+        else:
+            yield from (Mistake(at, where + one.message) for one in _bad_seeds(at, collector, kind, points, seeds))
+        first = False
+
+
 def _bad_seeds(
     at: tuple[str, str], collector: str, kind: str, points: Mapping[str, EntryPoint], seeds: Sequence[Any]
 ) -> Iterator[Mistake]:
@@ -308,7 +335,9 @@ def _bad_seeds(
             yield Mistake(at, f"{seed!r} should be text; put it in quotes")
         elif kind and query_of(found, kind, seed) is None:
             yield Mistake(
-                at, f"{seed!r} cannot be read as {at[1].removesuffix('_file').partition('_')[2]}; see the guide"
+                at,
+                f"{seed!r} cannot be read as {at[1].removesuffix('_file').partition('_')[2]};"
+                " docs/study-file.md says how to write them",
             )
         elif not kind and (why := _bad_seed(found, seed)):
             yield Mistake(at, f"{seed!r} {why}")

@@ -123,10 +123,6 @@ def test_analysis_writes_no_files_and_reads_no_clock_outside_the_report() -> Non
 # what is forbidden is to ask for a kind by its name.
 WORDS = {"profiles", "table", "x"}
 OTHERS = {"post", "profile", "hashtag"}  # the kinds of absences and deletions, and of a network's nodes
-BY_NAME = {  # still to be asked of base.kinds
-    "analysis/activity.py": {"timeline"}, "analysis/compare.py": {"following"}, "analysis/rounds.py": {"following"},
-    "analysis/populations.py": {"connections", "user"},
-}  # fmt: skip
 NAMED = {  # where a platform is named all the same, and why
     "analysis/report/i18n.py": ({"bluesky", "mastodon"}, "how the heads of columns write the names of platforms"),
     "commands/import_.py": ({"linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo"},
@@ -149,7 +145,6 @@ def test_no_platform_and_no_kind_is_named_outside_its_folder() -> None:
             told = {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}
             assert not (told & platforms) - allowed, f"{here} names {(told & platforms) - allowed}"
             kinds = {match[3] for match in of_kind.finditer(text)} - OTHERS
-            kinds -= BY_NAME.get(here, set())
             assert not kinds, f"{here} asks for kinds by name: {kinds}"
 
 

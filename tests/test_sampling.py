@@ -17,6 +17,7 @@ from fixtures.today.serving import Served
 from fixtures.today.walk import NEVER, walk
 from jobs.replay import replay
 from jobs.run import run
+from jobs.status import status
 from storage.errors import UserError
 from study.study_file import Study
 from tests.rehearsal import killed, sneeuwbal, start
@@ -100,6 +101,9 @@ def test_each_wave_says_what_it_cost_and_brought(calm: Path) -> None:
     assert [row[1] for row in told] == reached
     assert [row[2] for row in told] == [len(found.wave(wave)) for wave, *_ in told]
     assert sum(row[3] for row in told) == rows(calm, "SELECT count(*) FROM fetches WHERE status IS NOT NULL")[0][0]
+    shown = status(Study.load(calm))["waves"]
+    assert [(row["wave"], row["reached"], row["admitted"], row["requests"]) for row in shown] == told
+    assert sum(row["new_members"] for row in shown) == rows(calm, "SELECT count(*) FROM members")[0][0]
 
 
 def test_a_replay_admits_the_same(calm: Path, tmp_path: Path) -> None:
@@ -205,7 +209,7 @@ def test_a_later_pass_admits_whom_new_follows_lead_to(served: Served, calm: Path
 
 MISTAKES = {
     'admit = "folowers > 10"': "there is no column 'folowers'; the columns are actor_id, profile_id, platform",
-    'along = ["following"]\nadmit = "mentioned_by_members > 2"': "admit asks for mentioned_by_members, which counts"
+    'along = ["following"]\nadmit = "mentioned_by_members > 2"': "admit: asks for mentioned_by_members, which counts"
     " nothing here; add 'mentions' to along",
     'along = ["connections"]': "no collector of the study shows connections; they show following, followers",
     'along = ["likes"]': "snowball.along",

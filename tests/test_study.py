@@ -22,12 +22,13 @@ def plugin(tmp_path, monkeypatch):
     """Three collectors of which one has options of its own, as modules that entry points lead to."""
     folder = tmp_path / "plugins"
     folder.mkdir()
-    plain = "from types import SimpleNamespace\n"
-    plain += "collector = SimpleNamespace(kinds={'timeline': 1, 'profile': 2})\n"
+    plain = "from types import SimpleNamespace\nfrom collectors.base import Kind\n"
+    plain += "kinds = {'timeline': Kind(of='account', yields='posts'), 'profile': Kind(of='profile')}\n"
+    plain += "collector = SimpleNamespace(kinds=kinds)\n"
     (folder / "sb_plain.py").write_text(plain)
     typed = "collectors.x.collector.collector"
     (folder / "sb_x.py").write_text(
-        f"{plain}import collectors.x.collector\n"
+        f"{plain}import collectors.x.collector\nkinds['sample'] = Kind(of='set')\n"
         + "".join(f"collector.{name} = {typed}.{name}\n" for name in ("page_of", "personal", "seed_form"))
     )
     (folder / "sb_own.py").write_text(

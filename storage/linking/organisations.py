@@ -176,6 +176,11 @@ def load_list(name: str | Path) -> Organisations:
     return read(shipped if shipped.is_file() else Path(name), Organisations, lambda data: list(_checks(data)))
 
 
+def shipped() -> list[str]:
+    """The names of the lists that ship."""
+    return sorted(path.stem.removeprefix("organisations-") for path in LISTS.glob("organisations-*.toml"))
+
+
 def _iso(day: date | None) -> str | None:
     return day.isoformat() if day else None
 

@@ -11,7 +11,7 @@ import duckdb
 from storage.folding import fold
 from storage.privacy.declared import RECORDS
 from storage.privacy.pseudonymise import shared
-from storage.records import Account, Mention, Post, Profile
+from storage.records import Account, AccountField, Mention, Post, Profile
 
 TEXT = {".html", ".csv", ".svg", ".json", ".md", ".toml", ".txt", ".gexf", ".graphml", ".js", ".css"}
 SHORTEST = {"id": 7, "handle": 5, "address": 12, "name": 7, "text": 25}
@@ -19,6 +19,7 @@ WORD = re.compile(r"[^\s\"'<>,;()\[\]{}=|\\]+")
 SOURCES: Mapping[type, str] = {
     Profile: "base.profiles",
     Account: "base.accounts",
+    AccountField: "base.account_fields",
     Mention: "(SELECT unnest(mentions, recursive := true) FROM base.posts)",
     Post: "base.posts",
 }

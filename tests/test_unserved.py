@@ -1,0 +1,93 @@
+"""Nothing in a study file is ignored in silence: each wrong file is answered with the place and the mend."""
+
+from pathlib import Path
+
+import pytest
+
+from storage.errors import UserError
+from study.study_file import FILE, Study
+from tests.rehearsal import sneeuwbal
+
+HEAD = '[study]\nname = "wrong"\n'
+BARE = '[seeds]\nmastodon = ["a@b.example"]\n'
+ONE = BARE + "[collectors.mastodon]\n"
+PROFILES = '[seeds]\nprofiles = ["https://a.example/in/b"]\n[collectors.profiles]\n'
+OWN = ONE + '[organisations]\nfile = "list.toml"\n'
+JOB = ONE + '[[schedule]]\nname = "a"\n'
+
+# what the file holds below [study], what list.toml or seeds.csv beside it holds, and words of the answer
+WRONG = {
+    "a table that lists do not have": (OWN, '[[newsroom]]\nname = "A"\n', "list.toml, newsroom: unknown key"),
+    "nouns that are not whole": (OWN, '[population]\nen = { member = "j" }\n', "line 2, population.en.group: is miss"),
+    "nouns of another language": (OWN, "[population]\nde = {}\n", "should be 'en' or 'nl', not 'de'"),
+    "an organisation of no group": (OWN, '[[organisation]]\nname = "X"\ngroup = "Y"\n', "no group has the id 'Y'"),
+    "a list that does not ship": (ONE + '[organisations]\nlist = "be"\n', "", "no list 'be' ships; it can be nl"),
+    "a list that is not there": (ONE + '[organisations]\nfile = "no.toml"\n', "", "there is no file 'no.toml'"),
+    "a header of a table": ('[seeds]\nmastodon_file = "seeds.csv"\n', "# of us\nhandle,name\n", "line 2: 'handle"),
+    "a header of one column": ('[seeds]\nx_file = "seeds.csv"\n', "handle\nsomebody\n", "is the header of a table"),
+    "a row of a table": ('[seeds]\nmastodon_file = "seeds.csv"\n', "a@b.example\nc@b.example,A\n", "csv line 2: "),
+    "a hashtag of no server": ('[seeds]\nmastodon_hashtags = ["#overheid"]\n', "", "docs/study-file.md says how"),
+    "seeds of nobody": ('[seeds]\nmastodn = ["a@b.example"]\n', "", "did you mean 'mastodon'?"),
+    "seeds of no kind": (ONE.replace("[coll", 'bluesky_packs = ["a"]\n[coll'), "", "mean 'bluesky_starter_packs'?"),
+    "a table that studies do not have": (ONE + '[[newsroom]]\nname = "A"\n', "", "newsroom: unknown key"),
+    "a tie that nothing shows": (ONE + '[snowball]\nalong = ["connections"]\n', "", "along: no collector of"),
+    "lists, which nothing shows": (ONE + '[snowball]\nalong = ["lists"]\n', "", "of the study shows lists"),
+    "a tie that is none": (ONE + '[snowball]\nalong = ["friends"]\n', "", "snowball.along[0]: should be 'connections'"),
+    "no tie": (ONE + "[snowball]\nalong = []\n", "", "snowball.along: is empty"),
+    "waves without lists": (ONE + 'kinds = ["user", "timeline"]\n[snowball]\nwaves = 2\n', "", "study shows following"),
+    "a count of no tie": (
+        ONE + '[snowball]\nalong = ["following"]\nadmit = "mentioned_by_members > 2"\n', "",
+        "snowball.admit: asks for mentioned_by_members, which counts nothing here; add 'mentions' to along",
+    ),
+    "a count of no tie, none given": (ONE + '[snowball]\norder = "connected_with_members"\n', "", "counts nothing"),
+    "a language of no post": (ONE + "[snowball]\nadmit = \"language = 'nl'\"\n", "", "which posts tell"),
+    "a count of no wave": (ONE + '[snowball]\nwaves = 0\nadmit = "via_count > 2"\n', "", "admits nobody"),
+    "a column that is none": (ONE + '[snowball]\nadmit = "followed > 2"\n', "", "there is no column 'followed'"),
+    "an old name": (ONE + "[snowball]\nadmit = \"ministry = 'A'\"\n", "", "should say group_name"),
+    "k of no design": (ONE + "[snowball]\nk = 5\n", "", "means nothing with design = 'all'"),
+    "a bound of profiles": (ONE + "[snowball]\nmax_profiles = 5\n", "", "is about profiles"),
+    "accounts of profiles": (ONE + '[snowball]\naccounts_of = "everyone"\n', "", "is about profiles"),
+    "a bound of accounts": (PROFILES + "[snowball]\nmax_actors = 5\n", "", "max_profiles bounds it"),
+    "no timelines": (ONE + 'kinds = ["user"]\n[snowball]\ntimelines_of = "members"\n', "", "reads timelines"),
+    "a kind that is none": (ONE + 'kinds = ["timelines"]\n', "", "did you mean 'timeline'?"),
+    "a limit of no kind": (ONE + "limits.feed = { requests = 1, seconds = 1 }\n", "", "kind 'feed'"),
+    "searches left out": ('[collectors.x]\nkinds = ["user"]\nqueries = ["#a"]\n', "", "which kinds leaves out"),
+    "a source that is none": (ONE + '[population]\nfrom = ["bios"]\n', "", "population.from[0]: should be 'pos"),
+    "no source": (ONE + "[population]\nfrom = []\n", "", "population.from: is empty"),
+    "list, and no lists": (ONE + '[population]\nfrom = ["list"]\n', "", "lists is empty"),
+    "lists, and no list": (ONE + '[population]\nfrom = ["bio"]\nlists = ["a"]\n', "", "counts only with 'list'"),
+    "a budget of what is free": (ONE + "[budget]\nusd = 5.0\n", "", "no collector of the study has prices"),
+    "a job of no kind": (JOB + 'kinds = ["timelines"]\ninterval = { hours = 6 }\n', "", "collects no 'timelines'"),
+    "a job of no collector": (JOB + 'collector = "x"\ninterval = { hours = 6 }\n', "", "does not collect with 'x'"),
+    "kinds of a report": (JOB + 'task = "report"\nkinds = ["timeline"]\ncron = "0 3 * * *"\n', "", "means nothing to"),
+    "a job's unknown key": (JOB + 'every = "6h"\ninterval = { hours = 6 }\n', "", "schedule[0].every: unknown key"),
+    "an interval of nothing": (JOB + "interval = { hours = 0 }\n", "", "should be longer than nothing"),
+    "an interval of days": (JOB + "interval = { days = 1 }\n", "", "it does not know days"),
+    "a calendar of hours": (JOB + "calendar = { hours = 1 }\n", "", "it does not know hours"),
+    "a sample of no stream": (ONE + '[[comparison]]\nname = "s"\ncollector = "mastodon"\n', "", "leave the set out"),
+    "a sample of no collector": (ONE + '[[comparison]]\nname = "s"\n', "", "'x' reads no comparison sets here"),
+}  # fmt: skip
+
+
+def written(folder: Path, text: str, beside: str) -> None:
+    (folder / FILE).write_text(HEAD + text)
+    if beside:
+        (folder / ("list.toml" if "list.toml" in text else "seeds.csv")).write_text(beside)
+
+
+@pytest.mark.parametrize(("text", "beside", "words"), WRONG.values(), ids=WRONG)
+def test_what_nothing_serves_is_a_mistake_with_a_mend(tmp_path: Path, text: str, beside: str, words: str) -> None:
+    written(tmp_path, text, beside)
+    with pytest.raises(UserError) as raised:
+        Study.load(tmp_path)
+    assert words in str(raised.value)
+    assert "not {" not in str(raised.value)  # a whole table, shown back
+
+
+@pytest.mark.parametrize("command", ["plan", "doctor", "run"])
+def test_plan_doctor_and_run_say_the_same(tmp_path: Path, command: str) -> None:
+    written(tmp_path, *WRONG["a table that lists do not have"][:2])
+    done = sneeuwbal("--study", tmp_path, command, token=None)
+    assert done.returncode == (3 if command == "doctor" else 2)
+    assert "list.toml, newsroom: unknown key" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
