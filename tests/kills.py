@@ -43,7 +43,7 @@ def strike(world: World, study: Path, kills: int, longest: float, dice: random.R
         process.kill()
         process.wait()
         struck += 1
-        _, alive = psutil.wait_procs(children, timeout=10)
+        _, alive = psutil.wait_procs(children, timeout=60)
         assert not alive, "a child outlived its parent"
     done = sneeuwbal("--study", study, *RUN)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -295,7 +295,7 @@ def test_the_child_ends_with_a_parent_that_was_killed():
         parent.kill()
         parent.wait()
         parent.stdout.close()
-        psutil.wait_procs([child], timeout=5)
+        psutil.wait_procs([child], timeout=60)
         assert not child.is_running()
 
 

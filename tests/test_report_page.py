@@ -52,7 +52,7 @@ def show(watched: Watched, name: str = "actors") -> Any:
     """Scroll to the network called *name*, wait until it is there, and give its figure."""
     figure = watched.page.locator(f"#figure-{name}")
     figure.scroll_into_view_if_needed()
-    watched.page.locator(READY.format(name)).wait_for(state="attached", timeout=20_000)
+    watched.page.locator(READY.format(name)).wait_for(state="attached", timeout=60_000)
     return figure
 
 
@@ -64,7 +64,7 @@ def saved(watched: Watched, figure: Any, button: str, path: Path) -> Path:
 
 
 def test_it_opens_without_a_request_or_an_error_and_hostile_names_do_nothing(watched: Watched) -> None:
-    watched.page.locator("html[data-ready]").wait_for(state="attached", timeout=5_000)
+    watched.page.locator("html[data-ready]").wait_for(state="attached", timeout=60_000)
     for name in ("actors", "hashtags"):
         show(watched, name)
     assert watched.outside == []
@@ -106,7 +106,7 @@ def test_a_link_leads_back_to_the_same_selection(browser: Any, watched: Watched,
     with opened(browser, made[1]) as again:
         again.page.goto("about:blank")
         again.page.goto(link)
-        again.page.locator(READY.format("actors")).wait_for(state="attached", timeout=20_000)
+        again.page.locator(READY.format("actors")).wait_for(state="attached", timeout=60_000)
         there = again.page.locator("#figure-actors")
         assert there.locator(".chosen h3").inner_text() == chosen
         assert there.locator(".foot .told").inner_text() == told
@@ -116,13 +116,13 @@ def test_a_link_leads_back_to_the_same_selection(browser: Any, watched: Watched,
 def test_ties_drawn_a_batch_at_a_time_are_the_picture_of_all_of_them(watched: Watched) -> None:
     show(watched)
     drawn = watched.page.locator("#figure-actors .stage[data-drawn]")
-    drawn.wait_for(state="attached", timeout=20_000)
+    drawn.wait_for(state="attached", timeout=60_000)
     view = f"{NETWORK.format('actors')}.view"
     whole = watched.page.evaluate(f"{view}.all(); {view}.edges.canvas.toDataURL()")
     first = watched.page.evaluate(f"{view}.begin(); {view}.edges.more(1000); {view}.edges.canvas.toDataURL()")
     left = watched.page.evaluate(f"{view}.edges.batch = 1000; {view}.fill({view}.turn); {view}.edges.whole")
     assert not left
-    drawn.wait_for(state="attached", timeout=20_000)
+    drawn.wait_for(state="attached", timeout=60_000)
     assert watched.page.evaluate(f"{view}.edges.canvas.toDataURL()") == whole != first
 
 
