@@ -237,15 +237,15 @@ def plan(paths: Iterable[Path], known: Mapping[str, int], report: LoadReport, wo
 
 
 def _gone(study: Path, paths: Iterable[Path]) -> list[str]:
-    """One line on the segments that the published database was made from and that are not among *paths*."""
+    """One line on the segments whose answers the published database holds and that are not among *paths*."""
     if not (study / database.NAME).exists():
         return []
     try:
         with duckdb.connect(str(study / database.NAME), read_only=True) as db:
-            known = _known(db)
+            known = {name for (name,) in db.execute("SELECT DISTINCT archive FROM base.fetches").fetchall()}
     except duckdb.Error:
         return []  # it cannot tell
-    gone = sorted(set(known) - {path.name.removesuffix(".open") for path in paths})
+    gone = sorted(known - {path.name.removesuffix(".open") for path in paths})
     if not gone:
         return []
     which = gone[0] if len(gone) == 1 else f"{gone[0]} and {len(gone) - 1:,} more"
