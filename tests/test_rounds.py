@@ -1,5 +1,6 @@
 """Change between two rounds: what is planted is told, what was read once is not, and no few persons in public."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from storage.records import Absence, Account, Follow, Position, Profile, Profile
 from storage.tables import database
 from storage.tables.load import load
 from tests.pages import PARSERS, page, write
-from tests.reports import report
+from tests.reports import blocks, report
 
 MINISTRIES = ("A", "B")
 # how many persons, where they work in the first round, and in the second (empty: not read again)
@@ -135,7 +136,9 @@ def test_in_public_few_who_moved_cannot_be_worked_out(
         assert not {"1", "2"} & set(row)
     assert all((one == "hidden") == (two == "hidden") for one, two in zip(a[2:-1], b[2:-1], strict=True))
     assert ["B", "A", "1"] not in _cells(text, "moves")
-    assert not [name for name in ("Test 1", "h12", "anew0") if name in text]
+    plain = re.sub(r"[A-Za-z0-9+/=]{100,}", "", text)  # what is packed is read unpacked: its letters fall as they may
+    for shown in (plain, *(data.decode("utf-8", "replace") for data in blocks(text).values())):
+        assert not [name for name in ("Test 1", "h12", "anew0") if name in shown]
     assert "had another handle before: fewer than 5." in _said(text)
     looked = next(row for row in _cells(text, "changes") if row[0] == rounds.LOOKED_UP)
     assert looked == [rounds.LOOKED_UP, "13", "hidden", "hidden", "hidden"]  # one of 13 is gone: none could be gained
