@@ -59,6 +59,14 @@ def renamed(row: str) -> str:
     return re.sub(r"(?<=, )webfinger(?=,)", lambda _: finger, row)
 
 
+SHORT = "3 of the 5 that the profile claims, private posts included"
+
+
+def unsaid(row: str) -> str:
+    """*row* of today without the reason that a timeline gives since then when it ends short of its claim."""
+    return row.replace(f"'{SHORT}'", "NULL")
+
+
 def state(path: Path) -> list[list[Any]]:
     frontier = Frontier(path)
     rows = frontier.db.execute(
@@ -80,7 +88,10 @@ def test_the_tables_are_those_of_then(tmp_path: Path) -> None:
     expected = json.loads((BEFORE / "tables.json").read_text("utf-8"))
     found = tables(loaded(BEFORE / "archive", tmp_path))
     for table in TABLES:
-        assert found[table] == sorted(map(renamed, expected[table])), table
+        assert sorted(map(unsaid, found[table])) == sorted(map(renamed, expected[table])), table
+    assert {table: sum(SHORT in row for row in rows) for table, rows in found.items() if SHORT in str(rows)} == {
+        "answers": 1, "walks": 1,
+    }  # fmt: skip
 
 
 def test_the_tables_of_the_recorded_study_are_those_of_then(tmp_path: Path) -> None:
@@ -92,7 +103,8 @@ def test_the_tables_of_the_recorded_study_are_those_of_then(tmp_path: Path) -> N
 def test_the_frontier_recovered_is_that_of_then(tmp_path: Path) -> None:
     (tmp_path / "archive").symlink_to(BEFORE / "archive")
     recover(tmp_path, {name: point.load() for name, point in installed().items()}, tmp_path / "state.sqlite")
-    assert state(tmp_path / "state.sqlite") == json.loads((BEFORE / "state.json").read_text("utf-8"))
+    found = [["" if cell == SHORT else cell for cell in row] for row in state(tmp_path / "state.sqlite")]
+    assert found == json.loads((BEFORE / "state.json").read_text("utf-8"))
 
 
 def test_a_walk_under_way_in_an_older_state_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from threading import Event
 
 import duckdb
 import pytest
@@ -28,11 +30,16 @@ PARSERS = {"toy": "tests.toy:collector"}
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    server, address = serve()
-    yield address
+def server() -> Iterator[ThreadingHTTPServer]:
+    server, _ = serve()
+    yield server
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def url(server: ThreadingHTTPServer) -> str:
+    return f"http://127.0.0.1:{server.server_port}"
 
 
 def _collect(study: Path, url: str) -> None:
@@ -133,20 +140,22 @@ def test_segments_without_a_checksum_get_one_when_asked(study: Path) -> None:
 
 @pytest.mark.parametrize("link", [True, False])
 def test_backups_made_while_a_run_goes_on_are_studies_that_end_the_same(
-    study: Path, tmp_path: Path, url: str, link: bool
+    server: ThreadingHTTPServer, tmp_path: Path, url: str, link: bool
 ) -> None:
     busy = tmp_path / "busy"
     seed(busy, 300)
     words = [sys.executable, "-m", "tests.toy", str(busy), url]
-    copies = []
+    copies = [tmp_path / f"copy-{number}" for number in range(3)]
+    server.asked.clear()  # type: ignore[attr-defined]
+    server.holds = Event()  # type: ignore[attr-defined]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL) as run:
-        while run.poll() is None and len(copies) < 4:
+        for copy in copies:
             load(busy, PARSERS)
-            copies.append(tmp_path / f"copy-{len(copies)}")
-            backup(busy, copies[-1], link=link)
+            backup(busy, copy, link=link)
+        assert run.poll() is None
+        server.holds.set()  # type: ignore[attr-defined]
         assert run.wait() == 0
     load(busy, PARSERS)
-    assert len(copies) > 1
     for copy in copies:
         assert _ill(copy) == {}, copy
         _collect(copy, url)

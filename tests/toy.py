@@ -68,6 +68,9 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?cursor=")
         key, start = path.rpartition("/")[2], int(query or 0)
         self.server.asked.append((key, start))  # type: ignore[attr-defined]
+        if self.server.holds is not None:  # type: ignore[attr-defined]
+            last = len(self.server.asked) >= 700  # type: ignore[attr-defined]
+            self.server.holds.wait(60 if last else 0.01)  # type: ignore[attr-defined]
         if int(key) % 10 == 9:
             self._send(404, b"{}")
             return
@@ -89,9 +92,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def serve() -> tuple[ThreadingHTTPServer, str]:
-    """A running server and its URL; `server.asked` logs the requests."""
+    """A running server and its URL; `server.asked` logs the requests.
+
+    An event in `server.holds` makes each answer late, and the 700th wait, until it is set.
+    """
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.asked = []  # type: ignore[attr-defined]
+    server.asked, server.holds = [], None  # type: ignore[attr-defined]
     Thread(target=server.serve_forever, daemon=True).start()
     return server, f"http://127.0.0.1:{server.server_port}"
 

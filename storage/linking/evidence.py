@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from storage.errors import UserError
 from storage.linking.bio_names import Names
+from storage.linking.bios import read_bio
 from storage.linking.organisations import Matcher, Organisations
 
 READ_FROM = ("bio", "fields", "links", "domain", "list")  # sources that need more than positions and decisions
@@ -214,8 +215,6 @@ READING = pa.schema([
 
 def _readings(digest: str, text: str, who: Population) -> Iterator[tuple[Any, ...]]:
     """The rows of one text; one without an organisation if it names none, so that it is known as read."""
-    from storage.linking.bios import read_bio  # its expressions take a tenth of a second to compile
-
     found = [one for one in read_bio(text, who.names, who.trades) if one.organisation]
     if not found:
         yield digest, *([None] * 8)
