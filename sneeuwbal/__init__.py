@@ -39,8 +39,9 @@ def open(
 def init(directory: Path | str, name: str = "My study", contact: str = "") -> Path:
     """Write a commented study file into *directory*, made if needed; return its path."""
     from jobs.context import create
+    from study.begin import Begun
 
-    return create(Path(directory), name, contact)
+    return create(Path(directory), Begun(name, contact))
 
 
 def replay(recording: Path | str, into: Path | str, *, say: Callable[[str], None] = print) -> Study:
