@@ -43,7 +43,7 @@ def command(
 
     if (population or groups or language) and not platforms:
         raise click.UsageError("--population, --groups and --language need --for")
-    if platforms is None and sys.stdin.isatty():
+    if platforms is None and asked():
         platforms = click.prompt(f"Platforms, with commas between them ({', '.join(able())})")
         population = click.prompt("Whom is the study about", default="members")
         groups = click.prompt("What are they grouped by", default="groups")
@@ -53,3 +53,8 @@ def command(
     path = create(folder, Begun(name, contact, chosen, population or "", groups or "", language))
     more = f" and your {groups or 'organisations'} into {folder / LIST}" if chosen else ""
     click.echo(f"{path} is written; put your seeds into it{more}, then run `sneeuwbal --study {folder} run`")
+
+
+def asked() -> bool:
+    """Whether there is somebody who can answer."""
+    return sys.stdin.isatty()

@@ -28,17 +28,18 @@ def create(folder: Path, begun: Begun) -> Path:
 
     Raise UserError.
     """
-    path = folder / FILE
     texts = files(begun)
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    for name, text in texts.items():
+    for name, text in reversed(texts.items()):  # the study file last, so that there is none where a file is in the way
+        path = folder / name
         try:
-            with (folder / (name or FILE)).open("x", encoding="utf-8") as file:
+            with path.open("x", encoding="utf-8") as file:
                 file.write(text)
         except FileExistsError as error:
-            raise UserError(f"{folder / (name or FILE)}: is there already; choose another directory") from error
-    return path
+            what = "a study" if name == FILE else "a list"
+            raise UserError(f"{path}: there is {what} already; choose another directory") from error
+    return folder / FILE
 
 
 def program(directory: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The files that `init` writes: a study file with every key, or one for a few platforms and its list of organisations."""
+"""The files that `init` writes: a study file with every key, or one for some platforms and its organisations."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from storage.errors import UserError
+from storage.linking.bio_words import TRADES
 from storage.privacy.declared import hooks_of
 from storage.sampling.rules import COUNTS, TIES
 from storage.tomlfile import literal, model_in, nearest, written
 from study.nouns import Language, language_of, nouns
-from study.study_file import Study, installed
+from study.study_file import FILE, Study, installed
 
 LIST = "organisations.toml"
 
@@ -31,15 +32,16 @@ class Begun(NamedTuple):
 def files(begun: Begun) -> dict[str, str]:
     """The text of each file of the study *begun*, by name. Raise UserError for a platform that is not installed."""
     if not begun.platforms:
-        return {"": template(begun.name, begun.contact)}
+        return {FILE: template(begun.name, begun.contact)}
     platforms = able()
     for name in begun.platforms:
         if name not in platforms:
             raise UserError(f"--for: no platform {name!r} is installed; {nearest(name, platforms)}")
     language = begun.language or language_of(begun.members, begun.groups)
     found = nouns(begun.members or "members", begun.groups or "groups", language)
-    text = "".join(_study(begun, {name: platforms[name] for name in begun.platforms}, language, found[language]))
-    return {"": text, LIST: _list(found, language)}
+    words = found.get("en") or found[language]
+    text = "".join(_study(begun, {name: platforms[name] for name in begun.platforms}, language, words))
+    return {FILE: text, LIST: _list(found, words["groups"])}
 
 
 def able() -> dict[str, Any]:
@@ -65,14 +67,14 @@ def _study(begun: Begun, platforms: Mapping[str, Any], language: Language, words
     counted = [COUNTS[tie] for tie in along if tie != "connections"]
     admit = " OR ".join(["member", *(f"{column} >= 3" for column in counted)]) if counted else "members"
 
-    yield f"# {words['members']} by {words['group']}. All other keys and their defaults: docs/study-file.md\n\n"
+    yield f"# A study of {words['members']} by {words['group']}; all other keys: docs/study-file.md\n\n"
     yield f"[study]\nname = {literal(begun.name)}\ncontact = {literal(begun.contact)}"
     yield "  # an e-mail or web address: whoever runs a server can reach you\n"
     yield f"language = {literal(language)}  # of the report: en or nl\n"
     yield f"\n[population]  # what makes somebody a member: docs/membership.md\nfrom = {literal(sources)}\n"
     yield f'\n[organisations]\nfile = "{LIST}"  # the {words["groups"]}; fill it in\n'
     yield "\n[seeds]  # where to start: names or addresses, in quotes, with commas between them\n"
-    yield from (f"{name} = []  # each {hooks_of(one).seed_form}\n" for name, one in platforms.items())
+    yield from (f"{name} = []  # {hooks_of(one).seed_form}\n" for name, one in platforms.items())
     queries = [f"{name}_{spec.seeds}" for name, kinds in specs.items() for spec in kinds.values() if spec.seeds]
     yield f"# queries find seeds too (docs/study-file.md): {', '.join(queries)}\n" if queries else ""
     yield from _snowball(along, admit, bool(posts))
@@ -108,11 +110,12 @@ def _snowball(along: list[str], admit: str, posts: bool) -> Iterator[str]:
         yield "max_actors = 5000  # a bound; people beyond it are left out\n"
 
 
-def _list(found: Mapping[Language, Mapping[str, str]], language: Language) -> str:
+def _list(found: Mapping[Language, Mapping[str, str]], groups: str) -> str:
     """The skeleton of the list of organisations."""
-    groups = found[language]["groups"]
     lines = "".join(f"{each} = {literal(words)}\n" for each, words in found.items())
-    return f"""# The {groups} of the study, and the organisations that belong to one. All keys: docs/organisations.md
+    return f"""# The {groups} of the study and what belongs to them; all keys: docs/organisations.md
+
+# trades = ["media"]  # if these people are usually of one of {", ".join(sorted((*TRADES, "politics")))}
 
 [population]  # what the report calls members and groups; check the forms
 {lines}
