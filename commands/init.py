@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from jobs.context import create
-
-if TYPE_CHECKING:
-    from study.nouns import Language
+from jobs.context import LIST, Begun, Language, able, create
 
 
 @click.command()
@@ -39,8 +35,6 @@ def command(
     With --for it holds what a study of these platforms needs, with a list of organisations to fill in; else every key
     with its default. At a terminal it asks for what is not given.
     """
-    from study.begin import LIST, Begun, able
-
     if (population or groups or language) and not platforms:
         raise click.UsageError("--population, --groups and --language need --for")
     if platforms is None and asked():

@@ -14,7 +14,11 @@ from jobs.secrets import secret_of
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
 from storage.sampling.rules import Rules
-from study.begin import Begun, files
+from study.begin import LIST as LIST
+from study.begin import Begun as Begun
+from study.begin import able as able
+from study.begin import files
+from study.nouns import Language as Language
 from study.study_file import FILE, installed, query_of, seed_keys
 from study.study_file import Study as Study
 
