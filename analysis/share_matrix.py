@@ -50,7 +50,7 @@ def table(db: Database, kinds: Sequence[Kind] = KINDS, platform: str | None = No
     return with_parameters(made, platform=platform, ties="between members; in two groups counts in both")
 
 
-def matrix(shares: pd.DataFrame, kind: Kind) -> pd.DataFrame:
+def matrix(shares: pd.DataFrame, kind: str) -> pd.DataFrame:
     """The *shares* of one *kind* as a square: a row a group of senders, a column a group of receivers."""
     square = shares[shares["kind"] == kind].pivot(index="group_name", columns="other", values="share")
     return square.rename_axis(columns=None)

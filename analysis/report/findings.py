@@ -78,7 +78,8 @@ class Findings(Rhythm):
     def group_shares(self) -> pd.DataFrame:
         """Whom each group retweets, answers, mentions, quotes and follows."""
         frame = share_matrix.table(self.db)
-        along = [rows for end in ("group_name", "other") for rows in frame.groupby(["kind", end]).indices.values()]
+        lined = [frame.groupby(["kind", end]).indices.values() for end in ("group_name", "other")]
+        along = [np.asarray(rows, dtype=np.intp) for of in lined for rows in of]
         return self.small(frame, share_matrix.DERIVED, along)
 
     # ---- actors --------------------------------------------------------------------------------------------
