@@ -87,14 +87,14 @@ def choose(study: Study, only: str | None) -> dict[str, Collector]:
 
 
 def kinds_of(study: Study, name: str, collector: Collector) -> tuple[str, ...]:
-    """The kinds that the study collects with *collector*: those it names (else all it needs), and those of its seeds."""
+    """The kinds that the study collects with *collector*: those it names (else all it needs), and of its seeds."""
     table = study.collectors.get(name)
     chosen = (table.kinds if table is not None else None) or tuple(_needed(study, collector))
     return (*chosen, *(kind for kind in queries_of(study, name, collector) if kind not in chosen))
 
 
 def _needed(study: Study, collector: Collector) -> Iterator[str]:
-    """All kinds; where the study names ties between accounts, of their lists the first of each tie, and scheduled ones."""
+    """All kinds; but if the study names ties between accounts, of lists the first of each tie, and scheduled ones."""
     along = [tie for tie in study.snowball.along or () if tie != "connections"]
     scheduled = {kind for job in study.schedule for kind in job.kinds or ()}
     left = set(along)
