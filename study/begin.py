@@ -16,6 +16,7 @@ from study.nouns import Language, language_of, nouns
 from study.study_file import FILE, Study, installed
 
 LIST = "organisations.toml"
+TIMELINE = ("account", "posts")  # what a kind is of, and yields
 
 
 class Begun(NamedTuple):
@@ -60,8 +61,7 @@ def _study(begun: Begun, platforms: Mapping[str, Any], language: Language, words
     every = [spec for kinds in specs.values() for spec in kinds.values()]
     shown = {tie for spec in every for tie in spec.ties if spec.of in ("list", "account")}
     along = [tie for tie in ("connections", "following") if tie in shown] or [tie for tie in TIES if tie in shown][:1]
-    chosen = {name: _kinds(kinds, along) for name, kinds in specs.items()}
-    posts = sorted({kind for name, kinds in chosen.items() for kind in kinds if specs[name][kind].yields == "posts"})
+    posts = {kind for kinds in specs.values() for kind, spec in kinds.items() if (spec.of, spec.yields) == TIMELINE}
     sources = ["positions"] * any(spec.yields == "profiles" for spec in every)
     sources += ["bio", "fields", "links", "domain"] * any(spec.yields == "accounts" for spec in every)
     counted = [COUNTS[tie] for tie in along if tie != "connections"]
@@ -81,22 +81,13 @@ def _study(begun: Begun, platforms: Mapping[str, Any], language: Language, words
     for name, one in platforms.items():
         hooks = hooks_of(one)
         secret = f"  # needs a token: SNEEUWBAL_{name.upper().replace('-', '_')}_BEARER_TOKEN"
-        yield f"\n[collectors.{name}]{secret if hooks.needs_secret else ''}\nkinds = {literal(chosen[name])}\n"
-    if any(specs[name][kind].price for name, kinds in chosen.items() for kind in kinds):
+        yield f"\n[collectors.{name}]{secret if hooks.needs_secret else ''}\n"
+    if any(spec.price for spec in every):
         yield "\n[budget]  # `sneeuwbal plan` estimates what the study costs\nusd = 50.0  # a run stops there\n"
     if posts:
         yield "\n[[schedule]]  # jobs that `sneeuwbal schedule` starts\n"
-        yield f'name = "timelines"\ntask = "collect"\nkinds = {literal(posts)}\ninterval = {{ hours = 6 }}\n'
+        yield f'name = "timelines"\ntask = "collect"\nkinds = {literal(sorted(posts))}\ninterval = {{ hours = 6 }}\n'
     yield '\n[[schedule]]\nname = "snowball"\ncalendar = { weeks = 1, time = "03:00" }\n'
-
-
-def _kinds(kinds: Mapping[str, Any], along: list[str]) -> list[str]:
-    """What such a study reads: who people are, what they post, and one list for each tie."""
-    chosen = [kind for kind, spec in kinds.items() if spec.of in ("profile", "handle")
-              or (spec.of == "account" and spec.yields == "posts")]  # fmt: skip
-    for tie in along:
-        chosen += [kind for kind, spec in kinds.items() if tie in spec.ties and spec.of in ("list", "account")][:1]
-    return list(dict.fromkeys(chosen))
 
 
 def _snowball(along: list[str], admit: str, posts: bool) -> Iterator[str]:

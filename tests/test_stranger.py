@@ -142,7 +142,7 @@ def test_init_writes_a_study_for_it(place: Place, tmp_path: Path) -> None:
     (file / LIST).write_text(files(begun)[LIST])
     study = opened(file).settings
     assert "dorpsplein = []  # a nick on the dorpsplein\n" in files(begun)[FILE]
-    assert study.collectors["dorpsplein"].kinds == ("villager", "sayings", "heeds")
+    assert study.schedule[0].kinds == ("sayings",)
     assert study.snowball.along == ("following",)
     assert study.budget.usd == 50.0
 
