@@ -171,7 +171,7 @@ profiles_file = "nowhere.txt"
             "line 4, study.last_day: should not be before first_day (2013-02-23), but is 2012-12-31",
         ),
         (
-            "[study]\nname='a'\n[published.groups.'I&M']\nprofile=3",
+            "[study]\nname='a'\nlast_day=2013-07-01\n[published.groups.'I&M']\nprofile=3",
             'published.groups."I&M".profile: unknown key',
         ),
     ],
