@@ -34,6 +34,7 @@ from study.settings import (
     Seeds,
     Snowball,
 )
+from study.survey import Survey
 from study.unserved import unserved
 
 FILE = "sneeuwbal.toml"
@@ -66,6 +67,7 @@ class Study(Table):
     collectors: dict[str, CollectorTable] = Field(default={})
     budget: Budget = Budget()
     analysis: Analysis = Analysis()
+    survey: Survey = Survey()
     minimise: Minimise = Minimise()
     access: Access = Access()
     schedule: tuple[Job, ...] = ()

@@ -28,6 +28,7 @@ from storage.records import (
     Page,
     Post,
     Profile,
+    SurveyAnswer,
     Want,
 )  # fmt: skip
 
@@ -54,6 +55,7 @@ RECORDS: Mapping[type, Mapping[str, str]] = {
         "retweeted_account": "refers", "edit_of": "refers", "text": "texts", "full_text": "texts",
         "place": "locations", "longitude": "coordinates", "latitude": "coordinates",
     },
+    SurveyAnswer: {"respondent": "id", "text": "texts"},
     Absence: {"key": "id"},
     Deletion: {"key": "id"},
 }  # fmt: skip
