@@ -10,23 +10,37 @@ import click
 
 from commands.terminal import HIDE
 from jobs.context import program
-from jobs.replay import environment, rehearsal
+from jobs.replay import environment, rehearsal, rehearsal_of_today
 
 
 @click.command()
-@click.option(
-    "--scale", type=click.FloatRange(0.01, 20.0), default=0.02, show_default=True, help="1 is the study of 2013."
-)
+@click.option("--study", "which", type=click.Choice(["2013", "today"]), default="2013", show_default=True,
+              help="The study of 2013, or one of Mastodon and Bluesky along follow lists.")  # fmt: skip
+@click.option("--scale", type=click.FloatRange(0.01, 20.0),
+              help="1 is the study of 2013, or 3,000 accounts of today; default 0.02, or 0.1.")  # fmt: skip
 @click.option("--dir", "folder", type=click.Path(path_type=Path), required=True, help="The study directory to make.")
 @click.option("--seed", default=2013, show_default=True, help="Seed of the world.")
-@click.option("--faults", is_flag=True, help="The world fails now and then: 429, 5xx, cut and slow answers.")
+@click.option("--faults", is_flag=True, help="The world of 2013 fails now and then: 429, 5xx, cut and slow answers.")
 @click.option("--no-report", is_flag=True, help="Leave the report out.")
 @HIDE
-def command(scale: float, folder: Path, seed: int, faults: bool, no_report: bool, hide_progress: bool) -> None:
-    """Run a whole study against a simulated world (its people are invented), started as a child process."""
-    with rehearsal(folder, scale, seed, faults=faults) as ports:
+def command(
+    which: str, scale: float | None, folder: Path, seed: int, faults: bool, no_report: bool, hide_progress: bool
+) -> None:
+    """Run a whole study against a simulated world (its people are invented), started as a child process.
+
+    Of today's study the end says which of the planted members were found, which were missed and why.
+    """
+    options = ["--hide-progress"] * hide_progress + ["--no-report"] * no_report
+    run = [*program(folder), "run", *options]
+    if which == "today":
+        if faults:
+            raise click.UsageError("--faults is for the study of 2013")
+        with rehearsal_of_today(folder, scale or 0.1, seed) as compare:
+            code = subprocess.run(run, env=environment()).returncode  # noqa: S603
+            if code == 0:
+                compare()
+        sys.exit(code)
+    with rehearsal(folder, scale or 0.02, seed, faults=faults) as ports:
         click.echo(f"the simulated world listens on {', '.join(str(port) for port in ports.values())}")
-        options = ["--hide-progress"] * hide_progress + ["--no-report"] * no_report
-        run = [*program(folder), "run", *options]
         code = subprocess.run(run, env=environment()).returncode  # noqa: S603
     sys.exit(code)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,8 +23,14 @@ from storage.errors import Partial, UserError
 from study.study_file import FILE, Study
 
 TOKEN = "rehearsal-token"  # noqa: S105 (the simulated world's, on loopback)
-# as `-m fixtures.world`, which only `import sneeuwbal` makes importable where it is installed
-WORLD = (sys.executable, "-c", "import runpy, sneeuwbal; runpy.run_module('fixtures.world', None, '__main__', True)")
+
+
+def _module(name: str) -> tuple[str, ...]:
+    """What starts the module as `-m` does, which only `import sneeuwbal` makes importable where it is installed."""
+    return sys.executable, "-c", f"import runpy, sneeuwbal; runpy.run_module('{name}', None, '__main__', True)"
+
+
+WORLD, TODAY = _module("fixtures.world"), _module("fixtures.today")
 STARTING = 600  # seconds that the world may take to stand
 
 
@@ -60,14 +66,44 @@ def replay(
 @contextmanager
 def rehearsal(folder: Path, scale: float, seed: int, *, faults: bool = False) -> Iterator[dict[str, int]]:
     """A simulated world for as long as the block, and in *folder* a study of it; gives the world's ports by name."""
-    if (folder / FILE).exists():
-        raise UserError(f"{folder}: there is a study already; choose another directory with --dir")
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    _new(folder)
     with tempfile.TemporaryDirectory() as place, world(scale, seed, Path(place) / "ports.json", faults) as ports:
         words = ["study", "--scale", str(scale), "--seed", str(seed), "--ports", str(Path(place) / "ports.json")]
         subprocess.run([*WORLD, *words, str(folder)], check=True)  # noqa: S603
         yield ports
+
+
+@contextmanager
+def rehearsal_of_today(folder: Path, scale: float, seed: int) -> Iterator[Callable[[], None]]:
+    """A simulated Mastodon and Bluesky for as long as the block, and in *folder* a study of them.
+
+    Gives what prints the planted members that the study found, missed, or was wrong about.
+    """
+    _new(folder)
+    words = [*TODAY, "--scale", str(scale), "--seed", str(seed)]
+    serving = [*words, "--serve", "--study", str(folder)]
+    child = subprocess.Popen(serving, env=children.environment(), stdout=subprocess.PIPE)  # noqa: S603
+    assert child.stdout is not None
+    try:
+        if not child.stdout.readline():
+            raise Partial("the simulated world did not start; see its message above")
+        yield lambda: _run([*words, "--compare", str(folder)])
+    finally:
+        child.terminate()
+        child.wait()
+        child.stdout.close()
+
+
+def _run(words: Sequence[str]) -> None:
+    subprocess.run(words, env=children.environment(), check=True)  # noqa: S603
+
+
+def _new(folder: Path) -> None:
+    """Make *folder*, for a study. Raise UserError if there is one."""
+    if (folder / FILE).exists():
+        raise UserError(f"{folder}: there is a study already; choose another directory with --dir")
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
 
 
 def environment() -> dict[str, str]:
