@@ -30,7 +30,8 @@ def _module(name: str) -> tuple[str, ...]:
     return sys.executable, "-c", f"import runpy, sneeuwbal; runpy.run_module('{name}', None, '__main__', True)"
 
 
-WORLD, TODAY = _module("fixtures.world"), _module("fixtures.today")
+WORLD = _module("fixtures.world")
+TODAY = (*_module("fixtures.today"), "--theme", "journalists")
 STARTING = 600  # seconds that the world may take to stand
 
 
