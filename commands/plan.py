@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from jobs.context import Study, read_study
+from jobs.context import Study, read_study, warnings
 from jobs.plan import GUESSES, guesses_with, plan
 from storage.errors import UserError
 
@@ -43,6 +43,7 @@ def _number(guess: str) -> tuple[str, float]:
 
 def _text(rows: pd.DataFrame, guesses: Mapping[str, float], study: Study) -> Iterator[str]:
     """The plan as text: the numbers, their sums, and what each rests on."""
+    yield from (f"warning: {line}" for line in warnings(study))
     if rows.empty:
         yield "nothing to collect: the study names no seeds and no comparison sets"
         return
