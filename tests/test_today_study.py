@@ -1,24 +1,35 @@
 """A study of today from its study file alone: two waves along follow lists, members by what they say of themselves."""
 
+import re
+import shlex
+import shutil
+from collections import Counter
+
 import duckdb
 import pytest
+from click.testing import CliRunner
 
-from fixtures.today import serve, studyfile
+from cli import cli
+from docs.generate import DOCS
+from fixtures.today.compare import compared
 from fixtures.today.world import Options, World
+from study.begin import LIST
+from study.study_file import FILE
 from tests.rehearsal import sneeuwbal
+
+SCALE, SEED = "0.1", "1"
+WORDS = ("Table 5", "Table 6", "ministry", "ministries", "ministerie", "civil servant", "ambtenaar", "ambtenaren")
 
 
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory):
-    """The truth of the world at the start, and the study of it after one `run`."""
-    folder = tmp_path_factory.mktemp("today")
-    world = World(Options(scale=0.1, seed=1))
-    with serve(world) as served:
-        served.at(0)
-        studyfile.write(served, folder)
-        done = sneeuwbal("--study", folder, "run", "--hide-progress", token=None)
+    """The truth of the world at the start, and the study of it after a rehearsal."""
+    folder = tmp_path_factory.mktemp("today") / "rehearsal"
+    done = sneeuwbal("rehearse", "--study", "today", "--scale", SCALE, "--seed", SEED, "--dir", folder,
+                     "--hide-progress", token=None)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    return world.truth(0), folder, done.stdout
+    truth = World(Options(scale=float(SCALE), seed=int(SEED), theme="journalists")).truth(0)
+    return truth, folder, done.stdout
 
 
 def column(folder, query):
@@ -54,7 +65,39 @@ def test_no_one_who_asked_to_be_left_alone_is_admitted(studied):
 def test_the_report_is_of_this_study_and_not_of_2013(studied):
     _, folder, out = studied
     page = next((folder / "reports" / "latest").glob("*.html")).read_text("utf-8")
-    for word in ("Table 5", "Table 6", "ministry", "ministries", "civil servant"):
-        assert word not in out, word
-    assert "Table 5" not in page
+    for text in (out, page):
+        assert not [word for word in WORDS if word.lower() in text.lower()]
     assert "Not in this report" in page
+    assert "journalists" in page
+
+
+def test_the_rehearsal_ends_with_what_was_found_missed_and_wrong(studied):
+    """Each planted account of a member is either found or missed for a reason that the world knows to be so."""
+    truth, folder, out = studied
+    got = compared(truth, folder / "study.duckdb")
+    assert got.found | got.missed.keys() == truth.members
+    assert not got.wrong
+    assert list(got.lines(truth)) == out.splitlines()[-1 - len(Counter(got.missed.values())) :]
+    silent = {key for key, why in got.missed.items() if why.startswith("nothing on the account")}
+    assert silent <= truth.undetectable
+    unseen = {key for key, why in got.missed.items() if why.startswith("nobody whose list")}
+    assert not unseen & column(folder, "SELECT account_id FROM accounts")
+
+
+def test_every_command_of_the_guide_runs(studied, tmp_path, monkeypatch):
+    """In the order of the page; the study that it begins gets the rehearsal's seeds, list and answers."""
+    page = (DOCS / "a-study-of-today.md").read_text("utf-8")
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.S) for line in block.splitlines()]
+    assert all(line.startswith("sneeuwbal ") for line in lines)
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        words = shlex.split(line)[1:]
+        if words[0] == "rehearse":
+            assert words == ["rehearse", "--study", "today", "--dir", "rehearsal"]
+            shutil.copytree(studied[1], "rehearsal", symlinks=True)
+            continue
+        done = CliRunner().invoke(cli, words)
+        assert done.exit_code == 0, (line, done.output, done.exception)
+        if words[0] == "init":
+            assert {FILE, LIST} == {path.name for path in (tmp_path / "mystudy").iterdir()}
+            shutil.copytree("rehearsal", "mystudy", symlinks=True, dirs_exist_ok=True)
