@@ -22,6 +22,7 @@ from storage.records import (
     AccountField,
     Connection,
     Deletion,
+    Document,
     Follow,
     Listed,
     Mention,
@@ -54,6 +55,7 @@ RECORDS: Mapping[type, Mapping[str, str]] = {
         "retweeted_account": "refers", "edit_of": "refers", "text": "texts", "full_text": "texts",
         "place": "locations", "longitude": "coordinates", "latitude": "coordinates",
     },
+    Document: {"title": "texts", "summary": "texts"},
     Absence: {"key": "id"},
     Deletion: {"key": "id"},
 }  # fmt: skip

@@ -95,6 +95,7 @@ TABLES: dict[type, str] = {
     records.Quarantine: "quarantine",
     records.Organisation: "register",
     records.Office: "offices",
+    records.Document: "documents",
     Fetch: "fetches",
     Answer: "answers",
     Noted: "notes",

@@ -162,3 +162,9 @@ CREATE TABLE base.actors (subject VARCHAR, actor_id VARCHAR);
 CREATE TABLE base.listed (
     platform VARCHAR, list_id VARCHAR, account_id VARCHAR, position BIGINT, walk VARCHAR,
     first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
+
+-- What the searches of the register found: a row a document, search and content.
+CREATE TABLE base.documents (
+    address VARCHAR, content VARCHAR, platform VARCHAR, url VARCHAR, query VARCHAR, version INTEGER, title VARCHAR,
+    source VARCHAR, published_at TIMESTAMPTZ, summary VARCHAR, first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ,
+    record_id VARCHAR);
