@@ -53,8 +53,8 @@ def _collected(data: Data, points: Mapping[str, EntryPoint]) -> dict[str, dict[s
             kinds = point.load().kinds
         except ImportError:
             return None
-        asked = any(spec.of == "search" and kind in searched for kind, spec in kinds.items())
-        if not (name in tables or given or asked):
+        searching = any(spec.of == "search" and kind in searched for kind, spec in kinds.items())
+        if not (name in tables or given or searching):
             continue
         listed = own.get("kinds")
         wanted = listed if isinstance(listed, list) else list(kinds)

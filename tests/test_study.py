@@ -69,7 +69,7 @@ def test_every_key_of_every_section_is_in_the_template():
     for section, model in study_module.sections().items():
         place = (section, "x") if section == "collectors" else (section,)
         for key in keys(model):
-            many = (*place, 0, key) if section in ("schedule", "comparison") else (*place, key)
+            many = (*place, 0, key) if section in ("schedule", "comparison", "searches") else (*place, key)
             assert many in written or many in commented, f"{section}.{key}"
 
 
