@@ -82,7 +82,7 @@ def test_the_examples_in_the_template_are_true(tmp_path):
     data = tomllib.loads(text)
     for name in ("interval", "calendar"):
         data["schedule"][0].pop(name)
-    data["schedule"][0]["name"] = data["comparison"][0]["name"] = "daily"
+    data["schedule"][0]["name"] = data["comparison"][0]["name"] = data["searches"][0]["id"] = "daily"
     from storage.tomlfile import tuples
 
     loaded = Study.model_validate(tuples(data))
