@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +89,23 @@ def choose(study: Study, only: str | None) -> dict[str, Collector]:
 
 
 def kinds_of(study: Study, name: str, collector: Collector) -> tuple[str, ...]:
-    """The kinds that the study collects with *collector*: those it names (else all), and those it has seeds for."""
+    """The kinds that the study collects with *collector*: those it names (else all it needs), and of its seeds."""
     table = study.collectors.get(name)
-    chosen = (table.kinds if table is not None else None) or tuple(collector.kinds)
+    chosen = (table.kinds if table is not None else None) or tuple(_needed(study, collector))
     return (*chosen, *(kind for kind in queries_of(study, name, collector) if kind not in chosen))
+
+
+def _needed(study: Study, collector: Collector) -> Iterator[str]:
+    """All kinds; but if the study names ties between accounts, of lists the first of each tie, and scheduled ones."""
+    along = [tie for tie in study.snowball.along or () if tie != "connections"]
+    scheduled = {kind for job in study.schedule for kind in job.kinds or ()}
+    left = set(along)
+    for kind, spec in collector.kinds.items():
+        listing = spec.of == "account" and bool(spec.ties) and spec.yields != "posts"
+        if not (along and listing) or left & set(spec.ties) or kind in scheduled:
+            yield kind
+        if listing:
+            left -= set(spec.ties)
 
 
 def queries_of(study: Study, name: str, collector: Collector) -> dict[str, list[str]]:

@@ -213,7 +213,10 @@ class CollectorTable(Table):
 
     enabled: bool = Field(True, description="Whether `run` collects with it.")
     kinds: tuple[str, ...] | None = Field(
-        None, description="What it collects; all it can, if left out.", examples=[["timeline"]]
+        None,
+        examples=[["timeline"]],
+        description="What it collects; if left out, all it can, but of accounts' lists only those that the ties of"
+        " along and the schedule need, if along names such ties.",
     )
     limits: dict[str, RateLimit] = Field(
         {}, description="Limits other than the documented ones, by kind.",

@@ -108,7 +108,14 @@ def test_every_word_of_the_report_has_its_dutch() -> None:
     }
     wanted |= {*summary.TEXTS, *sections.MEASURES.values(), *section_parts.SCHOOL.values(), *filters.TIMELINES.values()}
     wanted |= {actors.PAIR, actors.BEYOND, actors.ACROSS, actors.WITH, posts.ZOOM, posts.HIDDEN, *HEADS.values()}
-    wanted |= {*left_out.TEXTS, *sections.TITLES.values(), sections.ALONG, populations.SEEDS_READ, *rounds.WHAT}
+    wanted |= {
+        *left_out.TEXTS,
+        *sections.TITLES.values(),
+        *sections.DIRECTED.values(),
+        sections.ALONG,
+        populations.SEEDS_READ,
+        *rounds.WHAT,
+    }
     wanted |= set(json.loads((HERE / "js" / "words.json").read_text("utf-8"))) | set(populations.SELECTED.values())
     for path in [*HERE.rglob("*.py"), HERE / "page.html.j2", ROOT / "commands" / "report.py"]:
         for found in WORDS.findall(path.read_text("utf-8")):

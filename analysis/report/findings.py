@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import actors, groups, hashtag_edges, hashtags, inwardness, populations, rounds, shares
+from analysis import actors, groups, hashtag_edges, hashtags, inwardness, populations, rounds, share_matrix, shares
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network
 from analysis.queries import number, query, with_parameters
@@ -73,6 +73,14 @@ class Findings(Rhythm):
         members, readable = self.db.execute(READABLE).fetchall()[0]
         frame.attrs |= {"members": members, "readable": readable}
         return self.small(frame, {"members": ("share_readable",), "readable": ("share_readable",), "linked": ()})
+
+    @finding
+    def group_shares(self) -> pd.DataFrame:
+        """Whom each group retweets, answers, mentions, quotes and follows."""
+        frame = share_matrix.table(self.db)
+        lined = [frame.groupby(["kind", end]).indices.values() for end in ("group_name", "other")]
+        along = [np.asarray(rows, dtype=np.intp) for of in lined for rows in of]
+        return self.small(frame, share_matrix.DERIVED, along)
 
     # ---- actors --------------------------------------------------------------------------------------------
 

@@ -14,8 +14,8 @@ NOBODY = (
     "from says what makes {a_member}."
 )
 UNCONNECTED = (
-    "No connection between two {members} was seen, and none follows another: connection lists come from the exports of "
-    "participants, follow lists with [snowball] lists_of."
+    "No connection between two {members} was seen, and none follows, mentions or reposts another: connection lists "
+    "come from the exports of participants, follow lists with [snowball] lists_of, posts with timelines_of."
 )
 UNTIED = (
     "No follow ties of these accounts were read: they come with the lists of following and followers, which "
@@ -38,7 +38,7 @@ def left_out(found: Findings, _: Words) -> dict[str, str]:
 def _empty(found: Findings) -> Iterator[tuple[str, str]]:
     if not number(found.db, "SELECT count(*) FROM members"):
         yield "populations", NOBODY
-    if not number(found.db, BETWEEN) and not number(found.db, FOLLOWING):
+    if not number(found.db, BETWEEN) and not number(found.db, FOLLOWING) and found.group_shares.empty:
         yield "groups", UNCONNECTED
     network = found.network
     if not network.m:
