@@ -17,13 +17,16 @@ import duckdb
 import msgspec
 import pytest
 
+from analysis import screening
 from collectors.coverage.collector import INTERFACES, collector
 from collectors.coverage.reading import canonical, plain
 from jobs.context import read_study
-from jobs.run import run
+from jobs.run import load, run
 from storage.errors import UserError
 from storage.records import Document, Page, Quarantine, Target, Want
+from storage.screening import read_screening
 from storage.searches import Search, search_of
+from storage.tables.database import open_readonly
 from tests.served import Answer, Server, serving
 
 LONG = "De ambtenaar die twittert is nog altijd een uitzondering, zegt het rapport dat vandaag in Den Haag verscheen."
@@ -354,3 +357,80 @@ def test_what_a_server_says_is_wrong_is_told() -> None:
     for kind in INTERFACES:
         said = list(collector.parse(page(kind, b"<html><p>Onderhoud", Search("s", 1, "a", "https://a.example/t/x/1"))))
         assert [type(one) for one in said] == [Quarantine], kind
+
+
+SCREENING = """document,title,decision,reason,decided_by,decided_at
+https://courant.example/a?id=1,x,included,,an,2026-11-25T10:00:00Z
+https://courant.example/a?id=1,x,included,,ben,2026-11-25T10:00:00Z
+https://courant.example/b,x,excluded,no date,an,2026-11-25T10:00:00Z
+https://courant.example/b,x,included,,ben,2026-11-25T10:00:00Z
+https://kopie.example/x,x,excluded,a copy,an,2026-11-25T10:00:00Z
+https://kopie.example/x,x,included,,an,2026-11-26T10:00:00Z
+https://blog.example/1,x,excluded,not about it,an,2026-11-25T10:00:00Z
+https://blog.example/1,x,included,,ben,2026-11-25T10:00:00Z
+https://blog.example/1,x,excluded,agreed: not about it,consensus,2026-11-26T10:00:00Z
+https://blad.example/2,x,,,,
+"""
+
+
+@pytest.fixture(scope="module")
+def screened(study: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same study, screened in part."""
+    (study / "screening.csv").write_text(SCREENING)
+    load(read_study(study), say=lambda line: None)
+    with open_readonly(study) as db:
+        yield db
+
+
+def test_screening_flows_from_what_was_found_to_what_is_included(screened: duckdb.DuckDBPyConnection) -> None:
+    """The steps of PRISMA add up; the consensus settles a dispute, and a coder's later line replaces the earlier."""
+    count = screening.flow(screened).set_index("step")["documents"]
+    assert count["identified"] == count["duplicates"] + count["documents"]
+    assert count["documents"] == count["screened"] + count["not_screened"]
+    assert count["screened"] == count["included"] + count["excluded"] + count["disputed"] == 4
+    assert (count["included"], count["excluded"], count["disputed"]) == (2, 1, 1)
+    assert count["duplicates"] == 4  # the copy, and parliament's three, which both versions found
+    assert screening.reasons(screened).to_dict("records") == [{"reason": "agreed: not about it", "documents": 1}]
+    months = screening.by_month(screened)
+    assert months["documents"].sum() + months.attrs["undated"] == count["documents"]
+    assert (len(months), months["included"].sum()) == (1, 2)
+
+
+def test_saturation_says_what_each_further_search_brought(screened: duckdb.DuckDBPyConnection) -> None:
+    frame = screening.saturation(screened).set_index(["query", "version"])
+    assert frame["new"].sum() == 9
+    assert (frame.loc[("stukken", 1), "new"], frame.loc[("stukken", 2), "new"]) == (3, 0)
+    assert (frame.loc[("courant", 1), "included"], frame["new_included"].sum()) == (1, 2)
+
+
+def test_agreement_of_two_coders_is_the_published_one(screened: duckdb.DuckDBPyConnection) -> None:
+    """Cohen 1960, table 1 (kappa .49); Krippendorff 2011, binary (.095) and four observers with gaps (.743)."""
+    pairs = [(i, j) for i, row in enumerate([[88, 14, 18], [10, 40, 10], [2, 6, 12]]) for j, n in enumerate(row)
+             for _ in range(n)]  # fmt: skip
+    assert round(screening.kappa(*zip(*pairs, strict=True))["kappa"], 2) == 0.49
+    meg, owen = "0100000010", "1110010000"
+    assert round(screening.alpha(zip(meg, owen, strict=True)), 3) == 0.095
+    observers = ("123321412...", "1233224125.3", ".3332342251.", "1233244125 1".replace(" 1", "1."))
+    units = ([code for code in unit if code != "."] for unit in zip(*observers, strict=True))
+    assert round(screening.alpha(units), 3) == 0.743
+    frame = screening.agreement(screened)
+    assert frame[["coder", "other", "documents"]].to_numpy().tolist() == [["an", "ben", 3]]
+    assert (round(frame["agree"].iloc[0], 3), frame.attrs["double"]) == (0.333, 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("https://a.example,maybe,,an,2026-01-01", "line 2: 'maybe' is no decision; write included or excluded"),
+        ("https://a.example,excluded,,an,2026-01-01", "excludes without a reason"),
+        ("https://a.example,included,,,2026-01-01", "does not say who decided"),
+        (",included,,an,2026-01-01", "does not say about what"),
+        ("https://a.example,included,,an,gisteren", "'gisteren' is no moment"),
+    ],
+)
+def test_a_mistake_in_the_screening_is_one_line(tmp_path: Path, line: str, why: str) -> None:
+    (tmp_path / "screening.csv").write_text(f"document,decision,reason,decided_by,decided_at\n{line}\n")
+    with duckdb.connect() as db:
+        db.execute("CREATE SCHEMA base; CREATE TABLE base.screenings (document VARCHAR)")
+        with pytest.raises(UserError, match=why):
+            read_screening(db, tmp_path)

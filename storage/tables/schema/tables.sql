@@ -168,3 +168,7 @@ CREATE TABLE base.documents (
     address VARCHAR, content VARCHAR, platform VARCHAR, url VARCHAR, query VARCHAR, version INTEGER, title VARCHAR,
     source VARCHAR, published_at TIMESTAMPTZ, summary VARCHAR, first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ,
     record_id VARCHAR);
+
+-- What coders decided about documents, their last word each (screening.csv); filled by load.
+CREATE TABLE base.screenings (
+    document VARCHAR, decision VARCHAR, reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMPTZ);

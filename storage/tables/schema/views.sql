@@ -443,3 +443,16 @@ SELECT a.query, a.version, a.kind, nullif(url_decode(regexp_extract(a.key, '[?&]
            AS documents,
        min(a.fetched_at) AS first_asked, max(a.fetched_at) AS last_asked
 FROM asked AS a GROUP BY a.query, a.version, a.kind, a.key;
+-- any address of a document may stand in the file; of two lines about one document a coder's later one holds
+CREATE VIEW screenings AS
+SELECT coalesce(f.document, s.document) AS document, s.decision, s.reason, s.decided_by, s.decided_at
+FROM base.screenings AS s LEFT JOIN (SELECT DISTINCT address, document FROM document_finds) AS f ON f.address = s.document
+QUALIFY row_number() OVER (PARTITION BY coalesce(f.document, s.document), s.decided_by
+                           ORDER BY s.decided_at DESC, s.document) = 1;
+CREATE VIEW screened AS
+SELECT document, CASE WHEN count(*) FILTER (decided_by = 'consensus') > 0
+                      THEN any_value(decision) FILTER (decided_by = 'consensus')
+                      WHEN count(DISTINCT decision) = 1 THEN any_value(decision) ELSE 'disputed' END AS verdict,
+       coalesce(any_value(reason) FILTER (decided_by = 'consensus'), arg_max(reason, (decided_at, decided_by))) AS reason,
+       count(*) FILTER (decided_by <> 'consensus') AS coders, max(decided_at) AS decided_at
+FROM screenings WHERE document IN (SELECT document FROM documents) GROUP BY document;
