@@ -92,7 +92,7 @@ def agreement(db: Database) -> pd.DataFrame:
     """
     codes = query(db, CODES).pivot(index="document", columns="coder", values="decision")
     rows = []
-    for one, other in combinations(sorted(codes), 2):
+    for one, other in combinations(sorted(map(str, codes)), 2):
         both = codes[[one, other]].dropna()
         if len(both):
             rows.append({"coder": one, "other": other, "documents": len(both),
