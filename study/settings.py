@@ -126,16 +126,8 @@ class About(Table):
 class Seeds(Table):
     """Whom to start from; a `_file` holds one a line, and adds to the list beside it."""
 
-    model_config = ConfigDict(extra="allow")  # a plug-in collector's seeds stand under its own name
-
-    profiles: tuple[str, ...] = Field((), description="Profile pages to start from (URLs).")
-    profiles_file: str | None = Field(None, description="Text file of such URLs.", examples=["seeds.txt"])
-    x: tuple[str, ...] = Field((), description="Handles on X to start from, besides those found on profiles.")
-    x_file: str | None = Field(None, description="Text file of such handles.", examples=["handles.txt"])
-    mastodon: tuple[str, ...] = Field((), description="Mastodon accounts (user@server).")
-    mastodon_file: str | None = Field(None, description="Text file of such accounts.", examples=["mastodon.txt"])
-    bluesky: tuple[str, ...] = Field((), description="Bluesky handles or DIDs.")
-    bluesky_file: str | None = Field(None, description="Text file of such handles.", examples=["bluesky.txt"])
+    # the keys are those of the collectors that are installed: study_file.seeds_model
+    model_config = ConfigDict(extra="allow")
 
 
 class Organisations(Table):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, create_model
 
 from storage import csvfile
 from storage.errors import UserError
@@ -269,21 +269,23 @@ def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], f
     known = seed_keys(points, seeds)
     for key, value in seeds.items():
         at, name = ("seeds", key), key.removesuffix("_file")
-        if name not in known and (value or key not in Seeds.model_fields):  # the file of `init` has every key, empty
+        if name not in known:
             yield Mistake(at, f"no collector has seeds {name!r}; {nearest(name, known)}")
         elif key.endswith("_file"):
             yield from _file_mistakes(at, value, folder)
-            if isinstance(value, str) and (folder / value).is_file():
+            if not isinstance(value, str):
+                yield Mistake(at, "should be the name of a file; put it in quotes")
+            elif (folder / value).is_file():
                 try:
                     text = csvfile.text(folder / value)
                 except UserError as error:
                     yield Mistake(at, str(error))
                 else:
                     yield from _bad_lines(at, *known[name], points, value, text)
-        elif name not in Seeds.model_fields and not isinstance(value, list):
+        elif not isinstance(value, list):
             yield Mistake(at, "should be a list; put it in [ ]")
-        elif name in known:
-            yield from _bad_seeds(at, *known[name], points, _list(value))
+        else:
+            yield from _bad_seeds(at, *known[name], points, value)
 
 
 def seed_keys(points: Mapping[str, EntryPoint], given: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -400,4 +402,16 @@ def template(name: str = "My study", contact: str = "") -> str:
 def sections() -> dict[str, type[BaseModel]]:
     """The model of each section of the study file."""
     found = {name: model_in(field.annotation) for name, field in Study.model_fields.items()}
-    return {name: model for name, model in found.items() if model}
+    return {name: model for name, model in found.items() if model} | {"seeds": seeds_model()}
+
+
+def seeds_model() -> type[Seeds]:
+    """The section [seeds] with a list and a file for each installed collector that reads seeds as people type them."""
+    fields: dict[str, Any] = {}
+    for name, point in installed().items():
+        hooks = hooks_of(point.load())
+        if hooks.page_of:
+            found = Field((), description=f"Seeds, each {hooks.seed_form}.")
+            file = Field(None, description="Text file of such seeds, one a line.", examples=[f"{name}.txt"])
+            fields |= {name: (tuple[str, ...], found), f"{name}_file": (str | None, file)}
+    return create_model("Seeds", __base__=Seeds, __doc__=Seeds.__doc__, **fields)
