@@ -2,6 +2,7 @@
 
 import tomllib
 from datetime import date
+from importlib import import_module
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,6 +72,12 @@ def test_every_key_of_every_section_is_in_the_template():
         for key in keys(model):
             many = (*place, 0, key) if section in ("schedule", "comparison") else (*place, key)
             assert many in written or many in commented, f"{section}.{key}"
+
+
+def test_a_plug_in_that_reads_seeds_has_them_in_the_template(plugin, monkeypatch):
+    monkeypatch.setattr(import_module("sb_own").collector, "page_of", str, raising=False)
+    assert ("seeds", "own") in lines(template())
+    assert "# own_file" in template()
 
 
 def test_the_examples_in_the_template_are_true(tmp_path):
