@@ -82,13 +82,14 @@ class Findings(Rhythm):
         frame.attrs |= {"members": members, "readable": readable}
         return frame
 
-    @finding
+    def _between(self, frame: pd.DataFrame) -> Cells:
+        lined = [frame.groupby(["kind", end]).indices.values() for end in ("group_name", "other")]
+        return Cells(share_matrix.DERIVED, [np.asarray(rows, dtype=np.intp) for of in lined for rows in of])
+
+    @counting(_between)
     def group_shares(self) -> pd.DataFrame:
         """Whom each group retweets, answers, mentions, quotes and follows."""
-        frame = share_matrix.table(self.db)
-        lined = [frame.groupby(["kind", end]).indices.values() for end in ("group_name", "other")]
-        along = [np.asarray(rows, dtype=np.intp) for of in lined for rows in of]
-        return self.small(frame, share_matrix.DERIVED, along)
+        return share_matrix.table(self.db)
 
     # ---- actors --------------------------------------------------------------------------------------------
 
