@@ -221,6 +221,8 @@ def import_files(
     say: Say = print,
 ) -> tuple[Report, LoadReport | None]:
     """Read the files *paths* of a format into the archive and load them; return how both ended. Raise UserError."""
+    if form == "survey" and study.survey.respondent:
+        options = {"respondent": study.survey.respondent, **options}
     found = files.targets(form, paths, options)
     frontier = open_state(study)
     try:

@@ -397,9 +397,33 @@ class Office(msgspec.Struct, frozen=True):
     ended: str | None = None
 
 
+class SurveyVariable(msgspec.Struct, frozen=True):
+    """A variable of a survey's codebook: its codes with what each means, and which of them are no answers."""
+
+    survey: str
+    variable: str
+    ordinal: int
+    label: str | None = None
+    kind: str = "number"  # choice | number | date | text
+    codes: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    missing_codes: tuple[str, ...] = ()
+
+
+class SurveyAnswer(msgspec.Struct, frozen=True):
+    """What one respondent answered to one question: a code, or words of their own."""
+
+    survey: str
+    respondent: str  # SURVEY-NUMBER
+    variable: str
+    code: str | None = None
+    text: str | None = None
+    missing: str | None = None  # why it is no answer: system (nothing there) | user (a code says so) | not asked
+
+
 Record = (
     Profile | Position | ProfileLink | Connection | Account | AccountField | Absence | Follow | Listed | Post
-    | Deletion | Quarantine | Organisation | Office | Document
+    | Deletion | Quarantine | Organisation | Office | SurveyVariable | SurveyAnswer | Document
 )  # fmt: skip
 
 Meta = dict[str, Any]

@@ -29,6 +29,7 @@ from storage.records import (
     Page,
     Post,
     Profile,
+    SurveyAnswer,
     Want,
 )  # fmt: skip
 
@@ -56,6 +57,7 @@ RECORDS: Mapping[type, Mapping[str, str]] = {
         "place": "locations", "longitude": "coordinates", "latitude": "coordinates",
     },
     Document: {"title": "texts", "summary": "texts"},
+    SurveyAnswer: {"respondent": "id", "text": "texts"},
     Absence: {"key": "id"},
     Deletion: {"key": "id"},
 }  # fmt: skip

@@ -182,6 +182,18 @@ RULES = (
         "seen_at DESC, record_id, row_id",
         'organisation_id, "function", name, started, ended, fetched_at AS seen_at, record_id',
     ),
+    Rule(
+        "survey_variables",
+        ("survey", "variable"),
+        "seen_at DESC, record_id, row_id",
+        "survey, variable, ordinal, label, kind, codes, answers, missing_codes, fetched_at AS seen_at, record_id",
+    ),
+    Rule(
+        "survey_answers",
+        ("survey", "respondent", "variable"),
+        "seen_at DESC, record_id, row_id",
+        "survey, respondent, variable, code, text, missing, fetched_at AS seen_at, record_id",
+    ),
 )
 
 

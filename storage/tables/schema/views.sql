@@ -117,6 +117,25 @@ CREATE VIEW groups AS SELECT group_name, name, published_profiles, published_acc
 WHERE kind = 'group';
 CREATE VIEW register AS SELECT * FROM base.register;
 CREATE VIEW offices AS SELECT * FROM base.offices;
+CREATE VIEW survey_answers AS
+WITH meant AS (SELECT survey, variable, unnest(codes) AS code, unnest(answers) AS answer FROM base.survey_variables)
+SELECT a.survey, a.respondent, a.variable, a.code, m.answer, a.text, a.missing, a.seen_at, a.record_id
+FROM base.survey_answers AS a LEFT JOIN meant AS m USING (survey, variable, code);
+CREATE VIEW survey_codebook AS
+WITH listed AS (
+    SELECT survey, variable, unnest(codes) AS code, unnest(answers) AS answer, generate_subscripts(codes, 1) AS place
+    FROM base.survey_variables
+), given AS (
+    SELECT survey, variable, CASE WHEN kind = 'choice' OR missing IS NOT NULL THEN code END AS code, missing,
+           count(*) AS respondents
+    FROM base.survey_answers JOIN base.survey_variables USING (survey, variable) GROUP BY ALL
+)
+SELECT survey, variable, v.ordinal, v.label, v.kind, code, l.answer, l.place,
+       coalesce(g.missing, CASE WHEN list_contains(v.missing_codes, code) THEN 'user' END) AS missing,
+       coalesce(g.respondents, 0) AS respondents
+FROM listed AS l FULL JOIN given AS g USING (survey, variable, code)
+JOIN base.survey_variables AS v USING (survey, variable);
+CREATE VIEW survey_organisations AS SELECT * FROM base.survey_organisations;
 CREATE VIEW absences AS SELECT * FROM base.absences;
 CREATE VIEW deletions AS SELECT * FROM base.deletions;
 CREATE VIEW fetches AS SELECT * FROM base.fetches;
