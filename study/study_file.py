@@ -18,7 +18,7 @@ from storage import csvfile
 from storage.errors import UserError
 from storage.linking.organisations import load_list, shipped
 from storage.privacy.declared import hooks_of
-from storage.tomlfile import Mistake, Table, mistakes, model_in, nearest, read, tuples, written
+from storage.tomlfile import Mistake, Table, mistakes, nearest, read, tuples
 from study.settings import (
     About,
     Access,
@@ -49,6 +49,11 @@ HEADERS = {
     "user",
     "username",
 }  # of a first column
+Columns = tuple[tuple[str, ...], ...]  # one of each
+TABLES: dict[str, Columns] = {  # files of [analysis]
+    "labels": (("handle", "account_id"), ("label", "role")),
+    "school_holidays": (("region",), ("name",), ("first_day",), ("last_day",)),
+}
 
 
 class Study(Table):
@@ -90,10 +95,7 @@ class Study(Table):
     @property
     def era(self) -> date | None:
         """The day whose groups are meant (None: today's): as set, or the last day of the period."""
-        era = self.organisations.era
-        if era is None:
-            return self.study.last_day
-        return None if era == "today" else date.fromisoformat(era if "-" in era else f"{era}-07-01")
+        return _era(self.organisations.era, self.study.last_day)
 
     @property
     def organisation_list(self) -> str | Path:
@@ -139,6 +141,13 @@ def installed() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group="sneeuwbal.collectors")}
 
 
+def _era(era: str | None, last_day: date | None) -> date | None:
+    """The day that *era* means; None: today."""
+    if era is None:
+        return last_day
+    return None if era == "today" else date.fromisoformat(era if "-" in era else f"{era}-07-01")
+
+
 def options_model(point: EntryPoint) -> type[BaseModel] | None:
     """The `Options` model in a collector's module; None if it has none."""
     found = getattr(importlib.import_module(point.module), "Options", None)
@@ -170,25 +179,52 @@ def _checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     yield from _collector_mistakes(_table(data, "collectors"), points)
     yield from _seed_mistakes(_table(data, "seeds"), points, folder)
     yield from unserved(data, points)
-    yield from _organisation_mistakes(_table(data, "organisations"), folder)
-    for key in ("labels", "school_holidays"):
-        yield from _file_mistakes(("analysis", key), _table(data, "analysis").get(key), folder)
+    yield from _organisation_mistakes(data, folder)
+    for key, columns in TABLES.items():
+        name = _table(data, "analysis").get(key)
+        yield from _file_mistakes(("analysis", key), name, folder)
+        yield from _column_mistakes(("analysis", key), name, folder, columns)
     named = (("schedule", job) for job in _list(data.get("schedule")))
     sets = (("comparison", one) for one in _list(data.get("comparison")))
     for place, rows in (("schedule", list(named)), ("comparison", list(sets))):
         yield from _references(place, [row for _, row in rows], points)
 
 
-def _organisation_mistakes(own: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
-    """A list of organisations that does not ship, or whose file has mistakes of its own."""
+def _column_mistakes(at: tuple[str, str], name: Any, folder: Path, columns: Columns) -> Iterator[Mistake]:
+    """A table without a column of which it needs one."""
+    if not isinstance(name, str) or not (folder / name).is_file():
+        return
+    try:
+        there, _ = csvfile.records(folder / name)
+    except UserError as error:
+        yield Mistake(at, str(error))
+        return
+    for either in columns:
+        if not set(either) & set(there):
+            yield Mistake(at, f"{name} needs a column {' or '.join(either)}; its first line names {', '.join(there)}")
+
+
+def _organisation_mistakes(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
+    """A list of organisations that does not ship or has mistakes, and published groups that are not in it."""
+    own = _table(data, "organisations")
     name, file = own.get("list", "nl"), own.get("file")
-    if isinstance(file, str) and (folder / file).is_file():
+    listed = None
+    try:
+        if isinstance(file, str) and (folder / file).is_file():
+            listed = load_list(folder / file)
+        elif file is None and name in shipped():
+            listed = load_list(name)
+    except UserError as error:
+        yield Mistake(("organisations", "file"), str(error))
+    yield from _file_mistakes(("organisations", "file"), file, folder)
+    if listed is not None and (groups := _table(_table(data, "published"), "groups")):
         try:
-            load_list(folder / file)
-        except UserError as error:
-            yield Mistake(("organisations", "file"), str(error))
-    else:
-        yield from _file_mistakes(("organisations", "file"), file, folder)
+            day = _era(own.get("era"), _table(data, "study").get("last_day"))
+        except (ValueError, TypeError):
+            return  # a mistake of its own
+        for group in groups:
+            if why := listed.unknown(group, day):
+                yield Mistake(("published", "groups", group), why)
     if isinstance(name, str) and name not in shipped():
         yield Mistake(
             ("organisations", "list"), f"no list {name!r} ships; {nearest(name, shipped())}; your own goes into file"
@@ -269,21 +305,23 @@ def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], f
     known = seed_keys(points, seeds)
     for key, value in seeds.items():
         at, name = ("seeds", key), key.removesuffix("_file")
-        if name not in known and (value or key not in Seeds.model_fields):  # the file of `init` has every key, empty
+        if name not in known:
             yield Mistake(at, f"no collector has seeds {name!r}; {nearest(name, known)}")
         elif key.endswith("_file"):
             yield from _file_mistakes(at, value, folder)
-            if isinstance(value, str) and (folder / value).is_file():
+            if not isinstance(value, str):
+                yield Mistake(at, "should be the name of a file; put it in quotes")
+            elif (folder / value).is_file():
                 try:
                     text = csvfile.text(folder / value)
                 except UserError as error:
                     yield Mistake(at, str(error))
                 else:
                     yield from _bad_lines(at, *known[name], points, value, text)
-        elif name not in Seeds.model_fields and not isinstance(value, list):
+        elif not isinstance(value, list):
             yield Mistake(at, "should be a list; put it in [ ]")
-        elif name in known:
-            yield from _bad_seeds(at, *known[name], points, _list(value))
+        else:
+            yield from _bad_seeds(at, *known[name], points, value)
 
 
 def seed_keys(points: Mapping[str, EntryPoint], given: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -378,26 +416,3 @@ def _table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _list(value: Any) -> list[Any]:
     """*value* if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
-
-
-# ---- the file that `init` writes ---------------------------------------------------------------------------
-
-
-def template(name: str = "My study", contact: str = "") -> str:
-    """A commented study file with every key: its default, or an example behind a # where it has none."""
-    parts = ["# A study for sneeuwbal: every key, with its default. What is behind a # is an example.\n"]
-    for section, model in sections().items():
-        if section == "collectors":
-            parts += [written(f"[collectors.{each}]", model, {}) for each in ("profiles", "x")]
-        elif section in ("schedule", "comparison"):
-            parts.append(written(f"[[{section}]]", model, {}, live=False))
-        else:
-            values = {"name": name, "contact": contact} if section == "study" else {}
-            parts.append(written(f"[{section}]", model, values))
-    return "\n".join(parts)
-
-
-def sections() -> dict[str, type[BaseModel]]:
-    """The model of each section of the study file."""
-    found = {name: model_in(field.annotation) for name, field in Study.model_fields.items()}
-    return {name: model for name, model in found.items() if model}
