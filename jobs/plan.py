@@ -61,6 +61,7 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
         queries = {kind: len(keys) for asked in (rules.queries, rules.finding) for kind, keys in asked[name].items()}
         waves = [wave.get(name, 0.0) for wave in people]
         found = f"{also}{', accounts_per_query of each query' if any(rules.finding[name].values()) else ''}"
+        searched = study.searches_for(collector.kinds)
         sets = [one.posts for one in study.comparison if one.collector == name]
         for kind, spec in kinds_of(collector, study.options(name)).items():
             posts = "posts_per_account" if spec.yields == "posts" else "follows_per_account"
@@ -72,9 +73,11 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
                 "handle": ([named.get(name, 0.0), *asked[1:]], 1.0, f"the seeds{also}{why}"),
                 "account": (asked, guesses[posts], f"the seeds{found}{why}, {posts} in each"),
                 "query": ([float(queries.get(kind, 0))], guesses[each], f"the queries, {each} in each"),
+                "search": ([float(len(searched.get(kind, ())))], float(spec.page), "the register, an answer each"),
                 "set": ([float(len(sets))], sum(sets) / max(1, len(sets)), "the comparison sets of the study file"),
             }
-            if spec.of in counts and kind in wanted and (kind in queries or not spec.seeds):
+            unasked = (spec.seeds and kind not in queries) or (spec.of == "search" and kind not in searched)
+            if spec.of in counts and kind in wanted and not unasked:
                 targets, items, why = counts[spec.of]
                 taken = [_row(spec, number, items) for number in targets]
                 rows.append({"collector": name, "kind": kind, **_total(taken), "assumption": _basis(spec, why)})

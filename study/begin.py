@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, create_model
 
 from storage.errors import UserError
 from storage.linking.bio_words import TRADES
@@ -13,6 +13,7 @@ from storage.privacy.declared import hooks_of
 from storage.sampling.rules import COUNTS, TIES
 from storage.tomlfile import literal, model_in, nearest, written
 from study.nouns import Language, language_of, nouns
+from study.settings import Seeds
 from study.study_file import FILE, Study, installed
 
 LIST = "organisations.toml"
@@ -130,7 +131,7 @@ def template(name: str = "My study", contact: str = "") -> str:
     for section, model in sections().items():
         if section == "collectors":
             parts += [written(f"[collectors.{each}]", model, {}) for each in ("profiles", "x")]
-        elif section in ("schedule", "comparison"):
+        elif section in ("schedule", "comparison", "searches"):
             parts.append(written(f"[[{section}]]", model, {}, live=False))
         else:
             values = {"name": name, "contact": contact} if section == "study" else {}
@@ -141,4 +142,16 @@ def template(name: str = "My study", contact: str = "") -> str:
 def sections() -> dict[str, type[BaseModel]]:
     """The model of each section of the study file."""
     found = {name: model_in(field.annotation) for name, field in Study.model_fields.items()}
-    return {name: model for name, model in found.items() if model}
+    return {name: model for name, model in found.items() if model} | {"seeds": seeds_model()}
+
+
+def seeds_model() -> type[Seeds]:
+    """The section [seeds] with a list and a file for each installed collector that reads seeds as people type them."""
+    fields: dict[str, Any] = {}
+    for name, point in installed().items():
+        hooks = hooks_of(point.load())
+        if hooks.page_of:
+            found = Field((), description=f"Seeds, each {hooks.seed_form}.")
+            file = Field(None, description="Text file of such seeds, one a line.", examples=[f"{name}.txt"])
+            fields |= {name: (tuple[str, ...], found), f"{name}_file": (str | None, file)}
+    return create_model("Seeds", __base__=Seeds, __doc__=Seeds.__doc__, **fields)

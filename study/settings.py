@@ -139,16 +139,8 @@ class About(Table):
 class Seeds(Table):
     """Whom to start from; a `_file` holds one a line, and adds to the list beside it."""
 
-    model_config = ConfigDict(extra="allow")  # a plug-in collector's seeds stand under its own name
-
-    profiles: tuple[str, ...] = Field((), description="Profile pages to start from (URLs).")
-    profiles_file: str | None = Field(None, description="Text file of such URLs.", examples=["seeds.txt"])
-    x: tuple[str, ...] = Field((), description="Handles on X to start from, besides those found on profiles.")
-    x_file: str | None = Field(None, description="Text file of such handles.", examples=["handles.txt"])
-    mastodon: tuple[str, ...] = Field((), description="Mastodon accounts (user@server).")
-    mastodon_file: str | None = Field(None, description="Text file of such accounts.", examples=["mastodon.txt"])
-    bluesky: tuple[str, ...] = Field((), description="Bluesky handles or DIDs.")
-    bluesky_file: str | None = Field(None, description="Text file of such handles.", examples=["bluesky.txt"])
+    # the keys are those of the collectors that are installed: study.begin.seeds_model
+    model_config = ConfigDict(extra="allow")
 
 
 class Organisations(Table):
@@ -436,6 +428,23 @@ class Minimise(Table):
         if self.opt_outs == "override" and not (self.override_reason or "").strip():
             raise ValueError("opt_outs = 'override' should come with an override_reason, which the report shows")
         return self
+
+
+class Search(Table):
+    """A search for documents: a row of the register (docs/coverage.md)."""
+
+    id: str = Field(pattern=r"^[\w-]+$", description="What it is called in every table.")
+    version: int = Field(1, ge=1, description="Its version: other words, places or days are the next one.")
+    where: str = Field(description="The interface that is asked.", examples=["sru"])
+    address: str | None = Field(
+        None,
+        description="The feed, site or server; left out, the interface's own.",
+        examples=["https://example.org/feed"],
+    )
+    words: str = Field("", description="What is searched for, in the interface's own language.", examples=["ambtenaar"])
+    first_day: Day | None = Field(None, description="Only documents since.", examples=[date(2012, 1, 1)])
+    last_day: Day | None = Field(None, description="Only documents until.", examples=[date(2012, 12, 31)])
+    why: str = Field("", description="Why it is asked, for whoever reads the register.")
 
 
 class Comparison(Table):

@@ -34,7 +34,9 @@ class Survey(Table):
     name: str | None = Field(None, description="The survey, if several were imported: its file, without ending.")
     respondent: str | None = Field(None, description="The variable that numbers the respondents.", examples=["nr"])
     outcome: str | None = Field(None, description="The dependent variable.", examples=["public"])
-    positive: tuple[str, ...] = Field((), description="Its answers or codes that count as yes.", examples=[["ja"]])
+    positive: tuple[str, ...] | None = Field(
+        None, description="Its answers or codes that count as yes.", examples=[["ja"]]
+    )
     often: str | None = Field(None, description="How often; asked only of those who answered yes.")
     weight: str | None = Field(None, description="The variable that holds weights.", examples=["weight"])
     organisation: str | None = Field(

@@ -82,6 +82,21 @@ def test_published_figures_stand_beside_the_computed_ones(dutch: tuple[Findings,
     assert html.fromstring(text).get("lang") == "nl"
 
 
+def test_parameters_that_tables_share_are_shown_once(made: tuple[Findings, Made], page: str) -> None:
+    tree, tables = html.fromstring(page), made[1].tables()
+    shown = {name: tree.xpath(f'//div[@id="table-{name}"]//dl[not(@class)]/div') for name in tables}
+    texts = [tuple(row.text_content() for row in rows) for rows in shown.values() if len(rows) > 3]
+    assert len(texts) == len(set(texts))
+    for name in tables:
+        for link in tree.xpath(f'//div[@id="table-{name}"]/details/p/a[starts-with(@href, "#table-")]/@href'):
+            other = link.removeprefix("#table-")
+            own, others = (tables[each].parameters(made[0].words) for each in (name, other))
+            assert len(shown[name]) + len(shown[other]) == len(own)
+            assert {*others} <= {*own}
+    assert not shown["bridges"]
+    assert len(shown["communities"]) > 10
+
+
 def test_every_filter_says_what_went_in_and_what_came_out(made: tuple[Findings, Made]) -> None:
     filters = made[0].filters
     assert (filters["after"] <= filters["before"]).all()
