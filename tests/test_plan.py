@@ -87,6 +87,7 @@ def test_a_plan_beyond_the_budget_says_where_the_run_will_stop(tmp_path: Path) -
 def test_a_snowball_of_accounts_is_planned_wave_by_wave_and_says_nothing_of_profiles(tmp_path: Path) -> None:
     """2 seeds, 3 admitted of each list: 2, 6, 18 people; the lists of 8 are read, the timelines of 26."""
     text = '[seeds]\nmastodon = ["a@b.example", "c@b.example"]\n[snowball]\nalong = ["following"]\nwaves = 2\n'
+    text = f'[population]\nfrom = ["bio"]\n{text}'
     given = ["--guess", "admitted_per_list=3", "--guess", "posts_per_account=40", "--guess", "follows_per_account=80"]
     rows = planned(tmp_path, text, *given)
     assert {kind: rows["mastodon", kind]["requests"] for kind in ("user", "following", "timeline")} == {
