@@ -25,7 +25,9 @@ FORMATS = ("auto", "linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "t
 @click.option("--sample", help="Posts belong to this comparison set, not to timelines.")
 @click.option("--collected", help="When it was collected (a date), where the file does not say.")
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="table: which column is what.")
-@click.option("--platform", help="table: of posts or follow ties, whose they are; for example x, mastodon, bluesky.")
+@click.option(
+    "--platform", help="table: of posts, their ids or follow ties, whose they are; for example x, mastodon, bluesky."
+)
 @click.option("--sheet", help="table: the sheet of a workbook.")
 @click.option("--delimiter", help="table: column delimiter of a CSV (detected if omitted).")
 @click.option("--encoding", help="table: of a CSV (detected if omitted); for example cp1250.")
@@ -45,7 +47,7 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
     x-v1         JSON or JSONL of X's API v1.1; a member's own archive (ZIP or tweets.js)
     warc         WARCs of API traffic by others, for example Social Feed Manager
     roo          the Dutch register of government organisations (XML)
-    table        people, posts or follow ties in CSV, Excel or Parquet; --column name=Naam ...
+    table        people, posts, ids of posts or follow ties in CSV, Excel or Parquet; --column name=Naam ...
     """
     study = open_study(directory)
     options = {name: value for name, value in given.items() if value}

@@ -315,9 +315,9 @@ class Post(msgspec.Struct, frozen=True):
     platform: str
     account_id: str | None
     created_at: datetime | None
-    text: str
+    text: str | None  # None: only its id is known
     timeline_of: str | None  # the account whose timeline showed it; None: seen only through another post
-    kind: str = "original"  # original | retweet | quote | reply
+    kind: str | None = "original"  # original | retweet | quote | reply; None: not known
     full_text: str | None = None
     lang: str | None = None
     hashtags: tuple[str, ...] = ()

@@ -100,6 +100,7 @@ class Bluesky:
     asked_before = staticmethod(asked_before)
 
     page_of = staticmethod(typed.page_of)
+    made_at = staticmethod(typed.made_at)
     query_of = staticmethod(typed.query_of)
     seed_form = "an account of Bluesky; write its handle, DID or the address of its page"
 

@@ -22,7 +22,7 @@ FORMATS: Mapping[str, str] = {
     "x-v1": "JSON of X's API v1.1: posts, accounts, lists of ids; a member's own archive (tweets.js, or its ZIP)",
     "warc": "WARC files with answers of X's API (Social Feed Manager)",
     "roo": "the Dutch register of organisations (exportOO.xml)",
-    "table": "a table of people, posts or follow ties (CSV, Excel, Parquet)",
+    "table": "a table of people, posts, ids of posts or follow ties (CSV, Excel, Parquet)",
 }
 
 _PACKED = ("", ".gz", ".xz", ".bz2", ".zst")
@@ -40,7 +40,7 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {  # of what is taken from a folder
     "x-v1": (*_JSON, "tweets.js", ".zip"),
     "warc": _packed(".warc"),
     "roo": _packed(".xml"),
-    "table": (*_packed(".csv", ".tsv"), ".xlsx", ".parquet"),
+    "table": (*_packed(".csv", ".tsv", ".txt"), ".xlsx", ".parquet"),
 }
 
 

@@ -80,6 +80,7 @@ class Mastodon:
     asked_before = staticmethod(asked_before)
 
     page_of = staticmethod(typed.page_of)
+    made_at = staticmethod(typed.made_at)
     query_of = staticmethod(queries.query_of)
     seed_form = "an account of Mastodon; write user@server, or the address of its page"
 
