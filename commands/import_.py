@@ -13,15 +13,17 @@ from jobs.context import open_study
 from jobs.run import import_files, import_heap
 from storage.errors import Partial, UserError
 
-FORMATS = ("auto", "linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "table")
+FORMATS = ("auto", "linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "har", "roo", "table")
 
 
 @click.command()
 @click.argument("format_", metavar="FORMAT", type=click.Choice(FORMATS))
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--owner", help="linkedin: the profile whose export it is (a URL), where the export does not say.")
-@click.option("--of", help="x-v1, warc: the account whose list or timeline it is, where the file does not say.")
-@click.option("--listed", type=click.Choice(["followers", "following"]), help="x-v1, warc: which list of ids it is.")
+@click.option("--of", help="x-v1, warc, har: the account whose list or timeline it is, where the file does not say.")
+@click.option(
+    "--listed", type=click.Choice(["followers", "following"]), help="x-v1, warc, har: which list of ids it is."
+)
 @click.option("--sample", help="Posts belong to this comparison set, not to timelines.")
 @click.option("--collected", help="When it was collected (a date), where the file does not say.")
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="table: which column is what.")
@@ -32,7 +34,7 @@ FORMATS = ("auto", "linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "t
 @click.option("--delimiter", help="table: column delimiter of a CSV (detected if omitted).")
 @click.option("--encoding", help="table: of a CSV (detected if omitted); for example cp1250.")
 @click.option(
-    "--compliance", type=click.Choice(["post", "account"]), help="twarc, warc: what a compliance job is about."
+    "--compliance", type=click.Choice(["post", "account"]), help="twarc, warc, har: what a compliance job is about."
 )
 @HIDE
 @click.pass_obj
@@ -46,6 +48,7 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
     twarc        JSONL of twarc2, pages or flattened
     x-v1         JSON or JSONL of X's API v1.1; a member's own archive (ZIP or tweets.js)
     warc         WARCs of API traffic by others, for example Social Feed Manager
+    har          HAR files of API traffic, of a browser or a proxy
     roo          the Dutch register of government organisations (XML)
     table        people, posts, ids of posts or follow ties in CSV, Excel or Parquet; --column name=Naam ...
     """

@@ -75,6 +75,11 @@ class Page(msgspec.Struct, frozen=True):
         """The key of its first target."""
         return self.wants[0].target.key
 
+    @property
+    def collector(self) -> str:
+        """The collector whose answer it is: of its targets, or of a recording the one that recognised it."""
+        return str(self.asked.get("recorded") or (self.wants[0].target.collector if self.wants else ""))
+
     def header(self, name: str) -> str | None:
         """The first header called *name*, in any case; None if there is none."""
         name = name.lower()

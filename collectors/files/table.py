@@ -133,8 +133,8 @@ def _csv(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterator[Ro
     def header(names: list[str]) -> bool:
         folded = {name.casefold() for name in names}
         ours = {"profile_id", "url", "name", "post_id"} & folded or set(TIES) <= folded or tool(folded)
-        ours = ours or (len(names) == 1 and (folded <= IDS or BARE.fullmatch(names[0])))
-        return wanted <= folded if wanted else bool(ours)
+        bare = len(names) == 1 and (folded <= IDS or BARE.fullmatch(names[0]))
+        return wanted <= folded if wanted else bool(ours or bare)
 
     encoding, delimiter = str(options.get("encoding") or ""), str(options.get("delimiter") or "")
     found = csvfile.table(lambda: open_bytes(path), path.name, encoding, delimiter, header)
