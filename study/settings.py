@@ -199,8 +199,8 @@ class Snowball(Table):
     order: Order = Field(ORDER, description="Who comes first where a bound leaves room for some only.")
     design: Literal["all", "threshold", "random", "walk"] = Field(
         "all",
-        description="Which of those that the rule selects are admitted: all; threshold: those to whom at least k admitted"
-        " people lead; random: k drawn from each list; walk: those that k random walkers from each seed reach.",
+        description="Which of those that the rule selects are admitted: all; threshold: those to whom at least k"
+        " admitted people lead; random: k drawn from each list; walk: those that k random walkers from each seed reach.",
     )
     k: int = Field(1, ge=1, description="The k of the design.")
     seed: Count = Field(1, description="Seed of its random choices.")
