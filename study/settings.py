@@ -200,7 +200,8 @@ class Snowball(Table):
     design: Literal["all", "threshold", "random", "walk"] = Field(
         "all",
         description="Which of those that the rule selects are admitted: all; threshold: those to whom at least k"
-        " admitted people lead; random: k drawn from each list; walk: those that k random walkers from each seed reach.",
+        " admitted people lead; random: k drawn from each list; walk: those that k random walkers from each seed"
+        " reach.",
     )
     k: int = Field(1, ge=1, description="The k of the design.")
     seed: Count = Field(1, description="Seed of its random choices.")
