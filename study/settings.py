@@ -137,7 +137,7 @@ class About(Table):
 
 
 class Seeds(Table):
-    """Whom to start from; a `_file` holds one a line, and adds to the list beside it."""
+    """Where to start: accounts and profiles; a `_file` holds one a line, and adds to the list beside it."""
 
     # the keys are those of the collectors that are installed: study.begin.seeds_model
     model_config = ConfigDict(extra="allow")
