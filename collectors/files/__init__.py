@@ -24,6 +24,7 @@ FORMATS: Mapping[str, str] = {
     "har": "HAR files of such answers (a browser's network panel, a proxy)",
     "roo": "the Dutch register of organisations (exportOO.xml)",
     "table": "a table of people, posts, ids of posts or follow ties (CSV, Excel, Parquet)",
+    "survey": "answers of a survey (SPSS, Stata, CSV with a codebook, LimeSurvey, Qualtrics)",
 }
 
 _PACKED = ("", ".gz", ".xz", ".bz2", ".zst")
@@ -43,6 +44,7 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {  # of what is taken from a folder
     "har": _packed(".har"),
     "roo": _packed(".xml"),
     "table": (*_packed(".csv", ".tsv", ".txt"), ".xlsx", ".parquet"),
+    "survey": (".sav", ".zsav", ".por", ".dta", *_packed(".csv", ".tsv")),
 }
 
 
