@@ -68,7 +68,7 @@ def surveyed(db: Database) -> Surveyed | None:
     names = [row[0] for row in db.execute("SELECT DISTINCT survey FROM survey_answers ORDER BY 1").fetchall()]
     roles = {role: setting(db, f"survey.{role}") for role in ("outcome", "often", "weight", "organisation")}
     name = setting(db, "survey.name") or (names[-1] if names else None)
-    if name not in names or not roles["outcome"]:
+    if not isinstance(name, str) or name not in names or not roles["outcome"]:
         return None
     variables = nested(db, "survey.variables")
     wanted = list(dict.fromkeys([*variables, *(one for one in roles.values() if one)]))
@@ -119,13 +119,14 @@ def shares(of: Surveyed) -> pd.DataFrame:
     rows = []
     for variable, answer, inside in groups:
         told = of.positive[inside].dropna()
-        row = {"variable": variable, "answer": answer, "n": len(told), "positive": int(told.sum())}
-        row["others"] = row["n"] - row["positive"]
+        n, positive = len(told), int(told.sum())
+        row: dict[str, Any] = {"variable": variable, "answer": answer, "n": n, "positive": positive}
+        row["others"] = n - positive
         made = survey.frequencies(told.astype(bool), None if of.weight is None else of.weight[inside])
         yes = made[made["answer"] == True]  # noqa: E712 - a column of booleans
         columns = ["share", "low", "high", *(["weighted_share"] if of.weight is not None else [])]
         row |= {column: float(yes[column].iloc[0]) if len(yes) else np.nan for column in columns}
-        if row["n"] and not row["positive"]:
+        if n and not positive:
             row["share"] = 0.0
         rows.append(row)
     return with_parameters(
@@ -144,7 +145,7 @@ def tests(db: Database, of: Surveyed) -> pd.DataFrame:
         found.append({**row, **_published(db, "chi2", [of.title(name), name])})
     frame = pd.DataFrame(found)
     if len(frame):
-        frame.insert(frame.columns.get_loc("p") + 1, "p_holm", survey.holm(frame["p"]))
+        frame.insert(list(frame.columns).index("p") + 1, "p_holm", survey.holm(frame["p"]))
     return with_parameters(frame, test="Pearson chi-square", correction=False, adjusted="Holm", survey=of.name)
 
 
@@ -153,7 +154,7 @@ def ranks(db: Database, of: Surveyed) -> pd.DataFrame:
     ordinal = [name for name in of.variables if of.variables[name].get("order")]
     found = []
     for one, other in combinations(ordinal, 2):
-        row = {"one": of.title(one), "other": of.title(other)}
+        row: dict[Any, Any] = {"one": of.title(one), "other": of.title(other)}
         row |= survey.rank_correlation(of.frame[one], of.frame[other]).iloc[0].to_dict()
         names = [f"{a} and {b}" for a, b in ((one, other), (other, one), (of.title(one), of.title(other)))]
         found.append({**row, **_published(db, "rho", names)})
