@@ -77,6 +77,8 @@ def collectors_of(study: Study) -> dict[str, Collector]:
     points = installed()
     names = [name for name, table in study.collectors.items() if table.enabled]
     given = {collector for collector, _ in _seeded(study)}
+    if study.searches:
+        given |= {name for name, point in points.items() if study.searches_for(point.load().kinds)}
     names += [name for name in points if name not in study.collectors and name in given]
     return {name: points[name].load() for name in names}
 
@@ -176,6 +178,8 @@ def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
     finding = {name: queries_of(study, name, collector) for name, collector in collectors.items()}
     queries = {name: {kind: list(study.options(name).get("queries") or ()) for kind in searches_of(collector)}
                for name, collector in collectors.items()}  # fmt: skip
+    for name, collector in collectors.items():
+        queries[name] |= study.searches_for(collector.kinds)
     along = along_of(study, collectors)
     ties = {name: _ties(study, name, collector, along) for name, collector in collectors.items()}
     own = study.snowball.model_dump(exclude={"along"})

@@ -353,6 +353,20 @@ class Deletion(msgspec.Struct, frozen=True):
     at: datetime | None = None
 
 
+class Document(msgspec.Struct, frozen=True):
+    """A page on the web that a search of the study's register found."""
+
+    address: str  # in its canonical form
+    platform: str  # the site's host
+    url: str  # as it was found
+    query: str  # the search that found it
+    version: int
+    title: str | None = None
+    source: str | None = None  # the publication, as the interface calls it
+    published_at: datetime | None = None
+    summary: str | None = None  # what the interface gives of its text
+
+
 class Quarantine(msgspec.Struct, frozen=True):
     """A piece of a page that could not be read: where, why, and its first 1,000 characters."""
 
@@ -409,7 +423,7 @@ class SurveyAnswer(msgspec.Struct, frozen=True):
 
 Record = (
     Profile | Position | ProfileLink | Connection | Account | AccountField | Absence | Follow | Listed | Post
-    | Deletion | Quarantine | Organisation | Office | SurveyVariable | SurveyAnswer
+    | Deletion | Quarantine | Organisation | Office | SurveyVariable | SurveyAnswer | Document
 )  # fmt: skip
 
 Meta = dict[str, Any]

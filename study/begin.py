@@ -131,7 +131,7 @@ def template(name: str = "My study", contact: str = "") -> str:
     for section, model in sections().items():
         if section == "collectors":
             parts += [written(f"[collectors.{each}]", model, {}) for each in ("profiles", "x")]
-        elif section in ("schedule", "comparison"):
+        elif section in ("schedule", "comparison", "searches"):
             parts.append(written(f"[[{section}]]", model, {}, live=False))
         else:
             values = {"name": name, "contact": contact} if section == "study" else {}

@@ -430,6 +430,23 @@ class Minimise(Table):
         return self
 
 
+class Search(Table):
+    """A search for documents: a row of the register (docs/coverage.md)."""
+
+    id: str = Field(pattern=r"^[\w-]+$", description="What it is called in every table.")
+    version: int = Field(1, ge=1, description="Its version: other words, places or days are the next one.")
+    where: str = Field(description="The interface that is asked.", examples=["sru"])
+    address: str | None = Field(
+        None,
+        description="The feed, site or server; left out, the interface's own.",
+        examples=["https://example.org/feed"],
+    )
+    words: str = Field("", description="What is searched for, in the interface's own language.", examples=["ambtenaar"])
+    first_day: Day | None = Field(None, description="Only documents since.", examples=[date(2012, 1, 1)])
+    last_day: Day | None = Field(None, description="Only documents until.", examples=[date(2012, 12, 31)])
+    why: str = Field("", description="Why it is asked, for whoever reads the register.")
+
+
 class Comparison(Table):
     """A set of posts to compare shares with."""
 

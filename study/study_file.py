@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -18,6 +19,7 @@ from storage import csvfile
 from storage.errors import UserError
 from storage.linking.organisations import load_list, shipped
 from storage.privacy.declared import hooks_of
+from storage.searches import Search as Asked
 from storage.tomlfile import Mistake, Table, mistakes, nearest, read, tuples
 from study.settings import (
     About,
@@ -31,6 +33,7 @@ from study.settings import (
     Organisations,
     Population,
     Published,
+    Search,
     Seeds,
     Snowball,
 )
@@ -72,6 +75,7 @@ class Study(Table):
     access: Access = Access()
     schedule: tuple[Job, ...] = ()
     comparison: tuple[Comparison, ...] = ()
+    searches: tuple[Search, ...] = ()
     published: Published = Published()
 
     _directory: Path = PrivateAttr(default=Path())
@@ -118,6 +122,15 @@ class Study(Table):
             listed += seed_lines(csvfile.text(self.directory / name))
         return tuple(dict.fromkeys(seed.strip() for seed in listed))
 
+    def searches_for(self, kinds: Mapping[str, Any]) -> dict[str, list[str]]:
+        """The keys of the newest version of each search of the register that one of *kinds* answers, by kind."""
+        newest = {one.id: max(each.version for each in self.searches if each.id == one.id) for one in self.searches}
+        found: dict[str, list[str]] = {}
+        for one in self.searches:
+            if one.version == newest[one.id] and one.where in kinds and kinds[one.where].of == "search":
+                found.setdefault(one.where, []).append(key_of(one))
+        return found
+
     def options(self, collector: str) -> dict[str, Any]:
         """The table of *collector*, defaults filled in and its own keys validated: `Settings.options`."""
         table = self.collectors.get(collector, CollectorTable())
@@ -134,6 +147,12 @@ class Study(Table):
     def rows(self) -> Iterator[tuple[str, str]]:
         """The settings as rows of `base.study`: (dotted key, value as JSON), the unset ones left out."""
         return _leaves("", json.loads(self.model_dump_json(exclude_none=True, by_alias=True)))
+
+
+def key_of(search: Search) -> str:
+    """The key of the target of a search of the register."""
+    days = {"first_day": search.first_day, "last_day": search.last_day}
+    return Asked(search.id, search.version, search.words.strip(), (search.address or "").strip(), **days).key
 
 
 def installed() -> dict[str, EntryPoint]:
@@ -179,6 +198,7 @@ def _checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     yield from _collector_mistakes(_table(data, "collectors"), points)
     yield from _seed_mistakes(_table(data, "seeds"), points, folder)
     yield from unserved(data, points)
+    yield from _search_mistakes(_list(data.get("searches")), points)
     yield from _organisation_mistakes(data, folder)
     for key, columns in TABLES.items():
         name = _table(data, "analysis").get(key)
@@ -399,6 +419,29 @@ def _bad_seed(collector: Any, seed: str) -> str:
     if page and (not hosts or urlsplit(page).hostname in hosts):
         return ""
     return f"is not {hooks.seed_form}"
+
+
+def _search_mistakes(rows: list[Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
+    """Searches of no interface, those that it cannot be asked for, and versions that are there twice."""
+    able: dict[str, Any] = {}
+    for point in points.values() if rows else ():
+        with suppress(ImportError):  # [collectors] says so
+            found = point.load()
+            able |= {kind: found for kind, spec in found.kinds.items() if spec.of == "search"}
+    seen: set[tuple[str, int]] = set()
+    for number, row in enumerate(rows):
+        try:
+            one = Search.model_validate(row)
+        except ValidationError:
+            continue  # the model tells of that
+        at = ("searches", number)
+        if (one.id, one.version) in seen:
+            yield Mistake((*at, "version"), f"{one.id!r} has version {one.version} twice; number the later one anew")
+        seen.add((one.id, one.version))
+        if one.where not in able:
+            yield Mistake((*at, "where"), f"no interface {one.where!r}; {nearest(one.where, able)}")
+        elif query_of(able[one.where], one.where, key_of(one)) is None:
+            yield Mistake((*at, "where"), f"{one.where!r} needs words, or an address, too; docs/coverage.md says which")
 
 
 def _file_mistakes(at: tuple[str, str], name: Any, folder: Path) -> Iterator[Mistake]:

@@ -27,6 +27,9 @@ def unserved(data: Data, points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
     yield from _snowball(table(data, "snowball"), specs)
     yield from _jobs(rows(data, "schedule"), kinds)
     yield from _comparisons(rows(data, "comparison"), kinds, points)
+    for number, one in enumerate(rows(data, "searches")):
+        if one.get("where") and not any(one["where"] in own for own in kinds.values()):
+            yield Mistake(("searches", number, "where"), f"no collector of the study asks {one['where']!r}")
     yield from _kept(table(table(data, "minimise"), "keep_days"), points)
     for name, own in table(data, "collectors").items():
         if isinstance(own, dict) and own.get("queries") and name in kinds and not _some(kinds[name].values(), "query"):
@@ -41,16 +44,20 @@ def unserved(data: Data, points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
 def _collected(data: Data, points: Mapping[str, EntryPoint]) -> dict[str, dict[str, Any]] | None:
     """The kinds that the study collects, by collector; None if one cannot be loaded."""
     tables, seeds = table(data, "collectors"), table(data, "seeds")
+    searched = {one.get("where") for one in rows(data, "searches")}
     found = {}
     for name, point in points.items():
         own = table(tables, name)
         given = [key for key, value in seeds.items() if value and (key == name or key.startswith(f"{name}_"))]
-        if not (own.get("enabled", True) is True if name in tables else given):
+        if not (own.get("enabled", True) is True if name in tables else given or searched):
             continue
         try:
             kinds = point.load().kinds
         except ImportError:
             return None
+        searching = any(spec.of == "search" and kind in searched for kind, spec in kinds.items())
+        if not (name in tables or given or searching):
+            continue
         listed = own.get("kinds")
         wanted = listed if isinstance(listed, list) else list(kinds)
         seeded = {key.removesuffix("_file") for key in given}

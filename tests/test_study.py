@@ -72,7 +72,7 @@ def test_every_key_of_every_section_is_in_the_template():
     for section, model in sections().items():
         place = (section, "x") if section == "collectors" else (section,)
         for key in keys(model):
-            many = (*place, 0, key) if section in ("schedule", "comparison") else (*place, key)
+            many = (*place, 0, key) if section in ("schedule", "comparison", "searches") else (*place, key)
             assert many in written or many in commented, f"{section}.{key}"
 
 
@@ -91,7 +91,7 @@ def test_the_examples_in_the_template_are_true(tmp_path):
     data = tomllib.loads(text)
     for name in ("interval", "calendar"):
         data["schedule"][0].pop(name)
-    data["schedule"][0]["name"] = data["comparison"][0]["name"] = "daily"
+    data["schedule"][0]["name"] = data["comparison"][0]["name"] = data["searches"][0]["id"] = "daily"
     from storage.tomlfile import tuples
 
     loaded = Study.model_validate(tuples(data))

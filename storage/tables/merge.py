@@ -30,6 +30,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 SEEN = "fetched_at AS first_seen, fetched_at AS last_seen, record_id"
 FIRST = "first_seen, record_id, row_id"
+DOCUMENT = ("title", "source", "published_at", "summary")
 ACCOUNT = ("handle", "name", "description", "location", "url", "verified", "protected", "flags")
 
 
@@ -157,6 +158,15 @@ RULES = (
         "retweeted_post, retweeted_account, likes, reposts, replies, source, place, longitude, latitude, edit_of, "
         "usable(indexed_at, platform, fetched_at) AS indexed_at, sample, fetched_at AS first_seen, "
         "fetched_at AS last_seen, fetched_at, record_id",
+        ("first_seen",),
+        ("last_seen",),
+    ),
+    Rule(
+        "documents",
+        ("address", "query", "version", "content"),
+        FIRST,
+        f"address, {_hash(DOCUMENT)} AS content, platform, url, query, CAST(version AS INTEGER) AS version, title, "
+        f"source, published_at, summary, {SEEN}",
         ("first_seen",),
         ("last_seen",),
     ),

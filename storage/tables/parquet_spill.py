@@ -96,6 +96,7 @@ TABLES: dict[type, str] = {
     records.Quarantine: "quarantine",
     records.Organisation: "register",
     records.Office: "offices",
+    records.Document: "documents",
     records.SurveyVariable: "survey_variables",
     records.SurveyAnswer: "survey_answers",
     Fetch: "fetches",

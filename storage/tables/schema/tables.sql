@@ -173,3 +173,13 @@ CREATE TABLE base.survey_answers (
 CREATE TABLE base.survey_organisations (
     survey VARCHAR, variable VARCHAR, code VARCHAR, answer VARCHAR, organisation VARCHAR, group_name VARCHAR,
     rule VARCHAR);
+
+-- What the searches of the register found: a row a document, search and content.
+CREATE TABLE base.documents (
+    address VARCHAR, content VARCHAR, platform VARCHAR, url VARCHAR, query VARCHAR, version INTEGER, title VARCHAR,
+    source VARCHAR, published_at TIMESTAMPTZ, summary VARCHAR, first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ,
+    record_id VARCHAR);
+
+-- What coders decided about documents, their last word each (screening.csv); filled by load.
+CREATE TABLE base.screenings (
+    document VARCHAR, decision VARCHAR, reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMPTZ);
