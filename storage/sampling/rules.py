@@ -13,7 +13,6 @@ COUNTS = {
     "lists": "listed_with_members",
 }  # fmt: skip
 POST_TIES = ("mentions", "replies", "reposts")  # those that the posts on a timeline show
-DESIGNS = ("all", "threshold", "random", "walk")
 ORDER = "wave, via_count DESC, actor_id"
 WORDS = {"seeds": "is_seed", "members": "member", "everyone": "TRUE"}
 
