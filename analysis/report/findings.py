@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import actors, groups, hashtag_edges, hashtags, inwardness, populations, rounds, shares
+from analysis import actors, groups, hashtag_edges, hashtags, inwardness, populations, rounds, shares, snowball
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network
 from analysis.queries import number, query, with_parameters
@@ -73,6 +73,41 @@ class Findings(Rhythm):
         members, readable = self.db.execute(READABLE).fetchall()[0]
         frame.attrs |= {"members": members, "readable": readable}
         return self.small(frame, {"members": ("share_readable",), "readable": ("share_readable",), "linked": ()})
+
+    # ---- the snowball --------------------------------------------------------------------------------------
+
+    @finding
+    def waves(self) -> pd.DataFrame:
+        """What each wave of the snowball cost and brought; attrs have the totals."""
+        frame = snowball.waves(self.db)
+        ties = [str(name) for name in frame if str(name).startswith("along_")]
+        rest = {f"not_{tie}": frame["admitted"] - frame[tie] for tie in ties}
+        attrs, frame = frame.attrs, frame.assign(**rest)
+        frame.attrs = attrs
+        derived = ("members", "others", "members_per_request")
+        counts = {
+            "reached": ("requests",), "admitted": (*derived, "requests", *ties), "members": derived[2:], "others": (),
+            **{tie: (f"not_{tie}",) for tie in ties}, **{f"not_{tie}": (tie,) for tie in ties},
+        }  # fmt: skip
+        return self.small(frame, counts, None, ("members", "others")).drop(columns=list(rest))
+
+    @property
+    def rolled(self) -> bool:
+        """Whether the snowball admitted anybody beside the seeds."""
+        return bool(self.waves.attrs["beyond"])
+
+    @finding
+    def leaders(self) -> pd.DataFrame:
+        """Who led to most members; nobody in a report for publication."""
+        frame = snowball.leaders(self.db, self.options.shown)
+        return frame.iloc[:0] if self.options.least else frame
+
+    @finding
+    def found_by(self) -> pd.DataFrame:
+        """How many members of each group were found by members of each; in public only where they are not few."""
+        frame = snowball.between_groups(self.db)
+        made = self.small(frame, {"members": ()}, lines(frame, "found_by", "group_name"))
+        return made[made["members"].notna()]
 
     # ---- actors --------------------------------------------------------------------------------------------
 
