@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.queries import PROFILE_PAGES, Database, query, with_parameters
+from analysis.queries import CONTACT_LISTS, PROFILE_PAGES, Database, query, with_parameters
 
 WAVES = """
 SELECT wave, requests, reached, admitted, new_members AS members, admitted - new_members AS others,
@@ -19,11 +19,15 @@ inside AS (
         UNION ALL SELECT p.profile_id, a.wave FROM profiles AS p JOIN (FROM answers WHERE {PROFILE_PAGES}) AS a
         USING (record_id)) AS a
     JOIN actors AS o USING (subject) GROUP BY 1
+), shown AS (
+    SELECT via, key, wave, tie FROM leads
+    UNION ALL SELECT c.profile_id, c.other_id, l.wave + 1, 'connections' FROM base.connections AS c
+    JOIN (FROM answers WHERE {CONTACT_LISTS}) AS l ON l.key = c.profile_id
 ), paths AS (
-    SELECT DISTINCT f.actor_id AS via, o.actor_id, i.wave, d.tie
-    FROM discoveries AS d JOIN actors AS o ON o.subject = d.key JOIN actors AS f ON f.subject = d.via
+    SELECT DISTINCT f.actor_id AS via, o.actor_id, i.wave, s.tie
+    FROM shown AS s JOIN actors AS o ON o.subject = s.key JOIN actors AS f ON f.subject = s.via
     JOIN inside AS i ON i.actor_id = o.actor_id
-    WHERE d.tie NOT IN ('', 'link') AND d.wave <= i.wave AND i.wave > 0 AND f.actor_id <> o.actor_id)"""
+    WHERE s.wave <= i.wave AND i.wave > 0 AND f.actor_id <> o.actor_id)"""
 
 TIES = f"WITH {PATHS} SELECT wave, tie, count(DISTINCT actor_id) AS people FROM paths GROUP BY ALL ORDER BY ALL"
 

@@ -102,7 +102,7 @@ def test_every_word_of_the_report_has_its_dutch() -> None:
         method.PUBLIC,
         method.OVERRIDDEN,
         method.HONOURED,
-        method.CUT,
+        method.BOUNDED,
         *method.DESIGNS.values(),
         *(f"along {tie}" for tie in TIES),
         sections.FOUND,

@@ -6,8 +6,8 @@ import duckdb
 import pytest
 
 from analysis import snowball
-from analysis.report.findings import Findings, Options
-
+from analysis.report.findings import Findings
+from analysis.report.findings import Options as Reporting
 from fixtures.today import serve, studyfile
 from fixtures.today.world import Options, World
 from tests.rehearsal import sneeuwbal
@@ -56,7 +56,7 @@ def test_the_map_of_who_found_whom_is_that_of_the_planted_follows(studied):
         group = dict(db.execute("SELECT actor_id, group_name FROM members").fetchall())
         read = {key for (key,) in db.execute("SELECT key FROM answers WHERE kind = 'following' AND outcome = 'done'")
                 .fetchall()}  # fmt: skip
-        table, found = snowball.between_groups(db), Findings(db, Options(least=5))
+        table, found = snowball.between_groups(db), Findings(db, Reporting(least=5))
         public, costs, leaders = found.found_by, snowball.waves(db), snowball.leaders(db)
         hidden = found.waves
     first = defaultdict(lambda: 99)

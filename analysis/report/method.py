@@ -54,7 +54,7 @@ DESIGNS = {
     "mutual ties visit people in proportion to their number of ties (Lovász 1993), which weights of 1/degree correct "
     "(Salganik and Heckathorn 2004). Short walks depend on the seeds, and along one-way ties there is no such formula.",
 }
-CUT = (
+BOUNDED = (
     "A bound cut the snowball ([snowball] {bounds}): it is no census of its waves, and who is in it depends on the "
     "order of admission."
 )
@@ -69,7 +69,7 @@ def _design(found: Findings, _: Words) -> list[str]:
     most = {name: found.setting(f"snowball.{name}") for name in counts}
     cut = [name for name, count in counts.items() if most[name] is not None and count >= most[name]]
     said = [_(DESIGNS[found.setting("snowball.design", "all")]).format(k=found.setting("snowball.k", 1))]
-    return said + ([_(CUT).format(bounds=", ".join(cut))] if cut else [])
+    return said + ([_(BOUNDED).format(bounds=", ".join(cut))] if cut else [])
 
 
 def method(found: Findings, _: Words) -> Section:

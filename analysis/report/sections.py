@@ -120,7 +120,7 @@ def snowball(found: Findings, _: Words) -> Section:
               ).format(
         all=found.persons(whole["admitted"]), waves=_.number(int(rolled["wave"].max())), ours=found.persons(ours),
         seeds=found.persons(rolled["admitted"].iloc[0]),
-        ties=", ".join(_(f"along {tie}") for tie in whole["parameters"]["ties"]))]  # fmt: skip
+        ties=", ".join(_(name) for name in (f"along {tie}" for tie in whole["parameters"]["ties"])))]  # fmt: skip
     gains = rolled[(rolled["wave"] > 0) & rolled["members_per_request"].notna()]
     if len(gains) > 1:
         one, last = gains.iloc[0], gains.iloc[-1]
