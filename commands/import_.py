@@ -13,7 +13,7 @@ from jobs.context import open_study
 from jobs.run import import_files, import_heap
 from storage.errors import Partial, UserError
 
-FORMATS = ("auto", "linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "table")
+FORMATS = ("auto", "linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "table", "survey")
 
 
 @click.command()
@@ -27,10 +27,16 @@ FORMATS = ("auto", "linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "t
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="table: which column is what.")
 @click.option("--platform", help="table: of posts or follow ties, whose they are; for example x, mastodon, bluesky.")
 @click.option("--sheet", help="table: the sheet of a workbook.")
-@click.option("--delimiter", help="table: column delimiter of a CSV (detected if omitted).")
-@click.option("--encoding", help="table: of a CSV (detected if omitted); for example cp1250.")
+@click.option("--delimiter", help="table, survey: column delimiter of a CSV (detected if omitted).")
+@click.option("--encoding", help="table, survey: of a CSV (detected if omitted); for example cp1250.")
 @click.option(
     "--compliance", type=click.Choice(["post", "account"]), help="twarc, warc: what a compliance job is about."
+)
+@click.option("--respondent", help="survey: the column that numbers the respondents; [survey] respondent if left out.")
+@click.option(
+    "--codebook",
+    type=click.Path(exists=True, dir_okay=False),
+    help="survey: a CSV with variable, label, code, answer, missing, of a survey in CSV.",
 )
 @HIDE
 @click.pass_obj
@@ -46,6 +52,7 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
     warc         WARCs of API traffic by others, for example Social Feed Manager
     roo          the Dutch register of government organisations (XML)
     table        people, posts or follow ties in CSV, Excel or Parquet; --column name=Naam ...
+    survey       answers of a survey: SPSS (.sav, .por), Stata, CSV with --codebook, LimeSurvey, Qualtrics
     """
     study = open_study(directory)
     options = {name: value for name, value in given.items() if value}

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from storage.sampling.rules import COLUMNS, ORDER
-from storage.tomlfile import Table
+from storage.tomlfile import Table, nearest
 
 RENAMED = {
     "civil_servants_connected": "connected_with_members", "civil_servants": "members", "ministry": "group_name",
@@ -83,6 +83,18 @@ def _cron(line: str) -> str:
     return line
 
 
+def _country(code: str) -> str:
+    """*code*, if the holidays of that country are known."""
+    if code == "NL":
+        return code  # the library takes half a second to import
+    import holidays
+
+    known = holidays.list_supported_countries(include_aliases=False)
+    if code not in known:
+        raise ValueError(f"should be a country whose holidays are known, by its two letters; {nearest(code, known)}")
+    return code
+
+
 EARLIEST = date(1990, 1, 1)  # before the first web page
 AHEAD = 10  # years
 
@@ -102,6 +114,7 @@ Order = Annotated[str, AfterValidator(_order)]
 Tie = Literal["connections", "following", "followers", "mentions", "replies", "reposts", "lists"]
 Cron = Annotated[str, AfterValidator(_cron)]
 Day = Annotated[date, AfterValidator(_day)]
+Country = Annotated[str, AfterValidator(_country)]
 Count = Annotated[int, Field(ge=0)]
 Source = Literal["positions", "bio", "fields", "links", "domain", "list", "decisions"]
 
@@ -126,16 +139,8 @@ class About(Table):
 class Seeds(Table):
     """Whom to start from; a `_file` holds one a line, and adds to the list beside it."""
 
-    model_config = ConfigDict(extra="allow")  # a plug-in collector's seeds stand under its own name
-
-    profiles: tuple[str, ...] = Field((), description="Profile pages to start from (URLs).")
-    profiles_file: str | None = Field(None, description="Text file of such URLs.", examples=["seeds.txt"])
-    x: tuple[str, ...] = Field((), description="Handles on X to start from, besides those found on profiles.")
-    x_file: str | None = Field(None, description="Text file of such handles.", examples=["handles.txt"])
-    mastodon: tuple[str, ...] = Field((), description="Mastodon accounts (user@server).")
-    mastodon_file: str | None = Field(None, description="Text file of such accounts.", examples=["mastodon.txt"])
-    bluesky: tuple[str, ...] = Field((), description="Bluesky handles or DIDs.")
-    bluesky_file: str | None = Field(None, description="Text file of such handles.", examples=["bluesky.txt"])
+    # the keys are those of the collectors that are installed: study.begin.seeds_model
+    model_config = ConfigDict(extra="allow")
 
 
 class Organisations(Table):
@@ -264,7 +269,7 @@ class Analysis(Table):
     seeds: int = Field(20, ge=1, description="Seeded runs of community detection; the best is kept.")
     seed: int = Field(1, ge=0, description="First seed of everything random.")
     betweenness_exact_up_to: int = Field(10_000, ge=0, description="Nodes up to which betweenness is exact.")
-    holiday_country: str = Field("NL", pattern="^[A-Z]{2}$", description="Country of the public holidays.")
+    holiday_country: Country = Field("NL", description="Country of the public holidays.")
     school_regions: tuple[str, ...] = Field(
         (), description="School regions whose holidays are told apart (NL: Noord, Midden, Zuid; known from 2014)."
     )
@@ -273,7 +278,9 @@ class Analysis(Table):
         description="CSV with region,name,first_day,last_day, for other years and countries.",
         examples=["school-holidays.csv"],
     )
-    labels: str | None = Field(None, description="CSV with handle,role: politician, media ...", examples=["labels.csv"])
+    labels: str | None = Field(
+        None, description="CSV with handle,label: politician, media ...", examples=["labels.csv"]
+    )
 
 
 class PublishedGroup(Table):
@@ -421,6 +428,23 @@ class Minimise(Table):
         if self.opt_outs == "override" and not (self.override_reason or "").strip():
             raise ValueError("opt_outs = 'override' should come with an override_reason, which the report shows")
         return self
+
+
+class Search(Table):
+    """A search for documents: a row of the register (docs/coverage.md)."""
+
+    id: str = Field(pattern=r"^[\w-]+$", description="What it is called in every table.")
+    version: int = Field(1, ge=1, description="Its version: other words, places or days are the next one.")
+    where: str = Field(description="The interface that is asked.", examples=["sru"])
+    address: str | None = Field(
+        None,
+        description="The feed, site or server; left out, the interface's own.",
+        examples=["https://example.org/feed"],
+    )
+    words: str = Field("", description="What is searched for, in the interface's own language.", examples=["ambtenaar"])
+    first_day: Day | None = Field(None, description="Only documents since.", examples=[date(2012, 1, 1)])
+    last_day: Day | None = Field(None, description="Only documents until.", examples=[date(2012, 12, 31)])
+    why: str = Field("", description="Why it is asked, for whoever reads the register.")
 
 
 class Comparison(Table):

@@ -15,8 +15,8 @@ NOBODY = (
 )
 UNROLLED = "The snowball admitted nobody beside the seeds: [snowball] waves and admit say how far it goes."
 UNCONNECTED = (
-    "No connection between two {members} was seen, and none follows another: connection lists come from the exports of "
-    "participants, follow lists with [snowball] lists_of."
+    "No connection between two {members} was seen, and none follows, mentions or reposts another: connection lists "
+    "come from the exports of participants, follow lists with [snowball] lists_of, posts with timelines_of."
 )
 UNTIED = (
     "No follow ties of these accounts were read: they come with the lists of following and followers, which "
@@ -41,7 +41,7 @@ def _empty(found: Findings) -> Iterator[tuple[str, str]]:
         yield "populations", NOBODY
     if not found.rolled:
         yield "snowball", UNROLLED
-    if not number(found.db, BETWEEN) and not number(found.db, FOLLOWING):
+    if not number(found.db, BETWEEN) and not number(found.db, FOLLOWING) and found.group_shares.empty:
         yield "groups", UNCONNECTED
     network = found.network
     if not network.m:
