@@ -29,7 +29,10 @@ class Forked:
 
     def __init__(self) -> None:
         words = [sys.executable, "-m", "tests.forked"]
-        self._process = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # a fork of a process with threads may wait for ever
+        self._process = subprocess.Popen(
+            words, cwd=ROOT, env=alone, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self._lock = Lock()
 
     def run(self, words: list[str], environment: dict[str, str], out: str, err: str) -> int:
@@ -48,6 +51,8 @@ def _main() -> None:
     for name in cli.COMMANDS:
         import_module(f"commands.{name.replace('-', '_') + '_' * iskeyword(name)}")
     gc.freeze()
+    tasks = Path("/proc/self/task").glob("*/comm")  # none but on Linux
+    assert sum(task.read_text() != "jemalloc_bg_thd\n" for task in tasks) <= 1
     for line in sys.stdin:
         child = os.fork()
         if not child:
