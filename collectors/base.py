@@ -67,7 +67,8 @@ class Kind(msgspec.Struct, frozen=True):
     price: float = 0.0  # USD an item delivered
     paged: bool = False  # a list that is walked
     head: int = 0  # requests of a walk before its first page
-    of: str = ""  # what a key names, for the snowball: profile | list (of a profile) | handle | account | set | query
+    # what a key names, for the snowball: profile | list (of a profile) | handle | account | set | query | search
+    of: str = ""
     yields: str = ""  # what its items are: posts | accounts | profiles | connections | follows | documents
     ties: tuple[str, ...] = ()  # which ties it shows: words of [snowball] along (storage.sampling.rules.TIES)
     ids: bool = False  # of "handle": its keys may be the ids of accounts as well

@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from jobs.context import create
+from jobs.context import LIST, Begun, Language, able, create
 
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path), required=False)
 @click.option("--name", default="My study", show_default=True, help="What the study is called.")
 @click.option("--contact", default="", help="Who answers for the collecting: an e-mail or web address.")
+@click.option("--for", "platforms", metavar="NAME,...", help="Write a short file for these platforms only.")
+@click.option("--population", metavar="NOUN", help="With --for: the people studied, such as journalists.")
+@click.option("--groups", metavar="NOUN", help="With --for: what they are grouped by, such as newsrooms.")
+@click.option("--language", type=click.Choice(["en", "nl"]),
+              help="With --for: language of the nouns and the report (detected if omitted).")  # fmt: skip
 @click.pass_obj
-def command(study: Path, directory: Path | None, name: str, contact: str) -> None:
-    """Write a commented study file into DIRECTORY, which is made if needed. Nothing is overwritten."""
+def command(
+    study: Path,
+    directory: Path | None,
+    name: str,
+    contact: str,
+    platforms: str | None,
+    population: str | None,
+    groups: str | None,
+    language: Language | None,
+) -> None:
+    """Write a commented study file into DIRECTORY, which is created if needed. Nothing is overwritten.
+
+    With --for it holds what a study of these platforms needs, with a list of organisations to fill in; else every key
+    with its default. At a terminal it asks for what is not given.
+    """
+    if (population or groups or language) and not platforms:
+        raise click.UsageError("--population, --groups and --language need --for")
+    if platforms is None and asked():
+        platforms = click.prompt(f"Platforms, with commas between them ({', '.join(able())})")
+        population = click.prompt("Whom is the study about", default="members")
+        groups = click.prompt("What are they grouped by", default="groups")
+        contact = contact or click.prompt("Your e-mail or web address", default="")
+    chosen = tuple(dict.fromkeys(part.strip() for part in (platforms or "").split(",") if part.strip()))
     folder = directory or study
-    path = create(folder, name, contact)
-    click.echo(f"{path} is written; put your seeds into it, then run `sneeuwbal --study {folder} run`")
+    path = create(folder, Begun(name, contact, chosen, population or "", groups or "", language))
+    more = f" and your {groups or 'organisations'} into {folder / LIST}" if chosen else ""
+    click.echo(f"{path} is written; put your seeds into it{more}, then run `sneeuwbal --study {folder} run`")
+
+
+def asked() -> bool:
+    """Whether there is somebody who can answer."""
+    return sys.stdin.isatty()

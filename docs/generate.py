@@ -48,12 +48,14 @@ def _help(command: click.Command, parent: click.Context, name: str, level: str) 
 
 def study_file_page() -> str:
     """docs/study-file.md with its tables of keys renewed; the prose between them is written by hand."""
-    from study import settings
+    from study import settings, survey
+    from study.begin import seeds_model
 
+    models = {**vars(settings), **vars(survey), "Seeds": seeds_model()}
     page = (DOCS / "study-file.md").read_text(encoding="utf-8")
     return re.sub(
         r"(<!-- keys of (\w+) -->\n).*?(\n<!-- end -->)",
-        lambda found: found[1] + _keys(getattr(settings, found[2])) + found[3],
+        lambda found: found[1] + _keys(models[found[2]]) + found[3],
         page,
         flags=re.S,
     )

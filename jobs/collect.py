@@ -22,7 +22,7 @@ from storage.frontier.sqlite import Frontier
 from storage.locks import lock
 from storage.records import Meta
 from storage.versions import own
-from study.study_file import Study
+from study.study_file import Study, installed
 
 # Given a collector's name, what is called with the counts of its run after each answer, as long as the block.
 Progress = Callable[[str], AbstractContextManager[Callable[[Report], None]]]
@@ -117,19 +117,23 @@ def revisit(
     whole: bool = False,
     before: datetime | None = None,
 ) -> None:
-    """Make finished targets due again (frontier.revisit), noted in the archive first."""
+    """Make finished targets due again (frontier.revisit), noted in the archive first; of searches the register's."""
     more = {"whole": whole, "before": before.isoformat()} if before else {"whole": whole}
+    specs = installed()[name].load().kinds
+    register = study.searches_for(specs)
+    only = {kind: register.get(kind, []) for kind in kinds if specs[kind].of == "search"}
     _noted(
-        study, frontier, name, [kind for kind in kinds if frontier.finished(name, kind)],
-        "revisit", {"since": since_id or "", **more},
-        lambda kind, now: frontier.revisit(name, kind, now, since=since_id or "", whole=whole, before=before),
+        study, frontier, name, [kind for kind in kinds if frontier.finished(name, kind)], "revisit",
+        lambda kind: {"since": since_id or "", **more} | ({"only": only[kind]} if kind in only else {}),
+        lambda kind, now: frontier.revisit(
+            name, kind, now, since=since_id or "", whole=whole, before=before, only=only.get(kind)),
     )  # fmt: skip
 
 
 def retry(study: Study, frontier: Frontier, name: str, kinds: Sequence[str]) -> None:
     """Make failed targets due again (frontier.retry), noted in the archive first."""
     failed = {kind for collector, kind, state, _, _ in frontier.counts() if (collector, state) == (name, "failed")}
-    _noted(study, frontier, name, [kind for kind in kinds if kind in failed], "retry", {},
+    _noted(study, frontier, name, [kind for kind in kinds if kind in failed], "retry", lambda kind: {},
            lambda kind, now: frontier.retry(name, kind, now))  # fmt: skip
 
 
@@ -139,17 +143,17 @@ def _noted(
     name: str,
     kinds: list[str],
     word: str,
-    data: Meta,
+    data: Callable[[str], Meta],
     change: Callable[[str, datetime], object],
 ) -> None:
-    """Write a note (*word*, *data*) for each of *kinds* into the archive, then *change* the frontier."""
+    """Write a note (*word*, *data* of it) for each of *kinds* into the archive, then *change* the frontier."""
     if not kinds:
         return
     with lock(study.directory, f"collect-{name}"):
         writer = Writer(study.directory / "archive", name, secrets=all_secrets(study))
         now = datetime.now(UTC)
         for kind in kinds:
-            writer.note(word, {"collector": name, "kind": kind, **data}, now)
+            writer.note(word, {"collector": name, "kind": kind, **data(kind)}, now)
         writer.close()
         with frontier.transaction():
             for kind in kinds:

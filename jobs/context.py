@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,12 @@ from jobs.secrets import secret_of
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
 from storage.sampling.rules import Rules
-from study.study_file import FILE, installed, query_of, seed_keys, template
+from study.begin import LIST as LIST
+from study.begin import Begun as Begun
+from study.begin import able as able
+from study.begin import files
+from study.nouns import Language as Language
+from study.study_file import FILE, installed, query_of, seed_keys
 from study.study_file import Study as Study
 
 Say = Callable[[str], None]  # takes each line that a job has to say
@@ -22,17 +27,23 @@ Say = Callable[[str], None]  # takes each line that a job has to say
 STATE, DATABASE, ARCHIVE, DECISIONS = "state.sqlite", "study.duckdb", "archive", "decisions.csv"
 
 
-def create(folder: Path, name: str = "My study", contact: str = "") -> Path:
-    """Write a commented study file into *folder*, made if it is not there; return its path. Raise UserError."""
-    path = folder / FILE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(template(name, contact))
-    except FileExistsError as error:
-        raise UserError(f"{path}: there is a study already; choose another directory") from error
-    return path
+def create(folder: Path, begun: Begun) -> Path:
+    """Write the study file of *begun*, and its list, into *folder*, made if it is not there; return the file's path.
+
+    Raise UserError.
+    """
+    texts = files(begun)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    for name, text in reversed(texts.items()):  # the study file last, so that there is none where a file is in the way
+        path = folder / name
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError as error:
+            what = "a study" if name == FILE else "a list"
+            raise UserError(f"{path}: there is {what} already; choose another directory") from error
+    return folder / FILE
 
 
 def program(directory: Path) -> list[str]:
@@ -66,6 +77,8 @@ def collectors_of(study: Study) -> dict[str, Collector]:
     points = installed()
     names = [name for name, table in study.collectors.items() if table.enabled]
     given = {collector for collector, _ in _seeded(study)}
+    if study.searches:
+        given |= {name for name, point in points.items() if study.searches_for(point.load().kinds)}
     names += [name for name in points if name not in study.collectors and name in given]
     return {name: points[name].load() for name in names}
 
@@ -87,10 +100,23 @@ def choose(study: Study, only: str | None) -> dict[str, Collector]:
 
 
 def kinds_of(study: Study, name: str, collector: Collector) -> tuple[str, ...]:
-    """The kinds that the study collects with *collector*: those it names (else all), and those it has seeds for."""
+    """The kinds that the study collects with *collector*: those it names (else all it needs), and of its seeds."""
     table = study.collectors.get(name)
-    chosen = (table.kinds if table is not None else None) or tuple(collector.kinds)
+    chosen = (table.kinds if table is not None else None) or tuple(_needed(study, collector))
     return (*chosen, *(kind for kind in queries_of(study, name, collector) if kind not in chosen))
+
+
+def _needed(study: Study, collector: Collector) -> Iterator[str]:
+    """All kinds; but if the study names ties between accounts, of lists the first of each tie, and scheduled ones."""
+    along = [tie for tie in study.snowball.along or () if tie != "connections"]
+    scheduled = {kind for job in study.schedule for kind in job.kinds or ()}
+    left = set(along)
+    for kind, spec in collector.kinds.items():
+        listing = spec.of == "account" and bool(spec.ties) and spec.yields != "posts"
+        if not (along and listing) or left & set(spec.ties) or kind in scheduled:
+            yield kind
+        if listing:
+            left -= set(spec.ties)
 
 
 def queries_of(study: Study, name: str, collector: Collector) -> dict[str, list[str]]:
@@ -152,6 +178,8 @@ def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
     finding = {name: queries_of(study, name, collector) for name, collector in collectors.items()}
     queries = {name: {kind: list(study.options(name).get("queries") or ()) for kind in searches_of(collector)}
                for name, collector in collectors.items()}  # fmt: skip
+    for name, collector in collectors.items():
+        queries[name] |= study.searches_for(collector.kinds)
     along = along_of(study, collectors)
     ties = {name: _ties(study, name, collector, along) for name, collector in collectors.items()}
     own = study.snowball.model_dump(exclude={"along"})

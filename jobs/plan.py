@@ -57,6 +57,7 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
         for kind in searches_of(collector):
             queries[kind] = queries.get(kind, 0) + len(study.options(name).get("queries") or ())
         found = sum(map(len, finding[name].values())) * guesses["accounts_per_query"]
+        searched = study.searches_for(collector.kinds)
         sets = [one.posts for one in study.comparison if one.collector == name]
         for kind, spec in kinds_of(collector, study.options(name)).items():
             posts = "posts_per_account" if spec.yields == "posts" else "follows_per_account"
@@ -67,7 +68,7 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
                     1.0,
                     "the seeds, and profiles_per_list for each list (at most)",
                 ),
-                "list": (lists, guesses["list_size"], "list_size, of the seeds and those whom later waves admit"),
+                "list": (lists, guesses["list_size"], "list_size, for the seeds and those that later waves admit"),
                 "handle": (seeds[name] + linked, 1.0, "the seeds, and linked_share of admitted_share of the profiles"),
                 "account": (
                     seeds[name] + linked + found,
@@ -75,9 +76,11 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
                     f"the same accounts, {'and those that queries find, ' if found else ''}{posts} in each",
                 ),
                 "query": (float(queries.get(kind, 0)), guesses[each], f"the queries, {each} in each"),
+                "search": (float(len(searched.get(kind, ()))), float(spec.page), "the register, an answer each"),
                 "set": (float(len(sets)), sum(sets) / max(1, len(sets)), "the comparison sets of the study file"),
             }
-            if spec.of in counts and kind in wanted and (kind in queries or not spec.seeds):
+            unasked = (spec.seeds and kind not in queries) or (spec.of == "search" and kind not in searched)
+            if spec.of in counts and kind in wanted and not unasked:
                 rows.append({"collector": name, "kind": kind, **_row(spec, *counts[spec.of])})
     columns = ["collector", "kind", "targets", "items", "requests", "hours", "usd", "megabytes", "assumption"]
     return pd.DataFrame(rows, columns=columns)

@@ -40,6 +40,7 @@ from storage.linking.organisations import load_list
 from storage.locks import lock
 from storage.records import Want
 from storage.sampling import admission
+from storage.searches import refuse_changed
 from storage.tables.database import open_current
 from storage.tables.load import LoadReport
 from storage.tables.load import load as load_tables
@@ -159,10 +160,18 @@ def admit_study(study: Study, frontier: Frontier, chosen: Mapping[str, Collector
     with admitting(study, now) as writer:
         db = open_current(path) if path.is_file() else None
         try:
+            _refuse_changed(study, frontier, chosen)
             return admission.admit(rules_of(study, chosen), frontier, writer, db, now)
         finally:
             if db is not None:
                 db.close()
+
+
+def _refuse_changed(study: Study, frontier: Frontier, chosen: Mapping[str, Collector]) -> None:
+    """Raise UserError for a search of the register that is another one now under a version that was asked."""
+    for name, collector in chosen.items():
+        for kind, keys in study.searches_for(collector.kinds).items():
+            refuse_changed(keys, (key for key, _, _ in frontier.targets(name, kind)), str(study.directory / FILE))
 
 
 def admit_wants(study: Study, frontier: Frontier, rule: str, wants: list[Want], now: datetime) -> dict[str, int]:
@@ -212,6 +221,8 @@ def import_files(
     say: Say = print,
 ) -> tuple[Report, LoadReport | None]:
     """Read the files *paths* of a format into the archive and load them; return how both ended. Raise UserError."""
+    if form == "survey" and study.survey.respondent:
+        options = {"respondent": study.survey.respondent, **options}
     found = files.targets(form, paths, options)
     frontier = open_state(study)
     try:

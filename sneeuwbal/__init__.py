@@ -8,7 +8,7 @@ them importable, for plug-ins too.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,11 +36,22 @@ def open(
     return Study(directory, say=say, progress=progress)
 
 
-def init(directory: Path | str, name: str = "My study", contact: str = "") -> Path:
-    """Write a commented study file into *directory*, made if needed; return its path."""
-    from jobs.context import create
+def init(
+    directory: Path | str,
+    name: str = "My study",
+    contact: str = "",
+    *,
+    platforms: Sequence[str] = (),
+    population: str = "",
+    groups: str = "",
+) -> Path:
+    """Write a commented study file into *directory*, made if needed; return its path.
 
-    return create(Path(directory), name, contact)
+    With *platforms* a short one for these, and a list of organisations with the nouns *population* and *groups*.
+    """
+    from jobs.context import Begun, create
+
+    return create(Path(directory), Begun(name, contact, tuple(platforms), population, groups))
 
 
 def replay(recording: Path | str, into: Path | str, *, say: Callable[[str], None] = print) -> Study:

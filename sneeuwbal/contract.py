@@ -10,3 +10,5 @@ from storage.privacy.declared import Field as Field
 from storage.privacy.declared import Handles as Handles
 from storage.privacy.declared import Personal as Personal
 from storage.records import *  # noqa: F403
+from storage.searches import Search as Search
+from storage.searches import search_of as search_of

@@ -353,6 +353,20 @@ class Deletion(msgspec.Struct, frozen=True):
     at: datetime | None = None
 
 
+class Document(msgspec.Struct, frozen=True):
+    """A page on the web that a search of the study's register found."""
+
+    address: str  # in its canonical form
+    platform: str  # the site's host
+    url: str  # as it was found
+    query: str  # the search that found it
+    version: int
+    title: str | None = None
+    source: str | None = None  # the publication, as the interface calls it
+    published_at: datetime | None = None
+    summary: str | None = None  # what the interface gives of its text
+
+
 class Quarantine(msgspec.Struct, frozen=True):
     """A piece of a page that could not be read: where, why, and its first 1,000 characters."""
 
@@ -383,9 +397,33 @@ class Office(msgspec.Struct, frozen=True):
     ended: str | None = None
 
 
+class SurveyVariable(msgspec.Struct, frozen=True):
+    """A variable of a survey's codebook: its codes with what each means, and which of them are no answers."""
+
+    survey: str
+    variable: str
+    ordinal: int
+    label: str | None = None
+    kind: str = "number"  # choice | number | date | text
+    codes: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    missing_codes: tuple[str, ...] = ()
+
+
+class SurveyAnswer(msgspec.Struct, frozen=True):
+    """What one respondent answered to one question: a code, or words of their own."""
+
+    survey: str
+    respondent: str  # SURVEY-NUMBER
+    variable: str
+    code: str | None = None
+    text: str | None = None
+    missing: str | None = None  # why it is no answer: system (nothing there) | user (a code says so) | not asked
+
+
 Record = (
     Profile | Position | ProfileLink | Connection | Account | AccountField | Absence | Follow | Listed | Post
-    | Deletion | Quarantine | Organisation | Office
+    | Deletion | Quarantine | Organisation | Office | SurveyVariable | SurveyAnswer | Document
 )  # fmt: skip
 
 Meta = dict[str, Any]

@@ -244,7 +244,10 @@ def literal(value: Any) -> str:
     if isinstance(value, date | int | float):
         return str(value)
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{json.dumps(key)} = {literal(item)}" for key, item in value.items()) + " }"
+        keys_ = [key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key) for key in value]
+        return (
+            "{ " + ", ".join(f"{key} = {literal(item)}" for key, item in zip(keys_, value.values(), strict=True)) + " }"
+        )
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(literal, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

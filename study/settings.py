@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from storage.sampling.rules import COLUMNS, ORDER
-from storage.tomlfile import Table
+from storage.tomlfile import Table, nearest
 
 RENAMED = {
     "civil_servants_connected": "connected_with_members", "civil_servants": "members", "ministry": "group_name",
@@ -83,6 +83,18 @@ def _cron(line: str) -> str:
     return line
 
 
+def _country(code: str) -> str:
+    """*code*, if the holidays of that country are known."""
+    if code == "NL":
+        return code  # the library takes half a second to import
+    import holidays
+
+    known = holidays.list_supported_countries(include_aliases=False)
+    if code not in known:
+        raise ValueError(f"should be a country whose holidays are known, by its two letters; {nearest(code, known)}")
+    return code
+
+
 EARLIEST = date(1990, 1, 1)  # before the first web page
 AHEAD = 10  # years
 
@@ -102,6 +114,7 @@ Order = Annotated[str, AfterValidator(_order)]
 Tie = Literal["connections", "following", "followers", "mentions", "replies", "reposts", "lists"]
 Cron = Annotated[str, AfterValidator(_cron)]
 Day = Annotated[date, AfterValidator(_day)]
+Country = Annotated[str, AfterValidator(_country)]
 Count = Annotated[int, Field(ge=0)]
 Source = Literal["positions", "bio", "fields", "links", "domain", "list", "decisions"]
 
@@ -124,18 +137,10 @@ class About(Table):
 
 
 class Seeds(Table):
-    """Whom to start from; a `_file` holds one a line, and adds to the list beside it."""
+    """Where to start: accounts and profiles; a `_file` holds one a line, and adds to the list beside it."""
 
-    model_config = ConfigDict(extra="allow")  # a plug-in collector's seeds stand under its own name
-
-    profiles: tuple[str, ...] = Field((), description="Profile pages to start from (URLs).")
-    profiles_file: str | None = Field(None, description="Text file of such URLs.", examples=["seeds.txt"])
-    x: tuple[str, ...] = Field((), description="Handles on X to start from, besides those found on profiles.")
-    x_file: str | None = Field(None, description="Text file of such handles.", examples=["handles.txt"])
-    mastodon: tuple[str, ...] = Field((), description="Mastodon accounts (user@server).")
-    mastodon_file: str | None = Field(None, description="Text file of such accounts.", examples=["mastodon.txt"])
-    bluesky: tuple[str, ...] = Field((), description="Bluesky handles or DIDs.")
-    bluesky_file: str | None = Field(None, description="Text file of such handles.", examples=["bluesky.txt"])
+    # the keys are those of the collectors that are installed: study.begin.seeds_model
+    model_config = ConfigDict(extra="allow")
 
 
 class Organisations(Table):
@@ -184,18 +189,21 @@ class Snowball(Table):
     timelines_of: Rule | None = Field(
         None, description="Whose timelines are collected; if left out, of everybody admitted.", examples=["members"]
     )
-    max_profiles: int | None = Field(None, ge=1, description="At most so many beside the seeds.", examples=[100000])
-    max_actors: int | None = Field(
-        None, ge=1, description="At most so many people along ties between accounts, seeds included.", examples=[5000]
+    max_profiles: int | None = Field(
+        None, ge=1, description="Maximum number of profiles besides the seeds.", examples=[100000]
     )
-    max_per_wave: int | None = Field(None, ge=1, description="At most so many of them in each wave.", examples=[1000])
+    max_actors: int | None = Field(
+        None, ge=1, description="Maximum number of people along ties between accounts, seeds included.", examples=[5000]
+    )
+    max_per_wave: int | None = Field(None, ge=1, description="Maximum number of them in each wave.", examples=[1000])
     order: Order = Field(ORDER, description="Who comes first where a bound leaves room for some only.")
     design: Literal["all", "threshold", "random", "walk"] = Field(
         "all",
-        description="Of those that the rule lets in: all; those whom k admitted people lead to; those who are among k"
-        " drawn at random from each list; or where k random walkers from each seed come.",
+        description="Which of those that the rule selects are admitted: all; threshold: those to whom at least k"
+        " admitted people lead; random: k drawn from each list; walk: those that k random walkers from each seed"
+        " reach.",
     )
-    k: int = Field(1, ge=1, description="The number that the design speaks of.")
+    k: int = Field(1, ge=1, description="The k of the design.")
     seed: Count = Field(1, description="Seed of its random choices.")
 
 
@@ -213,7 +221,10 @@ class CollectorTable(Table):
 
     enabled: bool = Field(True, description="Whether `run` collects with it.")
     kinds: tuple[str, ...] | None = Field(
-        None, description="What it collects; all it can, if left out.", examples=[["timeline"]]
+        None,
+        examples=[["timeline"]],
+        description="What it collects; if left out, all it can, but of accounts' lists only those that the ties of"
+        " along and the schedule need, if along names such ties.",
     )
     limits: dict[str, RateLimit] = Field(
         {}, description="Limits other than the documented ones, by kind.",
@@ -250,27 +261,29 @@ class Analysis(Table):
     )
     retweets: Literal["all", "without", "originals"] = Field("all", description="Which posts the shares count.")
     min_degree: Count | Literal["auto"] = Field(
-        "auto", description="Actors with so many ties or more are drawn; auto: the lowest, from 2, that leaves at most "
+        "auto", description="Minimum ties of an actor that is drawn; auto: the lowest, from 2, that leaves at most "
         "1,500 (2013: 51).",
     )  # fmt: skip
     hashtag_threshold: Count | Literal["auto"] = Field(
-        "auto", description="Hashtags used in more than so many posts are drawn; auto: the lowest, from 1, that leaves "
+        "auto", description="Hashtags used in more posts than this are drawn; auto: the lowest, from 1, that leaves "
         "at most 400 (2013: 100).",
     )  # fmt: skip
     resolution: float = Field(1.0, gt=0, description="Resolution of the communities, as Gephi counts it.")
     seeds: int = Field(20, ge=1, description="Seeded runs of community detection; the best is kept.")
     seed: int = Field(1, ge=0, description="First seed of everything random.")
     betweenness_exact_up_to: int = Field(10_000, ge=0, description="Nodes up to which betweenness is exact.")
-    holiday_country: str = Field("NL", pattern="^[A-Z]{2}$", description="Country of the public holidays.")
+    holiday_country: Country = Field("NL", description="Country of the public holidays.")
     school_regions: tuple[str, ...] = Field(
-        (), description="School regions whose holidays are told apart (NL: Noord, Midden, Zuid; known from 2014)."
+        (), description="School regions whose holidays are distinguished (NL: Noord, Midden, Zuid; known from 2014)."
     )
     school_holidays: str | None = Field(
         None,
         description="CSV with region,name,first_day,last_day, for other years and countries.",
         examples=["school-holidays.csv"],
     )
-    labels: str | None = Field(None, description="CSV with handle,role: politician, media ...", examples=["labels.csv"])
+    labels: str | None = Field(
+        None, description="CSV with handle,label: politician, media ...", examples=["labels.csv"]
+    )
 
 
 class PublishedGroup(Table):
@@ -314,7 +327,7 @@ class Published(Table):
     posts: Count | None = Field(None, description="Posts on their timelines.")
     first_post: date | None = Field(None, description="Day of the first post.")
     last_post: date | None = Field(None, description="Day of the last post.")
-    communities: Count | None = Field(None, description="Communities told apart in the actor network.")
+    communities: Count | None = Field(None, description="Communities in the actor network.")
     hashtag_communities: Count | None = Field(None, description="Communities in the hashtag network.")
     groups: dict[str, PublishedGroup] = Field(
         {}, description="Table 5, by group.", examples=[{"EZ": {"profiles": 1024, "accounts": 244}}]
@@ -376,9 +389,9 @@ class Job(Table):
     timezone: Zone | None = Field(
         None, description="Time zone of the hours; the study's, if left out.", examples=["UTC"]
     )
-    jitter: Count = Field(0, description="Starts up to so many seconds later, at random.")
-    catch_up: Count = Field(86_400, description="A start missed by at most so many seconds is made up, once.")
-    overlap: Literal["skip", "wait"] = Field("skip", description="What happens if the last run still goes on.")
+    jitter: Count = Field(0, description="Random delay of each start, in seconds at most.")
+    catch_up: Count = Field(86_400, description="Seconds within which a missed start is made up, once.")
+    overlap: Literal["skip", "wait"] = Field("skip", description="What to do if the previous run is still running.")
 
     @model_validator(mode="after")
     def _one_clock(self) -> Job:
@@ -418,6 +431,23 @@ class Minimise(Table):
         if self.opt_outs == "override" and not (self.override_reason or "").strip():
             raise ValueError("opt_outs = 'override' should come with an override_reason, which the report shows")
         return self
+
+
+class Search(Table):
+    """A search for documents: a row of the register (docs/coverage.md)."""
+
+    id: str = Field(pattern=r"^[\w-]+$", description="What it is called in every table.")
+    version: int = Field(1, ge=1, description="Its version: other words, places or days are the next one.")
+    where: str = Field(description="The interface that is asked.", examples=["sru"])
+    address: str | None = Field(
+        None,
+        description="The feed, site or server; left out, the interface's own.",
+        examples=["https://example.org/feed"],
+    )
+    words: str = Field("", description="What is searched for, in the interface's own language.", examples=["ambtenaar"])
+    first_day: Day | None = Field(None, description="Only documents since.", examples=[date(2012, 1, 1)])
+    last_day: Day | None = Field(None, description="Only documents until.", examples=[date(2012, 12, 31)])
+    why: str = Field("", description="Why it is asked, for whoever reads the register.")
 
 
 class Comparison(Table):

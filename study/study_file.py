@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -18,7 +19,8 @@ from storage import csvfile
 from storage.errors import UserError
 from storage.linking.organisations import load_list, shipped
 from storage.privacy.declared import hooks_of
-from storage.tomlfile import Mistake, Table, mistakes, model_in, nearest, read, tuples, written
+from storage.searches import Search as Asked
+from storage.tomlfile import Mistake, Table, mistakes, nearest, read, tuples
 from study.settings import (
     About,
     Access,
@@ -31,10 +33,12 @@ from study.settings import (
     Organisations,
     Population,
     Published,
+    Search,
     Seeds,
     Snowball,
 )
-from study.unserved import unserved
+from study.survey import Survey
+from study.unserved import table, unserved
 
 FILE = "sneeuwbal.toml"
 HEADERS = {
@@ -48,6 +52,11 @@ HEADERS = {
     "user",
     "username",
 }  # of a first column
+Columns = tuple[tuple[str, ...], ...]  # one of each
+TABLES: dict[str, Columns] = {  # files of [analysis]
+    "labels": (("handle", "account_id"), ("label", "role")),
+    "school_holidays": (("region",), ("name",), ("first_day",), ("last_day",)),
+}
 
 
 class Study(Table):
@@ -61,10 +70,12 @@ class Study(Table):
     collectors: dict[str, CollectorTable] = Field(default={})
     budget: Budget = Budget()
     analysis: Analysis = Analysis()
+    survey: Survey = Survey()
     minimise: Minimise = Minimise()
     access: Access = Access()
     schedule: tuple[Job, ...] = ()
     comparison: tuple[Comparison, ...] = ()
+    searches: tuple[Search, ...] = ()
     published: Published = Published()
 
     _directory: Path = PrivateAttr(default=Path())
@@ -88,10 +99,7 @@ class Study(Table):
     @property
     def era(self) -> date | None:
         """The day whose groups are meant (None: today's): as set, or the last day of the period."""
-        era = self.organisations.era
-        if era is None:
-            return self.study.last_day
-        return None if era == "today" else date.fromisoformat(era if "-" in era else f"{era}-07-01")
+        return _era(self.organisations.era, self.study.last_day)
 
     @property
     def organisation_list(self) -> str | Path:
@@ -114,6 +122,15 @@ class Study(Table):
             listed += seed_lines(csvfile.text(self.directory / name))
         return tuple(dict.fromkeys(seed.strip() for seed in listed))
 
+    def searches_for(self, kinds: Mapping[str, Any]) -> dict[str, list[str]]:
+        """The keys of the newest version of each search of the register that one of *kinds* answers, by kind."""
+        newest = {one.id: max(each.version for each in self.searches if each.id == one.id) for one in self.searches}
+        found: dict[str, list[str]] = {}
+        for one in self.searches:
+            if one.version == newest[one.id] and one.where in kinds and kinds[one.where].of == "search":
+                found.setdefault(one.where, []).append(key_of(one))
+        return found
+
     def options(self, collector: str) -> dict[str, Any]:
         """The table of *collector*, defaults filled in and its own keys validated: `Settings.options`."""
         table = self.collectors.get(collector, CollectorTable())
@@ -132,9 +149,22 @@ class Study(Table):
         return _leaves("", json.loads(self.model_dump_json(exclude_none=True, by_alias=True)))
 
 
+def key_of(search: Search) -> str:
+    """The key of the target of a search of the register."""
+    days = {"first_day": search.first_day, "last_day": search.last_day}
+    return Asked(search.id, search.version, search.words.strip(), (search.address or "").strip(), **days).key
+
+
 def installed() -> dict[str, EntryPoint]:
     """The collectors that are installed, by name."""
     return {point.name: point for point in entry_points(group="sneeuwbal.collectors")}
+
+
+def _era(era: str | None, last_day: date | None) -> date | None:
+    """The day that *era* means; None: today."""
+    if era is None:
+        return last_day
+    return None if era == "today" else date.fromisoformat(era if "-" in era else f"{era}-07-01")
 
 
 def options_model(point: EntryPoint) -> type[BaseModel] | None:
@@ -164,29 +194,57 @@ def _checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     """Mistakes in what refers to something outside the file."""
     points = installed()
     yield from _password_mistakes((), data)
-    yield from _period_mistakes(_table(data, "study"))
-    yield from _collector_mistakes(_table(data, "collectors"), points)
-    yield from _seed_mistakes(_table(data, "seeds"), points, folder)
+    yield from _period_mistakes(table(data, "study"))
+    yield from _collector_mistakes(table(data, "collectors"), points)
+    yield from _seed_mistakes(table(data, "seeds"), points, folder)
     yield from unserved(data, points)
-    yield from _organisation_mistakes(_table(data, "organisations"), folder)
-    for key in ("labels", "school_holidays"):
-        yield from _file_mistakes(("analysis", key), _table(data, "analysis").get(key), folder)
+    yield from _search_mistakes(_list(data.get("searches")), points)
+    yield from _organisation_mistakes(data, folder)
+    for key, columns in TABLES.items():
+        name = table(data, "analysis").get(key)
+        yield from _file_mistakes(("analysis", key), name, folder)
+        yield from _column_mistakes(("analysis", key), name, folder, columns)
     named = (("schedule", job) for job in _list(data.get("schedule")))
     sets = (("comparison", one) for one in _list(data.get("comparison")))
     for place, rows in (("schedule", list(named)), ("comparison", list(sets))):
         yield from _references(place, [row for _, row in rows], points)
 
 
-def _organisation_mistakes(own: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
-    """A list of organisations that does not ship, or whose file has mistakes of its own."""
+def _column_mistakes(at: tuple[str, str], name: Any, folder: Path, columns: Columns) -> Iterator[Mistake]:
+    """A table without a column of which it needs one."""
+    if not isinstance(name, str) or not (folder / name).is_file():
+        return
+    try:
+        there, _ = csvfile.records(folder / name)
+    except UserError as error:
+        yield Mistake(at, str(error))
+        return
+    for either in columns:
+        if not set(either) & set(there):
+            yield Mistake(at, f"{name} needs a column {' or '.join(either)}; its first line names {', '.join(there)}")
+
+
+def _organisation_mistakes(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
+    """A list of organisations that does not ship or has mistakes, and published groups that are not in it."""
+    own = table(data, "organisations")
     name, file = own.get("list", "nl"), own.get("file")
-    if isinstance(file, str) and (folder / file).is_file():
+    listed = None
+    try:
+        if isinstance(file, str) and (folder / file).is_file():
+            listed = load_list(folder / file)
+        elif file is None and name in shipped():
+            listed = load_list(name)
+    except UserError as error:
+        yield Mistake(("organisations", "file"), str(error))
+    yield from _file_mistakes(("organisations", "file"), file, folder)
+    if listed is not None and (groups := table(table(data, "published"), "groups")):
         try:
-            load_list(folder / file)
-        except UserError as error:
-            yield Mistake(("organisations", "file"), str(error))
-    else:
-        yield from _file_mistakes(("organisations", "file"), file, folder)
+            day = _era(own.get("era"), table(data, "study").get("last_day"))
+        except (ValueError, TypeError):
+            return  # a mistake of its own
+        for group in groups:
+            if why := listed.unknown(group, day):
+                yield Mistake(("published", "groups", group), why)
     if isinstance(name, str) and name not in shipped():
         yield Mistake(
             ("organisations", "list"), f"no list {name!r} ships; {nearest(name, shipped())}; your own goes into file"
@@ -227,19 +285,19 @@ def _references(place: str, rows: list[Any], points: Mapping[str, EntryPoint]) -
 
 def _collector_mistakes(tables: Mapping[str, Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
     """Collectors that are not installed, kinds they do not know, and options their own model refuses."""
-    for name, table in tables.items():
+    for name, own in tables.items():
         at = ("collectors", name)
         if name not in points:
             yield Mistake(at, f"no collector {name!r} is installed; {nearest(name, points)}")
-        elif isinstance(table, dict):
+        elif isinstance(own, dict):
             try:
                 kinds, model = points[name].load().kinds, options_model(points[name])
             except ImportError as error:
                 yield Mistake(at, f"the collector cannot be loaded ({error}); install what it needs")
                 continue
-            yield from _kind_mistakes(at, table, kinds)
+            yield from _kind_mistakes(at, own, kinds)
             if model:
-                yield from _option_mistakes(at, table, model)
+                yield from _option_mistakes(at, own, model)
 
 
 def _kind_mistakes(at: tuple[str, str], table: Mapping[str, Any], kinds: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -267,21 +325,23 @@ def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], f
     known = seed_keys(points, seeds)
     for key, value in seeds.items():
         at, name = ("seeds", key), key.removesuffix("_file")
-        if name not in known and (value or key not in Seeds.model_fields):  # the file of `init` has every key, empty
+        if name not in known:
             yield Mistake(at, f"no collector has seeds {name!r}; {nearest(name, known)}")
         elif key.endswith("_file"):
             yield from _file_mistakes(at, value, folder)
-            if isinstance(value, str) and (folder / value).is_file():
+            if not isinstance(value, str):
+                yield Mistake(at, "should be the name of a file; put it in quotes")
+            elif (folder / value).is_file():
                 try:
                     text = csvfile.text(folder / value)
                 except UserError as error:
                     yield Mistake(at, str(error))
                 else:
                     yield from _bad_lines(at, *known[name], points, value, text)
-        elif name not in Seeds.model_fields and not isinstance(value, list):
+        elif not isinstance(value, list):
             yield Mistake(at, "should be a list; put it in [ ]")
-        elif name in known:
-            yield from _bad_seeds(at, *known[name], points, _list(value))
+        else:
+            yield from _bad_seeds(at, *known[name], points, value)
 
 
 def seed_keys(points: Mapping[str, EntryPoint], given: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -361,41 +421,35 @@ def _bad_seed(collector: Any, seed: str) -> str:
     return f"is not {hooks.seed_form}"
 
 
+def _search_mistakes(rows: list[Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
+    """Searches of no interface, those that it cannot be asked for, and versions that are there twice."""
+    able: dict[str, Any] = {}
+    for point in points.values() if rows else ():
+        with suppress(ImportError):  # [collectors] says so
+            found = point.load()
+            able |= {kind: found for kind, spec in found.kinds.items() if spec.of == "search"}
+    seen: set[tuple[str, int]] = set()
+    for number, row in enumerate(rows):
+        try:
+            one = Search.model_validate(row)
+        except ValidationError:
+            continue  # the model tells of that
+        at = ("searches", number)
+        if (one.id, one.version) in seen:
+            yield Mistake((*at, "version"), f"{one.id!r} has version {one.version} twice; number the later one anew")
+        seen.add((one.id, one.version))
+        if one.where not in able:
+            yield Mistake((*at, "where"), f"no interface {one.where!r}; {nearest(one.where, able)}")
+        elif query_of(able[one.where], one.where, key_of(one)) is None:
+            yield Mistake((*at, "where"), f"{one.where!r} needs words, or an address, too; docs/coverage.md says which")
+
+
 def _file_mistakes(at: tuple[str, str], name: Any, folder: Path) -> Iterator[Mistake]:
     """A file that is not there."""
     if isinstance(name, str) and not (folder / name).is_file():
         yield Mistake(at, f"there is no file {name!r} in the study directory")
 
 
-def _table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """The table *key*, empty where it is none (the model tells of that)."""
-    value = data.get(key)
-    return value if isinstance(value, dict) else {}
-
-
 def _list(value: Any) -> list[Any]:
     """*value* if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
-
-
-# ---- the file that `init` writes ---------------------------------------------------------------------------
-
-
-def template(name: str = "My study", contact: str = "") -> str:
-    """A commented study file with every key: its default, or an example behind a # where it has none."""
-    parts = ["# A study for sneeuwbal: every key, with its default. What is behind a # is an example.\n"]
-    for section, model in sections().items():
-        if section == "collectors":
-            parts += [written(f"[collectors.{each}]", model, {}) for each in ("profiles", "x")]
-        elif section in ("schedule", "comparison"):
-            parts.append(written(f"[[{section}]]", model, {}, live=False))
-        else:
-            values = {"name": name, "contact": contact} if section == "study" else {}
-            parts.append(written(f"[{section}]", model, values))
-    return "\n".join(parts)
-
-
-def sections() -> dict[str, type[BaseModel]]:
-    """The model of each section of the study file."""
-    found = {name: model_in(field.annotation) for name, field in Study.model_fields.items()}
-    return {name: model for name, model in found.items() if model}

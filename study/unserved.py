@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -26,6 +27,10 @@ def unserved(data: Data, points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
     yield from _snowball(table(data, "snowball"), specs)
     yield from _jobs(rows(data, "schedule"), kinds)
     yield from _comparisons(rows(data, "comparison"), kinds, points)
+    for number, one in enumerate(rows(data, "searches")):
+        if one.get("where") and not any(one["where"] in own for own in kinds.values()):
+            yield Mistake(("searches", number, "where"), f"no collector of the study asks {one['where']!r}")
+    yield from _kept(table(table(data, "minimise"), "keep_days"), points)
     for name, own in table(data, "collectors").items():
         if isinstance(own, dict) and own.get("queries") and name in kinds and not _some(kinds[name].values(), "query"):
             yield Mistake(("collectors", name, "queries"), "are for searches, which kinds leaves out; add that kind")
@@ -39,22 +44,36 @@ def unserved(data: Data, points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
 def _collected(data: Data, points: Mapping[str, EntryPoint]) -> dict[str, dict[str, Any]] | None:
     """The kinds that the study collects, by collector; None if one cannot be loaded."""
     tables, seeds = table(data, "collectors"), table(data, "seeds")
+    searched = {one.get("where") for one in rows(data, "searches")}
     found = {}
     for name, point in points.items():
         own = table(tables, name)
         given = [key for key, value in seeds.items() if value and (key == name or key.startswith(f"{name}_"))]
-        if not (own.get("enabled", True) is True if name in tables else given):
+        if not (own.get("enabled", True) is True if name in tables else given or searched):
             continue
         try:
             kinds = point.load().kinds
         except ImportError:
             return None
+        searching = any(spec.of == "search" and kind in searched for kind, spec in kinds.items())
+        if not (name in tables or given or searching):
+            continue
         listed = own.get("kinds")
         wanted = listed if isinstance(listed, list) else list(kinds)
         seeded = {key.removesuffix("_file") for key in given}
         asked = [kind for kind, spec in kinds.items() if f"{name}_{spec.seeds}" in seeded]
         found[name] = {kind: kinds[kind] for kind in (*wanted, *asked) if kind in kinds}
     return found
+
+
+def _kept(days: Data, points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
+    """Names in `keep_days` that no collector has; imported files and collectors left out since count too."""
+    known: set[str] = set()
+    for point in points.values() if days else ():
+        with suppress(ImportError):
+            known |= {word for kind, spec in point.load().kinds.items() for word in (kind, spec.yields) if word}
+    for name in sorted(days.keys() - known):
+        yield Mistake(("minimise", "keep_days", name), f"no collector has or yields {name!r}; {nearest(name, known)}")
 
 
 def _some(specs: Any, of: str, yields: str = "") -> bool:
@@ -88,12 +107,16 @@ def _snowball(own: Data, specs: list[Any]) -> Iterator[Mistake]:
         yield Mistake((at, "waves"), f"no collector of the study shows {along[0]}; name other ties in along, or kinds")
     if waves == 0 and own.get("admit", "members") != "members":
         yield Mistake((at, "admit"), "admits nobody with waves = 0; set waves, or leave it out")
+    if waves == 0 and own.get("lists_of") is not None:
+        yield Mistake((at, "lists_of"), "chooses nothing with waves = 0, which reads all seeds' lists; leave it out")
     if own.get("k", 1) != 1 and own.get("design", "all") == "all":
         yield Mistake((at, "k"), "means nothing with design = 'all'; set design, or leave k out")
     people = "of people along ties between accounts; this study goes along connections: max_profiles bounds it"
     for key in ("max_actors", "max_per_wave"):
         if own.get(key) is not None and along == ["connections"]:
             yield Mistake((at, key), f"is {people}")
+    if own.get("lists_of") is not None and along == ["connections"] and waves:
+        yield Mistake((at, "lists_of"), "is for ties between accounts; along connections, admit says whose lists")
     if not _some(specs, "profile"):
         for key, default in (("max_profiles", None), ("accounts_of", "members")):
             if own.get(key, default) != default:

@@ -28,7 +28,7 @@ OURS_HERE = {("overrides", "reason"), ("absences", "reason"), ("removed", "reaso
              ("deletions", "platform"), ("study", "key"), ("made_by", "tables"), ("made_by", "views"),
              ("kinds", "names"), ("kinds", "yields"), ("evidence", "source"), ("evidence", "stance"),
              ("evidence", "verdict")}  # fmt: skip
-PUBLIC = {"organisations", "register"}  # the study's list, and the government's register of bodies
+PUBLIC = {"organisations", "register", "survey_variables"}  # the study's list, the register of bodies, the questions
 PUBLIC_HERE = {("employers", "organisation"), ("employers", "group_name"), ("offices", "organisation_id"),
                ("offices", "function")}  # fmt: skip
 SHARED = {  # public where many write it, or where the study file says it; a canary is written by one

@@ -91,6 +91,7 @@ TABLES = [
     ("group_coverage", ["members", "readable", "linked"], [""]),
     ("communities_by_group", ["actors"], ["community", "group_name"]), ("most_central", ["actors"], [""]),
     ("hashtags_by_group", ["accounts"], ["community"]), ("groups", ["connections", "follows"], ["either"]),
+    ("group_shares", ["senders", "receivers"], ["group_name", "other"]),
 ]  # fmt: skip
 
 

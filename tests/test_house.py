@@ -121,7 +121,7 @@ def test_analysis_writes_no_files_and_reads_no_clock_outside_the_report() -> Non
 
 # Names of collectors that are also words of the tables, of figures and of Python. Kinds mostly are (`post`, `list`):
 # what is forbidden is to ask for a kind by its name.
-WORDS = {"profiles", "table", "x"}
+WORDS = {"coverage", "profiles", "survey", "table", "x"}
 OTHERS = {"post", "profile", "hashtag"}  # the kinds of absences and deletions, and of a network's nodes
 NAMED = {  # where a platform is named all the same, and why
     "analysis/report/i18n.py": ({"bluesky", "mastodon"}, "how the heads of columns write the names of platforms"),

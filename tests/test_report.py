@@ -18,7 +18,7 @@ from lxml import etree, html
 from analysis import actors, populations, rounds, shares
 from analysis.queries import number
 from analysis.report import comparison_section, left_out, method
-from analysis.report.disclosure import few_hidden, lines, merged_groups, small
+from analysis.report.disclosure import Cells, few_hidden, merged_groups, suppressed
 from analysis.report.escape import HARMFUL
 from analysis.report.figures.registry import DRAWINGS
 from analysis.report.findings import Findings, Options
@@ -82,6 +82,21 @@ def test_published_figures_stand_beside_the_computed_ones(dutch: tuple[Findings,
     assert html.fromstring(text).get("lang") == "nl"
 
 
+def test_parameters_that_tables_share_are_shown_once(made: tuple[Findings, Made], page: str) -> None:
+    tree, tables = html.fromstring(page), made[1].tables()
+    shown = {name: tree.xpath(f'//div[@id="table-{name}"]//dl[not(@class)]/div') for name in tables}
+    texts = [tuple(row.text_content() for row in rows) for rows in shown.values() if len(rows) > 3]
+    assert len(texts) == len(set(texts))
+    for name in tables:
+        for link in tree.xpath(f'//div[@id="table-{name}"]/details/p/a[starts-with(@href, "#table-")]/@href'):
+            other = link.removeprefix("#table-")
+            own, others = (tables[each].parameters(made[0].words) for each in (name, other))
+            assert len(shown[name]) + len(shown[other]) == len(own)
+            assert {*others} <= {*own}
+    assert not shown["bridges"]
+    assert len(shown["communities"]) > 10
+
+
 def test_every_filter_says_what_went_in_and_what_came_out(made: tuple[Findings, Made]) -> None:
     filters = made[0].filters
     assert (filters["after"] <= filters["before"]).all()
@@ -108,7 +123,14 @@ def test_every_word_of_the_report_has_its_dutch() -> None:
     }
     wanted |= {*summary.TEXTS, *sections.MEASURES.values(), *section_parts.SCHOOL.values(), *filters.TIMELINES.values()}
     wanted |= {actors.PAIR, actors.BEYOND, actors.ACROSS, actors.WITH, posts.ZOOM, posts.HIDDEN, *HEADS.values()}
-    wanted |= {*left_out.TEXTS, *sections.TITLES.values(), sections.ALONG, populations.SEEDS_READ, *rounds.WHAT}
+    wanted |= {
+        *left_out.TEXTS,
+        *sections.TITLES.values(),
+        *sections.DIRECTED.values(),
+        sections.ALONG,
+        populations.SEEDS_READ,
+        *rounds.WHAT,
+    }
     wanted |= set(json.loads((HERE / "js" / "words.json").read_text("utf-8"))) | set(populations.SELECTED.values())
     for path in [*HERE.rglob("*.py"), HERE / "page.html.j2", ROOT / "commands" / "report.py"]:
         for found in WORDS.findall(path.read_text("utf-8")):
@@ -371,9 +393,9 @@ def test_a_report_for_publication_tells_no_person(
 
 def test_small_cells_are_hidden_and_cannot_be_worked_out_from_a_total() -> None:
     frame = pd.DataFrame({"group_name": list("abc"), "profiles": [40, 9, 3], "share": [10.0, 20.0, 33.3]})
-    hidden = small(frame, 5, {"profiles": ("share",)})
+    hidden = suppressed(frame, 5, Cells({"profiles": ("share",)}))
     assert hidden["profiles"].isna().tolist() == hidden["share"].isna().tolist() == [False, True, True]
-    assert small(frame, 0, {"profiles": ()}) is frame
+    assert suppressed(frame, 0, Cells({"profiles": ()})) is frame
 
 
 def test_no_cell_is_hidden_alone_in_a_line_or_a_row_that_adds_up() -> None:
@@ -381,11 +403,11 @@ def test_no_cell_is_hidden_alone_in_a_line_or_a_row_that_adds_up() -> None:
     frame = pd.DataFrame(
         {"community": [1] * 3 + [2] * 3, "group_name": list("abcabc"), "members": [3, 7, 9, 20, 0, 30]}
     )
-    hidden = small(frame, 5, {"members": ()}, lines(frame, "community", "group_name"))["members"].isna()
+    hidden = suppressed(frame, 5, Cells({"members": ()}, ("community", "group_name")))["members"].isna()
     assert hidden.tolist() == [True, True, False, True, True, False]  # a 0 as well: the total of b would tell its 7
     parts = ("whole", "part", "absent")
     frame = pd.DataFrame({"asked": [60], "whole": [50], "part": [8], "absent": [2]})
-    hidden = small(frame, 5, {"asked": parts, **dict.fromkeys(parts, ())}, (), parts)
+    hidden = suppressed(frame, 5, Cells({"asked": parts, **dict.fromkeys(parts, ())}, (), parts))
     assert hidden.isna().iloc[0].tolist() == [False, False, True, True]
 
 

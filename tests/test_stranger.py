@@ -19,6 +19,8 @@ from jobs.interface import Study
 from storage.archive import reader as archive
 from storage.privacy.pseudonyms import VARIABLE
 from storage.records import Page
+from study.begin import LIST, Begun, files
+from study.study_file import FILE
 from tests import village as places
 from tests.conftest import ROOT
 from tests.contents import contents
@@ -131,6 +133,18 @@ def test_everything_it_tells_is_in_the_tables(place: Place) -> None:
     assert {one[0] for one in posts} == {*wrote, "s-91"}
     assert ("s-25", "retweet", "v-2", "v-77") in posts
     assert ("s-91", "original", None, None) in posts
+
+
+def test_init_writes_a_study_for_it(place: Place, tmp_path: Path) -> None:
+    """What it declares is all that `init` needs: its seeds, its lists, its price."""
+    begun = Begun(platforms=("dorpsplein",), members="journalists", groups="newsrooms")
+    file = made(tmp_path / "new", files(begun)[FILE])
+    (file / LIST).write_text(files(begun)[LIST])
+    study = opened(file).settings
+    assert "dorpsplein = []  # a nick on the dorpsplein\n" in files(begun)[FILE]
+    assert study.schedule[0].kinds == ("sayings",)
+    assert study.snowball.along == ("following",)
+    assert study.budget.usd == 50.0
 
 
 def test_its_price_is_counted_and_planned(place: Place) -> None:

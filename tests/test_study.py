@@ -2,6 +2,7 @@
 
 import tomllib
 from datetime import date
+from importlib import import_module
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +11,10 @@ import pytest
 
 from storage.errors import UserError
 from storage.tomlfile import keys, lines
-from study import settings
+from study import begin, settings
 from study import study_file as study_module
-from study.study_file import FILE, Study, template
+from study.begin import sections, template
+from study.study_file import FILE, Study
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,6 +42,7 @@ def plugin(tmp_path, monkeypatch):
     points = {"profiles": "sb_plain", "x": "sb_x", "own": "sb_own"}
     found = {name: EntryPoint(name, f"{module}:collector", "sneeuwbal.collectors") for name, module in points.items()}
     monkeypatch.setattr(study_module, "installed", lambda: found)
+    monkeypatch.setattr(begin, "installed", lambda: found)
     return SimpleNamespace(folder=folder)
 
 
@@ -66,11 +69,17 @@ def test_the_template_loads_and_gives_the_defaults(tmp_path):
 def test_every_key_of_every_section_is_in_the_template():
     written = lines(template())
     commented = lines(template().replace("\n# ", "\n"))
-    for section, model in study_module.sections().items():
+    for section, model in sections().items():
         place = (section, "x") if section == "collectors" else (section,)
         for key in keys(model):
-            many = (*place, 0, key) if section in ("schedule", "comparison") else (*place, key)
+            many = (*place, 0, key) if section in ("schedule", "comparison", "searches") else (*place, key)
             assert many in written or many in commented, f"{section}.{key}"
+
+
+def test_a_plug_in_that_reads_seeds_has_them_in_the_template(plugin, monkeypatch):
+    monkeypatch.setattr(import_module("sb_own").collector, "page_of", str, raising=False)
+    assert ("seeds", "own") in lines(template())
+    assert "# own_file" in template()
 
 
 def test_the_examples_in_the_template_are_true(tmp_path):
@@ -82,7 +91,7 @@ def test_the_examples_in_the_template_are_true(tmp_path):
     data = tomllib.loads(text)
     for name in ("interval", "calendar"):
         data["schedule"][0].pop(name)
-    data["schedule"][0]["name"] = data["comparison"][0]["name"] = "daily"
+    data["schedule"][0]["name"] = data["comparison"][0]["name"] = data["searches"][0]["id"] = "daily"
     from storage.tomlfile import tuples
 
     loaded = Study.model_validate(tuples(data))
@@ -170,7 +179,7 @@ profiles_file = "nowhere.txt"
             "line 4, study.last_day: should not be before first_day (2013-02-23), but is 2012-12-31",
         ),
         (
-            "[study]\nname='a'\n[published.groups.'I&M']\nprofile=3",
+            "[study]\nname='a'\nlast_day=2013-07-01\n[published.groups.'I&M']\nprofile=3",
             'published.groups."I&M".profile: unknown key',
         ),
     ],
@@ -245,7 +254,7 @@ def test_settings_do_not_change(tmp_path):
 
 def test_every_key_is_documented():
     text = (ROOT / "docs" / "study-file.md").read_text("utf-8")
-    models = {f"[{name}]": model for name, model in study_module.sections().items()}
+    models = {f"[{name}]": model for name, model in sections().items()}
     models |= {name: getattr(settings, name) for name in ("RateLimit", "Interval", "PublishedGroup", "PublishedShare")}
     models["PublishedTest"] = settings.PublishedTest
     for place, model in models.items():

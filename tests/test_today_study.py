@@ -36,6 +36,13 @@ def test_nobody_is_made_a_member_who_is_none_and_nearly_all_who_say_so_are_found
     assert len(found & sure) >= 0.9 * len(sure)
 
 
+def test_bare_collectors_read_the_lists_that_the_ties_need_and_no_others(studied):
+    _, folder, _ = studied
+    asked = column(folder, "SELECT DISTINCT collector || ' ' || kind FROM answers")
+    assert {"mastodon following", "bluesky following", "mastodon timeline"} <= asked
+    assert not {one for one in asked if one.endswith((" followers", " follow_records"))}
+
+
 def test_no_one_who_asked_to_be_left_alone_is_admitted(studied):
     truth, folder, _ = studied
     never = {key for key, how in truth.opted_out.items() if how & {"noindex", "not-indexable", "no-unauthenticated"}}

@@ -66,6 +66,14 @@ WRONG = {
     "a calendar of hours": (JOB + "calendar = { hours = 1 }\n", "", "it does not know hours"),
     "a sample of no stream": (ONE + '[[comparison]]\nname = "s"\ncollector = "mastodon"\n', "", "leave the set out"),
     "a sample of no collector": (ONE + '[[comparison]]\nname = "s"\n', "", "'x' reads no comparison sets here"),
+    "days of no kind": (ONE + "[minimise]\nkeep_days = { tweets = 30 }\n", "", "has or yields 'tweets'; it can be"),
+    "a published group that is none": (ONE + "[published.groups]\nEX = { profiles = 1 }\n", "", "such group (today)"),
+    "a published group of another list": (OWN + "[published.groups]\nEZ = {}\n", '[[group]]\nid = "A"\n', "can be A"),
+    "labels of nobody": (ONE + '[analysis]\nlabels = "seeds.csv"\n', "who,role\na,media\n", "or account_id; its"),
+    "holidays of no day": (ONE + '[analysis]\nschool_holidays = "seeds.csv"\n', "region,name\na,b\n", "column first_d"),
+    "holidays of no country": (ONE + '[analysis]\nholiday_country = "UK"\n', "", "a country whose holidays are known"),
+    "lists of no wave": (ONE + '[snowball]\nwaves = 0\nlists_of = "members"\n', "", "chooses nothing with waves = 0"),
+    "lists of connections": (PROFILES + '[snowball]\nlists_of = "members"\n', "", "admit says whose lists"),
 }  # fmt: skip
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any, TypeVar
 
 import duckdb
 import pandas as pd
 
 from analysis.queries import setting
-from analysis.report.disclosure import Counts, Line, small
+from analysis.report.disclosure import Cells, suppressed
 from analysis.report.i18n import Words
 from analysis.report.sql_log import listening
 from analysis.report.tables import missing
@@ -30,6 +30,27 @@ def finding(make: Callable[[Any], T]) -> cached_property[T]:
 
     kept.__doc__ = make.__doc__
     return cached_property(kept)
+
+
+def counting(
+    cells: Cells | Callable[[Any, pd.DataFrame], Cells],
+) -> Callable[[Callable[[Any], pd.DataFrame]], cached_property[pd.DataFrame]]:
+    """A finding whose frame counts persons in *cells*, of which a report for publication hides the small ones.
+
+    A function of findings and frame is asked for the cells only where there is something to hide.
+    """
+
+    def declared(make: Callable[[Any], pd.DataFrame]) -> cached_property[pd.DataFrame]:
+        @wraps(make)
+        def hidden(self: Asking) -> pd.DataFrame:
+            frame = make(self)
+            if not self.options.least:
+                return frame
+            return suppressed(frame, self.options.least, cells if isinstance(cells, Cells) else cells(self, frame))
+
+        return finding(hidden)
+
+    return declared
 
 
 @dataclass
@@ -78,12 +99,6 @@ class Asking:
     def words(self) -> Words:
         """The words of the report's language."""
         return Words(self.options.language or str(self.setting("study.language", "en")), self.setting("population"))
-
-    def small(
-        self, frame: pd.DataFrame, counts: Counts, lines: Iterable[Line] | None = None, parts: Sequence[str] = ()
-    ) -> pd.DataFrame:
-        """*frame* without its small cells, if the report is for publication."""
-        return small(frame, self.options.least, counts, lines, parts)
 
     def few(self, *counts: Any) -> bool:
         """Whether one of the *counts* of persons is too small to be told in a report for publication."""

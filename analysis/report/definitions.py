@@ -29,6 +29,11 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
         "A connection between two {members} counts once in every cell it belongs to. Expected: the ends of all "
         "connections joined by chance, each {group} keeping its number of ends (configuration model).",
     ),
+    "group_shares": (
+        "Shares of the row: of all that {members} of {a_group} send to {members}, which part goes to which {group}; "
+        "counts are posts, for follow ties the ties. Senders and receivers are persons; whoever is in two {groups} "
+        "counts in both.",
+    ),
     "group_coverage": ("Readable: members with at least one connection that was seen.",),
     "communities": (
         _DEGREE,
@@ -66,7 +71,7 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "weekday": (_DAYS,),
     "months": (
-        "Located: posts whose author tells a location, as the account is now. Geocoded: posts with coordinates or a "
+        "Located: posts whose author states a location, as the account is now. Geocoded: posts with coordinates or a "
         "place.",
         _DAYS,
     ),

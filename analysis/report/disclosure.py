@@ -5,8 +5,8 @@ Persons have pseudonyms by a key of the study; cells of fewer than a few persons
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,33 @@ if TYPE_CHECKING:
 
 NAMED = ("politician", "organisation", "media")  # public by their office or as a body, if the study lists them
 TOLD = ("platform", "group_name", "label", "member")  # all else of a person's own is left out
-Counts = Mapping[str, Sequence[str]]  # columns of counts, each with the columns that would give it away
-Line = Sequence[int] | NDArray[np.intp]  # places of rows whose total is told
 SMALL = "other {groups}"  # of which too few are in the network to be told apart
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Where a frame counts persons, declared where the frame is made; `suppressed` hides the small cells by it."""
+
+    counts: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # each with the columns that give it away
+    # rows whose total is known: those that share a value of the column named, or places of rows; None: all rows
+    lines: Sequence[str | Sequence[int] | NDArray[np.intp]] | None = None
+    parts: Sequence[str] = ()  # columns that add up, in each row
+    alone: Sequence[str] = ()  # counts of which no total is known
+    private: Sequence[str] = ()  # columns that are left out
+    behind: Mapping[str, Any] = field(default_factory=dict)  # counts that are no columns of the frame, a value a row
+    then: Callable[[pd.DataFrame], pd.DataFrame] | None = None  # what is worked out anew from what is left
+
+    def places(self, frame: pd.DataFrame) -> list[NDArray[np.intp]]:
+        """The places of the rows of *frame* that `lines` names."""
+        if self.lines is None:
+            return [np.arange(len(frame))]
+        found: list[NDArray[np.intp]] = []
+        for line in self.lines:
+            if isinstance(line, str):
+                found += [np.flatnonzero(frame[line] == value) for value in frame[line].unique()]
+            else:
+                found.append(np.asarray(line, dtype=np.intp))
+        return found
 
 
 def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int, other: str = SMALL) -> Measured:
@@ -61,16 +85,11 @@ def merged_groups(group: pd.Series[str], least: int, other: str) -> pd.Series[st
     return group.where(group.isna() | ~group.map(few).fillna(False).astype(bool), other)
 
 
-def lines(table: pd.DataFrame, *keys: str) -> list[NDArray[np.intp]]:
-    """The places of the rows of *table* that share a value of one of *keys*, for `small`."""
-    return [np.flatnonzero(table[key] == value) for key in keys for value in table[key].unique()]
-
-
 def few_hidden(table: pd.DataFrame, least: int) -> pd.DataFrame:
     """The *table* of pairs of groups without its small cells; the total of each group can be worked out."""
     names = sorted({*table["group_name"], *table["other"]})
     of = [((table["group_name"] == name) | (table["other"] == name)).to_numpy() for name in names]
-    made = small(table, least, groups.DERIVED, [np.flatnonzero(rows) for rows in of])
+    made = suppressed(table, least, Cells(groups.DERIVED, [np.flatnonzero(rows) for rows in of]))
     for what in groups.DERIVED:
         for rows in of:  # what chance would give tells how many a group has in all
             if 0 < table.loc[rows, what].sum() < least:
@@ -98,7 +117,7 @@ def without_few(graph: nx.Graph[Any], table: pd.DataFrame) -> nx.Graph[Any]:
             del data[name]
     members = pd.DataFrame.from_dict(dict(made.nodes(data=True)), orient="index")
     counts: dict[str, tuple[str, ...]] = {"members": (), "readable": (), "linked": ()}
-    hidden = small(members, FEW, counts)
+    hidden = suppressed(members, FEW, Cells(counts))
     for node, data in made.nodes(data=True):
         for name in (name for name in counts if name in hidden and pd.isna(hidden.loc[node, name])):
             data.pop(name, None)
@@ -106,43 +125,39 @@ def without_few(graph: nx.Graph[Any], table: pd.DataFrame) -> nx.Graph[Any]:
     return made
 
 
-def small(
-    frame: pd.DataFrame,
-    least: int,
-    counts: Counts,
-    lines: Iterable[Line] | None = None,
-    parts: Sequence[str] = (),
-) -> pd.DataFrame:
-    """*frame* without its small cells: counts of 1 to *least* - 1, and what is derived from them.
+def suppressed(frame: pd.DataFrame, least: int, cells: Cells) -> pd.DataFrame:
+    """*frame* without its small *cells*: counts of 1 to *least* - 1, and what is derived from them.
 
-    *counts* names the columns of counts, each with the columns that would give it away. Where a total is told no cell
-    is hidden alone, the smallest other one goes with it: in each of *lines* (places of rows; all rows if none are
-    given), and in each row among the columns *parts*, which add up. `attrs["hidden"]` counts.
+    Where a total is known no cell is hidden alone, the smallest other one goes with it. `attrs["hidden"]` counts.
+    With *least* 0 nothing is hidden.
     """
     if not least:
         return frame
-    names = [name for name in counts if name in frame]
-    values = frame[names].apply(pd.to_numeric).fillna(0).to_numpy(dtype=float)
+    kept = frame.drop(columns=list(cells.private), errors="ignore")
+    made = kept.assign(**cells.behind)
+    names = [name for name in cells.counts if name in made]
+    values = made[names].apply(pd.to_numeric).fillna(0).to_numpy(dtype=float)
     few = (values > 0) & (values < least)
-    along = [np.arange(len(frame))] if lines is None else [np.asarray(line, dtype=np.intp) for line in lines]
-    among = [names.index(name) for name in parts if name in names]
+    added = [at for at, name in enumerate(names) if name not in cells.alone]
+    along = cells.places(made)
+    among = [names.index(name) for name in cells.parts if name in names]
     told = np.zeros_like(few)  # hidden, and yet the total of a line says what it is
     before = (-1, -1)
     while before != (before := (int(few.sum()), int(told.sum()))):
-        for at, line in product(range(len(names)), along):
+        for at, line in product(added, along):
             _accompany(values[:, at], few[:, at], told[:, at], line, least)
         for row in np.flatnonzero(few[:, among].any(axis=1)) if among else ():
             _accompany(values[row], few[row], told[row], np.asarray(among), least)
         for at, name in enumerate(names):
-            for other in (other for other in counts[name] if other in names):
+            for other in (other for other in cells.counts[name] if other in names):
                 few[:, names.index(other)] |= few[:, at]
-    made = frame.copy()
-    made.attrs = dict(frame.attrs) | {"hidden": int(few.sum())}
     for at, name in enumerate(names):
-        for column in (name, *(other for other in counts[name] if other in made)):
+        for column in (name, *(other for other in cells.counts[name] if other in made)):
             whole = pd.api.types.is_integer_dtype(made[column])
             made[column] = made[column].astype("Int64" if whole else float).mask(few[:, at])
-    return made
+    made = made.drop(columns=list(cells.behind)).set_axis(kept.columns, axis=1)
+    made.attrs = dict(frame.attrs) | {"hidden": frame.attrs.get("hidden", 0) + int(few.sum())}
+    return cells.then(made) if cells.then else made
 
 
 def _accompany(

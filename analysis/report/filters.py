@@ -82,10 +82,4 @@ def filters(
     made = pd.DataFrame(rows, columns=["filter", "of", "before", "after"]).astype({"before": int, "after": int})
     made["share"] = 100 * made["after"] / made["before"].where(made["before"] > 0)
     made["filter"] = made["filter"].map(_)
-    persons = made["of"].isin(PERSONS)  # each row for itself: what goes in is told, and so is what is left
-    hidden = found.small(made[persons], {"before": ("share",), "after": ("share",)}, ())
-    if found.options.least:
-        few = hidden.attrs["hidden"]
-        made = pd.concat([hidden, made[~persons]]).sort_index()
-        made.attrs["hidden"] = few
     return with_parameters(made, order="as listed; each network filter once, on its full network")

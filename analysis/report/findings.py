@@ -8,18 +8,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import actors, groups, hashtag_edges, hashtags, inwardness, populations, rounds, shares
+from analysis import actors, groups, hashtag_edges, hashtags, inwardness, populations, rounds, share_matrix, shares
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network
 from analysis.queries import number, query, with_parameters
-from analysis.report.asking import Options, finding
-from analysis.report.disclosure import SMALL, few_hidden, lines, merged_groups, pseudonymous
-from analysis.report.filters import filters
+from analysis.report.asking import Options, counting, finding
+from analysis.report.disclosure import SMALL, Cells, few_hidden, merged_groups, pseudonymous
+from analysis.report.filters import PERSONS, filters
 from analysis.report.rhythm import Rhythm
 from storage.folding import folded
 
 PERMUTATIONS = 499
 SAMPLES = 50  # sources of the betweenness of the unfiltered network, which only its hundred highest are told of
+READ = ("read_whole", "read_in_part", "absent", "not_read")
+BOTH, WAYS = ("gained", "lost"), ("entered", "moved_in", "left", "moved_out")
+
+
+def _without_the_rest(changes: pd.DataFrame) -> pd.DataFrame:
+    """*changes* without what is left of the accounts that were looked up, where none is gained and few are lost."""
+    lookup = (changes["what"] == rounds.LOOKED_UP) & changes["lost"].isna()
+    return changes.assign(after=changes["after"].mask(lookup))
 
 
 class Findings(Rhythm):
@@ -46,33 +54,42 @@ class Findings(Rhythm):
         """The key figures, none of them hidden."""
         return populations.selection(self.db, str)  # templates, which each language fills
 
-    @finding
-    def populations(self) -> pd.DataFrame:
-        """Table 5."""
-        frame = populations.table(self.db)
+    def _linked(self, frame: pd.DataFrame) -> Cells:
         linked = ["accounts", *(str(name) for name in frame if name not in FIXED)]
         together = {name: ("share", *(other for other in linked if other != name)) for name in linked}
-        return self.small(frame, {"profiles": ("share",), "lists_read": (), **together})
+        return Cells({"profiles": ("share",), "lists_read": (), **together})
 
-    @finding
+    @counting(_linked)
+    def populations(self) -> pd.DataFrame:
+        """Table 5."""
+        return populations.table(self.db)
+
+    @counting(Cells({"asked": READ, **dict.fromkeys(READ, ())}, (), READ, private=("reasons",)))
     def coverage(self) -> pd.DataFrame:
         """What was asked and what came."""
-        frame = populations.coverage(self.db)
-        parts = ("read_whole", "read_in_part", "absent", "not_read")
-        return self.small(frame, {"asked": parts, **dict.fromkeys(parts, ())}, (), parts)
+        return populations.coverage(self.db)
 
     @finding
     def groups(self) -> pd.DataFrame:
         """A row a pair of groups."""
         return few_hidden(groups.table(self.db), self.options.least)
 
-    @finding
+    @counting(Cells({"members": ("share_readable",), "readable": ("share_readable",), "linked": ()}))
     def group_coverage(self) -> pd.DataFrame:
         """How many lists could be read, by group; attrs have the persons, each once."""
         frame = groups.coverage(self.db)
         members, readable = self.db.execute(READABLE).fetchall()[0]
         frame.attrs |= {"members": members, "readable": readable}
-        return self.small(frame, {"members": ("share_readable",), "readable": ("share_readable",), "linked": ()})
+        return frame
+
+    def _between(self, frame: pd.DataFrame) -> Cells:
+        lined = [frame.groupby(["kind", end]).indices.values() for end in ("group_name", "other")]
+        return Cells(share_matrix.DERIVED, [np.asarray(rows, dtype=np.intp) for of in lined for rows in of])
+
+    @counting(_between)
+    def group_shares(self) -> pd.DataFrame:
+        """Whom each group retweets, answers, mentions, quotes and follows."""
+        return share_matrix.table(self.db)
 
     # ---- actors --------------------------------------------------------------------------------------------
 
@@ -119,25 +136,26 @@ class Findings(Rhythm):
             return found
         return pseudonymous(found, pseudonyms, self.options.least, self.words(SMALL))
 
-    @finding
-    def communities(self) -> pd.DataFrame:
-        """The communities of actors described."""
-        frame = actors.communities(self.actors, words=self.words)
-        if self.options.least:
-            frame = frame.drop(columns=["groups", "titles"], errors="ignore")
+    def _labelled(self, frame: pd.DataFrame) -> Cells:
         other = ("community", "name", "size", "share", "groups", "titles", "central", "density", "e_i_index")
         labels = [str(name) for name in frame if name not in other]
-        return self.small(frame, dict.fromkeys(labels, ()), None, labels)
+        return Cells(dict.fromkeys(labels, ()), None, labels, private=("groups", "titles"))
 
-    @finding
+    @counting(_labelled)
+    def communities(self) -> pd.DataFrame:
+        """The communities of actors described."""
+        return actors.communities(self.actors, words=self.words)
+
+    @counting(
+        Cells(
+            {"actors": ("share_of_community",)},
+            ("community", "group_name"),
+            private=("share_of_group",),  # of the members whose group is known, which is not all
+        )
+    )
     def communities_by_group(self) -> pd.DataFrame:
         """Members by community and group."""
-        frame = actors.by_group(self.actors)
-        if self.options.least:  # of the members whose group is told, which is not all
-            frame = frame.drop(columns="share_of_group")
-        return self.small(
-            frame, {"actors": ("share_of_community", "share_of_group")}, lines(frame, "community", "group_name")
-        )
+        return actors.by_group(self.actors)
 
     @finding
     def central(self) -> pd.DataFrame:
@@ -149,28 +167,29 @@ class Findings(Rhythm):
         """The actors that bridge communities most."""
         return actors.bridges(self.actors, count=self.options.shown)
 
-    @finding
+    def _by_group(self, frame: pd.DataFrame) -> Cells:
+        return Cells({"members": ("internal", "external", "e_i_index", "expected")}, [range(1, len(frame))])
+
+    @counting(_by_group)
     def inward(self) -> pd.DataFrame:
         """E-I indices with tests."""
         seed = self.setting("analysis.seed", 1)
         network = self._measured.network
-        if least := self.options.least:
-            told = merged_groups(network.nodes["group_name"], least, self.words(SMALL))
-            network = network.with_columns({"group_name": told})
-        frame = inwardness.table(network, permutations=PERMUTATIONS if network.m else 0, seed=seed)
-        return self.small(frame, {"members": ("internal", "external", "e_i_index", "expected")}, [range(1, len(frame))])
+        merged = merged_groups(network.nodes["group_name"], self.options.least, self.words(SMALL))
+        network = network.with_columns({"group_name": merged})
+        return inwardness.table(network, permutations=PERMUTATIONS if network.m else 0, seed=seed)
 
-    @finding
-    def most_central(self) -> pd.DataFrame:
-        """Who the hundred most central are."""
-        frame = inwardness.most_central(self.actors.network)
+    def _of_the_top(self, frame: pd.DataFrame) -> Cells:
         tops = [str(name) for name in frame if str(name).startswith("top_")]
         of_top = min(frame.attrs["parameters"]["top"], self.actors.network.n)
-        counts = frame.assign(**{f"n_{name}": (frame[name] * of_top).round().astype(int) for name in tops})
-        counts.attrs = frame.attrs
+        behind = {f"n_{name}": (frame[name] * of_top).round().astype(int) for name in tops}
         derived = {f"n_{name}": (name,) for name in tops}
-        made = self.small(counts, {"actors": ("share", *tops, *derived), **derived})
-        return made.drop(columns=list(derived))
+        return Cells({"actors": ("share", *tops, *derived), **derived}, behind=behind)
+
+    @counting(_of_the_top)
+    def most_central(self) -> pd.DataFrame:
+        """Who the hundred most central are."""
+        return inwardness.most_central(self.actors.network)
 
     @finding
     def hidden(self) -> pd.DataFrame:
@@ -196,13 +215,11 @@ class Findings(Rhythm):
             few = ((count > 0) & (count < self.options.least)) | ((rest > 0) & (rest < self.options.least))
             frame.loc[rows, parts] = frame.loc[rows, parts].mask(few)
 
-    @finding
+    @counting(Cells({"ties": ("posts", "sender_follows", "posts_to_followed", "other_follows", "follow_ties_used")}))
     def interaction(self) -> pd.DataFrame:
         """How far mentions, replies, retweets and quotes go along follow ties."""
         frame = actors.interaction_and_follow(self.db)
-        frame = frame[frame["ties"] > 0].reset_index(drop=True)
-        shares_of = ("sender_follows", "posts_to_followed", "other_follows", "follow_ties_used")
-        return self.small(frame, {"ties": ("posts", *shares_of)})
+        return frame[frame["ties"] > 0].reset_index(drop=True)
 
     # ---- shares --------------------------------------------------------------------------------------------
 
@@ -259,30 +276,29 @@ class Findings(Rhythm):
         """The communities of hashtags described."""
         return hashtags.communities(self.hashtags)
 
-    @finding
+    @counting(Cells({"accounts": ("posts", "share")}, ("community", "group_name")))
     def hashtags_by_group(self) -> pd.DataFrame:
         """Who uses which community, by group."""
-        frame = hashtags.by_group(self.db, self.hashtags)
-        return self.small(frame, {"accounts": ("posts", "share")}, lines(frame, "community", "group_name"))
+        return hashtags.by_group(self.db, self.hashtags)
 
-    @finding
+    @counting(Cells(then=lambda frame: frame.iloc[:0]))
     def hashtags_by_account(self) -> pd.DataFrame:
         """The most active accounts of each community; nobody in a report for publication."""
-        frame = hashtags.by_account(self.db, self.hashtags, most=5)
-        return frame.iloc[:0] if self.options.least else frame
+        return hashtags.by_account(self.db, self.hashtags, most=5)
 
-    @finding
+    def _course(self, **options: Any) -> pd.DataFrame:
+        zone = self.setting("study.timezone", "Europe/Amsterdam")
+        return hashtags.course(self.db, self.hashtags, time_zone=zone, **options)
+
+    def _months(self, frame: pd.DataFrame) -> Cells:
+        by = self._course(count="accounts")
+        behind = {f"accounts {name}": by[name].to_numpy() for name in frame}
+        return Cells(dict(zip(behind, ([name] for name in frame), strict=True)), behind=behind)
+
+    @counting(_months)
     def hashtag_course(self) -> pd.DataFrame:
         """Posts by month and community."""
-        zone = self.setting("study.timezone", "Europe/Amsterdam")
-        frame = hashtags.course(self.db, self.hashtags, time_zone=zone)
-        if not self.options.least:
-            return frame
-        by = hashtags.course(self.db, self.hashtags, time_zone=zone, count="accounts")
-        columns = [self._of_accounts(frame[[name]], by[name].to_numpy(), (name,)) for name in frame.columns.astype(int)]
-        made = pd.concat(columns, axis=1) if columns else frame
-        made.attrs = dict(frame.attrs) | {"hidden": sum(column.attrs["hidden"] for column in columns)}
-        return made
+        return self._course()
 
     # ---- change --------------------------------------------------------------------------------------------
 
@@ -291,39 +307,43 @@ class Findings(Rhythm):
         """What was read more than once, and when."""
         return rounds.looked(self.db)
 
-    @finding
+    @counting(Cells({"before": BOTH, "after": BOTH, **dict.fromkeys(BOTH, ())}, (), BOTH, then=_without_the_rest))
     def changes(self) -> pd.DataFrame:
         """Persons, accounts and ties before and after."""
-        frame = rounds.summary(self.db, str)
-        both = ("gained", "lost")
-        made = self.small(frame, {"before": both, "after": both, **dict.fromkeys(both, ())}, (), both)
-        lookup = (made["what"] == rounds.LOOKED_UP) & made["lost"].isna()  # where none is gained, the rest tells it
-        made["after"] = made["after"].mask(lookup)
-        return made
+        return rounds.summary(self.db, str)
 
-    @finding
+    @counting(Cells({"before": WAYS, "after": WAYS, **dict.fromkeys(WAYS, ())}, None, WAYS))
     def changes_by_group(self) -> pd.DataFrame:
         """Who came and went, a row a group."""
-        ways = ("entered", "moved_in", "left", "moved_out")
-        return self.small(
-            rounds.by_group(self.db), {"before": ways, "after": ways, **dict.fromkeys(ways, ())}, None, ways
-        )
+        return rounds.by_group(self.db)
 
-    @finding
+    @counting(Cells({"persons": ()}, ("moved_from", "moved_to"), then=lambda made: made[made["persons"].notna()]))
     def moves(self) -> pd.DataFrame:
         """From which group to which; in a report for publication only where they are not few."""
-        frame = rounds.moves(self.db)
-        made = self.small(frame, {"persons": ()}, lines(frame, "moved_from", "moved_to"))
-        return made[made["persons"].notna()]
+        return rounds.moves(self.db)
 
     # ---- method --------------------------------------------------------------------------------------------
 
-    @finding
+    def _of_persons(self, frame: pd.DataFrame) -> Cells:
+        persons = frame["of"].isin(PERSONS)  # each row for itself: what goes in is known, and so is what is left
+        behind = {f"persons {name}": frame[name].where(persons, 0) for name in ("before", "after")}
+        counts = {"persons before": ("before", "share"), "persons after": ("after", "share")}
+        return Cells(counts, (), behind=behind)
+
+    @counting(_of_persons)
     def filters(self) -> pd.DataFrame:
         """Every filter, in its order: what it keeps, and the counts before and after."""
         return filters(self, self.selected, self.daily, self.actors.network, self.hashtags.network)
 
+    @counting(Cells({"lists": ()}, private=("why",)))  # a server's own words may stand in a reason
+    def gaps(self) -> pd.DataFrame:
+        """Lists that are not whole, by reason."""
+        return query(self.db, GAPS)
 
+
+GAPS = """
+SELECT collector, kind, why, count(DISTINCT key) AS lists, min(opened_at) AS first_opened FROM gaps
+WHERE closed_at IS NULL GROUP BY collector, kind, why ORDER BY lists DESC, collector, kind, why"""
 READABLE = """
 SELECT count(DISTINCT actor_id), count(DISTINCT profile_id) FILTER (profile_id IN (
     SELECT profile_id FROM base.connections)) FROM memberships"""

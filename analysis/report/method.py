@@ -35,7 +35,7 @@ LIMITS = (
     "The degree filter keeps the well-connected actors. Actors with few ties, and so the periphery, are not shown.",
     "Communities are one good partition among many; the stability over the runs says how far to trust them.",
     "Posts that were deleted before they were read are missing; timelines are cut where the platform cuts them.",
-    "A tie is what the platform shows: following is no agreement, and a connection no friendship.",
+    "A tie is what the platform shows: following is not agreement, and a connection is not friendship.",
 )
 
 
@@ -57,7 +57,7 @@ def method(found: Findings, _: Words) -> Section:
             places={"share": 1},
             hundredths=("share",),
         ),
-        table(found, _, "coverage", "What was asked, and what came", _coverage(found, public), "coverage"),
+        table(found, _, "coverage", "What was requested, and what was received", _coverage(found), "coverage"),
     ]
     refused = query(found.db, QUARANTINE)
     if len(refused) and not public:
@@ -74,7 +74,7 @@ def method(found: Findings, _: Words) -> Section:
 PUBLIC = (
     "This report is for publication: persons have pseudonyms that only the study's key could turn back, texts and "
     "handles are left out, and cells of fewer than {least} persons are hidden, with a second one where a total would "
-    "tell the first. The shape of a network can still give somebody away to who knows it well."
+    "reveal the first. The shape of a network can still give somebody away to those who know it well."
 )
 
 
@@ -90,8 +90,8 @@ def _opt_outs(found: Findings, _: Words) -> list[str]:
     return [_(HONOURED)] if done == "honour" else []
 
 
-def _coverage(found: Findings, public: bool) -> pd.DataFrame:
-    frame = found.coverage.drop(columns=["told", *(["reasons"] if public else [])])
+def _coverage(found: Findings) -> pd.DataFrame:
+    frame = found.coverage.drop(columns="told")
     if "reasons" in frame:
         told = [{reason(why, found.words): count for why, count in of.items()} for of in frame["reasons"]]
         frame["reasons"] = pd.Series(told, index=frame.index, dtype=object)
@@ -109,20 +109,13 @@ def reason(why: str, _: Words) -> str:
     return _("truncated at {posts} posts").format(posts=_.number(int(cut[1]))) if cut else _(why.replace("_", " "))
 
 
-GAPS = """
-SELECT collector, kind, why, count(DISTINCT key) AS lists, min(opened_at) AS first_opened FROM gaps
-WHERE closed_at IS NULL GROUP BY collector, kind, why ORDER BY lists DESC, collector, kind, why"""
-
-
 def _gaps(found: Findings, _: Words) -> list[Table]:
     """Lists that are not whole, by reason, if there are any."""
-    with found.heard("gaps"):
-        frame = query(found.db, GAPS)
+    frame = found.gaps
     if frame.empty:
         return []
-    frame = found.small(frame.assign(why=[reason(why, _) for why in frame["why"]]), {"lists": ()})
-    if found.options.least:  # a server's own words may stand in a reason
-        frame = frame.drop(columns="why")
+    if "why" in frame:
+        frame = frame.assign(why=[reason(why, _) for why in frame["why"]])
     return [table(found, _, "gaps", "Lists that are not whole", frame, "gaps")]
 
 

@@ -153,10 +153,29 @@ def rendered(found: Findings, parts: list[Section], pictures: dict[str, Markup],
     return environment.get_template("page.html.j2").render(
         _=_, facts=Facts(clean(facts.name), clean(facts.comment), clean(facts.made)), sections=parts,
         pictures=pictures, drawings=DRAWINGS, tidy=tidy, is_table=_is_table, is_cards=_is_cards,
-        titles={part.id: part.title for part in parts}, slots=_slots(found, _),
+        titles={part.id: part.title for part in parts}, parameters=_parameters(parts, _), slots=_slots(found, _),
         style=Markup("".join(path.read_text("utf-8") for path in STYLES)), script=Markup(script),  # noqa: S704 - ours
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
     )  # fmt: skip
+
+
+def _parameters(parts: list[Section], _: Words) -> dict[str, tuple[Table | None, list[tuple[str, str]]]]:
+    """By table, the earlier table whose parameters it has too, and those that it has besides."""
+    made: dict[str, tuple[Table | None, list[tuple[str, str]]]] = {}
+    whole: list[Table] = []  # with all their parameters shown
+    for one in (part for section in parts for part in section.parts if isinstance(part, Table)):
+        own = one.parameters(_)
+        among = [table for table in whole if set(made[table.name][1]) <= set(own)]
+        like = max(among, key=lambda table: len(made[table.name][1]), default=None)
+        if like is None:
+            made[one.name] = None, own
+            whole += [one] if len(own) >= SHARED else []
+        else:
+            made[one.name] = like, [pair for pair in own if pair not in made[like.name][1]]
+    return made
+
+
+SHARED = 4  # parameters that are worth a reference to where they stand
 
 
 def _is_table(part: Any) -> bool:

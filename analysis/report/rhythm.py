@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from analysis import activity
 from analysis.days import KINDS
-from analysis.report.asking import Asking, finding
-from analysis.report.disclosure import Line
+from analysis.report.asking import Asking, counting, finding
+from analysis.report.disclosure import Cells
 
 
 class Rhythm(Asking):
@@ -24,20 +24,15 @@ class Rhythm(Asking):
         """Period, zone and calendar of the activity."""
         return activity.scope_of(self.db, school=self.options.school)
 
-    @finding
+    def _days_counted(self, _frame: pd.DataFrame) -> Cells:
+        """Where `daily` counts accounts."""
+        counts = {"active_accounts": ("posts", "located", "geocoded"), "gap_accounts": ("gap_share",)}
+        return Cells(counts, list(self._told_of_days()), alone=("gap_accounts",), then=_without_hidden)
+
+    @counting(_days_counted)
     def daily(self) -> pd.DataFrame:
         """A row a day; in a report for publication `hidden` says on which too few accounts were active to be told."""
-        frame = self._days
-        if not self.options.least:
-            return frame
-        frame = self.small(frame, {"active_accounts": ("posts", "located", "geocoded")}, list(self._told_of_days()))
-        days = frame.attrs["hidden"]
-        frame = self.small(frame, {"gap_accounts": ("gap_share",)}, ())
-        frame["hidden"] = frame["active_accounts"].isna()
-        frame["active_accounts"], frame.attrs["hidden"] = frame["active_accounts"].astype("Int64"), days
-        for window in (7, 30):  # without the hidden days, or these could be worked out
-            frame[f"posts_{window}"] = frame["posts"].astype(float).rolling(window).mean()
-        return frame
+        return self._days
 
     @cached_property
     def _days(self) -> pd.DataFrame:
@@ -58,15 +53,17 @@ class Rhythm(Asking):
             inside = working & (days[school] != str(name).startswith("working day, no ")) if school in days else None
             yield np.flatnonzero((days["kind"] == name if inside is None else inside) & pd.notna(of))
 
-    def _of_accounts(
-        self, frame: pd.DataFrame, accounts: Any, derived: tuple[Any, ...], lines: Iterable[Line] | None = None
-    ) -> pd.DataFrame:
-        """*frame* without the rows that rest on too few *accounts* (a number a row)."""
-        counted = frame.assign(accounts=accounts)
-        counted.attrs = frame.attrs
-        return self.small(counted, {"accounts": derived}, lines).drop(columns="accounts")
+    def _accounts(self, cell: Callable[[pd.DataFrame], pd.Series[Any]], cells: Iterable[int]) -> NDArray[Any]:
+        """The distinct accounts behind each of the numbered *cells* of a table."""
+        return activity.accounts_by(self.db, self.scope, cell).reindex(list(cells), fill_value=0).to_numpy()
 
-    @finding
+    def _months_counted(self, frame: pd.DataFrame) -> Cells:
+        """Where `months` counts accounts."""
+        numbers = [at.year * 12 + at.month for at in pd.PeriodIndex(frame["month"], freq="M")]
+        by = self._accounts(lambda of: of["day"].dt.year * 12 + of["day"].dt.month, numbers)
+        return Cells({"accounts": [name for name in frame if name != "month"]}, behind={"accounts": by})
+
+    @counting(_months_counted)
     def months(self) -> pd.DataFrame:
         """A row a month."""
         days = self._days
@@ -76,60 +73,51 @@ class Rhythm(Asking):
         active = days["active_accounts"].astype(float).mask(few)
         mean = active.groupby(month).agg(lambda of: of.mean(skipna=False))
         frame.insert(1, "mean_active_accounts", mean)
-        frame.attrs = {"parameters": days.attrs["parameters"]}
-        if self.options.least:
-            by = activity.accounts_by(self.db, self.scope, lambda of: of["day"].dt.year * 12 + of["day"].dt.month)
-            numbers = [at.year * 12 + at.month for at in frame.index]
-            frame = self._of_accounts(frame, by.reindex(numbers, fill_value=0).to_numpy(), tuple(map(str, frame)))
-            frame.attrs["hidden"] += int(mean.isna().sum())
-        made = frame.rename_axis("month").reset_index()
-        made["month"] = made["month"].astype(str)
-        made.attrs = frame.attrs
+        made = frame.rename_axis("month").reset_index().astype({"month": str})
+        made.attrs = {"parameters": days.attrs["parameters"], "hidden": int(mean.isna().sum())}
         return made
 
-    @finding
+    def _weekdays_counted(self, _frame: pd.DataFrame) -> Cells:
+        """Where `weekday` counts accounts."""
+        free = self._accounts(lambda of: of["weekday"].where(of["holiday"].notna()), range(7))
+        return Cells(
+            {
+                "accounts": ("posts", "per_day", "per_day_without_holidays"),
+                "free": ("per_day_without_holidays",),  # the rest are posts on holidays
+            },
+            (range(5), (5, 6)),  # kinds of days tell these totals
+            alone=("free",),
+            behind={"accounts": self._accounts(lambda of: of["weekday"], range(7)), "free": free},
+        )
+
+    @counting(_weekdays_counted)
     def weekday(self) -> pd.DataFrame:
         """A row a weekday."""
-        frame = activity.weekday(self.db, self.scope)
-        if not self.options.least:
-            return frame
-        by = activity.accounts_by(self.db, self.scope, lambda of: of["weekday"])
-        free = activity.accounts_by(self.db, self.scope, lambda of: of["weekday"].where(of["holiday"].notna()))
-        derived = ("posts", "per_day", "per_day_without_holidays")
-        accounts = by.reindex(frame.index, fill_value=0).to_numpy()
-        made = self._of_accounts(frame, accounts, derived, (range(5), (5, 6)))  # kinds of days tell these totals
-        few = free.reindex(frame.index, fill_value=0).between(1, self.options.least - 1)
-        made["per_day_without_holidays"] = made["per_day_without_holidays"].mask(few)  # the rest are posts on holidays
-        made.attrs["hidden"] += int(few.sum())
-        return made
+        return activity.weekday(self.db, self.scope)
 
-    @finding
+    def _hours_counted(self, grid: pd.DataFrame) -> Cells:
+        """Where `hours` counts accounts: the hours of a weekday add up."""
+        by = self._accounts(lambda of: of["weekday"] * 24 + of["local"].dt.hour, range(7 * 24)).reshape(7, 24)
+        behind = {f"accounts {hour}": by[:, hour] for hour in range(24)}
+        return Cells(dict(zip(behind, ([hour] for hour in grid), strict=True)), (), tuple(behind), behind=behind)
+
+    @counting(_hours_counted)
     def hours(self) -> pd.DataFrame:
         """Weekdays by hours: posts per such hour."""
-        grid = activity.hour_by_weekday(self.db, self.scope)
-        if not self.options.least:
-            return grid
-        by = activity.accounts_by(self.db, self.scope, lambda of: of["weekday"] * 24 + of["local"].dt.hour)
-        cells = pd.DataFrame({"rate": grid.to_numpy(dtype=float).ravel()})
-        week = np.arange(7 * 24).reshape(7, 24)
-        told = self._of_accounts(cells, by.reindex(cells.index, fill_value=0).to_numpy(), ("rate",), week)
-        made = pd.DataFrame(told["rate"].to_numpy().reshape(7, 24), grid.index, grid.columns)
-        made.attrs = dict(grid.attrs) | {"hidden": told.attrs["hidden"]}
-        return made
+        return activity.hour_by_weekday(self.db, self.scope)
 
-    @finding
+    def _kinds_counted(self, frame: pd.DataFrame) -> Cells:
+        """Where `working_days` counts accounts."""
+        count, school = len(KINDS), [str(name) for name in self._days if str(name).startswith("school ")]
+        kinds = self._accounts(lambda of: of["kind"].cat.codes, range(count))
+        by = np.concatenate([kinds, *(self._accounts(_inside(name), range(2)) for name in school)])
+        lines = [range(count), *((at, at + 1) for at in range(count, len(frame), 2))]
+        return Cells({"accounts": ("posts", "per_day")}, lines, behind={"accounts": by})
+
+    @counting(_kinds_counted)
     def working_days(self) -> pd.DataFrame:
         """Posts per kind of day."""
-        frame = activity.working_days(self.db, self.scope)
-        if not self.options.least:
-            return frame
-        count = len(KINDS)
-        school = [str(name) for name in self._days if str(name).startswith("school ")]
-        cells = [lambda of: of["kind"].cat.codes, *(_inside(name) for name in school)]
-        parts = [activity.accounts_by(self.db, self.scope, cell) for cell in cells]
-        by = [part.reindex(range(count if not at else 2), fill_value=0).to_numpy() for at, part in enumerate(parts)]
-        lines = [range(count), *((at, at + 1) for at in range(count, len(frame), 2))]
-        return self._of_accounts(frame, np.concatenate(by), ("posts", "per_day"), lines)
+        return activity.working_days(self.db, self.scope)
 
     @finding
     def professional_use(self) -> pd.DataFrame:
@@ -144,6 +132,12 @@ class Rhythm(Asking):
             frame.loc[few] = np.nan
             frame.attrs["hidden"] = int(few.sum())
         return frame
+
+
+def _without_hidden(days: pd.DataFrame) -> pd.DataFrame:
+    """*days* with means of the days that are not hidden, or those could be worked out."""
+    means = {f"posts_{window}": days["posts"].astype(float).rolling(window).mean() for window in (7, 30)}
+    return days.assign(hidden=days["active_accounts"].isna(), **means)
 
 
 def _inside(school: str) -> Callable[[pd.DataFrame], pd.Series[Any]]:

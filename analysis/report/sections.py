@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import inwardness
+from analysis import inwardness, share_matrix
 from analysis.palette import GREY, PALETTE
 from analysis.queries import OF_MEMBERS, number
 from analysis.report.blocks import Card, Cards, Fact, Picture, Section
 from analysis.report.changes import changes
 from analysis.report.comparison_section import Other, beside
+from analysis.report.escape import clean
 from analysis.report.filters import actors_filter
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
@@ -22,7 +23,7 @@ from analysis.report.method import method
 from analysis.report.posts import activity, hashtags, hidden, shares
 from analysis.report.section_parts import BESIDE, numbered, paired, published_there, table, verdict
 from analysis.report.summary import brief
-from analysis.report.tables import missing
+from analysis.report.tables import Table, missing
 
 
 def sections(found: Findings, _: Words, other: Other | None = None) -> list[Section]:
@@ -115,6 +116,12 @@ def groups(found: Findings, _: Words) -> Section:
     """Figure 1 beside its matrix and tables."""
     frame, there = found.groups, _named(found)
     whole = found.group_coverage.attrs
+    coverage = table(found, _, "group_coverage", "How much of each {group} could be read", there,
+                     "group_coverage", percent=("share_readable",), places={"share_readable": 1},
+                     bars=("members",))  # fmt: skip
+    directed = tuple(_directed(found, kind, _) for kind in found.group_shares["kind"].unique())
+    if not (frame[["connections", "follows"]].fillna(1) > 0).any(axis=None):
+        return Section("groups", _("{Groups}"), (), (coverage, *directed))
     said = (
         _("A circle's size is the number of connections inside {a_group}, a line's width the number between two."),
         _("Only observed connections count: the lists of {readable} of {all} {members} could be read. The sample is "
@@ -126,14 +133,30 @@ def groups(found: Findings, _: Words) -> Section:
         found, _, "groups", "Connections between {groups}", named, "groups", folded=True,
         percent=("share_of_row", "share_of_other"), places={"connections_expected": 1, "follows_expected": 1},
     )  # fmt: skip
-    coverage = table(found, _, "group_coverage", "How much of each {group} could be read", there,
-                     "group_coverage", percent=("share_readable",), places={"share_readable": 1},
-                     bars=("members",))  # fmt: skip
     circle = Picture("groups", _("{Groups} on a circle; the numbers are in the table of connections."),
                      _("In brackets: connections inside the {group}."))  # fmt: skip
     matrix = Picture("group-matrix", _("Matrix of connections between {groups}; the same numbers as the table."),
                      " ".join(filter(None, (_(MATRIX), _(CROSSED) if frame.attrs.get("hidden") else ""))))  # fmt: skip
-    return Section("groups", _("{Groups}"), said, (circle, matrix, coverage, pairs))
+    return Section("groups", _("{Groups}"), said, (circle, matrix, coverage, pairs, *directed))
+
+
+def _directed(found: Findings, kind: str, _: Words) -> Table:
+    """The row shares of one kind of tie as a square on the page, as rows in the files."""
+    frame = found.group_shares
+    square = share_matrix.matrix(frame, kind).rename(columns=clean)
+    made = frame[frame["kind"] == kind].drop(columns="kind").rename(columns={"other": "other_group"})
+    made.attrs = square.attrs = frame.attrs
+    return replace(table(
+        found, _, "group_shares", DIRECTED[kind], made, "group_shares", folded=True, percent=tuple(map(str, square)),
+        page=square.rename_axis("group_name").reset_index(), places=dict.fromkeys(map(str, square), 0),
+    ), name=f"group-shares-{kind}")  # fmt: skip
+
+
+DIRECTED = {
+    "retweet": "Which {groups} each {group} reposts", "reply": "Which {groups} each {group} answers",
+    "mention": "Which {groups} each {group} mentions", "quote": "Which {groups} each {group} quotes",
+    "follow": "Which {groups} each {group} follows",
+}  # fmt: skip
 
 
 MATRIX = (
@@ -166,8 +189,8 @@ def actors(found: Findings, _: Words) -> Section:
         said.append(_("Published: {number} communities.").format(number=published))
     live = Picture(
         "actors", _("The actor network as a still picture; its actors and neighbours are in the tables and files."),
-        _("Size: betweenness. Colour: community. Position: who is tied stands together. Choose a name to see whom it "
-          "follows (orange) and who follows it (blue)."), "network",
+        _("Size: betweenness. Colour: community. Position: tied actors stand close together. Choose a name to see "
+          "whom it follows (orange) and who follows it (blue)."), "network",
     )  # fmt: skip
     bars = Picture("communities", _("Bars of the {members} in each community by {group}, as in the table."),
                    hidden(found, found.communities_by_group))  # fmt: skip

@@ -50,7 +50,7 @@ def _retrace(entry: archive.Entry, frontier: Frontier, collectors: Mapping[str, 
         elif entry.kind == "revisit":
             before = datetime.fromisoformat(told["before"]) if told.get("before") else None
             frontier.revisit(told["collector"], told["kind"], entry.at, since=told.get("since", ""),
-                             whole=told.get("whole", False), before=before)  # fmt: skip
+                             whole=told.get("whole", False), before=before, only=told.get("only"))  # fmt: skip
         elif entry.kind == "retry":
             frontier.retry(told["collector"], told["kind"], entry.at)
         elif entry.kind == "run-start":

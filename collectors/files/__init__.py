@@ -23,6 +23,7 @@ FORMATS: Mapping[str, str] = {
     "warc": "WARC files with answers of X's API (Social Feed Manager)",
     "roo": "the Dutch register of organisations (exportOO.xml)",
     "table": "a table of people, posts or follow ties (CSV, Excel, Parquet)",
+    "survey": "answers of a survey (SPSS, Stata, CSV with a codebook, LimeSurvey, Qualtrics)",
 }
 
 _PACKED = ("", ".gz", ".xz", ".bz2", ".zst")
@@ -41,6 +42,7 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {  # of what is taken from a folder
     "warc": _packed(".warc"),
     "roo": _packed(".xml"),
     "table": (*_packed(".csv", ".tsv"), ".xlsx", ".parquet"),
+    "survey": (".sav", ".zsav", ".por", ".dta", *_packed(".csv", ".tsv")),
 }
 
 

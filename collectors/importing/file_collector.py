@@ -163,7 +163,9 @@ def key_of(path: Path) -> str:
 def _variant(options: Mapping[str, Any]) -> str:
     """A mark for the options that change what a file means, so that it can be imported again with better ones."""
     told = sorted(
-        (name, str(value)) for name, value in options.items() if name in OPTIONS and name != "paths" and value
+        (name, digest_of(key_of(Path(str(value)))) if name == "codebook" else str(value))
+        for name, value in options.items()
+        if name in OPTIONS and name != "paths" and value
     )
     return "+" + hashlib.sha256(repr(told).encode()).hexdigest()[:8] if told else ""
 
@@ -196,8 +198,8 @@ def file_url(key: str) -> str:
 OPTIONS = {
     "paths": "", "sample": "", "collected": "",
     "owner": "linkedin", "of": "x-v1 warc", "listed": "x-v1 warc", "compliance": "twarc warc",
-    "columns": "table", "delimiter": "table", "sheet": "table", "encoding": "table",
-    "platform": "table",
+    "columns": "table", "delimiter": "table survey", "sheet": "table", "encoding": "table survey",
+    "platform": "table", "codebook": "survey", "respondent": "survey",
 }  # fmt: skip
 
 

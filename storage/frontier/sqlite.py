@@ -8,6 +8,7 @@ collecting and recovering both call it, so a state rebuilt from the archive is t
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 import zlib
@@ -226,18 +227,27 @@ class Frontier:
         since: str = "",
         whole: bool = False,
         before: datetime | None = None,
+        only: Sequence[str] | None = None,
     ) -> int:
         """Begin a new walk for all finished targets of a kind, the absent too; return how many.
 
         *since* is the mark of those that have none of their own; *whole*: to the end of the list, past every mark;
-        *before*: only those that were finished before then.
+        *before*: only those that were finished before then; *only*: those with these keys.
         """
         return self.db.execute(
             "UPDATE targets SET walk=walk+1, cursor='', carry='{}', position=0, pages=0, anchor='', newest='', tries=0,"
             " alone=0, state='open', why='', due_at=0,"
             " since=CASE WHEN ? THEN '' WHEN since='' THEN ? ELSE since END, changed_at=?"
-            " WHERE kind=? AND due_at IS NULL AND changed_at<?",
-            (whole, since, now.timestamp(), self.kind(collector, kind), before.timestamp() if before else math.inf),
+            " WHERE kind=? AND due_at IS NULL AND changed_at<? AND (? OR key IN (SELECT value FROM json_each(?)))",
+            (
+                whole,
+                since,
+                now.timestamp(),
+                self.kind(collector, kind),
+                before.timestamp() if before else math.inf,
+                only is None,
+                json.dumps(only or []),
+            ),
         ).rowcount
 
     def retry(self, collector: str, kind: str, now: datetime) -> int:

@@ -74,6 +74,7 @@ def link(db: duckdb.DuckDBPyConnection, linking: Linking, declared: Iterable[Pla
     db.execute("DELETE FROM base.organisations; DELETE FROM base.links; DELETE FROM base.account_links")
     _insert(db, "base.organisations", ORGANISATION, list(linking.organisations))
     employers(db, match)
+    surveyed(db, match)
     _claims(db, match, by_id)
     db.execute(MACROS)
     db.execute("INSERT INTO base.links BY NAME " + BY_RULE)
@@ -98,6 +99,29 @@ def employers(db: duckdb.DuckDBPyConnection, match: Callable[[str], Match | None
     db.execute("DELETE FROM base.employers")
     _insert(db, "base.employers", ("employer", "organisation", "group_name", "rule"), found)
     return len(found)
+
+
+def surveyed(db: duckdb.DuckDBPyConnection, match: Callable[[str], Match | None]) -> None:
+    """Fill `base.survey_organisations`: answers to the survey's question for the organisation, as *match* reads them.
+
+    A group's bare name, which alone on a profile may be a trade, is the group here.
+    """
+    names = db.execute("SELECT lower(name), organisation, group_name FROM base.organisations WHERE kind = 'group'")
+    groups = {name: (organisation, group, "name") for name, organisation, group in names.fetchall()}
+    rows = []
+    for survey, variable, code, answer in db.execute(ANSWERED).fetchall():
+        found = match(answer) or groups.get(answer.lower()) or (None, None, None)
+        rows.append((survey, variable, code, answer, *found))
+    columns = ("survey", "variable", "code", "answer", "organisation", "group_name", "rule")
+    db.execute("DELETE FROM base.survey_organisations")
+    _insert(db, "base.survey_organisations", columns, rows)
+
+
+ANSWERED = """
+SELECT DISTINCT survey, variable, code, coalesce(answer, code) AS answer FROM survey_answers
+WHERE code IS NOT NULL AND missing IS NULL AND variable IN (
+    SELECT value->>'$' FROM base.study WHERE key = 'survey.organisation')
+ORDER BY ALL"""
 
 
 # Who holds the handle: of several accounts that bore it, the one that did when the profile first showed the link.

@@ -143,16 +143,21 @@ class Organisations(Table):
                 held = move.group
         return self.key_at(held, day)
 
+    def unknown(self, key: str, day: date | None) -> str:
+        """Why *key* is none of the groups on *day*, with the mend; empty if it is one."""
+        keys = {self.key_at(group.id, day) for group in self.group}
+        when = day.isoformat() if day else "today"
+        return "" if key in keys else f"there is no such group ({when}); {nearest(key, keys)}"
+
     def rows(self, day: date | None = None, published: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """The rows of `base.organisations` on *day*; *published* holds profiles and accounts by group.
 
         Raise UserError for a published group that there was not on that day.
         """
         figures = published or {}
-        keys = {self.key_at(group.id, day) for group in self.group}
-        for name in figures.keys() - keys:
-            when = day.isoformat() if day else "today"
-            raise UserError(f'published.groups."{name}": there is no such group ({when}); {nearest(name, keys)}')
+        for name in figures:
+            if why := self.unknown(name, day):
+                raise UserError(f'published.groups."{name}": {why}')
         out: list[tuple[Any, ...]] = []
         for group in self.group:
             started: date | None = None

@@ -22,12 +22,14 @@ from storage.records import (
     AccountField,
     Connection,
     Deletion,
+    Document,
     Follow,
     Listed,
     Mention,
     Page,
     Post,
     Profile,
+    SurveyAnswer,
     Want,
 )  # fmt: skip
 
@@ -54,6 +56,8 @@ RECORDS: Mapping[type, Mapping[str, str]] = {
         "retweeted_account": "refers", "edit_of": "refers", "text": "texts", "full_text": "texts",
         "place": "locations", "longitude": "coordinates", "latitude": "coordinates",
     },
+    Document: {"title": "texts", "summary": "texts"},
+    SurveyAnswer: {"respondent": "id", "text": "texts"},
     Absence: {"key": "id"},
     Deletion: {"key": "id"},
 }  # fmt: skip

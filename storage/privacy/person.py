@@ -41,7 +41,8 @@ def person_of(text: str, database: Path, declared: Iterable[Platform]) -> Person
         for _ in range(3):  # a person's profile, its accounts, and the other profiles that these are linked to
             profiles, accounts = _linked(db, profiles, accounts)
         if not profiles and not accounts:
-            return Person(frozenset(_widened(asked, declared)), known=False)
+            known = db.execute(RESPONDENT, [[name.key for name in asked]]).fetchone() is not None
+            return Person(frozenset(_widened(asked, declared)), known=known)
         names, people, texts = {name for name in asked if name.kind == "profile"}, set[str](), set[str]()
         for kind, value in _rows(db, PROFILE_NAMES, sorted(profiles)) + _rows(db, ACCOUNT_NAMES, sorted(accounts)):
             if kind == "name":
@@ -64,6 +65,7 @@ def _widened(names: Iterable[Name], declared: Iterable[Platform]) -> Iterator[Na
             yield from addresses_of(name, handles[name.kind])
 
 
+RESPONDENT = "SELECT 1 FROM base.survey_answers WHERE list_contains($1, lower(respondent)) LIMIT 1"
 PROFILE_NAMES = """
 SELECT 'profile', profile_id FROM base.profiles WHERE list_contains($1, profile_id)
 UNION SELECT 'profile', url FROM base.profiles WHERE list_contains($1, profile_id) AND url IS NOT NULL

@@ -70,6 +70,7 @@ SPECIAL: Mapping[tuple[str, str], str] = {
     ("organisations", "name"): "name",
     ("register", "name"): "name",
     ("offices", "function"): '"function"',
+    **{("survey_variables", one): one for one in ("survey", "variable", "label", "codes", "answers", "missing_codes")},
     **{
         (table, "decided_by"): "CASE WHEN decided_by = 'rule' THEN 'rule' ELSE 'by hand' END"
         for table in ("links", "account_links", "evidence")
@@ -84,10 +85,12 @@ SPECIAL: Mapping[tuple[str, str], str] = {
     ("study", "key"): "key",
     ("study", "value"): "value",
 }
-OPEN = r"(study|population\.from|organisations|analysis|minimise|comparison|published)(\..*)?"
+OPEN = r"(study|population\.from|organisations|analysis|minimise|comparison|published|survey)(\..*)?"
 ROWS: Mapping[str, str] = {  # tables of which not every row may go
     "study": f"WHERE regexp_full_match(key, '{OPEN}') AND key <> 'study.contact'",
     "notes": "WHERE FALSE",
+    "screenings": "WHERE FALSE",
+    "documents": "WHERE FALSE",  # titles and addresses name people, and are found by anybody
     "post_versions": "WHERE FALSE",
     "quarantine": "WHERE FALSE",
     "link_handles": "WHERE FALSE",
@@ -97,6 +100,8 @@ ROWS: Mapping[str, str] = {  # tables of which not every row may go
     "readings_made_from": "WHERE FALSE",
     "address_readings": "WHERE FALSE",
     "made_from": "WHERE FALSE",
+    "survey_organisations": "WHERE FALSE",
+    "survey_answers": "WHERE FALSE",  # a few answers together are often one person's only
 }
 TAGS = {"hashtags", "full_hashtags"}
 

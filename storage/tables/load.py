@@ -24,6 +24,8 @@ from storage.linking import link
 from storage.linking.link import Linking
 from storage.privacy import forgotten, retention
 from storage.privacy.declared import hooks_of, platforms, resolved
+from storage.screening import FILE as SCREENING
+from storage.screening import read_screening
 from storage.tables import database, latest, merge
 from storage.tables.parse_worker import Keep, Parser, Told, Unit, cores, die_with_parent, spill, split, torn
 
@@ -118,7 +120,7 @@ def load(
             units = plan(paths, _known(db), report, workers)
             report.damage += _gone(study, paths) if report.fresh else []
             kinds = _kinds(parsers)
-            made_from = _fingerprint(linking, rows, kinds)
+            made_from = _fingerprint(linking, rows, kinds, study / SCREENING)
             report.before = _count(db)
             if units or report.fresh or made_from != _made_from(db):
                 _declare(db, kinds)
@@ -128,6 +130,7 @@ def load(
                 if linking is not None:
                     report.links = link.link(db, linking, platforms(parsers).values())
                 retention.read_removed(db, study)
+                read_screening(db, study)
                 db.execute("DELETE FROM base.made_from")
                 db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
                 report.rows = _count(db)
@@ -172,13 +175,14 @@ def _count(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _fingerprint(
-    linking: Linking | None, settings: Sequence[tuple[str, str]] | None, kinds: Sequence[tuple[str, ...]]
+    linking: Linking | None, settings: Sequence[tuple[str, str]] | None, kinds: Sequence[tuple[str, ...]], *files: Path
 ) -> str:
     """A hash of what the tables depend on besides the archive."""
     made = [repr(settings), repr(kinds), repr(database.schema())]
     if linking is not None:
         made += [repr([tuple(row) for row in linking.organisations]), linking.rules]
-        made.append(hashlib.blake2b(linking.decisions.read_bytes()).hexdigest() if linking.decisions.exists() else "")
+        files += (linking.decisions,)
+    made += [hashlib.blake2b(path.read_bytes()).hexdigest() if path.exists() else "" for path in files]
     return hashlib.blake2b("\n".join(made).encode(), digest_size=16).hexdigest()
 
 

@@ -30,6 +30,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 SEEN = "fetched_at AS first_seen, fetched_at AS last_seen, record_id"
 FIRST = "first_seen, record_id, row_id"
+DOCUMENT = ("title", "source", "published_at", "summary")
 ACCOUNT = ("handle", "name", "description", "location", "url", "verified", "protected", "flags")
 
 
@@ -161,6 +162,15 @@ RULES = (
         ("last_seen",),
     ),
     Rule(
+        "documents",
+        ("address", "query", "version", "content"),
+        FIRST,
+        f"address, {_hash(DOCUMENT)} AS content, platform, url, query, CAST(version AS INTEGER) AS version, title, "
+        f"source, published_at, summary, {SEEN}",
+        ("first_seen",),
+        ("last_seen",),
+    ),
+    Rule(
         "register",
         ("organisation_id",),
         "seen_at DESC, record_id, row_id",
@@ -171,6 +181,18 @@ RULES = (
         ("organisation_id", '"function"', "name", "started"),
         "seen_at DESC, record_id, row_id",
         'organisation_id, "function", name, started, ended, fetched_at AS seen_at, record_id',
+    ),
+    Rule(
+        "survey_variables",
+        ("survey", "variable"),
+        "seen_at DESC, record_id, row_id",
+        "survey, variable, ordinal, label, kind, codes, answers, missing_codes, fetched_at AS seen_at, record_id",
+    ),
+    Rule(
+        "survey_answers",
+        ("survey", "respondent", "variable"),
+        "seen_at DESC, record_id, row_id",
+        "survey, respondent, variable, code, text, missing, fetched_at AS seen_at, record_id",
     ),
 )
 

@@ -25,6 +25,7 @@ MOMENT = pa.timestamp("us", "UTC")
 REPEATED = {  # columns whose values repeat, worth a dictionary
     "record_id", "fetched_at", "run_id", "collector", "page_kind", "page_key", "walk", "platform", "account_id",
     "timeline_of", "kind", "lang", "source", "listed", "profile_id", "outcome", "reason", "rel", "list_id", "archive",
+    "survey", "respondent", "variable", "code", "missing",
 }  # fmt: skip
 
 
@@ -95,6 +96,9 @@ TABLES: dict[type, str] = {
     records.Quarantine: "quarantine",
     records.Organisation: "register",
     records.Office: "offices",
+    records.Document: "documents",
+    records.SurveyVariable: "survey_variables",
+    records.SurveyAnswer: "survey_answers",
     Fetch: "fetches",
     Answer: "answers",
     Noted: "notes",

@@ -42,7 +42,7 @@ LIMIT = Limit(requests=600, seconds=60)
 kinds = {
     "villager": Kind(limit=LIMIT, of="handle", yields="accounts"),
     "sayings": Kind(page=2, limit=LIMIT, price=0.01, paged=True, of="account", yields="posts"),
-    "heeds": Kind(page=2, limit=LIMIT, paged=True, of="account", yields="follows"),
+    "heeds": Kind(page=2, limit=LIMIT, paged=True, of="account", yields="follows", ties=("following",)),
     "villager_again": Kind(limit=LIMIT, yields="accounts"),
     "saying_again": Kind(limit=LIMIT, price=0.01, yields="posts"),
 }
@@ -193,4 +193,5 @@ def handle_of(url: str) -> str | None:
     return found[1].lower() if found else None
 
 
+seed_form = "a nick on the dorpsplein"
 recheck = {"account": "villager_again", "post": "saying_again"}

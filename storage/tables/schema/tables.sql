@@ -162,3 +162,24 @@ CREATE TABLE base.actors (subject VARCHAR, actor_id VARCHAR);
 CREATE TABLE base.listed (
     platform VARCHAR, list_id VARCHAR, account_id VARCHAR, position BIGINT, walk VARCHAR,
     first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
+
+-- Surveys: the codebook, and a row a respondent and question. Words that respondents wrote stand apart from codes.
+CREATE TABLE base.survey_variables (
+    survey VARCHAR, variable VARCHAR, ordinal BIGINT, label VARCHAR, kind VARCHAR, codes VARCHAR[],
+    answers VARCHAR[], missing_codes VARCHAR[], seen_at TIMESTAMPTZ, record_id VARCHAR);
+CREATE TABLE base.survey_answers (
+    survey VARCHAR, respondent VARCHAR, variable VARCHAR, code VARCHAR, text VARCHAR, missing VARCHAR,
+    seen_at TIMESTAMPTZ, record_id VARCHAR);
+CREATE TABLE base.survey_organisations (
+    survey VARCHAR, variable VARCHAR, code VARCHAR, answer VARCHAR, organisation VARCHAR, group_name VARCHAR,
+    rule VARCHAR);
+
+-- What the searches of the register found: a row a document, search and content.
+CREATE TABLE base.documents (
+    address VARCHAR, content VARCHAR, platform VARCHAR, url VARCHAR, query VARCHAR, version INTEGER, title VARCHAR,
+    source VARCHAR, published_at TIMESTAMPTZ, summary VARCHAR, first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ,
+    record_id VARCHAR);
+
+-- What coders decided about documents, their last word each (screening.csv); filled by load.
+CREATE TABLE base.screenings (
+    document VARCHAR, decision VARCHAR, reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMPTZ);

@@ -117,6 +117,25 @@ CREATE VIEW groups AS SELECT group_name, name, published_profiles, published_acc
 WHERE kind = 'group';
 CREATE VIEW register AS SELECT * FROM base.register;
 CREATE VIEW offices AS SELECT * FROM base.offices;
+CREATE VIEW survey_answers AS
+WITH meant AS (SELECT survey, variable, unnest(codes) AS code, unnest(answers) AS answer FROM base.survey_variables)
+SELECT a.survey, a.respondent, a.variable, a.code, m.answer, a.text, a.missing, a.seen_at, a.record_id
+FROM base.survey_answers AS a LEFT JOIN meant AS m USING (survey, variable, code);
+CREATE VIEW survey_codebook AS
+WITH listed AS (
+    SELECT survey, variable, unnest(codes) AS code, unnest(answers) AS answer, generate_subscripts(codes, 1) AS place
+    FROM base.survey_variables
+), given AS (
+    SELECT survey, variable, CASE WHEN kind = 'choice' OR missing IS NOT NULL THEN code END AS code, missing,
+           count(*) AS respondents
+    FROM base.survey_answers JOIN base.survey_variables USING (survey, variable) GROUP BY ALL
+)
+SELECT survey, variable, v.ordinal, v.label, v.kind, code, l.answer, l.place,
+       coalesce(g.missing, CASE WHEN list_contains(v.missing_codes, code) THEN 'user' END) AS missing,
+       coalesce(g.respondents, 0) AS respondents
+FROM listed AS l FULL JOIN given AS g USING (survey, variable, code)
+JOIN base.survey_variables AS v USING (survey, variable);
+CREATE VIEW survey_organisations AS SELECT * FROM base.survey_organisations;
 CREATE VIEW absences AS SELECT * FROM base.absences;
 CREATE VIEW deletions AS SELECT * FROM base.deletions;
 CREATE VIEW fetches AS SELECT * FROM base.fetches;
@@ -407,3 +426,52 @@ WITH spent AS (
 SELECT wave, coalesce(requests, 0) AS requests, coalesce(reached, 0) AS reached, coalesce(admitted, 0) AS admitted,
        coalesce(new_members, 0) AS new_members, new_members / nullif(requests, 0) AS new_members_per_request
 FROM seen FULL JOIN asked USING (wave) FULL JOIN brought USING (wave) ORDER BY wave;
+-- a document is one address, or several with the same title and text; two short texts may be the same by chance
+CREATE VIEW document_finds AS
+WITH shown AS (
+    SELECT address, arg_max(struct_pack(t := title, s := summary), (length(coalesce(summary, '')), last_seen, content)) AS f
+    FROM base.documents GROUP BY address
+), known AS (
+    SELECT address, min(address) OVER (PARTITION BY CASE WHEN length(f.s) >= 80
+        THEN regexp_replace(lower(concat_ws(chr(31), f.t, f.s)), '\s+', ' ', 'g') ELSE address END) AS document
+    FROM shown
+)
+SELECT k.document, d.query, d.version, d.address, arg_max(d.url, (d.last_seen, d.content)) AS url,
+       min(d.first_seen) AS first_seen, max(d.last_seen) AS last_seen,
+       arg_min(d.record_id, (d.first_seen, d.record_id)) AS record_id
+FROM base.documents AS d JOIN known AS k USING (address) GROUP BY k.document, d.query, d.version, d.address;
+CREATE VIEW documents AS
+WITH found AS (
+    FROM base.documents JOIN (SELECT DISTINCT address, document FROM document_finds) USING (address))
+SELECT document, arg_max(title, (title IS NOT NULL, last_seen, content)) AS title,
+       arg_max(source, (source IS NOT NULL, last_seen, content)) AS source,
+       arg_min(platform, address) AS platform, min(published_at) AS published_at,
+       arg_max(summary, (length(coalesce(summary, '')), last_seen, content)) AS summary,
+       list_sort(list(DISTINCT address)) AS addresses, list_sort(list(DISTINCT query || '/' || version)) AS queries,
+       min(first_seen) AS first_seen, max(last_seen) AS last_seen, arg_min(record_id, (first_seen, record_id)) AS record_id
+FROM found GROUP BY document;
+CREATE VIEW searches AS
+WITH asked AS (
+    SELECT regexp_extract(a.key, '^(.*)/(\d+)[?]', 1) AS query,
+           TRY_CAST(regexp_extract(a.key, '^(.*)/(\d+)[?]', 2) AS INTEGER) AS version, a.*
+    FROM base.answers AS a JOIN base.kinds AS k USING (collector, kind) WHERE k.names = 'search')
+SELECT a.query, a.version, a.kind, nullif(url_decode(regexp_extract(a.key, '[?&]q=([^&]*)', 1)), '') AS words,
+       nullif(url_decode(regexp_extract(a.key, '[?&]at=([^&]*)', 1)), '') AS address, count(DISTINCT a.record_id) AS requests,
+       coalesce(sum(a.items), 0)::BIGINT AS hits,
+       (SELECT count(DISTINCT document) FROM document_finds AS f WHERE f.query = a.query AND f.version = a.version)
+           AS documents,
+       min(a.fetched_at) AS first_asked, max(a.fetched_at) AS last_asked
+FROM asked AS a GROUP BY a.query, a.version, a.kind, a.key;
+-- any address of a document may stand in the file; of two lines about one document a coder's later one holds
+CREATE VIEW screenings AS
+SELECT coalesce(f.document, s.document) AS document, s.decision, s.reason, s.decided_by, s.decided_at
+FROM base.screenings AS s LEFT JOIN (SELECT DISTINCT address, document FROM document_finds) AS f ON f.address = s.document
+QUALIFY row_number() OVER (PARTITION BY coalesce(f.document, s.document), s.decided_by
+                           ORDER BY s.decided_at DESC, s.document) = 1;
+CREATE VIEW screened AS
+SELECT document, CASE WHEN count(*) FILTER (decided_by = 'consensus') > 0
+                      THEN any_value(decision) FILTER (decided_by = 'consensus')
+                      WHEN count(DISTINCT decision) = 1 THEN any_value(decision) ELSE 'disputed' END AS verdict,
+       coalesce(any_value(reason) FILTER (decided_by = 'consensus'), arg_max(reason, (decided_at, decided_by))) AS reason,
+       count(*) FILTER (decided_by <> 'consensus') AS coders, max(decided_at) AS decided_at
+FROM screenings WHERE document IN (SELECT document FROM documents) GROUP BY document;

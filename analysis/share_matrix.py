@@ -1,0 +1,56 @@
+"""Whom each group retweets, answers, mentions, quotes and follows: a directed matrix of row shares.
+
+As published for parliaments (which part of the retweets of each party's members are of which party): a row adds up to
+1 over the groups, so that a large group and a small one can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from analysis.actor_edges import Database, Kind, ties
+from analysis.queries import OF_MEMBERS, query, with_parameters
+
+KINDS: tuple[Kind, ...] = ("retweet", "reply", "mention", "quote", "follow")
+# once for each pair of groups that its two members are in, however many accounts and memberships they have there
+BETWEEN = f"""
+WITH linked AS ({OF_MEMBERS}), of AS (SELECT DISTINCT actor_id, group_name FROM memberships),
+one AS (SELECT DISTINCT t.source, t.target, t.weight, l.actor_id AS sender, k.actor_id AS receiver
+        FROM _between AS t JOIN linked AS l ON l.account_id = t.source JOIN linked AS k ON k.account_id = t.target
+        WHERE l.actor_id <> k.actor_id)
+SELECT a.group_name, b.group_name AS other, CAST(sum(coalesce(weight, 1)) AS BIGINT) AS count,
+       count(DISTINCT sender) AS senders, count(DISTINCT receiver) AS receivers
+FROM one JOIN of AS a ON a.actor_id = sender JOIN of AS b ON b.actor_id = receiver GROUP BY ALL"""
+# of each count in `table`, what would give it away
+DERIVED = {"senders": ("receivers", "count", "share"), "receivers": ("senders", "count", "share")}
+
+
+def table(db: Database, kinds: Sequence[Kind] = KINDS, platform: str | None = None) -> pd.DataFrame:
+    """One row for each kind of tie and pair of groups: how much of what members of a group send goes to which group.
+
+    Columns: kind; group_name, of the senders; other, of the receivers; count, posts (of follow: ties); senders and
+    receivers, persons; share, of the row's count (0 to 1, NaN where a group sends nothing). Only ties between two
+    members count; whoever is in two groups counts in both. A kind without such ties is left out.
+    """
+    names = query(db, "SELECT DISTINCT group_name FROM memberships ORDER BY ALL")["group_name"]
+    parts = []
+    for kind in kinds:
+        with ties(db, kind, "_between", platform, "linked"):
+            found = query(db, BETWEEN)
+        if len(found):
+            pairs = pd.MultiIndex.from_product([names, names], names=["group_name", "other"])
+            square = found.set_index(["group_name", "other"]).reindex(pairs, fill_value=0).reset_index()
+            whole = square.groupby("group_name")["count"].transform("sum")
+            square["share"] = (square["count"] / whole).where(whole > 0)
+            parts.append(square.assign(kind=kind))
+    columns = ["kind", "group_name", "other", "count", "senders", "receivers", "share"]
+    made = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    return with_parameters(made, platform=platform, ties="between members; in two groups counts in both")
+
+
+def matrix(shares: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The *shares* of one *kind* as a square: a row a group of senders, a column a group of receivers."""
+    square = shares[shares["kind"] == kind].pivot(index="group_name", columns="other", values="share")
+    return square.rename_axis(columns=None)

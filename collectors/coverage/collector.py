@@ -1,0 +1,122 @@
+"""Searches for documents: which interface asks and reads what, and what became of it.
+
+A target's kind is the interface, its key the search (`storage.searches`), so that parsing needs nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field
+
+from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
+from collectors.coverage import discourse, feeds, sru
+from collectors.coverage.reading import Reading, documents
+from collectors.wire import http
+from storage.records import Failure, Page, Record, Want
+from storage.searches import Search, search_of
+
+# None of these interfaces documents a limit: one request a second and server is what robots are asked to keep to.
+LIMIT = Limit(60, 60)
+
+
+class Interface(NamedTuple):
+    """How an interface is asked and read, and what a search must say for it."""
+
+    asking: Callable[[Search, Want], str]
+    read: Callable[[Page, Search], Reading]
+    page: int = 1  # documents an answer
+    words: bool = True  # it searches; else words only choose among what it lists
+    address: bool = True  # it has no server of its own
+
+
+INTERFACES: Mapping[str, Interface] = {
+    "feed": Interface(feeds.asking, feeds.feed, 50, words=False),
+    "sitemap": Interface(feeds.asking, feeds.sitemap, 1_000, words=False),
+    "sru": Interface(sru.asking, sru.read, sru.PAGE, address=False),
+    "discourse": Interface(discourse.search, discourse.read_search, discourse.SEARCHED),
+    "discourse_latest": Interface(discourse.latest, discourse.read_latest, discourse.LISTED, words=False),
+    "discourse_topic": Interface(discourse.topic, discourse.read_topic, discourse.SHOWN, words=False),
+}
+
+
+class Options(BaseModel):
+    """The collector's own keys in the study file."""
+
+    contact: str = Field("", description="Who answers for the collecting, in the user agent.")
+    allow_private: bool = Field(False, description="Ask servers on private networks too, such as one of your own.")
+
+
+class Coverage:
+    """The collector."""
+
+    kinds: ClassVar[Mapping[str, Kind]] = {
+        name: Kind(page=one.page, limit=LIMIT, paged=True, of="search", yields="documents", bytes=150.0)
+        for name, one in INTERFACES.items()
+    }
+    Options = Options
+
+    @staticmethod
+    def query_of(kind: str, typed: str) -> str | None:
+        """*typed*, the key of a search, if the interface can be asked for it."""
+        try:
+            search = search_of(typed)
+        except ValueError:
+            return None
+        one = INTERFACES[kind]
+        named = http.netloc(search.address) != "" if search.address else not one.address
+        return typed if named and (search.words or not one.words) else None
+
+    @staticmethod
+    def server(want: Want, options: Mapping[str, Any]) -> str:
+        """The server that *want* is asked at."""
+        return urlsplit(_url(want)).netloc
+
+    def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
+        """Yield answers, redirects too: what has moved is followed."""
+        options = settings.checked(Options)
+        for want in wants:
+            yield from http.ask(settings.wire, (want,), _url(want), contact=options.contact)
+
+    def outcome(self, page: Page) -> Iterator[Outcome]:
+        """Yield what became of the target."""
+        general, target = http.trouble(page), page.wants[0].target
+        if general is not None:
+            yield from general
+        elif page.status == 401:
+            yield Refused(target, "the server asks for a key (401)")
+        elif page.status in (403, 404, 410):
+            yield Absent(target, "refused" if page.status == 403 else "gone")
+        elif page.status != 200:
+            yield Later(target, f"HTTP {page.status}")
+        else:
+            yield self._read(page)
+
+    def _read(self, page: Page) -> Outcome:
+        target = page.wants[0].target
+        try:
+            found = INTERFACES[page.kind].read(page, search_of(page.key))
+        except http.UNREADABLE as error:
+            return Later(target, f"unreadable: {error}"[:500])
+        return Done(target, found.next, len(found.hits), complete=found.complete, why=found.why, carry=found.carry)
+
+    def parse(self, page: Page) -> Iterator[Record]:
+        """Yield the documents, the absences, and what could not be read."""
+        yield from http.absences(self.outcome(page), urlsplit(page.url).netloc)
+        if page.status != 200:
+            return
+        one = INTERFACES[page.kind]
+        try:
+            search = search_of(page.key)
+            yield from documents(one.read(page, search), page, search, filtered=not one.words)
+        except http.UNREADABLE as error:
+            yield http.unreadable("body", error, page.body)
+
+
+def _url(want: Want) -> str:
+    return INTERFACES[want.target.kind].asking(search_of(want.target.key), want)
+
+
+collector = Coverage()

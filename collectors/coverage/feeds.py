@@ -1,0 +1,185 @@
+"""Feeds (RSS, Atom, RDF, JSON Feed) and sitemaps: lists of what a site published, which cannot be searched.
+
+RFC 4287, RFC 5005 (paged feeds), jsonfeed.org/version/1.1, sitemaps.org/protocol.html, and the news extension of
+sitemaps. feedparser reads broken feeds too; what it cannot read is counted.
+"""
+
+from __future__ import annotations
+
+import calendar
+import contextlib
+import io
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import feedparser
+import msgspec
+from lxml import etree
+
+from collectors.coverage.reading import Hit, Reading
+from collectors.parsing import lenient
+from collectors.wire.http import moment, unreadable
+from storage.records import MAX_BODY, BadBody, Page, Want
+from storage.searches import Search
+
+CHILDREN = 1_000  # sitemaps of one index that are read
+HARMLESS = (feedparser.CharacterEncodingOverride, feedparser.NonXMLContentType)
+
+
+def asking(search: Search, want: Want) -> str:
+    """The address to ask next: the feed or sitemap, a further page of it, or a sitemap that it names."""
+    return want.target.cursor or search.address
+
+
+# ---- feeds --------------------------------------------------------------------------------------------------------
+
+
+def feed(page: Page, search: Search) -> Reading:
+    """The entries of a feed. Raise ValueError if it is none."""
+    content = page.content()
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+        return _json_feed(content)
+    headers = {"content-type": page.header("content-type") or "", "content-location": page.url}
+    # as a file: feedparser would take a text for an address or a path, and open that
+    found = feedparser.parse(io.BytesIO(content), response_headers=headers)
+    if not found.version and not found.entries:
+        raise ValueError(f"no feed: {found.get('bozo_exception') or 'nothing in it is known'}")
+    wrong = []
+    if (why := found.get("bozo_exception")) and not isinstance(why, HARMLESS):
+        wrong.append(unreadable("feed", f"broken, read as far as it goes: {why}", content))
+    source = found.feed.get("title")
+    hits = [_entry(entry, f"entries[{number}]", source) for number, entry in enumerate(found.entries)]
+    onward = next((link.get("href") for link in found.feed.get("links", ()) if link.get("rel") == "next"), None)
+    return Reading(hits, onward, wrong=wrong)
+
+
+def _entry(entry: Mapping[str, Any], place: str, source: str | None) -> Hit:
+    """An entry. Its date is when it was published, or where a feed does not say that, updated."""
+    content = max((one.get("value") or "" for one in entry.get("content", ())), key=len, default="")
+    name = "published" if "published" in entry else "updated"
+    parsed = entry.get(f"{name}_parsed")
+    date: datetime | str | None = entry.get(name)
+    if parsed is not None:
+        with contextlib.suppress(ValueError, OverflowError):
+            date = datetime.fromtimestamp(calendar.timegm(parsed), UTC)
+    own = (entry.get("source") or {}).get("title")
+    url = entry.get("link") or entry.get("id")
+    title = _text(entry, "title")
+    return Hit(place, url, title, own or source, date, content or _text(entry, "summary"), f"{title} {url}")
+
+
+def _text(entry: Mapping[str, Any], name: str) -> str | None:
+    """A text construct; one of plain text has no markup, so that its signs are not read as such."""
+    value = entry.get(name)
+    kind = (entry.get(f"{name}_detail") or {}).get("type")
+    return value.replace("&", "&amp;").replace("<", "&lt;") if value and kind == "text/plain" else value
+
+
+class Item(msgspec.Struct):
+    """An item of a JSON Feed."""
+
+    id: str | None = None
+    url: str | None = None
+    external_url: str | None = None
+    title: str | None = None
+    content_text: str | None = None
+    content_html: str | None = None
+    summary: str | None = None
+    date_published: str | None = None
+
+
+class JsonFeed(msgspec.Struct):
+    """A JSON Feed."""
+
+    version: str
+    items: list[msgspec.Raw]
+    title: str | None = None
+    next_url: str | None = None
+
+
+def _json_feed(content: bytes) -> Reading:
+    found, left = lenient.read(content, JsonFeed, ("version", "items"))
+    reading = Reading(next=found.next_url, wrong=[one.quarantine() for one in left])
+    for number, raw in enumerate(found.items):
+        place = f"items[{number}]"
+        try:
+            item, left = lenient.read(raw, Item)
+        except msgspec.MsgspecError as error:
+            reading.wrong.append(unreadable(place, error, bytes(raw)))
+            continue
+        reading.wrong += [one.quarantine(place, bytes(raw)) for one in left]
+        text = item.content_html or item.content_text or item.summary
+        url = item.url or item.external_url or item.id
+        reading.hits.append(Hit(place, url, item.title, found.title, item.date_published, text, bytes(raw)))
+    return reading
+
+
+# ---- sitemaps -----------------------------------------------------------------------------------------------------
+
+
+def sitemap(page: Page, search: Search) -> Reading:
+    """The pages of a sitemap, or of an index the first sitemap; the others wait in `carry`. Raise ValueError.
+
+    Only the news extension gives a date of publication: `lastmod` says when a page changed.
+    """
+    content = _unpacked(page.content())
+    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        root = etree.fromstring(content, parser)
+    except (etree.LxmlError, ValueError) as error:
+        raise ValueError(f"no sitemap: {error}") from error
+    name = etree.QName(root).localname if root is not None else "nothing"
+    if name not in ("urlset", "sitemapindex"):
+        raise ValueError(f"no sitemap: {name}")
+    wrong = []
+    if parser.error_log:
+        wrong.append(unreadable("sitemap", f"broken, read as far as it goes: {parser.error_log[0].message}", content))
+    left = [str(one) for one in page.wants[0].carry.get("left", ())]
+    why = ""
+    if name == "sitemapindex":
+        children = [loc for each in root if (loc := _child(each, "loc")) and not _too_old(each, search)]
+        if len(children) + len(left) > CHILDREN:
+            why = f"an index of more than {CHILDREN:,} sitemaps; the rest is not read"
+        left = list(dict.fromkeys([*children, *left]))[:CHILDREN]
+    hits = [_page_of(each, f"url[{number}]") for number, each in enumerate(root)] if name == "urlset" else []
+    onward = left.pop(0) if left else None
+    why = why or str(page.wants[0].carry.get("why", ""))
+    carry: dict[str, Any] = {"left": left, "why": why} if onward else {}
+    return Reading(hits, onward, carry, complete=not why, why=why, wrong=wrong)
+
+
+def _page_of(each: Any, place: str) -> Hit:
+    publication = _child(each, "news", "publication", "name")
+    date = _child(each, "news", "publication_date")
+    return Hit(place, _child(each, "loc"), _child(each, "news", "title"), publication, date, raw=etree.tostring(each))
+
+
+def _child(each: Any, *names: str) -> str | None:
+    """The text of the element on the path *names* below *each*, whatever its namespace."""
+    for name in names:
+        each = next((one for one in each.iterchildren("{*}" + name)), None)
+        if each is None:
+            return None
+    return (each.text or "").strip() or None
+
+
+def _too_old(each: Any, search: Search) -> bool:
+    """Whether a sitemap of an index changed last before the first day wanted."""
+    changed = moment(_child(each, "lastmod"))
+    return search.first_day is not None and changed is not None and changed.date() < search.first_day
+
+
+def _unpacked(content: bytes) -> bytes:
+    """*content*, without the gzip that the file itself is in; raise BadBody where that is broken or too large."""
+    if content[:2] != b"\x1f\x8b":
+        return content
+    try:
+        reader = zlib.decompressobj(47)
+        found = reader.decompress(content, MAX_BODY)
+    except zlib.error as error:
+        raise BadBody(f"the sitemap cannot be unpacked: {error}") from error
+    if not reader.eof:
+        raise BadBody("the packed sitemap is cut off, or too large")
+    return found

@@ -1,0 +1,128 @@
+"""What an interface's answer is read into, and the documents made of it: addresses, titles and dates by one rule.
+
+What cannot be read is absent and counted, as `Quarantine`; a date is never made up, and a title keeps its words only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+from lxml import etree, html
+from w3lib.url import canonicalize_url, url_query_cleaner
+
+from collectors.parsing.addresses import web
+from collectors.wire.http import moment
+from storage.folding import fold
+from storage.records import Document, Page, Quarantine, Record
+from storage.searches import Search
+
+# parameters that say where a reader came from, not what is read
+TRACKING = (
+    "fbclid", "gclid", "dclid", "msclkid", "mc_cid", "mc_eid", "igshid", "yclid", "_ga", "xtor", "wt_mc",
+    "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "utm_id", "utm_name",
+)  # fmt: skip
+MARKUP = re.compile(r"</[a-z][a-z0-9]*\s*>|<(br|img|hr)\b[^>]*>|&(#\d+|#x[0-9a-f]+|[a-z][a-z0-9]*);", re.I)
+AHEAD = timedelta(days=1)  # a day's date may be that of a time zone further east
+NONE = datetime(1970, 1, 1, tzinfo=UTC)  # what programs write for no date
+
+
+class Hit(msgspec.Struct):
+    """A document as an answer names it; nothing in it is checked yet."""
+
+    place: str  # in the answer
+    url: str | None
+    title: str | None = None
+    source: str | None = None  # the publication, as the interface calls it
+    date: str | datetime | None = None
+    summary: str | None = None
+    raw: bytes | str = b""
+
+
+class Reading(msgspec.Struct):
+    """An answer as read: its hits, and how the walk goes on (as in `Done`)."""
+
+    hits: list[Hit] = []
+    next: str | None = None
+    carry: dict[str, Any] = {}
+    complete: bool = True
+    why: str = ""
+    wrong: list[Quarantine] = []
+
+
+def documents(reading: Reading, page: Page, search: Search, *, filtered: bool) -> Iterator[Record]:
+    """The documents of *reading*; if *filtered*, the interface cannot search, and only those with all words count."""
+    yield from reading.wrong
+    for hit in reading.hits:
+        url = urljoin(page.url, hit.url.strip()) if hit.url and hit.url.strip() else ""
+        address = canonical(url)
+        if address is None:
+            yield Quarantine(hit.place, "a document without an address on the web", _excerpt(hit))
+            continue
+        title, summary = plain(hit.title), plain(hit.summary)
+        if filtered and not _holds(search.words, title, summary, url):
+            continue
+        at, why = _moment(hit.date, page.fetched_at)
+        if why:
+            yield Quarantine(f"{hit.place}.date", why, str(hit.date)[:1000])
+        if at is not None and not _within(at, search):
+            continue
+        host = urlsplit(address).hostname or ""
+        yield Document(address, host, url, search.query, search.version, title, plain(hit.source), at, summary)
+
+
+def canonical(url: str) -> str | None:
+    """The one form of *url* by which documents are told apart; None if it is no address on the web.
+
+    http counts as https, parameters are sorted, and fragments, closing slashes and tracking parameters left out.
+    """
+    if (found := web(url)) is None:
+        return None
+    try:
+        found = canonicalize_url(url_query_cleaner(found, TRACKING, remove=True))
+        parts = urlsplit(found)
+    except ValueError:
+        return None
+    return parts._replace(scheme="https", path=parts.path.rstrip("/")).geturl()
+
+
+def plain(text: str | None) -> str | None:
+    """*text* without markup, its white space single; None if nothing is left."""
+    if text and MARKUP.search(text):
+        try:
+            text = str(html.fromstring(f"<div>{text}</div>").text_content())
+        except (etree.LxmlError, ValueError, AssertionError):
+            text = re.sub(r"<[^>]*>", " ", text)
+    return " ".join((text or "").split()) or None
+
+
+def _excerpt(hit: Hit) -> str:
+    raw = hit.raw.decode("utf-8", "replace") if isinstance(hit.raw, bytes) else hit.raw
+    return (raw or f"{hit.title or ''} {hit.url or ''}")[:1000]
+
+
+def _holds(words: str, *texts: str | None) -> bool:
+    whole = fold(" ".join(filter(None, texts)))
+    return all(fold(word) in whole for word in words.split())
+
+
+def _moment(date: str | datetime | None, fetched_at: datetime) -> tuple[datetime | None, str]:
+    """The moment that *date* is, in UTC, and why it is none although one is given."""
+    if date is None or (isinstance(date, str) and not date.strip()):
+        return None, ""
+    found = date if isinstance(date, datetime) else moment(date.strip())
+    if found is None:
+        return None, "no usable date: not one in ISO 8601"
+    if found == NONE or found > fetched_at + AHEAD:
+        return None, "no usable date: the first second of 1970, or later than the answer"
+    return found, ""
+
+
+def _within(at: datetime, search: Search) -> bool:
+    """Whether a document of this date is one of the days wanted; one without a date always is."""
+    day = at.date()
+    return (search.first_day is None or day >= search.first_day) and (search.last_day is None or day <= search.last_day)

@@ -1,0 +1,157 @@
+"""The files that `init` writes: a study file with every key, or one for some platforms and its organisations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, Field, create_model
+
+from storage.errors import UserError
+from storage.linking.bio_words import TRADES
+from storage.privacy.declared import hooks_of
+from storage.sampling.rules import COUNTS, TIES
+from storage.tomlfile import literal, model_in, nearest, written
+from study.nouns import Language, language_of, nouns
+from study.settings import Seeds
+from study.study_file import FILE, Study, installed
+
+LIST = "organisations.toml"
+TIMELINE = ("account", "posts")  # what a kind is of, and yields
+
+
+class Begun(NamedTuple):
+    """What a new study is about: *platforms* are collectors; *members* and *groups* as people type them."""
+
+    name: str = "My study"
+    contact: str = ""
+    platforms: tuple[str, ...] = ()
+    members: str = ""
+    groups: str = ""
+    language: Language | None = None  # None: that of the nouns
+
+
+def files(begun: Begun) -> dict[str, str]:
+    """The text of each file of the study *begun*, by name. Raise UserError for a platform that is not installed."""
+    if not begun.platforms:
+        return {FILE: template(begun.name, begun.contact)}
+    platforms = able()
+    for name in begun.platforms:
+        if name not in platforms:
+            raise UserError(f"--for: no platform {name!r} is installed; {nearest(name, platforms)}")
+    language = begun.language or language_of(begun.members, begun.groups)
+    found = nouns(begun.members or "members", begun.groups or "groups", language)
+    words = found.get("en") or found[language]
+    text = "".join(_study(begun, {name: platforms[name] for name in begun.platforms}, language, words))
+    return {FILE: text, LIST: _list(found, words["groups"])}
+
+
+def able() -> dict[str, Any]:
+    """The installed collectors that a study can start from, by name: they read accounts or profiles by their names."""
+    loaded = {name: point.load() for name, point in installed().items()}
+    return {
+        name: one
+        for name, one in loaded.items()
+        if any(spec.of in ("profile", "handle") for spec in one.kinds.values())
+    }
+
+
+def _study(begun: Begun, platforms: Mapping[str, Any], language: Language, words: Mapping[str, str]) -> Iterator[str]:
+    """The parts of the study file."""
+    specs = {name: dict(one.kinds) for name, one in platforms.items()}
+    every = [spec for kinds in specs.values() for spec in kinds.values()]
+    shown = {tie for spec in every for tie in spec.ties if spec.of in ("list", "account")}
+    along = [tie for tie in ("connections", "following") if tie in shown] or [tie for tie in TIES if tie in shown][:1]
+    posts = {kind for kinds in specs.values() for kind, spec in kinds.items() if (spec.of, spec.yields) == TIMELINE}
+    sources = ["positions"] * any(spec.yields == "profiles" for spec in every)
+    sources += ["bio", "fields", "links", "domain"] * any(spec.yields == "accounts" for spec in every)
+    counted = [COUNTS[tie] for tie in along if tie != "connections"]
+    admit = " OR ".join(["member", *(f"{column} >= 3" for column in counted)]) if counted else "members"
+
+    yield f"# A study of {words['members']} by {words['group']}; all other keys: docs/study-file.md\n\n"
+    yield f"[study]\nname = {literal(begun.name)}\ncontact = {literal(begun.contact)}"
+    yield "  # an e-mail or web address: whoever runs a server can reach you\n"
+    yield f"language = {literal(language)}  # of the report: en or nl\n"
+    yield f"\n[population]  # what makes somebody a member: docs/membership.md\nfrom = {literal(sources)}\n"
+    yield f'\n[organisations]\nfile = "{LIST}"  # the {words["groups"]}; fill it in\n'
+    yield "\n[seeds]  # where to start: names or addresses, in quotes, with commas between them\n"
+    yield from (f"{name} = []  # {hooks_of(one).seed_form}\n" for name, one in platforms.items())
+    queries = [f"{name}_{spec.seeds}" for name, kinds in specs.items() for spec in kinds.values() if spec.seeds]
+    yield f"# queries find seeds too (docs/study-file.md): {', '.join(queries)}\n" if queries else ""
+    yield from _snowball(along, admit, bool(posts))
+    for name, one in platforms.items():
+        hooks = hooks_of(one)
+        secret = f"  # needs a token: SNEEUWBAL_{name.upper().replace('-', '_')}_BEARER_TOKEN"
+        yield f"\n[collectors.{name}]{secret if hooks.needs_secret else ''}\n"
+    if any(spec.price for spec in every):
+        yield "\n[budget]  # `sneeuwbal plan` estimates what the study costs\nusd = 50.0  # a run stops there\n"
+    if posts:
+        yield "\n[[schedule]]  # jobs that `sneeuwbal schedule` starts\n"
+        yield f'name = "timelines"\ntask = "collect"\nkinds = {literal(sorted(posts))}\ninterval = {{ hours = 6 }}\n'
+    yield '\n[[schedule]]\nname = "snowball"\ncalendar = { weeks = 1, time = "03:00" }\n'
+
+
+def _snowball(along: list[str], admit: str, posts: bool) -> Iterator[str]:
+    yield "\n[snowball]  # docs/sampling.md\n"
+    if not along:
+        yield "waves = 0  # these platforms show no ties to go along\n"
+        return
+    yield f"along = {literal(along)}\nwaves = 2\nadmit = {literal(admit)}  # who the next wave starts from\n"
+    if along != ["connections"]:
+        yield 'timelines_of = "members"\n' * posts
+        yield "max_actors = 5000  # a bound; people beyond it are left out\n"
+
+
+def _list(found: Mapping[Language, Mapping[str, str]], groups: str) -> str:
+    """The skeleton of the list of organisations."""
+    lines = "".join(f"{each} = {literal(words)}\n" for each, words in found.items())
+    return f"""# The {groups} of the study and what belongs to them; all keys: docs/organisations.md
+
+# trades = ["media"]  # if these people are usually of one of {", ".join(sorted((*TRADES, "politics")))}
+
+[population]  # what the report calls members and groups; check the forms
+{lines}
+# Take the # away and put yours in its place, a table for each:
+# [[group]]
+# id = "Example"  # its short name
+# name = "The Example"
+# domains = ["example.org"]  # handles at this domain, and pages that link back, are evidence
+# handles = ["desk@social.example.org"]  # its own accounts, which are nobody's; bios that name them are evidence
+
+# [[organisation]]  # part of a group, with a name of its own
+# name = "The Example on Sunday"
+# group = "Example"
+# aliases = ["Sunday Example"]
+"""
+
+
+def template(name: str = "My study", contact: str = "") -> str:
+    """A commented study file with every key: its default, or an example behind a # where it has none."""
+    parts = ["# A study for sneeuwbal: every key, with its default. What is behind a # is an example.\n"]
+    for section, model in sections().items():
+        if section == "collectors":
+            parts += [written(f"[collectors.{each}]", model, {}) for each in ("profiles", "x")]
+        elif section in ("schedule", "comparison", "searches"):
+            parts.append(written(f"[[{section}]]", model, {}, live=False))
+        else:
+            values = {"name": name, "contact": contact} if section == "study" else {}
+            parts.append(written(f"[{section}]", model, values))
+    return "\n".join(parts)
+
+
+def sections() -> dict[str, type[BaseModel]]:
+    """The model of each section of the study file."""
+    found = {name: model_in(field.annotation) for name, field in Study.model_fields.items()}
+    return {name: model for name, model in found.items() if model} | {"seeds": seeds_model()}
+
+
+def seeds_model() -> type[Seeds]:
+    """The section [seeds] with a list and a file for each installed collector that reads seeds as people type them."""
+    fields: dict[str, Any] = {}
+    for name, point in installed().items():
+        hooks = hooks_of(point.load())
+        if hooks.page_of:
+            found = Field((), description=f"Seeds, each {hooks.seed_form}.")
+            file = Field(None, description="Text file of such seeds, one a line.", examples=[f"{name}.txt"])
+            fields |= {name: (tuple[str, ...], found), f"{name}_file": (str | None, file)}
+    return create_model("Seeds", __base__=Seeds, __doc__=Seeds.__doc__, **fields)

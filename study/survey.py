@@ -1,0 +1,56 @@
+"""The table [survey] of the study file: what each variable of a survey is for."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from storage.tomlfile import Table
+
+
+class Variable(Table):
+    """An independent variable of a survey."""
+
+    title: str | None = Field(None, description="What the report calls it; its name, if left out.")
+    order: bool | tuple[str, ...] = Field(
+        False, description="Ordinal: its answers or codes from low to high; true: as they stand in the codebook."
+    )
+    coding: Literal["each", "indicator", "deviation"] | None = Field(
+        None, description="Logistic regression of the outcome on its answers: each against all others, indicator or "
+        "deviation coding; none, if left out.",
+    )  # fmt: skip
+    reference: Literal["first", "last"] = Field(
+        "last", description="The answer that indicator and deviation leave out."
+    )
+    keep: dict[str, str] = Field(
+        {}, description="Answers of fewer respondents than minimum that are tested too, each with the reason."
+    )
+
+
+class Survey(Table):
+    """Roles of a survey's variables; `sneeuwbal import survey FILE` reads the answers."""
+
+    name: str | None = Field(None, description="The survey, if several were imported: its file, without ending.")
+    respondent: str | None = Field(None, description="The variable that numbers the respondents.", examples=["nr"])
+    outcome: str | None = Field(None, description="The dependent variable.", examples=["public"])
+    positive: tuple[str, ...] | None = Field(
+        None, description="Its answers or codes that count as yes.", examples=[["ja"]]
+    )
+    often: str | None = Field(None, description="How often; asked only of those who answered yes.")
+    weight: str | None = Field(None, description="The variable that holds weights.", examples=["weight"])
+    organisation: str | None = Field(
+        None,
+        description="The variable that names the respondent's organisation; its answers are read as employers are.",
+    )
+    minimum: int = Field(50, ge=0, description="Answers of fewer respondents are left out of regressions, and listed.")
+    variables: dict[str, Variable] = Field(
+        {}, description="Independent variables, by name.", examples=[{"income": {"title": "income", "order": True}}]
+    )
+
+    @model_validator(mode="after")
+    def _answered(self) -> Survey:
+        """An outcome has answers that count as yes."""
+        if self.outcome and not self.positive:
+            raise ValueError("outcome should come with positive: its answers that count as yes")
+        return self

@@ -1,0 +1,436 @@
+"""Coverage searches over one loopback server: documented bodies, broken feeds, and a register whose words change.
+
+Bodies are built as the documentation of each interface shows them: RFC 4287, RSS 2.0, jsonfeed.org, sitemaps.org, the
+SRU of KOOP (repository.overheid.nl/sru, records in gzd), Discourse (docs.discourse.org). Sites and people are invented.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import duckdb
+import msgspec
+import pytest
+
+from analysis import screening
+from collectors.coverage.collector import INTERFACES, collector
+from collectors.coverage.reading import canonical, plain
+from jobs.context import read_study
+from jobs.run import load, run
+from storage.errors import UserError
+from storage.records import Document, Page, Quarantine, Target, Want
+from storage.screening import read_screening
+from storage.searches import Search, search_of
+from storage.tables.database import open_readonly
+from tests.served import Answer, Server, serving
+
+LONG = "De ambtenaar die twittert is nog altijd een uitzondering, zegt het rapport dat vandaag in Den Haag verscheen."
+RSS = f"""<?xml version="1.0" encoding="ISO-8859-1"?>
+<rss version="2.0"><channel><title>Verzonnen Courant</title><link>https://courant.example/</link>
+<item><title>Ambtenaren &lt;b&gt;in&lt;/b&gt; de caf\xe9s &amp;amp; tuinen</title>
+ <link>https://courant.example/a?utm_source=rss&amp;id=1</link><guid>1</guid>
+ <pubDate>Wed, 06 Feb 2013 09:30:00 +0100</pubDate><description>{LONG}</description></item>
+<item><title>Ambtenaar zonder datum</title><link>https://courant.example/b#top</link><guid>1</guid><pubDate>eergisteren</pubDate></item>
+<item><title>Ambtenaar uit de toekomst</title><link>https://courant.example/c</link>
+ <pubDate>Tue, 06 Feb 2113 09:30:00 GMT</pubDate></item>
+<item><title>Ambtenaar zonder adres</title><guid isPermaLink="false">x7</guid></item>
+<item><title>Over het weer</title><link>https://courant.example/weer</link></item>
+</channel></rss>""".encode("latin-1")
+ATOM = b"""<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom"><title>Blog</title>
+<link rel="next" href="/atom?page=2"/><entry><title type="text">1 &lt; 2 &amp;amp; 3</title>
+<id>tag:blog.example,2013:1</id>
+<link href="https://blog.example/1"/><updated>2013-02-07T08:00:00Z</updated></entry>"""  # cut off
+JSON_FEED = {
+    "version": "https://jsonfeed.org/version/1.1", "title": "Blad",
+    "items": [
+        {"id": "1", "url": "https://blad.example/ambtenaren", "title": "Ambtenaren", "content_html": f"<p>{LONG}</p>",
+         "date_published": "2013-02-08T10:00:00+01:00"},
+        {"id": "8", "url": "http://kopie.example/x/", "title": "Ambtenaren", "content_text": f" {LONG} "},
+        {"id": 7, "url": "https://blad.example/2", "title": ["geen titel"]},
+        "geen object",
+    ],
+}  # fmt: skip
+INDEX = """<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
+<sitemap><loc>{0}/map1.xml.gz</loc><lastmod>2013-02-01</lastmod></sitemap>
+<sitemap><loc>{0}/map2.xml</loc></sitemap><sitemap><loc>{0}/old.xml</loc><lastmod>2001-01-01</lastmod></sitemap>
+</sitemapindex>"""
+MAP = """<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"
+xmlns:news="http://www.google.com/schemas/sitemap-news/0.9"><url><loc>https://site.example/ambtenaar-1</loc>
+<lastmod>2020-01-01</lastmod></url><url><loc>https://site.example/n?a=1&b=2</loc><news:news><news:publication>
+<news:name>Site</news:name></news:publication><news:publication_date>2013-02-09</news:publication_date>
+<news:title>Ambtenaar in het nieuws</news:title></news:news></url></urlset>"""
+GZD = """<sru:record><sru:recordData><gzd:gzd><gzd:originalData><overheidwetgeving:meta><overheidwetgeving:owmskern>
+<dcterms:identifier>kst-{0}</dcterms:identifier><dcterms:title>Kamerstuk {0}</dcterms:title>
+<dcterms:creator>Tweede Kamer</dcterms:creator>
+<dcterms:modified>2013-03-01</dcterms:modified></overheidwetgeving:owmskern>
+<overheidwetgeving:owmsmantel><dcterms:date>2013-02-20</dcterms:date></overheidwetgeving:owmsmantel>
+</overheidwetgeving:meta></gzd:originalData><gzd:enrichedData>
+<gzd:preferredUrl>https://zoek.officielebekendmakingen.nl/kst-{0}.html</gzd:preferredUrl></gzd:enrichedData></gzd:gzd>
+</sru:recordData></sru:record>"""
+SRU = """<?xml version="1.0" encoding="UTF-8"?><sru:searchRetrieveResponse
+xmlns:sru="http://docs.oasis-open.org/ns/search-ws/sruResponse" xmlns:gzd="http://standaarden.overheid.nl/sru"
+xmlns:dcterms="http://purl.org/dc/terms/" xmlns:overheidwetgeving="http://standaarden.overheid.nl/wetgeving/">
+<sru:version>2.0</sru:version><sru:numberOfRecords>{0}</sru:numberOfRecords><sru:records>{1}</sru:records>
+</sru:searchRetrieveResponse>"""
+DIAGNOSTIC = """<sru:searchRetrieveResponse xmlns:sru="http://docs.oasis-open.org/ns/search-ws/sruResponse"><sru:diagnostics>
+<d:diagnostic xmlns:d="http://docs.oasis-open.org/ns/search-ws/diagnostic"><d:message>Query syntax error</d:message>
+</d:diagnostic></sru:diagnostics></sru:searchRetrieveResponse>"""
+
+
+def hits(*ids: int, more: bool) -> dict[str, Any]:
+    """A page of a forum's search."""
+    posts = [{"id": n, "topic_id": n, "post_number": n, "created_at": "2013-02-10T10:00:00.000Z",
+              "username": "verzonnen", "blurb": "een ambtenaar &amp; meer"} for n in ids]  # fmt: skip
+    topics = [{"id": n, "slug": f"draad-{n}", "title": f"Draad {n}"} for n in ids]
+    return {"posts": posts, "topics": topics, "grouped_search_result": {"more_full_page_results": more, "error": None}}
+
+
+def site(path: str) -> Answer:
+    """What the server answers."""
+    parts, base = urlsplit(path), "http://127.0.0.1"
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    match parts.path:
+        case "/moved":
+            return 301, {"Location": "/rss"}, b""
+        case "/rss":
+            return 200, {"Content-Type": "application/rss+xml"}, RSS
+        case "/atom":
+            return 200, {"Content-Type": "application/atom+xml"}, ATOM if not query else ATOM.replace(b"rel=", b"was=")
+        case "/feed.json":
+            return 200, {}, JSON_FEED
+        case "/sitemap.xml":
+            return 200, {"Content-Type": "text/xml"}, INDEX.format(base).encode()
+        case "/sru" if query["query"] == "(":
+            return 200, {"Content-Type": "text/xml"}, DIAGNOSTIC.encode()
+        case "/sru":
+            start = int(query["startRecord"])
+            found = [GZD.format(number) for number in range(start, min(start + 2, 4))]
+            return 200, {"Content-Type": "text/xml"}, SRU.format(3, "".join(found)).encode()
+        case "/forum/search.json":
+            return 200, {}, hits(1, 2, more=True) if query["page"] == "1" else hits(3, more=False)
+        case "/forum/latest.json":
+            topics = [
+                {"id": 9, "slug": "nieuw", "title": "Ambtenaar op het forum", "created_at": "2013-02-11T10:00:00Z"}
+            ]
+            return 200, {}, {"topic_list": {"topics": topics}}
+        case "/forum/t/nieuw/9.json":
+            posts = [{"id": n, "topic_id": 9, "post_number": n, "created_at": "2013-02-11T10:00:00Z",
+                      "cooked": f"<p>bericht {n}</p>"} for n in (1, 2)]  # fmt: skip
+            return (
+                200,
+                {},
+                {"id": 9, "slug": "nieuw", "title": "Nieuw", "post_stream": {"posts": posts, "stream": [1, 2]}},
+            )
+    return 404, {}, b"weg"
+
+
+REGISTER = """
+[study]
+name = "Alleen dekking"
+language = "en"
+[collectors.coverage]
+allow_private = true
+[[searches]]
+id = "courant"
+where = "feed"
+address = "{0}/moved"
+words = "ambtena"
+[[searches]]
+id = "blog"
+where = "feed"
+address = "{0}/atom"
+[[searches]]
+id = "blad"
+where = "feed"
+address = "{0}/feed.json"
+[[searches]]
+id = "stukken"
+where = "sru"
+address = "{0}/sru"
+words = "{1}"
+why = "What parliament was sent."
+[[searches]]
+id = "forum"
+where = "discourse"
+address = "{0}/forum"
+words = "ambtenaar"
+[[searches]]
+id = "nieuw"
+where = "discourse_latest"
+address = "{0}/forum"
+[[searches]]
+id = "draad"
+where = "discourse_topic"
+address = "{0}/forum/t/nieuw/9"
+[[searches]]
+id = "weg"
+where = "feed"
+address = "{0}/nergens"
+"""
+WORDS = "c.product-area==officielepublicaties and cql.textAndIndexes=ambtenaar"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving(site) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def study(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with coverage searches only, collected and loaded."""
+    folder = tmp_path_factory.mktemp("dekking")
+    (folder / "sneeuwbal.toml").write_text(REGISTER.format(server.url, WORDS))
+    run(read_study(folder), say=lambda line: None)
+    return folder
+
+
+def rows(study: Path, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(study / "study.duckdb"), read_only=True) as db:
+        db.execute("SET TimeZone = 'UTC'")
+        return db.execute(sql).fetchall()
+
+
+def test_a_search_finds_documents_and_each_stands_once(study: Path) -> None:
+    """One address in two forms, or one title and text at two addresses, is one document."""
+    found = {row[0]: row[1:] for row in rows(study, "SELECT document, queries, addresses FROM documents")}
+    assert found == {
+        "https://courant.example/a?id=1": (["courant/1"], ["https://courant.example/a?id=1"]),
+        "https://courant.example/b": (["courant/1"], ["https://courant.example/b"]),
+        "https://courant.example/c": (["courant/1"], ["https://courant.example/c"]),
+        "https://blog.example/1": (["blog/1"], ["https://blog.example/1"]),
+        "https://blad.example/2": (["blad/1"], ["https://blad.example/2"]),
+        "https://blad.example/ambtenaren": (
+            ["blad/1"], ["https://blad.example/ambtenaren", "https://kopie.example/x"]),
+        **{f"https://zoek.officielebekendmakingen.nl/kst-{n}.html":
+           (["stukken/1"], [f"https://zoek.officielebekendmakingen.nl/kst-{n}.html"]) for n in (1, 2, 3)},
+    }  # fmt: skip
+    finds = rows(study, "SELECT url FROM document_finds WHERE document LIKE '%kopie%' OR address LIKE '%kopie%'")
+    assert finds == [("http://kopie.example/x/",)]
+    ((title, source, at, text),) = rows(
+        study, "SELECT title, source, published_at, summary FROM documents WHERE document LIKE '%id=1'"
+    )
+    assert (title, source) == ("Ambtenaren in de caf\xe9s & tuinen", "Verzonnen Courant")
+    assert (at, text) == (datetime(2013, 2, 6, 8, 30, tzinfo=UTC), LONG)
+
+
+def test_what_is_broken_in_a_feed_is_absent_and_counted(study: Path) -> None:
+    """A date that is none, or of the future; an entry without an address; a feed that is cut off; the raw is kept."""
+    assert rows(study, "SELECT count(*) FROM documents WHERE published_at IS NULL AND document LIKE '%courant%'") == [
+        (2,)
+    ]
+    counted = rows(study, "SELECT place, excerpt FROM quarantine WHERE key LIKE 'courant/%' ORDER BY 1")
+    assert [place for place, _ in counted] == ["entries[1].date", "entries[2].date", "entries[3]"]
+    assert counted[0][1] == "eergisteren"
+    broken = rows(study, "SELECT reason FROM quarantine WHERE key LIKE 'blog/%'")
+    assert all("read as far as it goes" in reason for (reason,) in broken)
+    places = rows(study, "SELECT place FROM quarantine WHERE key LIKE 'blad/%' ORDER BY 1")
+    assert places == [("items[2].id",), ("items[2].title",), ("items[3]",)]
+    assert rows(study, "SELECT DISTINCT title FROM documents WHERE document LIKE '%blog%'") == [("1 < 2 &amp; 3",)]
+
+
+def test_the_register_says_what_was_asked_and_what_it_brought(study: Path, server: Server) -> None:
+    found = {row[0]: row[1:] for row in rows(study, "SELECT query, words, requests, hits, documents FROM searches")}
+    assert found["stukken"] == (WORDS, 2, 3, 3)
+    assert found["courant"] == ("ambtena", 1, 5, 3)  # one is not about it, one has no address
+    assert found["forum"][1:3] == (2, 3)
+    assert rows(study, "SELECT kind, reason FROM absences") == [("feed", "gone")]
+    asked = [path for path in server.paths if path.startswith("/sru")]
+    assert "maximumRecords=100" in asked[0]
+    assert [parse_qs(urlsplit(path).query)["startRecord"] for path in asked[:2]] == [["1"], ["3"]]
+
+
+def test_other_words_need_a_new_version_and_never_mix_with_the_old(study: Path, server: Server) -> None:
+    """Without one the register is refused; with one both stand, and only the newest is asked again."""
+    path = study / "sneeuwbal.toml"
+    changed = REGISTER.format(server.url, WORDS.replace("ambtenaar", "topambtenaar"))
+    path.write_text(changed)
+    with pytest.raises(UserError, match=r"search 'stukken' version 1 was asked as .*; give it version = 2"):
+        run(read_study(study), say=lambda line: None)
+    path.write_text(changed.replace('id = "stukken"', 'id = "stukken"\nversion = 2'))
+    before = len(server.paths)
+    run(read_study(study), kinds=["sru"], again=True, say=lambda line: None)
+    asked = [parse_qs(urlsplit(one).query)["query"] for one in server.paths[before:] if one.startswith("/sru")]
+    assert asked == [[WORDS.replace("ambtenaar", "topambtenaar")]] * 2
+    finds = rows(study, "SELECT version, count(*) FROM document_finds WHERE query = 'stukken' GROUP BY 1 ORDER BY 1")
+    assert finds == [(1, 3), (2, 3)]
+    words = rows(study, "SELECT version, words FROM searches WHERE query = 'stukken' ORDER BY 1")
+    assert [found.count("topambtenaar") for _, found in words] == [0, 1]
+
+
+def test_a_register_that_cannot_be_asked_is_a_mistake(tmp_path: Path) -> None:
+    def told(search: str) -> str:
+        (tmp_path / "sneeuwbal.toml").write_text(f"[study]\nname = 'x'\n[[searches]]\nid = 'a'\n{search}")
+        with pytest.raises(UserError) as error:
+            read_study(tmp_path)
+        return str(error.value)
+
+    assert "no interface 'fed'; did you mean 'feed'" in told("where = 'fed'")
+    assert "needs words, or an address" in told("where = 'sru'")
+    assert "twice" in told("where = 'sru'\nwords = 'a'\n[[searches]]\nid = 'a'\nwhere = 'sru'\nwords = 'b'")
+    left_out = "where = 'sru'\nwords = 'a'\n[collectors.coverage]\nkinds = ['feed']"
+    assert "no collector of the study asks 'sru'" in told(left_out)
+
+
+def page(kind: str, body: str | bytes, search: Search, url: str = "https://site.example/x", **want: Any) -> Page:
+    raw = body.encode() if isinstance(body, str) else body
+    wanted = Want(Target("coverage", kind, search.key, want.pop("cursor", "")), "w", **want)
+    return Page((wanted,), url, 200, (), raw, datetime(2026, 11, 24, tzinfo=UTC))
+
+
+def found(page: Page) -> list[Document]:
+    return [one for one in collector.parse(page) if isinstance(one, Document)]
+
+
+def test_a_key_says_all_of_a_search() -> None:
+    for one in (
+        Search("a"),
+        Search("b-2", 3, 'c && "d" é/?', "https://x.example/?a=1#b", date(2012, 1, 1), date(2012, 2, 1)),
+    ):
+        assert search_of(one.key) == one
+    assert search_of(Search("a", 1, "b").key) != search_of(Search("a", 1, "c").key)
+
+
+@pytest.mark.parametrize(
+    ("url", "one"),
+    [
+        ("HTTP://Site.Example:80/a/?b=2&a=1&utm_source=x#top", "https://site.example/a?a=1&b=2"),
+        ("https://site.example", "https://site.example"),
+        ("https://site.example/?fbclid=1", "https://site.example"),
+        ("https://bücher.example/ä", "https://xn--bcher-kva.example/%C3%A4"),
+        ("mailto:iemand@site.example", None),
+        ("javascript:alert(1)", None),
+        ("", None),
+    ],
+)
+def test_an_address_has_one_form(url: str, one: str | None) -> None:
+    assert canonical(url) == one
+    assert one is None or canonical(one) == one
+
+
+def test_a_title_keeps_its_words_only() -> None:
+    assert plain("<b>Kop</b>&nbsp;&amp; <i>staart</i>") == "Kop & staart"
+    assert plain("1 < 2 en A&O") == "1 < 2 en A&O"
+    assert plain(" <p></p> ") is None
+
+
+def test_a_sitemap_leads_to_its_children_and_changes_are_no_dates_of_publication() -> None:
+    search = Search("s", 1, "", "https://site.example/sitemap.xml", date(2012, 1, 1))
+    (done,) = collector.outcome(page("sitemap", INDEX.format("https://site.example"), search))
+    assert (done.next, done.carry["left"]) == ("https://site.example/map1.xml.gz", ["https://site.example/map2.xml"])
+    child = page("sitemap", gzip.compress(MAP.encode()), search, cursor=done.next, carry=done.carry)
+    (after,) = collector.outcome(child)
+    assert (after.next, after.items) == ("https://site.example/map2.xml", 2)
+    one, news = found(child)
+    assert (one.address, one.published_at) == ("https://site.example/ambtenaar-1", None)
+    assert (news.title, news.source, news.published_at) == (
+        "Ambtenaar in het nieuws", "Site", datetime(2013, 2, 9, tzinfo=UTC)
+    )  # fmt: skip
+    assert any(isinstance(each, Quarantine) and "as far as it goes" in each.reason for each in collector.parse(child))
+
+
+def test_a_forum_is_searched_listed_and_read_without_naming_anybody() -> None:
+    search = Search("f", 1, "ambtenaar", "https://forum.example")
+    first = page(
+        "discourse", msgspec.json.encode(hits(1, 2, more=True)), search, "https://forum.example/search.json?q=a"
+    )
+    assert [one.next for one in collector.outcome(first)] == ["2"]
+    assert [one.address for one in found(first)] == [
+        "https://forum.example/t/draad-1/1", "https://forum.example/t/draad-2/2/2"]  # fmt: skip
+    assert found(first)[0].summary == "een ambtenaar & meer"
+    assert not any("verzonnen" in str(one) for one in found(first))
+    last = page(
+        "discourse", msgspec.json.encode(hits(3, more=True)), search, "https://forum.example/search.json", cursor="10"
+    )
+    (done,) = collector.outcome(last)
+    assert (done.next, done.complete) == (None, False)
+
+
+def test_what_a_server_says_is_wrong_is_told() -> None:
+    (later,) = collector.outcome(page("sru", DIAGNOSTIC, Search("s", 1, "(")))
+    assert "Query syntax error" in later.why
+    for kind in INTERFACES:
+        said = list(collector.parse(page(kind, b"<html><p>Onderhoud", Search("s", 1, "a", "https://a.example/t/x/1"))))
+        assert [type(one) for one in said] == [Quarantine], kind
+
+
+SCREENING = """document,title,decision,reason,decided_by,decided_at
+https://courant.example/a?id=1,x,included,,an,2026-11-25T10:00:00Z
+https://courant.example/a?id=1,x,included,,ben,2026-11-25T10:00:00Z
+https://courant.example/b,x,excluded,no date,an,2026-11-25T10:00:00Z
+https://courant.example/b,x,included,,ben,2026-11-25T10:00:00Z
+https://kopie.example/x,x,excluded,a copy,an,2026-11-25T10:00:00Z
+https://kopie.example/x,x,included,,an,2026-11-26T10:00:00Z
+https://blog.example/1,x,excluded,not about it,an,2026-11-25T10:00:00Z
+https://blog.example/1,x,included,,ben,2026-11-25T10:00:00Z
+https://blog.example/1,x,excluded,agreed: not about it,consensus,2026-11-26T10:00:00Z
+https://blad.example/2,x,,,,
+"""
+
+
+@pytest.fixture(scope="module")
+def screened(study: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same study, screened in part."""
+    (study / "screening.csv").write_text(SCREENING)
+    load(read_study(study), say=lambda line: None)
+    with open_readonly(study) as db:
+        yield db
+
+
+def test_screening_flows_from_what_was_found_to_what_is_included(screened: duckdb.DuckDBPyConnection) -> None:
+    """The steps of PRISMA add up; the consensus settles a dispute, and a coder's later line replaces the earlier."""
+    count = screening.flow(screened).set_index("step")["documents"]
+    assert count["identified"] == count["duplicates"] + count["documents"]
+    assert count["documents"] == count["screened"] + count["not_screened"]
+    assert count["screened"] == count["included"] + count["excluded"] + count["disputed"] == 4
+    assert (count["included"], count["excluded"], count["disputed"]) == (2, 1, 1)
+    assert count["duplicates"] == 4  # the copy, and parliament's three, which both versions found
+    assert screening.reasons(screened).to_dict("records") == [{"reason": "agreed: not about it", "documents": 1}]
+    months = screening.by_month(screened)
+    assert months["documents"].sum() + months.attrs["undated"] == count["documents"]
+    assert (len(months), months["included"].sum()) == (1, 2)
+
+
+def test_saturation_says_what_each_further_search_brought(screened: duckdb.DuckDBPyConnection) -> None:
+    frame = screening.saturation(screened).set_index(["query", "version"])
+    assert frame["new"].sum() == 9
+    assert (frame.loc[("stukken", 1), "new"], frame.loc[("stukken", 2), "new"]) == (3, 0)
+    assert (frame.loc[("courant", 1), "included"], frame["new_included"].sum()) == (1, 2)
+
+
+def test_agreement_of_two_coders_is_the_published_one(screened: duckdb.DuckDBPyConnection) -> None:
+    """Cohen 1960, table 1 (kappa .49); Krippendorff 2011, binary (.095) and four observers with gaps (.743)."""
+    pairs = [(i, j) for i, row in enumerate([[88, 14, 18], [10, 40, 10], [2, 6, 12]]) for j, n in enumerate(row)
+             for _ in range(n)]  # fmt: skip
+    assert round(screening.kappa(*zip(*pairs, strict=True))["kappa"], 2) == 0.49
+    meg, owen = "0100000010", "1110010000"
+    assert round(screening.alpha(zip(meg, owen, strict=True)), 3) == 0.095
+    observers = ("123321412...", "1233224125.3", ".3332342251.", "1233244125 1".replace(" 1", "1."))
+    units = ([code for code in unit if code != "."] for unit in zip(*observers, strict=True))
+    assert round(screening.alpha(units), 3) == 0.743
+    frame = screening.agreement(screened)
+    assert frame[["coder", "other", "documents"]].to_numpy().tolist() == [["an", "ben", 3]]
+    assert (round(frame["agree"].iloc[0], 3), frame.attrs["double"]) == (0.333, 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("https://a.example,maybe,,an,2026-01-01", "line 2: 'maybe' is no decision; write included or excluded"),
+        ("https://a.example,excluded,,an,2026-01-01", "excludes without a reason"),
+        ("https://a.example,included,,,2026-01-01", "does not say who decided"),
+        (",included,,an,2026-01-01", "does not say about what"),
+        ("https://a.example,included,,an,gisteren", "'gisteren' is no moment"),
+    ],
+)
+def test_a_mistake_in_the_screening_is_one_line(tmp_path: Path, line: str, why: str) -> None:
+    (tmp_path / "screening.csv").write_text(f"document,decision,reason,decided_by,decided_at\n{line}\n")
+    with duckdb.connect() as db:
+        db.execute("CREATE SCHEMA base; CREATE TABLE base.screenings (document VARCHAR)")
+        with pytest.raises(UserError, match=why):
+            read_screening(db, tmp_path)
