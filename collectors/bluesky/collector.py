@@ -23,6 +23,7 @@ from collectors.bluesky import parse as records
 from collectors.bluesky import queries, typed
 from collectors.bluesky.before import asked_before
 from collectors.bluesky.personal import PERSONAL, handle_of
+from collectors.bluesky.recorded import recorded
 from collectors.parsing import lenient
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
@@ -100,6 +101,8 @@ class Bluesky:
     asked_before = staticmethod(asked_before)
 
     page_of = staticmethod(typed.page_of)
+    recorded = staticmethod(recorded)
+    made_at = staticmethod(typed.made_at)
     query_of = staticmethod(typed.query_of)
     seed_form = "an account of Bluesky; write its handle, DID or the address of its page"
 
