@@ -42,7 +42,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "mentioned_by_members": ("BIGINT", "how many admitted members mention them"),
     "replied_to_by_members": ("BIGINT", "how many admitted members reply to them"),
     "reposted_by_members": ("BIGINT", "how many admitted members repost them"),
-    "listed_with_members": ("BIGINT", "how many members are on a list with them"),
+    "listed_with_members": ("BIGINT", "how many members are on a list with them, of those that admitted people keep"),
 }
 
 
