@@ -27,7 +27,6 @@ ROWS = Personal()  # tables: of a row that names a forgotten person only tokens 
 OPEN_FILES = 8  # files read at the same time
 Cut = Callable[[Path, Want, Mapping[str, Any]], Generator[Piece]]
 Read = Callable[[Page], Iterator[Record]]
-Find = Callable[[Path, Mapping[str, Any]], Mapping[Target, Path]]
 
 
 class FileCollector:
