@@ -20,8 +20,8 @@ from jobs.replay import environment, rehearsal, rehearsal_of_today
               help="1 is the study of 2013, or 3,000 accounts of today; default 0.02, or 0.1.")  # fmt: skip
 @click.option("--dir", "folder", type=click.Path(path_type=Path), required=True, help="The study directory to make.")
 @click.option("--seed", default=2013, show_default=True, help="Seed of the world.")
-@click.option("--faults", is_flag=True, help="The world of 2013 fails now and then: 429, 5xx, cut and slow answers.")
-@click.option("--no-report", is_flag=True, help="Leave the report out.")
+@click.option("--faults", is_flag=True, help="With 2013: simulate faults: 429, 5xx, truncated and slow answers.")
+@click.option("--no-report", is_flag=True, help="Do not make the report.")
 @HIDE
 def command(
     which: str, scale: float | None, folder: Path, seed: int, faults: bool, no_report: bool, hide_progress: bool

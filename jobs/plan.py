@@ -69,7 +69,7 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
             asked, why = _asked(name, kind, spec, waves, rules, guesses)
             counts: dict[str, tuple[list[float], float, str]] = {  # what a key names: how many by wave, items, and why
                 "profile": ([starts + reached], 1.0, "the seeds, and profiles_per_list for each list (at most)"),
-                "list": ([lists], guesses["list_size"], "list_size, of the seeds and those whom later waves admit"),
+                "list": ([lists], guesses["list_size"], "list_size, for the seeds and those that later waves admit"),
                 "handle": ([named.get(name, 0.0), *asked[1:]], 1.0, f"the seeds{also}{why}"),
                 "account": (asked, guesses[posts], f"the seeds{found}{why}, {posts} in each"),
                 "query": ([float(queries.get(kind, 0))], guesses[each], f"the queries, {each} in each"),

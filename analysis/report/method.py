@@ -35,14 +35,47 @@ LIMITS = (
     "The degree filter keeps the well-connected actors. Actors with few ties, and so the periphery, are not shown.",
     "Communities are one good partition among many; the stability over the runs says how far to trust them.",
     "Posts that were deleted before they were read are missing; timelines are cut where the platform cuts them.",
-    "A tie is what the platform shows: following is no agreement, and a connection no friendship.",
+    "A tie is what the platform shows: following is not agreement, and a connection is not friendship.",
 )
+
+
+# What a design of the snowball implies about who is in the study, and what it cannot claim (docs/sampling.md).
+DESIGNS = {
+    "all": "Design of the snowball: everybody whom a list shows and the rule lets in. It is a census of what can be "
+    "reached along the ties in so many waves, and no sample: no share of it estimates a share of all {members}, and "
+    "those to whom nobody admitted leads are missing.",
+    "threshold": "Design of the snowball: those to whom {k} admitted people or more lead. The well-connected are "
+    "over-represented by design; peripheral {members} are missing, not absent, and no share estimates a share of all.",
+    "random": "Design of the snowball: those among the {k} drawn at random from each list. Each name on a list of n "
+    "is drawn from it with the chance min(1, {k}/n), and over m lists with 1 − Π(1 − min(1, {k}/nᵢ)), given who was "
+    "admitted before. Weights of 1 over that chance correct for popularity within the waves reached, not for those "
+    "whom no list shows.",
+    "walk": "Design of the snowball: where {k} random walkers from each seed come, one step a wave. Long walks along "
+    "mutual ties visit people in proportion to their number of ties (Lovász 1993), which weights of 1/degree correct "
+    "(Salganik and Heckathorn 2004). Short walks depend on the seeds, and along one-way ties there is no such formula.",
+}
+BOUNDED = (
+    "A bound cut the snowball ([snowball] {bounds}): it is no census of its waves, and who is in it depends on the "
+    "order of admission."
+)
+
+
+def _design(found: Findings, _: Words) -> list[str]:
+    """What the design implies, and the bounds that cut it; nothing if the snowball admitted nobody."""
+    if not found.rolled:
+        return []
+    whole = found.waves.attrs
+    counts = {"max_profiles": whole["beyond"], "max_actors": whole["admitted"], "max_per_wave": whole["largest"]}
+    most = {name: found.setting(f"snowball.{name}") for name in counts}
+    cut = [name for name, count in counts.items() if most[name] is not None and count >= most[name]]
+    said = [_(DESIGNS[found.setting("snowball.design", "all")]).format(k=found.setting("snowball.k", 1))]
+    return said + ([_(BOUNDED).format(bounds=", ".join(cut))] if cut else [])
 
 
 def method(found: Findings, _: Words) -> Section:
     """Filters with counts, what could not be read and why, runs, settings, versions, and limits in plain words."""
     public = bool(found.options.least)
-    said = [_(text) for text in LIMITS]
+    said = [*_design(found, _), *(_(text) for text in LIMITS)]
     if public:
         said.append(_(PUBLIC).format(least=found.options.least))
     said += _opt_outs(found, _)
@@ -57,7 +90,7 @@ def method(found: Findings, _: Words) -> Section:
             places={"share": 1},
             hundredths=("share",),
         ),
-        table(found, _, "coverage", "What was asked, and what came", _coverage(found), "coverage"),
+        table(found, _, "coverage", "What was requested, and what was received", _coverage(found), "coverage"),
     ]
     refused = query(found.db, QUARANTINE)
     if len(refused) and not public:
@@ -74,7 +107,7 @@ def method(found: Findings, _: Words) -> Section:
 PUBLIC = (
     "This report is for publication: persons have pseudonyms that only the study's key could turn back, texts and "
     "handles are left out, and cells of fewer than {least} persons are hidden, with a second one where a total would "
-    "tell the first. The shape of a network can still give somebody away to who knows it well."
+    "reveal the first. The shape of a network can still give somebody away to those who know it well."
 )
 
 

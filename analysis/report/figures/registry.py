@@ -58,6 +58,8 @@ _ALL = (
     Drawing("shares", "Posts with hashtags and mentions", people.shares, lambda f: f.shares),
     Drawing("hashtags", "The hashtag network", networks.hashtags, lambda f: _reset(f.hashtags.network.nodes), True),
     Drawing("hashtag-course", "The hashtag communities over time", time.course, lambda f: _reset(f.hashtag_course)),
+    Drawing("waves", "The waves of the snowball", people.waves, lambda f: f.waves),
+    Drawing("found-by", "Which {groups} found which", people.found_by, lambda f: f.found_by),
 )  # fmt: skip
 DRAWINGS = {
     one.name: Drawing(one.name, one.title, one.draw, one.data, one.still, at + 1) for at, one in enumerate(_ALL)
