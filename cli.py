@@ -19,7 +19,7 @@ COMMANDS = {
     "collect": "Fetch what is due into the archive.",
     "load": "Derive the tables from the archive and publish study.duckdb.",
     "admit": "Queue the targets that the sampling rules select.",
-    "review": "Links that wait for a person to decide: write them, take the decisions in.",
+    "review": "Links that await a decision: write them out, read the decisions back in.",
     "report": "Make the page, the tables and the figures.",
     "network": "A network as GEXF, GraphML or Parquet, or its communities.",
     "figure": "One figure of the report for a paper: SVG, PDF or PNG, with its data.",

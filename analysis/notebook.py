@@ -291,7 +291,7 @@ def _(mo):
         """
         ## 10. Who mentions whom across groups?
 
-        `post_mentions` names the account where the platform told it. Joined with `links` on both sides it is a
+        `post_mentions` names the account where the platform gave it. Joined with `links` on both sides it is a
         network of attention rather than of following.
         """
     )

@@ -13,7 +13,7 @@ from jobs.logs import clean
 
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--copy", is_flag=True, help="Copy everything, instead of hard links to what never changes.")
+@click.option("--copy", is_flag=True, help="Copy everything instead of making hard links.")
 @click.pass_obj
 def command(directory: Path, target: Path, copy: bool) -> None:
     """Copy the study to TARGET, a new directory, even while it runs; secrets and reports are not copied.

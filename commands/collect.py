@@ -13,7 +13,7 @@ from jobs.context import open_study
 
 @click.command()
 @click.argument("collector", required=False)
-@click.option("--kind", "kinds", multiple=True, help="Only this kind; may be given again.")
+@click.option("--kind", "kinds", multiple=True, help="Only this kind (repeatable).")
 @click.option("--limit", type=click.IntRange(1), help="Stop after this many answers.")
 @click.option("--again", is_flag=True,
               help="Fetch finished targets again, stopping at the newest item already seen.")  # fmt: skip

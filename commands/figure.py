@@ -14,7 +14,7 @@ from jobs.report import FORMATS, figure, figures
 @click.argument("name", required=False)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="svg", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write here.  [NAME.FORMAT]")
-@click.option("--language", type=click.Choice(["en", "nl"]), help="Of the words in it.  [the study's]")
+@click.option("--language", type=click.Choice(["en", "nl"]), help="Language of its text.  [the study's]")
 @click.option("--public", is_flag=True, help="With pseudonyms, and small cells hidden.")
 @click.pass_obj
 def command(

@@ -14,8 +14,8 @@ from storage.errors import Partial
 @click.command()
 @click.argument("who")
 @click.option("--backup", "backups", multiple=True, type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="A directory with copies of the study to cut too; may be given again.")  # fmt: skip
-@click.option("--yes", is_flag=True, help="Do not ask first.")
+              help="A directory with copies of the study, erased too (repeatable).")  # fmt: skip
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> None:
     """Remove WHO (the address, handle or id of an account or profile) and whatever the study links to them.

@@ -22,9 +22,9 @@ FORMATS = ("auto", "linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "t
 @click.option("--owner", help="linkedin: the profile whose export it is (a URL), where the export does not say.")
 @click.option("--of", help="x-v1, warc: the account whose list or timeline it is, where the file does not say.")
 @click.option("--listed", type=click.Choice(["followers", "following"]), help="x-v1, warc: which list of ids it is.")
-@click.option("--sample", help="Posts belong to this comparison set, not to timelines.")
-@click.option("--collected", help="When it was collected (a date), where the file does not say.")
-@click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="table: which column is what.")
+@click.option("--sample", help="Put the posts into this comparison set, not into timelines.")
+@click.option("--collected", help="Date of collection, where the file does not say.")
+@click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="table: what a column holds.")
 @click.option("--platform", help="table: of posts or follow ties, whose they are; for example x, mastodon, bluesky.")
 @click.option("--sheet", help="table: the sheet of a workbook.")
 @click.option("--delimiter", help="table, survey: column delimiter of a CSV (detected if omitted).")
@@ -44,7 +44,7 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
     """Read FILEs of a FORMAT into the study's archive, and load them. The files stay as they are.
 
     \b
-    auto         files of any of these formats, and folders of them: the format of each is found out
+    auto         files of any of these formats, and folders of them: the format of each is detected
     linkedin     a member's own export (zip or folder): Connections.csv, Profile.csv, Positions.csv
     zeeschuimer  NDJSON captures of one's own browsing (X, LinkedIn posts)
     twarc        JSONL of twarc2, pages or flattened

@@ -15,10 +15,10 @@ from jobs.context import LIST, Begun, Language, able, create
 @click.option("--name", default="My study", show_default=True, help="What the study is called.")
 @click.option("--contact", default="", help="Who answers for the collecting: an e-mail or web address.")
 @click.option("--for", "platforms", metavar="NAME,...", help="Write a short file for these platforms only.")
-@click.option("--population", metavar="NOUN", help="With --for: whom the study is about, such as journalists.")
+@click.option("--population", metavar="NOUN", help="With --for: the people studied, such as journalists.")
 @click.option("--groups", metavar="NOUN", help="With --for: what they are grouped by, such as newsrooms.")
 @click.option("--language", type=click.Choice(["en", "nl"]),
-              help="With --for: of the nouns and the report (found out if not given).")  # fmt: skip
+              help="With --for: language of the nouns and the report (detected if omitted).")  # fmt: skip
 @click.pass_obj
 def command(
     study: Path,
@@ -30,7 +30,7 @@ def command(
     groups: str | None,
     language: Language | None,
 ) -> None:
-    """Write a commented study file into DIRECTORY, which is made if needed. Nothing is overwritten.
+    """Write a commented study file into DIRECTORY, which is created if needed. Nothing is overwritten.
 
     With --for it holds what a study of these platforms needs, with a list of organisations to fill in; else every key
     with its default. At a terminal it asks for what is not given.

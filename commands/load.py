@@ -12,9 +12,9 @@ from storage.errors import Partial, UserError
 
 
 @click.command()
-@click.option("--fresh", is_flag=True, help="From nothing, instead of adding what is new.")
+@click.option("--fresh", is_flag=True, help="Load from scratch instead of adding what is new.")
 @click.option("--archive", "archives", multiple=True, type=click.Path(path_type=Path),
-              help="Bring another machine's archive (or study) in first; may be given again.")  # fmt: skip
+              help="Merge another machine's archive (or study) first (repeatable).")  # fmt: skip
 @click.pass_obj
 def command(directory: Path, fresh: bool, archives: tuple[Path, ...]) -> None:
     """Derive the tables from the archive and publish study.duckdb; readers of the old file are not disturbed."""

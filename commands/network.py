@@ -13,14 +13,16 @@ from jobs.network import NETWORKS, export, network
 
 @click.command()
 @click.argument("name", metavar="NETWORK", type=click.Choice(NETWORKS))
-@click.option("--min-degree", type=click.IntRange(0), help="Actors with at least so many connections (study file).")
-@click.option("--threshold", type=click.IntRange(0), help="Hashtags used in more than so many posts (study file).")
+@click.option("--min-degree", type=click.IntRange(0), help="Actors with this many ties or more (default: study file).")
+@click.option(
+    "--threshold", type=click.IntRange(0), help="Hashtags in more than this many posts (default: study file)."
+)
 @click.option("--profile", type=click.Choice(["study2013", "tcat", "4cat"]), help="How hashtags are counted.")
 @click.option("--method", type=click.Choice(["louvain", "leiden"]), default="louvain", show_default=True)
-@click.option("--resolution", type=click.FloatRange(0, min_open=True), help="As Gephi counts it (study file).")
-@click.option("--seed", type=int, help="First seed of everything random (study file).")
-@click.option("--no-layout", is_flag=True, help="Leave positions out.")
-@click.option("--public", is_flag=True, help="For publication: pseudonyms, and what fewer than 5 persons share hidden.")
+@click.option("--resolution", type=click.FloatRange(0, min_open=True), help="On Gephi's scale (default: study file).")
+@click.option("--seed", type=int, help="First random seed (default: study file).")
+@click.option("--no-layout", is_flag=True, help="Do not compute positions.")
+@click.option("--public", is_flag=True, help="For publication: pseudonyms, and cells of fewer than 5 persons hidden.")
 @click.option("--gexf", type=click.Path(path_type=Path), help="Write GEXF 1.3, for Gephi.")
 @click.option("--graphml", type=click.Path(path_type=Path), help="Write GraphML.")
 @click.option(

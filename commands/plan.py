@@ -14,13 +14,13 @@ from storage.errors import UserError
 
 
 @click.command()
-@click.option("--guess", "given", multiple=True, metavar="NAME=VALUE", help="Another guess; may be given again.")
+@click.option("--guess", "given", multiple=True, metavar="NAME=VALUE", help="Replace a guess (repeatable).")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @click.pass_obj
 def command(directory: Path, given: tuple[str, ...], form: str) -> None:
     """Estimate requests, hours under the limits, money and disk, kind by kind, for the study as its file says.
 
-    What is known already (targets queued) is counted; the rest is guessed, and each guess is named.
+    What is already known (targets queued) is counted; the rest is estimated, and each guess is named.
     """
     study = read_study(directory)
     guesses = guesses_with(dict(_number(guess) for guess in given))

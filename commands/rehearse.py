@@ -19,8 +19,8 @@ from jobs.replay import environment, rehearsal
 )
 @click.option("--dir", "folder", type=click.Path(path_type=Path), required=True, help="The study directory to make.")
 @click.option("--seed", default=2013, show_default=True, help="Seed of the world.")
-@click.option("--faults", is_flag=True, help="The world fails now and then: 429, 5xx, cut and slow answers.")
-@click.option("--no-report", is_flag=True, help="Leave the report out.")
+@click.option("--faults", is_flag=True, help="Simulate faults: 429, 5xx, truncated and slow answers.")
+@click.option("--no-report", is_flag=True, help="Do not make the report.")
 @HIDE
 def command(scale: float, folder: Path, seed: int, faults: bool, no_report: bool, hide_progress: bool) -> None:
     """Run a whole study against a simulated world (its people are invented), started as a child process."""

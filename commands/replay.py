@@ -16,7 +16,7 @@ from jobs.replay import replay
 @click.option(
     "--into", type=click.Path(path_type=Path), help="The study directory to make (default: replay/ in the study)."
 )
-@click.option("--no-report", is_flag=True, help="Leave the report out.")
+@click.option("--no-report", is_flag=True, help="Do not make the report.")
 @HIDE
 @click.pass_obj
 def command(directory: Path, archive: Path, into: Path | None, no_report: bool, hide_progress: bool) -> None:

@@ -14,17 +14,17 @@ from storage.errors import UserError
 @click.command()
 @click.option("--platform", metavar="P", help="Only accounts of this platform.  [default: every one]")
 @click.option("--threshold", type=click.FloatRange(0, 1), default=0.5, show_default=True,
-              help="The least probability of a candidate.")  # fmt: skip
+              help="Minimum probability of a candidate.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), default=Path("review.csv"),
               show_default=True, help="The file to fill in.")  # fmt: skip
 @click.option("--take", "filled", type=click.Path(path_type=Path, dir_okay=False, exists=True),
               help="Append the decisions in this file to decisions.csv.")  # fmt: skip
-@click.option("--by", metavar="NAME", help="Who decided; with --take.")
+@click.option("--by", metavar="NAME", help="With --take: who decided.")
 @click.pass_obj
 def command(
     directory: Path, platform: str | None, threshold: float, output: Path, filled: Path | None, by: str | None
 ) -> None:
-    """Write the links that wait for a person to decide; or take the decisions in.
+    """Write out the links that await a decision, or read the decisions back in.
 
     Candidates come from a probabilistic model on name, handle, place and work; they hold only once someone accepts
     them. Fill in the column `decision`: accepted, rejected or organisation; leave it empty to decide later.

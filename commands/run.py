@@ -13,13 +13,13 @@ from jobs.run import run
 
 
 @click.command()
-@click.option("--collector", "only", help="Collect with this one only.")
-@click.option("--kind", "kinds", multiple=True, help="Collect only this kind; may be given again.")
+@click.option("--collector", "only", help="Collect with this collector only.")
+@click.option("--kind", "kinds", multiple=True, help="Collect only this kind (repeatable).")
 @click.option("--again", is_flag=True,
               help="Fetch finished targets again, stopping at the newest item already seen.")  # fmt: skip
 @WHOLE
 @BEFORE
-@click.option("--no-report", is_flag=True, help="Leave the report out.")
+@click.option("--no-report", is_flag=True, help="Do not make the report.")
 @HIDE
 @click.pass_obj
 def command(

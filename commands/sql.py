@@ -31,7 +31,7 @@ class _Query(click.Command):
 @click.command(cls=_Query)
 @click.argument("query", required=False)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here instead of the terminal; - is that.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Output file; - is the terminal.")
 @click.pass_obj
 def command(directory: Path, query: str | None, form: str, output: Path | None) -> None:
     """Run one QUERY (or read it from a pipe), or open a shell without one.

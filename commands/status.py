@@ -19,10 +19,10 @@ from jobs.status import status, write_whole
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-@click.option("--since", help="Count what changed since this day or moment; else since the newest runs began.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--since", help="Count changes since this date or time (default: the start of the newest runs).")
 @click.option("--no-changes", is_flag=True, help="Count neither changes nor waves: quicker with a large database.")
-@click.option("--prometheus", type=click.Path(path_type=Path), help="Write it to this file for Prometheus, too.")
+@click.option("--prometheus", type=click.Path(path_type=Path), help="Also write it to this file, for Prometheus.")
 @click.pass_obj
 def command(directory: Path, as_json: bool, since: str | None, no_changes: bool, prometheus: Path | None) -> None:
     """Show at a glance what is running, done, due, waiting until when and why, absent, failed, spent and changed.

@@ -20,7 +20,7 @@ WHOLE = click.option("--whole", is_flag=True, help="With --again: page through e
                      "stopping at the newest known item.")  # fmt: skip
 BEFORE = click.option("--finished-before", "before", metavar="TIME", help="With --again: only targets finished before "
                       "this time (resumes an interrupted pass).")  # fmt: skip
-HIDE = click.option("--hide-progress", is_flag=True, help="No progress line.")
+HIDE = click.option("--hide-progress", is_flag=True, help="Hide the progress line.")
 
 
 def progress(hide: bool) -> Progress:

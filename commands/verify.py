@@ -12,7 +12,7 @@ from jobs.verify import verify_study
 
 
 @click.command()
-@click.option("--seal", is_flag=True, help="Note the checksums of sealed segments that have none yet.")
+@click.option("--seal", is_flag=True, help="Record checksums of sealed segments that have none.")
 @click.pass_obj
 def command(directory: Path, seal: bool) -> None:
     """Prove that archive, state and database are consistent; exit code 3 if they are not. Nothing is locked.

@@ -68,7 +68,7 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
                     1.0,
                     "the seeds, and profiles_per_list for each list (at most)",
                 ),
-                "list": (lists, guesses["list_size"], "list_size, of the seeds and those whom later waves admit"),
+                "list": (lists, guesses["list_size"], "list_size, for the seeds and those that later waves admit"),
                 "handle": (seeds[name] + linked, 1.0, "the seeds, and linked_share of admitted_share of the profiles"),
                 "account": (
                     seeds[name] + linked + found,

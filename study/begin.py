@@ -96,7 +96,7 @@ def _snowball(along: list[str], admit: str, posts: bool) -> Iterator[str]:
     if not along:
         yield "waves = 0  # these platforms show no ties to go along\n"
         return
-    yield f"along = {literal(along)}\nwaves = 2\nadmit = {literal(admit)}  # whom the next wave starts from\n"
+    yield f"along = {literal(along)}\nwaves = 2\nadmit = {literal(admit)}  # who the next wave starts from\n"
     if along != ["connections"]:
         yield 'timelines_of = "members"\n' * posts
         yield "max_actors = 5000  # a bound; people beyond it are left out\n"

@@ -137,7 +137,7 @@ class About(Table):
 
 
 class Seeds(Table):
-    """Whom to start from; a `_file` holds one a line, and adds to the list beside it."""
+    """Where to start: accounts and profiles; a `_file` holds one a line, and adds to the list beside it."""
 
     # the keys are those of the collectors that are installed: study.begin.seeds_model
     model_config = ConfigDict(extra="allow")
@@ -189,18 +189,21 @@ class Snowball(Table):
     timelines_of: Rule | None = Field(
         None, description="Whose timelines are collected; if left out, of everybody admitted.", examples=["members"]
     )
-    max_profiles: int | None = Field(None, ge=1, description="At most so many beside the seeds.", examples=[100000])
-    max_actors: int | None = Field(
-        None, ge=1, description="At most so many people along ties between accounts, seeds included.", examples=[5000]
+    max_profiles: int | None = Field(
+        None, ge=1, description="Maximum number of profiles besides the seeds.", examples=[100000]
     )
-    max_per_wave: int | None = Field(None, ge=1, description="At most so many of them in each wave.", examples=[1000])
+    max_actors: int | None = Field(
+        None, ge=1, description="Maximum number of people along ties between accounts, seeds included.", examples=[5000]
+    )
+    max_per_wave: int | None = Field(None, ge=1, description="Maximum number of them in each wave.", examples=[1000])
     order: Order = Field(ORDER, description="Who comes first where a bound leaves room for some only.")
     design: Literal["all", "threshold", "random", "walk"] = Field(
         "all",
-        description="Of those that the rule lets in: all; those whom k admitted people lead to; those who are among k"
-        " drawn at random from each list; or where k random walkers from each seed come.",
+        description="Which of those that the rule selects are admitted: all; threshold: those to whom at least k"
+        " admitted people lead; random: k drawn from each list; walk: those that k random walkers from each seed"
+        " reach.",
     )
-    k: int = Field(1, ge=1, description="The number that the design speaks of.")
+    k: int = Field(1, ge=1, description="The k of the design.")
     seed: Count = Field(1, description="Seed of its random choices.")
 
 
@@ -258,11 +261,11 @@ class Analysis(Table):
     )
     retweets: Literal["all", "without", "originals"] = Field("all", description="Which posts the shares count.")
     min_degree: Count | Literal["auto"] = Field(
-        "auto", description="Actors with so many ties or more are drawn; auto: the lowest, from 2, that leaves at most "
+        "auto", description="Minimum ties of an actor that is drawn; auto: the lowest, from 2, that leaves at most "
         "1,500 (2013: 51).",
     )  # fmt: skip
     hashtag_threshold: Count | Literal["auto"] = Field(
-        "auto", description="Hashtags used in more than so many posts are drawn; auto: the lowest, from 1, that leaves "
+        "auto", description="Hashtags used in more posts than this are drawn; auto: the lowest, from 1, that leaves "
         "at most 400 (2013: 100).",
     )  # fmt: skip
     resolution: float = Field(1.0, gt=0, description="Resolution of the communities, as Gephi counts it.")
@@ -271,7 +274,7 @@ class Analysis(Table):
     betweenness_exact_up_to: int = Field(10_000, ge=0, description="Nodes up to which betweenness is exact.")
     holiday_country: Country = Field("NL", description="Country of the public holidays.")
     school_regions: tuple[str, ...] = Field(
-        (), description="School regions whose holidays are told apart (NL: Noord, Midden, Zuid; known from 2014)."
+        (), description="School regions whose holidays are distinguished (NL: Noord, Midden, Zuid; known from 2014)."
     )
     school_holidays: str | None = Field(
         None,
@@ -324,7 +327,7 @@ class Published(Table):
     posts: Count | None = Field(None, description="Posts on their timelines.")
     first_post: date | None = Field(None, description="Day of the first post.")
     last_post: date | None = Field(None, description="Day of the last post.")
-    communities: Count | None = Field(None, description="Communities told apart in the actor network.")
+    communities: Count | None = Field(None, description="Communities in the actor network.")
     hashtag_communities: Count | None = Field(None, description="Communities in the hashtag network.")
     groups: dict[str, PublishedGroup] = Field(
         {}, description="Table 5, by group.", examples=[{"EZ": {"profiles": 1024, "accounts": 244}}]
@@ -386,9 +389,9 @@ class Job(Table):
     timezone: Zone | None = Field(
         None, description="Time zone of the hours; the study's, if left out.", examples=["UTC"]
     )
-    jitter: Count = Field(0, description="Starts up to so many seconds later, at random.")
-    catch_up: Count = Field(86_400, description="A start missed by at most so many seconds is made up, once.")
-    overlap: Literal["skip", "wait"] = Field("skip", description="What happens if the last run still goes on.")
+    jitter: Count = Field(0, description="Random delay of each start, in seconds at most.")
+    catch_up: Count = Field(86_400, description="Seconds within which a missed start is made up, once.")
+    overlap: Literal["skip", "wait"] = Field("skip", description="What to do if the previous run is still running.")
 
     @model_validator(mode="after")
     def _one_clock(self) -> Job:

@@ -38,7 +38,7 @@ from study.settings import (
     Snowball,
 )
 from study.survey import Survey
-from study.unserved import unserved
+from study.unserved import table, unserved
 
 FILE = "sneeuwbal.toml"
 HEADERS = {
@@ -194,14 +194,14 @@ def _checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     """Mistakes in what refers to something outside the file."""
     points = installed()
     yield from _password_mistakes((), data)
-    yield from _period_mistakes(_table(data, "study"))
-    yield from _collector_mistakes(_table(data, "collectors"), points)
-    yield from _seed_mistakes(_table(data, "seeds"), points, folder)
+    yield from _period_mistakes(table(data, "study"))
+    yield from _collector_mistakes(table(data, "collectors"), points)
+    yield from _seed_mistakes(table(data, "seeds"), points, folder)
     yield from unserved(data, points)
     yield from _search_mistakes(_list(data.get("searches")), points)
     yield from _organisation_mistakes(data, folder)
     for key, columns in TABLES.items():
-        name = _table(data, "analysis").get(key)
+        name = table(data, "analysis").get(key)
         yield from _file_mistakes(("analysis", key), name, folder)
         yield from _column_mistakes(("analysis", key), name, folder, columns)
     named = (("schedule", job) for job in _list(data.get("schedule")))
@@ -226,7 +226,7 @@ def _column_mistakes(at: tuple[str, str], name: Any, folder: Path, columns: Colu
 
 def _organisation_mistakes(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     """A list of organisations that does not ship or has mistakes, and published groups that are not in it."""
-    own = _table(data, "organisations")
+    own = table(data, "organisations")
     name, file = own.get("list", "nl"), own.get("file")
     listed = None
     try:
@@ -237,9 +237,9 @@ def _organisation_mistakes(data: Mapping[str, Any], folder: Path) -> Iterator[Mi
     except UserError as error:
         yield Mistake(("organisations", "file"), str(error))
     yield from _file_mistakes(("organisations", "file"), file, folder)
-    if listed is not None and (groups := _table(_table(data, "published"), "groups")):
+    if listed is not None and (groups := table(table(data, "published"), "groups")):
         try:
-            day = _era(own.get("era"), _table(data, "study").get("last_day"))
+            day = _era(own.get("era"), table(data, "study").get("last_day"))
         except (ValueError, TypeError):
             return  # a mistake of its own
         for group in groups:
@@ -285,19 +285,19 @@ def _references(place: str, rows: list[Any], points: Mapping[str, EntryPoint]) -
 
 def _collector_mistakes(tables: Mapping[str, Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
     """Collectors that are not installed, kinds they do not know, and options their own model refuses."""
-    for name, table in tables.items():
+    for name, own in tables.items():
         at = ("collectors", name)
         if name not in points:
             yield Mistake(at, f"no collector {name!r} is installed; {nearest(name, points)}")
-        elif isinstance(table, dict):
+        elif isinstance(own, dict):
             try:
                 kinds, model = points[name].load().kinds, options_model(points[name])
             except ImportError as error:
                 yield Mistake(at, f"the collector cannot be loaded ({error}); install what it needs")
                 continue
-            yield from _kind_mistakes(at, table, kinds)
+            yield from _kind_mistakes(at, own, kinds)
             if model:
-                yield from _option_mistakes(at, table, model)
+                yield from _option_mistakes(at, own, model)
 
 
 def _kind_mistakes(at: tuple[str, str], table: Mapping[str, Any], kinds: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -448,12 +448,6 @@ def _file_mistakes(at: tuple[str, str], name: Any, folder: Path) -> Iterator[Mis
     """A file that is not there."""
     if isinstance(name, str) and not (folder / name).is_file():
         yield Mistake(at, f"there is no file {name!r} in the study directory")
-
-
-def _table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """The table *key*, empty where it is none (the model tells of that)."""
-    value = data.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 def _list(value: Any) -> list[Any]:

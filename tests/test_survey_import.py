@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pandas as pd
 import pyreadstat
 import pytest
 
+from analysis import respondents
 from collectors.files import survey as collector
 from fixtures import survey
 from jobs.context import open_study
@@ -21,6 +24,8 @@ from storage.privacy.pseudonyms import Pseudonyms
 from storage.records import Quarantine, Record, SurveyAnswer, SurveyVariable
 from tests.importing import of, read
 
+Asked = tuple[duckdb.DuckDBPyConnection, respondents.Surveyed]
+PUBLISHED = (Path(__file__).parents[1] / "fixtures/study2013.toml").read_text().partition("[published.survey]")
 FILE = """[study]
 name = "A survey of nobody"
 last_day = 2013-02-23
@@ -132,7 +137,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path, book = survey.write(place)
     folder = place / "study"
     folder.mkdir()
-    (folder / "sneeuwbal.toml").write_text(FILE + survey.STUDY)
+    (folder / "sneeuwbal.toml").write_text(FILE + survey.STUDY + PUBLISHED[1] + PUBLISHED[2])
     opened = open_study(folder)
     import_files(opened, "survey", [path], {"codebook": str(book)}, say=lambda line: None)
     return folder
@@ -159,6 +164,60 @@ def test_answers_are_in_no_database_for_publication(study: Path, tmp_path: Path)
     with duckdb.connect(str(made), read_only=True) as db:
         assert db.execute("SELECT count(*) FROM survey_answers").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM base.survey_variables").fetchone() == (9,)
+
+
+@pytest.fixture(scope="module")
+def asked(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    """A copy: what is open in this process stays the picture that it was."""
+    copy = shutil.copy(study / "study.duckdb", tmp_path_factory.mktemp("asked") / "study.duckdb")
+    with duckdb.connect(str(copy), read_only=True) as db:
+        found = respondents.surveyed(db)
+        assert found is not None
+        yield db, found
+
+
+def test_the_printed_shares_come_out_of_the_tables(asked: Asked) -> None:
+    """Graphs 3 to 9: 314 of 1,522, and the shares that the report prints, as it rounds them."""
+    frame = respondents.shares(asked[1]).set_index(["variable", "answer"])
+    assert tuple(frame.loc[("", "all"), ["n", "positive"]]) == (1522, 314)
+    printed = {("job", "research"): 21.9, ("job", "legal"): 18.9, ("organisation", "EL&I"): 29.4}
+    assert {at: round(frame.loc[at, "share"], 1) for at in printed} == printed
+    whole = {
+        ("organisation", "VWS"): 32, ("highest education", "university"): 30, ("highest education", "doctorate"): 45,
+        ("leading position", "yes"): 26, ("leading position", "no"): 20,
+    }  # fmt: skip
+    assert {at: round(frame.loc[at, "share"]) for at in whole} == whole
+    for margin, name in ((survey.JOB, "job"), (survey.ORGANISATION, "organisation")):
+        assert {answer: (row["n"], row["positive"]) for answer, row in frame.loc[name].iterrows()} == margin
+
+
+def test_published_tests_stand_beside_the_computed_ones(asked: Asked) -> None:
+    """All 21 rows of Tables 3 and 4, with the p that follows from each printed Wald; legal work's is not smoothed."""
+    frame = respondents.regressions(*asked).set_index(["variable", "answer"])
+    assert frame["published"].notna().sum() == 21
+    legal = frame.loc[("job", "legal")]
+    assert (legal["published_p"], round(legal["p_of_published"], 3)) == (0.601, 0.603)
+    others = frame[frame["published"].notna()].drop(("job", "legal"))
+    assert (others["p_of_published"].round(3) == others["published_p"]).all()
+    assert (frame["n"] == frame["published_n"].fillna(frame["n"])).all()
+
+
+def test_small_answers_are_listed_and_kept_only_with_a_reason(asked: Asked) -> None:
+    frame = respondents.regressions(*asked)
+    small = {"Algemene Zaken": 21, "Buitenlandse Zaken": 44, "OCW": 48, "IND": 45, "another body": 23}
+    assert frame.attrs["parameters"]["left_out"] == {"job": {}, "organisation": small}
+    assert {"secretarial", "international", "communication"} <= set(frame["answer"])  # 40 to 43, kept
+
+
+def test_chi_square_and_rho_are_of_the_same_answers(asked: Asked) -> None:
+    frame = respondents.tests(*asked).set_index("variable")
+    assert frame.loc["gross monthly income", ["n", "df", "published"]].tolist() == [1522, 12, 82.52]
+    assert frame.loc["highest education", "chi2"] == pytest.approx(86.60, abs=0.01)
+    assert (frame["p_holm"] >= frame["p"]).all()
+    (rho,) = respondents.ranks(*asked).to_dict("records")
+    assert (round(rho["rho"], 2), rho["published"]) == (0.54, 0.54)
+    told = dict(zip(respondents.often(asked[1])["answer"], respondents.often(asked[1])["count"], strict=True))
+    assert told == survey.OFTEN
 
 
 def test_a_respondent_is_forgotten_by_number(study: Path) -> None:

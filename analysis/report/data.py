@@ -111,8 +111,8 @@ def daily(found: Findings, _: Words) -> dict[str, Any]:
     """The days for the page: the first, and a list each of what is counted."""
     days = found.daily
     first = days.index[0].strftime("%Y-%m-%d") if len(days) else None
-    series = {"posts": _("posts"), "active_accounts": _("active accounts"), "located": _("posts with a location told"),
-              "geocoded": _("geo-coded posts")}  # fmt: skip
+    series = {"posts": _("posts"), "active_accounts": _("active accounts"),
+              "located": _("posts of accounts with a location"), "geocoded": _("geo-coded posts")}  # fmt: skip
     return {
         "first": first,
         "gaps": runs(gapped(days)),

@@ -71,7 +71,7 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "weekday": (_DAYS,),
     "months": (
-        "Located: posts whose author tells a location, as the account is now. Geocoded: posts with coordinates or a "
+        "Located: posts whose author states a location, as the account is now. Geocoded: posts with coordinates or a "
         "place.",
         _DAYS,
     ),

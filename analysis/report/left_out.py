@@ -24,7 +24,7 @@ UNTIED = (
 UNMIXED = "No {member} has ties in the network of actors: lists of the accounts of {members} would bring them."
 SILENT = "No posts with a time were read: they come with the timelines, which [snowball] timelines_of asks for."
 UNTAGGED = "No hashtag is used often enough to be drawn: more posts, or a lower hashtag_threshold, would bring some."
-ONCE = "Nothing was read twice yet: what changed between rounds can be told after a second one."
+ONCE = "Nothing has been read twice yet; a second round will show what changed."
 FOLLOWING = f"""
 SELECT count(*) FROM follows WHERE follower_id IN ({LINKED_ACCOUNTS}) AND followed_id IN ({LINKED_ACCOUNTS})"""
 TEXTS = (NOBODY, UNCONNECTED, UNTIED, UNMIXED, SILENT, UNTAGGED, ONCE)

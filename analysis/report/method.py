@@ -38,7 +38,7 @@ LIMITS = (
     "The degree filter keeps the well-connected actors. Actors with few ties, and so the periphery, are not shown.",
     "Communities are one good partition among many; the stability over the runs says how far to trust them.",
     "Posts that were deleted before they were read are missing; timelines are cut where the platform cuts them.",
-    "A tie is what the platform shows: following is no agreement, and a connection no friendship.",
+    "A tie is what the platform shows: following is not agreement, and a connection is not friendship.",
 )
 
 
@@ -49,7 +49,7 @@ def method(found: Findings, _: Words) -> Section:
     if public and found.people:
         said.append(_(PUBLIC).format(least=found.options.least))
     said += _opt_outs(found, _) if found.people else []
-    tables = [table(found, _, "coverage", "What was asked, and what came", _coverage(found), "coverage")]
+    tables = [table(found, _, "coverage", "What was requested, and what was received", _coverage(found), "coverage")]
     if found.people:
         tables.insert(0, table(found, _, "filters", "Every filter, before and after", found.filters, "filters",
                                places={"share": 1}, hundredths=("share",)))  # fmt: skip
@@ -68,7 +68,7 @@ def method(found: Findings, _: Words) -> Section:
 PUBLIC = (
     "This report is for publication: persons have pseudonyms that only the study's key could turn back, texts and "
     "handles are left out, and cells of fewer than {least} persons are hidden, with a second one where a total would "
-    "tell the first. The shape of a network can still give somebody away to who knows it well."
+    "reveal the first. The shape of a network can still give somebody away to those who know it well."
 )
 
 

@@ -58,8 +58,8 @@ def hidden(found: Findings, frame: pd.DataFrame) -> str:
 
 
 HIDDEN = (
-    "Hidden is what rests on fewer than {least} accounts, and a second number wherever a total would tell the first; "
-    "that is no gap and no zero."
+    "Numbers that rest on fewer than {least} accounts are hidden, and a second number wherever a total would reveal "
+    "the first; hidden means neither missing nor zero."
 )
 
 

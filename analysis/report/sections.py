@@ -193,8 +193,8 @@ def actors(found: Findings, _: Words) -> Section:
         said.append(_("Published: {number} communities.").format(number=published))
     live = Picture(
         "actors", _("The actor network as a still picture; its actors and neighbours are in the tables and files."),
-        _("Size: betweenness. Colour: community. Position: who is tied stands together. Choose a name to see whom it "
-          "follows (orange) and who follows it (blue)."), "network",
+        _("Size: betweenness. Colour: community. Position: tied actors stand close together. Choose a name to see "
+          "whom it follows (orange) and who follows it (blue)."), "network",
     )  # fmt: skip
     bars = Picture("communities", _("Bars of the {members} in each community by {group}, as in the table."),
                    hidden(found, found.communities_by_group))  # fmt: skip

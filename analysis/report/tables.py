@@ -15,18 +15,8 @@ from analysis.report.i18n import Words
 
 # columns of our own words; all others are data
 OURS = (
-    "against",
-    "figure",
-    "filter",
-    "group",
-    "interaction",
-    "kind",
-    "label",
-    "group_name",
-    "of",
-    "status",
-    "what",
-)  # columns of our own words; all others are data
+    "against", "figure", "filter", "group", "interaction", "kind", "label", "group_name", "of", "status", "what",
+)  # fmt: skip
 SHORT, WIDE = 20, 34  # letters up to which a column of texts is not broken into lines, and from which it is broad
 
 

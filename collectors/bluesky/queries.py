@@ -21,7 +21,7 @@ from collectors.bluesky import parse as records
 from collectors.bluesky.parse import ActorView, FeedItem, PostView, RefView
 from collectors.parsing import lenient
 from collectors.parsing.lenient import Count
-from collectors.wire.http import MOST, UNREADABLE, count, unread_time, unreadable
+from collectors.wire.http import MOST, UNREADABLE, count, seen_before, unread_time, unreadable
 from storage.records import Listed, Page, Record, Want
 
 PAGE = 100
@@ -122,7 +122,7 @@ def _of_page(want: Want, body: dict[str, Any], at: str) -> Outcome:
     hits: only a walk that saw what is claimed shows that it is complete.
     """
     target, items = want.target, msgspec.convert(body[LISTS[want.target.kind]] or [], list[Any])
-    seen, following = _seen(want) + len(items), body.get("cursor")
+    seen, following = seen_before(want) + len(items), body.get("cursor")
     carry: dict[str, Any] = {"seen": min(seen, MOST)}
     carry |= {"uri": want.carry["uri"]} if "uri" in want.carry else {}
     claim = count(body.get("hitsTotal")) if target.kind == "search_posts" else _listed(body)
@@ -146,11 +146,6 @@ def _listed(body: dict[str, Any]) -> int | None:
         return None
 
 
-def _seen(want: Want) -> int:
-    found = want.carry.get("seen", 0)
-    return found if isinstance(found, int) else 0
-
-
 # ---- what they tell ---------------------------------------------------------------------------------------------
 
 
@@ -167,7 +162,7 @@ def read(page: Page) -> Iterator[Record]:
     items = msgspec.json.decode(body[name], type=list[msgspec.Raw] | None) or []
     for place, raw in enumerate(items):
         try:
-            yield from _item(page, raw, f"{name}[{place}]", _seen(want) + place + 1)
+            yield from _item(page, raw, f"{name}[{place}]", seen_before(want) + place + 1)
         except UNREADABLE as reason:
             yield unreadable(f"{name}[{place}]", reason, bytes(raw))
 

@@ -22,7 +22,7 @@ from collectors.mastodon.keys import age, next_path
 from collectors.mastodon.parse import AccountView, StatusView
 from collectors.parsing import lenient
 from collectors.parsing.addresses import host_of, web
-from collectors.wire.http import MOST, UNREADABLE, unread_time, unreadable
+from collectors.wire.http import MOST, UNREADABLE, seen_before, unread_time, unreadable
 from storage.records import Listed, Page, Record, Want
 
 HASHTAG, DIRECTORY = "hashtag", "directory"
@@ -85,7 +85,7 @@ def outcome(page: Page) -> Outcome:
         items = msgspec.convert(lenient.value(page.content())[0], list[Any])
     except UNREADABLE as error:
         return Later(target, f"the answer cannot be read: {error}")
-    seen = _seen(want) + len(items)
+    seen = seen_before(want) + len(items)
     carry = {"seen": min(seen, MOST)}
     if target.kind == DIRECTORY:
         return Done(target, _directory(seen) if items else None, len(items), carry=carry if items else {})
@@ -97,11 +97,6 @@ def outcome(page: Page) -> Outcome:
         why = "the next link leads back to its page"
         return Done(target, items=len(items), newest=newest, complete=False, why=why, stuck=True)
     return Done(target, following, len(items), newest, reached=reached, carry=carry if following else {})
-
-
-def _seen(want: Want) -> int:
-    found = want.carry.get("seen", 0)
-    return found if isinstance(found, int) else 0
 
 
 def read(page: Page) -> Iterator[Record]:
@@ -122,7 +117,7 @@ def _item(page: Page, raw: msgspec.Raw, n: int) -> Iterator[Record]:
         return
     account: AccountView = view.account if isinstance(view, StatusView) else view
     yield from records.accounts(account)
-    yield Listed(page.key, "mastodon", account.account_id, _seen(page.wants[0]) + n + 1)
+    yield Listed(page.key, "mastodon", account.account_id, seen_before(page.wants[0]) + n + 1)
     if isinstance(view, StatusView):
         yield from unread_time(f".created_at of {view.uri}", view.created_at)
         if not records.hidden(view, page):

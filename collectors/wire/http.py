@@ -155,6 +155,12 @@ def count(number: int | None) -> int | None:
     return number if number is not None and number >= 0 else None
 
 
+def seen_before(want: Want) -> int:
+    """The items of a walk before this page, as `Want.carry` holds them."""
+    found = want.carry.get("seen", 0)
+    return found if isinstance(found, int) else 0
+
+
 def absences(outcomes: Iterator[Outcome], platform: str) -> Iterator[Absence]:
     """The absences among *outcomes* as records: `why` is a reason, with a detail after a colon."""
     for outcome in outcomes:

@@ -30,7 +30,7 @@ def timeline(found: Findings, _: Words) -> Figure:
               ("posts_30", "mean of 30 days", RED, 1.5))  # fmt: skip
     for column, name, colour, width in series:
         above.plot(daily.index, daily[column].astype(float).mask(broken), color=colour, lw=width, label=_(name))
-    parts = (("active_accounts", "active accounts", GREEN), ("located", "posts with a location told", ORANGE),
+    parts = (("active_accounts", "active accounts", GREEN), ("located", "posts of accounts with a location", ORANGE),
              ("geocoded", "geo-coded posts", BLUE))  # fmt: skip
     for column, name, colour in parts:
         mean = daily[column].astype(float).rolling(7).mean().mask(broken)

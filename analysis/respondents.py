@@ -1,0 +1,205 @@
+"""The survey of a study: its answers in the roles that `[survey]` gives them, and the tables made of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analysis import survey
+from analysis.queries import Database, query, setting, with_parameters
+
+ANSWERS = """
+SELECT respondent, variable, coalesce(answer, code) AS answer, code FROM survey_answers
+WHERE survey = ? AND missing IS NULL AND code IS NOT NULL AND list_contains(?, variable)
+ORDER BY respondent, variable"""
+CODEBOOK = """
+SELECT variable, kind, coalesce(answer, code) AS answer, code FROM survey_codebook
+WHERE survey = ? AND missing IS NULL AND code IS NOT NULL AND list_contains(?, variable)
+ORDER BY ordinal, place, try_cast(code AS DOUBLE), code"""
+MISSING = """
+SELECT variable, any_value(label) AS question,
+       coalesce(sum(respondents) FILTER (missing IS NULL), 0)::BIGINT AS answered,
+       coalesce(sum(respondents) FILTER (missing = 'system'), 0)::BIGINT AS empty,
+       coalesce(sum(respondents) FILTER (missing = 'user'), 0)::BIGINT AS user_missing,
+       coalesce(sum(respondents) FILTER (missing = 'not asked'), 0)::BIGINT AS not_asked
+FROM survey_codebook WHERE survey = ? AND list_contains(?, variable) GROUP BY variable ORDER BY any_value(ordinal)"""
+ORGANISATIONS = """
+SELECT answer, organisation, group_name, count(*) AS n FROM survey_answers AS a
+JOIN survey_organisations AS o USING (survey, variable, code, answer) WHERE survey = ? GROUP BY ALL ORDER BY answer"""
+
+
+class Surveyed(NamedTuple):
+    """A survey: *frame* has a row a respondent, *roles* what `[survey]` says."""
+
+    name: str
+    frame: pd.DataFrame
+    positive: pd.Series[Any]  # true, false, or missing
+    weight: pd.Series[Any] | None
+    roles: Mapping[str, Any]
+    variables: Mapping[str, Mapping[str, Any]]
+
+    def title(self, variable: str) -> str:
+        """What reports call *variable*."""
+        return str(self.variables.get(variable, {}).get("title") or variable)
+
+
+def nested(db: Database, table: str) -> dict[str, dict[str, Any]]:
+    """The tables below *table* of the study file, by name; of `keep` the reasons, by answer."""
+    rows = db.execute("SELECT key, value FROM study WHERE starts_with(key, ?) ORDER BY key", [f"{table}."]).fetchall()
+    found: dict[str, dict[str, Any]] = {}
+    for key, value in rows:
+        name = key.removeprefix(f"{table}.")
+        if ".keep." in name:
+            name, _, answer = name.partition(".keep.")
+            found.setdefault(name, {}).setdefault("keep", {})[answer] = json.loads(value)
+        else:
+            name, _, leaf = name.rpartition(".")
+            found.setdefault(name, {})[leaf] = json.loads(value)
+    return found
+
+
+def surveyed(db: Database) -> Surveyed | None:
+    """The survey of the study; None without answers or without an outcome in `[survey]`."""
+    names = [row[0] for row in db.execute("SELECT DISTINCT survey FROM survey_answers ORDER BY 1").fetchall()]
+    roles = {role: setting(db, f"survey.{role}") for role in ("outcome", "often", "weight", "organisation")}
+    name = setting(db, "survey.name") or (names[-1] if names else None)
+    if not isinstance(name, str) or name not in names or not roles["outcome"]:
+        return None
+    variables = nested(db, "survey.variables")
+    wanted = list(dict.fromkeys([*variables, *(one for one in roles.values() if one)]))
+    codes = query(db, CODEBOOK, [name, wanted])
+    rows = query(db, ANSWERS, [name, wanted])
+    everyone = query(db, "SELECT DISTINCT respondent FROM survey_answers WHERE survey = ? ORDER BY 1", [name])
+    frame = rows.pivot(index="respondent", columns="variable", values="answer").reindex(everyone["respondent"])
+    frame = frame.reindex(columns=wanted)
+    weight = pd.to_numeric(frame[roles["weight"]], errors="coerce") if roles["weight"] else None
+    of_code = codes.set_index(["variable", "code"])["answer"]
+    yes = {of_code.get((roles["outcome"], one), one) for one in setting(db, "survey.positive") or ()}
+    positive = frame[roles["outcome"]].isin(yes).astype(object).where(frame[roles["outcome"]].notna())
+    for variable in wanted:
+        frame[variable] = _typed(frame[variable], codes[codes["variable"] == variable], variables.get(variable, {}))
+    return Surveyed(name, frame, positive, weight, roles, variables)
+
+
+def _typed(answers: pd.Series[Any], codes: pd.DataFrame, of: Mapping[str, Any]) -> pd.Series[Any]:
+    """*answers* as categories in the order of the codebook, or of the study file; numbers as numbers."""
+    if len(codes) == 0 or (codes["kind"] == "number").all():
+        return pd.to_numeric(answers, errors="coerce")
+    order = list(dict.fromkeys(codes["answer"]))
+    if isinstance(of.get("order"), list):
+        meant = dict(zip(codes["code"], codes["answer"], strict=True))
+        order = [meant.get(one, one) for one in of["order"]]
+    return pd.Series(pd.Categorical(answers, order, ordered=bool(of.get("order"))), answers.index, name=answers.name)
+
+
+def _choices(of: Surveyed) -> Iterator[str]:
+    return (name for name in of.variables if isinstance(of.frame[name].dtype, pd.CategoricalDtype))
+
+
+def missing(db: Database, of: Surveyed) -> pd.DataFrame:
+    """A row a variable with a role: its question, how many answered, and how many did not, by kind."""
+    frame = query(db, MISSING, [of.name, list(of.frame.columns)])
+    return with_parameters(frame, survey=of.name)
+
+
+def shares(of: Surveyed) -> pd.DataFrame:
+    """A row an answer of each independent variable: n, positive, others, share (per cent), low and high (Wilson).
+
+    With weights also weighted_share. The first row is everybody.
+    """
+    groups: list[tuple[str, str, pd.Series[Any]]] = [("", "all", pd.Series(True, of.frame.index))]
+    for name in _choices(of):
+        answers = of.frame[name]
+        groups += [(of.title(name), str(one), answers == one) for one in answers.cat.categories]
+    rows = []
+    for variable, answer, inside in groups:
+        told = of.positive[inside].dropna()
+        n, positive = len(told), int(told.sum())
+        row: dict[str, Any] = {"variable": variable, "answer": answer, "n": n, "positive": positive}
+        row["others"] = n - positive
+        made = survey.frequencies(told.astype(bool), None if of.weight is None else of.weight[inside])
+        yes = made[made["answer"] == True]  # noqa: E712 - a column of booleans
+        columns = ["share", "low", "high", *(["weighted_share"] if of.weight is not None else [])]
+        row |= {column: float(yes[column].iloc[0]) if len(yes) else np.nan for column in columns}
+        if n and not positive:
+            row["share"] = 0.0
+        rows.append(row)
+    return with_parameters(
+        pd.DataFrame(rows), survey=of.name, outcome=of.roles["outcome"], interval="Wilson", level=0.95
+    )
+
+
+def tests(db: Database, of: Surveyed) -> pd.DataFrame:
+    """A row an independent variable: chi-square of it and the outcome, with Holm's p, beside what was published."""
+    found = []
+    for name in _choices(of):
+        made = survey.chi_square(of.frame[name], of.positive, of.weight)
+        row = {"variable": of.title(name), **made.iloc[0].drop("weighted")}
+        if of.weight is not None:
+            row |= {f"weighted_{one}": made.iloc[1][one] for one in ("chi2", "p")}
+        found.append({**row, **_published(db, "chi2", [of.title(name), name])})
+    frame = pd.DataFrame(found)
+    if len(frame):
+        frame.insert(list(frame.columns).index("p") + 1, "p_holm", survey.holm(frame["p"]))
+    return with_parameters(frame, test="Pearson chi-square", correction=False, adjusted="Holm", survey=of.name)
+
+
+def ranks(db: Database, of: Surveyed) -> pd.DataFrame:
+    """A row a pair of ordinal variables: Spearman's rho with its interval, beside what was published."""
+    ordinal = [name for name in of.variables if of.variables[name].get("order")]
+    found = []
+    for one, other in combinations(ordinal, 2):
+        row: dict[Any, Any] = {"one": of.title(one), "other": of.title(other)}
+        row |= survey.rank_correlation(of.frame[one], of.frame[other]).iloc[0].to_dict()
+        names = [f"{a} and {b}" for a, b in ((one, other), (other, one), (of.title(one), of.title(other)))]
+        found.append({**row, **_published(db, "rho", names)})
+    return with_parameters(pd.DataFrame(found), test="Spearman", level=0.95, survey=of.name)
+
+
+def regressions(db: Database, of: Surveyed) -> pd.DataFrame:
+    """A row a tested answer: Wald of the logistic regression, beside the published one; attrs say what is left out."""
+    parts: list[pd.DataFrame] = []
+    left_out: dict[str, dict[str, int]] = {}
+    minimum = int(setting(db, "survey.minimum", survey.MINIMUM))
+    for name in (name for name in _choices(of) if of.variables[name].get("coding")):
+        its = of.variables[name]
+        made = survey.wald(of.positive, of.frame[name], its["coding"], its.get("reference", "last"), of.weight, minimum,
+                           its.get("keep"))  # fmt: skip
+        told = made.attrs["parameters"]
+        left_out[of.title(name)] = told["left_out"]
+        made.insert(0, "variable", of.title(name))
+        made = made.rename(columns={"category": "answer"}).astype({"answer": str})
+        made.insert(2, "coding", its["coding"] + (f", against {told['reference']}" if told["reference"] else ""))
+        tested = [_published(db, "wald", [f"{of.title(name)}: {one}", f"{name}: {one}"]) for one in made["answer"]]
+        parts.append(made.join(pd.DataFrame(tested, made.index)))
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return with_parameters(frame, test="Wald", minimum=minimum, left_out=left_out, adjusted="Holm", survey=of.name)
+
+
+def _published(db: Database, statistic: str, names: list[str]) -> dict[str, Any]:
+    """What the study file names as published, and the p that follows from its value; empty where it names nothing."""
+    listed = nested(db, "published.survey")
+    of = next((listed[name] for name in names if listed.get(name, {}).get("statistic") == statistic), None)
+    if of is None:
+        return {}
+    follows = survey.p_of(statistic, of["value"], of.get("df"), of.get("n"))
+    return {"published": of["value"], "published_n": of.get("n"), "published_p": of.get("p"),
+            "published_below": of.get("below"), "p_of_published": follows}  # fmt: skip
+
+
+def often(of: Surveyed) -> pd.DataFrame:
+    """How often, of those whose outcome is positive: a row an answer."""
+    if not of.roles["often"]:
+        return with_parameters(pd.DataFrame(columns=["answer", "count", "n", "share", "low", "high"]), survey=of.name)
+    inside = of.positive.fillna(False).astype(bool)
+    return survey.frequencies(of.frame.loc[inside, of.roles["often"]], None if of.weight is None else of.weight[inside])
+
+
+def organisations(db: Database, of: Surveyed) -> pd.DataFrame:
+    """A row an answer to the question for the organisation, with the group that it counts for; none: not recognised."""
+    return with_parameters(query(db, ORGANISATIONS, [of.name]), survey=of.name)
