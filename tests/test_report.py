@@ -107,12 +107,15 @@ def test_every_filter_says_what_went_in_and_what_came_out(made: tuple[Findings, 
 
 
 def test_every_word_of_the_report_has_its_dutch() -> None:
-    from analysis.report import filters, posts, section_parts, sections, summary
+    from analysis import screening
+    from analysis.report import documents_section, filters, posts, section_parts, sections, summary
     from analysis.report.definitions import DEFINITIONS
 
     wanted = {text for texts in DEFINITIONS.values() for text in texts} | {one.title for one in DRAWINGS.values()}
     wanted |= {
         *method.LIMITS,
+        *documents_section.LIMITS,
+        *screening.STEPS.values(),
         method.PUBLIC,
         method.OVERRIDDEN,
         method.HONOURED,
