@@ -13,24 +13,28 @@ from jobs.context import open_study
 from jobs.run import import_files, import_heap
 from storage.errors import Partial, UserError
 
-FORMATS = ("auto", "linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "roo", "table", "survey")
+FORMATS = ("auto", "linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "har", "roo", "table", "survey")
 
 
 @click.command()
 @click.argument("format_", metavar="FORMAT", type=click.Choice(FORMATS))
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--owner", help="linkedin: the profile whose export it is (a URL), where the export does not say.")
-@click.option("--of", help="x-v1, warc: the account whose list or timeline it is, where the file does not say.")
-@click.option("--listed", type=click.Choice(["followers", "following"]), help="x-v1, warc: which list of ids it is.")
+@click.option("--of", help="x-v1, warc, har: the account whose list or timeline it is, where the file does not say.")
+@click.option(
+    "--listed", type=click.Choice(["followers", "following"]), help="x-v1, warc, har: which list of ids it is."
+)
 @click.option("--sample", help="Put the posts into this comparison set, not into timelines.")
 @click.option("--collected", help="Date of collection, where the file does not say.")
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="table: what a column holds.")
-@click.option("--platform", help="table: of posts or follow ties, whose they are; for example x, mastodon, bluesky.")
+@click.option(
+    "--platform", help="table: of posts, their ids or follow ties, whose they are; for example x, mastodon, bluesky."
+)
 @click.option("--sheet", help="table: the sheet of a workbook.")
 @click.option("--delimiter", help="table, survey: column delimiter of a CSV (detected if omitted).")
 @click.option("--encoding", help="table, survey: of a CSV (detected if omitted); for example cp1250.")
 @click.option(
-    "--compliance", type=click.Choice(["post", "account"]), help="twarc, warc: what a compliance job is about."
+    "--compliance", type=click.Choice(["post", "account"]), help="twarc, warc, har: what a compliance job is about."
 )
 @click.option("--respondent", help="survey: the column that numbers the respondents; [survey] respondent if left out.")
 @click.option(
@@ -50,8 +54,9 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
     twarc        JSONL of twarc2, pages or flattened
     x-v1         JSON or JSONL of X's API v1.1; a member's own archive (ZIP or tweets.js)
     warc         WARCs of API traffic by others, for example Social Feed Manager
+    har          HAR files of API traffic, of a browser or a proxy
     roo          the Dutch register of government organisations (XML)
-    table        people, posts or follow ties in CSV, Excel or Parquet; --column name=Naam ...
+    table        people, posts, ids of posts or follow ties in CSV, Excel or Parquet; --column name=Naam ...
     survey       answers of a survey: SPSS (.sav, .por), Stata, CSV with --codebook, LimeSurvey, Qualtrics
     """
     study = open_study(directory)

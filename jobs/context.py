@@ -107,13 +107,17 @@ def kinds_of(study: Study, name: str, collector: Collector) -> tuple[str, ...]:
 
 
 def _needed(study: Study, collector: Collector) -> Iterator[str]:
-    """All kinds; but if the study names ties between accounts, of lists the first of each tie, and scheduled ones."""
+    """All kinds; but if the study names ties between accounts, of lists the first of each tie, and scheduled ones.
+
+    Who is on the lists that people keep is read for that tie only.
+    """
     along = [tie for tie in study.snowball.along or () if tie != "connections"]
     scheduled = {kind for job in study.schedule for kind in job.kinds or ()}
     left = set(along)
     for kind, spec in collector.kinds.items():
         listing = spec.of == "account" and bool(spec.ties) and spec.yields != "posts"
-        if not (along and listing) or left & set(spec.ties) or kind in scheduled:
+        optional = listing and (bool(along) or "lists" in spec.ties)
+        if not optional or left & set(spec.ties) or kind in scheduled:
             yield kind
         if listing:
             left -= set(spec.ties)

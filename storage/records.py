@@ -75,6 +75,11 @@ class Page(msgspec.Struct, frozen=True):
         """The key of its first target."""
         return self.wants[0].target.key
 
+    @property
+    def collector(self) -> str:
+        """The collector whose answer it is: of its targets, or of a recording the one that recognised it."""
+        return str(self.asked.get("recorded") or (self.wants[0].target.collector if self.wants else ""))
+
     def header(self, name: str) -> str | None:
         """The first header called *name*, in any case; None if there is none."""
         name = name.lower()
@@ -315,9 +320,9 @@ class Post(msgspec.Struct, frozen=True):
     platform: str
     account_id: str | None
     created_at: datetime | None
-    text: str
+    text: str | None  # None: only its id is known
     timeline_of: str | None  # the account whose timeline showed it; None: seen only through another post
-    kind: str = "original"  # original | retweet | quote | reply
+    kind: str | None = "original"  # original | retweet | quote | reply; None: not known
     full_text: str | None = None
     lang: str | None = None
     hashtags: tuple[str, ...] = ()

@@ -1,10 +1,14 @@
 """What every test may use."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from storage.locks import lock
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,16 +44,28 @@ def cases() -> Path:
     return folder
 
 
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A copy of its own of the study *name*, which the first worker that needs it makes for all."""
+    place = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+    made = place / f"{name}-made"
+    with lock(place, name, wait=True):
+        if not made.exists():
+            make(place / f"{name}-begun")
+            (place / f"{name}-begun").rename(made)
+    return Path(shutil.copytree(made, factory.mktemp(name) / "study", symlinks=True))
+
+
 @pytest.fixture(scope="session")
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study that the demo makes: the recording of the simulated world at scale 0.02, replayed."""
     from tests.rehearsal import sneeuwbal
 
-    study = tmp_path_factory.mktemp("replayed") / "study"
-    recording = ROOT / "fixtures" / "recording"
-    done = sneeuwbal("--study", recording, "replay", recording / "archive", "--into", study, token=None)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return study
+    def make(study: Path) -> None:
+        recording = ROOT / "fixtures" / "recording"
+        done = sneeuwbal("--study", recording, "replay", recording / "archive", "--into", study, token=None)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return _once(tmp_path_factory, "replayed", make)
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +73,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of the simulated world at scale 0.05, recorded without sockets and loaded; thresholds that suit it."""
     from tests.rehearsal import recorded_study
 
-    return recorded_study(tmp_path_factory.mktemp("recorded") / "study")
+    return _once(tmp_path_factory, "recorded", recorded_study)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import psutil
 
 from jobs.replay import TOKEN, world
 from tests.conftest import ROOT
+from tests.forked import Forked
 
 SCALE, SEED = "0.02", "2013"
 
@@ -25,8 +27,21 @@ SCALE, SEED = "0.02", "2013"
 def sneeuwbal(
     *arguments: str | Path, token: str | None = TOKEN, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end."""
-    return subprocess.run(_words(arguments), **_options(token, environment), capture_output=True, check=False)
+    """Run the command line to its end, in a process of its own."""
+    if any(not name.startswith("SNEEUWBAL_") for name in environment):  # may be for the interpreter itself
+        return subprocess.run(_words(arguments), **_options(token, environment), capture_output=True, check=False)
+    words = list(map(str, arguments))
+    with (
+        tempfile.NamedTemporaryFile("r", encoding="utf-8") as out,
+        tempfile.NamedTemporaryFile("r", encoding="utf-8") as err,
+    ):
+        code = _forked().run(words, _environment(token, environment), out.name, err.name)
+        return subprocess.CompletedProcess(words, code, out.read(), err.read())
+
+
+@cache
+def _forked() -> Forked:
+    return Forked()
 
 
 def start(*arguments: str | Path, token: str | None = TOKEN) -> subprocess.Popen[str]:
@@ -59,11 +74,15 @@ def _words(arguments: tuple[str | Path, ...]) -> list[str]:
     return [sys.executable, "-m", "sneeuwbal", *map(str, arguments)]
 
 
-def _options(token: str | None, more: dict[str, str]) -> dict[str, object]:
+def _options(token: str | None, more: dict[str, str]) -> dict[str, Any]:
+    return {"cwd": ROOT, "text": True, "env": _environment(token, more)}
+
+
+def _environment(token: str | None, more: dict[str, str]) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if "TOKEN" not in k}
     if token:
         environment["SNEEUWBAL_X_BEARER_TOKEN"] = token
-    return {"cwd": ROOT, "text": True, "env": {**environment, **more}}
+    return environment | more
 
 
 class World:

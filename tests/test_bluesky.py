@@ -520,6 +520,7 @@ def test_credentials_batches_and_nonsense() -> None:
 def test_pages_and_batches_are_what_the_lexicons_allow() -> None:
     assert {kind: (spec.batch, spec.page) for kind, spec in KINDS.items()} == {
         "user": (25, 1), "timeline": (1, 100), "following": (1, 100), "followers": (1, 100), "follow_records": (1, 100),
+        "own_lists": (1, 100),
         **dict.fromkeys(("domain", "feed", "list", "search_actors", "search_posts", "starter_pack"), (1, 100)),
     }  # fmt: skip
     assert msgspec.structs.asdict(KINDS["user"].limit) == {"requests": 3000, "seconds": 300}

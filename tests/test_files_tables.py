@@ -2,10 +2,14 @@
 
 import csv
 import json
+import re
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,7 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors import files
+from collectors.bluesky import typed as bluesky
 from collectors.importing import chunks
+from collectors.mastodon import typed as mastodon
+from collectors.parsing.coerce import moment
+from collectors.x import typed as x
 from storage.errors import UserError
 from storage.records import Account, Follow, Mention, Post, Quarantine
 from tests.conftest import examples
@@ -150,3 +158,74 @@ def test_one_script_of_an_archive_must_be_said_whose_it_is(tmp_path: Path) -> No
     assert [one.timeline_of for one in of(read("x-v1", path, of="77"), Post)] == ["77", "77"]
     with pytest.raises(UserError, match="--of ID"):
         files.targets("x-v1", [path], {})
+
+
+# ---- posts of which only the ids are known ----------------------------------------------------------------------
+
+SNOWFLAKE = 1541815603606036480  # the example of Wikipedia's "Snowflake ID"
+IDS = [str(SNOWFLAKE), str(SNOWFLAKE + 1), "20"]
+BARE = {
+    "twarc.txt": "{}\n{}\n{}\n", "bom.txt": "\ufeff{}\r\n{}\r\n{}\r\n", "quoted.csv": '"{}"\n"{}"\n"{}"\n',
+    "hydrator.csv": "id\n{}\n{}\n{}", "kaggle.tsv": "tweet_id\n{}\n{}\n{}\n", "old.txt": "{}\r{}\r{}\r",
+    "rtweet.csv": "status_id\nx{}\nx{}\nx{}\n", "blank.txt": "\n\n{}\n\n{}\n{}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BARE)
+def test_bare_ids_are_posts_whose_time_is_in_their_ids(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(BARE[name].format(*IDS), encoding="utf-8", newline="")
+    made = [datetime(2022, 6, 28, 16, 7, 40, 105000, UTC)] * 2 + [None]
+    expected = [Post(key, "x", None, at, None, None, None) for key, at in zip(IDS, made, strict=True)]
+    assert read("table", path, platform="x") == expected
+    with pytest.raises(UserError, match="say of which platform"):
+        files.targets("table", [path], {})
+
+
+def test_bare_ids_in_a_parquet_file_that_were_floats_are_refused(tmp_path: Path) -> None:
+    ids = [SNOWFLAKE + at * 7919 for at in range(5)]
+    pd.DataFrame({"tweet_id": ids}).to_parquet(tmp_path / "a.parquet")
+    found = read("table", tmp_path / "a.parquet", platform="x")
+    assert [one.post_id for one in of(found, Post)] == [str(one) for one in ids]
+    pd.DataFrame({"tweet_id": [float(one) for one in ids]}).to_parquet(tmp_path / "b.parquet")
+    found = read("table", tmp_path / "b.parquet", platform="x")
+    assert not of(found, Post)
+    assert len(of(found, Quarantine)) == len(ids)
+
+
+REAL = Path(__file__).parents[2] / "shared" / "real"
+
+
+def _posts_in(value: Any) -> Iterator[tuple[str, str]]:
+    """(id, created_at) of the posts in a recorded answer."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _posts_in(one)
+    elif isinstance(value, dict):
+        made = value.get("created_at") or (value.get("record") or {}).get("createdAt")
+        if isinstance(made, str) and ("text" in value or "content" in value or "record" in value):
+            yield str(value.get("uri") or value.get("id")), made
+        for one in value.values():
+            yield from _posts_in(one)
+
+
+TOOT = re.compile(r'"created_at": ?"([^"]+)", ?"in_reply_to_id"(?:(?!created_at).){0,500}?"uri": ?"([^"]+)"', re.DOTALL)
+
+
+def _recorded(platform: str) -> Iterator[tuple[str, datetime | None]]:
+    for path in sorted(one for one in (REAL / platform).rglob("*") if one.suffix in (".json", ".yaml")):
+        if path.suffix == ".yaml":
+            yield from ((key, moment(at)) for at, key in TOOT.findall(path.read_text("utf-8")))
+        else:
+            with suppress(ValueError):
+                yield from ((key, moment(at)) for key, at in _posts_in(json.loads(path.read_bytes())))
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the recorded answers are not here")
+@pytest.mark.parametrize("platform", ["x", "mastodon", "bluesky"])
+def test_the_time_in_an_id_is_that_which_the_platform_recorded(platform: str) -> None:
+    made_at = {"x": x.made_at, "mastodon": mastodon.made_at, "bluesky": bluesky.made_at}[platform]
+    told = [(key, at, made_at(key)) for key, at in _recorded(platform) if at]
+    far = [(key, at, made) for key, at, made in told if made and abs((made - at).total_seconds()) > 5]
+    assert any(made for *_, made in told)
+    assert not far

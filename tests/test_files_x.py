@@ -290,7 +290,7 @@ def test_requests_other_hosts_and_forged_headers_stay_out(tmp_path: Path) -> Non
     assert not any(b"geheim" in page.body or "geheim" in str(page.headers) for page in pages)
     found = parse("warc", pages)
     assert [(p.post_id, p.sample) for p in of(found, Post)] == [("1", None)]
-    assert [one.reason for one in of(found, Quarantine)] == ["left out: 1 answers of other hosts"]
+    assert [one.reason for one in of(found, Quarantine)] == ["left out: 1 answers: no collector reads them"]
 
 
 @pytest.mark.parametrize("gzipped", [False, True])

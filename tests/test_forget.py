@@ -119,6 +119,10 @@ def test_byte_offsets_still_point_at_what_they_did(forgotten: Forgotten) -> None
     body = {"uri": "at://did:plc:b/app.bsky.feed.post/1", "record": {"text": text, "facets": facets}}
     found = Cutter(names, forgotten).entry(page(body, "bluesky"))
     assert isinstance(found, Page)
+    imported = msgspec.structs.replace(page(body, "warc", "file", "a.warc@1"), asked={"recorded": "bluesky"})
+    again = Cutter(names, forgotten).entry(imported)  # a recording of others is cut by the same fields
+    assert isinstance(again, Page)
+    assert again.body == found.body
     record = msgspec.json.decode(found.content())["record"]
     spans = [one["index"] for one in record["facets"]]
     shown = [record["text"].encode()[span["byteStart"] : span["byteEnd"]].decode() for span in spans]

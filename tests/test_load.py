@@ -59,7 +59,7 @@ posts = st.builds(
     st.just("x"),
     few(["7", None]),
     st.just(T0),
-    few(["one #a", "two"]),
+    few(["one #a", "two", None]),
     few(["7", None]),
     hashtags=few([(), ("a",)]),
     mentions=few([(), (Mention("b"), Mention("c", "9"))]),
@@ -191,6 +191,19 @@ def test_a_mention_in_a_list_does_not_hide_what_a_page_of_its_own_told(tmp_path)
     assert rows(tmp_path, "SELECT employer FROM positions") == [("RWS",)]
     assert rows(tmp_path, "SELECT description, last_seen FROM profiles WHERE profile_id = 'p'") == [("text", at(2))]
     assert rows(tmp_path, "SELECT handle, description, followers FROM accounts") == [("anna_now", "bio", 3)]
+
+
+@pytest.mark.parametrize("order", [[1, 2], [2, 1]])
+def test_an_id_that_is_looked_up_is_one_post_and_no_edit(tmp_path, order):
+    """A list of bare ids hides no text, whichever came first, and a text that was not known before is no new one."""
+    bare = Post("9", "x", None, T0, None, None, None)
+    found = {1: [bare, Post("8", "x", None, T0, None, None, None)], 2: [Post("9", "x", "7", T0, "a text", None)]}
+    for number in order:
+        write(tmp_path / "archive", [page(number, found[number], minutes=order.index(number))], f"part-{number}")
+        load(tmp_path, PARSERS)
+    told = "SELECT post_id, text, kind, account_id FROM referenced_posts ORDER BY 1"
+    assert rows(tmp_path, told) == [("8", None, None, None), ("9", "a text", "original", "7")]
+    assert rows(tmp_path, "SELECT count(*) FROM post_versions") == [(0,)]
 
 
 def test_positions_and_links_follow_the_newest_content_of_their_page(tmp_path):

@@ -25,6 +25,7 @@ from analysis.report.findings import Findings, Options
 from analysis.report.i18n import HEADS, Words, table
 from analysis.report.page import HERE, Facts, Made, write_report
 from storage.privacy.pseudonyms import VARIABLE, Pseudonyms
+from storage.sampling.rules import TIES
 from storage.tables import database
 from tests import studies
 from tests.conftest import ROOT
@@ -119,6 +120,10 @@ def test_every_word_of_the_report_has_its_dutch() -> None:
         method.PUBLIC,
         method.OVERRIDDEN,
         method.HONOURED,
+        method.BOUNDED,
+        *method.DESIGNS.values(),
+        *(f"along {tie}" for tie in TIES),
+        sections.FOUND,
         sections.SNOWBALL,
         sections.MATRIX,
         sections.CROSSED,

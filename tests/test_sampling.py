@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from fixtures.today import serve, studyfile
+from fixtures.today.planted.lists import MODERATED
 from fixtures.today.serving import Served
 from fixtures.today.walk import NEVER, walk
 from jobs.replay import replay
@@ -183,6 +184,34 @@ def test_along_several_ties_on_posts_and_lists(served: Served, tmp_path: Path) -
     assert admitted(study) == found.admitted
     told = rows(study, "SELECT key, via, tie FROM discoveries WHERE kind = 'admitted' AND via <> ''")
     assert set(told) == {(key, *path) for key, paths in found.paths.items() for path in paths}
+
+
+def test_along_lists_who_is_on_one_with_three_members_is_admitted(served: Served, tmp_path: Path) -> None:
+    lists = [one for one in world().lists.lists.values() if one.purpose != MODERATED]
+    owners = {truth().key(one.owner) for one in lists}
+    assert len(owners) > 1
+    seeds = f"[seeds]\nbluesky = {json.dumps(sorted(owners))}\n"
+    study = written(tmp_path, served, 'along = ["lists"]\nadmit = "listed_with_members >= 3"', ("user", "own_lists"))
+    text = (study / "sneeuwbal.toml").read_text("utf-8")
+    head, _, rest = text.partition("[seeds]")
+    (study / "sneeuwbal.toml").write_text(
+        f'{head}[population]\nfrom = ["bio"]\n{seeds}[snowball]{rest.partition("[snowball]")[2]}'.replace(
+            'kinds = ["user", "own_lists"]', 'kinds = ["user"]', 1), "utf-8",
+    )  # fmt: skip
+    run(Study.load(study), say=silent)
+    actor = dict(rows(study, "SELECT subject, actor_id FROM actors"))
+    members = {one for (one,) in rows(study, "SELECT actor_id FROM members")}
+    on = [{key: actor[key] for key in truth().lists[one.key]} for one in lists]
+    assert set(rows(study, "SELECT DISTINCT account_id FROM listed")) == {(key,) for one in on for key in one}
+    together = {key: {other for one in on if key in one for other in one.values()} & members - {actor[key]}
+                for each in on for key in each}  # fmt: skip
+    shut = {key for key, one in truth().accounts.items() if one.opt_outs & NEVER}
+    expected = {key for key, others in together.items() if len(others) >= 3} - shut
+    assert 3 < len(expected - owners) < len(together)
+    assert set(admitted(study)) == expected | owners
+    told = rows(study, "SELECT key, via FROM discoveries WHERE tie = 'lists' AND kind = 'admitted'")
+    assert set(told) == {(key, truth().key(one.owner)) for one in lists for key in truth().lists[one.key]
+                         if key in expected | owners and key != truth().key(one.owner)}  # fmt: skip
 
 
 def test_a_later_pass_admits_whom_new_follows_lead_to(served: Served, calm: Path, tmp_path: Path) -> None:

@@ -1,8 +1,13 @@
 """A study of today from its study file alone: two waves along follow lists, members by what they say of themselves."""
 
+from collections import defaultdict
+
 import duckdb
 import pytest
 
+from analysis import snowball
+from analysis.report.findings import Findings
+from analysis.report.findings import Options as Reporting
 from fixtures.today import serve, studyfile
 from fixtures.today.world import Options, World
 from tests.rehearsal import sneeuwbal
@@ -43,6 +48,38 @@ def test_bare_collectors_read_the_lists_that_the_ties_need_and_no_others(studied
     assert not {one for one in asked if one.endswith((" followers", " follow_records"))}
 
 
+def test_the_map_of_who_found_whom_is_that_of_the_planted_follows(studied):
+    truth, folder, _ = studied
+    with duckdb.connect(str(folder / "study.duckdb"), read_only=True) as db:
+        waves = dict(db.execute("SELECT key, wave FROM admissions WHERE kind = 'admitted'").fetchall())
+        actor = dict(db.execute("SELECT subject, actor_id FROM actors").fetchall())
+        group = dict(db.execute("SELECT actor_id, group_name FROM members").fetchall())
+        read = {key for (key,) in db.execute("SELECT key FROM answers WHERE kind = 'following' AND outcome = 'done'")
+                .fetchall()}  # fmt: skip
+        table, found = snowball.between_groups(db), Findings(db, Reporting(least=5))
+        public, costs, leaders = found.found_by, snowball.waves(db), snowball.leaders(db)
+        hidden = found.waves
+    first = defaultdict(lambda: 99)
+    for key, wave in waves.items():
+        first[actor[key]] = min(first[actor[key]], wave)
+    cells, led = defaultdict(set), defaultdict(set)
+    for via, wave in waves.items():
+        for key in truth.following.get(via, ()) if via in read else ():
+            one, other = actor[via], actor.get(key)
+            if wave < first[other] < 99 and other in group and one != other:
+                led[one].add(other)
+                if one in group:
+                    cells[group[one], group[other]].add(other)
+    assert {(row.found_by, row.group_name): row.members for row in table.itertuples()} == {
+        cell: len(people) for cell, people in cells.items()
+    }
+    assert sorted(leaders["members"], reverse=True) == sorted(map(len, led.values()), reverse=True)
+    assert costs["admitted"].sum() == len(set(map(actor.get, waves)))
+    assert (public["members"] >= 5).all()
+    few = costs["members"].between(1, 4) | costs["others"].between(1, 4)
+    assert hidden.loc[few, ["members", "others", "members_per_request"]].isna().all(axis=None)
+
+
 def test_no_one_who_asked_to_be_left_alone_is_admitted(studied):
     truth, folder, _ = studied
     never = {key for key, how in truth.opted_out.items() if how & {"noindex", "not-indexable", "no-unauthenticated"}}
@@ -58,3 +95,5 @@ def test_the_report_is_of_this_study_and_not_of_2013(studied):
         assert word not in out, word
     assert "Table 5" not in page
     assert "Not in this report" in page
+    assert "Design of the snowball: everybody whom a list shows" in page
+    assert "(along following)" in page

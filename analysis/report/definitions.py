@@ -25,6 +25,16 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
         "Found on a platform: a profile linked to an account by evidence. Lists read: persons whose connections could "
         "be read.",
     ),
+    "waves": (
+        "Requests: those that a wave waits for. Reached: people first shown by what the wave before led to. Admitted: "
+        "those whom the rule let in then, some of them reached in an earlier wave. Along a tie: people admitted to "
+        "whom it led; who was found along several ties counts in each.",
+    ),
+    "leaders": ("People: those admitted whom their lists or posts showed before. Others may have shown them as well.",),
+    "found_by": (
+        "A path leads from somebody admitted to whoever their lists or posts show. A person counts once in a cell, and "
+        "in the row of each {group} that led to them.",
+    ),
     "groups": (
         "A connection between two {members} counts once in every cell it belongs to. Expected: the ends of all "
         "connections joined by chance, each {group} keeping its number of ends (configuration model).",

@@ -26,7 +26,7 @@ from analysis.queries import number, query, with_parameters
 from analysis.report.asking import Options, counting, finding
 from analysis.report.disclosure import SMALL, Cells, few_hidden, merged_groups, pseudonymous
 from analysis.report.filters import PERSONS, filters
-from analysis.report.rhythm import Rhythm
+from analysis.report.waves import Waves
 from storage.folding import folded
 
 PERMUTATIONS = 499
@@ -41,7 +41,7 @@ def _without_the_rest(changes: pd.DataFrame) -> pd.DataFrame:
     return changes.assign(after=changes["after"].mask(lookup))
 
 
-class Findings(Rhythm):
+class Findings(Waves):
     """The findings of the study in a database as frames, each with its parameters in its attrs."""
 
     # ---- who was found -------------------------------------------------------------------------------------

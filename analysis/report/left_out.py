@@ -13,6 +13,7 @@ NOBODY = (
     "Nobody who was read is known to be {a_member}: the list of organisations says which {groups} count, [population] "
     "from says what makes {a_member}."
 )
+UNROLLED = "The snowball admitted nobody beside the seeds: [snowball] waves and admit say how far it goes."
 UNCONNECTED = (
     "No connection between two {members} was seen, and none follows, mentions or reposts another: connection lists "
     "come from the exports of participants, follow lists with [snowball] lists_of, posts with timelines_of."
@@ -27,7 +28,7 @@ UNTAGGED = "No hashtag is used often enough to be drawn: more posts, or a lower 
 ONCE = "Nothing has been read twice yet; a second round will show what changed."
 FOLLOWING = f"""
 SELECT count(*) FROM follows WHERE follower_id IN ({LINKED_ACCOUNTS}) AND followed_id IN ({LINKED_ACCOUNTS})"""
-TEXTS = (NOBODY, UNCONNECTED, UNTIED, UNMIXED, SILENT, UNTAGGED, ONCE)
+TEXTS = (NOBODY, UNROLLED, UNCONNECTED, UNTIED, UNMIXED, SILENT, UNTAGGED, ONCE)
 
 
 def left_out(found: Findings, _: Words) -> dict[str, str]:
@@ -39,6 +40,8 @@ def left_out(found: Findings, _: Words) -> dict[str, str]:
 def _empty(found: Findings) -> Iterator[tuple[str, str]]:
     if not number(found.db, "SELECT count(*) FROM members"):
         yield "populations", NOBODY
+    if not found.rolled:
+        yield "snowball", UNROLLED
     if not number(found.db, BETWEEN) and not number(found.db, FOLLOWING) and found.group_shares.empty:
         yield "groups", UNCONNECTED
     network = found.network

@@ -42,10 +42,45 @@ LIMITS = (
 )
 
 
+# What a design of the snowball implies about who is in the study, and what it cannot claim (docs/sampling.md).
+DESIGNS = {
+    "all": "Design of the snowball: everybody whom a list shows and the rule lets in. It is a census of what can be "
+    "reached along the ties in so many waves, and no sample: no share of it estimates a share of all {members}, and "
+    "those to whom nobody admitted leads are missing.",
+    "threshold": "Design of the snowball: those to whom {k} admitted people or more lead. The well-connected are "
+    "over-represented by design; peripheral {members} are missing, not absent, and no share estimates a share of all.",
+    "random": "Design of the snowball: those among the {k} drawn at random from each list. Each name on a list of n "
+    "is drawn from it with the chance min(1, {k}/n), and over m lists with 1 − Π(1 − min(1, {k}/nᵢ)), given who was "
+    "admitted before. Weights of 1 over that chance correct for popularity within the waves reached, not for those "
+    "whom no list shows.",
+    "walk": "Design of the snowball: where {k} random walkers from each seed come, one step a wave. Long walks along "
+    "mutual ties visit people in proportion to their number of ties (Lovász 1993), which weights of 1/degree correct "
+    "(Salganik and Heckathorn 2004). Short walks depend on the seeds, and along one-way ties there is no such formula.",
+}
+BOUNDED = (
+    "A bound cut the snowball ([snowball] {bounds}): it is no census of its waves, and who is in it depends on the "
+    "order of admission."
+)
+
+
+def _design(found: Findings, _: Words) -> list[str]:
+    """What the design implies, and the bounds that cut it; nothing if the snowball admitted nobody."""
+    if not found.rolled:
+        return []
+    whole = found.waves.attrs
+    counts = {"max_profiles": whole["beyond"], "max_actors": whole["admitted"], "max_per_wave": whole["largest"]}
+    most = {name: found.setting(f"snowball.{name}") for name in counts}
+    cut = [name for name, count in counts.items() if most[name] is not None and count >= most[name]]
+    said = [_(DESIGNS[found.setting("snowball.design", "all")]).format(k=found.setting("snowball.k", 1))]
+    return said + ([_(BOUNDED).format(bounds=", ".join(cut))] if cut else [])
+
+
 def method(found: Findings, _: Words) -> Section:
     """Filters with counts, what could not be read and why, runs, settings, versions, and limits in plain words."""
     public = bool(found.options.least)
-    said = [_(text) for text in (LIMITS if found.people else documents_section.LIMITS)]
+    said = [_(text) for text in documents_section.LIMITS]
+    if found.people:
+        said = [*_design(found, _), *(_(text) for text in LIMITS)]
     if public and found.people:
         said.append(_(PUBLIC).format(least=found.options.least))
     said += _opt_outs(found, _) if found.people else []

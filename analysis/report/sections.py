@@ -116,6 +116,46 @@ def people(found: Findings, _: Words) -> Section:
 ON_A_PLATFORM = f"SELECT count(DISTINCT actor_id) FROM ({OF_MEMBERS})"
 
 
+def snowball(found: Findings, _: Words) -> Section:
+    """The waves, who led to most members, and which groups found which."""
+    frame, whole = found.waves, found.waves.attrs
+    ours = None if found.few(whole["members"], whole["admitted"] - whole["members"]) else whole["members"]
+    rolled = frame[frame["admitted"].fillna(1) > 0]
+    said = [_("{all} people were admitted in {waves} waves, {seeds} of them seeds ({ties}); {ours} are {members}."
+              ).format(
+        all=found.persons(whole["admitted"]), waves=_.number(int(rolled["wave"].max())), ours=found.persons(ours),
+        seeds=found.persons(rolled["admitted"].iloc[0]),
+        ties=", ".join(_(name) for name in (f"along {tie}" for tie in whole["parameters"]["ties"])))]  # fmt: skip
+    gains = rolled[(rolled["wave"] > 0) & rolled["members_per_request"].notna()]
+    if len(gains) > 1:
+        one, last = gains.iloc[0], gains.iloc[-1]
+        said.append(_("Wave {first} brought {before} new {members} per request, wave {last} {after}; the nearer to "
+                      "zero, the less further waves along these ties would find.").format(
+            first=int(one["wave"]), before=_.number(one["members_per_request"], 2),
+            last=int(last["wave"]), after=_.number(last["members_per_request"], 2)))  # fmt: skip
+    pictures = [Picture("waves", _("Bars of the people admitted in each wave, {members} and others, as in the table."))]
+    if len(found.found_by):
+        pictures.append(Picture("found-by", _("Matrix of which {group} found which; the same numbers as the table."),
+                                " ".join(filter(None, (_(FOUND), hidden(found, found.found_by))))))  # fmt: skip
+    tables = [
+        table(found, _, "waves", "The waves of the snowball", frame, "waves", places={"members_per_request": 2}),
+    ]
+    if len(found.found_by):
+        tables.append(
+            table(found, _, "found_by", "Which {groups} found which", found.found_by, "found_by", folded=True)
+        )
+    if len(found.leaders):
+        tables.append(table(found, _, "leaders", "Who led to most {members}", found.leaders, "leaders",
+                            columns=_without_id(found.leaders), bars=("members",)))  # fmt: skip
+    return Section("snowball", _("The snowball"), tuple(said), (*pictures, *tables))
+
+
+FOUND = (
+    "Row: the {group} of whoever led there. Column: the {group} of those found. Numbers: {members} found, each once in "
+    "a cell; darker is more."
+)
+
+
 def groups(found: Findings, _: Words) -> Section:
     """Figure 1 beside its matrix and tables."""
     frame, there = found.groups, _named(found)
@@ -310,11 +350,12 @@ def _assortativity(frame: pd.DataFrame, _: Words) -> str:
 
 
 PARTS: Mapping[str, Callable[[Findings, Words], Section]] = {
-    "populations": people, "groups": groups, "actors": actors, "inwardness": inward, "activity": activity,
-    "shares": shares, "hashtags": hashtags, "changes": changes, "documents": documents,
+    "populations": people, "snowball": snowball, "groups": groups, "actors": actors, "inwardness": inward,
+    "activity": activity, "shares": shares, "hashtags": hashtags, "changes": changes,
+    "documents": documents,
 }  # fmt: skip
 TITLES = {
-    "populations": "Populations", "groups": "{Groups}", "actors": "Actors", "inwardness": "Inward-looking or not",
-    "activity": "Activity", "shares": "Shares", "hashtags": "Hashtags", "changes": "Change between rounds",
-    "documents": "Coverage searches",
+    "populations": "Populations", "snowball": "The snowball", "groups": "{Groups}", "actors": "Actors",
+    "inwardness": "Inward-looking or not", "activity": "Activity", "shares": "Shares",
+    "hashtags": "Hashtags", "changes": "Change between rounds", "documents": "Coverage searches",
 }  # fmt: skip

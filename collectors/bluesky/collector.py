@@ -19,10 +19,11 @@ import msgspec
 from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings, Split
+from collectors.bluesky import own_lists, queries, typed
 from collectors.bluesky import parse as records
-from collectors.bluesky import queries, typed
 from collectors.bluesky.before import asked_before
 from collectors.bluesky.personal import PERSONAL, handle_of
+from collectors.bluesky.recorded import recorded
 from collectors.parsing import lenient
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
@@ -48,8 +49,12 @@ KINDS = {
     "follow_records": Kind(
         page=100, limit=LIMIT, paged=True, head=1, of="account", yields="follows", ties=("following",), bytes=60.0
     ),
+    own_lists.KIND: Kind(
+        page=own_lists.PAGE, limit=LIMIT, paged=True, head=3, of="account", yields="accounts", ties=("lists",),
+        bytes=110.0,
+    ),
     **queries.kinds(LIMIT),
-}
+}  # fmt: skip
 METHODS = {
     "timeline": "app.bsky.feed.getAuthorFeed",
     "following": "app.bsky.graph.getFollows",
@@ -73,6 +78,7 @@ REASONS = {
 }
 CREDENTIALS = ("ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired")
 AT = "at:"  # before the server's own cursor in ours; alone: the first page of a list, behind the head of its walk
+READERS = {own_lists.KIND: own_lists.read, **dict.fromkeys(queries.METHODS, queries.read)}
 TAIL = 10  # items at the end of a page that must all be old for the old mark to be met
 
 
@@ -100,6 +106,8 @@ class Bluesky:
     asked_before = staticmethod(asked_before)
 
     page_of = staticmethod(typed.page_of)
+    recorded = staticmethod(recorded)
+    made_at = staticmethod(typed.made_at)
     query_of = staticmethod(typed.query_of)
     seed_form = "an account of Bluesky; write its handle, DID or the address of its page"
 
@@ -138,7 +146,7 @@ class Bluesky:
         if page.status != 200:
             return
         try:
-            yield from queries.read(page) if page.kind in queries.METHODS else records.read(page)
+            yield from READERS.get(page.kind, records.read)(page)
         except http.UNREADABLE as error:
             yield http.unreadable("body", error, page.body)
 
@@ -165,6 +173,8 @@ def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | No
         method, params = "app.bsky.actor.getProfiles", [("actors", _actor(one.target.key)) for one in batch]
     elif kind == "user" or (not cursor and options.honour_opt_outs):
         method, params = "app.bsky.actor.getProfile", [("actor", _actor(want.target.key))]
+    elif kind == own_lists.KIND:
+        method, params = own_lists.asking(want, _place(cursor))
     else:
         method, params = METHODS[kind], [("actor", _actor(want.target.key)), ("limit", str(KINDS[kind].page))]
         params += [("cursor", place)] if (place := _place(cursor)) else []
@@ -223,6 +233,8 @@ def _refusal(page: Page, want: Want, error: records.ErrorView | None) -> Outcome
         return Absent(target, f"refused: {told}") if target.kind == "follow_records" else Refused(target, told)
     if "resolve handle" in told.lower():
         return Absent(target, f"unknown: {told}")
+    if target.kind == own_lists.KIND and "not found" in told.lower() and (other := own_lists.without(want, AT)):
+        return other
     if page.status == 410 or (page.status == 404 and not name) or "not found" in told.lower():
         return Absent(target, f"{missing}: {told}")
     if "could not find repo" in told.lower() or (page.status == 404 and target.kind == "follow_records"):
@@ -272,7 +284,9 @@ def _of_walk(page: Page, body: dict[str, Any]) -> Outcome:
     want = page.wants[0]
     if want.target.kind in queries.METHODS:
         return queries.outcome(page, body, AT)
-    if LISTS[want.target.kind] in body:
+    if want.target.kind == own_lists.KIND and (want.target.cursor or "did" not in body):
+        return own_lists.outcome(page, body, AT)
+    if LISTS.get(want.target.kind) in body:
         return _of_page(page, body)
     if want.target.kind == "follow_records" and not want.target.cursor:
         return _of_document(want, body)

@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from collectors.bluesky.own_lists import KIND, KeptView
+from collectors.bluesky.own_lists import PackView as KeptPack
 from collectors.bluesky.parse import (
     ActorView,
     ErrorView,
@@ -79,6 +81,8 @@ class _Found(msgspec.Struct, rename="camel"):
     did: str = ""
     starter_pack: PackView | None = None
     kept: ListView | None = msgspec.field(name="list", default=None)
+    lists: list[KeptView] = []
+    starter_packs: list[KeptPack] = []
     items: list[ItemView] = []
     actors: list[ActorView] = []
     feed: list[FeedItem] = []
@@ -117,7 +121,7 @@ PERSONAL = Personal(
         (ActorView, "displayName"): "names",
         (ActorView, "description"): "descriptions",
     },
-    shapes={"": (_Body, ActorView, ErrorView), **dict.fromkeys(METHODS, (_Found, ErrorView))},
+    shapes={"": (_Body, ActorView, ErrorView), **dict.fromkeys((KIND, *METHODS), (_Found, ActorView, ErrorView))},
     untyped={
         (PostRecord, "embed"): (_Embed,),
         (PostView, "embed"): (_Embed,),

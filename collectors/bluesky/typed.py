@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
 from collectors.parsing.addresses import host_of, web
+from collectors.parsing.coerce import from_epoch
 
 _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
+_SORTED = "234567abcdefghijklmnopqrstuvwxyz"
+_TID = re.compile(r"[2-7a-j][2-7a-z]{12}")
 _RECORD = re.compile(r"[A-Za-z0-9._:~-]{1,512}")  # https://atproto.com/specs/record-key
 COLLECTIONS = {  # of the records that a query names, by kind
     "starter_pack": "app.bsky.graph.starterpack",
@@ -28,6 +32,18 @@ def actor(typed: str) -> str | None:
         given = path[1] if len(path) > 1 and path[0] == "profile" else ""
     given = given.removeprefix("@")
     return given if _DID.fullmatch(given) else host_of(given)
+
+
+def made_at(post: str) -> datetime | None:
+    """When a post was made, as its author's client says: a record key of 13 letters counts microseconds in base 32.
+
+    https://atproto.com/specs/tid
+    """
+    key = post.rpartition("/")[2]
+    if not _TID.fullmatch(key):
+        return None
+    number = sum(_SORTED.index(letter) << 5 * place for place, letter in enumerate(reversed(key)))
+    return from_epoch((number >> 10) / 1000)
 
 
 def page_of(typed: str) -> str | None:

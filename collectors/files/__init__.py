@@ -20,9 +20,10 @@ FORMATS: Mapping[str, str] = {
     "zeeschuimer": "posts of X and LinkedIn captured with Zeeschuimer (NDJSON)",
     "twarc": "twarc's JSONL of X's API v2, pages or flattened; lists of posts",
     "x-v1": "JSON of X's API v1.1: posts, accounts, lists of ids; a member's own archive (tweets.js, or its ZIP)",
-    "warc": "WARC files with answers of X's API (Social Feed Manager)",
+    "warc": "WARC files with answers of the APIs of X, Mastodon, Bluesky (Social Feed Manager ...)",
+    "har": "HAR files of such answers (a browser's network panel, a proxy)",
     "roo": "the Dutch register of organisations (exportOO.xml)",
-    "table": "a table of people, posts or follow ties (CSV, Excel, Parquet)",
+    "table": "a table of people, posts, ids of posts or follow ties (CSV, Excel, Parquet)",
     "survey": "answers of a survey (SPSS, Stata, CSV with a codebook, LimeSurvey, Qualtrics)",
 }
 
@@ -40,8 +41,9 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {  # of what is taken from a folder
     "twarc": _JSON,
     "x-v1": (*_JSON, "tweets.js", ".zip"),
     "warc": _packed(".warc"),
+    "har": _packed(".har"),
     "roo": _packed(".xml"),
-    "table": (*_packed(".csv", ".tsv"), ".xlsx", ".parquet"),
+    "table": (*_packed(".csv", ".tsv", ".txt"), ".xlsx", ".parquet"),
     "survey": (".sav", ".zsav", ".por", ".dta", *_packed(".csv", ".tsv")),
 }
 

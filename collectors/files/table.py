@@ -10,13 +10,14 @@ from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from datetime import date
 from functools import cache
 from importlib.metadata import entry_points
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from collectors.files.table_posts import KEYS, POSTS, TIES, ident, post, tie, tool
+from collectors.files.table_posts import BARE, IDS, KEYS, POSTS, TIES, ident, post, tie, tool
 from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector, guarded, place
 from collectors.parsing.addresses import web
@@ -25,7 +26,7 @@ from collectors.parsing.coerce import decode, get, record, text
 from collectors.parsing.people import profile_url, row_id, shown
 from storage import csvfile
 from storage.errors import UserError
-from storage.privacy.declared import hooks_of
+from storage.privacy.declared import Hooks, hooks_of
 from storage.records import Page, Position, Profile, ProfileLink, Quarantine, Record, Want
 
 PEOPLE = ("profile_id", "url", "name", "headline", "description", "location",
@@ -70,8 +71,10 @@ def _piece(lines: list[bytes], first: int, after: str, asked: Mapping[str, str])
 
 
 def kind_of(fields: Collection[str]) -> str:
-    """What the rows of a table with these *fields* are: people, posts or ties."""
-    return "ties" if set(TIES) <= set(fields) else "posts" if {"post_id", "text"} <= set(fields) else "people"
+    """What the rows of a table with these *fields* are: people, posts, ids (of posts without their text) or ties."""
+    if set(TIES) <= set(fields):
+        return "ties"
+    return ("posts" if "text" in fields else "ids") if "post_id" in fields else "people"
 
 
 def _line(number: int, row: list[Any] | str, columns: Mapping[str, int], width: int) -> bytes:
@@ -100,6 +103,8 @@ def mapped(names: list[str], options: Mapping[str, Any], file: str) -> dict[str,
     places_ = {name.strip().casefold(): index for index, name in reversed(list(enumerate(names)))}
     wanted: Mapping[str, str] = options.get("columns") or tool(set(places_))
     wanted = wanted or {field: field for field in FIELDS if field in places_}
+    if not wanted and len(places_) == 1 and set(places_) <= IDS:
+        wanted = {"post_id": names[0]}
     unknown = [field for field in wanted if field not in FIELDS]
     missing = [column for column in wanted.values() if column.strip().casefold() not in places_]
     if unknown:
@@ -108,8 +113,8 @@ def mapped(names: list[str], options: Mapping[str, Any], file: str) -> dict[str,
         raise UserError(f"{file}: no column {', '.join(missing)}; the columns are {', '.join(names)}")
     if kind_of(wanted) == "people" and not {"profile_id", "url", "name"} & set(wanted):
         raise UserError(
-            f"{file}: map at least name, url or profile_id to a column (posts: post_id and text; ties: follower and "
-            f"followed); the columns are {', '.join(names)}"
+            f"{file}: map at least name, url or profile_id to a column (posts: post_id, and text if any; ties: "
+            f"follower and followed); the columns are {', '.join(names)}"
         )
     return {field: places_[column.strip().casefold()] for field, column in wanted.items()}
 
@@ -128,11 +133,15 @@ def _csv(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterator[Ro
     def header(names: list[str]) -> bool:
         folded = {name.casefold() for name in names}
         ours = {"profile_id", "url", "name", "post_id"} & folded or set(TIES) <= folded or tool(folded)
-        return wanted <= folded if wanted else bool(ours)
+        bare = len(names) == 1 and (folded <= IDS or BARE.fullmatch(names[0]))
+        return wanted <= folded if wanted else bool(ours or bare)
 
     encoding, delimiter = str(options.get("encoding") or ""), str(options.get("delimiter") or "")
     found = csvfile.table(lambda: open_bytes(path), path.name, encoding, delimiter, header)
-    return found.columns, ((row.line, row.wrong or list(row.cells)) for row in found.rows if row.wrong or row.cells)
+    told = ((row.line, row.wrong or list(row.cells)) for row in found.rows if row.wrong or row.cells)
+    if not wanted and len(found.columns) == 1 and BARE.fullmatch(found.columns[0]):  # nothing but ids, without a header
+        return ["post_id"], chain([(found.above, list(found.columns))], told)
+    return found.columns, told
 
 
 def _excel(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterator[Row]]:
@@ -188,11 +197,15 @@ def _parquet(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterato
 LINKS = ("x", "mastodon", "bluesky", "website")
 
 
-@cache
 def page_of(field: str) -> Callable[[str], str | None]:
     """What makes an address of what people type in *field*: the hook of the collector of that name, if it has one."""
-    points = entry_points(group="sneeuwbal.collectors", name=field)
-    return next((hook for point in points if (hook := hooks_of(point.load()).page_of)), web)
+    return _hooks(field).page_of or web
+
+
+@cache
+def _hooks(name: str) -> Hooks:
+    """The hooks of the collector of that *name*; the defaults if there is none."""
+    return next((hooks_of(point.load()) for point in entry_points(group="sneeuwbal.collectors", name=name)), Hooks())
 
 
 NUMBERED = {*PEOPLE} & {"profile_id", "url", "x", "mastodon", "bluesky", "name"} | KEYS | {"handle"}
@@ -237,8 +250,11 @@ def _row(page: Page, it: Mapping[str, Any], spoilt: set[str]) -> Iterator[Record
         return
     if kind == "people":
         yield from _person({field: shown(told.get(field)) for field in PEOPLE}, where)
-    elif kind == "posts":
-        yield from post(told, page.asked["platform"], where, page.asked.get("sample"))
+    elif kind in ("posts", "ids"):
+        platform = page.asked["platform"]
+        yield from post(
+            told, platform, where, page.asked.get("sample"), bare=kind == "ids", made_at=_hooks(platform).made_at
+        )
     elif set(TIES) <= set(told):
         yield from tie(told, page.asked["platform"])
     else:

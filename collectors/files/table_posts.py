@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from collectors.parsing.coerce import moment, number
@@ -31,6 +31,8 @@ TOOLS: tuple[Mapping[str, str], ...] = (
      "urls": "urls", "likes": "like_count", "reposts": "retweet_count", "replies": "reply_count",
      "is_retweet": "is_retweet", "conversation_id": "thread_id", "source": "source"},  # 4CAT
 )  # fmt: skip
+IDS = {"id", "id_str", "tweet_id", "tweetid", "status_id"}  # columns of tables that hold nothing else
+BARE = re.compile(r"x?\d{2,20}|at://\S+/\S+|https?://\S+/\d{5,}")  # an id of a post where a header would stand
 _PREFIXED = re.compile(r"x(\d+)")  # rtweet writes ids so, that spreadsheets leave them alone
 _LIST = re.compile(r"c\((.*)\)", re.DOTALL)  # as R writes one
 
@@ -66,22 +68,36 @@ def _end(value: str, platform: str) -> tuple[str, Account | None]:
     return f"@{handle.lower()}", Account(f"@{handle.lower()}", platform, handle)
 
 
-def post(it: Mapping[str, str], platform: str, where: str, sample: str | None) -> Iterator[Record]:
-    """The post of a row with its author, on the author's timeline. Raise ValueError without an id or a text."""
+def post(
+    it: Mapping[str, str],
+    platform: str,
+    where: str,
+    sample: str | None,
+    bare: bool = False,
+    made_at: Callable[[str], datetime | None] | None = None,
+) -> Iterator[Record]:
+    """The post of a row with its author, on the author's timeline. Raise ValueError without an id or a text.
+
+    *bare*: the table has no texts. *made_at* gives the time where the row has none.
+    """
     key, said, handle = ident(it.get("post_id")), it.get("text"), (it.get("handle") or "").removeprefix("@") or None
-    if key is None or said is None:
+    if key is None or (said is None and not bare):
         raise ValueError("a post without " + ("an id" if key is None else "a text"))
     author = ident(it.get("account_id")) or (f"@{handle.lower()}" if handle else None)
     if author:
         yield Account(author, platform, handle, it.get("name"))
     made = _moment(it.get("created_at"))
+    if made_at and not it.get("created_at"):
+        made = made_at(key)
     if made is None and it.get("created_at"):
         yield Quarantine(where, f"created_at: {it['created_at'][:50]} is no moment that is read")
     retweeted, quoted = ident(it.get("retweeted_post")), ident(it.get("quoted_post"))
     reply = ident(it.get("reply_to_post"))
     answered = ident(it.get("reply_to_account"))
     retweet = retweeted or (it.get("is_retweet") or "").casefold() in ("true", "yes", "1")
-    kind = "retweet" if retweet else "reply" if reply or answered else "quote" if quoted else "original"
+    kind = (
+        "retweet" if retweet else "reply" if reply or answered else "quote" if quoted else None if bare else "original"
+    )
     yield Post(
         key,
         platform,

@@ -1,7 +1,7 @@
-"""WARC files of others: the answers of X's API in them, each as it was recorded (Social Feed Manager and the like).
+"""WARC files of others: the answers of platforms' APIs in them, each as it was recorded (Social Feed Manager ...).
 
-A page keeps the URL, status, headers and time of the recorded answer, and is read by its URL: API v1.1 or v2. Requests
-are never copied: they hold credentials. Answers of other hosts are left out, and counted.
+A page keeps the URL, status, headers and time of the recorded answer, and is read by its URL (`recordings`). Requests
+are never copied: they hold credentials. Answers that no collector reads are left out, and counted.
 """
 
 from __future__ import annotations
@@ -12,19 +12,17 @@ from collections.abc import Generator, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import msgspec
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 
-from collectors.files import x_v1, x_v2
+from collectors.files.recordings import Recording, read
 from collectors.importing.chunks import Piece, Unreadable, cursor, line_pieces, open_bytes, places
-from collectors.importing.file_collector import FileCollector, place, read_json
+from collectors.importing.file_collector import FileCollector
 from collectors.x.personal import FILES
-from storage.records import MAX_BODY, Page, Quarantine, Record, Want
+from storage.records import MAX_BODY, Want
 
-HOSTS = {"api.twitter.com", "api.x.com", "stream.twitter.com", "sitestream.twitter.com", "userstream.twitter.com"}
 _STREAM = re.compile(
     r"^https?://(\w*stream\.twitter\.com|api\.(twitter|x)\.com/2/tweets/(search|sample\d*|firehose)/?stream)"
 )
@@ -37,21 +35,17 @@ _CHUNK = re.compile(rb"(?:\r?\n)?([0-9a-fA-F]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
 def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
     """One piece an answer; what came from a stream in groups of lines."""
     done, offset, line = places(want.target.cursor, 3)
-    left_out = 0
+    known = Recording()
     with open_bytes(path) as stream:
         for number, one in enumerate(_records(stream, path.name), 1):
-            url = one.rec_headers.get_header("WARC-Target-URI") or ""
-            if number < done or (number == done and not offset):
-                continue
             if one.rec_type != "response" or one.http_headers is None:
                 continue
-            if (urlsplit(url).hostname or "") not in HOSTS:
-                left_out += 1
-                continue
-            start = cursor(offset, line) if number == done else ""
-            yield from _pieces(one, url, number, start)
-    if left_out:
-        yield Piece(b"", f"{1 << 62}:0:0", asked={"left_out": f"{left_out} answers of other hosts"})
+            url = one.rec_headers.get_header("WARC-Target-URI") or ""
+            for piece in _pieces(one, url, number, cursor(offset, line) if number == done else ""):
+                read_before = number < done or (number == done and not offset)
+                if (found := known.piece(piece)) and not read_before:
+                    yield found
+    yield from known.rest(f"{1 << 62}:0:0")
 
 
 def _records(stream: Any, name: str) -> Iterator[Any]:
@@ -140,24 +134,6 @@ def _at(one: Any) -> datetime | None:
     except ValueError:
         return None
     return at if at.tzinfo else None
-
-
-# ---- reading ------------------------------------------------------------------------------------------------
-
-
-def read(page: Page) -> Iterator[Record]:
-    """The records of an answer, by its URL."""
-    if left_out := page.asked.get("left_out"):
-        return iter([Quarantine(place(page), f"left out: {left_out}")])
-    if not page.body:
-        return iter(())
-    second = urlsplit(page.url).path.startswith("/2/")
-    if page.status != 200:
-        return x_v2.refused(page) if second else x_v1.refused(page)
-    if second:
-        return x_v2.read(page)
-    context = x_v1.from_url(page.url, x_v1.context_of(page))
-    return x_v1.once(read_json(page, lambda value: x_v1.records(value, context)))
 
 
 collector = FileCollector("warc", cut, read, personal=FILES)

@@ -69,6 +69,6 @@ def post(tweet: Mapping[str, Any], context: Context) -> Iterator[Record]:
     if not context.of:
         raise ValueError("a post of an archive that does not say whose it is; give --of ID, or the whole ZIP")
     for one in status({**tweet, "user": {"id_str": context.of}}, context):
-        if isinstance(one, Post) and one.text.startswith("RT @"):
+        if isinstance(one, Post) and (one.text or "").startswith("RT @"):
             one = msgspec.structs.replace(one, kind="retweet")
         yield one

@@ -27,7 +27,6 @@ ROWS = Personal()  # tables: of a row that names a forgotten person only tokens 
 OPEN_FILES = 8  # files read at the same time
 Cut = Callable[[Path, Want, Mapping[str, Any]], Generator[Piece]]
 Read = Callable[[Page], Iterator[Record]]
-Find = Callable[[Path, Mapping[str, Any]], Mapping[Target, Path]]
 
 
 class FileCollector:
@@ -197,7 +196,7 @@ def file_url(key: str) -> str:
 
 OPTIONS = {
     "paths": "", "sample": "", "collected": "",
-    "owner": "linkedin", "of": "x-v1 warc", "listed": "x-v1 warc", "compliance": "twarc warc",
+    "owner": "linkedin", "of": "x-v1 warc har", "listed": "x-v1 warc har", "compliance": "twarc warc har",
     "columns": "table", "delimiter": "table survey", "sheet": "table", "encoding": "table survey",
     "platform": "table", "codebook": "survey", "respondent": "survey",
 }  # fmt: skip

@@ -28,6 +28,7 @@ from collectors.mastodon.before import asked_before
 from collectors.mastodon.keys import HANDLE, OWN_ID, age, next_path, webfinger
 from collectors.mastodon.parse import AccountView
 from collectors.mastodon.personal import PERSONAL, handle_of
+from collectors.mastodon.recorded import recorded
 from collectors.parsing import lenient
 from collectors.parsing.addresses import web
 from collectors.wire import http
@@ -80,6 +81,8 @@ class Mastodon:
     asked_before = staticmethod(asked_before)
 
     page_of = staticmethod(typed.page_of)
+    recorded = staticmethod(recorded)
+    made_at = staticmethod(typed.made_at)
     query_of = staticmethod(queries.query_of)
     seed_form = "an account of Mastodon; write user@server, or the address of its page"
 

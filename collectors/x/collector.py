@@ -35,6 +35,7 @@ class X:
     asked_before = staticmethod(asked_before)
 
     page_of = staticmethod(typed.page_of)
+    made_at = staticmethod(typed.made_at)
     query_of = staticmethod(typed.query_of)
     seed_form = "a handle on X; it has at most 15 letters, digits and _"
 

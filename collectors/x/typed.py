@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
 from collectors.parsing.addresses import web
+from collectors.parsing.coerce import from_epoch
 
 _HOSTS = re.compile(r"(?:(?:www|mobile|m)\.)?(?:twitter|x)\.com")
 _HANDLE = re.compile(r"@?(\w{1,15})", re.ASCII)
@@ -29,6 +31,14 @@ def handle(typed: str) -> str:
     path = parts.path.strip("/") or parts.fragment.lstrip("!/")
     match = _HANDLE.fullmatch(unquote(path.partition("/")[0].partition("?")[0]))
     return match[1].lower() if match else typed.strip()
+
+
+def made_at(post: str) -> datetime | None:
+    """When a post was made: its id counts milliseconds from its 23rd bit on. None before November 2010, when ids began
+    to (29,700,859,247 is the first that does)."""
+    if not re.fullmatch(r"[0-9]{1,19}", post, re.ASCII) or int(post) < 29_700_859_247:
+        return None
+    return from_epoch((int(post) >> 22) + 1_288_834_974_657)
 
 
 def query_of(kind: str, typed: str) -> str | None:

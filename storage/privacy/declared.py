@@ -10,7 +10,7 @@ import importlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -30,6 +30,7 @@ from storage.records import (
     Post,
     Profile,
     SurveyAnswer,
+    Target,
     Want,
 )  # fmt: skip
 
@@ -146,6 +147,11 @@ class Hooks:
     handle_of: Callable[[str], str | None] | None = None
     #: the kinds that look things up by their ids, for `compliance`: {"account": kind, "post": kind}
     recheck: Mapping[str, str] = field(default_factory=dict)
+    #: the target that an answer recorded by others has here, why it must be left out, or None if it is none of its own.
+    #: The mapping is one for all answers of a recording, in their order: to remember whose list an id means
+    recorded: Callable[[Page, dict[str, str]], Target | str | None] | None = None
+    #: when a post was made, as its id says; None if it does not
+    made_at: Callable[[str], datetime | None] | None = None
     #: the first day of each platform it tells of: a time from before counts as none
     opened: Mapping[str, date] = field(default_factory=dict)
     #: an answer, archived before `Page.asked` was, in today's form

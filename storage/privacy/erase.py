@@ -22,7 +22,7 @@ class Cutter(Bodies):
         """*entry* without the people; the very same object if they are not in it; None if it was all theirs."""
         left = self._entry(entry)
         if isinstance(left, Page) and left is not entry and self._undeclared:
-            self.undeclared.add(left.wants[0].target.collector)
+            self.undeclared.add(left.collector)
         return left
 
     def _entry(self, entry: Entry) -> Entry | None:
@@ -30,7 +30,8 @@ class Cutter(Bodies):
         if isinstance(entry, Note):
             self._look_at("")
             return self._note(entry)
-        self._look_at(entry.wants[0].target.collector if entry.wants else "")
+        collector = entry.wants[0].target.collector if entry.wants else ""
+        self._look_at(entry.collector if isinstance(entry, Page) else collector)
         left = tuple(self._want(want) for want in entry.wants if not self.owns(want))
         if entry.wants and not left:
             return None

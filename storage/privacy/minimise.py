@@ -22,7 +22,7 @@ def minimised(records: Iterable[Any], drop: Iterable[str]) -> Iterator[Any]:
     }
     for record in records:
         values: dict[str, Any] = dict(emptied.get(type(record), {}))
-        if "texts" in drop and isinstance(record, Post):
+        if "texts" in drop and isinstance(record, Post) and record.text is not None:
             values["text"] = "@" if record.text.startswith("@") else ""
         if drop and isinstance(record, Quarantine):
             values["excerpt"] = ""

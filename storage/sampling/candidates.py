@@ -24,8 +24,8 @@ SHOWN = {
                 " JOIN posts AS p USING (post_id, account_id) WHERE p.kind <> 'retweet'",
     "replies": "SELECT platform, account_id, reply_to_account, NULL FROM posts WHERE reply_to_account IS NOT NULL",
     "reposts": "SELECT platform, account_id, retweeted_account, NULL FROM posts WHERE retweeted_account IS NOT NULL",
-    "lists": "SELECT a.platform, a.account_id, b.account_id, NULL FROM base.listed AS a"
-             " JOIN base.listed AS b USING (platform, list_id)",
+    "lists": "SELECT l.platform, a.key, l.account_id, NULL FROM base.listed AS l JOIN base.answers AS a"
+             " ON a.record_id = l.record_id AND a.collector = l.platform",
 }  # fmt: skip
 
 
@@ -49,6 +49,7 @@ def prepare(db: duckdb.DuckDBPyConnection, rules: Rules, admitted: Sequence[tupl
     db.execute(SOURCES)
     db.execute(_shown(rules), {"step": step})
     db.execute(LED)
+    db.execute(CO_LISTED, {"step": step})
     db.execute(_candidates(rules))
 
 
@@ -65,6 +66,14 @@ LED = """
 CREATE OR REPLACE TEMP TABLE led AS
 SELECT s.tie, s.source, s.source_id, s.wave, o.actor_id AS target, s.target_id
 FROM shown AS s JOIN actor_of AS o ON o.subject = s.target_id WHERE o.actor_id <> s.source
+"""
+# who is on which of the lists that the admitted keep
+CO_LISTED = """
+CREATE OR REPLACE TEMP TABLE co_listed AS
+SELECT DISTINCT l.platform, l.list_id, o.actor_id
+FROM base.listed AS l JOIN base.answers AS a ON a.record_id = l.record_id AND a.collector = l.platform
+JOIN sources AS s ON s.account_id = a.key AND s.platform = l.platform JOIN actor_of AS o ON o.subject = l.account_id
+WHERE s.wave <= $step
 """
 
 
@@ -88,11 +97,10 @@ NOTHING = "SELECT '' AS tie, '' AS platform, '' AS source, '' AS target, '' AS h
 
 
 def _candidates(rules: Rules) -> str:
-    counts = ",\n".join(
-        f"count(DISTINCT l.source) FILTER (l.tie = '{tie}' AND j.actor_id IS NOT NULL) AS {name}"
-        for tie, name in COUNTS.items() if tie != "connections"
-    )  # fmt: skip
-    counted = ", ".join(f"coalesce(n.{name}, 0) AS {name}" for tie, name in COUNTS.items() if tie != "connections")
+    ties = {tie: name for tie, name in COUNTS.items() if tie not in ("connections", "lists")}
+    counts = ",\n".join(f"count(DISTINCT l.source) FILTER (l.tie = '{tie}' AND j.actor_id IS NOT NULL) AS {name}"
+                        for tie, name in ties.items())  # fmt: skip
+    counted = ", ".join(f"coalesce(n.{name}, 0) AS {name}" for name in ties.values())
     asked = [rules.admit, rules.accounts_of, rules.lists_of, rules.timelines_of, rules.order]
     spoken = any(re.search(r"\blanguage\b", rule or "") for rule in asked)
     language = f"LEFT JOIN ({LANGUAGES}) AS s USING (actor_id)" if spoken else ""
@@ -111,6 +119,10 @@ def _candidates(rules: Rules) -> str:
     ), counted AS (
         SELECT l.target AS actor_id, min(l.wave) + 1 AS wave, count(DISTINCT l.source) AS via_count, {counts}
         FROM led AS l LEFT JOIN members AS j ON j.actor_id = l.source GROUP BY l.target
+    ), together AS (
+        SELECT o.actor_id, count(DISTINCT m.actor_id) AS listed_with_members
+        FROM co_listed AS o JOIN co_listed AS m USING (platform, list_id) JOIN members AS j ON j.actor_id = m.actor_id
+        WHERE m.actor_id <> o.actor_id GROUP BY 1
     ), inside AS (SELECT actor_id, min(wave) AS wave FROM sources GROUP BY 1
     ), held AS (
         SELECT o.actor_id, arg_min(a.platform, a.account_id) AS platform, arg_min(a.handle, a.account_id) AS handle,
@@ -135,9 +147,11 @@ def _candidates(rules: Rules) -> str:
            h.followers, h.following, h.posts, {"s.language" if spoken else "CAST(NULL AS VARCHAR) AS language"},
            coalesce(h.opted_out, FALSE) AS opted_out,
            coalesce(c.via_count, 0) + coalesce(n.via_count, 0) AS via_count,
-           coalesce(c.connected_with_members, 0) AS connected_with_members, {counted}
+           coalesce(c.connected_with_members, 0) AS connected_with_members, {counted},
+           coalesce(t.listed_with_members, 0) AS listed_with_members
     FROM people AS p LEFT JOIN members AS j USING (actor_id) LEFT JOIN connected AS c ON c.profile_id = p.profile_id
     LEFT JOIN counted AS n USING (actor_id) LEFT JOIN inside AS i USING (actor_id) LEFT JOIN held AS h USING (actor_id)
+    LEFT JOIN together AS t USING (actor_id)
     {language}
     LEFT JOIN (SELECT profile_id, arg_min(employer, ordinal) AS employer FROM positions WHERE current GROUP BY 1) AS e
         ON e.profile_id = p.profile_id

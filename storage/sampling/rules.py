@@ -13,7 +13,6 @@ COUNTS = {
     "lists": "listed_with_members",
 }  # fmt: skip
 POST_TIES = ("mentions", "replies", "reposts")  # those that the posts on a timeline show
-DESIGNS = ("all", "threshold", "random", "walk")
 ORDER = "wave, via_count DESC, actor_id"
 WORDS = {"seeds": "is_seed", "members": "member", "everyone": "TRUE"}
 
@@ -43,7 +42,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "mentioned_by_members": ("BIGINT", "how many admitted members mention them"),
     "replied_to_by_members": ("BIGINT", "how many admitted members reply to them"),
     "reposted_by_members": ("BIGINT", "how many admitted members repost them"),
-    "listed_with_members": ("BIGINT", "how many members are on a list with them"),
+    "listed_with_members": ("BIGINT", "how many members are on a list with them, of those that admitted people keep"),
 }
 
 

@@ -151,7 +151,7 @@ RULES = (
     Rule(
         "posts",
         ("platform", "post_id", "sample"),
-        "timeline_of IS NULL, fetched_at DESC, record_id, row_id",
+        "timeline_of IS NULL, text IS NULL, fetched_at DESC, record_id, row_id",
         "post_id, platform, account_id, usable(created_at, platform, fetched_at) AS created_at, text, timeline_of, "
         "kind, full_text, lang, hashtags, mentions, "
         "urls, full_hashtags, full_mentions, conversation_id, reply_to_post, reply_to_account, quoted_post, "
@@ -250,7 +250,8 @@ def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, source: str) -> int:
     folded += [f"max({name}) OVER same AS {name}" for name in rule.most]
     replaced = ", ".join(f"f.{name} AS {name}" for name in (*rule.least, *rule.most))
     if rule.table == "posts":
-        folded.append("min(hash(text)) OVER same <> max(hash(text)) OVER same AS changed")
+        told = "CASE WHEN text IS NOT NULL THEN hash(text) END"  # hash(NULL) is a number
+        folded.append(f"min({told}) OVER same <> max({told}) OVER same AS changed")
     db.execute(f"""
         CREATE TEMP TABLE first AS SELECT {", ".join(["row_id", *folded])} FROM rivals
         WINDOW same AS (PARTITION BY {keys})
@@ -298,7 +299,7 @@ def _post_versions(db: duckdb.DuckDBPyConnection) -> None:
             FROM (
                 SELECT {key}, text, full_text, timeline_of, first_seen, last_seen, fetched_at, record_id, row_id
                 FROM rivals AS r
-                WHERE row_id >= 0 OR NOT EXISTS (FROM base.post_versions AS c WHERE {same})
+                WHERE text IS NOT NULL AND (row_id >= 0 OR NOT EXISTS (FROM base.post_versions AS c WHERE {same}))
                 UNION ALL BY NAME SELECT *, -1 AS row_id FROM base.post_versions) AS r
             SEMI JOIN changed AS c ON {same}
             WINDOW same AS (PARTITION BY {key}, text)

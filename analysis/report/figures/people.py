@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analysis.palette import BLUE, FAINT, GREY, GROUPS, INK, ORANGE, UNSURE
-from analysis.report.figures.style import canvas, grid, label, legend, narrow, wrapped
+from analysis.report.figures.style import RAMP, canvas, grid, label, legend, narrow, wrapped
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 
@@ -117,6 +117,57 @@ def matrix(found: Findings, _: Words) -> Figure:
     bar.outline.set_visible(False)
     unsure = Patch(fc=UNSURE, label=_("fewer than {number} expected").format(number=_.number(LEAST_EXPECTED, 0)))
     figure.legend(handles=[unsure], loc="outside upper right", handlelength=1.1)
+    return figure
+
+
+def waves(found: Findings, _: Words) -> Figure:
+    """Whom each wave admitted, members and others, beside the new members that a request of it brought."""
+    table = found.waves
+    figure = canvas(7.6, 0.36 * len(table) + 1.3 if not narrow() else 0.6 * len(table) + 2.2)
+    one, two = figure.subplots(2, 1, sharey=True) if narrow() else figure.subplots(1, 2, sharey=True)
+    rows, left = np.arange(len(table)), np.zeros(len(table))
+    for column, name, colour in (("members", _("{members}"), BLUE), ("others", _("others"), GREY)):
+        values = np.nan_to_num(table[column].to_numpy(dtype=float, na_value=np.nan))
+        one.barh(rows, values, left=left, color=colour, height=0.72, label=name)
+        left += values
+    gain = table["members_per_request"].to_numpy(dtype=float, na_value=np.nan)
+    two.barh(rows, np.nan_to_num(gain), color=BLUE, height=0.72)
+    for row, per in zip(rows, gain, strict=True):
+        two.text(float(np.nan_to_num(per)), row, f" {_.number(per, 2)}", va="center", fontsize=8)
+    one.set_yticks(rows, [_("wave {number}").format(number=int(wave)) for wave in table["wave"]])
+    one.invert_yaxis()
+    one.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    one.xaxis.set_major_formatter(lambda value, place: _.number(value, 0))
+    two.xaxis.set_major_formatter(lambda value, place: _.number(value, 1))
+    one.set_xlabel(_("people admitted"))
+    two.set_xlabel(_("new {members} per request"))
+    two.margins(x=0.2)
+    figure.legend(*one.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    for axes in (one, two):
+        grid(axes, "x")
+    return figure
+
+
+def found_by(found: Findings, _: Words) -> Figure:
+    """Which group's members led to which group's: a matrix of the members found."""
+    wide = found.found_by.pivot(index="found_by", columns="group_name", values="members").astype(float)
+    order = wide.sum().add(wide.sum(axis=1), fill_value=0).sort_values(ascending=False, kind="stable").index
+    known = wide.reindex(index=order, columns=order).to_numpy()
+    figure = canvas(7.2, 4.8 if narrow() else 6.0)
+    axes = figure.add_subplot()
+    most = float(np.nan_to_num(known).max(initial=1))
+    axes.pcolormesh(np.ma.masked_invalid(known), cmap=RAMP, vmin=0, vmax=most, edgecolors="white", linewidth=1)
+    for row, column in zip(*np.nonzero(np.isfinite(known)), strict=True):
+        value = known[row, column]
+        axes.text(column + 0.5, row + 0.5, _.number(value, 0), ha="center", va="center",
+                  fontsize=5.5 if narrow() else 7.5, color="#ffffff" if value > most / 2 else "#000000")  # fmt: skip
+    axes.set_xticks(np.arange(len(order)) + 0.5, [label(name, 16) for name in order], rotation=45, ha="right")
+    axes.set_yticks(np.arange(len(order)) + 0.5, [label(name, 16) for name in order])
+    axes.set_xlabel(_("{group} of those found"))
+    axes.set_ylabel(_("{group} of whoever led there"))
+    axes.invert_yaxis()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
     return figure
 
 

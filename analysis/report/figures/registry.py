@@ -58,6 +58,8 @@ _ALL = (
     Drawing("shares", "Posts with hashtags and mentions", people.shares, lambda f: f.shares),
     Drawing("hashtags", "The hashtag network", networks.hashtags, lambda f: _reset(f.hashtags.network.nodes), True),
     Drawing("hashtag-course", "The hashtag communities over time", time.course, lambda f: _reset(f.hashtag_course)),
+    Drawing("waves", "The waves of the snowball", people.waves, lambda f: f.waves),
+    Drawing("found-by", "Which {groups} found which", people.found_by, lambda f: f.found_by),
     Drawing("flow", "The flow of documents", documents.flow, lambda f: f.flow),
     Drawing("documents", "Documents by month of publication", documents.over_time, lambda f: _reset(f.document_months)),
 )  # fmt: skip

@@ -158,6 +158,8 @@ WITH along AS (
     UNION ALL SELECT m.platform, 'mentions', m.account_id, coalesce(m.mention.account_id, b.account_id)
     FROM (SELECT platform, account_id, unnest(mentions) AS mention FROM posts WHERE kind <> 'retweet') AS m
     LEFT JOIN bearers AS b ON b.platform = m.platform AND b.handle = lower(m.mention.handle)
+    UNION ALL SELECT l.platform, 'lists', a.key, l.account_id
+    FROM base.listed AS l JOIN base.answers AS a ON a.record_id = l.record_id AND a.collector = l.platform
 )
 SELECT DISTINCT a.platform, s.key, a.wave + 1 AS wave, a.via, a.tie
 FROM shown AS s JOIN along AS a USING (platform, tie, via) WHERE s.key <> a.via;

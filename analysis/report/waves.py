@@ -1,0 +1,42 @@
+"""What the report tells of the snowball."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis import snowball
+from analysis.report.asking import counting
+from analysis.report.disclosure import Cells
+from analysis.report.rhythm import Rhythm
+
+
+class Waves(Rhythm):
+    """The findings on the snowball: its waves, who led to most members, and which groups found which."""
+
+    def _of_waves(self, frame: pd.DataFrame) -> Cells:
+        parts, ties = ("members", "others"), [str(name) for name in frame if str(name).startswith("along_")]
+        derived = (*parts, "members_per_request", "requests", *ties)
+        counts = {"reached": ("requests",), "admitted": derived, "members": derived[2:3], "others": ()}
+        behind = {f"not_{tie}": frame["admitted"] - frame[tie] for tie in ties}
+        other_way = {tie: (f"not_{tie}",) for tie in ties} | {f"not_{tie}": (tie,) for tie in ties}
+        return Cells({**counts, **other_way}, None, parts, behind=behind)
+
+    @counting(_of_waves)
+    def waves(self) -> pd.DataFrame:
+        """What each wave of the snowball cost and brought; attrs have the totals."""
+        return snowball.waves(self.db)
+
+    @property
+    def rolled(self) -> bool:
+        """Whether the snowball admitted anybody beside the seeds."""
+        return bool(self.waves.attrs["beyond"])
+
+    @counting(Cells(then=lambda frame: frame.iloc[:0]))
+    def leaders(self) -> pd.DataFrame:
+        """Who led to most members; nobody in a report for publication."""
+        return snowball.leaders(self.db, self.options.shown)
+
+    @counting(Cells({"members": ()}, ("found_by", "group_name"), then=lambda made: made[made["members"].notna()]))
+    def found_by(self) -> pd.DataFrame:
+        """How many members of each group were found by members of each; in public only where they are not few."""
+        return snowball.between_groups(self.db)

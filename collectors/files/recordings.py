@@ -1,0 +1,98 @@
+"""Answers that others recorded: of X, and of any platform whose collector recognises its own (`Hooks.recorded`).
+
+What the hook found out lies in `Page.asked`: `recorded` (the collector), and the `kind`, `key` and `cursor` of the
+target that the answer would have here. It is read by that collector, as if it had asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from collectors.files import x_v1, x_v2
+from collectors.importing.chunks import Piece
+from collectors.importing.file_collector import place, read_json
+from collectors.wire.http import UNREADABLE
+from storage.privacy.declared import Hooks, hooks_of
+from storage.records import Page, Post, Quarantine, Record, Target, Want
+
+HOSTS = {"api.twitter.com", "api.x.com", "stream.twitter.com", "sitestream.twitter.com", "userstream.twitter.com"}
+
+
+@cache
+def _recognising() -> Mapping[str, tuple[Any, Hooks]]:
+    """The collectors that recognise recorded answers, by name."""
+    found = {point.name: point.load() for point in entry_points(group="sneeuwbal.collectors")}
+    return {name: (one, hooks) for name, one in sorted(found.items()) if (hooks := hooks_of(one)).recorded}
+
+
+class Recording:
+    """What is found out on the way through one recording, whose answers come in their order."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[str, str]] = {}  # by collector, for its hook to remember things in
+        self._left_out: Counter[str] = Counter()
+
+    def piece(self, piece: Piece) -> Piece | None:
+        """*piece*, an answer, as its platform's; None for one that is left out, and counted."""
+        if (urlsplit(piece.url).hostname or "") in HOSTS:
+            return piece
+        page = Page((), piece.url, piece.status, piece.headers, piece.body, piece.at or datetime.now(UTC))
+        for name, (_, hooks) in _recognising().items():
+            assert hooks.recorded is not None
+            try:
+                target = hooks.recorded(page, self._seen.setdefault(name, {}))
+            except UNREADABLE:
+                continue
+            if isinstance(target, str):
+                self._left_out[target] += 1
+                return None
+            if target is not None:
+                asked = {"recorded": name, "kind": target.kind, "key": target.key, "cursor": target.cursor}
+                return msgspec.structs.replace(piece, asked={**piece.asked, **asked})
+        self._left_out["no collector reads them"] += 1
+        return None
+
+    def rest(self, after: str) -> Iterator[Piece]:
+        """A piece at the end that says how many answers were left out, and why."""
+        if self._left_out:
+            told = "; ".join(f"{count} answers: {why}" for why, count in sorted(self._left_out.items()))
+            yield Piece(b"", after, asked={"left_out": told})
+
+
+def read(page: Page) -> Iterator[Record]:
+    """The records of an answer: of X by its URL, of another platform by the collector that recognised it."""
+    if left_out := page.asked.get("left_out"):
+        return iter([Quarantine(place(page), f"left out: {left_out}")])
+    if not page.body:
+        return iter(())
+    if "recorded" in page.asked:
+        return _recognised(page)
+    second = urlsplit(page.url).path.startswith("/2/")
+    if page.status != 200:
+        return x_v2.refused(page) if second else x_v1.refused(page)
+    if second:
+        return x_v2.read(page)
+    context = x_v1.from_url(page.url, x_v1.context_of(page))
+    return x_v1.once(read_json(page, lambda value: x_v1.records(value, context)))
+
+
+def _recognised(page: Page) -> Iterator[Record]:
+    """Its posts belong to the comparison set that is given, if one is."""
+    name = str(page.asked["recorded"])
+    target = Target(name, *(str(page.asked.get(part, "")) for part in ("kind", "key", "cursor")))
+    sample = page.asked.get("sample")
+    found = _recognising()[name][0].parse(msgspec.structs.replace(page, wants=(Want(target, ""),)))
+    for one in found:
+        if isinstance(one, Post) and sample:
+            if one.timeline_of is not None:  # what it only refers to is left out of a set
+                yield msgspec.structs.replace(one, sample=sample)
+        else:
+            yield one

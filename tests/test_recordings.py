@@ -1,0 +1,157 @@
+"""Recordings of others, as WARC and as HAR: an answer tells what it would have told its own collector."""
+
+import base64
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import pytest
+
+from collectors import files
+from collectors.bluesky.collector import collector as bluesky
+from collectors.files import recordings
+from collectors.mastodon.collector import collector as mastodon
+from storage.errors import UserError
+from storage.privacy.declared import Hooks
+from storage.records import Account, Follow, Listed, Page, Post, Quarantine, Record, Target, Want
+from tests import test_bluesky as bsky
+from tests import test_mastodon as toots
+from tests.importing import of, read, small_pieces, walk
+from tests.test_files_damage import API, timeline, warc
+
+AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+ROOT, SKY = f"https://{toots.HOST}/api/v1", "https://public.api.bsky.app/xrpc"
+ONE, TWO = toots.account(1), toots.account(2, url="https://social.example/@user2")
+SHY = toots.account(3, noindex=True)
+SHY_ACTOR = bsky.actor(3, labels=[{"val": "!no-unauthenticated"}])
+FEED = [{"post": bsky.post(bsky.actor(1), "3aaaaaaaaaaa2", "hallo #een")}]
+# address, status, body; the collector, kind and key that it would have been asked with (None: left out)
+Told = tuple[str, int, Any, tuple[Any, str, str] | None]
+SEEN: list[Told] = [
+    (f"{ROOT}/accounts/lookup?acct=user1", 200, ONE, (mastodon, "user", ONE["uri"])),
+    (f"{ROOT}/accounts/1/statuses?limit=40", 200, [toots.status(9, ONE), toots.status(8, ONE, visibility="private")],
+     (mastodon, "timeline", ONE["uri"])),
+    (f"{ROOT}/accounts/1/followers", 200, [TWO, SHY], (mastodon, "followers", ONE["uri"])),
+    (f"{ROOT}/accounts/2/following", 200, [], (mastodon, "following", TWO["uri"])),
+    (f"{ROOT}/timelines/tag/Caf%C3%A9", 200, [toots.status(7, TWO)], (mastodon, "hashtag", f"#café@{toots.HOST}")),
+    (f"{ROOT}/accounts/3/statuses", 200, [toots.status(6, SHY)], None),
+    (f"{ROOT}/accounts/77/followers", 200, [TWO], None),
+    (f"{ROOT}/instance", 200, {"uri": toots.HOST}, None),
+    (f"{SKY}/app.bsky.actor.getProfile?actor=user1.example", 200, bsky.actor(1), (bluesky, "user", bsky.did(1))),
+    (f"{SKY}/app.bsky.feed.getAuthorFeed?actor=user1.example&limit=100", 200, {"feed": FEED},
+     (bluesky, "timeline", bsky.did(1))),
+    (f"{SKY}/app.bsky.graph.getFollows?actor={quote(bsky.did(1))}", 200,
+     {"subject": bsky.actor(1), "follows": [bsky.actor(2), SHY_ACTOR]}, (bluesky, "following", bsky.did(1))),
+    (f"{SKY}/app.bsky.feed.getAuthorFeed?actor={bsky.did(3)}", 200,
+     {"feed": [{"post": bsky.post(SHY_ACTOR, "3aaaaaaaaaaa2")}]}, None),
+    (f"{SKY}/app.bsky.feed.searchPosts?q=een", 200, {"posts": [FEED[0]["post"]]}, (bluesky, "search_posts", "een")),
+    (f"{SKY}/app.bsky.actor.getProfile?actor=gone.example", 400,
+     {"error": "InvalidRequest", "message": "Profile not found"}, (bluesky, "user", "gone.example")),
+    ("https://www.example.org/picture", 200, "PNG", None),
+]  # fmt: skip
+
+
+def har(answers: list[Told], packed: bool = False) -> bytes:
+    def entry(number: int, url: str, status: int, body: Any) -> dict[str, Any]:
+        text = json.dumps(body)
+        content = {"mimeType": "application/json", "text": text}
+        if number % 2:
+            content |= {"text": base64.b64encode(text.encode()).decode(), "encoding": "base64"}
+        headers = [{"name": "content-encoding", "value": "br"}, {"name": "Content-Type", "value": "application/json"}]
+        return {"startedDateTime": "2026-11-24T13:00:00.000+01:00", "response": {"status": status, "headers": headers,
+                "content": content}, "request": {"method": "GET", "url": url, "headers": [
+                    {"name": "Authorization", "value": "Bearer CANARY"}]}}  # fmt: skip
+
+    entries = [entry(number, url, status, body) for number, (url, status, body, _) in enumerate(answers)]
+    log = {"version": "1.2", "creator": {"name": "WebInspector"}, "pages": [], "entries": entries, "comment": ""}
+    return json.dumps({"log": log}, indent=packed or None).encode()
+
+
+def written(path: Path, answers: list[Told]) -> Path:
+    data = har(answers) if ".har" in path.name else warc([(u, s, json.dumps(b).encode(), []) for u, s, b, _ in answers])
+    path.write_bytes(gzip.compress(data) if path.name == "a.har.gz" else data)
+    return path
+
+
+def own(told: Told) -> list[Record]:
+    """What the collector itself makes of an answer."""
+    url, status, body, asked = told
+    if asked is None:
+        return []
+    one, kind, key = asked
+    cursor = (
+        url.removeprefix(f"https://{toots.HOST}") if one is mastodon else "at:" if kind.startswith("search") else ""
+    )
+    target = Target("", kind, key, cursor)
+    raw = json.dumps(body).encode()
+    return list(one.parse(Page((Want(target, ""),), url, status, (("Content-Type", "application/json"),), raw, AT)))
+
+
+@pytest.mark.parametrize("name", ["a.warc.gz", "a.har", "a.har.gz"])
+def test_an_answer_tells_what_it_would_have_told_its_collector(tmp_path: Path, name: str) -> None:
+    found = read(name.split(".")[1], written(tmp_path / name, SEEN))
+    *rest, left_out = found
+    assert rest == [record for told in SEEN for record in own(told)]
+    assert {type(record) for record in rest} >= {Account, Follow, Listed, Post}
+    assert isinstance(left_out, Quarantine)
+    assert left_out.reason == (
+        "left out: 2 answers: no collector reads them; 2 answers: the recording does not show whose list it is; "
+        "2 answers: their account opted out"
+    ).replace("2 answers: the recording", "1 answers: the recording")
+    assert not any(isinstance(record, Post) and "users/3" in str(record.account_id) for record in rest)
+
+
+def test_a_walk_that_is_taken_up_knows_what_earlier_answers_said(tmp_path: Path) -> None:
+    for name in ("a.warc.gz", "a.har"):
+        path = written(tmp_path / name, SEEN)
+        pages = [walk(name.split(".")[1], path, forget=forget) for forget in (False, True)]
+        assert [(page.asked, page.body) for page in pages[0]] == [(page.asked, page.body) for page in pages[1]]
+        assert b"CANARY" not in b"".join(page.body for page in pages[0])
+        assert {page.collector for page in pages[0]} == {"mastodon", "bluesky", name.split(".")[1]}
+        assert {page.fetched_at for page in pages[0][:-1]} == {AT} or name == "a.warc.gz"
+
+
+def test_a_har_file_is_read_in_small_pieces_and_as_far_as_it_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read("har", written(tmp_path / "a.har", SEEN))
+    small_pieces(monkeypatch, 100)
+    assert read("har", tmp_path / "a.har") == whole
+    data = (tmp_path / "a.har").read_bytes()
+    (tmp_path / "a.har").write_bytes(data[: data.index(b'"url": "' + SEEN[3][0].encode())])
+    cut = read("har", tmp_path / "a.har")
+    assert cut[:-1] == whole[: len(cut) - 1]
+    assert "breaks off" in of(cut, Quarantine)[-1].reason
+    for bad in (b"{}", b"", b"\xff\xfe\x00", b'{"log": {"entries": 5}}'):
+        (tmp_path / "bad.har").write_bytes(bad)
+        with pytest.raises(UserError, match="no HAR file"):
+            files.targets("har", [tmp_path / "bad.har"], {})
+
+
+def test_x_in_a_har_file_and_a_comparison_set(tmp_path: Path) -> None:
+    told: list[Told] = [(API, 200, json.loads(timeline(5)), None), *SEEN]
+    found = read("har", written(tmp_path / "a.har", told), sample="set")
+    assert {(post.platform, post.sample) for post in of(found, Post)} == {
+        (p, "set") for p in ("x", "mastodon", "bluesky")
+    }
+
+
+def test_a_strangers_platform_is_recognised_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stranger:
+        def recorded(self, page: Page, seen: dict[str, str]) -> Target | str | None:
+            if not page.url.startswith("https://village.example/"):
+                return None
+            return Target("village", "user", page.url.rpartition("/")[2])
+
+        def parse(self, page: Page) -> Any:
+            yield Account(page.key, "village", msgspec.json.decode(page.content())["name"])
+
+    stranger = Stranger()
+    hooks = Hooks(recorded=stranger.recorded)
+    monkeypatch.setattr(recordings, "_recognising", lambda: {"village": (stranger, hooks)})
+    path = written(tmp_path / "a.har", [("https://village.example/7", 200, {"name": "fik"}, None)])
+    assert read("har", path) == [Account("7", "village", "fik")]
