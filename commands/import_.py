@@ -13,7 +13,7 @@ from jobs.context import open_study
 from jobs.run import import_files, import_heap
 from storage.errors import Partial, UserError
 
-FORMATS = ("auto", "linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "har", "roo", "table", "survey")
+FORMATS = ("auto", "linkedin", "linkedin-json", "zeeschuimer", "twarc", "x-v1", "warc", "har", "roo", "table", "survey")
 
 
 @click.command()
@@ -50,6 +50,7 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
     \b
     auto         files of any of these formats, and folders of them: the format of each is detected
     linkedin     a member's own export (zip or folder): Connections.csv, Profile.csv, Positions.csv
+    linkedin-json  profiles with experience as vendors deliver them (JSON, JSONL)
     zeeschuimer  NDJSON captures of one's own browsing (X, LinkedIn posts)
     twarc        JSONL of twarc2, pages or flattened
     x-v1         JSON or JSONL of X's API v1.1; a member's own archive (ZIP or tweets.js)

@@ -125,7 +125,7 @@ WORDS = {"coverage", "profiles", "survey", "table", "x"}
 OTHERS = {"post", "profile", "hashtag"}  # the kinds of absences and deletions, and of a network's nodes
 NAMED = {  # where a platform is named all the same, and why
     "analysis/report/i18n.py": ({"bluesky", "mastodon"}, "how the heads of columns write the names of platforms"),
-    "commands/import_.py": ({"linkedin", "zeeschuimer", "twarc", "x-v1", "warc", "har", "roo"},
+    "commands/import_.py": ({"linkedin", "linkedin-json", "zeeschuimer", "twarc", "x-v1", "warc", "har", "roo"},
                             "the formats, whose options are one command's"),
 }  # fmt: skip
 

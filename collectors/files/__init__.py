@@ -20,6 +20,7 @@ FORMATS: Mapping[str, str] = {
     "zeeschuimer": "posts of X and LinkedIn captured with Zeeschuimer (NDJSON)",
     "twarc": "twarc's JSONL of X's API v2, pages or flattened; lists of posts",
     "x-v1": "JSON of X's API v1.1: posts, accounts, lists of ids; a member's own archive (tweets.js, or its ZIP)",
+    "linkedin-json": "profiles of LinkedIn as vendors deliver them (JSON, JSONL)",
     "warc": "WARC files with answers of the APIs of X, Mastodon, Bluesky (Social Feed Manager ...)",
     "har": "HAR files of such answers (a browser's network panel, a proxy)",
     "roo": "the Dutch register of organisations (exportOO.xml)",
@@ -37,6 +38,7 @@ def _packed(*endings: str) -> tuple[str, ...]:
 _JSON = _packed(".json", ".jsonl", ".ndjson")
 ENDINGS: Mapping[str, tuple[str, ...]] = {  # of what is taken from a folder
     "linkedin": (".zip", "connections.csv"),
+    "linkedin-json": _JSON,
     "zeeschuimer": _JSON,
     "twarc": _JSON,
     "x-v1": (*_JSON, "tweets.js", ".zip"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +15,14 @@ from collectors.parsing.coerce import text
 from collectors.parsing.profile_urls import canonical
 
 LINKEDIN = "www.linkedin.com"
+_DATE = re.compile(r"\d{4}(?:-\d{2}(?:-\d{2})?)?(?![\d])")
+_NO_PART = re.compile(r"(?:-00)+$")
+STILL = {  # what stands for an end in a position that has none
+    "present", "now", "current", "currently", "today", "ongoing", "to date", "to present", "until now", "null", "none",
+    "heden", "nu", "huidig", "tot heden", "t/m heden", "tot nu", "tot op heden", "vandaag",
+    "heute", "bis heute", "jetzt", "aktuell", "gegenwart", "présent", "aujourd'hui", "aujourd’hui", "à ce jour",
+    "presente", "actualidad", "actualmente", "actual", "hoy", "oggi", "attuale", "in corso", "nå", "nuvarande", "nyt",
+}  # fmt: skip
 
 
 def profile_url(url: str) -> str | None:
@@ -33,3 +43,20 @@ def shown(value: Any) -> str | None:
     if found is None or not found.strip(" *") or (fault(found) and LOST not in found):
         return None
     return found.strip()
+
+
+def stated_day(told: str | None) -> str | None:
+    """A date as given (2011, 2011-05 or 2011-05-01); what is no date as it is; None for nothing, and for what only
+    stands in for a date (`0000-00-00`, `present`, `heden`)."""
+    if not told or told.casefold().strip(" .()-–—") in STILL | {""}:
+        return None
+    found = _DATE.match(told)
+    if not found:
+        return told
+    day = _NO_PART.sub("", found.group())
+    return None if day.startswith("0000") else day
+
+
+def in_future(ended: str, today: date) -> bool:
+    """Whether a day, month or year lies wholly after *today*."""
+    return bool(_DATE.fullmatch(ended)) and ended > today.isoformat()[: len(ended)]

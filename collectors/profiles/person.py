@@ -10,6 +10,7 @@ from typing import Any
 
 from w3lib.html import remove_tags
 
+from collectors.parsing.people import in_future, stated_day
 from collectors.profiles.jsonld import Node, listed, types
 from storage.records import Position, Profile, ProfileLink
 
@@ -20,14 +21,6 @@ SCHOOLS = {
 _NO_LETTERS = re.compile(r"[\W_]*\*[\W_]*")
 _HALF_HIDDEN = re.compile(r"\w\*{3,}|\*{3,}\w")
 _BREAK = re.compile(r"\s*<(?:br\s*/?|/p|/li|/div)>\s*", re.I)
-_DATE = re.compile(r"\d{4}(?:-\d{2}(?:-\d{2})?)?(?![\d])")
-_NO_PART = re.compile(r"(?:-00)+$")
-STILL = {  # what stands for an end in a position that has none
-    "present", "now", "current", "currently", "today", "ongoing", "to date", "to present", "until now", "null", "none",
-    "heden", "nu", "huidig", "tot heden", "t/m heden", "tot nu", "tot op heden", "vandaag",
-    "heute", "bis heute", "jetzt", "aktuell", "gegenwart", "présent", "aujourd'hui", "aujourd’hui", "à ce jour",
-    "presente", "actualidad", "actualmente", "actual", "hoy", "oggi", "attuale", "in corso", "nå", "nuvarande", "nyt",
-}  # fmt: skip
 Whole = Callable[[Any], Any]
 
 
@@ -122,7 +115,7 @@ def _works(person: Node, whole: Whole, today: date) -> Iterator[Job]:
     for number, entry in enumerate(entries):
         given = titles[number] if number < len(titles) else None
         for employer, title, started, ended in _roles(entry, "worksFor", whole):
-            yield employer, title or given, started, ended, ended is None or _future(ended, today)
+            yield employer, title or given, started, ended, ended is None or in_future(ended, today)
             given = None  # the next role there is another one
     for title in titles[len(entries) :]:
         yield None, title, None, None, True
@@ -135,11 +128,6 @@ def _one_language(value: Any) -> list[Any]:
     if None in languages or len(set(languages)) < 2:
         return every
     return [each for each, language in zip(every, languages, strict=True) if language == languages[0]]
-
-
-def _future(ended: str, today: date) -> bool:
-    """Whether a day, month or year lies wholly after *today*."""
-    return bool(_DATE.fullmatch(ended)) and ended > today.isoformat()[: len(ended)]
 
 
 def _past(person: Node, whole: Whole) -> Iterator[Job]:
@@ -193,14 +181,7 @@ def _title(role: Node) -> str | None:
 def _date(role: Node, name: str) -> str | None:
     """A date as given (2011, 2011-05 or 2011-05-01); what is no date is given as it is, what is hidden is None, and so
     is what only stands in for a date (`0000-00-00`, `present`, `heden`)."""
-    text = first(role.get(name))
-    if not text or text.casefold().strip(" .()-–—") in STILL | {""}:
-        return None
-    found = _DATE.match(text)
-    if not found:
-        return text
-    day = _NO_PART.sub("", found.group())
-    return None if day.startswith("0000") else day
+    return stated_day(first(role.get(name)))
 
 
 def links(person: Node, key: str, mine: set[str], canonical: Callable[[str], str]) -> Iterator[ProfileLink]:
