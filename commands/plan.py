@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from jobs.context import Study, read_study
+from jobs.context import Study, read_study, warnings
 from jobs.plan import GUESSES, guesses_with, plan
 from storage.errors import UserError
 
@@ -43,6 +43,7 @@ def _number(guess: str) -> tuple[str, float]:
 
 def _text(rows: pd.DataFrame, guesses: Mapping[str, float], study: Study) -> Iterator[str]:
     """The plan as text: the numbers, their sums, and what each rests on."""
+    yield from (f"warning: {line}" for line in warnings(study))
     if rows.empty:
         yield "nothing to collect: the study names no seeds and no comparison sets"
         return
@@ -51,10 +52,14 @@ def _text(rows: pd.DataFrame, guesses: Mapping[str, float], study: Study) -> Ite
     yield f"\nin all {total.requests:,.0f} requests, {total.usd:,.2f} USD, {total.megabytes:,.0f} MB of archive;"
     hours = rows.groupby("collector").hours.sum().max()
     yield f"about {hours:,.1f} hours, with collectors in parallel and the kinds of each in sequence"
+    if len(rows.attrs["waves"]):
+        yield "\nby wave, if the snowball finds enough people (wave 0: whom it starts from):"
+        yield rows.attrs["waves"].to_string(index=False, float_format=lambda value: f"{value:,.2f}")
     budget = study.budget
     if budget.usd is not None and total.usd > budget.usd:
         yield f"more than [budget] allows: the run will stop at {budget.usd:,.2f} USD with exit code 4"
     yield "\neach row rests on:"
     yield from (f"  {row.collector} {row.kind}: {row.assumption}" for row in rows.itertuples())
     yield "guesses (another with --guess NAME=VALUE):"
-    yield from (f"  {name} = {guesses[name]:g}: {why}" for name, (_, why) in GUESSES.items())
+    named = " ".join(rows.assumption)
+    yield from (f"  {name} = {guesses[name]:g}: {why}" for name, (_, why) in GUESSES.items() if name in named)

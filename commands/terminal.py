@@ -51,8 +51,9 @@ def show(checks: Iterable[Check]) -> None:
     """Print each of *checks* as it is made. Raise Partial (exit code 3) if one failed."""
     failed = 0
     for check in checks:
-        click.echo(f"{'ok  ' if check.passed else 'FAIL'}  {check.name}: {check.found}")
-        failed += not check.passed
+        mark = "warn" if check.passed is None else "ok  " if check.passed else "FAIL"
+        click.echo(f"{mark}  {check.name}: {check.found}")
+        failed += check.passed is False
     if failed:
         raise Partial(f"{failed} problem{'s' * (failed > 1)}")
 

@@ -13,6 +13,7 @@ from collectors.wire.exchange import Wire
 from jobs.secrets import secret_of
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
+from storage.linking.organisations import load_list
 from storage.sampling.rules import Rules
 from study.begin import LIST as LIST
 from study.begin import Begun as Begun
@@ -87,6 +88,21 @@ def _seeded(study: Study) -> set[tuple[str, str]]:
     """The collectors, and the kinds of queries ("": accounts or profiles), that the study has seeds for."""
     given = {key.removesuffix("_file") for key, value in study.seeds.model_dump().items() if value}
     return {one for key, one in seed_keys(installed(), given).items() if key in given}
+
+
+def warnings(study: Study) -> Iterator[str]:
+    """What is allowed but finds nobody, each with the mend."""
+    collectors = collectors_of(study)
+    yields_ = {collector.kinds[kind].yields for name, collector in collectors.items()
+               for kind in kinds_of(study, name, collector)}  # fmt: skip
+    sources, listed = set(study.population.sources), load_list(study.organisation_list)
+    if collectors and "positions" in sources and not sources - {"positions", "decisions"} and "profiles" not in yields_:
+        yield (
+            "nobody can be a member: [population] from counts positions, and no collector of the study reads profiles;"
+            " name bio, fields, links or domain there"
+        )
+    if not listed.group and sources - {"list", "decisions"}:
+        yield f"nobody can be a member: {study.organisation_list} has no group yet; add one"
 
 
 def choose(study: Study, only: str | None) -> dict[str, Collector]:

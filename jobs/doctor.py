@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from packaging.requirements import Requirement
 
-from jobs.context import needs_secret
+from jobs.context import needs_secret, warnings
 from jobs.schedule import starts
 from jobs.secrets import secret_of
 from storage.errors import UserError
@@ -28,10 +28,10 @@ LEAST_FREE = 2_000_000_000  # bytes; less is called short
 
 
 class Check(NamedTuple):
-    """One check: its name, whether it passed, and what was found (with the mend, where it failed)."""
+    """One check: its name, whether it passed (None: a warning), and what was found (with the mend)."""
 
     name: str
-    passed: bool
+    passed: bool | None
     found: str
 
 
@@ -48,6 +48,7 @@ def checks(directory: Path) -> Iterator[Check]:
         return
     yield from (_directory(directory), _private(directory), _disk(directory), _clock(directory, datetime.now(UTC)))
     if study is not None:
+        yield from (Check("population", None, line) for line in warnings(study))
         yield from _secrets(study)
         yield _group(study)
         yield from _schedule(study)

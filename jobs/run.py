@@ -26,6 +26,7 @@ from jobs.context import (
     open_state,
     parsers,
     rules_of,
+    warnings,
     wire_for,
 )
 from jobs.secrets import all_secrets, secret_of
@@ -77,6 +78,8 @@ def run(
         for name, collector in chosen.items():
             revisit(study, frontier, name, tuple(kinds) or tuple(collector.kinds), whole=whole, before=before)
         frontier.close()
+    for line in warnings(study):
+        say(f"warning: {line}")
     with stopping() as stop:
         reports = waves(
             study, lambda name: wire_for(study, name), stop, only=only, kinds=tuple(kinds) or None,

@@ -7,6 +7,7 @@ SRU of KOOP (repository.overheid.nl/sru, records in gzd), Discourse (docs.discou
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,6 +19,9 @@ import msgspec
 import pytest
 
 from analysis import screening
+from analysis.report.asking import Options
+from analysis.report.findings import Findings
+from analysis.report.page import Facts, write_report
 from collectors.coverage.collector import INTERFACES, collector
 from collectors.coverage.reading import canonical, plain
 from jobs.context import read_study
@@ -434,3 +438,19 @@ def test_a_mistake_in_the_screening_is_one_line(tmp_path: Path, line: str, why: 
         db.execute("CREATE SCHEMA base; CREATE TABLE base.screenings (document VARCHAR)")
         with pytest.raises(UserError, match=why):
             read_screening(db, tmp_path)
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_a_study_of_searches_only_reports_without_a_word_about_timelines(
+    screened: duckdb.DuckDBPyConnection, study: Path, tmp_path: Path, language: str
+) -> None:
+    with open_readonly(study) as db:
+        found = Findings(db, Options(language=language, least=5 if language == "nl" else 0))
+        made = write_report(found, tmp_path, Facts("Alleen dekking", "", ""))
+    assert [one.id for one in made.sections] == ["overview", "documents", "method"]
+    text = re.sub(r"<(script|style)\b.*?</\1>", "", made.page.read_text("utf-8"), flags=re.S).lower()
+    for word in ("timeline", "tijdlijn", "account", "hashtag", "follow", "profile"):
+        assert word not in text, word
+    assert not list((tmp_path / "networks").iterdir())
+    assert len(list((tmp_path / "figures").glob("*.svg"))) == 2
+    assert ("an" in made.tables()["agreement"].frame["coder"].to_numpy()) == (language == "en")

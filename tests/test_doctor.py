@@ -18,6 +18,8 @@ from tests.rehearsal import sneeuwbal
 STUDY = """
 [study]
 name = "Test"
+[population]
+from = ["decisions"]
 [seeds]
 x = ["verzonnen"]
 [collectors.x]
@@ -38,7 +40,7 @@ def study(tmp_path: Path) -> Path:
 
 
 def _ill(study: Path) -> dict[str, str]:
-    return {check.name: check.found for check in checks(study) if not check.passed}
+    return {check.name: check.found for check in checks(study) if check.passed is False}
 
 
 def test_a_healthy_study_ends_with_0_and_an_ill_one_with_3(study: Path) -> None:

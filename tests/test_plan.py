@@ -31,7 +31,8 @@ def test_the_numbers_are_those_worked_by_hand(tmp_path: Path) -> None:
     assert got["x", "sample"] == [1, 5_000, 1, 0.01, 25]
     assert rows["x", "timeline"]["megabytes"] == 65.2  # 150 bytes a post
     assert rows["x", "timeline"]["assumption"] == (
-        "the same accounts, posts_per_account in each; 10,000 requests in 900 s; 0.005 USD an item; 150 bytes an item"
+        "the seeds, and linked_share of admitted_share of the profiles, posts_per_account in each; "
+        "10,000 requests in 900 s; 0.005 USD an item; 150 bytes an item"
     )
 
 
@@ -40,14 +41,14 @@ def test_the_numbers_are_those_worked_by_hand(tmp_path: Path) -> None:
     [
         ("", set(), 0),
         ('[seeds]\nmastodon = ["a@b.example"]\n',
-         {"user", "timeline", "following", "followers", "hashtag"}, 1 + 17 + 8 + 8),
+         {"user", "timeline", "following", "followers", "hashtag"}, 1 + 5 + 6 * 17 + 8 + 8),  # a list admits 5
         ('[seeds]\nbluesky = ["a.example"]\n[collectors.bluesky]\nkinds = ["user", "timeline"]\n',
          {"user", "timeline"}, 1 + 8),
         ('[seeds]\nprofiles = ["https://a.example/b"]\n[snowball]\nwaves = 0\n', {"profile", "connections"}, 1),
         ('[seeds]\nprofiles = ["https://a.example/b"]\n[snowball]\nmax_profiles = 10\n', {"profile", "connections"},
          11 + 5),
         ('[seeds]\nx = ["a"]\n[collectors.x.limits]\nuser = { requests = 1, seconds = 3600 }\n',
-         {"user", "timeline", "following", "followers", "sample", "search"}, 1 + 7 + 1 + 1),
+         {"user", "timeline", "following", "followers", "sample", "search"}, 1 + 6 * 7 + 1 + 1),
         ('[collectors.x]\nkinds = ["search"]\nqueries = ["#een", "#twee"]\n', {"search"}, 2 * 10),
     ],
 )  # fmt: skip
@@ -81,3 +82,22 @@ def test_a_plan_beyond_the_budget_says_where_the_run_will_stop(tmp_path: Path) -
     assert "posts_per_account = 620" in done.stdout
     wrong = sneeuwbal("--study", tmp_path, "plan", "--guess", "posts=1", token=None)
     assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
+
+
+def test_a_snowball_of_accounts_is_planned_wave_by_wave_and_says_nothing_of_profiles(tmp_path: Path) -> None:
+    """2 seeds, 3 admitted of each list: 2, 6, 18 people; the lists of 8 are read, the timelines of 26."""
+    text = '[seeds]\nmastodon = ["a@b.example", "c@b.example"]\n[snowball]\nalong = ["following"]\nwaves = 2\n'
+    text = f'[population]\nfrom = ["bio"]\n{text}'
+    given = ["--guess", "admitted_per_list=3", "--guess", "posts_per_account=40", "--guess", "follows_per_account=80"]
+    rows = planned(tmp_path, text, *given)
+    assert {kind: rows["mastodon", kind]["requests"] for kind in ("user", "following", "timeline")} == {
+        "user": 26, "following": 8 * 2, "timeline": 26 * 2,
+    }  # fmt: skip
+    out = sneeuwbal("--study", tmp_path, "plan", *given, token=None).stdout
+    waves = out[out.index("by wave") :].splitlines()[2:5]
+    assert [line.split()[:3] for line in waves] == [
+        ["0", "2", str(2 + 2 * 2)], ["1", "6", str(6 + 2 * 2 + 6 * 2)], ["2", "18", str(18 + 6 * 2 + 18 * 2)],
+    ]  # fmt: skip
+    assert not [word for word in ("profile", "connection", "linked_share") if word in out]
+    rows = planned(tmp_path, text + "max_actors = 10\n", *given)
+    assert rows["mastodon", "timeline"]["targets"] == 10

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs.context import warnings
+from jobs.doctor import checks
 from storage.errors import UserError
 from study.study_file import FILE, Study
 from tests.rehearsal import sneeuwbal
@@ -99,3 +101,16 @@ def test_plan_doctor_and_run_say_the_same(tmp_path: Path, command: str) -> None:
     assert done.returncode == (3 if command == "doctor" else 2)
     assert "list.toml, newsroom: unknown key" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_positions_without_profiles_and_a_list_without_groups_are_warned_of(tmp_path: Path) -> None:
+    written(tmp_path, ONE, "")
+    said = "nobody can be a member: [population] from counts positions, and no collector of the study reads profiles"
+    assert [line.partition(";")[0] for line in warnings(Study.load(tmp_path))] == [said]
+    assert ("population", None) in [check[:2] for check in checks(tmp_path)]
+    written(tmp_path, OWN + '[population]\nfrom = ["bio"]\n', "trades = []\n")
+    assert ["list.toml has no group yet" in line for line in warnings(Study.load(tmp_path))] == [True]
+    written(tmp_path, PROFILES, "")
+    assert not list(warnings(Study.load(tmp_path)))
+    written(tmp_path, ONE + '[population]\nfrom = ["bio"]\n', "")
+    assert not list(warnings(Study.load(tmp_path)))

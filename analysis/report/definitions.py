@@ -140,4 +140,16 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
         "Read whole: the last page of a walk was reached. In part: some pages. Absent: the platform said so. The "
         "reasons are the platform's answers.",
     ),
+    "flow": (
+        "Records identified: a document at an address, for each search that found it. Duplicates: records of one "
+        "document, by its canonical address, or by title and text. Included: by all coders, or by consensus.",
+    ),
+    "saturation": (
+        "In the order in which the searches were first asked; new are documents that none before them found.",
+    ),
+    "exclusions": ("The reason of the consensus, else that of the coder who decided last.",),
+    "agreement": (
+        "Cohen's kappa of the documents that both decided on, with its 95% interval; Krippendorff's alpha for nominal "
+        "codes, over all documents that two coders or more decided on.",
+    ),
 }

@@ -32,8 +32,9 @@ TEXTS = (NOBODY, UNROLLED, UNCONNECTED, UNTIED, UNMIXED, SILENT, UNTAGGED, ONCE)
 
 
 def left_out(found: Findings, _: Words) -> dict[str, str]:
-    """The ids of the sections without data, each with why it is left out."""
-    return {section: _(why) for section, why in _empty(found)}
+    """The ids of the sections without data, each with why it is left out; empty: of no interest to the study."""
+    found_none = {} if found.searched else {"documents": ""}  # most studies search for none: nothing is said of it
+    return {section: _(why) for section, why in _empty(found)} | found_none
 
 
 def _empty(found: Findings) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ import re
 import pandas as pd
 
 from analysis.queries import query
+from analysis.report import documents_section
 from analysis.report.blocks import Section
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
@@ -25,6 +26,8 @@ ORDER BY records DESC, collector, kind, place, reason
 LIMIT 50"""
 
 PRIVATE = ("seeds.", "study.contact", "access", "published.", "budget", "schedule")
+
+OF_PEOPLE = ("snowball.", "population.", "organisations", "analysis.", "minimise.opt_outs")
 
 LIMITS = (
     "Only what is public, or was shown to the research account, could be read: who has no profile, or another "
@@ -75,23 +78,16 @@ def _design(found: Findings, _: Words) -> list[str]:
 def method(found: Findings, _: Words) -> Section:
     """Filters with counts, what could not be read and why, runs, settings, versions, and limits in plain words."""
     public = bool(found.options.least)
-    said = [*_design(found, _), *(_(text) for text in LIMITS)]
-    if public:
+    said = [_(text) for text in documents_section.LIMITS]
+    if found.people:
+        said = [*_design(found, _), *(_(text) for text in LIMITS)]
+    if public and found.people:
         said.append(_(PUBLIC).format(least=found.options.least))
-    said += _opt_outs(found, _)
-    tables = [
-        table(
-            found,
-            _,
-            "filters",
-            "Every filter, before and after",
-            found.filters,
-            "filters",
-            places={"share": 1},
-            hundredths=("share",),
-        ),
-        table(found, _, "coverage", "What was requested, and what was received", _coverage(found), "coverage"),
-    ]
+    said += _opt_outs(found, _) if found.people else []
+    tables = [table(found, _, "coverage", "What was requested, and what was received", _coverage(found), "coverage")]
+    if found.people:
+        tables.insert(0, table(found, _, "filters", "Every filter, before and after", found.filters, "filters",
+                               places={"share": 1}, hundredths=("share",)))  # fmt: skip
     refused = query(found.db, QUARANTINE)
     if len(refused) and not public:
         tables.append(table(found, _, "quarantine", "What could not be parsed", refused, folded=True))
@@ -155,7 +151,8 @@ def _gaps(found: Findings, _: Words) -> list[Table]:
 def _settings(found: Findings) -> pd.DataFrame:
     """The settings that are set, without seeds and contact."""
     rows = query(found.db, "SELECT key AS setting, value FROM study WHERE value IS NOT NULL ORDER BY key")
-    private = (*PRIVATE, "collectors.") if found.options.least else PRIVATE  # whose export it is may stand there
+    private = (*PRIVATE, *(() if found.people else OF_PEOPLE))
+    private += ("collectors.",) if found.options.least else ()  # whose export it is may stand there
     kept = ~rows["setting"].str.startswith(private) & ~rows["value"].isin(["[]", "{}", '""'])
     rows = rows[kept].reset_index(drop=True)
     rows["value"] = [str(json.loads(value)) for value in rows["value"]]

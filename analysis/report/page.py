@@ -65,7 +65,8 @@ def write_report(found: Findings, folder: Path, facts: Facts, other: Other | Non
         pictures = dict(_pictures(found, folder / "figures", parts, _))
     for part in (part for one in parts for part in one.parts if isinstance(part, Table)):
         part.write(folder / "tables", found.english)
-    _networks(found, folder / "networks")
+    if found.people:
+        _networks(found, folder / "networks")
     page = folder / PAGE
     page.write_text(rendered(found, parts, pictures, facts), encoding="utf-8")
     return Made(page, tuple(parts))

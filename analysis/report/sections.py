@@ -11,9 +11,11 @@ import pandas as pd
 from analysis import inwardness, share_matrix
 from analysis.palette import GREY, PALETTE
 from analysis.queries import OF_MEMBERS, number
+from analysis.report import documents_section
 from analysis.report.blocks import Card, Cards, Fact, Picture, Section
 from analysis.report.changes import changes
 from analysis.report.comparison_section import Other, beside
+from analysis.report.documents_section import documents
 from analysis.report.escape import clean
 from analysis.report.filters import actors_filter
 from analysis.report.findings import Findings
@@ -29,6 +31,8 @@ from analysis.report.tables import Table, missing
 def sections(found: Findings, _: Words, other: Other | None = None) -> list[Section]:
     """All sections of the page; with one on the *other* study, if there is one."""
     out = left_out(found, _)
+    if not found.people:
+        return [documents_section.overview(found, _), documents(found, _), method(found, _)]
     made = [overview(found, _, out), *(part(found, _) for name, part in PARTS.items() if name not in out)]
     made += [*([beside(found, other, _)] if other else []), method(found, _)]
     return [replace(one, said=tuple(map(_sentence, one.said)),
@@ -64,7 +68,7 @@ def overview(found: Findings, _: Words, out: Mapping[str, str]) -> Section:
                       note=_(BESIDE) if published else "")  # fmt: skip
     said = (_(SNOWBALL if "profiles" in value else ALONG), *posts_of_members(found, _))
     in_brief = tuple((text, to) for text, to in brief(found, _) if to not in out)
-    without = tuple((_(TITLES[name]), why) for name, why in out.items())
+    without = tuple((_(TITLES[name]), why) for name, why in out.items() if why)
     return Section("overview", _("Overview"), said, (selection,), facts, in_brief, without)
 
 
@@ -348,9 +352,10 @@ def _assortativity(frame: pd.DataFrame, _: Words) -> str:
 PARTS: Mapping[str, Callable[[Findings, Words], Section]] = {
     "populations": people, "snowball": snowball, "groups": groups, "actors": actors, "inwardness": inward,
     "activity": activity, "shares": shares, "hashtags": hashtags, "changes": changes,
+    "documents": documents,
 }  # fmt: skip
 TITLES = {
     "populations": "Populations", "snowball": "The snowball", "groups": "{Groups}", "actors": "Actors",
     "inwardness": "Inward-looking or not", "activity": "Activity", "shares": "Shares",
-    "hashtags": "Hashtags", "changes": "Change between rounds",
+    "hashtags": "Hashtags", "changes": "Change between rounds", "documents": "Coverage searches",
 }  # fmt: skip

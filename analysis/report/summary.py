@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analysis.report import documents_section
 from analysis.report.changes import civil
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
@@ -26,7 +27,7 @@ TEXTS = (APART, TOGETHER, AS_MANY, FEWER, MORE, ALONE, COMPARED)  # chosen betwe
 
 def brief(found: Findings, _: Words) -> tuple[tuple[str, str], ...]:
     """Sentences, each with the id of the section that tells more; only of what there is."""
-    parts = (people, groups, actors, inward, activity, shares, hashtags, changed)
+    parts = (people, groups, actors, inward, activity, shares, hashtags, changed, documents_section.brief)
     return tuple((text, part) for one in parts for text, part in one(found, _))
 
 

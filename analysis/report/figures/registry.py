@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.report.figures import networks, people, time
+from analysis.report.figures import documents, networks, people, time
 from analysis.report.figures.style import nothing, styled
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
@@ -60,6 +60,8 @@ _ALL = (
     Drawing("hashtag-course", "The hashtag communities over time", time.course, lambda f: _reset(f.hashtag_course)),
     Drawing("waves", "The waves of the snowball", people.waves, lambda f: f.waves),
     Drawing("found-by", "Which {groups} found which", people.found_by, lambda f: f.found_by),
+    Drawing("flow", "The flow of documents", documents.flow, lambda f: f.flow),
+    Drawing("documents", "Documents by month of publication", documents.over_time, lambda f: _reset(f.document_months)),
 )  # fmt: skip
 DRAWINGS = {
     one.name: Drawing(one.name, one.title, one.draw, one.data, one.still, at + 1) for at, one in enumerate(_ALL)

@@ -1,0 +1,70 @@
+"""Figures of coverage searches: the flow of documents in the form of PRISMA 2020, and documents over time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from analysis.palette import BLUE, FAINT, GREY, INK
+from analysis.report.figures.style import canvas, grid, label, narrow, wrapped
+from analysis.report.findings import Findings
+from analysis.report.i18n import Words
+
+REASONS = 6  # named in the box of the excluded; the others are counted together
+LEFT = ("identified", "documents", "screened", "included")  # down the middle, each with what leaves beside it
+BESIDE = {"identified": ("duplicates",), "documents": ("not_screened",), "screened": ("excluded", "disputed")}
+
+
+def flow(found: Findings, _: Words) -> Figure:
+    """Boxes from all records down to the documents included, with what leaves at each step beside them."""
+    rows = found.flow.set_index("step")
+    figure = canvas(8.0, 5.2)
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.set(xlim=(0, 2), ylim=(-len(LEFT) + 0.5, 0.5))
+    width = 20 if narrow() else 34
+    for at, step in enumerate(LEFT):
+        _box(axes, 0.5, -at, _line(rows, step, _), width)
+        if at:
+            axes.annotate("", (0.5, -at + 0.3), (0.5, -at + 0.7), arrowprops={"arrowstyle": "->", "color": GREY})
+        leaving = [one for one in BESIDE.get(step, ()) if one != "disputed" or rows.loc[one, "documents"]]
+        beside = [_line(rows, one, _) for one in leaving]
+        if step == "screened":
+            beside[1:1] = _reasons(found, _)
+        if beside:
+            _box(axes, 1.5, -at, "\n".join(beside), width)
+            axes.annotate("", (1.05, -at), (0.95, -at), arrowprops={"arrowstyle": "->", "color": GREY})
+    return figure
+
+
+def _line(rows: Any, step: str, _: Words) -> str:
+    return f"{_(rows.loc[step, 'what'])}: {_.number(rows.loc[step, 'documents'])}"
+
+
+def _reasons(found: Findings, _: Words) -> list[str]:
+    """The reasons of exclusion, most frequent first; the rare ones together."""
+    frame = found.exclusions
+    told = [f"– {label(row.reason)}: {_.number(row.documents)}" for row in frame.head(REASONS).itertuples()]
+    rest = int(frame["documents"].iloc[REASONS:].sum())
+    return told + ([f"– {_('other reasons')}: {_.number(rest)}"] if rest else [])
+
+
+def _box(axes: Any, x: float, y: float, text: str, width: int) -> None:
+    lines = "\n".join(wrapped(line, width) for line in text.split("\n"))
+    axes.text(x, y, lines, ha="center", va="center", fontsize=8.5, color=INK,
+              bbox={"boxstyle": "round,pad=0.6", "facecolor": "none", "edgecolor": FAINT})  # fmt: skip
+
+
+def over_time(found: Findings, _: Words) -> Figure:
+    """Documents by month of publication, and those that are included."""
+    months = found.document_months
+    figure = canvas(8.0, 3.0)
+    axes = figure.subplots()
+    axes.bar(months.index, months["documents"], width=25, color=FAINT, label=_("documents found"))
+    axes.bar(months.index, months["included"], width=25, color=BLUE, label=_("documents included"))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="upper left")
+    grid(axes)
+    return figure
