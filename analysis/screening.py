@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.inter_rater import cohens_kappa
 
 from analysis.queries import Database, number, query, with_parameters
 
@@ -113,6 +112,8 @@ def kappa(one: Iterable[Any], other: Iterable[Any]) -> Mapping[str, float]:
     if len(names) < 2:
         return dict.fromkeys(("kappa", "low", "high"), float("nan"))
     with np.errstate(invalid="ignore"):  # of a few units the variance may not exist: the interval is NaN
+        from statsmodels.stats.inter_rater import cohens_kappa  # takes seconds to import
+
         found = cohens_kappa(square)
     return {"kappa": float(found.kappa), "low": float(found.kappa_low), "high": float(found.kappa_upp)}
 

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import lzma
+import random
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from collectors import files
+from collectors.files.detect import formats_of
 from collectors.files.warc import dechunked
 from storage.errors import UserError
 from storage.records import BadBody, Page, Post, Profile, Quarantine, Target, Want
@@ -193,3 +195,19 @@ def test_bodies_in_every_encoding_of_the_web(name: str) -> None:
             Page((want,), API, 200, (("Content-Encoding", name),), packed[:-9], datetime.now(UTC)).content()
         with pytest.raises(BadBody):
             page.content(limit=100)
+
+
+@pytest.mark.parametrize("form", ["auto", *files.FORMATS])
+@pytest.mark.parametrize("name", ["a.zip", "a.json", "a.csv", "a.txt"])
+def test_random_bytes_are_called_so_with_the_mend(tmp_path: Path, form: str, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(random.Random(name).randbytes(5000))
+    if form == "auto":
+        told = " ".join(formats_of([path], {})[1])
+    else:
+        with pytest.raises(UserError) as error:
+            files.targets(form, [path], {})
+        told = str(error.value)
+    assert str(path) in told
+    assert "copy or download it again" in told
+    assert "\n" not in told

@@ -61,6 +61,24 @@ def open_bytes(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
+_TEXT = (".zip", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".xml", ".js", ".har")
+
+
+def garbled(path: Path) -> bool:
+    """Whether a file with the name of text or a ZIP begins with what neither does: control characters among high bytes.
+
+    UTF-16 without a mark has the former without the latter.
+    """
+    with path.open("rb") as file:
+        head = file.read(1 << 12)
+    if not path.name.lower().endswith(_TEXT) or head.startswith((b"PK", b"PAR1", _ZSTD, b"\xff\xfe", b"\xfe\xff")):
+        return False
+    if head.startswith(tuple(magic for magic, _ in _MAGIC)):
+        return False
+    control = sum(byte < 32 and byte not in b"\0\t\n\v\f\r\x1a\x1b" for byte in head)
+    return control * 16 > len(head) and sum(byte > 127 for byte in head) * 4 > len(head)
+
+
 def _members(path: Path, magic: bytes, make: Callable[[], Any]) -> Iterator[bytes]:
     """The content of all members of a file, one behind the other."""
     with path.open("rb") as file:
