@@ -70,7 +70,9 @@ def _admissions(rules: Rules, db: duckdb.DuckDBPyConnection | None, frontier: Fr
         return
     candidates.prepare(db, rules, snowball.known(rules, frontier), rules.waves)
     linked = f"accounts_of: {rules.accounts_of}"
-    handles, accounts = _handles(rules, db), _accounts(rules, db)
+    handles = _handles(rules, db)
+    look_ups, accounts = snowball.at_hand(rules, db, frontier, _accounts(rules, db))
+    yield "look-up", look_ups
     if "connections" in rules.along and not _bounded(rules, frontier):
         lists = _lists(rules, db)
         profiles = _profiles(rules, db, frontier)

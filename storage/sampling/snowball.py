@@ -30,7 +30,7 @@ def admissions(
     """
     if waiting(rules, db, frontier):
         return
-    named = {key.lower() for keys in rules.seeds.values() for key in keys}  # the others' path is the query
+    named = _named(rules)
     yield "seed", _admitted([(platform, account, 0, "" if via in named else via)
                              for platform, account, _, via, seed in starts if seed])  # fmt: skip
     yield f"accounts_of: {rules.accounts_of}", _admitted([one[:4] for one in starts if not one[4]])
@@ -57,6 +57,30 @@ def _waves(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> I
     if rules.lists_of is not None:
         candidates.prepare(db, rules, known(rules, frontier), rules.waves)
         yield from _lists(rules, db, rules.waves)
+
+
+def at_hand(
+    rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier, starts: Sequence[Start]
+) -> tuple[list[Want], list[Start]]:
+    """Look-ups of those of *starts* whom a query found, where their own server must be asked first; and who may start.
+
+    A query shows accounts of other servers, which alone know whether somebody asks to be left alone.
+    """
+    named = _named(rules)
+    looked_up = {name for name in rules.checked if rules.by_id[name] in rules.kinds[name]}
+    found = {start for start in starts if start[4] and start[3] not in named and start[0] in looked_up}
+    if not found:
+        return [], list(starts)
+    _available(rules, db, frontier)
+    available = {account for (account,) in db.execute("SELECT account_id FROM available").fetchall()}
+    wants = _unchecked(rules, db, [start[:4] for start in starts if start in found and start[1] in available])
+    asked = {want.target.key for want in wants}
+    return wants, [one for one in starts if one not in found or (one[1] in available and one[1] not in asked)]
+
+
+def _named(rules: Rules) -> set[str]:
+    """The seeds by name; whoever else is one has the query that found them as their path."""
+    return {key.lower() for keys in rules.seeds.values() for key in keys}
 
 
 def waiting(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> bool:
