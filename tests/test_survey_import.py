@@ -13,6 +13,7 @@ import pyreadstat
 import pytest
 
 from analysis import respondents
+from collectors import files
 from collectors.files import survey as collector
 from fixtures import survey
 from jobs.context import open_study
@@ -110,9 +111,9 @@ def test_a_respondent_who_is_there_twice_and_one_without_a_number_are_set_aside(
 def test_a_plain_table_is_no_survey_unless_said(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("nr,q\n1,2\n")
     with pytest.raises(UserError, match="--codebook"):
-        read("survey", tmp_path / "s.csv")
+        files.targets("survey", [tmp_path / "s.csv"], {})
     with pytest.raises(UserError, match="no column who"):
-        read("survey", tmp_path / "s.csv", respondent="who")
+        files.targets("survey", [tmp_path / "s.csv"], {"respondent": "who"})
 
 
 def test_sav_and_csv_with_codebook_say_the_same(tmp_path: Path) -> None:

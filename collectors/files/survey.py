@@ -77,7 +77,7 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
     (done,) = places(want.target.cursor, 1)
     source = _source(path)(path, options)
     rows = list(source.rows)
-    number = _respondent(source, options, path.name)
+    number = _respondent(source, options)
     variables = [one for one in source.variables if one.name != number and one.name.casefold() not in DROPPED]
     for one in variables:
         one.kind = one.kind or _kind(one, (cells.get(one.name) for _, cells, wrong in rows if not wrong))
@@ -102,12 +102,12 @@ def _piece(lines: Sequence[bytes], first: int, after: str) -> Piece:
     return Piece(b"".join(line + b"\n" for line in lines), after, first, len(lines), "row")
 
 
-def _respondent(source: Source, options: Mapping[str, Any], file: str) -> str:
+def _respondent(source: Source, options: Mapping[str, Any]) -> str:
     """The column that numbers the respondents; empty: their places in the file do."""
     wanted = str(options.get("respondent") or source.respondent)
     names = {one.name.casefold(): one.name for one in source.variables}
     if wanted and wanted.casefold() not in names:
-        raise UserError(f"{file}: no column {wanted} numbers the respondents; the columns are {', '.join(names)}"[:500])
+        raise Unreadable(f"no column {wanted} numbers the respondents; the columns are {', '.join(names)}"[:500])
     return names.get(wanted.casefold(), "")
 
 
@@ -190,7 +190,7 @@ def _packaged(path: Path, options: Mapping[str, Any]) -> Source:
     try:
         columns, meta = read(str(path), output_format="dict", **kept)
     except Exception as error:  # pyreadstat raises types of its own, and others, for a broken file
-        raise Unreadable(f"{path.name} cannot be read as {ending}: {error}") from error
+        raise Unreadable(f"cannot be read as {ending}: {error}") from error
     tagged = {name: list(tags) for name, tags in meta.missing_user_values.items()}  # Stata's .a to .z
     variables = [
         Variable(
@@ -230,9 +230,7 @@ def _csv(path: Path, options: Mapping[str, Any]) -> Source:
     if QUALTRICS in found.columns:
         (_, labels, _), ids, *_rest = [*(next(rows, (0, {}, "")) for _ in range(2))]
         if not str(ids[1].get(QUALTRICS) or "").startswith("{"):
-            raise UserError(
-                f"{path.name}: the third line of a Qualtrics export holds ImportIds; export it as CSV again"
-            )
+            raise Unreadable("the third line of a Qualtrics export holds ImportIds; export it as CSV again")
         source.respondent = QUALTRICS
     elif any(names <= folded for names in LIMESURVEY):
         source.respondent = next(
@@ -240,9 +238,9 @@ def _csv(path: Path, options: Mapping[str, Any]) -> Source:
         )
         source.not_asked = NOT_SHOWN
     elif not options.get("codebook") and not options.get("respondent"):
-        raise UserError(
-            f"{path.name} is no export of LimeSurvey or Qualtrics: give --codebook FILE, or --respondent COLUMN that "
-            "numbers the respondents"
+        raise Unreadable(
+            "no export of LimeSurvey or Qualtrics: give --codebook FILE, or --respondent COLUMN that numbers the "
+            "respondents"
         )
     source.variables = [Variable(name, text(str(labels.get(name) or "")) or "") for name in found.columns if name]
     if given := options.get("codebook"):
