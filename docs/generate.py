@@ -26,7 +26,8 @@ def commands_page() -> str:
         "is wrong and the mend), 3 partial (the rest is there), 4 out of budget or credit (the frontier is kept), 130 "
         "interrupted. A command works on the study in the current directory, or on `sneeuwbal --study DIR`.\n",
     ]
-    root = click.Context(cli.cli, info_name="sneeuwbal", terminal_width=100)
+    names = cli.cli.context_settings["help_option_names"]
+    root = click.Context(cli.cli, info_name="sneeuwbal", terminal_width=100, help_option_names=names)
     for name in cli.COMMANDS:
         command = cli.cli.get_command(root, name)
         assert command is not None

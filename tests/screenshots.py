@@ -6,6 +6,7 @@ import io
 import itertools
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from PIL import Image
 
 from tests.browser import Watched, chromium, opened, playing
 from tests.conftest import ROOT
-from tests.rehearsal import recorded_study
+from tests.rehearsal import recorded_study, sneeuwbal
 from tests.reports import report
 from tests.test_rounds import study_of
 
 INTO = ROOT / "docs" / "images" / "report"
+TODAY = ROOT / "docs" / "images" / "today"
 STILL = "nav{position:static!important}main>section{padding-bottom:2rem}"  # room around, nothing over it
 SIZES: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1280, "height": 900}},
@@ -35,8 +37,18 @@ def demo(place: Path) -> dict[str, Path]:
     return pages
 
 
-def pictures(pages: dict[str, Path], into: Path) -> None:
-    """A picture a section and size, each from the page that is named after it or else from the one without a name."""
+def today(place: Path) -> dict[str, Path]:
+    """The report of the study of today as `rehearse` plays it."""
+    done = sneeuwbal("rehearse", "--study", "today", "--dir", place / "study", "--hide-progress", token=None)
+    assert done.returncode == 0, done.stderr
+    return {"": place / "study" / "reports" / "latest" / "report.html"}
+
+
+def pictures(pages: dict[str, Path], into: Path, keep: Collection[str] = ()) -> None:
+    """A picture a section and size, each from the page that is named after it or else from the one without a name.
+
+    Only those whose names are in *keep*, if it holds any.
+    """
     into.mkdir(parents=True, exist_ok=True)
     for old in into.iterdir():
         old.unlink()
@@ -46,7 +58,7 @@ def pictures(pages: dict[str, Path], into: Path) -> None:
                 watched.page.add_style_tag(content=STILL)
                 for section in watched.page.locator("main > section").all():
                     name = section.locator("h2").get_attribute("id")
-                    if only == (name if name in pages else ""):
+                    if only == (name if name in pages else "") and (not keep or f"{size}-{name}" in keep):
                         picture = Image.open(io.BytesIO(_picture(watched, section, options["viewport"]["width"])))
                         picture.convert("RGB").save(into / f"{size}-{name}.webp", "WEBP", quality=60, method=6)
                 assert not watched.outside
@@ -79,6 +91,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as place:
         pictures(demo(Path(place)), INTO)
+        pictures(today(Path(place) / "today"), TODAY, ("desktop-overview", "desktop-snowball"))
 
 
 if __name__ == "__main__":

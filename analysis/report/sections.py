@@ -98,7 +98,7 @@ def people(found: Findings, _: Words) -> Section:
     frame = found.populations
     everyone, linked = frame.attrs["members"], number(found.db, ON_A_PLATFORM)
     said = [_("{all} {members} were found.").format(all=found.persons(everyone))]
-    if not found.few(everyone, linked, everyone - linked):
+    if linked < everyone and not found.few(everyone, linked, everyone - linked):  # in a study of accounts all are
         share = 100 * linked / everyone if everyone else float("nan")
         said = [_("{all} {members} were found; {share}% of them also on a platform.").format(
             all=_.number(everyone), share=_.number(share, 1))]  # fmt: skip
@@ -164,7 +164,7 @@ def groups(found: Findings, _: Words) -> Section:
                      "group_coverage", percent=("share_readable",), places={"share_readable": 1},
                      bars=("members",))  # fmt: skip
     directed = tuple(_directed(found, kind, _) for kind in found.group_shares["kind"].unique())
-    if not (frame[["connections", "follows"]].fillna(1) > 0).any(axis=None):
+    if not (frame["connections"].fillna(1) > 0).any():
         return Section("groups", _("{Groups}"), (), (coverage, *directed))
     said = (
         _("A circle's size is the number of connections inside {a_group}, a line's width the number between two."),
