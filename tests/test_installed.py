@@ -74,19 +74,6 @@ def test_wheel_and_sdist_hold_the_same_product(built: Path) -> None:
     assert {name.removeprefix("sneeuwbal/app/") if name not in own else name for name in wheeled} == product
 
 
-def test_an_editable_install_copies_nothing(built: Path, tmp_path: Path) -> None:
-    (source,) = (built / "unpacked").iterdir()
-    _run(
-        sys.executable,
-        "-c",
-        f"from hatchling.build import build_editable as build; build({str(tmp_path)!r})",
-        cwd=source,
-    )
-    (wheel,) = tmp_path.glob("*.whl")
-    files = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert files == {"_sneeuwbal.pth"}
-
-
 def test_a_study_runs_from_the_wheel(python: Path, tmp_path: Path) -> None:
     """The demo (Scrapy's child, load's workers, the report's) and a query, from a directory that is no checkout."""
     assert "replay" in _run(python, "-m", "sneeuwbal", "--help", cwd=tmp_path)
