@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 import duckdb
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from analysis import screening
 from analysis.report.asking import Options
@@ -361,6 +363,32 @@ def test_what_a_server_says_is_wrong_is_told() -> None:
     for kind in INTERFACES:
         said = list(collector.parse(page(kind, b"<html><p>Onderhoud", Search("s", 1, "a", "https://a.example/t/x/1"))))
         assert [type(one) for one in said] == [Quarantine], kind
+
+
+@pytest.mark.parametrize("kind", INTERFACES)
+@given(body=st.binary(max_size=60) | st.builds(
+    lambda text, at, other: text[: at % len(text)] + other + text[at % len(text) :],
+    st.sampled_from([one if isinstance(one, bytes) else one.encode() for one in (
+        RSS, INDEX, MAP, DIAGNOSTIC, b'{"items": [{}], "version": "1", "posts": [1], "topic_list": {}}')]),
+    st.integers(0, 5000), st.binary(max_size=9),
+))  # fmt: skip
+@example(b"")
+@example(b"\0\xff")
+@example(b"<searchRetrieveResponse><records><record><recordData>no XML</recordData></record></records>")
+def test_no_bytes_break_an_interface(kind: str, body: bytes) -> None:
+    asked = page(kind, body, Search("s", 1, "a", "https://a.example/t/x/1"))
+    assert len(list(collector.outcome(asked))) == 1
+    list(collector.parse(asked))
+
+
+def test_a_date_that_no_document_can_have_is_absent_and_counted() -> None:
+    for claimed in ("0001-01-01T00:00:00Z", "1185-05-01T00:00:00Z", "9999-12-31T00:00:00Z"):
+        item = {"url": "https://blad.example/a", "title": "a", "date_published": claimed}
+        body = msgspec.json.encode({"version": "https://jsonfeed.org/version/1.1", "items": [item]})
+        asked = page("feed", body, Search("s", 1, "a", "https://blad.example/feed"))
+        (one,) = found(asked)
+        assert one.published_at is None
+        assert [each.excerpt for each in collector.parse(asked) if isinstance(each, Quarantine)] == [claimed]
 
 
 SCREENING = """document,title,decision,reason,decided_by,decided_at

@@ -16,7 +16,6 @@ from analysis import (
     inwardness,
     populations,
     rounds,
-    screening,
     share_matrix,
     shares,
 )
@@ -26,7 +25,7 @@ from analysis.queries import number, query, with_parameters
 from analysis.report.asking import Options, counting, finding
 from analysis.report.disclosure import SMALL, Cells, few_hidden, merged_groups, pseudonymous
 from analysis.report.filters import PERSONS, filters
-from analysis.report.waves import Waves
+from analysis.report.searched import Searched
 from storage.folding import folded
 
 PERMUTATIONS = 499
@@ -41,7 +40,7 @@ def _without_the_rest(changes: pd.DataFrame) -> pd.DataFrame:
     return changes.assign(after=changes["after"].mask(lookup))
 
 
-class Findings(Waves):
+class Findings(Searched):
     """The findings of the study in a database as frames, each with its parameters in its attrs."""
 
     # ---- who was found -------------------------------------------------------------------------------------
@@ -332,49 +331,6 @@ class Findings(Waves):
     def moves(self) -> pd.DataFrame:
         """From which group to which; in a report for publication only where they are not few."""
         return rounds.moves(self.db)
-
-    # ---- coverage searches ---------------------------------------------------------------------------------
-
-    @cached_property
-    def searched(self) -> bool:
-        """Whether searches of the study found documents."""
-        return number(self.db, "SELECT count(*) FROM base.documents") > 0
-
-    @cached_property
-    def people(self) -> bool:
-        """Whether people were looked for: without any, a study with documents is one of documents only."""
-        seen = "SELECT (SELECT count(*) FROM profiles) + (SELECT count(*) FROM accounts) + (SELECT count(*) FROM posts)"
-        return not self.searched or number(self.db, seen) > 0
-
-    @finding
-    def flow(self) -> pd.DataFrame:
-        """The flow of documents."""
-        return screening.flow(self.db)
-
-    @finding
-    def exclusions(self) -> pd.DataFrame:
-        """Why documents were excluded."""
-        return screening.reasons(self.db)
-
-    @finding
-    def agreement(self) -> pd.DataFrame:
-        """How far coders agree; they are numbered in a report for publication."""
-        frame = screening.agreement(self.db)
-        if self.options.least:
-            coders = {name: str(at) for at, name in enumerate(sorted({*frame["coder"], *frame["other"]}), 1)}
-            for column in ("coder", "other"):
-                frame[column] = frame[column].map(coders)
-        return frame
-
-    @finding
-    def document_months(self) -> pd.DataFrame:
-        """Documents by month of publication."""
-        return screening.by_month(self.db)
-
-    @finding
-    def saturation(self) -> pd.DataFrame:
-        """What each further search brought."""
-        return screening.saturation(self.db)
 
     # ---- method --------------------------------------------------------------------------------------------
 

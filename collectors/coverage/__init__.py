@@ -1,1 +1,1 @@
-"""Searches for documents over interfaces made for it: feeds, sitemaps, SRU, web archives, news and forums."""
+"""Searches for documents over interfaces made for it: feeds, sitemaps, SRU and Discourse."""

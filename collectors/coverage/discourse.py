@@ -64,7 +64,7 @@ def read_search(page: Page, found: Search) -> Reading:
     body = msgspec.json.decode(lenient.clean(page.content())[0], type=dict[str, msgspec.Raw])
     reading = Reading()
     topics = {one.id: one for one, _, _ in _all(body.get("topics"), Topic, "topics", reading)}
-    for post, place, raw in _all(body["posts"], Post, "posts", reading):
+    for post, place, raw in _all(_part(body, "posts"), Post, "posts", reading):
         of = topics.get(post.topic_id, Topic(post.topic_id))
         reading.hits.append(
             Hit(place, _address(page, of, post.post_number), of.title, _forum(page), post.created_at, post.blurb, raw)
@@ -84,13 +84,13 @@ def read_search(page: Page, found: Search) -> Reading:
 def read_latest(page: Page, found: Search) -> Reading:
     """The topics of a page of the latest; what begins before the first day wanted ends the walk."""
     body = msgspec.json.decode(lenient.clean(page.content())[0], type=dict[str, msgspec.Raw])
-    listed = msgspec.json.decode(body["topic_list"], type=dict[str, msgspec.Raw])
+    listed = msgspec.json.decode(_part(body, "topic_list"), type=dict[str, msgspec.Raw])
     reading, dates = Reading(), []
-    for one, place, raw in _all(listed["topics"], Topic, "topics", reading):
+    for one, place, raw in _all(_part(listed, "topics"), Topic, "topics", reading):
         reading.hits.append(Hit(place, _address(page, one), one.title, _forum(page), one.created_at, one.excerpt, raw))
         dates.append(one.created_at or "")
     past = found.first_day is not None and bool(dates) and max(dates) < found.first_day.isoformat()
-    if b"more_topics_url" in bytes(body["topic_list"]) and reading.hits and not past:
+    if b"more_topics_url" in bytes(_part(body, "topic_list")) and reading.hits and not past:
         reading.next = str(int(page.wants[0].target.cursor or 0) + 1)
     return reading
 
@@ -98,10 +98,12 @@ def read_latest(page: Page, found: Search) -> Reading:
 def read_topic(page: Page, found: Search) -> Reading:
     """The posts of a page of a topic."""
     body = msgspec.json.decode(lenient.clean(page.content())[0], type=dict[str, msgspec.Raw])
-    stream = msgspec.json.decode(body["post_stream"], type=dict[str, msgspec.Raw])
-    about = Topic(msgspec.json.decode(body["id"], type=int), _string(body, "slug") or "-", _string(body, "title"))
+    stream = msgspec.json.decode(_part(body, "post_stream"), type=dict[str, msgspec.Raw])
+    about = Topic(
+        msgspec.json.decode(_part(body, "id"), type=int), _string(body, "slug") or "-", _string(body, "title")
+    )
     reading = Reading()
-    for post, place, raw in _all(stream["posts"], Post, "posts", reading):
+    for post, place, raw in _all(_part(stream, "posts"), Post, "posts", reading):
         url = _address(page, about, post.post_number)
         reading.hits.append(Hit(place, url, about.title, _forum(page), post.created_at, post.cooked, raw))
     ids = msgspec.json.decode(stream.get("stream", msgspec.Raw(b"[]")), type=list[Any])
@@ -122,6 +124,12 @@ def _all(raws: msgspec.Raw | None, shape: Any, name: str, reading: Reading) -> A
         else:
             reading.wrong += [each.quarantine(place, bytes(raw)) for each in left]
             yield one, place, bytes(raw)
+
+
+def _part(body: dict[str, msgspec.Raw], name: str) -> msgspec.Raw:
+    if name not in body:
+        raise ValueError(f"the answer has no {name}")
+    return body[name]
 
 
 def _address(page: Page, of: Topic, post: int = 1) -> str:

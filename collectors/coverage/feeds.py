@@ -9,7 +9,6 @@ from __future__ import annotations
 import calendar
 import contextlib
 import io
-import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -18,10 +17,10 @@ import feedparser
 import msgspec
 from lxml import etree
 
-from collectors.coverage.reading import Hit, Reading
+from collectors.coverage.reading import Hit, Reading, xml
 from collectors.parsing import lenient
 from collectors.wire.http import moment, unreadable
-from storage.records import MAX_BODY, BadBody, Page, Want
+from storage.records import Page, Want
 from storage.searches import Search
 
 CHILDREN = 1_000  # sitemaps of one index that are read
@@ -44,7 +43,7 @@ def feed(page: Page, search: Search) -> Reading:
     headers = {"content-type": page.header("content-type") or "", "content-location": page.url}
     # as a file: feedparser would take a text for an address or a path, and open that
     found = feedparser.parse(io.BytesIO(content), response_headers=headers)
-    if not found.version and not found.entries:
+    if not found.get("version") and not found.entries:  # of nothing it has no version
         raise ValueError(f"no feed: {found.get('bozo_exception') or 'nothing in it is known'}")
     wrong = []
     if (why := found.get("bozo_exception")) and not isinstance(why, HARMLESS):
@@ -124,18 +123,13 @@ def sitemap(page: Page, search: Search) -> Reading:
 
     Only the news extension gives a date of publication: `lastmod` says when a page changed.
     """
-    content = _unpacked(page.content())
-    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
-    try:
-        root = etree.fromstring(content, parser)
-    except (etree.LxmlError, ValueError) as error:
-        raise ValueError(f"no sitemap: {error}") from error
-    name = etree.QName(root).localname if root is not None else "nothing"
+    content = page.content()
+    if content[:2] == b"\x1f\x8b":  # the file itself is packed, whatever the header says
+        content = msgspec.structs.replace(page, body=content, headers=(("Content-Encoding", "gzip"),)).content()
+    root, wrong = xml(content, "sitemap")
+    name = etree.QName(root).localname
     if name not in ("urlset", "sitemapindex"):
         raise ValueError(f"no sitemap: {name}")
-    wrong = []
-    if parser.error_log:
-        wrong.append(unreadable("sitemap", f"broken, read as far as it goes: {parser.error_log[0].message}", content))
     left = [str(one) for one in page.wants[0].carry.get("left", ())]
     why = ""
     if name == "sitemapindex":
@@ -169,17 +163,3 @@ def _too_old(each: Any, search: Search) -> bool:
     """Whether a sitemap of an index changed last before the first day wanted."""
     changed = moment(_child(each, "lastmod"))
     return search.first_day is not None and changed is not None and changed.date() < search.first_day
-
-
-def _unpacked(content: bytes) -> bytes:
-    """*content*, without the gzip that the file itself is in; raise BadBody where that is broken or too large."""
-    if content[:2] != b"\x1f\x8b":
-        return content
-    try:
-        reader = zlib.decompressobj(47)
-        found = reader.decompress(content, MAX_BODY)
-    except zlib.error as error:
-        raise BadBody(f"the sitemap cannot be unpacked: {error}") from error
-    if not reader.eof:
-        raise BadBody("the packed sitemap is cut off, or too large")
-    return found

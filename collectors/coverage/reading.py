@@ -16,7 +16,7 @@ from lxml import etree, html
 from w3lib.url import canonicalize_url, url_query_cleaner
 
 from collectors.parsing.addresses import web
-from collectors.wire.http import moment
+from collectors.wire.http import moment, unreadable
 from storage.folding import fold
 from storage.records import Document, Page, Quarantine, Record
 from storage.searches import Search
@@ -29,6 +29,7 @@ TRACKING = (
 MARKUP = re.compile(r"</[a-z][a-z0-9]*\s*>|<(br|img|hr)\b[^>]*>|&(#\d+|#x[0-9a-f]+|[a-z][a-z0-9]*);", re.I)
 AHEAD = timedelta(days=1)  # a day's date may be that of a time zone further east
 NONE = datetime(1970, 1, 1, tzinfo=UTC)  # what programs write for no date
+EARLIEST = datetime(1600, 1, 1, tzinfo=UTC)  # no newspaper is older
 
 
 class Hit(msgspec.Struct):
@@ -100,6 +101,19 @@ def plain(text: str | None) -> str | None:
     return " ".join((text or "").split()) or None
 
 
+def xml(content: bytes, what: str) -> tuple[Any, list[Quarantine]]:
+    """The root of an answer in XML, and what is broken in it: it is read as far as it goes. Raise ValueError."""
+    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        root = etree.fromstring(content, parser)
+    except (etree.LxmlError, ValueError) as error:
+        raise ValueError(f"no {what}: {error}") from error
+    if root is None:
+        raise ValueError(f"no {what}: nothing in it is XML")
+    why = [f"broken, read as far as it goes: {error.message}" for error in parser.error_log[:1]]
+    return root, [unreadable(what, one, content) for one in why]
+
+
 def _excerpt(hit: Hit) -> str:
     raw = hit.raw.decode("utf-8", "replace") if isinstance(hit.raw, bytes) else hit.raw
     return (raw or f"{hit.title or ''} {hit.url or ''}")[:1000]
@@ -117,8 +131,8 @@ def _moment(date: str | datetime | None, fetched_at: datetime) -> tuple[datetime
     found = date if isinstance(date, datetime) else moment(date.strip())
     if found is None:
         return None, "no usable date: not one in ISO 8601"
-    if found == NONE or found > fetched_at + AHEAD:
-        return None, "no usable date: the first second of 1970, or later than the answer"
+    if found == NONE or not EARLIEST <= found <= fetched_at + AHEAD:
+        return None, "no usable date: before 1600, the first second of 1970, or later than the answer"
     return found, ""
 
 

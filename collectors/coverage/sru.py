@@ -7,12 +7,13 @@ the local names of their elements. Words are CQL, as the server documents it.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 from urllib.parse import urlencode
 
 from lxml import etree
 
-from collectors.coverage.reading import Hit, Reading
+from collectors.coverage.reading import Hit, Reading, xml
 from storage.records import Page, Want
 from storage.searches import Search
 
@@ -35,9 +36,8 @@ def asking(search: Search, want: Want) -> str:
 
 def read(page: Page, search: Search) -> Reading:
     """The records of an answer. Raise ValueError for one that is none, or that only says what is wrong."""
-    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
-    root = etree.fromstring(page.content(), parser)
-    if root is None or etree.QName(root).localname != "searchRetrieveResponse":
+    root, wrong = xml(page.content(), "answer of SRU")
+    if etree.QName(root).localname != "searchRetrieveResponse":
         raise ValueError("no answer of SRU")
     records = list(_below(root, "record"))
     diagnostic = next(_below(root, "diagnostic"), None)
@@ -51,17 +51,17 @@ def read(page: Page, search: Search) -> Reading:
     if onward is None and total is not None and records and following <= total:
         onward = following  # optional in the standard, and left out by some servers
     if onward is not None and (onward <= start or not records):
-        return Reading(hits, complete=False, why=f"{following - 1} of the {total} that it claims")
+        return Reading(hits, complete=False, why=f"{following - 1} of the {total} that it claims", wrong=wrong)
     whole = onward is not None or total is None or following > total
     why = "" if whole else f"{following - 1} of the {total} that it claims"
-    return Reading(hits, str(onward) if onward is not None else None, complete=whole, why=why)
+    return Reading(hits, str(onward) if onward is not None else None, complete=whole, why=why, wrong=wrong)
 
 
 def _hit(record: Any, place: str) -> Hit:
     data = next(_below(record, "recordData"), record)
     if not len(data) and data.text:  # recordPacking=string: the record as escaped text
-        inner = etree.fromstring(data.text.encode(), etree.XMLParser(recover=True, resolve_entities=False))
-        data = data if inner is None else inner
+        with contextlib.suppress(ValueError):  # a text that is no XML has no address, which is counted
+            data, _ = xml(data.text.encode(), "record")
     url = _text(data, "preferredUrl") or next(
         (one.text.strip() for name in ("identifier", "url", "itemUrl") for one in _below(data, name)
          if (one.text or "").strip().startswith(("http://", "https://"))), None)  # fmt: skip

@@ -60,6 +60,7 @@ def _box(axes: Any, x: float, y: float, text: str, width: int) -> None:
 def over_time(found: Findings, _: Words) -> Figure:
     """Documents by month of publication, and those that are included."""
     months = found.document_months
+    months = months[months["documents"] > 0]  # what an empty month costs is nothing
     figure = canvas(8.0, 3.0)
     axes = figure.subplots()
     axes.bar(months.index, months["documents"], width=25, color=FAINT, label=_("documents found"))

@@ -1,0 +1,57 @@
+"""What the report says of coverage searches."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import pandas as pd
+
+from analysis import screening
+from analysis.queries import number
+from analysis.report.asking import finding
+from analysis.report.waves import Waves
+
+
+class Searched(Waves):
+    """The findings on documents: what searches found, and how it was screened."""
+
+    @cached_property
+    def searched(self) -> bool:
+        """Whether searches of the study found documents."""
+        return number(self.db, "SELECT count(*) FROM base.documents") > 0
+
+    @cached_property
+    def people(self) -> bool:
+        """Whether people were looked for: without any, a study with documents is one of documents only."""
+        seen = "SELECT (SELECT count(*) FROM profiles) + (SELECT count(*) FROM accounts) + (SELECT count(*) FROM posts)"
+        return not self.searched or number(self.db, seen) > 0
+
+    @finding
+    def flow(self) -> pd.DataFrame:
+        """The flow of documents."""
+        return screening.flow(self.db)
+
+    @finding
+    def exclusions(self) -> pd.DataFrame:
+        """Why documents were excluded."""
+        return screening.reasons(self.db)
+
+    @finding
+    def agreement(self) -> pd.DataFrame:
+        """How far coders agree; they are numbered in a report for publication."""
+        frame = screening.agreement(self.db)
+        if self.options.least:
+            coders = {name: str(at) for at, name in enumerate(sorted({*frame["coder"], *frame["other"]}), 1)}
+            for column in ("coder", "other"):
+                frame[column] = frame[column].map(coders)
+        return frame
+
+    @finding
+    def document_months(self) -> pd.DataFrame:
+        """Documents by month of publication."""
+        return screening.by_month(self.db)
+
+    @finding
+    def saturation(self) -> pd.DataFrame:
+        """What each further search brought."""
+        return screening.saturation(self.db)
