@@ -16,7 +16,7 @@ import pandas as pd
 
 from analysis.graphs import algorithms
 from analysis.graphs.network import Network, from_arrays
-from analysis.queries import OF_MEMBERS
+from analysis.queries import OF_MEMBERS, ONE_PERSON
 from storage.errors import UserError
 
 Kind = Literal["follow", "mention", "reply", "retweet", "quote"]
@@ -27,6 +27,9 @@ Database: TypeAlias = duckdb.DuckDBPyConnection
 
 LINKED = f"""SELECT DISTINCT account_id FROM ({OF_MEMBERS}) WHERE account_id IS NOT NULL
     AND ($platform IS NULL OR platform = $platform)"""
+LINKED_PEOPLE = (
+    f"SELECT DISTINCT coalesce(p.id, account_id) FROM ({LINKED}) LEFT JOIN ({ONE_PERSON}) AS p USING (account_id)"
+)
 
 FOLLOWS = """SELECT follower_id AS source, followed_id AS target, NULL AS weight FROM follows
     WHERE ($platform IS NULL OR platform = $platform)"""
@@ -77,7 +80,9 @@ def network(
     until: datetime | None = None,
     labels: pd.DataFrame | None = None,
 ) -> Network:
-    """The directed network of actors: linked accounts and everyone tied to them.
+    """The directed network of actors: members with linked accounts and everyone tied to them.
+
+    A node is a person as far as is known: accounts that links join are one, called by the first of them.
 
     *min_degree* (51 for follow ties, else 1) is in + out degree on the full network, a mutual tie counting two; "auto"
     is the lowest from 2 that leaves at most MOST_ACTORS. *counting* "neighbours" counts distinct ones, "k-core"
@@ -106,12 +111,15 @@ def network(
         ).fetchnumpy()
         full = _number(db, "SELECT count(*) FROM _ties", {})
         actors = _number(db, "SELECT count(*) FROM (SELECT source FROM _ties UNION SELECT target FROM _ties)", {})
+    others = db.execute(ONE_PERSON, values).df()
     parameters = {
         "network": kind, "platform": platform, "scope": scope, "since": _text(since), "until": _text(until),
         "filter": f"{counting} >= {min_degree}, once on the full network", "min_degree": min_degree,
         "full_nodes": actors, "full_edges": full,
     }  # fmt: skip
-    nodes["label"] = labelled(nodes, labels)
+    if len(others):
+        parameters["joined"] = f"{len(others)} accounts of {others['id'].nunique()} people with several"
+    nodes["label"] = labelled(nodes, labels, others)
     weight = None if kind == "follow" else np.asarray(edges["weight"], dtype=np.float64)
     source, target = (np.asarray(edges[end], dtype=np.int64) for end in ("source", "target"))
     found = from_arrays(nodes, source, target, weight, parameters=parameters)
@@ -135,22 +143,28 @@ def ties(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Iterator[None]:
-    """A temporary table *name* of the ties of a *kind*, each once: source, target, weight. Options as of `network`."""
+    """A temporary table *name* of the ties of a *kind* between people, each once: source, target, weight.
+
+    Options as of `network`; an account stands for the person, and ties between two accounts of one are left out.
+    """
     if kind != "follow" and kind not in TARGETS:
         raise UserError(f"there is no network of {kind!r} ties; choose follow, {', '.join(TARGETS)}")
     follow = FOLLOWED if since or until else FOLLOWS
     query = follow if kind == "follow" else f"SELECT source, target, 1 AS weight FROM ({TARGETS[kind]})"
     scope = scope or default_scope(db, platform)
     linked = f"AND (source IN ({LINKED}) OR target IN ({LINKED}))" if scope == "linked" else ""
-    once = f"""SELECT source, target, sum(weight) AS weight FROM ({query})
-        WHERE source IS NOT NULL AND target IS NOT NULL AND source <> target {linked} GROUP BY source, target"""
+    once = f"""WITH one_person AS ({ONE_PERSON}), found AS (
+        SELECT coalesce(a.id, source) AS source, coalesce(b.id, target) AS target, weight
+        FROM (SELECT * FROM ({query}) WHERE source IS NOT NULL AND target IS NOT NULL {linked})
+        LEFT JOIN one_person AS a ON a.account_id = source LEFT JOIN one_person AS b ON b.account_id = target)
+        SELECT source, target, sum(weight) AS weight FROM found WHERE source <> target GROUP BY source, target"""
     with _temporary(db, name, once, {"platform": platform, "since": since, "until": until}):
         yield
 
 
 def _degrees(counting: Counting, scope: Scope) -> str:
     """The actors with their connections; linked accounts without any belong to the full network."""
-    lonely = f"UNION ALL SELECT account_id, NULL FROM ({LINKED})" if scope == "linked" else ""
+    lonely = f"UNION ALL SELECT *, NULL FROM ({LINKED_PEOPLE})" if scope == "linked" else ""
     measure = "count(DISTINCT other)" if counting == "neighbours" else "count(other)"
     return f"""SELECT id, {measure} AS degree FROM (
         SELECT source AS id, target AS other FROM _ties UNION ALL SELECT target, source FROM _ties {lonely})
@@ -195,10 +209,11 @@ def _text(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def labelled(nodes: pd.DataFrame, labels: pd.DataFrame | None) -> pd.Series[str]:
+def labelled(nodes: pd.DataFrame, labels: pd.DataFrame | None, others: pd.DataFrame) -> pd.Series[str]:
     """What each actor is: member, or as the table *labels* says, or other.
 
-    *labels* has a column account_id or handle (any case, with or without @), and label (or role).
+    *labels* has a column account_id or handle (any case, with or without @), and label (or role); *others* are the
+    accounts (account_id, handle) of actors with several (id), which a label may name too.
     """
     label = pd.Series("other", index=nodes.index, dtype=object)
     if labels is not None and len(labels):
@@ -207,9 +222,12 @@ def labelled(nodes: pd.DataFrame, labels: pd.DataFrame | None) -> pd.Series[str]
         if said is None or key is None:
             raise UserError("the table of labels needs a column handle or account_id, and a column label")
         keys = labels[key].astype(str)
-        own = pd.Series(nodes.index, index=nodes.index).astype(str) if key == "account_id" else _folded(nodes["handle"])
         table = dict(zip(keys if key == "account_id" else _folded(keys), labels[said].astype(str), strict=True))
-        label = own.map(table).astype(object).where(own.isin(list(table)), "other")
+        own = nodes.rename_axis("account_id").reset_index()[["account_id", "handle"]].assign(id=nodes.index)
+        borne = pd.concat([own, others])
+        names = borne["account_id"].astype(str) if key == "account_id" else _folded(borne["handle"])
+        given = borne.assign(label=names.map(table)).dropna(subset="label").drop_duplicates("id")
+        label = nodes.index.to_series().map(given.set_index("id")["label"]).astype(object).fillna("other")
     return label.where(~nodes["member"].to_numpy(dtype=bool), "member")
 
 

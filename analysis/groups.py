@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 CONNECTIONS = """
 SELECT least(a.group_name, b.group_name) AS group_name, greatest(a.group_name, b.group_name) AS other,
-       count(DISTINCT (c.profile_a, c.profile_b)) AS connections
-FROM connections AS c JOIN memberships AS a ON a.profile_id = c.profile_a
-JOIN memberships AS b ON b.profile_id = c.profile_b
-WHERE c.profile_a <> c.profile_b GROUP BY ALL ORDER BY ALL"""
+       count(DISTINCT (least(a.actor_id, b.actor_id), greatest(a.actor_id, b.actor_id))) AS connections
+FROM connections AS c JOIN actors AS o ON o.subject = c.profile_a JOIN actors AS p ON p.subject = c.profile_b
+JOIN memberships AS a ON a.actor_id = o.actor_id JOIN memberships AS b ON b.actor_id = p.actor_id
+WHERE o.actor_id <> p.actor_id GROUP BY ALL ORDER BY ALL"""
 
 FOLLOWS = f"""
 WITH linked AS ({OF_MEMBERS})
-SELECT a.group_name AS group_name, b.group_name AS other, count(DISTINCT (f.follower_id, f.followed_id)) AS follows
+SELECT a.group_name AS group_name, b.group_name AS other, count(DISTINCT (l.actor_id, k.actor_id)) AS follows
 FROM follows AS f JOIN linked AS l ON l.account_id = f.follower_id JOIN linked AS k ON k.account_id = f.followed_id
 JOIN memberships AS a ON a.actor_id = l.actor_id JOIN memberships AS b ON b.actor_id = k.actor_id
-WHERE f.follower_id <> f.followed_id GROUP BY ALL ORDER BY ALL"""
+WHERE l.actor_id <> k.actor_id GROUP BY ALL ORDER BY ALL"""
 
 COVERAGE = f"""
 SELECT m.group_name, count(DISTINCT m.actor_id) AS members,

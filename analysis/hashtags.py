@@ -13,7 +13,7 @@ from analysis.actor_edges import Database, Scope, default_scope
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network, from_edges
 from analysis.hashtag_edges import Profile, bounds, network, posts_of, profile_of
-from analysis.queries import OF_MEMBERS
+from analysis.queries import OF_MEMBERS, ONE_PERSON, PERSON
 from storage.folding import folded
 
 if TYPE_CHECKING:
@@ -112,14 +112,14 @@ def _uses(found: Measured) -> tuple[str, dict[str, Any], pd.DataFrame]:
 
 
 def by_group(db: Database, found: Measured) -> pd.DataFrame:
-    """Posts and accounts that use each community, by group: and the share of the community's posts.
+    """Posts and accounts that use each community, by group (accounts of one person once), and its share of the posts.
 
     A post that uses two communities counts in both; somebody with posts in two groups counts in the first.
     """
     query, values, grouped = _uses(found)
     table = db.execute(
         f"""SELECT community, coalesce(c.group_name, 'outside') AS group_name, count(*) AS posts,
-            count(DISTINCT u.account_id) AS accounts,
+            count(DISTINCT {PERSON.format(account="u.account_id")}) AS accounts,
             count(*) / sum(count(*)) OVER (PARTITION BY community) AS share
         FROM ({query}) AS u LEFT JOIN (
             SELECT account_id, min(group_name) AS group_name FROM ({OF_MEMBERS}) JOIN members USING (actor_id)
@@ -159,7 +159,7 @@ def course(
     Times without such a post are there, with 0. With *count* "accounts" the distinct accounts that sent them.
     """
     query, values, grouped = _uses(found)
-    what = {"posts": "count(*)", "accounts": "count(DISTINCT account_id)"}[count]
+    what = {"posts": "count(*)", "accounts": f"count(DISTINCT {PERSON.format(account='account_id')})"}[count]
     counted = db.execute(
         f"""SELECT date_trunc($per, timezone($zone, created_at))::DATE AS time, community, {what} AS posts
         FROM ({query}) WHERE created_at IS NOT NULL GROUP BY ALL""",
@@ -186,18 +186,21 @@ def bipartite(
 ) -> Network:
     """Who uses which hashtag: an undirected network of hashtags (ids with #) and accounts, edges weighted by posts.
 
-    Hashtags pass the *threshold* as in `network`. Columns: kind (hashtag or account), posts, handle.
+    Hashtags pass the *threshold* as in `network`; accounts of one person are one node, called by the
+    first. Columns: kind (hashtag or account), posts, handle.
     """
     tags = network(db, threshold=threshold, profile=profile, scope=scope, platform=platform)
     grouped = pd.DataFrame({"hashtag": tags.nodes.index.astype(str)})
     posts = posts_of(scope or default_scope(db, platform), platform)
     pairs = db.execute(
-        f"""SELECT p.account_id, m.hashtag, count(*) AS posts, any_value(a.handle) AS handle FROM (
+        f"""SELECT coalesce(o.id, p.account_id) AS account_id, m.hashtag, count(*) AS posts,
+               any_value(a.handle) AS handle FROM (
             SELECT DISTINCT platform, post_id, timeline_of AS account_id, {folded()} AS tag
             FROM (SELECT platform, post_id, timeline_of, unnest({profile_of(profile).lists}) AS t FROM ({posts}))) AS p
         JOIN (SELECT {folded("hashtag")} AS tag, hashtag FROM grouped) AS m USING (tag)
-        LEFT JOIN accounts AS a ON a.account_id = p.account_id GROUP BY ALL ORDER BY ALL""",
-        bounds(posts, platform, None, None),
+        LEFT JOIN ({ONE_PERSON}) AS o ON o.account_id = p.account_id
+        LEFT JOIN accounts AS a ON a.account_id = coalesce(o.id, p.account_id) GROUP BY ALL ORDER BY ALL""",
+        bounds(posts + ONE_PERSON, platform, None, None),
     ).df()
     accounts = pairs.groupby("account_id").agg(posts=("posts", "sum"), handle=("handle", "first"))
     accounts["kind"] = "account"

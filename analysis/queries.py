@@ -21,6 +21,14 @@ UNION SELECT l.account_id, l.platform, m.actor_id FROM links AS l LEFT JOIN base
 JOIN members AS m ON m.actor_id = coalesce(a.actor_id, l.profile_id)"""
 LINKED_ACCOUNTS = f"SELECT account_id FROM ({OF_MEMBERS})"
 
+# Accounts that are known to be one person's, by the first of them, which stands for all (on one platform, if given).
+ONE_PERSON = """
+SELECT a.account_id, a.handle, min(a.account_id) OVER (PARTITION BY o.actor_id) AS id
+FROM base.actors AS o JOIN accounts AS a ON a.account_id = o.subject WHERE ($platform IS NULL OR a.platform = $platform)
+QUALIFY count(*) OVER (PARTITION BY o.actor_id) > 1"""
+# The person of an account, as far as is known.
+PERSON = "coalesce((SELECT actor_id FROM base.actors WHERE subject = {account}), {account})"
+
 # What a kind is, by its declaration and not by its name: of answers, fetches, walks and gaps.
 YIELDING = "(collector, kind) IN (SELECT collector, kind FROM base.kinds WHERE yields = '{}')"
 TIMELINES, FOLLOW_LISTS, PROFILE_PAGES, CONTACT_LISTS = map(

@@ -1,6 +1,7 @@
 """The actor network: its nodes, the degree filter, who is who, communities described, bridges, interaction."""
 
 import itertools
+from collections import Counter
 from datetime import UTC, datetime
 
 import networkx as nx
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import actor_edges, actors
+from analysis import actor_edges, actors, groups, hashtags, inwardness, share_matrix
 from analysis.graphs.communities import adjusted_rand
 from storage.errors import UserError
 from tests import studies
@@ -79,6 +80,52 @@ def test_no_study_no_rows(db):
     found = actors.study(db)
     assert found.network.n == 0
     assert actors.communities(found).empty
+
+
+def test_a_person_with_several_accounts_is_one_node_and_counts_once(db):
+    """The network of accounts, with the accounts of each person contracted to the first of them, as networkx has it."""
+    rng = np.random.default_rng(3)
+    own = {
+        f"a{person:02d}": [f"a{person:02d}", *(f"b{person:02d}{n}" for n in range(person % 3))] for person in range(30)
+    }
+    first = {account: person for person, accounts in own.items() for account in accounts}
+    members = {person: "EZ" if at % 2 else "BZK" for at, person in enumerate(own) if at < 20}
+    studies.people(db, members)
+    studies.accounts(db, [account for account in first if account[0] == "a"])
+    studies.accounts(db, [account for account in first if account[0] == "b"], platform="mastodon")
+    studies.insert(db, "actors", [
+        {"actor_id": f"p-{person}" if person in members else person, "subject": subject}
+        for person, accounts in own.items() for subject in [*accounts, *([f"p-{person}"] if person in members else [])]
+    ])  # fmt: skip
+    pairs = {tuple(map(str, rng.choice(list(first), 2, replace=False))) for _ in range(400)}
+    studies.follows(db, sorted(pairs))
+    studies.posts(db, [{"account_id": one, "kind": "reply", "reply_to_account": other, "hashtags": ["#zorg"]}
+                       for one, other in pairs])  # fmt: skip
+    graph = nx.DiGraph([(first[a], first[b]) for a, b in pairs if first[a] != first[b]])
+    seen = {edge for edge in graph.edges if set(edge) & members.keys()}
+    found = actor_edges.network(db, min_degree=0, labels=pd.DataFrame({"handle": ["h_b290"], "label": "media"}))
+    assert {(a, b) for a, b, _ in found.edges().itertuples(index=False)} == seen
+    assert set(found.nodes.index) == {end for edge in seen for end in edge} | members.keys()
+    assert found.nodes["member"].sum() == len(members) == db.execute("SELECT count(*) FROM members").fetchone()[0]
+    assert found.nodes["label"].value_counts()["media"] == 1  # named by another account than the node
+    assert found.parameters["joined"] == f"{sum(len(accounts) for accounts in own.values() if len(accounts) > 1)}" \
+        f" accounts of {sum(len(accounts) > 1 for accounts in own.values())} people with several"  # fmt: skip
+    inside = sum({a, b} <= members.keys() for a, b in seen)
+    index = inwardness.table(found, permutations=0).set_index("group").loc["members"]
+    assert (index["internal"], index["external"]) == (inside, len(seen) - inside)
+    cells = {(row.group_name, row.other): row.follows for row in groups.table(db).itertuples()}
+    planted = Counter(tuple(sorted((members[a], members[b]))) for a, b in seen if {a, b} <= members.keys())
+    assert cells == planted
+    sent = share_matrix.table(db, ["follow"]).set_index(["group_name", "other"])["count"].to_dict()
+    assert sent == Counter((members[a], members[b]) for a, b in seen if {a, b} <= members.keys())
+    weights = {
+        (a, b): w for a, b, w in actor_edges.network(db, kind="reply", scope="all").edges().itertuples(index=False)
+    }
+    assert weights == Counter((first[a], first[b]) for a, b in pairs if first[a] != first[b])
+    users = hashtags.bipartite(db, threshold=1, scope="all").nodes
+    assert set(users.index[users["kind"] == "account"]) == {first[one] for one, _ in pairs}
+    both = actor_edges.network(db, platform="mastodon", min_degree=0).nodes.index
+    assert {account[0] for account in both} == {"b"}  # on one platform, by the first of the accounts there
 
 
 def test_interaction_networks_weigh_posts(db):

@@ -21,7 +21,7 @@ from analysis import (
 )
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network
-from analysis.queries import number, query, with_parameters
+from analysis.queries import PERSON, number, query, with_parameters
 from analysis.report.asking import Options, counting, finding
 from analysis.report.disclosure import SMALL, Cells, few_hidden, merged_groups, pseudonymous
 from analysis.report.filters import PERSONS, filters
@@ -368,7 +368,7 @@ FIXED = (
     "published_accounts",
 )
 USERS = f"""
-SELECT tag, count(DISTINCT timeline_of) AS accounts FROM (
+SELECT tag, count(DISTINCT {PERSON.format(account="timeline_of")}) AS accounts FROM (
     SELECT timeline_of, {folded()} AS tag FROM (SELECT timeline_of, unnest(hashtags) AS t FROM posts))
 GROUP BY tag"""
 
