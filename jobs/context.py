@@ -20,7 +20,8 @@ from study.begin import Begun as Begun
 from study.begin import able as able
 from study.begin import files
 from study.nouns import Language as Language
-from study.study_file import FILE, installed, query_of, seed_keys
+from study.people import unread_lines
+from study.study_file import FILE, FOLLOWERS_OF, followers_kind, installed, query_of, seed_keys
 from study.study_file import Study as Study
 
 Say = Callable[[str], None]  # takes each line that a job has to say
@@ -101,6 +102,11 @@ def warnings(study: Study) -> Iterator[str]:
             "nobody can be a member: [population] from counts positions, and no collector of the study reads profiles;"
             " name bio, fields, links or domain there"
         )
+    if unread := study.named_people(collectors)[1]:
+        yield (
+            f"{study.seeds.people_file}: no collector of the study knows an account or page in line"
+            f" {unread_lines(unread)}; write accounts into a column named after their platform"
+        )
     if not listed.group and sources - {"list", "decisions"}:
         yield f"nobody can be a member: {study.organisation_list} has no group yet; add one"
 
@@ -119,7 +125,10 @@ def kinds_of(study: Study, name: str, collector: Collector) -> tuple[str, ...]:
     """The kinds that the study collects with *collector*: those it names (else all it needs), and of its seeds."""
     table = study.collectors.get(name)
     chosen = (table.kinds if table is not None else None) or tuple(_needed(study, collector))
-    return (*chosen, *(kind for kind in queries_of(study, name, collector) if kind not in chosen))
+    asked = [*queries_of(study, name, collector), *lists_of_members(study, collector)]
+    if study.queries_for(name, FOLLOWERS_OF):
+        asked.append(followers_kind(collector.kinds) or "")
+    return (*chosen, *(kind for kind in dict.fromkeys(asked) if kind not in chosen))
 
 
 def _needed(study: Study, collector: Collector) -> Iterator[str]:
@@ -146,6 +155,24 @@ def queries_of(study: Study, name: str, collector: Collector) -> dict[str, list[
         kind: list(dict.fromkeys(query_of(collector, kind, typed) or typed for typed in listed))
         for kind, listed in given.items() if listed
     }  # fmt: skip
+
+
+def lists_of_members(study: Study, collector: Collector) -> dict[str, list[str]]:
+    """The lists of `[population] lists` that *collector* reads, by kind and key."""
+    found: dict[str, list[str]] = {}
+    for typed in study.population.lists:
+        for kind, spec in collector.kinds.items():
+            listing = spec.of == "query" and spec.yields == "accounts" and "/" in typed
+            if listing and (key := query_of(collector, kind, typed)):
+                found.setdefault(kind, []).append(key)
+                break
+    return found
+
+
+def list_keys(study: Study) -> tuple[str, ...]:
+    """`[population] lists` as the view `listed` names them: those that a collector reads by their keys, too."""
+    found = (lists_of_members(study, collector).values() for collector in collectors_of(study).values())
+    return tuple(dict.fromkeys([*study.population.lists, *(key for of in found for keys in of for key in keys)]))
 
 
 def parsers() -> dict[str, str]:
@@ -195,16 +222,27 @@ def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
         sets.setdefault(one.collector, []).append(one.name)
     canonical = {name: hooks_of(collector).canonical for name, collector in collectors.items()}
     seeds = {name: [canonical[name](seed) for seed in study.seeds_for(name)] for name in collectors}
+    paths: dict[str, dict[str, str]] = {}
+    for name, seed, path in study.named_people(collectors)[0]:
+        if (key := canonical[name](seed)) not in seeds[name]:
+            seeds[name].append(key)
+            paths.setdefault(name, {})[key] = path
+    followers_of = {
+        name: (kind, [canonical[name](seed.removeprefix("@")) for seed in study.queries_for(name, FOLLOWERS_OF)])
+        for name, collector in collectors.items() if (kind := followers_kind(collector.kinds))
+    }  # fmt: skip
     finding = {name: queries_of(study, name, collector) for name, collector in collectors.items()}
     queries = {name: {kind: list(study.options(name).get("queries") or ()) for kind in searches_of(collector)}
                for name, collector in collectors.items()}  # fmt: skip
     for name, collector in collectors.items():
         queries[name] |= study.searches_for(collector.kinds)
+        for kind, keys in lists_of_members(study, collector).items():
+            queries[name][kind] = [key for key in keys if key not in finding[name].get(kind, ())]
     along = along_of(study, collectors)
     ties = {name: _ties(study, name, collector, along) for name, collector in collectors.items()}
     own = study.snowball.model_dump(exclude={"along"})
-    return Rules(seeds=seeds, kinds=kinds, sets=sets, queries=queries, finding=finding, along=along, ties=ties,
-                 timelines=timelines, by_id=by_id, checked=checked,
+    return Rules(seeds=seeds, paths=paths, followers_of=followers_of, kinds=kinds, sets=sets, queries=queries,
+                 finding=finding, along=along, ties=ties, timelines=timelines, by_id=by_id, checked=checked,
                  honour_opt_outs=study.minimise.opt_outs == "honour", **own)  # fmt: skip
 
 

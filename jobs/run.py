@@ -22,6 +22,7 @@ from jobs.context import (
     choose,
     collectors_of,
     kinds_of,
+    list_keys,
     needs_secret,
     open_state,
     parsers,
@@ -206,7 +207,7 @@ def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), sa
         return None
     listed = load_list(study.organisation_list)
     rows = listed.rows(study.era, study.published.groups)
-    who = population(listed, study.era, study.population.sources, study.population.lists)
+    who = population(listed, study.era, study.population.sources, list_keys(study))
     linking = Linking(rows, who.matcher, study.directory / DECISIONS, who.fingerprint, who)
     settings = [*study.rows(), *listed.settings()]
     report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=settings, say=say)

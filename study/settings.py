@@ -139,8 +139,15 @@ class About(Table):
 class Seeds(Table):
     """Where to start: accounts and profiles; a `_file` holds one a line, and adds to the list beside it."""
 
-    # the keys are those of the collectors that are installed: study.begin.seeds_model
+    # the other keys are those of the collectors that are installed: study.begin.seeds_model
     model_config = ConfigDict(extra="allow")
+
+    people_file: str | None = Field(
+        None, description="CSV table of people, a row each, with their accounts or links.", examples=["people.csv"]
+    )
+    organisations: bool = Field(
+        False, description="Begin with the accounts (handles) that the list of organisations names."
+    )
 
 
 class Organisations(Table):

@@ -23,6 +23,7 @@ from storage.linking.organisations import load_list, shipped
 from storage.privacy.declared import hooks_of
 from storage.searches import Search as Asked
 from storage.tomlfile import Mistake, Table, mistakes, nearest, read, tuples
+from study import people
 from study.settings import (
     About,
     Access,
@@ -123,6 +124,19 @@ class Study(Table):
         if name := given.get(f"{key}_file"):
             listed += seed_lines(csvfile.text(self.directory / name))
         return tuple(dict.fromkeys(seed.strip() for seed in listed))
+
+    def named_people(self, collectors: Mapping[str, Any]) -> tuple[list[people.Found], list[int]]:
+        """The seeds of the table of people and of the list of organisations, as *collectors* (by name) read them.
+
+        With the lines of the table in which none of them knows anybody. Raise UserError.
+        """
+        found: list[people.Found] = []
+        unread: list[int] = []
+        if self.seeds.people_file:
+            found, unread = people.of_table(self.directory / self.seeds.people_file, collectors)
+        if self.seeds.organisations:
+            found += people.of_organisations(load_list(self.organisation_list), collectors)
+        return found, unread
 
     def searches_for(self, kinds: Mapping[str, Any]) -> dict[str, list[str]]:
         """The keys of the newest version of each search of the register that one of *kinds* answers, by kind."""
@@ -330,8 +344,11 @@ def _option_mistakes(at: tuple[str, str], table: Mapping[str, Any], model: type[
 def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], folder: Path) -> Iterator[Mistake]:
     """Seeds of collectors that are not there, files that are missing, and names that cannot be right."""
     known = seed_keys(points, seeds)
+    yield from _file_mistakes(("seeds", people.TABLE), seeds.get(people.TABLE), folder)
     for key, value in seeds.items():
         at, name = ("seeds", key), key.removesuffix("_file")
+        if key in (people.TABLE, people.OWN):
+            continue
         if name not in known:
             yield Mistake(at, f"no collector has seeds {name!r}; {nearest(name, known)}")
         elif key.endswith("_file"):
@@ -366,7 +383,17 @@ def seed_keys(points: Mapping[str, EntryPoint], given: Iterable[str]) -> dict[st
             known |= {
                 f"{name}_{spec.seeds}": (name, kind) for kind, spec in kinds.items() if getattr(spec, "seeds", "")
             }
+            if followers_kind(kinds):
+                known[f"{name}_{FOLLOWERS_OF}"] = (name, "")
     return known
+
+
+FOLLOWERS_OF = "followers_of"  # [seeds] mastodon_followers_of: whoever follows these accounts
+
+
+def followers_kind(kinds: Mapping[str, Any]) -> str | None:
+    """The first of *kinds* that lists who follows an account."""
+    return next((name for name, kind in kinds.items() if kind.of == "account" and "followers" in kind.ties), None)
 
 
 def _bad_lines(

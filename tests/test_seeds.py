@@ -19,7 +19,7 @@ from fixtures.today.planted import clock
 from fixtures.today.planted.people import BLUESKY, MASTODON
 from fixtures.today.serving import Served
 from jobs.collect import revisit
-from jobs.context import open_state
+from jobs.context import open_state, warnings
 from jobs.run import waves
 from storage.errors import UserError
 from study.study_file import Study
@@ -127,6 +127,73 @@ def test_a_query_of_mastodon_finds_whom_the_world_planted(served: Served, tmp_pa
     if kind == "hashtag":
         posts = {post for post, by in found.tagged(topic, MASTODON, HEAD).items() if by not in silent}
         assert posts <= {post for (post,) in rows(db, "SELECT post_id FROM base.posts")}
+
+
+def seeds_and_paths(folder: Path, served: Served, seeds: str, more: str = "") -> set[tuple[object, ...]]:
+    """Who is admitted in wave 0 of a study with *seeds*, and by which path; nothing else is read."""
+    tables = studyfile.collectors(served)
+    for name in (MASTODON, BLUESKY):
+        tables = tables.replace(f"[collectors.{name}]\n", f'[collectors.{name}]\nkinds = ["user", "following"]\n')
+    (folder / "sneeuwbal.toml").write_text(
+        f'[study]\nname = "seeds"\n[seeds]\n{seeds}\n[snowball]\nwaves = 0\n{more}\n{tables}'
+    )
+    with run(Study.load(folder)) as db:
+        return rows(db, "SELECT key, via FROM admissions WHERE kind = 'admitted' AND wave = 0")
+
+
+def silent(key: str) -> bool:
+    return bool(truth().opted_out.get(key, set()) & OPT_OUTS)
+
+
+def test_who_follows_an_account_is_a_seed_and_the_account_itself_is_none(served: Served, tmp_path: Path) -> None:
+    found, followed = truth(), {}
+    for platform in (MASTODON, BLUESKY):
+        able = [key for key, one in found.accounts.items() if one.platform == platform and not one.opt_outs]
+        followed[platform] = sorted(able, key=lambda key: (-len(found.followers.get(key, ())), key))[5]
+    typed = {name: found.accounts[key].handle for name, key in followed.items()}
+    given = "\n".join(f'{name}_followers_of = ["{handle}"]' for name, handle in typed.items())
+    expected = {(one, typed[name]) for name, key in followed.items() for one in found.followers[key] if not silent(one)}
+    assert {name for name, key in followed.items() if len(found.followers[key]) > 3} == {MASTODON, BLUESKY}
+    assert seeds_and_paths(tmp_path, served, given) == expected
+
+
+def test_a_table_of_people_and_the_organisations_own_accounts_are_seeds(served: Served, tmp_path: Path) -> None:
+    found = truth()
+    able = sorted(key for key, one in found.accounts.items() if not silent(key) and one.role == "public")
+    on = {name: [key for key in able if found.accounts[key].platform == name] for name in (MASTODON, BLUESKY)}
+    handle = {key: one.handle for key, one in found.accounts.items()}
+    a, b = on[MASTODON][:2]
+    c, d = on[BLUESKY][:2]
+    user, host = handle[b].split("@")
+    (tmp_path / "people.csv").write_text(
+        "naam;mastodon;links;e-mail\n"
+        f"Test Een;{handle[a]};https://bsky.app/profile/{handle[c]};een@example.org\n"
+        f"Test Twee;;https://{host}/@{user} , https://elders.example/over;twee@example.org\n"
+        f"Test Drie;;;drie@example.org\nTest Vier;;@{handle[a]};\nTest Vijf;;https://bsky.app/profile/{d};\n"
+    )
+    own = sorted(key for key, one in found.accounts.items() if one.role == "official" and not silent(key))[:4]
+    (tmp_path / "list.toml").write_text(
+        '[[group]]\nid = "M"\nname = "Ministerie M"\nhandles = ' + str([handle[key] for key in own])
+    )
+    paths = seeds_and_paths(tmp_path, served, 'people_file = "people.csv"\norganisations = true',
+                            '[organisations]\nfile = "list.toml"')  # fmt: skip
+    assert paths == {(key, "people.csv") for key in (a, b, c, d)} | {(key, "Ministerie M") for key in own}
+    told = [line for line in warnings(Study.load(tmp_path)) if "people.csv" in line]
+    assert ["line 4" in line for line in told] == [True]
+
+
+def test_a_list_whose_members_count_is_read_as_people_copy_it_and_its_people_are_no_seeds(
+    served: Served, tmp_path: Path
+) -> None:
+    found = truth()
+    uri = found.list_uris["members"]
+    owner = found.accounts[uri.split("/")[2]].handle
+    seed = min(key for key, one in found.accounts.items() if one.platform == BLUESKY and not one.opt_outs)
+    population = f'[population]\nfrom = ["list"]\nlists = ["{page(uri, owner)}"]'
+    assert seeds_and_paths(tmp_path, served, f'bluesky = ["{seed}"]', population) == {(seed, "")}
+    with duckdb.connect(str(tmp_path / "study.duckdb"), read_only=True) as db:
+        members = rows(db, "SELECT subject FROM actors JOIN members USING (actor_id)")
+    assert {key for (key,) in members} >= set(found.lists["members"]) - {key for key in found.accounts if silent(key)}
 
 
 def test_a_list_that_is_asked_again_on_the_schedule_adds_whom_it_has_gained(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def query_of(kind: str, typed: str) -> str | None:
     """The key of a query: `#tag@server` (also of the page of a hashtag), or a server; None for neither."""
     given = typed.strip()
     if kind == DIRECTORY:
-        found = web(given)
-        return urlsplit(found).netloc if found else None
+        page = urlsplit(web(given) or "")
+        return page.netloc if page.netloc and page.path.strip("/") in ("", "directory", "explore") else None
     if match := _TAG.fullmatch(given):
         tag, host = match[1], host_of(match[2])
     else:

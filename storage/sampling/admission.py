@@ -68,6 +68,8 @@ def _admissions(rules: Rules, db: duckdb.DuckDBPyConnection | None, frontier: Fr
     yield "seed", list(_seeds(rules))
     if db is None:
         return
+    _seed_accounts(rules, db)
+    yield "seed", _followed(rules, db)
     candidates.prepare(db, rules, snowball.known(rules, frontier), rules.waves)
     linked = f"accounts_of: {rules.accounts_of}"
     handles = _handles(rules, db)
@@ -103,6 +105,10 @@ def _seeds(rules: Rules) -> Iterator[Want]:
     if rules.waves > 0:
         for collector, kind in _of(rules, "list"):
             yield from (Want(Target(collector, kind, key), "", 0, key) for key in rules.seeds.get(collector, ()))
+    for collector, kind in _of(rules, "handle"):
+        yield from (
+            Want(Target(collector, kind, key), "", 0, key) for key in rules.followers_of.get(collector, ("", ()))[1]
+        )
     for asked in (rules.queries, rules.finding):
         for collector, kinds in asked.items():
             yield from (Want(Target(collector, kind, key), "") for kind, keys in kinds.items() for key in keys)
@@ -156,7 +162,6 @@ def _handles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
 
 def _accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Start]:
     """The accounts that profiles link to, and those that are seeds themselves."""
-    _seed_accounts(rules, db)
     return db.execute(
         "WITH wanted AS ("
         " SELECT l.account_id, min(c.wave) AS wave, arg_min(c.profile_id, (c.wave, c.profile_id)) AS via, FALSE AS seed"
@@ -169,6 +174,15 @@ def _accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Start]:
         " GROUP BY 1, 2 ORDER BY 3, 2",
         [rules.honour_opt_outs],
     ).fetchall()
+
+
+def _followed(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
+    """The lists of followers that seeds are taken from."""
+    rows = db.execute(
+        "SELECT DISTINCT platform, account_id, via FROM named_accounts WHERE kind = 'followers'"
+    ).fetchall()
+    return [Want(Target(platform, rules.followers_of[platform][0], account), "", 0, via)
+            for platform, account, via in sorted(rows)]  # fmt: skip
 
 
 def _asked(rules: Rules, rows: list[Start]) -> list[Want]:
@@ -184,24 +198,36 @@ def _asked(rules: Rules, rows: list[Start]) -> list[Want]:
 def _seed_accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> None:
     """The TEMP table `seed_accounts` (account_id, via): who stands in [seeds], and whom the queries there found.
 
-    Their paths: the seed itself, and the query. A handle means whoever bore it when it was first looked up: renamed,
-    they stay the seed, and whoever takes the handle later is none.
+    Their paths: the seed itself, what names it, and the query. A handle means whoever bore it when it was first looked
+    up: renamed, they stay the seed, and whoever takes the handle later is none. `named_accounts` has the accounts of
+    handles, those whose followers are seeds too.
     """
-    named = [[collector, key.lower(), ""] for collector, keys in rules.seeds.items() for key in keys]
-    found = [[collector, key, kind] for collector, kinds in rules.finding.items() for kind, keys in kinds.items()
-             for key in keys]  # fmt: skip
-    db.execute("CREATE OR REPLACE TEMP TABLE given_seeds (platform VARCHAR, key VARCHAR, kind VARCHAR)")
-    if rows := [*named, *found]:
-        db.executemany("INSERT INTO given_seeds VALUES (?, ?, ?)", rows)
+    paths = {(collector, key): path for collector, of in rules.paths.items() for key, path in of.items()}
+    given = [[collector, key.lower(), "", paths.get((collector, key), key.lower())]
+             for collector, keys in rules.seeds.items() for key in keys]  # fmt: skip
+    given += [[collector, key.lower(), "followers", key]
+              for collector, (_, keys) in rules.followers_of.items() for key in keys]  # fmt: skip
+    given += [[collector, key, kind, key] for collector, kinds in rules.finding.items() for kind, keys in kinds.items()
+              for key in keys]  # fmt: skip
+    db.execute("CREATE OR REPLACE TEMP TABLE given_seeds (platform VARCHAR, key VARCHAR, kind VARCHAR, via VARCHAR)")
+    if given:
+        db.executemany("INSERT INTO given_seeds VALUES (?, ?, ?, ?)", given)
     db.execute(
-        "CREATE OR REPLACE TEMP TABLE seed_accounts AS"
+        "CREATE OR REPLACE TEMP TABLE named_accounts AS"
         " WITH asked AS (SELECT collector AS platform, lower(key) AS key, min(fetched_at) AS at FROM answers"
         " WHERE outcome = 'done' AND next_cursor IS NULL GROUP BY ALL)"
-        " SELECT account_id, via FROM (SELECT h.account_id, s.key AS via FROM handles AS h JOIN given_seeds AS s"
-        " ON s.platform = h.platform AND s.kind = '' AND s.key IN (lower(h.handle), lower(h.account_id))"
-        " LEFT JOIN asked AS a ON a.platform = s.platform AND a.key = s.key"
-        " QUALIFY row_number() OVER (PARTITION BY s.platform, s.key ORDER BY h.first_seen > a.at,"
-        " abs(epoch(a.at) - epoch(h.first_seen)), h.last_seen DESC, h.account_id) = 1)"
+        " SELECT h.platform, h.account_id, s.kind, s.via FROM handles AS h JOIN given_seeds AS s"
+        " ON s.platform = h.platform AND s.kind IN ('', 'followers')"
+        " AND s.key IN (lower(h.handle), lower(h.account_id)) LEFT JOIN asked AS a ON a.platform = s.platform"
+        " AND a.key = s.key QUALIFY row_number() OVER (PARTITION BY s.platform, s.key, s.kind ORDER BY"
+        " h.first_seen > a.at, abs(epoch(a.at) - epoch(h.first_seen)), h.last_seen DESC, h.account_id) = 1"
+    )
+    db.execute(
+        "CREATE OR REPLACE TEMP TABLE seed_accounts AS"
+        " SELECT account_id, via FROM named_accounts WHERE kind = ''"
+        " UNION SELECT f.follower_id, n.via FROM base.follows AS f JOIN named_accounts AS n"
+        " ON n.platform = f.platform AND n.account_id = f.followed_id"
+        " WHERE n.kind = 'followers' AND f.listed = 'followers'"
         " UNION SELECT l.account_id, l.list_id FROM listed AS l JOIN given_seeds AS s"
-        " ON s.platform = l.platform AND s.kind <> '' AND s.key = l.list_id"
+        " ON s.platform = l.platform AND s.kind NOT IN ('', 'followers') AND s.key = l.list_id"
     )

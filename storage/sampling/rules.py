@@ -51,6 +51,10 @@ class Rules(msgspec.Struct, frozen=True):
 
     seeds: Mapping[str, Sequence[str]]  # by collector
     kinds: Mapping[str, Mapping[str, str]]  # collector -> kind -> what its key names (collectors.base.Kind.of)
+    paths: Mapping[str, Mapping[str, str]] = {}  # collector -> seed -> the table or organisation that names it
+    followers_of: Mapping[
+        str, tuple[str, Sequence[str]]
+    ] = {}  # collector -> a kind; accounts whose followers are seeds
     sets: Mapping[str, Sequence[str]] = {}  # comparison sets by collector
     waves: int = 1
     admit: str = "members"

@@ -66,7 +66,7 @@ def at_hand(
 
     A query shows accounts of other servers, which alone know whether somebody asks to be left alone.
     """
-    named = _named(rules)
+    named = _named(rules) | {path for of in rules.paths.values() for path in of.values()}
     looked_up = {name for name in rules.checked if rules.by_id[name] in rules.kinds[name]}
     found = {start for start in starts if start[4] and start[3] not in named and start[0] in looked_up}
     if not found:
@@ -89,6 +89,7 @@ def waiting(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> 
     named = ("handle", *(("profile", "list") if "connections" in rules.along else ()))
     kinds += [(collector, kind) for collector, of in rules.kinds.items() for kind, what in of.items() if what in named]
     kinds += [(collector, kind) for collector, found in rules.finding.items() for kind in found]
+    kinds += [(collector, kind) for collector, (kind, keys) in rules.followers_of.items() if keys]
     if any(frontier.next_due(collector, [kind]) for collector, kind in kinds):
         return True
     ended = [walk for collector, kind in kinds for walk in frontier.ended(collector, kind)]
