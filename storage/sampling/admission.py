@@ -179,7 +179,7 @@ def _accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Start]:
 def _followed(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
     """The lists of followers that seeds are taken from."""
     rows = db.execute(
-        "SELECT DISTINCT platform, account_id, via FROM named_accounts WHERE kind = 'followers'"
+        "SELECT DISTINCT platform, account_id, via FROM named_accounts WHERE role = 'followed'"
     ).fetchall()
     return [Want(Target(platform, rules.followers_of[platform][0], account), "", 0, via)
             for platform, account, via in sorted(rows)]  # fmt: skip
@@ -205,29 +205,29 @@ def _seed_accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> None:
     paths = {(collector, key): path for collector, of in rules.paths.items() for key, path in of.items()}
     given = [[collector, key.lower(), "", paths.get((collector, key), key.lower())]
              for collector, keys in rules.seeds.items() for key in keys]  # fmt: skip
-    given += [[collector, key.lower(), "followers", key]
+    given += [[collector, key.lower(), "followed", key]
               for collector, (_, keys) in rules.followers_of.items() for key in keys]  # fmt: skip
     given += [[collector, key, kind, key] for collector, kinds in rules.finding.items() for kind, keys in kinds.items()
               for key in keys]  # fmt: skip
-    db.execute("CREATE OR REPLACE TEMP TABLE given_seeds (platform VARCHAR, key VARCHAR, kind VARCHAR, via VARCHAR)")
+    db.execute("CREATE OR REPLACE TEMP TABLE given_seeds (platform VARCHAR, key VARCHAR, role VARCHAR, via VARCHAR)")
     if given:
         db.executemany("INSERT INTO given_seeds VALUES (?, ?, ?, ?)", given)
     db.execute(
         "CREATE OR REPLACE TEMP TABLE named_accounts AS"
         " WITH asked AS (SELECT collector AS platform, lower(key) AS key, min(fetched_at) AS at FROM answers"
         " WHERE outcome = 'done' AND next_cursor IS NULL GROUP BY ALL)"
-        " SELECT h.platform, h.account_id, s.kind, s.via FROM handles AS h JOIN given_seeds AS s"
-        " ON s.platform = h.platform AND s.kind IN ('', 'followers')"
+        " SELECT h.platform, h.account_id, s.role, s.via FROM handles AS h JOIN given_seeds AS s"
+        " ON s.platform = h.platform AND s.role IN ('', 'followed')"
         " AND s.key IN (lower(h.handle), lower(h.account_id)) LEFT JOIN asked AS a ON a.platform = s.platform"
-        " AND a.key = s.key QUALIFY row_number() OVER (PARTITION BY s.platform, s.key, s.kind ORDER BY"
+        " AND a.key = s.key QUALIFY row_number() OVER (PARTITION BY s.platform, s.key, s.role ORDER BY"
         " h.first_seen > a.at, abs(epoch(a.at) - epoch(h.first_seen)), h.last_seen DESC, h.account_id) = 1"
     )
     db.execute(
         "CREATE OR REPLACE TEMP TABLE seed_accounts AS"
-        " SELECT account_id, via FROM named_accounts WHERE kind = ''"
+        " SELECT account_id, via FROM named_accounts WHERE role = ''"
         " UNION SELECT f.follower_id, n.via FROM base.follows AS f JOIN named_accounts AS n"
         " ON n.platform = f.platform AND n.account_id = f.followed_id"
-        " WHERE n.kind = 'followers' AND f.listed = 'followers'"
+        " WHERE n.role = 'followed' AND f.listed = 'followers'"
         " UNION SELECT l.account_id, l.list_id FROM listed AS l JOIN given_seeds AS s"
-        " ON s.platform = l.platform AND s.kind NOT IN ('', 'followers') AND s.key = l.list_id"
+        " ON s.platform = l.platform AND s.role NOT IN ('', 'followed') AND s.key = l.list_id"
     )
