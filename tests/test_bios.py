@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from storage.linking.bio_names import LONGEST, Names
 from storage.linking.bios import LEFT, MEMBER, REVIEW, RIGHT, _Passage, read_bio, read_items
+from storage.linking.evidence import population
 from storage.linking.organisations import Matcher, Organisations, load_list
 from tests.bios import HANDLES, NAMES, NEWS_HANDLES, TRADES, rows
 
@@ -389,3 +390,24 @@ def test_real_politicians_elsewhere_are_no_dutch_civil_servants(real, described)
 
 def test_the_lists_of_the_tests_share_no_handle():
     assert not HANDLES.keys() & NEWS_HANDLES.keys()
+
+
+def test_what_a_list_calls_its_members_and_whose_domains_it_names_is_how_bios_are_read():
+    listed = Organisations.model_validate({
+        "population": {"en": {"member": "journalist", "members": "journalists", "group": "newsroom",
+                              "groups": "newsrooms"}},
+        "group": [{"id": "Fictiepers", "name": "Fictiepers", "domains": ["fictiepers.example"]},
+                  {"id": "DP", "name": "De Proefcourant"}],
+    }, strict=False)  # fmt: skip
+    who = population(listed, None, ("bio",), ())
+    assert who.trades == ("media",)
+    found = {
+        text: {(one.organisation, one.verdict) for one in read_bio(text, who.names, who.trades)}
+        for text in ("Redacteur @fictiepers.example", "Onderzoeksjournalist | De Proefcourant",
+                     "Redacteur bij Fictiepers", "Lezer van @fictiepers.example", "Redacteur fictiepers",
+                     "Getrouwd met @jan.fictiepers.example")
+    }  # fmt: skip
+    assert list(found.values()) == [
+        {("Fictiepers", "member")}, {("DP", "member")}, {("Fictiepers", "member")}, {("Fictiepers", "none")},
+        {("Fictiepers", "review")}, set(),
+    ]  # fmt: skip

@@ -188,6 +188,7 @@ RULES: tuple[Rule, ...] = (
           rf"(?:(?:{AT}|to|van|of) )?{ORG}"),
     _rule("tagged", "current", "bare", rf"\b{JOB} {PLAIN}{{0,3}}# ORG\b"),
     _rule("bare-at", "current", "bare", rf"\b{BY} {ORG}"),
+    _rule("covers-for", "current", "loose", rf"\b(?:covers?|covering) {PLAIN}{{1,5}}for {ORG}"),
     _rule("for", "current", "loose", rf"\b(?:voor|for|with|namens|aan|op|in) {ORG}"),
     _rule("its-role-apart", "current", "bare", rf"{START}{OWN} [|,:] (?:\w+ )?{ROLE}"),
     _rule("named", "current", "alone", rf"{START}{OWN}{END}", rf"@ ORG\b{END}"),
@@ -197,7 +198,8 @@ RULES: tuple[Rule, ...] = (
 # What lowers a tie: words before the organisation, or right behind it.
 CAVEATS: tuple[Rule, ...] = (
     _rule("student", "student", 0.45, rf"(?<!oud - )(?<!ex - )(?<!former )(?<!formerly )\b{STUDENT} [^.]*?\bORG\b"),
-    _rule("hired", "hired", 0.4, rf"(?<!oud - )(?<!ex - )\b{HIRED} [^|]*?\bORG\b", r"\bORG (?:\w+ )?via\b"),
+    _rule("hired", "hired", 0.4,
+          rf"(?<!oud - )(?<!ex - )\b{HIRED} (?:(?!, {JOB} )[^|])*?\bORG\b", r"\bORG (?:\w+ )?via\b"),
     _rule("reserve", "volunteer", 0.4, rf"\b{RESERVE} [^|.]*?\bORG\b", rf"\bORG \( {RESERVE}"),
     _rule("politician", "politician", 0.35, rf"\b{POLITICS} [^|.]*?\bORG\b"),
     _rule("staff-body", "staff-body", 0.45, rf"\b{STAFF_BODY} [^|.]*?\bORG\b", rf"\bORG , (?:\w+ )?{STAFF_BODY}"),
@@ -208,6 +210,9 @@ ELSEWHERE = _rule("another-country", "about-others", 0.1,
                   rf"\bORG (?:[,(|] )?(?:of |in |van |te )?(?:the )?{COUNTRY}")  # fmt: skip
 # What lowers a name beside a trade: a journalist | a ministry.
 OUTSIDER = _rule("outsider", "about-others", 0.35, r"\bORG\b")
+
+
+PROPER = "a proper name"  # behind a rule's name in `View.ties`: where a name that is a word too is capitalised
 
 
 class View(NamedTuple):
@@ -228,9 +233,9 @@ def view(trades: frozenset[str]) -> View:
         raise ValueError(f"no trade {min(unknown)!r}; there are {', '.join(sorted({*TRADES, 'politics'}))}")
     others = "|".join(pattern for trade, pattern in TRADES.items() if trade not in trades) or "(?!)"
     outsiders = re.compile(rf"\b(?:{others}) [^|.]*?(?:[|.] )?(?:[(@] )?{OWN}|\bORG (?:- )?(?:\w+ )?(?:{others})")
-    if "politics" in trades:
-        return View(outsiders, {"member-of": "explicit"}, frozenset({"politician"}))
-    return View(outsiders, {}, frozenset())
+    ties = {"member-of": "explicit"} if "politics" in trades else {}
+    ties |= {"covers-for": "role-of", f"role-beside {PROPER}": "role-of"} if "media" in trades else {}
+    return View(outsiders, ties, frozenset({"politician"}) if "politics" in trades else frozenset())
 
 
 # What lowers every tie in the bio.

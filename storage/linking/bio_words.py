@@ -42,7 +42,8 @@ ROLE = _any(
 # Fields of work, which tell of a job only with a handle ('communicatie @...').
 WORK = _any(
     """
-    *communicatie *beleid *innovatie *webcare legal policy comms communications operations engineering data ict hr
+    *communicatie *beleid *innovatie *webcare *strategie legal policy comms communications operations engineering data
+    ict hr strategy
     """
 )
 # Professions that deal with an organisation as outsiders do, unless its people are of that trade themselves.

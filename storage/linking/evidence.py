@@ -7,6 +7,7 @@ recall: what is unclear is for review, and an account that is an organisation's 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from importlib import resources
@@ -17,6 +18,7 @@ import pyarrow as pa
 
 from storage.errors import UserError
 from storage.linking.bio_names import Names
+from storage.linking.bio_words import TRADES
 from storage.linking.bios import read_bio
 from storage.linking.organisations import Matcher, Organisations
 
@@ -51,15 +53,22 @@ def population(listed: Organisations, day: date | None, sources: Iterable[str], 
               *((each, each.name, listed.group_of(each, day)) for each in listed.organisation)]  # fmt: skip
     handles = {handle: organisation for each, organisation, _ in owners for handle in each.handles}
     domains = [(domain.casefold(), *whose) for each, *whose in owners for domain in each.domains]
+    named = {domain: organisation for domain, organisation, _ in domains} | handles  # @example.org names its owner
     made = hashlib.blake2b(listed.model_dump_json().encode(), digest_size=16)
     made.update(repr(day).encode())
     for name in ("bios.py", "bio_names.py", "bio_rules.py", "bio_words.py", "organisations.py", "evidence.py"):
         made.update((resources.files("storage.linking") / name).read_bytes())
     return Population(
-        frozenset(sources), tuple(lists), Names(listed, matcher, handles), listed.trades,
+        frozenset(sources), tuple(lists), Names(listed, matcher, named), listed.trades or trades_of(listed.nouns()),
         [(domain, organisation, group) for domain, organisation, group in domains],
         frozenset(handle.casefold() for handle in handles), matcher, made.hexdigest(),
     )  # fmt: skip
+
+
+def trades_of(nouns: Iterable[str]) -> tuple[str, ...]:
+    """The trades of a population by what its members are called: of journalists, media."""
+    said = [noun.casefold() for noun in nouns]
+    return tuple(trade for trade, words in TRADES.items() if any(re.fullmatch(words, noun) for noun in said))
 
 
 def fill(db: duckdb.DuckDBPyConnection, who: Population | None) -> int:

@@ -118,6 +118,10 @@ class Organisations(Table):
         nouns = {language: each.model_dump() for language, each in self.population.items()}
         return [("population", json.dumps(nouns, ensure_ascii=False))] if nouns else []
 
+    def nouns(self) -> Iterator[str]:
+        """What one member of the population is called, in each language."""
+        yield from (each.member for each in self.population.values())
+
     @cached_property
     def by_id(self) -> dict[str, Group]:
         """The groups by id."""
