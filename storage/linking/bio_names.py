@@ -88,12 +88,14 @@ class Names:
 def _phrases(organisations: Organisations) -> Iterator[tuple[str, str, str]]:
     """Each name in *organisations* as a text may write it, as the matcher should be asked for it, and its strength."""
     for group in organisations.group:
-        yield from _of_group(group, organisations.one_word_names)
+        yield from _of_group(group)
     for agency in organisations.organisation:
         yield from ((name, name, _strength(name)) for name in (agency.name, *agency.aliases, *agency.abbreviations))
+    if organisations.one_word_names:  # what has a better name by now keeps it
+        yield from ((each.name, f"ministerie van {each.name}", "word") for each in organisations.group if each.name)
 
 
-def _of_group(group: Group, one_word: bool) -> Iterator[tuple[str, str, str]]:
+def _of_group(group: Group) -> Iterator[tuple[str, str, str]]:
     names = [period.name for period in group.history if period.name]
     keys = [period.key or group.id for period in group.history if not period.part_of]
     for name in (*names, *group.prefixed, *group.abbreviations, *keys):
@@ -108,8 +110,7 @@ def _of_group(group: Group, one_word: bool) -> Iterator[tuple[str, str, str]]:
     for name in (*group.abbreviations, *group.prefixed):
         yield f"min{normalise(name).replace(' ', '')}", f"ministerie van {name}", "full"
     for name in (*names, *group.prefixed, *keys):
-        alone = name in names and (one_word or len(name.split()) > 1)
-        yield name, f"ministerie van {name}", "word" if alone else "weak"
+        yield name, f"ministerie van {name}", "word" if len(name.split()) > 1 and name in names else "weak"
 
 
 def _strength(name: str) -> str:

@@ -19,6 +19,7 @@ const { TestNetwork } = require('@atproto/dev-env')
 const { AtpAgent } = require('@atproto/api')
 
 const PEOPLE = 112
+const CIRCLE = 60
 const FIRST = Date.UTC(2026, 0, 1)
 let tick = 0
 const time = () => new Date(FIRST + ++tick * 61_000).toISOString() // distinct times: lists are ordered by them
@@ -53,11 +54,13 @@ async function main() {
     return made
   }
 
-  for (let n = 0; n < PEOPLE; n++) {
+  async function join(name) {
     const agent = new AtpAgent({ service: network.pds.url })
-    const { data } = await agent.createAccount({ handle: `person${n}.test`, email: `p${n}@example.test`, password: 'pass' })
-    people.push({ did: data.did, handle: data.handle, agent })
+    const { data } = await agent.createAccount({ handle: `${name}.test`, email: `${name}@example.test`, password: 'pass' })
+    return { did: data.did, handle: data.handle, agent }
   }
+
+  for (let n = 0; n < PEOPLE; n++) people.push(await join(`person${n}`))
   const [ann, bob, shy, gone, banned] = people
   await write(ann, [['app.bsky.actor.profile', { displayName: 'Ann', description: 'ambtenaar', createdAt: time() }, 'self']])
   await write(shy, [['app.bsky.actor.profile', {
@@ -105,6 +108,26 @@ async function main() {
       truth.deactivated = gone.did
       truth.suspended = banned.did
       await network.processAll(60_000)
+    },
+    async snowball() { // a second circle, in which each follows two others, and a starter pack of five
+      const circle = []
+      for (let n = 0; n < CIRCLE; n++) circle.push(await join(`circle${n}`))
+      for (let n = 0; n < CIRCLE; n++) {
+        const others = [(3 * n + 7) % CIRCLE, (5 * n + 2) % CIRCLE].filter((other) => other !== n)
+        await follow(circle[n], others.map((other) => circle[other]))
+      }
+      const [list] = await write(circle[0], [['app.bsky.graph.list', {
+        name: 'five', purpose: 'app.bsky.graph.defs#referencelist', createdAt: time() }]])
+      const five = circle.slice(20, 25)
+      await write(circle[0], five.map(({ did }) => (
+        ['app.bsky.graph.listitem', { subject: did, list: list.uri, createdAt: time() }])))
+      const [pack] = await write(circle[0], [['app.bsky.graph.starterpack', {
+        name: 'five', list: list.uri, createdAt: time() }]])
+      await network.processAll(60_000)
+      truth.circle = circle.map(({ did, handle }) => ({ did, handle }))
+      truth.pack = { uri: pack.uri, people: five.map(({ did }) => did) }
+      const edges = await network.bsky.db.db.selectFrom('follow').select(['creator', 'subjectDid']).execute()
+      truth.database = edges.map(({ creator, subjectDid }) => [creator, subjectDid])
     },
   }
   const say = () => console.log(JSON.stringify({ ...truth, people: people.map(({ did, handle }) => ({ did, handle })) }))

@@ -9,18 +9,23 @@ import json
 import os
 import shlex
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import duckdb
+import networkx as nx
 import psutil
 import pytest
 
 from collectors.bluesky.collector import collector
 from collectors.wire.exchange import Wire
+from jobs.run import waves
 from storage.records import Absence, Account, Follow, Post
 from storage.tables.load import load
+from study.study_file import Study
 from tests.pages import rows
 from tests.served import Run, run
 
@@ -160,3 +165,28 @@ def test_a_walk_from_nothing_shows_what_is_left(network: Network, tmp_path: Path
     assert bobs["reply"].reply_to_post == bobs["quote"].quoted_post == truth["deleted"][0]
     assert not [post for post in found.of(Post) if post.post_id in truth["deleted"]]
     assert [(edge.follower_id, edge.followed_id) for edge in found.of(Follow)] == [(bob, truth["people"][2]["did"])]
+
+
+@pytest.mark.parametrize("begin", ["handles", "starter pack"])
+def test_two_waves_along_following_are_a_walk_of_the_servers_own_database(
+    network: Network, tmp_path: Path, begin: str
+) -> None:
+    truth = network.truth if "circle" in network.truth else network.step("snowball")
+    ten, pack = truth["circle"][:10], truth["pack"]
+    seeds, first = {
+        "handles": (f"bluesky = {json.dumps([one['handle'] for one in ten])}", {one["did"] for one in ten}),
+        "starter pack": (f'bluesky_starter_packs = ["{pack["uri"]}"]', set(pack["people"])),
+    }[begin]
+    (tmp_path / "sneeuwbal.toml").write_text(
+        f'[study]\nname = "live"\n[seeds]\n{seeds}\n[snowball]\nalong = ["following"]\nwaves = 2\nadmit = "everyone"\n'
+        '[collectors.bluesky]\nkinds = ["user", "following"]\n'
+        f'base_url = "{truth["bsky"]}"\nplc_url = "{truth["plc"]}"\n'
+    )
+    reports = waves(Study.load(tmp_path), lambda name: Wire(), threading.Event(), say=lambda line: None)
+    assert [report.status for report in reports] == ["complete"]
+    graph = nx.DiGraph([tuple(edge) for edge in truth["database"]])
+    expected = nx.multi_source_dijkstra_path_length(graph, first, cutoff=2, weight=None)
+    assert len(first) < len(expected) < len(truth["circle"])
+    with duckdb.connect(str(tmp_path / "study.duckdb"), read_only=True) as db:
+        found = dict(db.execute("SELECT key, wave FROM admissions WHERE kind = 'admitted'").fetchall())
+    assert found == expected
