@@ -134,7 +134,8 @@ def table(db: Database) -> pd.DataFrame:
     rows.attrs["members"] = number(db, "SELECT count(*) FROM members")
     rows.attrs["sum_of_rows"] = int(rows["profiles"].sum())
     rows.attrs["published_members"] = published(db, "members")
-    return with_parameters(rows, unit="persons", current="position without an end", source=published(db, "source"))
+    current = "position without an end" if number(db, "SELECT count(*) FROM profiles") else None
+    return with_parameters(rows, unit="persons", current=current, source=published(db, "source"))
 
 
 def selection(db: Database, words: Callable[[str], str] | None = None) -> pd.DataFrame:

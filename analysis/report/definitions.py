@@ -14,6 +14,19 @@ _COMMUNITY = (
 )
 _DAYS = "Days, weekdays and hours are in the study's time zone; a public holiday in a weekend is a weekend day."
 
+# of a study that has accounts and no profiles
+OF_ACCOUNTS: Mapping[str, tuple[str, ...]] = {
+    "selection": (
+        "Start contacts are the accounts that were read as seeds. {A_member} is somebody with evidence of belonging to "
+        "an organisation of the study; somebody with several accounts that are known to be theirs counts once.",
+    ),
+    "populations": (
+        "{A_member} is somebody with evidence of belonging to an organisation of the study; agencies count for their "
+        "{group}, and whoever belongs to two {groups} counts in both.",
+        "Under a platform: those with an account on it. Accounts: all of theirs.",
+    ),
+}
+
 DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     "selection": (
         "A connection counts once, and only between profiles that were read. {A_member} has at least one current "
@@ -44,7 +57,7 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
         "counts are posts, for follow ties the ties. Senders and receivers are persons; whoever is in two {groups} "
         "counts in both.",
     ),
-    "group_coverage": ("Readable: members with at least one connection that was seen.",),
+    "group_coverage": ("Readable: {members} with at least one connection that was seen.",),
     "communities": (
         _DEGREE,
         _COMMUNITY,

@@ -31,7 +31,7 @@ def actors_filter(found: Asking, network: Network, _: Words) -> str:
 
 def hashtags_filter(found: Asking, network: Network, _: Words) -> str:
     """The threshold of the *network* of hashtags in words."""
-    said = _("used in more than {threshold} posts").format(threshold=_.number(network.parameters["threshold"]))
+    said = _("used in at least {least} posts").format(least=_.number(int(network.parameters["threshold"]) + 1))
     return said + _auto(found, "analysis.hashtag_threshold", hashtag_edges.MOST_HASHTAGS, _)
 
 
@@ -79,6 +79,9 @@ def filters(
         (_("hashtags: {filter}").format(filter=hashtags_filter(found, hashed, _)), "hashtags", tagged.n, hashed.n),
         ("co-occurrences between the hashtags that are left", "pairs", tagged.m, hashed.m),
     ]  # fmt: skip
+    if not met:  # accounts only: nobody was chosen among profiles, or linked to one
+        rows = [row for row in rows if row[1] not in ("profiles seen", "connections seen", "connections",
+                                                      "links proposed", "members")]  # fmt: skip
     made = pd.DataFrame(rows, columns=["filter", "of", "before", "after"]).astype({"before": int, "after": int})
     made["share"] = 100 * made["after"] / made["before"].where(made["before"] > 0)
     made["filter"] = made["filter"].map(_)

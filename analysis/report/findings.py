@@ -64,6 +64,11 @@ class Findings(Searched):
         """The key figures, none of them hidden."""
         return populations.selection(self.db, str)  # templates, which each language fills
 
+    @property
+    def of_accounts(self) -> bool:
+        """Whether the study has accounts only, and no profiles."""
+        return "profiles" not in set(self.selected["figure"])
+
     def _linked(self, frame: pd.DataFrame) -> Cells:
         linked = ["accounts", *(str(name) for name in frame if name not in FIXED)]
         together = {name: ("share", *(other for other in linked if other != name)) for name in linked}

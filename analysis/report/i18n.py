@@ -23,7 +23,8 @@ MONTHS = {
 }
 
 HEADS = {  # of columns whose name alone does not say it
-    "account_id": "account", "group_name": "{group}", "other_group": "other {group}", "groups": "{groups}",
+    "account_id": "account", "group": "{group}", "group_name": "{group}", "other_group": "other {group}",
+    "groups": "{groups}",
     "share_of_group": "share of {group}", "bluesky": "Bluesky", "bridging": "bridging",
     "connections_expected": "connections by chance",
     "connections_ratio": "connections, times chance", "e_i_index": "E-I index", "expected": "by chance, degrees kept",
@@ -31,7 +32,8 @@ HEADS = {  # of columns whose name alone does not say it
     "follows_expected": "follow ties by chance", "follows_ratio": "follow ties, times chance", "high": "95%: to",
     "in_degree": "followers in the network", "internal": "ties inside", "external": "ties outside",
     "null": "null model",
-    "low": "95%: from", "mastodon": "Mastodon", "mean_active_accounts": "active accounts a day", "off": "per day off",
+    "members_per_request": "{members} per request", "low": "95%: from",
+    "mastodon": "Mastodon", "mean_active_accounts": "active accounts a day", "off": "per day off",
     "other_follows": "the other follows the sender", "permuted": "labels shuffled", "per_day": "per such day",
     "per_day_without_holidays": "per such day, holidays left out", "posts_to_followed": "posts to whom one follows",
     "readable": "lists read", "sample_count": "comparison: count", "sample_posts": "comparison: posts",

@@ -42,6 +42,15 @@ LIMITS = (
 )
 
 
+# Of a study that has accounts and no profiles, instead of the same lines above.
+LIMITS_OF_ACCOUNTS = {
+    0: "Only what is public could be read: who has no account, or does not say on it where they belong, is not in the "
+    "study.",
+    2: "Accounts are taken for {members}' by what they say of themselves, and for one person's by what links them; "
+    "both can be wrong, and the view `evidence` keeps every reason.",
+}
+
+
 # What a design of the snowball implies about who is in the study, and what it cannot claim (docs/sampling.md).
 DESIGNS = {
     "all": "Design of the snowball: everybody whom a list shows and the rule lets in. It is a census of what can be "
@@ -80,7 +89,8 @@ def method(found: Findings, _: Words) -> Section:
     public = bool(found.options.least)
     said = [_(text) for text in documents_section.LIMITS]
     if found.people:
-        said = [*_design(found, _), *(_(text) for text in LIMITS)]
+        own = LIMITS_OF_ACCOUNTS if found.of_accounts else {}
+        said = [*_design(found, _), *(_(own.get(at, text)) for at, text in enumerate(LIMITS))]
     if public and found.people:
         said.append(_(PUBLIC).format(least=found.options.least))
     said += _opt_outs(found, _) if found.people else []

@@ -185,7 +185,7 @@ def _cards(found: Findings, _: Words) -> Cards:
             said.append(_("Posts come from {list}.").format(list=told))
         if len(first):
             said.append(_("Most active: {accounts}.").format(accounts=", ".join(map(str, first["handle"]))))
-        figures = _("{size} hashtags, used {uses} times").format(
+        figures = _("{size} hashtags, used {uses} times" if row["size"] > 1 else "1 hashtag, used {uses} times").format(
             size=_.number(row["size"]), uses=_.number(row["uses"])
         )  # fmt: skip
         name = f" · {row['name']}" if row["name"] else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.report.definitions import DEFINITIONS
+from analysis.report.definitions import DEFINITIONS, OF_ACCOUNTS
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.report.tables import Table
@@ -23,7 +23,8 @@ def published_there(frame: pd.DataFrame) -> bool:
 def table(found: Findings, _: Words, name: str, title: str, frame: pd.DataFrame, *sql: str, **options: Any) -> Table:
     """A table with its definitions, and the SQL of the findings called *sql*."""
     heard = [query for key in sql for query in found.sql.get(key, ())]
-    definitions = tuple(_(text) for text in DEFINITIONS.get(name, ()))
+    of_accounts = OF_ACCOUNTS.get(name) if found.of_accounts else None
+    definitions = tuple(_(text) for text in of_accounts or DEFINITIONS.get(name, ()))
     return Table(
         name.replace("_", "-"), _(title), frame, definitions=definitions, sql=tuple(dict.fromkeys(heard)),
         hidden=_("hidden") if frame.attrs.get("hidden") else "", **options,

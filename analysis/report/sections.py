@@ -54,9 +54,9 @@ def overview(found: Findings, _: Words, out: Mapping[str, str]) -> Section:
         return Fact(_(name), found.persons(value[figure]), there)
 
     ties = _.number(found.actors.network.parameters["full_edges"])
-    profiles = fact("profiles read", "profiles") if "profiles" in value else fact("accounts seen", "accounts_seen")
+    seen = fact("accounts seen", "accounts_seen") if found.of_accounts else fact("profiles read", "profiles")
     facts = (
-        profiles, fact("members", "members"),
+        seen, fact("members", "members"),
         fact("linked accounts", "accounts"), fact("posts", "posts"),
         Fact(_("follow ties of these accounts"), ties),
         Fact(_("period of the posts"), f"{value['first_post'] or '–'} – {value['last_post'] or '–'}"),
@@ -66,7 +66,7 @@ def overview(found: Findings, _: Words, out: Mapping[str, str]) -> Section:
                       columns=("what", "computed", "published")[: 3 if published else 2],
                       places={"computed": 0, "published": 0},
                       note=_(BESIDE) if published else "")  # fmt: skip
-    said = (_(SNOWBALL if "profiles" in value else ALONG), *posts_of_members(found, _))
+    said = (_(ALONG if found.of_accounts else SNOWBALL), *posts_of_members(found, _))
     in_brief = tuple((text, to) for text, to in brief(found, _) if to not in out)
     without = tuple((_(TITLES[name]), why) for name, why in out.items() if why)
     return Section("overview", _("Overview"), said, (selection,), facts, in_brief, without)
@@ -103,12 +103,16 @@ def people(found: Findings, _: Words) -> Section:
         said = [_("{all} {members} were found; {share}% of them also on a platform.").format(
             all=_.number(everyone), share=_.number(share, 1))]  # fmt: skip
     if frame.attrs["sum_of_rows"] - everyone >= max(1, found.options.least):
-        said.append(_("The rows add up to {sum}, because somebody with current positions in two {groups} counts in "
+        said.append(_("The rows add up to {sum}, because somebody who belongs to two {groups} counts in both."
+                      if found.of_accounts else
+                      "The rows add up to {sum}, because somebody with current positions in two {groups} counts in "
                       "both.").format(sum=_.number(frame.attrs["sum_of_rows"])))  # fmt: skip
-    order = paired(list(frame.columns), ("profiles", "accounts"))
+    only = found.of_accounts
+    order = paired([str(name) for name in frame if not (only and name == "lists_read")], ("profiles", "accounts"))
     title = "Table 5: {members} by {group}" if found.of_2013 else "{Members} by {group}"
     five = table(found, _, "populations", title, frame, "populations",
-                 columns=tuple(order), places={"share": 1}, hundredths=("share",), bars=("profiles",),
+                 columns=tuple(order), heads={"profiles": "members"} if only else {}, places={"share": 1},
+                 hundredths=("share",), bars=("profiles",),
                  note=_(BESIDE) if published_there(frame) else "")  # fmt: skip
     return Section("populations", _("Populations"), tuple(said), (five,))
 
@@ -165,7 +169,9 @@ def groups(found: Findings, _: Words) -> Section:
                      bars=("members",))  # fmt: skip
     directed = tuple(_directed(found, kind, _) for kind in found.group_shares["kind"].unique())
     if not (frame["connections"].fillna(1) > 0).any():
-        return Section("groups", _("{Groups}"), (), (coverage, *directed))
+        return Section(
+            "groups", _("{Groups}"), (), directed if found.of_accounts and directed else (coverage, *directed)
+        )
     said = (
         _("A circle's size is the number of connections inside {a_group}, a line's width the number between two."),
         _("Only observed connections count: the lists of {readable} of {all} {members} could be read. The sample is "

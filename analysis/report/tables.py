@@ -34,6 +34,7 @@ class Table:
     places: Mapping[str, int] = field(default_factory=dict)
     percent: tuple[str, ...] = ()  # fractions, shown in per cent
     hundredths: tuple[str, ...] = ()  # per cent already
+    heads: Mapping[str, str] = field(default_factory=dict)  # of columns that this study calls otherwise
     bars: tuple[str, ...] = ()  # drawn behind their numbers, the largest as long as the cell
     page: pd.DataFrame | None = None  # shown instead of the frame, which the files have
     folded: bool = False  # behind a summary, as the accessible way into a picture
@@ -51,7 +52,7 @@ class Table:
 
     def head(self, _: Words) -> list[tuple[str, str]]:
         """The heads of the columns and their kinds: n numbers, w long texts, s short ones, or nothing."""
-        return [(_.head(name), self._kind(name)) for name in self.shown]
+        return [(_.head(self.heads.get(name, name)), self._kind(name)) for name in self.shown]
 
     def _kind(self, name: str) -> str:
         if (name != "community" and _numeric(self._page[name])) or (self.page is not None and name != self.shown[0]):
