@@ -56,8 +56,9 @@ def top(found: Network, by: str = "betweenness", count: int = 25) -> pd.DataFram
 
 
 def communities(found: Measured, central: int = 5, words: Callable[[str], str] = GENERAL) -> pd.DataFrame:
-    """One row a community: name, size, members by label, groups, titles, central members, density, E-I index.
+    """One row a community: name, size, members by label, groups, titles, central members, runs, density, E-I index.
 
+    `share_of_runs` is the mean over its actors of the share of the runs that put them there.
     The name is a suggestion from these numbers; there is none where there are no communities to speak of, and
     `attrs["verdict"]` says so in a sentence. Density is of the directed ties inside; the E-I index counts ties. Titles
     are current job titles that at least two members share, as shares of those. *words* puts the words of names into
@@ -80,6 +81,8 @@ def communities(found: Measured, central: int = 5, words: Callable[[str], str] =
             **{_column(label): count for label, count in _row(labels, number).items()},
             "groups": _shares(groups), "titles": _shares(_common(members["title"])),
             "central": _central(members, central, words),
+            "share_of_runs": found.communities.support[group == number].mean()
+            if found.communities.support is not None else np.nan,
             "density": inside[number] / pairs if pairs else 0.0,
             "e_i_index": (outer - inside[number]) / (outer + inside[number]) if outer + inside[number] else np.nan,
         })  # fmt: skip

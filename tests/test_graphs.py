@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from analysis.graphs import algorithms
 from analysis.graphs import network as networks
-from analysis.graphs.communities import adjusted_rand, numbered
+from analysis.graphs.communities import adjusted_rand, numbered, supported
 
 ROUNDING = 5e-7  # the optima are given to six digits
 
@@ -256,6 +256,17 @@ def test_a_planted_partition_comes_back_and_is_steady():
     planted = [graph.nodes[node]["block"] for node in found.membership.index]
     assert found.to_speak_of
     assert adjusted_rand(found.membership, planted) > 0.95
+
+
+def test_of_each_node_the_share_of_runs_that_put_it_there():
+    """Three runs: as the best one under other numbers, with c moved over, with a and b on their own."""
+    best = np.array([0, 0, 0, 1, 1, 1])
+    runs = np.array([[5, 5, 5, 2, 2, 2], [0, 0, 1, 1, 1, 1], [2, 2, 0, 1, 1, 1]])
+    assert supported(runs, best) == pytest.approx(np.array([3, 3, 1, 3, 3, 3]) / 3)
+    assert supported(np.array([[0] * 6]), best) == pytest.approx([1, 1, 1, 0, 0, 0])  # one cannot continue both
+    assert supported(np.zeros((2, 0)), np.zeros(0)).tolist() == []
+    graph = nx.planted_partition_graph(4, 50, 0.3, 0.03, seed=4)
+    assert algorithms.communities(graph).support.min() > 0.9
 
 
 def test_a_reciprocated_pair_is_one_undirected_edge():

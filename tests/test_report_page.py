@@ -90,6 +90,8 @@ def test_search_finds_without_accents_and_shows_the_true_neighbours(
     chosen = watched.page.evaluate(f"{NETWORK.format('actors')}.chosen")
     assert "Zoë" in figure.locator(".chosen h3").inner_text()
     out, into = set(network.target[network.source == chosen]), set(network.source[network.target == chosen])
+    put = network.nodes["share_of_runs"].iloc[chosen]
+    assert f"runs that put them there {100 * put:.0f}%" in " ".join(figure.locator(".info dl").inner_text().split())
     told = [text.split(": ")[1] for text in figure.locator(".info summary").all_inner_texts()]
     assert told == [str(len(out & into)), str(len(out - into)), str(len(into - out))]
     assert names.iloc[chosen]

@@ -18,7 +18,7 @@ class Communities:
     """A partition, its modularity at resolution 1, and how steady the runs were that it is the best of.
 
     *stability* is the mean adjusted Rand index between two runs; *together* the share of the pairs of nodes
-    in one community that no run parted.
+    in one community that no run parted; *support* of each node the share of the runs that put it where it is.
     """
 
     membership: pd.Series[int]
@@ -27,6 +27,7 @@ class Communities:
     stability: float
     together: float
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    support: pd.Series[float] | None = None
 
     @property
     def sizes(self) -> pd.Series[int]:
@@ -75,7 +76,8 @@ def chosen(
     best = memberships[int(np.argmax(qualities))] if len(ids) else memberships[0]
     stability, together = steadiness(memberships[:runs], best)
     membership = pd.Series(numbered(ids, best), index=ids, name="community")
-    return Communities(membership, float(qualities.max()), qualities, stability, together)
+    support = pd.Series(supported(memberships[:runs], best), index=ids, name="share_of_runs")
+    return Communities(membership, float(qualities.max()), qualities, stability, together, support=support)
 
 
 def numbered(ids: pd.Index[Any], groups: NDArray[Any]) -> NDArray[np.int64]:
@@ -103,6 +105,29 @@ def steadiness(memberships: NDArray[Any], best: NDArray[Any]) -> tuple[float, fl
         always = np.unique(always * (run.max(initial=0) + 1) + run, return_inverse=True)[1]
     together = _pairs(np.bincount(always)).sum() / pairs if pairs else 1.0
     return float(np.mean(indices)) if indices else 1.0, float(together)
+
+
+def supported(memberships: NDArray[Any], best: NDArray[Any]) -> NDArray[np.float64]:
+    """Of each node, the share of the runs in which it is in the community that continues its community in *best*.
+
+    The communities of a run continue those of *best* one to one: the pair with the largest overlap first, and so on.
+    """
+    _, home = np.unique(best, return_inverse=True)
+    agree = np.zeros(len(home))
+    for run in memberships:
+        _, there = np.unique(run, return_inverse=True)
+        width = int(there.max(initial=0)) + 1
+        pairs, overlap = np.unique(home.astype(np.int64) * width + there, return_counts=True)
+        continued: dict[int, int] = {}
+        taken = set[int]()
+        for pair in pairs[np.argsort(-overlap, kind="stable")].tolist():
+            mine, theirs = divmod(pair, width)
+            if mine not in continued and theirs not in taken:
+                continued[mine] = theirs
+                taken.add(theirs)
+        match = np.array([continued.get(number, -1) for number in range(int(home.max(initial=-1)) + 1)], dtype=np.int64)
+        agree += match[home] == there if len(home) else 0
+    return agree / max(len(memberships), 1)
 
 
 def adjusted_rand(a: Any, b: Any) -> float:

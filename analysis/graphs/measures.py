@@ -46,7 +46,9 @@ def measured(
     )
     network = network.with_columns(network.degrees())
     network = network.with_columns(between, **between.attrs["parameters"])
-    network = network.with_columns({"pagerank": algorithms.pagerank(network), "community": found.membership})
+    network = network.with_columns(
+        {"pagerank": algorithms.pagerank(network), "community": found.membership, "share_of_runs": found.support}
+    )
     by = by or "betweenness"
     sizes = node_sizes(network.nodes[by].to_numpy(dtype=float))
     colours = np.array([*PALETTE, GREY])[np.minimum(found.membership.to_numpy(), len(PALETTE))]

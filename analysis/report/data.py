@@ -80,6 +80,7 @@ def _common(network: Network, names: Sequence[str]) -> dict[str, Any]:
         "degree": nodes["degree"].astype(int).tolist(),
         "community": nodes["community"].astype(int).tolist(),
         "communities": list(names),
+        "runs": np.round(100 * nodes["share_of_runs"].to_numpy(dtype=float)).astype(int).tolist(),
         "palette": [*PALETTE, GREY],
         "weighted": network.weight is not None,
         "parameters": json.loads(json.dumps(dict(network.parameters), default=str)),

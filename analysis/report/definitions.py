@@ -61,6 +61,8 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     "communities": (
         _DEGREE,
         _COMMUNITY,
+        "Runs that put them there: of each actor, the share of the runs in which they are in the community that "
+        "continues theirs (the largest overlaps first, one to one); here the mean over the community.",
         "Density: ties inside over all that could be. E-I index: (external - internal) / (external + internal) ties.",
     ),
     "communities_by_group": (_COMMUNITY, "Outside: actors who are not {members}."),

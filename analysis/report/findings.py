@@ -152,7 +152,18 @@ class Findings(Searched):
         return pseudonymous(found, pseudonyms, self.options.least, self.words(SMALL))
 
     def _labelled(self, frame: pd.DataFrame) -> Cells:
-        other = ("community", "name", "size", "share", "groups", "titles", "central", "density", "e_i_index")
+        other = (
+            "community",
+            "name",
+            "size",
+            "share",
+            "groups",
+            "titles",
+            "central",
+            "share_of_runs",
+            "density",
+            "e_i_index",
+        )
         labels = [str(name) for name in frame if name not in other]
         return Cells(dict.fromkeys(labels, ()), None, labels, private=("groups", "titles"))
 

@@ -38,7 +38,8 @@ HEADS = {  # of columns whose name alone does not say it
     "per_day_without_holidays": "per such day, holidays left out", "posts_to_followed": "posts to whom one follows",
     "readable": "lists read", "sample_count": "comparison: count", "sample_posts": "comparison: posts",
     "sample_share": "comparison: share", "sender_follows": "the sender follows the other",
-    "share_of_other": "share of the other's", "share_of_row": "share of the {group}'s",
+    "share_of_other": "share of the other's", "share_of_runs": "runs that put them there",
+    "share_of_row": "share of the {group}'s",
     "share_readable": "share read", "top_betweenness": "top 100 by betweenness",
     "top_in_degree": "top 100 by followers", "uses": "posts", "working": "per working day", "x": "X",
 }  # fmt: skip

@@ -244,7 +244,10 @@ def actors(found: Findings, _: Words) -> Section:
     )  # fmt: skip
     bars = Picture("communities", _("Bars of the {members} in each community by {group}, as in the table."),
                    hidden(found, found.communities_by_group))  # fmt: skip
-    shares_of = {"percent": ("share", "density"), "places": {"share": 0, "density": 1, "e_i_index": 2}}
+    shares_of = {
+        "percent": ("share", "share_of_runs", "density"),
+        "places": {"share": 0, "share_of_runs": 0, "density": 1, "e_i_index": 2},
+    }
     tables = (
         table(found, _, "communities", "Communities of actors", found.communities, "actors", folded=True, **shares_of),
         table(found, _, "communities_by_group", "Communities by {group}", found.communities_by_group,

@@ -218,6 +218,7 @@ class Network {
   who(node) {
     const model = this.model;
     const facts = [[w("community"), `${model.community[node] + 1} ${model.name(model.community[node])}`],
+      [w("runs that put them there"), `${model.runs[node]}%`],
       [model.scoreName, number(model.score[node])], [w("degree"), number(model.degree[node])]];
     if (model.handle?.[node]) facts.unshift([w("account"), `@${model.handle[node]}`]);
     model.groups.forEach((group) => group.code[node] >= 0 && facts.push([group.name, group.values[group.code[node]]]));
