@@ -96,8 +96,8 @@ def test_the_command_takes_archives_and_studies(tmp_path: Path) -> None:
     words = ("--archive", machines[0], "--archive", machines[1].parent)
     done = sneeuwbal("--study", study, "load", *words)
     assert done.returncode == 0, done.stderr
-    assert "brought in: 2 segments of 2 archives" in done.stdout
-    assert "brought in: 0 segments" in sneeuwbal("--study", study, "load", *words).stdout
+    assert "merged: 2 segments of 2 archives" in done.stdout
+    assert "merged: 0 segments" in sneeuwbal("--study", study, "load", *words).stdout
     assert sneeuwbal("--study", study, "load").returncode == 0
 
 

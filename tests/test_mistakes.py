@@ -65,16 +65,16 @@ def test_a_missing_token_is_told_before_anything_is_asked(study: Path) -> None:
     assert "SNEEUWBAL_X_BEARER_TOKEN" in told
     (study / "secrets.toml").write_text("x = 'abc'")
     (study / "secrets.toml").chmod(0o644)
-    assert "others may read it" in _one_line(sneeuwbal("--study", study, "collect", "x", token=None))
+    assert "readable by others" in _one_line(sneeuwbal("--study", study, "collect", "x", token=None))
 
 
 def test_init_writes_a_study_that_loads_and_overwrites_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     assert sneeuwbal("init", folder).returncode == 0
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert "there is a study already" in _one_line(sneeuwbal("init", folder))
+    assert "a study already exists" in _one_line(sneeuwbal("init", folder))
     assert sneeuwbal("--study", folder, "status").returncode == 0
-    assert "nobody to start from" in _one_line(sneeuwbal("--study", folder, "run"))
+    assert "no seeds" in _one_line(sneeuwbal("--study", folder, "run"))
 
 
 def test_a_query_before_anything_is_published_and_a_wrong_query(study: Path) -> None:

@@ -139,7 +139,7 @@ def test_a_mistake_in_the_file_is_one_line_and_nothing_is_taken(study, tmp_path,
         (("-o", file), "is there already"),
         (("--platform", "myspace", "-o", tmp_path / "b.csv"), "no accounts of 'myspace'"),
         (("--take", wrong), "--by NAME"),
-        (("--take", wrong, "--by", "A"), "'perhaps' is no decision"),
+        (("--take", wrong, "--by", "A"), "'perhaps' is not a decision"),
         (("--take", rounded, "--by", "A"), "spreadsheet may have rounded"),
     ):
         assert review(study, *arguments) == 2

@@ -298,7 +298,7 @@ def test_a_state_that_another_program_holds(
     with closing(sqlite3.connect(study / "state.sqlite")) as db:
         db.execute("BEGIN EXCLUSIVE")
         assert cli.main(["--study", str(study), *COLLECT]) == 3
-    assert "the state is held by another program" in capsys.readouterr().err
+    assert "the state is locked by another program" in capsys.readouterr().err
     _whole(study, world)
 
 

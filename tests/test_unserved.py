@@ -105,7 +105,7 @@ def test_plan_doctor_and_run_say_the_same(tmp_path: Path, command: str) -> None:
 
 def test_positions_without_profiles_and_a_list_without_groups_are_warned_of(tmp_path: Path) -> None:
     written(tmp_path, ONE, "")
-    said = "nobody can be a member: [population] from counts positions, and no collector of the study reads profiles"
+    said = "no one can be a member: [population] from counts positions, but no collector of the study reads profiles"
     assert [line.partition(";")[0] for line in warnings(Study.load(tmp_path))] == [said]
     assert ("population", None) in [check[:2] for check in checks(tmp_path)]
     written(tmp_path, OWN + '[population]\nfrom = ["bio"]\n', "trades = []\n")
