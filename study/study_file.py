@@ -60,7 +60,7 @@ TABLES: dict[str, Columns] = {  # files of [analysis]
 
 
 class Study(Table):
-    """A study: its file, and the directory it lies in."""
+    """A study: its settings and its directory."""
 
     study: About
     seeds: Seeds = Seeds()
@@ -82,11 +82,11 @@ class Study(Table):
 
     @classmethod
     def load(cls, directory: Path | str) -> Study:
-        """The study of *directory*; raise UserError naming every mistake in its file."""
+        """The study of *directory*; raise UserError listing every mistake in its file."""
         folder = Path(directory)
         path = folder / FILE
         if not path.is_file():
-            raise UserError(f"{path}: there is no study here; `sneeuwbal init` writes one")
+            raise UserError(f"{path}: no study here; create one with `sneeuwbal init`")
         study = read(path, cls, lambda data: list(_checks(data, folder)))
         study._directory = folder
         return study
@@ -98,21 +98,21 @@ class Study(Table):
 
     @property
     def era(self) -> date | None:
-        """The day whose groups are meant (None: today's): as set, or the last day of the period."""
+        """The reference day of the groups (None: today): as set, or the last day of the period."""
         return _era(self.organisations.era, self.study.last_day)
 
     @property
     def organisation_list(self) -> str | Path:
-        """The list of organisations: the name of one that ships, or the file of the study's own."""
+        """The list of organisations: the name of a built-in one, or the study's own file."""
         own = self.organisations.file
         return self.directory / own if own else self.organisations.list
 
     def seeds_for(self, collector: str) -> tuple[str, ...]:
-        """The seeds of *collector*, from the list and the file, each once, in order, without a leading @."""
+        """The seeds of *collector*, from the list and the file, without duplicates, in order, without a leading @."""
         return tuple(dict.fromkeys(seed.removeprefix("@") for seed in self._seeds(collector)))
 
     def queries_for(self, collector: str, seeds: str) -> tuple[str, ...]:
-        """What `[seeds] COLLECTOR_SEEDS` and its file hold: queries that find people, each once, in order."""
+        """The queries in `[seeds] COLLECTOR_SEEDS` and its file that find people, without duplicates, in order."""
         return self._seeds(f"{collector}_{seeds}") if seeds else ()
 
     def _seeds(self, key: str) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ class Study(Table):
         return tuple(dict.fromkeys(seed.strip() for seed in listed))
 
     def searches_for(self, kinds: Mapping[str, Any]) -> dict[str, list[str]]:
-        """The keys of the newest version of each search of the register that one of *kinds* answers, by kind."""
+        """The keys of the newest version of each registered search, by kind of *kinds* that runs it."""
         newest = {one.id: max(each.version for each in self.searches if each.id == one.id) for one in self.searches}
         found: dict[str, list[str]] = {}
         for one in self.searches:
@@ -150,18 +150,18 @@ class Study(Table):
 
 
 def key_of(search: Search) -> str:
-    """The key of the target of a search of the register."""
+    """The target key of a registered search."""
     days = {"first_day": search.first_day, "last_day": search.last_day}
     return Asked(search.id, search.version, search.words.strip(), (search.address or "").strip(), **days).key
 
 
 def installed() -> dict[str, EntryPoint]:
-    """The collectors that are installed, by name."""
+    """The installed collectors, by name."""
     return {point.name: point for point in entry_points(group="sneeuwbal.collectors")}
 
 
 def _era(era: str | None, last_day: date | None) -> date | None:
-    """The day that *era* means; None: today."""
+    """The day meant by *era*; None: today."""
     if era is None:
         return last_day
     return None if era == "today" else date.fromisoformat(era if "-" in era else f"{era}-07-01")
@@ -174,7 +174,7 @@ def options_model(point: EntryPoint) -> type[BaseModel] | None:
 
 
 def seed_lines(text: str) -> list[str]:
-    """The seeds of a text file: one a line, blank lines and lines that begin with # left out."""
+    """The seeds of a text file: one per line, without blank lines and lines that begin with #."""
     return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
@@ -187,11 +187,11 @@ def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
         yield prefix, json.dumps(value, ensure_ascii=False)
 
 
-# ---- what a model cannot know: collectors that are installed, files that are there -------------------------
+# ---- what a model cannot check: installed collectors, existing files -------------------------
 
 
 def _checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
-    """Mistakes in what refers to something outside the file."""
+    """Mistakes in references to something outside the file."""
     points = installed()
     yield from _password_mistakes((), data)
     yield from _period_mistakes(table(data, "study"))
@@ -211,7 +211,7 @@ def _checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
 
 
 def _column_mistakes(at: tuple[str, str], name: Any, folder: Path, columns: Columns) -> Iterator[Mistake]:
-    """A table without a column of which it needs one."""
+    """A table that lacks a required column."""
     if not isinstance(name, str) or not (folder / name).is_file():
         return
     try:
@@ -221,11 +221,11 @@ def _column_mistakes(at: tuple[str, str], name: Any, folder: Path, columns: Colu
         return
     for either in columns:
         if not set(either) & set(there):
-            yield Mistake(at, f"{name} needs a column {' or '.join(either)}; its first line names {', '.join(there)}")
+            yield Mistake(at, f"{name} needs a column {' or '.join(either)}; its columns are {', '.join(there)}")
 
 
 def _organisation_mistakes(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
-    """A list of organisations that does not ship or has mistakes, and published groups that are not in it."""
+    """An unknown or invalid list of organisations, and published groups that are not in it."""
     own = table(data, "organisations")
     name, file = own.get("list", "nl"), own.get("file")
     listed = None
@@ -247,7 +247,7 @@ def _organisation_mistakes(data: Mapping[str, Any], folder: Path) -> Iterator[Mi
                 yield Mistake(("published", "groups", group), why)
     if isinstance(name, str) and name not in shipped():
         yield Mistake(
-            ("organisations", "list"), f"no list {name!r} ships; {nearest(name, shipped())}; your own goes into file"
+            ("organisations", "list"), f"no built-in list {name!r}; {nearest(name, shipped())}; set file for your own"
         )
 
 
@@ -259,12 +259,12 @@ def _period_mistakes(about: Mapping[str, Any]) -> Iterator[Mistake]:
 
 
 def _password_mistakes(at: tuple[str | int, ...], value: Any) -> Iterator[Mistake]:
-    """Addresses with a password: this file is copied, published, and read into the database."""
+    """Addresses with a password: this file is copied, published and loaded into the database."""
     if isinstance(value, dict | list):
         for key, one in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _password_mistakes((*at, key), one)
     elif isinstance(value, str) and re.search(r"^[a-z]+://[^/@\s]*:[^/@\s]*@", value, re.I):
-        yield Mistake(at, "holds a password; secrets belong in the environment, secrets.toml or the keyring")
+        yield Mistake(at, "contains a password; secrets belong in the environment, secrets.toml or the keyring")
 
 
 def _references(place: str, rows: list[Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
@@ -279,12 +279,12 @@ def _references(place: str, rows: list[Any], points: Mapping[str, EntryPoint]) -
                 f"no collector {name!r} is installed; {nearest(str(name), points)}",
             )
         if (name := row.get("name")) in seen:
-            yield Mistake((place, number, "name"), f"{name!r} is used twice; give each a name of its own")
+            yield Mistake((place, number, "name"), f"{name!r} is used twice; choose another name")
         seen.add(str(name))
 
 
 def _collector_mistakes(tables: Mapping[str, Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
-    """Collectors that are not installed, kinds they do not know, and options their own model refuses."""
+    """Collectors that are not installed, unknown kinds, and invalid options."""
     for name, own in tables.items():
         at = ("collectors", name)
         if name not in points:
@@ -293,7 +293,7 @@ def _collector_mistakes(tables: Mapping[str, Any], points: Mapping[str, EntryPoi
             try:
                 kinds, model = points[name].load().kinds, options_model(points[name])
             except ImportError as error:
-                yield Mistake(at, f"the collector cannot be loaded ({error}); install what it needs")
+                yield Mistake(at, f"the collector cannot be loaded ({error}); install its dependencies")
                 continue
             yield from _kind_mistakes(at, own, kinds)
             if model:
@@ -301,7 +301,7 @@ def _collector_mistakes(tables: Mapping[str, Any], points: Mapping[str, EntryPoi
 
 
 def _kind_mistakes(at: tuple[str, str], table: Mapping[str, Any], kinds: Mapping[str, Any]) -> Iterator[Mistake]:
-    """Kinds that the collector does not have, in `kinds`, `limits` and `prices`."""
+    """Unknown kinds in `kinds`, `limits` and `prices`."""
     for key in ("kinds", "limits", "prices"):
         for kind in table.get(key) or ():
             if kind not in kinds:
@@ -309,7 +309,7 @@ def _kind_mistakes(at: tuple[str, str], table: Mapping[str, Any], kinds: Mapping
 
 
 def _option_mistakes(at: tuple[str, str], table: Mapping[str, Any], model: type[BaseModel]) -> Iterator[Mistake]:
-    """What a collector's `Options` model refuses; a key that it does not know is a mistake too."""
+    """Options that a collector's model rejects, unknown keys included."""
     common = CollectorTable.model_fields
     own = {key: value for key, value in table.items() if key not in common or key in model.model_fields}
     for key in sorted(own.keys() - model.model_fields):
@@ -321,16 +321,16 @@ def _option_mistakes(at: tuple[str, str], table: Mapping[str, Any], model: type[
 
 
 def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], folder: Path) -> Iterator[Mistake]:
-    """Seeds of collectors that are not there, files that are missing, and names that cannot be right."""
+    """Seeds of unknown collectors, missing files, and impossible names."""
     known = seed_keys(points, seeds)
     for key, value in seeds.items():
         at, name = ("seeds", key), key.removesuffix("_file")
         if name not in known:
-            yield Mistake(at, f"no collector has seeds {name!r}; {nearest(name, known)}")
+            yield Mistake(at, f"no collector has the seeds {name!r}; {nearest(name, known)}")
         elif key.endswith("_file"):
             yield from _file_mistakes(at, value, folder)
             if not isinstance(value, str):
-                yield Mistake(at, "should be the name of a file; put it in quotes")
+                yield Mistake(at, "should be a file name; put it in quotes")
             elif (folder / value).is_file():
                 try:
                     text = csvfile.text(folder / value)
@@ -345,16 +345,16 @@ def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], f
 
 
 def seed_keys(points: Mapping[str, EntryPoint], given: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """The keys of [seeds] as (collector, kind; "": accounts or profiles), of all that can stand for one of *given*.
+    """The possible keys of [seeds] as (collector, kind; "": accounts or profiles), limited to those like *given*.
 
-    Collectors whose name begins none of *given* are not imported for it.
+    Only collectors whose name begins one of *given* are imported.
     """
     known = {name: (name, "") for name in points}
     for name, point in points.items():
         if any(key.startswith(f"{name}_") and key != f"{name}_file" for key in given):
             try:
                 kinds = point.load().kinds
-            except ImportError:  # [collectors] says so
+            except ImportError:  # reported in [collectors]
                 continue
             known |= {
                 f"{name}_{spec.seeds}": (name, kind) for kind, spec in kinds.items() if getattr(spec, "seeds", "")
@@ -365,7 +365,7 @@ def seed_keys(points: Mapping[str, EntryPoint], given: Iterable[str]) -> dict[st
 def _bad_lines(
     at: tuple[str, str], collector: str, kind: str, points: Mapping[str, EntryPoint], file: str, text: str
 ) -> Iterator[Mistake]:
-    """The same of the lines of a file, with their numbers; the header of a table is no seed."""
+    """Mistakes in the seeds of a file, by line; the header of a table is not a seed."""
     first = True
     for number, line in enumerate(text.splitlines(), 1):
         if not (seeds := seed_lines(line)):
@@ -373,7 +373,7 @@ def _bad_lines(
         where = f"{file} line {number}: "
         if first and re.split(r"[,;\t]", seeds[0])[0].strip('" ').lower() in HEADERS:
             yield Mistake(
-                at, f"{where}{seeds[0]!r} is the header of a table; leave one seed a line, nothing before or behind it"
+                at, f"{where}{seeds[0]!r} is the header of a table; write one seed per line, and nothing else"
             )
         else:
             yield from (Mistake(at, where + one.message) for one in _bad_seeds(at, collector, kind, points, seeds))
@@ -383,7 +383,7 @@ def _bad_lines(
 def _bad_seeds(
     at: tuple[str, str], collector: str, kind: str, points: Mapping[str, EntryPoint], seeds: Sequence[Any]
 ) -> Iterator[Mistake]:
-    """Seeds that their platform could never know, as the collector reads them."""
+    """Seeds that cannot exist on their platform, as the collector reads them."""
     if not seeds:
         return
     try:
@@ -397,23 +397,23 @@ def _bad_seeds(
             yield Mistake(
                 at,
                 f"{seed!r} cannot be read as {at[1].removesuffix('_file').partition('_')[2]};"
-                " docs/study-file.md says how to write them",
+                " docs/study-file.md shows how to write them",
             )
         elif not kind and (why := _bad_seed(found, seed)):
             yield Mistake(at, f"{seed!r} {why}")
 
 
 def query_of(collector: Any, kind: str, typed: str) -> str | None:
-    """The key of the query of *kind* that people type as *typed*, as *collector* reads it; None if it can be none."""
+    """The key of the query *typed* for *kind*, as *collector* reads it; None if it is invalid."""
     read = hooks_of(collector).query_of
     return read(kind, typed) if read else typed.strip() or None
 
 
 def _bad_seed(collector: Any, seed: str) -> str:
-    """What is wrong with the seed of an account or profile; empty if its page is one of the platform's hosts."""
+    """The mistake in the seed of an account or profile; empty if it is valid or on one of the platform's hosts."""
     hooks = hooks_of(collector)
     if hooks.page_of is None:
-        return "" if re.match(r"\S+$", seed) else "is not a name; leave out spaces"
+        return "" if re.match(r"\S+$", seed) else "is not a name; remove the spaces"
     hosts = hooks.personal.handles.hosts if hooks.personal and hooks.personal.handles else ()
     page = hooks.page_of(seed)
     if page and (not hosts or urlsplit(page).hostname in hosts):
@@ -422,10 +422,10 @@ def _bad_seed(collector: Any, seed: str) -> str:
 
 
 def _search_mistakes(rows: list[Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
-    """Searches of no interface, those that it cannot be asked for, and versions that are there twice."""
+    """Searches with an unknown interface, incomplete searches, and duplicate versions."""
     able: dict[str, Any] = {}
     for point in points.values() if rows else ():
-        with suppress(ImportError):  # [collectors] says so
+        with suppress(ImportError):  # reported in [collectors]
             found = point.load()
             able |= {kind: found for kind, spec in found.kinds.items() if spec.of == "search"}
     seen: set[tuple[str, int]] = set()
@@ -433,21 +433,21 @@ def _search_mistakes(rows: list[Any], points: Mapping[str, EntryPoint]) -> Itera
         try:
             one = Search.model_validate(row)
         except ValidationError:
-            continue  # the model tells of that
+            continue  # reported by the model
         at = ("searches", number)
         if (one.id, one.version) in seen:
-            yield Mistake((*at, "version"), f"{one.id!r} has version {one.version} twice; number the later one anew")
+            yield Mistake((*at, "version"), f"{one.id!r} has version {one.version} twice; increase the later one")
         seen.add((one.id, one.version))
         if one.where not in able:
             yield Mistake((*at, "where"), f"no interface {one.where!r}; {nearest(one.where, able)}")
         elif query_of(able[one.where], one.where, key_of(one)) is None:
-            yield Mistake((*at, "where"), f"{one.where!r} needs words, or an address, too; docs/coverage.md says which")
+            yield Mistake((*at, "where"), f"{one.where!r} also needs words or an address; docs/coverage.md says which")
 
 
 def _file_mistakes(at: tuple[str, str], name: Any, folder: Path) -> Iterator[Mistake]:
-    """A file that is not there."""
+    """A missing file."""
     if isinstance(name, str) and not (folder / name).is_file():
-        yield Mistake(at, f"there is no file {name!r} in the study directory")
+        yield Mistake(at, f"no file {name!r} in the study directory")
 
 
 def _list(value: Any) -> list[Any]:

@@ -277,10 +277,10 @@ def test_a_register_that_cannot_be_asked_is_a_mistake(tmp_path: Path) -> None:
         return str(error.value)
 
     assert "no interface 'fed'; did you mean 'feed'" in told("where = 'fed'")
-    assert "needs words, or an address" in told("where = 'sru'")
+    assert "needs words or an address" in told("where = 'sru'")
     assert "twice" in told("where = 'sru'\nwords = 'a'\n[[searches]]\nid = 'a'\nwhere = 'sru'\nwords = 'b'")
     left_out = "where = 'sru'\nwords = 'a'\n[collectors.coverage]\nkinds = ['feed']"
-    assert "no collector of the study asks 'sru'" in told(left_out)
+    assert "no collector of the study queries 'sru'" in told(left_out)
 
 
 def page(kind: str, body: str | bytes, search: Search, url: str = "https://site.example/x", **want: Any) -> Page:

@@ -49,7 +49,7 @@ def test_all_mistakes_of_a_study_file_are_told_at_once(study: Path) -> None:
 
 
 def test_no_study_an_unknown_command_and_an_unknown_collector(tmp_path: Path, study: Path) -> None:
-    assert "there is no study here" in _one_line(sneeuwbal("--study", tmp_path, "run"))
+    assert "no study here" in _one_line(sneeuwbal("--study", tmp_path, "run"))
     assert "did you mean 'load'" in _one_line(sneeuwbal("--study", study, "laod"))
     assert "no collector 'myspace'" in _one_line(sneeuwbal("--study", study, "collect", "myspace"))
 

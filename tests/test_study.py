@@ -156,7 +156,7 @@ profiles_file = "nowhere.txt"
         "schedule[1]: should have exactly one of cron, interval and calendar",
         "schedule[1].name: 'daily' is used twice",
         "seeds.x: 'much_too_long_for_a_handle' is not a handle on X",
-        "seeds.profiles_file: there is no file 'nowhere.txt'",
+        "seeds.profiles_file: no file 'nowhere.txt'",
     ):
         assert expected in told, told
     assert "14 mistakes" in told
