@@ -208,7 +208,7 @@ def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), sa
     linking = Linking(rows, who.matcher, study.directory / DECISIONS, who.fingerprint, who)
     settings = [*study.rows(), *listed.settings()]
     report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=settings, say=say)
-    say(report.told())
+    say(report.summary())
     return report
 
 

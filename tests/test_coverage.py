@@ -454,7 +454,7 @@ def test_agreement_of_two_coders_is_the_published_one(screened: duckdb.DuckDBPyC
     ("line", "why"),
     [
         ("https://a.example,maybe,,an,2026-01-01", "line 2: 'maybe' is no decision; write included or excluded"),
-        ("https://a.example,excluded,,an,2026-01-01", "excludes without a reason"),
+        ("https://a.example,excluded,,an,2026-01-01", "an exclusion without a reason"),
         ("https://a.example,included,,,2026-01-01", "does not say who decided"),
         (",included,,an,2026-01-01", "does not say about what"),
         ("https://a.example,included,,an,gisteren", "'gisteren' is no moment"),

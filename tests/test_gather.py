@@ -84,7 +84,7 @@ def test_another_segment_of_the_same_name_is_refused(tmp_path: Path) -> None:
     segment.write_bytes(b"x" + content[1:])
     with pytest.raises(UserError, match="rename one of the two"):
         gather(study, [machine])
-    with pytest.raises(UserError, match="holds no archive"):
+    with pytest.raises(UserError, match="no archive"):
         gather(study, [tmp_path / "nowhere"])
 
 

@@ -82,12 +82,12 @@ def test_a_changed_a_torn_and_a_missing_segment_are_found(study: Path) -> None:
     path = _segment(study)
     whole = path.read_bytes()
     path.write_bytes(whole[:-60] + bytes([whole[-60] ^ 1]) + whole[-59:])
-    assert "not what was sealed" in _ill(study)["archive"]
+    assert "differs from its checksum" in _ill(study)["archive"]
     path.write_bytes(whole[:-7])
     assert "cut off" in _ill(study)["archive"]
     path.unlink()
     ill = _ill(study)
-    assert "put it back from a backup" in ill["archive"]
+    assert "restore it from a backup" in ill["archive"]
     assert "load --fresh" in ill["database"]
     path.write_bytes(whole)
     assert _ill(study) == {}
