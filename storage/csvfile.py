@@ -331,7 +331,7 @@ def _fitted(found: Iterator[Row], width: int) -> Iterator[Row]:
             if len(row.cells) > width and not any(cell.strip() for cell in row.cells[width:]):
                 row = row._replace(cells=row.cells[:width])
             elif any(cell.strip() for cell in row.cells):
-                row = row._replace(wrong=f"{len(row.cells)} cells instead of {width}")
+                row = row._replace(wrong=f"{len(row.cells)} cells where {width} are expected")
             else:
                 row = row._replace(cells=[])
         yield row

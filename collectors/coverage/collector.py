@@ -1,6 +1,6 @@
-"""Searches for documents: which interface asks and reads what, and what became of it.
+"""Searches for documents: the interfaces, their requests and outcomes.
 
-A target's kind is the interface, its key the search (`storage.searches`), so that parsing needs nothing else.
+A target's kind is the interface, its key the search (`storage.searches`), which is all that parsing needs.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from collectors.wire import http
 from storage.records import Failure, Page, Record, Want
 from storage.searches import Search, search_of
 
-# None of these interfaces documents a limit: one request a second and server is what robots are asked to keep to.
+# None of these interfaces documents a limit: one request per second and server is the usual courtesy for robots.
 LIMIT = Limit(60, 60)
 
 
 class Interface(NamedTuple):
-    """How an interface is asked and read, and what a search must say for it."""
+    """How an interface is queried and read, and the required keys of a search."""
 
     asking: Callable[[Search, Want], str]
     read: Callable[[Page, Search], Reading]
-    page: int = 1  # documents an answer
-    words: bool = True  # it searches; else words only choose among what it lists
-    address: bool = True  # it has no server of its own
+    page: int = 1  # documents per answer
+    words: bool = True  # it can search; else words only filter its list
+    address: bool = True  # a search must give an address
 
 
 INTERFACES: Mapping[str, Interface] = {
@@ -45,8 +45,8 @@ INTERFACES: Mapping[str, Interface] = {
 class Options(BaseModel):
     """The collector's own keys in the study file."""
 
-    contact: str = Field("", description="Who answers for the collecting, in the user agent.")
-    allow_private: bool = Field(False, description="Ask servers on private networks too, such as one of your own.")
+    contact: str = Field("", description="Contact for server operators, for the user agent.")
+    allow_private: bool = Field(False, description="Allow servers on private networks, such as your own.")
 
 
 class Coverage:
@@ -60,7 +60,7 @@ class Coverage:
 
     @staticmethod
     def query_of(kind: str, typed: str) -> str | None:
-        """*typed*, the key of a search, if the interface can be asked for it."""
+        """*typed*, the key of a search, if the interface supports it."""
         try:
             search = search_of(typed)
         except ValueError:
@@ -71,17 +71,17 @@ class Coverage:
 
     @staticmethod
     def server(want: Want, options: Mapping[str, Any]) -> str:
-        """The server that *want* is asked at."""
+        """The server for *want*."""
         return urlsplit(_url(want)).netloc
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield answers, redirects too: what has moved is followed."""
+        """Yield answers, following redirects."""
         options = settings.checked(Options)
         for want in wants:
             yield from http.ask(settings.wire, (want,), _url(want), contact=options.contact)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
-        """Yield what became of the target."""
+        """Yield the outcome of the target."""
         general, target = http.trouble(page), page.wants[0].target
         if general is not None:
             yield from general
@@ -103,7 +103,7 @@ class Coverage:
         return Done(target, found.next, len(found.hits), complete=found.complete, why=found.why, carry=found.carry)
 
     def parse(self, page: Page) -> Iterator[Record]:
-        """Yield the documents, the absences, and what could not be read."""
+        """Yield the documents, the absences, and the unreadable items."""
         yield from http.absences(self.outcome(page), urlsplit(page.url).netloc)
         if page.status != 200:
             return

@@ -1,4 +1,4 @@
-"""Cells of tables that a spreadsheet or a floating-point column has spoilt: what is wrong with a value, if anything."""
+"""Cells of tables damaged by a spreadsheet or a floating-point column: the error in a value, if any."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 LOST = "\ufffd"
-# in every language an error is # and capitals, closed by ! or ?; these have no such sign
+# errors in any language are # and capitals, ending in ! or ?; these lack such a sign
 _PLAIN = {
     "#N/A", "#N/B", "#NV", "#N/D", "#N/D!", "#I/T", "#YOK", "#Н/Д", "#HIÁNYZIK", "#NENÍ_K_DISPOZICI", "#GETTING_DATA",
     "#GETTING_DATA...", "#EN ATTENTE", "#SAKNAS", "#NIET_BESCHIKBAAR",
@@ -15,18 +15,18 @@ _PLAIN = {
 _ERROR = re.compile(r"#[¡¿]?[^\W\d_][\w/ ]*[!?]|#{3,}|Err:\d{3}")
 _ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d+")
 _WHOLE = re.compile(r"(\d+)[.,]0+")
-EXACT = 15  # digits that a spreadsheet keeps of a number
-# how R, pandas and SQL write that there is no value
+EXACT = 15  # digits of a number that a spreadsheet keeps
+# missing values in R, pandas and SQL
 _NOTHING = {"NA", "N/A", "n/a", "NaN", "nan", "<NA>", "NaT", "NULL", "null", "None"}
 
 
 def missing(value: str) -> bool:
-    """Whether *value* is how a program writes a missing one."""
+    """Whether *value* is a program's notation for a missing value."""
     return value in _NOTHING
 
 
 def fault(value: str | None) -> str:
-    """Why *value* is no value: a spreadsheet's error, or a character lost; empty if nothing is wrong."""
+    """The error in *value*: a spreadsheet's error, or a lost character; empty if there is none."""
     if value is None:
         return ""
     bare = value.strip()
@@ -53,16 +53,16 @@ def rounded(value: str | None) -> str:
 
 
 def rounded_column(values: Iterable[str | None]) -> bool:
-    """Whether most of the long numbers among *values* are such as only rounding makes.
+    """Whether most of the long numbers among *values* look rounded.
 
-    A number of 17 digits or more is by chance what a float or 15 digits can hold in less than one case of ten.
+    A random number of 17 digits or more fits a float or 15 digits in less than one case of ten.
     """
     long = [value for value in values if value and value.isascii() and value.isdigit() and len(value) > EXACT + 1]
     return sum(map(from_float, long)) * 2 > len(long)
 
 
 def from_float(value: str) -> bool:
-    """Whether the digits of *value* are those of a floating-point number, written out or padded with zeros."""
+    """Whether the digits of *value* are those of a floating-point number, in full or padded with zeros."""
     if not (value.isascii() and value.isdigit() and EXACT + 1 < len(value) < 40):
         return False
     nearest = float(value)

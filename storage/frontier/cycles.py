@@ -12,7 +12,7 @@ import msgspec
 
 from storage.records import Done, Outcome, Want
 
-CIRCLE = "the list leads back to an earlier page"
+CIRCLE = "the list leads back to a page that was read before"
 
 
 def mark(cursor: str) -> str:
