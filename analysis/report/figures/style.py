@@ -115,7 +115,7 @@ DPI = 200  # of png
 
 
 def saved(figure: Figure, form: str) -> bytes:
-    """*figure* as svg, pdf or png, laid out once for all of them: `savefig` would lay it out and draw it twice a file."""
+    """*figure* as svg, pdf or png, laid out once for all of them; `savefig` lays it out and draws it twice for each."""
     out = BytesIO()
     with styled():
         if figure.get_layout_engine() is not None:
