@@ -78,8 +78,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # Files of over a minute: they begin first, so that no process waits at the end for another's (see the Makefile).
 LONGEST = (
-    "report", "sampling", "main_job", "fault_run", "report_page", "forget", "package", "redaction", "canaries", "states",
-    "today_study", "stranger", "opt_outs", "installed", "load", "soak",
+    "report", "sampling", "main_job", "fault_run", "report_page", "forget", "package", "redaction", "canaries",
+    "states", "today_study", "stranger", "opt_outs", "installed", "load", "soak",
 )  # fmt: skip
 
 
