@@ -3,7 +3,7 @@
 import base64
 import gzip
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,8 +15,11 @@ from collectors import files
 from collectors.bluesky.collector import collector as bluesky
 from collectors.files import recordings
 from collectors.mastodon.collector import collector as mastodon
+from collectors.parsing.redact import redaction
+from jobs.context import yields
 from storage.errors import UserError
 from storage.privacy.declared import Hooks
+from storage.privacy.minimise import Expiry, minimised
 from storage.records import Account, Follow, Listed, Page, Post, Quarantine, Record, Target, Want
 from tests import test_bluesky as bsky
 from tests import test_mastodon as toots
@@ -29,6 +32,10 @@ ONE, TWO = toots.account(1), toots.account(2, url="https://social.example/@user2
 SHY = toots.account(3, noindex=True)
 SHY_ACTOR = bsky.actor(3, labels=[{"val": "!no-unauthenticated"}])
 FEED = [{"post": bsky.post(bsky.actor(1), "3aaaaaaaaaaa2", "hallo #een")}]
+SECOND = ("https://api.x.com/2/users/5/tweets", 200, {
+    "data": [{"id": "1", "author_id": "5", "text": "Kanarie", "created_at": "2026-01-01T00:00:00Z", "lang": "nl"}],
+    "includes": {"users": [{"id": "5", "username": "a", "name": "Kanarie", "other": "Kanarie"}]}, "meta": {},
+}, None)  # fmt: skip
 # address, status, body; the collector, kind and key that it would have been asked with (None: left out)
 Told = tuple[str, int, Any, tuple[Any, str, str] | None]
 SEEN: list[Told] = [
@@ -103,6 +110,42 @@ def test_an_answer_tells_what_it_would_have_told_its_collector(tmp_path: Path, n
         "2 answers: their account opted out"
     ).replace("2 answers: the recording", "1 answers: the recording")
     assert not any(isinstance(record, Post) and "users/3" in str(record.account_id) for record in rest)
+
+
+@pytest.mark.parametrize("name", ["warc", "har"])
+def test_a_recorded_answer_is_redacted_and_kept_as_its_own_platform_declares(tmp_path: Path, name: str) -> None:
+    drop = ("texts", "names", "descriptions")
+    answers = [(url, status, _sung(body), asked) for url, status, body, asked in SEEN]
+    pages = walk(name, written(tmp_path / f"a.{name}", [SECOND, *answers]))
+    collector = files.collector(name)
+    redact = redaction(collector)
+    assert redact is not None
+    for page in pages:
+        left = redact(page, drop)
+        assert (left.wants, left.asked) == (page.wants, page.asked)
+        assert list(minimised(collector.parse(left), drop)) == list(minimised(collector.parse(page), drop))
+        assert b"Kanarie" not in left.body
+    assert b"Kanarie" in b"".join(page.body for page in pages)
+    expiry = Expiry({"posts": 10}, AT + timedelta(days=11), yields())
+    gone = [page.meant.kind for page in pages if expiry.entry(msgspec.structs.replace(page, fetched_at=AT)) is None]
+    assert gone == ["timeline", "hashtag", "timeline", "search_posts"]
+
+
+def test_a_recorded_answer_that_no_platform_declares_is_not_taken_for_redacted(tmp_path: Path) -> None:
+    old: Told = ("https://api.twitter.com/1.1/statuses/show.json?id=1", 200, {"id_str": "1", "text": "Kanarie"}, None)
+    (page,) = walk("har", written(tmp_path / "a.har", [old]))
+    with pytest.raises(UserError, match="answers of api\\.twitter\\.com cannot be redacted"):
+        recordings.redacted(page, ())
+
+
+def _sung(body: Any) -> Any:
+    """*body* with a word in every field that no table needs, and in every text."""
+    if isinstance(body, list):
+        return [_sung(one) for one in body]
+    if not isinstance(body, dict):
+        return body
+    words = {key: "Kanarie" for key in ("description", "displayName", "display_name", "avatar") if key in body}
+    return {key: _sung(value) for key, value in body.items()} | words | {"other": "Kanarie"}
 
 
 def test_a_walk_that_is_taken_up_knows_what_earlier_answers_said(tmp_path: Path) -> None:
