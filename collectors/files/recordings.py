@@ -23,7 +23,7 @@ from collectors.parsing.redact import Shapes, redaction
 from collectors.wire.http import UNREADABLE
 from collectors.x.personal import PERSONAL
 from storage.errors import UserError
-from storage.privacy.declared import Hooks, hooks_of
+from storage.privacy.declared import OUT, Hooks, hooks_of
 from storage.records import Page, Post, Quarantine, Record, Target, Want
 
 HOSTS = {"api.twitter.com", "api.x.com", "stream.twitter.com", "sitestream.twitter.com", "userstream.twitter.com"}
@@ -54,6 +54,8 @@ class Recording:
                 target = hooks.recorded(page, self._seen.setdefault(name, {}))
             except UNREADABLE:
                 continue
+            if isinstance(target, Target) and self._opted_out(name, target):
+                target = "their account opted out"
             if isinstance(target, str):
                 self._left_out[target] += 1
                 return None
@@ -62,6 +64,11 @@ class Recording:
                 return msgspec.structs.replace(piece, asked={**piece.asked, **asked})
         self._left_out["no collector reads them"] += 1
         return None
+
+    def _opted_out(self, name: str, target: Target) -> bool:
+        """Whether *target* is a list of an account that asks to be left alone: nobody asks for it here either."""
+        kind = _recognising()[name][0].kinds.get(target.kind)
+        return kind is not None and kind.of == "account" and OUT + target.key in self._seen[name]
 
     def rest(self, after: str) -> Iterator[Piece]:
         """A piece at the end that says how many answers were left out, and why."""
