@@ -72,7 +72,8 @@ class Kind(msgspec.Struct, frozen=True):
     yields: str = ""  # the type of its items: posts | accounts | profiles | connections | follows | documents
     ties: tuple[str, ...] = ()  # the ties it shows: values of [snowball] along (storage.sampling.rules.TIES)
     ids: bool = False  # of "handle": its keys may be the ids of accounts as well
-    asked_first: bool = False  # of "handle" with ids: it shows opt-outs that lists do not; used before an admission
+    # of "handle" with ids: it shows opt-outs that lists do not; looked up before an admission, whatever kinds are named
+    asked_first: bool = False
     seeds: str = ""  # of "query": its name in [seeds], after the collector's; its results are seeds (Listed)
     stream: bool = False  # its pages arrive without requests
     bytes: float = 300.0  # per item in the compressed archive: an assumption shown by `plan`

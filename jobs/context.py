@@ -116,10 +116,15 @@ def choose(study: Study, only: str | None) -> dict[str, Collector]:
 
 
 def kinds_of(study: Study, name: str, collector: Collector) -> tuple[str, ...]:
-    """The kinds that the study collects with *collector*: those configured (else all needed), and its seeds' kinds."""
+    """The kinds that the study collects with *collector*: those configured (else all needed), and its seeds' kinds.
+
+    Look-ups of opt-outs are added if people's own servers must be asked before an admission.
+    """
     table = study.collectors.get(name)
     chosen = (table.kinds if table is not None else None) or tuple(_needed(study, collector))
-    return (*chosen, *(kind for kind in queries_of(study, name, collector) if kind not in chosen))
+    first = [kind for kind, spec in collector.kinds.items() if spec.asked_first]
+    leads = any(collector.kinds[kind].of == "account" for kind in chosen)
+    return tuple(dict.fromkeys((*chosen, *queries_of(study, name, collector), *(first if leads else ()))))
 
 
 def _needed(study: Study, collector: Collector) -> Iterator[str]:

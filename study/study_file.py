@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -157,6 +159,11 @@ def key_of(search: Search) -> str:
 
 def installed() -> dict[str, EntryPoint]:
     """The installed collectors, by name."""
+    return _installed(tuple(sys.path))
+
+
+@cache  # a run asks hundreds of times, and each search of the path takes 20 ms
+def _installed(path: tuple[str, ...]) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group="sneeuwbal.collectors")}
 
 

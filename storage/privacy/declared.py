@@ -62,6 +62,7 @@ RECORDS: Mapping[type, Mapping[str, str]] = {
     Absence: {"key": "id"},
     Deletion: {"key": "id"},
 }  # fmt: skip
+OUT = "out "
 IDENTIFIERS = ("id", "author", "refers", "handle")
 
 
@@ -148,7 +149,8 @@ class Hooks:
     #: the kinds that look up items by their ids, for `compliance`: {"account": kind, "post": kind}
     recheck: Mapping[str, str] = field(default_factory=dict)
     #: the target of an answer recorded by other tools, the reason to leave it out, or None if it is not its own.
-    #: The mapping is shared by all answers of a recording, in order, to remember the owner of a list
+    #: The mapping is shared by all answers of a recording, in order, to remember the owner of a list and, as OUT and
+    #: their key, accounts that opted out: no list of theirs is read
     recorded: Callable[[Page, dict[str, str]], Target | str | None] | None = None
     #: when a post was made, derived from its id; None if it cannot be
     made_at: Callable[[str], datetime | None] | None = None
