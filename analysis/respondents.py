@@ -118,11 +118,11 @@ def shares(of: Surveyed) -> pd.DataFrame:
         groups += [(of.title(name), str(one), answers == one) for one in answers.cat.categories]
     rows = []
     for variable, answer, inside in groups:
-        told = of.positive[inside].dropna()
-        n, positive = len(told), int(told.sum())
+        valid = of.positive[inside].dropna()
+        n, positive = len(valid), int(valid.sum())
         row: dict[str, Any] = {"variable": variable, "answer": answer, "n": n, "positive": positive}
         row["others"] = n - positive
-        made = survey.frequencies(told.astype(bool), None if of.weight is None else of.weight[inside])
+        made = survey.frequencies(valid.astype(bool), None if of.weight is None else of.weight[inside])
         yes = made[made["answer"] == True]  # noqa: E712 - a column of booleans
         columns = ["share", "low", "high", *(["weighted_share"] if of.weight is not None else [])]
         row |= {column: float(yes[column].iloc[0]) if len(yes) else np.nan for column in columns}
@@ -170,11 +170,11 @@ def regressions(db: Database, of: Surveyed) -> pd.DataFrame:
         its = of.variables[name]
         made = survey.wald(of.positive, of.frame[name], its["coding"], its.get("reference", "last"), of.weight, minimum,
                            its.get("keep"))  # fmt: skip
-        told = made.attrs["parameters"]
-        left_out[of.title(name)] = told["left_out"]
+        fit = made.attrs["parameters"]
+        left_out[of.title(name)] = fit["left_out"]
         made.insert(0, "variable", of.title(name))
         made = made.rename(columns={"category": "answer"}).astype({"answer": str})
-        made.insert(2, "coding", its["coding"] + (f", against {told['reference']}" if told["reference"] else ""))
+        made.insert(2, "coding", its["coding"] + (f", against {fit['reference']}" if fit["reference"] else ""))
         tested = [_published(db, "wald", [f"{of.title(name)}: {one}", f"{name}: {one}"]) for one in made["answer"]]
         parts.append(made.join(pd.DataFrame(tested, made.index)))
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

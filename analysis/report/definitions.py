@@ -1,4 +1,4 @@
-"""What the numbers of each table mean, a sentence or two each; docs/definitions.md has the whole of it."""
+"""Definitions of each table in a sentence or two; the full ones are in docs/definitions.md."""
 
 from __future__ import annotations
 

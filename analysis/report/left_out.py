@@ -1,4 +1,4 @@
-"""Which sections a report leaves out for want of data, each with a sentence: why, and what would bring it."""
+"""Sections omitted for lack of data, each with the reason and what would provide the data."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ TEXTS = (NOBODY, UNROLLED, UNCONNECTED, UNTIED, UNMIXED, SILENT, UNTAGGED, ONCE)
 
 
 def left_out(found: Findings, _: Words) -> dict[str, str]:
-    """The ids of the sections without data, each with why it is left out; empty: of no interest to the study."""
-    found_none = {} if found.searched else {"documents": ""}  # most studies search for none: nothing is said of it
+    """The ids of the sections without data, each with the reason; empty: irrelevant to the study."""
+    found_none = {} if found.searched else {"documents": ""}  # most studies search for none, so it is not mentioned
     return {section: _(why) for section, why in _empty(found)} | found_none
 
 
