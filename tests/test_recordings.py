@@ -17,7 +17,7 @@ from collectors.files import recordings
 from collectors.mastodon.collector import collector as mastodon
 from storage.errors import UserError
 from storage.privacy.declared import Hooks
-from storage.records import Account, Follow, Listed, Page, Post, Quarantine, Record, Target, Want
+from storage.records import Account, Follow, Listed, Page, Post, Quarantine, Record, Target, Want, absences
 from tests import test_bluesky as bsky
 from tests import test_mastodon as toots
 from tests.importing import of, read, small_pieces, walk
@@ -86,9 +86,10 @@ def own(told: Told) -> list[Record]:
     cursor = (
         url.removeprefix(f"https://{toots.HOST}") if one is mastodon else "at:" if kind.startswith("search") else ""
     )
-    target = Target("", kind, key, cursor)
+    target = Target("mastodon" if one is mastodon else "bluesky", kind, key, cursor)
     raw = json.dumps(body).encode()
-    return list(one.parse(Page((Want(target, ""),), url, status, (("Content-Type", "application/json"),), raw, AT)))
+    page = Page((Want(target, ""),), url, status, (("Content-Type", "application/json"),), raw, AT)
+    return [*absences(one.outcome(page)), *one.parse(page)]
 
 
 @pytest.mark.parametrize("name", ["a.warc.gz", "a.har", "a.har.gz"])

@@ -21,7 +21,7 @@ from collectors.importing.chunks import Piece
 from collectors.importing.file_collector import place, read_json
 from collectors.wire.http import UNREADABLE
 from storage.privacy.declared import Hooks, hooks_of
-from storage.records import Page, Post, Quarantine, Record, Target, Want
+from storage.records import Page, Post, Quarantine, Record, Target, Want, absences
 
 HOSTS = {"api.twitter.com", "api.x.com", "stream.twitter.com", "sitestream.twitter.com", "userstream.twitter.com"}
 
@@ -89,8 +89,9 @@ def _recognised(page: Page) -> Iterator[Record]:
     name = str(page.asked["recorded"])
     target = Target(name, *(str(page.asked.get(part, "")) for part in ("kind", "key", "cursor")))
     sample = page.asked.get("sample")
-    found = _recognising()[name][0].parse(msgspec.structs.replace(page, wants=(Want(target, ""),)))
-    for one in found:
+    collector, answer = _recognising()[name][0], msgspec.structs.replace(page, wants=(Want(target, ""),))
+    yield from absences(collector.outcome(answer))
+    for one in collector.parse(answer):
         if isinstance(one, Post) and sample:
             if one.timeline_of is not None:  # what it only refers to is left out of a set
                 yield msgspec.structs.replace(one, sample=sample)
