@@ -47,6 +47,7 @@ from storage.tables.load import LoadReport
 from storage.tables.load import load as load_tables
 from study.study_file import FILE, Study, installed
 
+FORMATS = files.FORMATS
 ROUNDS = 1_000  # a snowball ends at its waves; this only bounds a mistake
 
 
