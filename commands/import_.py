@@ -13,6 +13,7 @@ from jobs.context import open_study
 from jobs.run import FORMATS, import_files, import_heap
 from storage.errors import Partial, UserError
 
+
 @click.command()
 @click.argument("format_", metavar="FORMAT", type=click.Choice(["auto", *FORMATS]))
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
