@@ -147,7 +147,7 @@ def sections() -> dict[str, type[BaseModel]]:
 
 
 def seeds_model() -> type[Seeds]:
-    """The section [seeds]: a list and a file for each installed collector that reads typed seeds, and for each query."""
+    """The section [seeds]: a list and a file for each collector that reads typed seeds, and for each query."""
     fields: dict[str, Any] = {}
     for name, point in installed().items():
         collector = point.load()

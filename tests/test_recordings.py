@@ -17,7 +17,7 @@ from collectors.files import recordings
 from collectors.mastodon.collector import collector as mastodon
 from storage.errors import UserError
 from storage.privacy.declared import Hooks
-from storage.records import Account, Follow, Listed, Page, Post, Quarantine, Record, Target, Want, absences
+from storage.records import Account, Done, Follow, Listed, Page, Post, Quarantine, Record, Target, Want, absences
 from tests import test_bluesky as bsky
 from tests import test_mastodon as toots
 from tests.importing import of, read, small_pieces, walk
@@ -147,6 +147,9 @@ def test_a_strangers_platform_is_recognised_too(tmp_path: Path, monkeypatch: pyt
             if not page.url.startswith("https://village.example/"):
                 return None
             return Target("village", "user", page.url.rpartition("/")[2])
+
+        def outcome(self, page: Page) -> Any:
+            yield Done(page.targets[0])
 
         def parse(self, page: Page) -> Any:
             yield Account(page.key, "village", msgspec.json.decode(page.content())["name"])
