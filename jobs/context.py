@@ -117,10 +117,15 @@ def choose(study: Study, only: str | None) -> dict[str, Collector]:
 
 
 def kinds_of(study: Study, name: str, collector: Collector) -> tuple[str, ...]:
-    """The kinds that the study collects with *collector*: those it names (else all it needs), and of its seeds."""
+    """The kinds that the study collects with *collector*: those it names (else all it needs), and of its seeds.
+
+    Where somebody's own server must be asked about opt-outs before they are admitted, so is that look-up.
+    """
     table = study.collectors.get(name)
     chosen = (table.kinds if table is not None else None) or tuple(_needed(study, collector))
-    return (*chosen, *(kind for kind in queries_of(study, name, collector) if kind not in chosen))
+    first = [kind for kind, spec in collector.kinds.items() if spec.asked_first]
+    leads = any(collector.kinds[kind].of == "account" for kind in chosen)
+    return tuple(dict.fromkeys((*chosen, *queries_of(study, name, collector), *(first if leads else ()))))
 
 
 def _needed(study: Study, collector: Collector) -> Iterator[str]:

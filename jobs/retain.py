@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
 from collectors.engine.run import Report
@@ -15,6 +15,7 @@ from jobs.forget import hold, rebuild
 from jobs.run import admit_wants, load
 from storage.archive.reader import Entry
 from storage.archive.writer import Writer
+from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
 from storage.locks import lock
 from storage.privacy import retention
@@ -142,10 +143,11 @@ class Redaction:
             return entry
         name = entry.wants[0].target.collector
         redact = self._redact.get(name)
-        if redact is None:
-            self.unable[name] = self.unable.get(name, 0) + 1
-            return entry
-        return redact(entry, self._drop)
+        with suppress(UserError):  # of recordings, an answer that its platform does not declare
+            if redact is not None:
+                return redact(entry, self._drop)
+        self.unable[name] = self.unable.get(name, 0) + 1
+        return entry
 
     def finds(self, text: str) -> bool:
         """Records that are not ours stay."""

@@ -80,6 +80,13 @@ class Page(msgspec.Struct, frozen=True):
         """The collector whose answer it is: of its targets, or of a recording the one that recognised it."""
         return str(self.asked.get("recorded") or (self.wants[0].target.collector if self.wants else ""))
 
+    @property
+    def meant(self) -> Target:
+        """Its first target; of a recording, the one that an answer would have had of the collector that reads it."""
+        if "recorded" not in self.asked:
+            return self.wants[0].target
+        return Target(self.collector, *(str(self.asked.get(part, "")) for part in ("kind", "key", "cursor")))
+
     def header(self, name: str) -> str | None:
         """The first header called *name*, in any case; None if there is none."""
         name = name.lower()
