@@ -24,21 +24,21 @@ MONTHS = {
 
 HEADS = {  # of columns whose names are not clear
     "account_id": "account", "group_name": "{group}", "other_group": "other {group}", "groups": "{groups}",
-    "share_of_group": "share of {group}", "bluesky": "Bluesky", "bridging": "bridging",
+    "share_of_group": "share of {group}",
     "connections_expected": "connections by chance",
     "connections_ratio": "connections, times chance", "e_i_index": "E-I index", "expected": "by chance, degrees kept",
     "follow_ties_used": "follow ties with such posts", "follows": "follow ties",
     "follows_expected": "follow ties by chance", "follows_ratio": "follow ties, times chance", "high": "95%: to",
     "in_degree": "followers in the network", "internal": "ties inside", "external": "ties outside",
     "null": "null model",
-    "low": "95%: from", "mastodon": "Mastodon", "mean_active_accounts": "active accounts a day", "off": "per day off",
+    "low": "95%: from", "mean_active_accounts": "active accounts a day", "off": "per day off",
     "other_follows": "the other follows the sender", "permuted": "labels shuffled", "per_day": "per such day",
     "per_day_without_holidays": "per such day, holidays left out", "posts_to_followed": "posts to whom one follows",
     "readable": "lists read", "sample_count": "comparison: count", "sample_posts": "comparison: posts",
     "sample_share": "comparison: share", "sender_follows": "the sender follows the other",
     "share_of_other": "share of the other's", "share_of_row": "share of the {group}'s",
     "share_readable": "share read", "top_betweenness": "top 100 by betweenness",
-    "top_in_degree": "top 100 by followers", "uses": "posts", "working": "per working day", "x": "X",
+    "top_in_degree": "top 100 by followers", "uses": "posts", "working": "per working day",
 }  # fmt: skip
 
 

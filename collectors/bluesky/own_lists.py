@@ -115,12 +115,12 @@ def _uris(rows: Any, step: str) -> Iterator[str]:
 
 def read(page: Page) -> Iterator[Record]:
     """The account itself, or the members of a list. Raise a decoding error for other bodies than these and pages."""
-    content, mended = lenient.clean(page.content())
+    content, repaired = lenient.clean(page.content())
     body = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     if "did" in body:
         yield from records.read(page)
         return
-    yield from (left.quarantine() for left in mended)
+    yield from (left.quarantine() for left in repaired)
     if "items" not in body:
         if not body.keys() & {*BODIES.values()}:
             raise ValueError("no page of a list")

@@ -191,8 +191,8 @@ def _part(of: Any, name: str) -> dict[str, Any]:
 
 def read(page: Page) -> Iterator[Record]:
     """The records of a 200. Raise a decoding error if the body does not fit the lexicons."""
-    content, mended = lenient.clean(page.content())
-    yield from (left.quarantine() for left in mended)
+    content, repaired = lenient.clean(page.content())
+    yield from (left.quarantine() for left in repaired)
     body = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     lists: dict[str, tuple[Any, Callable[[Any, Page], Iterator[Record]]]] = {
         "profiles": (ActorView, _profile),

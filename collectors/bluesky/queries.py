@@ -151,8 +151,8 @@ def _listed(body: dict[str, Any]) -> int | None:
 
 def read(page: Page) -> Iterator[Record]:
     """The accounts that a page of a query lists, and posts. Raise a decoding error if the body is not such a page."""
-    content, mended = lenient.clean(page.content())
-    yield from (left.quarantine() for left in mended)
+    content, repaired = lenient.clean(page.content())
+    yield from (left.quarantine() for left in repaired)
     body = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     want, name = page.wants[0], LISTS[page.kind]
     if name not in body:

@@ -115,7 +115,7 @@ def mend_archive(directory: Path, name: str) -> int:
     """Repair and seal the segments left open by dead runs of *name*; return their number. The lock must be held."""
     left = sorted(directory.glob(f"{name}-*{archive.OPEN}"))
     for path in left:
-        archiving.mend(path)
+        archiving.repair(path)
     return len(left)
 
 

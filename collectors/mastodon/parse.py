@@ -209,8 +209,8 @@ def read(page: Page) -> Iterator[Record]:
         yield from accounts(view, domain=_domain(page, view))
         yield from (left.quarantine(excerpt=page.content()) for left in left_out)
         return
-    content, mended = lenient.clean(page.content())
-    yield from (left.quarantine() for left in mended)
+    content, repaired = lenient.clean(page.content())
+    yield from (left.quarantine() for left in repaired)
     for n, raw in enumerate(msgspec.json.decode(content, type=list[msgspec.Raw])):
         try:
             if page.kind == "timeline":

@@ -101,8 +101,8 @@ def outcome(page: Page) -> Outcome:
 
 def read(page: Page) -> Iterator[Record]:
     """The accounts that a page of a query lists, and posts. Raise a decoding error if the body is not a list."""
-    content, mended = lenient.clean(page.content())
-    yield from (left.quarantine() for left in mended)
+    content, repaired = lenient.clean(page.content())
+    yield from (left.quarantine() for left in repaired)
     for n, raw in enumerate(msgspec.json.decode(content, type=list[msgspec.Raw])):
         try:
             yield from _item(page, raw, n)

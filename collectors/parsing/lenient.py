@@ -166,7 +166,7 @@ def _tolerant(content: bytes) -> tuple[Any, list[Left]]:
         raise msgspec.DecodeError(f"not JSON: {found[:40]}")
     if rest:
         left.append(Left("", "something stands behind the document", _HALF.sub("\ufffd", rest[:EXCERPT])))
-    return _mended(found, "", left), left
+    return _repaired(found, "", left), left
 
 
 def _first(text: str) -> tuple[Any, str]:
@@ -174,10 +174,10 @@ def _first(text: str) -> tuple[Any, str]:
     try:
         found, end = _decoder.raw_decode(text)
     except ValueError:
-        mended = _ESCAPE.sub(lambda found: found[1] or "\\udfff", text)
-        if mended == text:
+        repaired = _ESCAPE.sub(lambda found: found[1] or "\\udfff", text)
+        if repaired == text:
             raise
-        return _first(mended)
+        return _first(repaired)
     return found, text[end:].strip()
 
 
@@ -199,21 +199,21 @@ def _shallow(text: str, left: list[Left]) -> str:
     return "".join([*kept, text[start:]])
 
 
-def _mended(found: Any, path: str, left: list[Left]) -> Any:
+def _repaired(found: Any, path: str, left: list[Left]) -> Any:
     """*found* without invalid numbers, and with texts that can be encoded."""
     if isinstance(found, str):
         if not _HALF.search(found):
             return found
-        mended = _HALF.sub("\ufffd", found)
-        left.append(Left(path, _REPLACED, mended[:EXCERPT]))
-        return mended
+        repaired = _HALF.sub("\ufffd", found)
+        left.append(Left(path, _REPLACED, repaired[:EXCERPT]))
+        return repaired
     if isinstance(found, list):
         pairs = ((f"{path}[{n}]", each) for n, each in enumerate(found))
-        return [None if _bad(each, place, left) else _mended(each, place, left) for place, each in pairs]
+        return [None if _bad(each, place, left) else _repaired(each, place, left) for place, each in pairs]
     if isinstance(found, dict):
         named = ((_HALF.sub("\ufffd", name), each) for name, each in found.items())
         return {
-            name: _mended(each, f"{path}.{name}", left)
+            name: _repaired(each, f"{path}.{name}", left)
             for name, each in named
             if not _bad(each, f"{path}.{name}", left)
         }

@@ -38,9 +38,9 @@ class Document:
         self.url = url
         encoding, self.text = html_to_unicode(content_type, content, auto_detect_fun=_undeclared)
         self.broken: list[tuple[str, str, str]] = []  # place, reason, excerpt
-        self.mended: list[tuple[str, str, str]] = []  # the same, of what was read all the same
+        self.repaired: list[tuple[str, str, str]] = []  # the same, of what was read all the same
         if (lost := self.text.count("\ufffd") - content.count("\ufffd".encode())) > 0:
-            self.mended.append(("page", f"{lost} characters that are not {encoding} were replaced", ""))
+            self.repaired.append(("page", f"{lost} characters that are not {encoding} were replaced", ""))
         text = self.text.replace("\x00", "") if "\x00" in self.text else self.text
         if 0 <= text.find("</body>") < len(text) - 32:  # libxml2 would drop anything after the end
             text = text.replace("</body>", "").replace("</html>", "")
@@ -102,7 +102,7 @@ class Document:
         for number, script in enumerate(scripts, 1):
             try:
                 items, left = _json(script.text_content() or "")
-                self.mended += [(f"JSON-LD block {number}{one.path}", one.why, one.excerpt) for one in left]
+                self.repaired += [(f"JSON-LD block {number}{one.path}", one.why, one.excerpt) for one in left]
                 yield from items
             except (ValueError, RecursionError, msgspec.MsgspecError) as error:
                 text = script.text or ""

@@ -180,7 +180,7 @@ def _header_safe(text: str) -> str:
     return text.replace("\r", " ").replace("\n", " ")
 
 
-def mend(path: Path) -> tuple[Path, int]:
+def repair(path: Path) -> tuple[Path, int]:
     """Remove the torn tail of a segment left open by a dead writer, and seal it; return it and the bytes removed.
 
     Complete members after the last sync mark are kept: an answer unknown to the state is harmless. An answer that lost
