@@ -273,7 +273,7 @@ def _search_mistakes(rows: list[Any], points: Mapping[str, EntryPoint]) -> Itera
 def _file_mistakes(at: tuple[str, str], name: Any, folder: Path) -> Iterator[Mistake]:
     """A missing file."""
     if isinstance(name, str) and not (folder / name).is_file():
-        yield Mistake(at, f"there is no file {name!r} in the study directory")
+        yield Mistake(at, f"no file {name!r} in the study directory")
 
 
 def _list(value: Any) -> list[Any]:

@@ -53,7 +53,7 @@ def _accepted(words: str, clause: str, wanted: str) -> None:
                     raise ValueError(f"should use {new}, the new name of {old}") from None
             why = str(error).splitlines()[0]
             if name := re.search(r'Referenced column "([^"]+)" not found', why):
-                why = f"there is no column {name[1]!r}; the columns are {', '.join(COLUMNS)}"
+                why = f"no column {name[1]!r}; the columns are {', '.join(COLUMNS)}"
             raise ValueError(f"should be {wanted} ({why})") from None
 
 

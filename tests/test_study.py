@@ -231,11 +231,11 @@ def test_an_sql_rule_over_the_candidates_is_accepted_and_one_that_reads_a_file_i
     [
         (
             '[snowball]\nadmit = "civil_servants"',
-            "line 4, snowball.admit: should say members, the new name of civil_servants",
+            "line 4, snowball.admit: should use members, the new name of civil_servants",
         ),
         (
             '[snowball]\nadmit = "ministry = 1"',
-            "line 4, snowball.admit: should say group_name, the new name of ministry",
+            "line 4, snowball.admit: should use group_name, the new name of ministry",
         ),
         ("[published]\ncivil_servants = 1", "line 4, published.civil_servants: is called members now"),
         ("[published.ministries]\nEZ = { profiles = 1 }", "line 3, published.ministries: is called groups now"),

@@ -45,7 +45,7 @@ WRONG = {
     "a language of no post": (ONE + "[snowball]\nadmit = \"language = 'nl'\"\n", "", "which only posts show"),
     "a count of no wave": (ONE + '[snowball]\nwaves = 0\nadmit = "via_count > 2"\n', "", "admits no one"),
     "a column that is none": (ONE + '[snowball]\nadmit = "followed > 2"\n', "", "there is no column 'followed'"),
-    "an old name": (ONE + "[snowball]\nadmit = \"ministry = 'A'\"\n", "", "should say group_name"),
+    "an old name": (ONE + "[snowball]\nadmit = \"ministry = 'A'\"\n", "", "should use group_name"),
     "k of no design": (ONE + "[snowball]\nk = 5\n", "", "has no effect with design = 'all'"),
     "a bound of profiles": (ONE + "[snowball]\nmax_profiles = 5\n", "", "is about profiles"),
     "accounts of profiles": (ONE + '[snowball]\naccounts_of = "everyone"\n', "", "is about profiles"),
