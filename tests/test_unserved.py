@@ -44,7 +44,7 @@ WRONG = {
     "a count of no tie, none given": (ONE + '[snowball]\norder = "connected_with_members"\n', "", "counts nothing"),
     "a language of no post": (ONE + "[snowball]\nadmit = \"language = 'nl'\"\n", "", "which only posts show"),
     "a count of no wave": (ONE + '[snowball]\nwaves = 0\nadmit = "via_count > 2"\n', "", "admits no one"),
-    "a column that is none": (ONE + '[snowball]\nadmit = "followed > 2"\n', "", "there is no column 'followed'"),
+    "a column that is none": (ONE + '[snowball]\nadmit = "followed > 2"\n', "", "no column 'followed'"),
     "an old name": (ONE + "[snowball]\nadmit = \"ministry = 'A'\"\n", "", "should use group_name"),
     "k of no design": (ONE + "[snowball]\nk = 5\n", "", "has no effect with design = 'all'"),
     "a bound of profiles": (ONE + "[snowball]\nmax_profiles = 5\n", "", "is about profiles"),
