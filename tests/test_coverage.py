@@ -256,7 +256,7 @@ def test_other_words_need_a_new_version_and_never_mix_with_the_old(study: Path, 
     path = study / "sneeuwbal.toml"
     changed = REGISTER.format(server.url, WORDS.replace("ambtenaar", "topambtenaar"))
     path.write_text(changed)
-    with pytest.raises(UserError, match=r"search 'stukken' version 1 was asked as .*; give it version = 2"):
+    with pytest.raises(UserError, match=r"search 'stukken' version 1 was run as .*; give it version = 2"):
         run(read_study(study), say=lambda line: None)
     path.write_text(changed.replace('id = "stukken"', 'id = "stukken"\nversion = 2'))
     before = len(server.paths)
@@ -453,9 +453,9 @@ def test_agreement_of_two_coders_is_the_published_one(screened: duckdb.DuckDBPyC
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("https://a.example,maybe,,an,2026-01-01", "line 2: 'maybe' is no decision; write included or excluded"),
+        ("https://a.example,maybe,,an,2026-01-01", "line 2: 'maybe' is not a decision; write included or excluded"),
         ("https://a.example,excluded,,an,2026-01-01", "an exclusion without a reason"),
-        ("https://a.example,included,,,2026-01-01", "does not say who decided"),
+        ("https://a.example,included,,,2026-01-01", "no coder; fill in decided_by"),
         (",included,,an,2026-01-01", "does not say about what"),
         ("https://a.example,included,,an,gisteren", "'gisteren' is no moment"),
     ],

@@ -78,7 +78,7 @@ def test_init_writes_a_study_that_loads_and_overwrites_nothing(tmp_path: Path) -
 
 
 def test_a_query_before_anything_is_published_and_a_wrong_query(study: Path) -> None:
-    assert "nothing is published yet" in _one_line(sneeuwbal("--study", study, "sql", "SELECT 1"))
+    assert "no database yet" in _one_line(sneeuwbal("--study", study, "sql", "SELECT 1"))
     _published(study)
     assert "Catalog Error" in _one_line(sneeuwbal("--study", study, "sql", "SELECT * FROM nonsense"))
     for query in ("COPY (SELECT 1) TO '/tmp/leak.csv'", "SELECT * FROM read_csv('/etc/passwd')", "DROP VIEW posts"):

@@ -103,10 +103,10 @@ def _write(study: Path, statement: str) -> None:
 
 def test_an_invented_row_and_a_lost_one_are_found(study: Path) -> None:
     _write(study, "INSERT INTO base.follows (follower_id, record_id) VALUES ('x', '<urn:uuid:nobody>')")
-    assert "1 rows of follows lead to no record of the archive, such as <urn:uuid:nobody>" in _ill(study)["database"]
+    assert "1 rows of follows have no record in the archive, such as <urn:uuid:nobody>" in _ill(study)["database"]
     load(study, PARSERS, fresh=True)
     _write(study, "DELETE FROM base.fetches WHERE rowid = (SELECT max(rowid) FROM base.fetches)")
-    assert "1 records of the archive were loaded but are in no table" in _ill(study)["database"]
+    assert "1 records of the archive were loaded but have no row" in _ill(study)["database"]
 
 
 def test_a_state_that_is_not_the_archives_is_found_and_recover_mends_it(study: Path) -> None:
