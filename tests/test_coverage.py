@@ -456,8 +456,8 @@ def test_agreement_of_two_coders_is_the_published_one(screened: duckdb.DuckDBPyC
         ("https://a.example,maybe,,an,2026-01-01", "line 2: 'maybe' is not a decision; write included or excluded"),
         ("https://a.example,excluded,,an,2026-01-01", "an exclusion without a reason"),
         ("https://a.example,included,,,2026-01-01", "no coder; fill in decided_by"),
-        (",included,,an,2026-01-01", "does not say about what"),
-        ("https://a.example,included,,an,gisteren", "'gisteren' is no moment"),
+        (",included,,an,2026-01-01", "no document; fill in document"),
+        ("https://a.example,included,,an,gisteren", "'gisteren' is not a time"),
     ],
 )
 def test_a_mistake_in_the_screening_is_one_line(tmp_path: Path, line: str, why: str) -> None:
