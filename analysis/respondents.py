@@ -120,8 +120,7 @@ def outcome(of: Surveyed) -> pd.DataFrame:
 def _given(answers: pd.Series[Any], weight: pd.Series[Any] | None) -> pd.DataFrame:
     """Frequencies of *answers*; the last row counts those who gave none, if any."""
     made = survey.frequencies(answers, weight).astype({"answer": object})
-    none = len(answers) - int(made["count"].sum())
-    if none:
+    if none := made.attrs["parameters"].pop("missing"):
         attrs, more = made.attrs, pd.DataFrame({"answer": [NO_ANSWER], "count": [none]})
         made = pd.concat([made, more], ignore_index=True)
         made.attrs = attrs

@@ -167,6 +167,15 @@ def test_a_few_without_an_answer_are_hidden_too() -> None:
     assert found.survey_tests.set_index("variable").loc["sex", ["n", "chi2", "p"]].isna().all()
     assert found.survey_ranks[["n", "p", "low", "high"]].isna().all(axis=None)
     assert NO_ANSWER not in set(found.survey_outcome["answer"])
+    assert "missing" not in found.survey_outcome.attrs["parameters"]
+
+
+def test_an_answer_that_counts_as_yes_with_another_is_not_told_by_their_sum() -> None:
+    frame = answers().replace({"public": {2: 3}})
+    frame.loc[frame.index[frame["public"] == 1][:3], "public"] = 2
+    settings = {**SETTINGS, "survey": SETTINGS["survey"] | {"positive": ["1", "2"]}}
+    outcome = Findings(filled(frame, settings), Options(least=FEW)).survey_outcome
+    assert outcome["count"].isna().tolist() == [True, True, False]
 
 
 def test_what_respondents_wrote_is_in_no_file_of_a_report(reports) -> None:

@@ -81,7 +81,9 @@ class Surveys(Searched):
 
     def _of_frequencies(self, frame: pd.DataFrame) -> Cells:
         derived = [str(name) for name in frame if name not in ("answer", "count")]
-        return Cells({"count": derived}, then=partial(_without_shares, derived=derived))
+        yes = frame["answer"].isin(self.survey.positives).to_numpy()  # added up, as those that are not, in the shares
+        lines = [np.arange(len(frame)), np.flatnonzero(yes), np.flatnonzero(~yes)]
+        return Cells({"count": derived}, lines, then=partial(_without_shares, derived=derived))
 
     @counting(_of_frequencies)
     def survey_outcome(self) -> pd.DataFrame:
@@ -165,6 +167,7 @@ class Surveys(Searched):
         titles = {name: of.title(name) for name in of.variables}
         graphs += [(title, name, frame[frame["variable"] == title]) for name, title in titles.items()]
         graphs += [("", of.roles["often"], self.survey_often)] if of.roles["often"] else []
+        graphs = [one for one in graphs if len(one[2])]  # a number has no answers to draw
         labels = dict(self.db.execute(LABELS, [of.name]).fetchall())
         numbered = self.words("Graph {number}: {title}") if self.of_2013 else "{title}"
         made = []
