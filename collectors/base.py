@@ -72,7 +72,8 @@ class Kind(msgspec.Struct, frozen=True):
     yields: str = ""  # what its items are: posts | accounts | profiles | connections | follows | documents
     ties: tuple[str, ...] = ()  # which ties it shows: words of [snowball] along (storage.sampling.rules.TIES)
     ids: bool = False  # of "handle": its keys may be the ids of accounts as well
-    asked_first: bool = False  # of "handle" with ids: it shows opt-outs that lists do not; asked before an admission
+    # of "handle" with ids: it shows opt-outs that lists do not; asked before an admission, whatever kinds are named
+    asked_first: bool = False
     seeds: str = ""  # of "query": its name in [seeds], behind the collector's; whom it finds are seeds (Listed)
     stream: bool = False  # its pages come without being asked for, one by one
     bytes: float = 300.0  # in the archive, compressed, an item: an assumption that `plan` names

@@ -19,8 +19,9 @@ from study.begin import LIST as LIST
 from study.begin import Begun as Begun
 from study.begin import able as able
 from study.begin import files
+from study.installed import installed, query_keys, query_of, seed_keys
 from study.nouns import Language as Language
-from study.study_file import FILE, installed, query_of, seed_keys
+from study.study_file import FILE
 from study.study_file import Study as Study
 
 Say = Callable[[str], None]  # takes each line that a job has to say
@@ -116,10 +117,15 @@ def choose(study: Study, only: str | None) -> dict[str, Collector]:
 
 
 def kinds_of(study: Study, name: str, collector: Collector) -> tuple[str, ...]:
-    """The kinds that the study collects with *collector*: those it names (else all it needs), and of its seeds."""
+    """The kinds that the study collects with *collector*: those it names (else all it needs), and of its seeds.
+
+    Where somebody's own server must be asked about opt-outs before they are admitted, so is that look-up.
+    """
     table = study.collectors.get(name)
     chosen = (table.kinds if table is not None else None) or tuple(_needed(study, collector))
-    return (*chosen, *(kind for kind in queries_of(study, name, collector) if kind not in chosen))
+    first = [kind for kind, spec in collector.kinds.items() if spec.asked_first]
+    leads = any(collector.kinds[kind].of == "account" for kind in chosen)
+    return tuple(dict.fromkeys((*chosen, *queries_of(study, name, collector), *(first if leads else ()))))
 
 
 def _needed(study: Study, collector: Collector) -> Iterator[str]:
@@ -141,7 +147,7 @@ def _needed(study: Study, collector: Collector) -> Iterator[str]:
 
 def queries_of(study: Study, name: str, collector: Collector) -> dict[str, list[str]]:
     """The queries in `[seeds]` for *collector*, by kind: whom they find are seeds."""
-    given = {kind: study.queries_for(name, spec.seeds) for kind, spec in collector.kinds.items()}
+    given = {kind: study.seeds_of(key) for key, kind in query_keys(name, collector).items()}
     return {
         kind: list(dict.fromkeys(query_of(collector, kind, typed) or typed for typed in listed))
         for kind, listed in given.items() if listed

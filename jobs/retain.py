@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
 from collectors.engine.run import Report
@@ -15,6 +15,7 @@ from jobs.forget import hold, rebuild
 from jobs.run import admit_wants, load
 from storage.archive.reader import Entry
 from storage.archive.writer import Writer
+from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
 from storage.locks import lock
 from storage.privacy import retention
@@ -25,7 +26,8 @@ from storage.privacy.forgotten import Forgotten
 from storage.privacy.minimise import Expiry
 from storage.records import Page, Target, Want
 from storage.tables import database
-from study.study_file import Study, installed
+from study.installed import installed
+from study.study_file import Study
 
 
 def compliance(study: Study, *, progress: Progress = silent, say: Say = print) -> list[Report]:
@@ -141,10 +143,11 @@ class Redaction:
             return entry
         name = entry.wants[0].target.collector
         redact = self._redact.get(name)
-        if redact is None:
-            self.unable[name] = self.unable.get(name, 0) + 1
-            return entry
-        return redact(entry, self._drop)
+        with suppress(UserError):  # of recordings, an answer that its platform does not declare
+            if redact is not None:
+                return redact(entry, self._drop)
+        self.unable[name] = self.unable.get(name, 0) + 1
+        return entry
 
     def finds(self, text: str) -> bool:
         """Records that are not ours stay."""

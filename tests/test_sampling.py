@@ -5,23 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import shutil
+import re
+import threading
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from fixtures.today import serve, studyfile
+from fixtures.today.planted import clock
 from fixtures.today.planted.lists import MODERATED
+from fixtures.today.planted.people import BLUESKY, MASTODON
 from fixtures.today.serving import Served
 from fixtures.today.walk import NEVER, walk
+from jobs.collect import revisit
+from jobs.context import open_state
 from jobs.replay import replay
-from jobs.run import run
+from jobs.run import run, waves
 from jobs.status import status
 from storage.errors import UserError
 from study.study_file import Study
 from tests.rehearsal import killed, sneeuwbal, start
+from tests.served import FastWire
 from tests.tables import differences
 from tests.today import truth, world
 
@@ -214,26 +222,108 @@ def test_along_lists_who_is_on_one_with_three_members_is_admitted(served: Served
                          if key in expected | owners and key != truth().key(one.owner)}  # fmt: skip
 
 
-def test_a_later_pass_admits_whom_new_follows_lead_to(served: Served, calm: Path, tmp_path: Path) -> None:
-    study = shutil.copytree(calm, tmp_path / "later")
-    before = admitted(study)
+# ---- the rounds of a month -------------------------------------------------------------------------------------
+
+ROUNDS = (0, 14, 31)  # days after the start
+RESTLESS = ("opt_out", "opt_in", "leave", "suspend", "protect", "rename")
+LISTS_SHUT = {MASTODON: {"hide-collections"}, BLUESKY: {"no-unauthenticated"}}  # by these opt-outs
+
+
+class Planted:
+    """The snowball of several rounds over the planted follows: each list as it was when it could last be read."""
+
+    def __init__(self, seeds: set[str]) -> None:
+        self.seeds, self.admitted = seeds, dict.fromkeys(seeds, 0)
+        self.lists, self.shut = dict[str, set[str]](), set[str]()
+
+    def play(self, day: int, waves: int = 2) -> None:
+        """One more round, along what can be read on *day*."""
+        now = truth(day)
+        for wave in range(waves):
+            owners = [key for key, at in self.admitted.items() if at <= wave]
+            for key in owners:
+                one = now.accounts.get(key)
+                if one is not None and not one.opt_outs & LISTS_SHUT[one.platform]:
+                    self.lists[key] = now.following.get(key, set())
+            seen = set().union(*(self.lists.get(key, set()) for key in owners))
+            asked = {key for key, one in now.accounts.items() if one.opt_outs & NEVER}
+            self.shut |= (seen | self.admitted.keys()) & asked
+            for key in (seen - self.shut) & now.accounts.keys():
+                self.admitted.setdefault(key, wave + 1)
+
+
+@pytest.fixture(scope="module")
+def month(served: Served, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Planted]:
+    """Some scheduled passes of a study from the ten and all to whom something happens, each under its day's clock."""
+    folder, begin, kinds = tmp_path_factory.mktemp("month") / "study", truth(), ("user", "following", "timeline")
+    restless = {begin.key(event.account) for event in world().events if event.kind in RESTLESS}
+    seeds = {key for key in (SEEDS | restless) & begin.accounts.keys() if not begin.accounts[key].opt_outs & NEVER}
+    path = written(folder, served, 'waves = 2\nadmit = "everyone"\ntimelines_of = "seeds"', kinds) / "sneeuwbal.toml"
+    handles = {name: sorted(begin.accounts[key].handle for key in seeds if begin.accounts[key].platform == name)
+               for name in (MASTODON, BLUESKY)}  # fmt: skip
+    lines = [f"{name} = {json.dumps(given)}" for name, given in handles.items()]
+    text = re.sub(r"^mastodon = .*$", "\n".join(lines), path.read_text("utf-8"), flags=re.M)
+    path.write_text(text.replace("[collectors.bluesky]", f"[collectors.bluesky]\nkinds = {json.dumps(kinds)}"))
+    study, planted = Study.load(folder), Planted(seeds)
     try:
-        served.at(20)
-        run(Study.load(study), again=True, say=silent)
+        for day in ROUNDS:
+            served.at(day)
+            if day:
+                with closing(open_state(study)) as frontier:
+                    for name in handles:
+                        revisit(study, frontier, name, kinds)
+            now = clock.START + timedelta(days=day)
+            reports = waves(study, lambda name, now=now: FastWire(now), threading.Event(), say=silent)
+            assert {report.status for report in reports} == {"complete"}
+            planted.play(day)
+            assert admitted(folder) == planted.admitted, f"on day {day}"
+            assert_ties_of_now(folder, planted)
     finally:
         served.at(0)
-    after, now = admitted(study), truth(20)
-    assert before.items() <= after.items()
-    new = after.keys() - before.keys()
-    assert new
-    for key in new:
-        assert any(key in now.following.get(via, ()) and wave < after[key] for via, wave in after.items())
-    shut = {key for key, one in now.accounts.items() if one.opt_outs & NEVER}
-    assert not new & shut
-    open_ = {key for key in after if after[key] < 5 and key in now.accounts
-             and not now.accounts[key].opt_outs & {"hide-collections", *NEVER}}  # fmt: skip
-    left = set().union(*(now.following.get(via, set()) for via in open_)) - after.keys()
-    assert left <= shut | {key for key, one in truth().accounts.items() if one.opt_outs & NEVER}
+    return folder, planted
+
+
+def assert_ties_of_now(folder: Path, planted: Planted) -> None:
+    """The view `follows` has exactly the ties of each list that was last read whole."""
+    last = "SELECT key FROM walks WHERE kind = 'following' GROUP BY 1 HAVING arg_max(complete, started_at)"
+    read = {key for (key,) in rows(folder, last)} & planted.lists.keys()
+    assert len(read) > 100
+    found = {tie for tie in rows(folder, "SELECT follower_id, followed_id FROM follows") if tie[0] in read}
+    assert found == {(one, other) for one in read for other in planted.lists[one]}
+
+
+def test_the_rounds_of_a_month_admit_whom_the_ties_of_each_day_lead_to(month) -> None:
+    """People join, leave, rename, protect, opt out and in; ties begin and end; a stranger takes an old handle."""
+    folder, planted = month
+    begin, end = truth(0), truth(ROUNDS[-1])
+    assert planted.admitted.keys() & (end.accounts.keys() - begin.accounts.keys())  # who was not there at the start
+    ended = set(rows(folder, "SELECT follower_id, followed_id FROM follow_history WHERE closed_at IS NOT NULL"))
+    assert ended & (begin.follows - end.follows)
+    renamed = {(begin.key(event.account), event.before, event.after) for event in world().events
+               if event.kind == "rename" and begin.key(event.account) in planted.seeds}  # fmt: skip
+    assert renamed
+    assert renamed <= set(rows(folder, 'SELECT account_id, "before", "after" FROM handle_changes'))
+    taker = next(end.key(event.account) for event in world().events if event.kind == "reregister")
+    assert rows(folder, f"SELECT 1 FROM handles WHERE account_id = '{taker}'")  # seen, and no seed
+    assert taker not in planted.admitted
+    gone = {begin.key(event.account) for event in world().events if event.kind in ("leave", "suspend")} & planted.seeds
+    assert gone
+    assert gone <= {key for (key,) in rows(folder, "SELECT key FROM absences WHERE kind = 'timeline'")}
+    asked_once = {key for key in planted.shut - planted.admitted.keys() if not end.accounts[key].opt_outs & NEVER}
+    assert asked_once  # they asked to be left alone, do so no more, and are left alone all the same
+
+
+def test_of_who_opts_out_after_a_round_stays_what_was_read_and_nothing_is_added(month) -> None:
+    folder, planted = month
+    asked = {truth().key(event.account): event.day for event in world().events if event.kind == "opt_out"}
+    shut = {key for key in asked.keys() & planted.seeds if truth(31).accounts[key].opt_outs & NEVER}
+    assert shut
+    for key in shut:
+        last = max(day for day in ROUNDS if day < asked[key])
+        posts = {post for (post,) in rows(folder, f"SELECT post_id FROM posts WHERE timeline_of = '{key}'")}
+        assert posts == truth(last).timelines.get(key, set())
+        absent = rows(folder, f"SELECT DISTINCT kind FROM absences WHERE key = '{key}' AND reason = 'opted-out'")
+        assert set(absent) == {("timeline",), ("following",)}
 
 
 MISTAKES = {

@@ -110,8 +110,11 @@ def _one(found: Findings, drawing: Drawing, alt: str) -> Saved:
     if drawing.still:
         return Saved(svg, pdf, png, _image(png, alt))
     small = drawing.drawn(found, found.words, phone=True)
-    both = (("big", drawing.name, figure), ("small", f"{drawing.name}-small", small))
-    shown = (f'<div class="{size}">{style.inline(one, name, alt)}</div>' for size, name, one in both)
+    both = (
+        ("big", style.inline(figure, svg, drawing.name, alt)),
+        ("small", style.inline(small, style.saved(small, "svg"), f"{drawing.name}-small", alt)),
+    )
+    shown = (f'<div class="{size}">{text}</div>' for size, text in both)
     return Saved(svg, pdf, png, "".join(shown))
 
 

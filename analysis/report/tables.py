@@ -51,7 +51,8 @@ class Table:
 
     def head(self, _: Words) -> list[tuple[str, str]]:
         """The heads of the columns and their kinds: n numbers, w long texts, s short ones, or nothing."""
-        return [(_.head(name), self._kind(name)) for name in self.shown]
+        names = self.frame.attrs.get("platforms", ())
+        return [(name.capitalize() if name in names else _.head(name), self._kind(name)) for name in self.shown]
 
     def _kind(self, name: str) -> str:
         if (name != "community" and _numeric(self._page[name])) or (self.page is not None and name != self.shown[0]):

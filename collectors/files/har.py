@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from collectors.files.recordings import Recording, read
+from collectors.files.recordings import Recording, read, redacted
 from collectors.importing import chunks
 from collectors.importing.chunks import EXCERPT, Piece, Unreadable, as_far, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector
@@ -80,4 +80,4 @@ def _piece(entry: Any, count: int) -> Piece:
     )  # fmt: skip
 
 
-collector = FileCollector("har", cut, read, personal=FILES)
+collector = FileCollector("har", cut, read, personal=FILES, redacted=redacted)

@@ -17,7 +17,7 @@ import msgspec
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 
-from collectors.files.recordings import Recording, read
+from collectors.files.recordings import Recording, read, redacted
 from collectors.importing.chunks import Piece, Unreadable, cursor, line_pieces, open_bytes, places
 from collectors.importing.file_collector import FileCollector
 from collectors.x.personal import FILES
@@ -136,4 +136,4 @@ def _at(one: Any) -> datetime | None:
     return at if at.tzinfo else None
 
 
-collector = FileCollector("warc", cut, read, personal=FILES)
+collector = FileCollector("warc", cut, read, personal=FILES, redacted=redacted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,9 +43,10 @@ class FileCollector:
         kinds: tuple[str, ...] = ("file",),
         personal: Personal = ROWS,
         yields: str = "",
+        redacted: Callable[[Page, Collection[str]], Page] | None = None,
     ) -> None:
-        """*yields* is what the items of the first kind are."""
-        self.personal = personal
+        """*yields* is what the items of the first kind are; *redacted*: the hook."""
+        self.personal, self.redacted = personal, redacted
         self.name, self._cut, self._read = name, cut, read
         self.kinds: Mapping[str, Kind] = {
             kind: Kind(paged=True, yields=yields if kind == kinds[0] else "") for kind in kinds

@@ -15,14 +15,14 @@ import msgspec
 from collectors.mastodon.parse import VITAL, AccountView, StatusView
 from collectors.mastodon.queries import DIRECTORY, HASHTAG
 from collectors.parsing import lenient
+from storage.privacy.declared import OUT
 from storage.records import Page, Target
 
 _ACCOUNT = re.compile(r"/api/v1/accounts/(?!verify_credentials)(\w+)")
 _LIST = re.compile(r"/api/v1/accounts/(\w+)/(statuses|following|followers)")
 _TAG = re.compile(r"/api/v1/timelines/tag/([^/]+)")
 KINDS = {"statuses": "timeline", "following": "following", "followers": "followers"}
-OPTED_OUT, WHOSE = "their account opted out", "the recording does not show whose list it is"
-OUT = "out "  # before the id of an account that opted out
+WHOSE = "the recording does not show whose list it is"
 
 
 def recorded(page: Page, seen: dict[str, str]) -> Target | str | None:
@@ -49,8 +49,7 @@ def recorded(page: Page, seen: dict[str, str]) -> Target | str | None:
             return None if views is None else WHOSE
         if key is None:
             return WHOSE
-        kind = KINDS[match[2]]
-        return OPTED_OUT if kind == "timeline" and OUT + key in seen else Target("mastodon", kind, key, place)
+        return Target("mastodon", KINDS[match[2]], key, place)
     if match := _TAG.fullmatch(path):
         views = _views(value, StatusView)
         _remember(views, host, seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from decimal import Decimal
@@ -16,6 +17,7 @@ _ERROR = re.compile(r"#[¡¿]?[^\W\d_][\w/ ]*[!?]|#{3,}|Err:\d{3}")
 _ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d+")
 _WHOLE = re.compile(r"(\d+)[.,]0+")
 EXACT = 15  # digits that a spreadsheet keeps of a number
+CHANCE = 1e-3  # how often a column of exact ids may be taken for a rounded one
 # how R, pandas and SQL write that there is no value
 _NOTHING = {"NA", "N/A", "n/a", "NaN", "nan", "<NA>", "NaT", "NULL", "null", "None"}
 
@@ -53,12 +55,24 @@ def rounded(value: str | None) -> str:
 
 
 def rounded_column(values: Iterable[str | None]) -> bool:
-    """Whether most of the long numbers among *values* are such as only rounding makes.
+    """Whether the long numbers among *values* are such as only rounding makes: more than half, and not by chance."""
+    long = {value for value in values if value and value.isascii() and value.isdigit() and len(value) > EXACT + 1}
+    lost = [value for value in long if from_float(value)]
+    if len(lost) < 2 or len(lost) * 2 <= len(long):
+        return False
+    choices = math.log(2) * len(long) if len(lost) < len(long) else 0.0  # which of them were rounded
+    return choices + sum(map(_by_chance, lost)) < math.log(CHANCE)
 
-    A number of 17 digits or more is by chance what a float or 15 digits can hold in less than one case of ten.
+
+def _by_chance(value: str) -> float:
+    """The logarithm of how often an exact id looks like *value*, which a float or 15 digits can hold.
+
+    The lowest 12 bits of an id of X number the posts of one millisecond: none is set in up to three quarters of them.
     """
-    long = [value for value in values if value and value.isascii() and value.isdigit() and len(value) > EXACT + 1]
-    return sum(map(from_float, long)) * 2 > len(long)
+    if int(value) % 4096 == 0 and int(float(value)) == int(value):
+        return math.log(0.8)
+    zeros = len(value) - len(value.rstrip("0"))
+    return min(math.log(2 / math.ulp(float(value))), -zeros * math.log(10))
 
 
 def from_float(value: str) -> bool:

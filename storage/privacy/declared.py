@@ -62,6 +62,7 @@ RECORDS: Mapping[type, Mapping[str, str]] = {
     Absence: {"key": "id"},
     Deletion: {"key": "id"},
 }  # fmt: skip
+OUT = "out "
 IDENTIFIERS = ("id", "author", "refers", "handle")
 
 
@@ -148,7 +149,8 @@ class Hooks:
     #: the kinds that look things up by their ids, for `compliance`: {"account": kind, "post": kind}
     recheck: Mapping[str, str] = field(default_factory=dict)
     #: the target that an answer recorded by others has here, why it must be left out, or None if it is none of its own.
-    #: The mapping is one for all answers of a recording, in their order: to remember whose list an id means
+    #: The mapping is one for all answers of a recording, in their order: to remember whose list an id means, and, as
+    #: OUT and their key, who asks to be left alone: of them no list is read, whatever it shows
     recorded: Callable[[Page, dict[str, str]], Target | str | None] | None = None
     #: when a post was made, as its id says; None if it does not
     made_at: Callable[[str], datetime | None] | None = None

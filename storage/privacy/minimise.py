@@ -44,7 +44,7 @@ class Expiry:
         if isinstance(entry, Note) or not entry.wants:
             return entry
         at = entry.fetched_at if isinstance(entry, Page) else entry.failed_at
-        target = entry.wants[0].target
+        target = entry.meant if isinstance(entry, Page) else entry.wants[0].target
         end = self._ends.get(self._yields.get((target.collector, target.kind), ""), self._ends.get(target.kind))
         return None if end is not None and at < end else entry
 

@@ -184,7 +184,8 @@ def _asked(rules: Rules, rows: list[Start]) -> list[Want]:
 def _seed_accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> None:
     """The TEMP table `seed_accounts` (account_id, via): who stands in [seeds], and whom the queries there found.
 
-    Their paths: the seed itself, and the query.
+    Their paths: the seed itself, and the query. A handle means whoever bore it when it was first looked up: renamed,
+    they stay the seed, and whoever takes the handle later is none.
     """
     named = [[collector, key.lower(), ""] for collector, keys in rules.seeds.items() for key in keys]
     found = [[collector, key, kind] for collector, kinds in rules.finding.items() for kind, keys in kinds.items()
@@ -194,8 +195,13 @@ def _seed_accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> None:
         db.executemany("INSERT INTO given_seeds VALUES (?, ?, ?)", rows)
     db.execute(
         "CREATE OR REPLACE TEMP TABLE seed_accounts AS"
-        " SELECT h.account_id, s.key AS via FROM handles AS h JOIN given_seeds AS s"
+        " WITH asked AS (SELECT collector AS platform, lower(key) AS key, min(fetched_at) AS at FROM answers"
+        " WHERE outcome = 'done' AND next_cursor IS NULL GROUP BY ALL)"
+        " SELECT account_id, via FROM (SELECT h.account_id, s.key AS via FROM handles AS h JOIN given_seeds AS s"
         " ON s.platform = h.platform AND s.kind = '' AND s.key IN (lower(h.handle), lower(h.account_id))"
+        " LEFT JOIN asked AS a ON a.platform = s.platform AND a.key = s.key"
+        " QUALIFY row_number() OVER (PARTITION BY s.platform, s.key ORDER BY h.first_seen > a.at,"
+        " abs(epoch(a.at) - epoch(h.first_seen)), h.last_seen DESC, h.account_id) = 1)"
         " UNION SELECT l.account_id, l.list_id FROM listed AS l JOIN given_seeds AS s"
         " ON s.platform = l.platform AND s.kind <> '' AND s.key = l.list_id"
     )

@@ -67,8 +67,7 @@ def at_hand(
     A query shows accounts of other servers, which alone know whether somebody asks to be left alone.
     """
     named = _named(rules)
-    looked_up = {name for name in rules.checked if rules.by_id[name] in rules.kinds[name]}
-    found = {start for start in starts if start[4] and start[3] not in named and start[0] in looked_up}
+    found = {start for start in starts if start[4] and start[3] not in named and start[0] in rules.checked}
     if not found:
         return [], list(starts)
     _available(rules, db, frontier)

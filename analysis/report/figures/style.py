@@ -14,6 +14,8 @@ from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
@@ -24,10 +26,10 @@ from analysis.report.escape import clean
 RAMP = LinearSegmentedColormap.from_list("ramp", palette.RAMP)
 
 SETTINGS: dict[str, Any] = {
-    "axes.edgecolor": FAINT, "axes.grid": False, "axes.labelcolor": INK, "axes.labelsize": 9,
+    "axes.edgecolor": FAINT, "axes.facecolor": "none", "axes.grid": False, "axes.labelcolor": INK, "axes.labelsize": 9,
     "axes.spines.right": False, "axes.spines.top": False, "axes.titlesize": 10, "figure.dpi": 100,
     "font.family": ["Noto Sans", "DejaVu Sans"], "font.size": 9, "legend.frameon": False, "legend.fontsize": 9,
-    "pdf.fonttype": 42, "savefig.dpi": 200, "svg.fonttype": "none", "svg.hashsalt": "sneeuwbal", "text.color": INK,
+    "pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "sneeuwbal", "text.color": INK,
     "text.parse_math": False, "xtick.color": INK, "ytick.color": INK, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5,
 }  # fmt: skip
 
@@ -108,13 +110,21 @@ def nothing(words: Callable[[str], str]) -> Figure:
 NOTHING: dict[str, dict[str, None]] = {
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None}, "pdf": {"CreationDate": None}, "png": {},
 }  # fmt: skip
+CANVASES = {"svg": FigureCanvasSVG, "pdf": FigureCanvasPdf, "png": FigureCanvasAgg}
+DPI = 200  # of png
 
 
 def saved(figure: Figure, form: str) -> bytes:
-    """*figure* as svg, pdf or png."""
+    """*figure* as svg, pdf or png, laid out once for all of them; `savefig` lays it out and draws it twice for each."""
     out = BytesIO()
     with styled():
-        figure.savefig(out, format=form, metadata=NOTHING[form], transparent=False, facecolor="white")
+        if figure.get_layout_engine() is not None:
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+        if form == "png":
+            figure.set_dpi(DPI)
+        canvas: Any = CANVASES[form](figure)
+        getattr(canvas, f"print_{form}")(out, metadata=NOTHING[form])
     return out.getvalue()
 
 
@@ -124,14 +134,12 @@ def write(figure: Figure, path: Path) -> Path:
     return path
 
 
-def inline(figure: Figure, name: str, alt: str) -> str:
-    """*figure* as SVG for the page: ids of its own, the page's colours, no size but its shape, described by *alt*."""
-    out = BytesIO()
-    with styled():
-        figure.savefig(out, format="svg", metadata=NOTHING["svg"], transparent=True)
-    text = out.getvalue().decode()
+def inline(figure: Figure, svg: bytes, name: str, alt: str) -> str:
+    """*figure*, saved as *svg*, for the page: ids of its own, the page's colours, no size but its shape, no paper."""
+    text = svg.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r'<g id="patch_1">.*?</g>', "", text, count=1, flags=re.DOTALL)  # the figure's white paper
     text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)  # a hundredth of a point is fine enough
     text = re.sub(r'(\bid="|"url\(#|\burl\(#|href="#)', rf"\g<1>{name}-", text)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
