@@ -131,6 +131,7 @@ def table(db: Database) -> pd.DataFrame:
     rows.insert(list(rows.columns).index("accounts") + 1, "share", share)
     for column in ("published_profiles", "published_accounts"):
         rows = rows.drop(columns=column) if rows[column].isna().all() else rows.astype({column: "Int64"})
+    rows.attrs["platforms"] = sorted(found.columns)
     rows.attrs["members"] = number(db, "SELECT count(*) FROM members")
     rows.attrs["sum_of_rows"] = int(rows["profiles"].sum())
     rows.attrs["published_members"] = published(db, "members")

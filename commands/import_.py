@@ -10,14 +10,12 @@ import click
 from commands.terminal import HIDE, progress
 from jobs.collect import judge
 from jobs.context import open_study
-from jobs.run import import_files, import_heap
+from jobs.run import FORMATS, import_files, import_heap
 from storage.errors import Partial, UserError
-
-FORMATS = ("auto", "linkedin", "linkedin-json", "zeeschuimer", "twarc", "x-v1", "warc", "har", "roo", "table", "survey")
 
 
 @click.command()
-@click.argument("format_", metavar="FORMAT", type=click.Choice(FORMATS))
+@click.argument("format_", metavar="FORMAT", type=click.Choice(["auto", *FORMATS]))
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--owner", help="linkedin: the profile whose export it is (a URL), where the export does not say.")
 @click.option("--of", help="x-v1, warc, har: the account whose list or timeline it is, where the file does not say.")
@@ -45,21 +43,7 @@ FORMATS = ("auto", "linkedin", "linkedin-json", "zeeschuimer", "twarc", "x-v1", 
 @HIDE
 @click.pass_obj
 def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_progress: bool, **given: Any) -> None:
-    """Read FILEs of a FORMAT into the study's archive, and load them. The files stay as they are.
-
-    \b
-    auto         files of any of these formats, and folders of them: the format of each is detected
-    linkedin     a member's own export (zip or folder): Connections.csv, Profile.csv, Positions.csv
-    linkedin-json  profiles with experience as vendors deliver them (JSON, JSONL)
-    zeeschuimer  NDJSON captures of one's own browsing (X, LinkedIn posts)
-    twarc        JSONL of twarc2, pages or flattened
-    x-v1         JSON or JSONL of X's API v1.1; a member's own archive (ZIP or tweets.js)
-    warc         WARCs of API traffic by others, for example Social Feed Manager
-    har          HAR files of API traffic, of a browser or a proxy
-    roo          the Dutch register of government organisations (XML)
-    table        people, posts, ids of posts or follow ties in CSV, Excel or Parquet; --column name=Naam ...
-    survey       answers of a survey: SPSS (.sav, .por), Stata, CSV with --codebook, LimeSurvey, Qualtrics
-    """
+    """Read FILEs of a FORMAT into the study's archive, and load them. The files stay as they are."""
     study = open_study(directory)
     options = {name: value for name, value in given.items() if value}
     if "columns" in options:
@@ -79,3 +63,8 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
         raise Partial(f"{quarantined:,} pieces could not be read; see the view quarantine for where and why")
     if refused:
         raise Partial(f"{len(refused):,} files are of no format that is read here")
+
+
+AUTO = "files of any of these formats, and folders of them: the format of each is detected"
+listed = "\n".join(f"{name:14} {what}" for name, what in {"auto": AUTO, **FORMATS}.items())
+command.help = f"{command.help}\n\n\b\n{listed}"

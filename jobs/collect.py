@@ -22,7 +22,8 @@ from storage.frontier.sqlite import Frontier
 from storage.locks import lock
 from storage.records import Meta
 from storage.versions import own
-from study.study_file import Study, installed
+from study.installed import installed
+from study.study_file import Study
 
 # Given a collector's name, what is called with the counts of its run after each answer, as long as the block.
 Progress = Callable[[str], AbstractContextManager[Callable[[Report], None]]]

@@ -19,8 +19,9 @@ from study.begin import LIST as LIST
 from study.begin import Begun as Begun
 from study.begin import able as able
 from study.begin import files
+from study.installed import installed, query_keys, query_of, seed_keys
 from study.nouns import Language as Language
-from study.study_file import FILE, installed, query_of, seed_keys
+from study.study_file import FILE
 from study.study_file import Study as Study
 
 Say = Callable[[str], None]  # takes each line that a job has to say
@@ -146,7 +147,7 @@ def _needed(study: Study, collector: Collector) -> Iterator[str]:
 
 def queries_of(study: Study, name: str, collector: Collector) -> dict[str, list[str]]:
     """The queries in `[seeds]` for *collector*, by kind: whom they find are seeds."""
-    given = {kind: study.queries_for(name, spec.seeds) for kind, spec in collector.kinds.items()}
+    given = {kind: study.seeds_of(key) for key, kind in query_keys(name, collector).items()}
     return {
         kind: list(dict.fromkeys(query_of(collector, kind, typed) or typed for typed in listed))
         for kind, listed in given.items() if listed

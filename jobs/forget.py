@@ -23,7 +23,8 @@ from storage.privacy.forget import forget as erase
 from storage.privacy.forgotten import Forgotten, words_of
 from storage.privacy.person import Person, others, person_of
 from storage.privacy.quoted_text import Copied
-from study.study_file import Study, installed
+from study.installed import installed
+from study.study_file import Study
 
 
 class Removal(msgspec.Struct):

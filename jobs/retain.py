@@ -26,7 +26,8 @@ from storage.privacy.forgotten import Forgotten
 from storage.privacy.minimise import Expiry
 from storage.records import Page, Target, Want
 from storage.tables import database
-from study.study_file import Study, installed
+from study.installed import installed
+from study.study_file import Study
 
 
 def compliance(study: Study, *, progress: Progress = silent, say: Say = print) -> list[Report]:

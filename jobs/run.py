@@ -45,8 +45,10 @@ from storage.searches import refuse_changed
 from storage.tables.database import open_current
 from storage.tables.load import LoadReport
 from storage.tables.load import load as load_tables
-from study.study_file import FILE, Study, installed
+from study.installed import installed
+from study.study_file import FILE, Study
 
+FORMATS = files.FORMATS
 ROUNDS = 1_000  # a snowball ends at its waves; this only bounds a mistake
 
 

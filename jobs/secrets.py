@@ -38,7 +38,7 @@ def secret_of(study: Study, name: str) -> str | None:
 
 
 def _variables(study: Study, name: str) -> list[str]:
-    from study.study_file import installed
+    from study.installed import installed
 
     table = study.collectors.get(name)
     names = [f"SNEEUWBAL_{name.upper()}_BEARER_TOKEN", f"SNEEUWBAL_{name.upper()}_TOKEN"]
@@ -74,7 +74,7 @@ def notify_settings(directory: Path) -> dict[str, str]:
 
 def all_secrets(study: Study) -> list[str]:
     """Every secret of the study, to cut out of what is written."""
-    from study.study_file import installed
+    from study.installed import installed
 
     found = {secret for name in installed() if (secret := secret_of(study, name))}
     where = notify_settings(study.directory)
@@ -96,7 +96,7 @@ def known_secrets(directory: Path) -> Iterator[str]:
             yield from _parts(text)
     with contextlib.suppress(UserError):
         if keyring.chosen(directory):
-            from study.study_file import installed
+            from study.installed import installed
 
             for name in (*installed(), *NOTIFY):
                 yield from _parts(keyring.get(name) or "")

@@ -15,7 +15,8 @@ from storage.frontier.sqlite import Frontier
 from storage.journal import Journal
 from storage.locks import holder
 from storage.tables import database
-from study.study_file import Study, installed
+from study.installed import installed
+from study.study_file import Study
 from study.triggers import next_starts
 
 SHORT_OF_DISK = 2_000_000_000  # bytes, and room for a second database

@@ -19,7 +19,8 @@ from storage.archive import manifest
 from storage.locks import holder, lock
 from storage.tables import database
 from storage.verify import Held, Segment
-from study.study_file import Study, installed
+from study.installed import installed
+from study.study_file import Study
 
 COMPARED = "kind, key, walk, cursor, wave, via, since, newest, position, state, alone"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -188,10 +188,16 @@ class Split(msgspec.Struct, frozen=True):
 
 
 class Absent(msgspec.Struct, frozen=True):
-    """Not to be had, and why: suspended, protected, gone, unknown, masked, refused, opted-out, private ..."""
+    """Not to be had, and why: suspended, protected, gone, unknown, masked, refused, opted-out, private ...
+
+    `load` makes the row of `absences` from it: no parser yields one for a target.
+    """
 
     target: Target
-    why: str
+    why: str  # a reason; what else is to be said of it behind ": "
+    detail: str = ""  # the platform's own words, where *why* does not hold them
+    platform: str = ""  # as in its records; "": as its collector is called
+    key: str = ""  # what the absence is known by; "": the target's key
 
 
 class OutOfCredit(msgspec.Struct, frozen=True):
@@ -209,6 +215,15 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 Outcome = Done | Later | Split | Absent | OutOfCredit | Refused
+
+
+def absences(outcomes: Iterable[Outcome]) -> Iterator[Absence]:
+    """The absences among *outcomes*, as records."""
+    for one in outcomes:
+        if isinstance(one, Absent):
+            target, (reason, _, more) = one.target, one.why.partition(": ")
+            detail = one.detail or more or None
+            yield Absence(one.platform or target.collector, target.kind, one.key or target.key, reason, detail)
 
 
 # ---- what was learned: parse() yields these, load turns them into rows -------------------------------------

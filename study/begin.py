@@ -12,9 +12,10 @@ from storage.linking.bio_words import TRADES
 from storage.privacy.declared import hooks_of
 from storage.sampling.rules import COUNTS, TIES
 from storage.tomlfile import literal, model_in, nearest, written
+from study.installed import installed, query_keys
 from study.nouns import Language, language_of, nouns
 from study.settings import Seeds
-from study.study_file import FILE, Study, installed
+from study.study_file import FILE, Study
 
 LIST = "organisations.toml"
 TIMELINE = ("account", "posts")  # what a kind is of, and yields
@@ -76,7 +77,7 @@ def _study(begun: Begun, platforms: Mapping[str, Any], language: Language, words
     yield f'\n[organisations]\nfile = "{LIST}"  # the {words["groups"]}; fill it in\n'
     yield "\n[seeds]  # where to start: names or addresses, in quotes, with commas between them\n"
     yield from (f"{name} = []  # {hooks_of(one).seed_form}\n" for name, one in platforms.items())
-    queries = [f"{name}_{spec.seeds}" for name, kinds in specs.items() for spec in kinds.values() if spec.seeds]
+    queries = [key for name, one in platforms.items() for key in query_keys(name, one)]
     yield f"# queries find seeds too (docs/study-file.md): {', '.join(queries)}\n" if queries else ""
     yield from _snowball(along, admit, bool(posts))
     for name, one in platforms.items():
@@ -146,12 +147,15 @@ def sections() -> dict[str, type[BaseModel]]:
 
 
 def seeds_model() -> type[Seeds]:
-    """The section [seeds] with a list and a file for each installed collector that reads seeds as people type them."""
+    """The section [seeds]: a list and a file for each collector that reads typed seeds, and for each query."""
     fields: dict[str, Any] = {}
     for name, point in installed().items():
-        hooks = hooks_of(point.load())
-        if hooks.page_of:
-            found = Field((), description=f"Seeds, each {hooks.seed_form}.")
-            file = Field(None, description="Text file of such seeds, one a line.", examples=[f"{name}.txt"])
-            fields |= {name: (tuple[str, ...], found), f"{name}_file": (str | None, file)}
+        collector = point.load()
+        keys = {name: f"Seeds, each {hooks_of(collector).seed_form}."} if hooks_of(collector).page_of else {}
+        for key in query_keys(name, collector):
+            what = key.removeprefix(f"{name}_").replace("_", " ")
+            keys[key] = f"Queries that find seeds: {what}, as the guide of {name} says."
+        for key, meaning in keys.items():
+            file = Field(None, description="Text file of such seeds, one a line.", examples=[f"{key}.txt"])
+            fields |= {key: (tuple[str, ...], Field((), description=meaning)), f"{key}_file": (str | None, file)}
     return create_model("Seeds", __base__=Seeds, __doc__=Seeds.__doc__, **fields)

@@ -2,121 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, ClassVar, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from storage.sampling.rules import COLUMNS, ORDER
-from storage.tomlfile import Table, nearest
-
-RENAMED = {
-    "civil_servants_connected": "connected_with_members", "civil_servants": "members", "ministry": "group_name",
-}  # fmt: skip
-
-
-def _zone(name: str) -> str:
-    """*name*, if it is a time zone."""
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("should be a time zone such as Europe/Amsterdam or UTC") from None
-    return name
-
-
-def _rule(rule: str) -> str:
-    """*rule*, if it is one of the words or an SQL condition over the candidates that DuckDB accepts."""
-    if rule not in ("seeds", "members", "everyone"):
-        _accepted(rule, f"WHERE ({rule}\n)", "seeds, members, everyone or an SQL condition over the candidates")
-    return rule
-
-
-def _order(order: str) -> str:
-    """*order*, if it is one that DuckDB accepts of the candidates."""
-    _accepted(order, f"ORDER BY {order}", f"an order of the candidates in SQL, such as {ORDER!r}")
-    return order
-
-
-def _accepted(words: str, clause: str, wanted: str) -> None:
-    """Raise ValueError unless *clause* (which holds *words*) is SQL over the candidates."""
-    import duckdb
-
-    with duckdb.connect(config={"enable_external_access": False}) as db:
-        db.execute(f"CREATE TABLE candidates ({', '.join(f'{name} {kind}' for name, (kind, _) in COLUMNS.items())})")
-        try:
-            db.execute(f"EXPLAIN SELECT * FROM candidates {clause}")
-        except duckdb.Error as error:
-            for old, new in RENAMED.items():
-                if re.search(rf"\b{old}\b", words):
-                    raise ValueError(f"should say {new}, the new name of {old}") from None
-            why = str(error).splitlines()[0]
-            if name := re.search(r'Referenced column "([^"]+)" not found', why):
-                why = f"there is no column {name[1]!r}; the columns are {', '.join(COLUMNS)}"
-            raise ValueError(f"should be {wanted} ({why})") from None
-
-
-_CRON = re.compile(r"^[\d*/,-]+$")
-
-
-def _cron(line: str) -> str:
-    """*line*, if it has five fields and its weekdays are names (0 is Sunday for some, Monday for others)."""
-    fields = line.split()
-    if len(fields) != 5:
-        raise ValueError("should have five fields: minute hour day month weekday, for example '30 3 * * *'")
-    if re.search(r"\d", fields[4]):
-        raise ValueError("should name its weekdays (mon-fri), because numbers mean different days in different crons")
-    if not all(_CRON.match(field) for field in fields[:3]):
-        raise ValueError("should hold numbers, *, /, - and commas in minute, hour and day")
-    from apscheduler.triggers.cron import CronTrigger
-
-    names = ("minute", "hour", "day", "month", "day_of_week")
-    try:
-        trigger = CronTrigger(**dict(zip(names, fields, strict=True)), timezone=UTC)
-    except ValueError as error:  # a range that runs backwards, a value out of range, an unknown name
-        mend = "; write a range over the end as a list: sun,mon" if "in a range" in str(error) else ""
-        raise ValueError(f"should be a schedule: {error}{mend}") from None
-    if trigger.get_next_fire_time(None, datetime(2024, 1, 1, tzinfo=UTC)) is None:
-        raise ValueError("should be a schedule that runs some day; no date matches it")
-    return line
-
-
-def _country(code: str) -> str:
-    """*code*, if the holidays of that country are known."""
-    if code == "NL":
-        return code  # the library takes half a second to import
-    import holidays
-
-    known = holidays.list_supported_countries(include_aliases=False)
-    if code not in known:
-        raise ValueError(f"should be a country whose holidays are known, by its two letters; {nearest(code, known)}")
-    return code
-
-
-EARLIEST = date(1990, 1, 1)  # before the first web page
-AHEAD = 10  # years
-
-
-def _day(day: date) -> date:
-    """*day*, if a study can begin or end on it: every day between two of them costs a row in some tables."""
-    if day < EARLIEST:
-        raise ValueError(f"should be a day since {EARLIEST}, the year of the web, not {day}")
-    if day.year > datetime.now(UTC).year + AHEAD:
-        raise ValueError(f"should be a day within {AHEAD} years from now, not {day}")
-    return day
-
-
-Zone = Annotated[str, AfterValidator(_zone)]
-Rule = Annotated[str, AfterValidator(_rule)]
-Order = Annotated[str, AfterValidator(_order)]
-Tie = Literal["connections", "following", "followers", "mentions", "replies", "reposts", "lists"]
-Cron = Annotated[str, AfterValidator(_cron)]
-Day = Annotated[date, AfterValidator(_day)]
-Country = Annotated[str, AfterValidator(_country)]
-Count = Annotated[int, Field(ge=0)]
-Source = Literal["positions", "bio", "fields", "links", "domain", "list", "decisions"]
+from storage.sampling.rules import ORDER
+from storage.searches import Search as Asked
+from storage.tomlfile import Table
+from study.field_types import Count, Country, Cron, Day, Order, Rule, Source, Tie, Zone
 
 
 class About(Table):
@@ -154,6 +49,13 @@ class Organisations(Table):
         description="The groups of a year, a day or today; without it, of the study's last day.",
         examples=["2013"],
     )
+
+
+def era_day(era: str | None, last_day: date | None) -> date | None:
+    """The day that *era* means; None: today."""
+    if era is None:
+        return last_day
+    return None if era == "today" else date.fromisoformat(era if "-" in era else f"{era}-07-01")
 
 
 class Population(Table):
@@ -310,6 +212,7 @@ class PublishedTest(Table):
     n: Count | None = Field(None, description="Respondents in the category.")
     p: float | None = Field(None, ge=0, le=1, description="p as published.")
     below: float | None = Field(None, ge=0, le=1, description="The bound, where p < bound was published.")
+    note: str | None = Field(None, description="What is known of it; the report says it beside the test.")
 
 
 class Published(Table):
@@ -448,6 +351,12 @@ class Search(Table):
     first_day: Day | None = Field(None, description="Only documents since.", examples=[date(2012, 1, 1)])
     last_day: Day | None = Field(None, description="Only documents until.", examples=[date(2012, 12, 31)])
     why: str = Field("", description="Why it is asked, for whoever reads the register.")
+
+    @property
+    def key(self) -> str:
+        """The key of its target."""
+        days = {"first_day": self.first_day, "last_day": self.last_day}
+        return Asked(self.id, self.version, self.words.strip(), (self.address or "").strip(), **days).key
 
 
 class Comparison(Table):

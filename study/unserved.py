@@ -10,6 +10,7 @@ from typing import Any
 
 from storage.sampling.rules import COUNTS, POST_TIES, TIES
 from storage.tomlfile import Mistake, nearest
+from study.installed import query_keys
 
 Data = Mapping[str, Any]
 RULES = ("admit", "lists_of", "timelines_of", "order")
@@ -52,16 +53,17 @@ def _collected(data: Data, points: Mapping[str, EntryPoint]) -> dict[str, dict[s
         if not (own.get("enabled", True) is True if name in tables else given or searched):
             continue
         try:
-            kinds = point.load().kinds
+            collector = point.load()
         except ImportError:
             return None
+        kinds = collector.kinds
         searching = any(spec.of == "search" and kind in searched for kind, spec in kinds.items())
         if not (name in tables or given or searching):
             continue
         listed = own.get("kinds")
         wanted = listed if isinstance(listed, list) else list(kinds)
         seeded = {key.removesuffix("_file") for key in given}
-        asked = [kind for kind, spec in kinds.items() if f"{name}_{spec.seeds}" in seeded]
+        asked = [kind for key, kind in query_keys(name, collector).items() if key in seeded]
         found[name] = {kind: kinds[kind] for kind in (*wanted, *asked) if kind in kinds}
     return found
 

@@ -11,8 +11,7 @@ import pytest
 
 from storage.errors import UserError
 from storage.tomlfile import keys, lines
-from study import begin, settings
-from study import study_file as study_module
+from study import begin, checks, settings, study_file
 from study.begin import sections, template
 from study.study_file import FILE, Study
 
@@ -41,8 +40,8 @@ def plugin(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(folder))
     points = {"profiles": "sb_plain", "x": "sb_x", "own": "sb_own"}
     found = {name: EntryPoint(name, f"{module}:collector", "sneeuwbal.collectors") for name, module in points.items()}
-    monkeypatch.setattr(study_module, "installed", lambda: found)
-    monkeypatch.setattr(begin, "installed", lambda: found)
+    for module in (begin, checks, study_file):
+        monkeypatch.setattr(module, "installed", lambda: found)
     return SimpleNamespace(folder=folder)
 
 

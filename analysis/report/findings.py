@@ -25,7 +25,7 @@ from analysis.queries import number, query, with_parameters
 from analysis.report.asking import Options, counting, finding
 from analysis.report.disclosure import SMALL, Cells, few_hidden, merged_groups, pseudonymous
 from analysis.report.filters import PERSONS, filters
-from analysis.report.searched import Searched
+from analysis.report.surveyed import Surveys
 from storage.folding import folded
 
 PERMUTATIONS = 499
@@ -40,7 +40,7 @@ def _without_the_rest(changes: pd.DataFrame) -> pd.DataFrame:
     return changes.assign(after=changes["after"].mask(lookup))
 
 
-class Findings(Searched):
+class Findings(Surveys):
     """The findings of the study in a database as frames, each with its parameters in its attrs."""
 
     # ---- who was found -------------------------------------------------------------------------------------
@@ -120,13 +120,6 @@ class Findings(Searched):
     def network(self) -> Network:
         """The network of `actors`, with who they are."""
         return self._measured.network
-
-    @property
-    def of_2013(self) -> bool:
-        """Whether the tables are those of the study of 2013, which numbered them."""
-        return (
-            str(self.setting("study.last_day", "")).startswith("2013") or self.setting("published.source") is not None
-        )
 
     @property
     def least_degree(self) -> int:

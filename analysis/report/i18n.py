@@ -23,22 +23,28 @@ MONTHS = {
 }
 
 HEADS = {  # of columns whose name alone does not say it
-    "account_id": "account", "group_name": "{group}", "other_group": "other {group}", "groups": "{groups}",
-    "share_of_group": "share of {group}", "bluesky": "Bluesky", "bridging": "bridging",
+    "account_id": "account", "chi2": "chi-square", "cramers_v": "Cramér's V", "df": "degrees of freedom", "n": "N",
+    "odds_ratio": "odds ratio", "p_holm": "p (Holm)", "p_of_published": "p of the published value",
+    "positive": "positive answers", "rho": "Spearman's rho", "small_expected": "cells with fewer than 5 expected",
+    "wald": "Wald", "weighted_chi2": "chi-square, weighted", "weighted_p": "p, weighted",
+    "weighted_wald": "Wald, weighted", "weighted_odds_ratio": "odds ratio, weighted",
+    "weighted_p_holm": "p (Holm), weighted", "weighted_low": "95%: from, weighted",
+    "weighted_high": "95%: to, weighted", "group_name": "{group}", "other_group": "other {group}", "groups": "{groups}",
+    "share_of_group": "share of {group}",
     "connections_expected": "connections by chance",
     "connections_ratio": "connections, times chance", "e_i_index": "E-I index", "expected": "by chance, degrees kept",
     "follow_ties_used": "follow ties with such posts", "follows": "follow ties",
     "follows_expected": "follow ties by chance", "follows_ratio": "follow ties, times chance", "high": "95%: to",
     "in_degree": "followers in the network", "internal": "ties inside", "external": "ties outside",
     "null": "null model",
-    "low": "95%: from", "mastodon": "Mastodon", "mean_active_accounts": "active accounts a day", "off": "per day off",
+    "low": "95%: from", "mean_active_accounts": "active accounts a day", "off": "per day off",
     "other_follows": "the other follows the sender", "permuted": "labels shuffled", "per_day": "per such day",
     "per_day_without_holidays": "per such day, holidays left out", "posts_to_followed": "posts to whom one follows",
     "readable": "lists read", "sample_count": "comparison: count", "sample_posts": "comparison: posts",
     "sample_share": "comparison: share", "sender_follows": "the sender follows the other",
     "share_of_other": "share of the other's", "share_of_row": "share of the {group}'s",
     "share_readable": "share read", "top_betweenness": "top 100 by betweenness",
-    "top_in_degree": "top 100 by followers", "uses": "posts", "working": "per working day", "x": "X",
+    "top_in_degree": "top 100 by followers", "uses": "posts", "working": "per working day",
 }  # fmt: skip
 
 

@@ -141,8 +141,7 @@ class Bluesky:
             yield from _answers(page)
 
     def parse(self, page: Page) -> Iterator[Record]:
-        """Yield the accounts, follows, posts and absences that the page tells."""
-        yield from http.absences(self.outcome(page), "bluesky")
+        """Yield the accounts, follows and posts that the page tells."""
         if page.status != 200:
             return
         try:

@@ -109,7 +109,8 @@ class Coverage:
         elif page.status == 401:
             yield Refused(target, "the server asks for a key (401)")
         elif page.status in (403, 404, 410):
-            yield Absent(target, "refused" if page.status == 403 else "gone")
+            reason = "refused" if page.status == 403 else "gone"
+            yield Absent(target, reason, platform=urlsplit(page.url).netloc)
         elif page.status != 200:
             yield Later(target, f"HTTP {page.status}")
         else:
@@ -124,8 +125,7 @@ class Coverage:
         return Done(target, found.next, len(found.hits), complete=found.complete, why=found.why, carry=found.carry)
 
     def parse(self, page: Page) -> Iterator[Record]:
-        """Yield the documents, the absences, and what could not be read."""
-        yield from http.absences(self.outcome(page), urlsplit(page.url).netloc)
+        """Yield the documents, and what could not be read."""
         if page.status != 200:
             return
         one = INTERFACES[page.kind]

@@ -24,7 +24,7 @@ from collectors.wire.http import UNREADABLE
 from collectors.x.personal import PERSONAL
 from storage.errors import UserError
 from storage.privacy.declared import OUT, Hooks, hooks_of
-from storage.records import Page, Post, Quarantine, Record, Target, Want
+from storage.records import Page, Post, Quarantine, Record, Target, Want, absences
 
 HOSTS = {"api.twitter.com", "api.x.com", "stream.twitter.com", "sitestream.twitter.com", "userstream.twitter.com"}
 
@@ -113,8 +113,9 @@ def redacted(page: Page, drop: Collection[str]) -> Page:
 def _recognised(page: Page) -> Iterator[Record]:
     """Its posts belong to the comparison set that is given, if one is."""
     sample = page.asked.get("sample")
-    found = _recognising()[page.collector][0].parse(msgspec.structs.replace(page, wants=(Want(page.meant, ""),)))
-    for one in found:
+    collector, answer = _recognising()[page.collector][0], msgspec.structs.replace(page, wants=(Want(page.meant, ""),))
+    yield from absences(collector.outcome(answer))
+    for one in collector.parse(answer):
         if isinstance(one, Post) and sample:
             if one.timeline_of is not None:  # what it only refers to is left out of a set
                 yield msgspec.structs.replace(one, sample=sample)

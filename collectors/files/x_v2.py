@@ -19,7 +19,7 @@ from collectors.importing.file_collector import excerpt, guarded, place
 from collectors.importing.json_stream import elements
 from collectors.parsing.coerce import decode, each, get, ident, moment, record, text
 from collectors.x import outcome, parse
-from storage.records import Absence, Deletion, Page, Post, Quarantine, Record, Target, Want
+from storage.records import Deletion, Page, Post, Quarantine, Record, Target, Want, absences
 
 OWN = "its own author's"  # stands for the timeline of each post's author until the author is known
 _LISTS = re.compile(r"/2/users/(\d+)/(followers|following)$")
@@ -73,7 +73,7 @@ def read(page: Page) -> Iterator[Record]:
 def refused(page: Page) -> Iterator[Record]:
     """What an answer without data says of what it was asked for."""
     wants = _asked(page.url)
-    found = outcome.absences(msgspec.structs.replace(page, wants=wants)) if wants else []
+    found = list(absences(outcome.outcome(msgspec.structs.replace(page, wants=wants)))) if wants else []
     if not found and page.status != 429 and page.status < 500:
         yield Quarantine(urlsplit(page.url).path, f"an answer with status {page.status}", excerpt(page.body))
     yield from found
@@ -168,18 +168,18 @@ def _posts(raw: bytes, context: Context) -> Iterator[Record]:
 
 def _accounts(raw: bytes, url: str, context: Context) -> Iterator[Record]:
     """The accounts of a page, with the edges if it is a follow list."""
-    wants = _asked(url) or (Want(Target("x", "accounts", ""), ""),)
-    page = Page(wants, url, 200, (), raw, datetime.now(UTC))
-    for one in parse.parse(page):
-        if not (isinstance(one, Absence) and not one.key):
-            yield one
+    asked = _asked(url)
+    page = Page(asked or (Want(Target("x", "accounts", ""), ""),), url, 200, (), raw, datetime.now(UTC))
+    if asked:
+        yield from absences(outcome.outcome(page))
+    yield from parse.parse(page)
 
 
 def _absent(raw: bytes, url: str, kinds: set[str]) -> Iterator[Record]:
     """What was asked for by id and did not come."""
     wants = _asked(url)
     if wants and wants[0].target.kind in kinds:
-        yield from outcome.absences(Page(wants, url, 200, (), raw, datetime.now(UTC)))
+        yield from absences(outcome.outcome(Page(wants, url, 200, (), raw, datetime.now(UTC))))
 
 
 def _asked(url: str) -> tuple[Want, ...]:

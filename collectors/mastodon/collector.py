@@ -117,8 +117,7 @@ class Mastodon:
             yield _of_list(page)
 
     def parse(self, page: Page) -> Iterator[Record]:
-        """Yield the accounts, follows, posts and absences that the page tells."""
-        yield from http.absences(self.outcome(page), "mastodon")
+        """Yield the accounts, follows and posts that the page tells."""
         if page.status != 200 or page.wants[0].carry.get("step") == records.WEBFINGER:
             return
         try:

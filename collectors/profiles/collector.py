@@ -25,7 +25,7 @@ from collectors.profiles.page import CONNECTIONS, PROFILE, document_of, subject_
 from collectors.profiles.redact import PERSONAL, redacted
 from collectors.wire.retry_after import retry_after
 from collectors.wire.scrapy_parent import crawl
-from storage.records import Absence, BadBody, Connection, Failure, Page, ProfileLink, Quarantine, Record, Want
+from storage.records import BadBody, Connection, Failure, Page, ProfileLink, Quarantine, Record, Want
 
 KINDS: Mapping[str, Kind] = {
     PROFILE: Kind(of="profile", yields="profiles", bytes=2_900.0),
@@ -110,11 +110,11 @@ class Profiles:
             limited = status == 429 and until is not None
             return Later(target, f"status {status}", until, free=limited, whole_kind=limited)
         if status in GONE:
-            return Absent(target, "gone")
+            return _absent(page, want, "gone")
         if status in PRIVATE:
-            return Absent(target, "private")
+            return _absent(page, want, "private")
         if status in REFUSED or 400 <= status < 500:
-            return Absent(target, "refused")
+            return _absent(page, want, "refused")
         return Later(target, f"status {status}")
 
     def _read(self, page: Page, want: Want) -> Outcome:
@@ -124,13 +124,13 @@ class Profiles:
         except BadBody as error:
             return Later(target, f"the body cannot be decoded: {error}")
         if walled(page, content):
-            return Absent(target, "private")
+            return _absent(page, want, "private")
         if opted_out(page, content):
-            return Absent(target, "opted-out")
+            return _absent(page, want, "opted-out")
         if target.kind == CONNECTIONS:
             return self._list(page, want, content)
-        if b"**" in content and any(isinstance(record, Absence) for record in _profile(page, want, content)):
-            return Absent(target, "masked")
+        if b"**" in content and _masked(page, want, content):
+            return _absent(page, want, "masked")
         return Done(target, items=1)
 
     def _list(self, page: Page, want: Want, content: bytes) -> Outcome:
@@ -175,11 +175,8 @@ class Profiles:
         return [key for key in keys if key != canonical(owner)], unread
 
     def parse(self, page: Page) -> Iterator[Record]:
-        """Yield what the page tells: a profile, or connections; an absence if the target is not to be had."""
+        """Yield what the page tells: a profile, or connections; nothing if the target is not to be had."""
         for want in page.wants:
-            for outcome in self.outcome(page):
-                if isinstance(outcome, Absent) and outcome.target == want.target:
-                    yield _absence(want, outcome.why, page)
             if page.status != 200 or want.target.kind not in self.kinds:
                 continue
             try:
@@ -190,7 +187,7 @@ class Profiles:
             if walled(page, content) or opted_out(page, content):
                 continue
             if want.target.kind == PROFILE:
-                yield from (r for r in _profile(page, want, content) if not isinstance(r, Absence))
+                yield from _profile(page, want, content)
             else:
                 yield from self._connections(page, want, content)
 
@@ -236,9 +233,9 @@ def _excerpt(content: bytes) -> str:
     return content[:1000].decode("utf-8", "replace")
 
 
-def _absence(want: Want, why: str, page: Page) -> Absence:
-    detail = None if page.status == 200 else f"status {page.status}"
-    return Absence(platform(want.target.key), want.target.kind, canonical(want.target.key), why, detail)
+def _absent(page: Page, want: Want, why: str) -> Absent:
+    detail, key = "" if page.status == 200 else f"status {page.status}", canonical(want.target.key)
+    return Absent(want.target, why, detail, platform(want.target.key), key)
 
 
 def _nobody(document: Document, content: bytes) -> Iterator[Quarantine]:
@@ -249,20 +246,32 @@ def _nobody(document: Document, content: bytes) -> Iterator[Quarantine]:
         yield Quarantine("page", "no schema.org Person that the page is about", _excerpt(content))
 
 
-def _profile(page: Page, want: Want, content: bytes) -> Iterator[Record]:
-    """The records of a profile page, or the one that says why there are none."""
+def _subject(page: Page, want: Want, content: bytes) -> tuple[Document, dict[str, Any] | None]:
+    """The page and the Person it is about. Raise ValueError for a page that cannot be read."""
+    document = document_of(page, content)
+    return document, subject_of(document, {canonical(want.target.key), canonical(page.url)})
+
+
+def _masked(page: Page, want: Want, content: bytes) -> bool:
     try:
-        document = document_of(page, content)
+        found = _subject(page, want, content)[1]
+    except ValueError:
+        return False
+    return found is not None and person.is_masked(found)
+
+
+def _profile(page: Page, want: Want, content: bytes) -> Iterator[Record]:
+    """The records of a profile page; none if it is masked."""
+    try:
+        document, found = _subject(page, want, content)
     except ValueError as error:
         yield Quarantine("page", str(error), _excerpt(content))
         return
     key, url = canonical(want.target.key), canonical(page.url)
-    found = subject_of(document, {key, url})
     if found is None:
         yield from _nobody(document, content)
         return
     if person.is_masked(found):
-        yield _absence(want, "masked", page)
         return
     profile = person.profile(found, key, platform(key), url)
     jobs = list(person.positions(found, key, document.whole, page.fetched_at.date()))

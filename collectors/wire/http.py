@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from collectors.base import Absent, Later, Outcome, OutOfCredit, redirected
+from collectors.base import Later, Outcome, OutOfCredit, redirected
 from collectors.wire.exchange import Exchange, Wire
 from collectors.wire.retry_after import latest
 from collectors.wire.transports import Transport
-from storage.records import Absence, Failure, Page, Quarantine, Want
+from storage.records import Failure, Page, Quarantine, Want
 
 AGENT = "sneeuwbal/0.1"
 MOST = 2**53  # of what a profile claims: more is kept as this much
@@ -159,14 +159,6 @@ def seen_before(want: Want) -> int:
     """The items of a walk before this page, as `Want.carry` holds them."""
     found = want.carry.get("seen", 0)
     return found if isinstance(found, int) else 0
-
-
-def absences(outcomes: Iterator[Outcome], platform: str) -> Iterator[Absence]:
-    """The absences among *outcomes* as records: `why` is a reason, with a detail after a colon."""
-    for outcome in outcomes:
-        if isinstance(outcome, Absent):
-            reason, _, detail = outcome.why.partition(": ")
-            yield Absence(platform, outcome.target.kind, outcome.target.key, reason, detail or None)
 
 
 def unread_time(place: str, text: str | None) -> Iterator[Quarantine]:

@@ -18,7 +18,7 @@ from collectors.x.errors import FAILED, TOKENS, about, blames, named, problems_o
 from collectors.x.limits import REACH, REACH_WITHOUT_REPLIES, SEARCH_DAYS
 from collectors.x.models import UNREADABLE, Problem
 from collectors.x.retry_after import limited
-from storage.records import Absence, Page, Target, Want
+from storage.records import Page, Target, Want
 
 LOOKUPS = {"user": "username", "user_id": "id", "post": "id"}  # kinds asked in batches, and what names an item
 ID = re.compile(r"[0-9]{1,19}")
@@ -65,7 +65,17 @@ class WithClaims(msgspec.Struct):
 
 
 def outcome(page: Page) -> Iterator[Outcome]:
-    """Yield what became of each target of *page*."""
+    """Yield what became of each target of *page*; of what is not to be had with the platform's own words."""
+    found = list(_outcomes(page))
+    problems = problems_of(page) if any(isinstance(one, Absent) for one in found) else []
+    for one in found:
+        if isinstance(one, Absent):
+            detail = _detail(about(problems, one.target.key)) or ""
+            one = Absent(one.target, one.why, detail, platform="x")
+        yield one
+
+
+def _outcomes(page: Page) -> Iterator[Outcome]:
     status = page.status
     if status == 200:
         yield from _answered(page)
@@ -80,14 +90,6 @@ def outcome(page: Page) -> Iterator[Outcome]:
     else:  # 5xx, and a redirect, which is not followed
         until = retry_after(page)
         yield from (Later(target, f"HTTP {status}", until) for target in page.targets)
-
-
-def absences(page: Page) -> list[Absence]:
-    """The targets of *page* that are not to be had, with the platform's own words."""
-    missing = [one for one in outcome(page) if isinstance(one, Absent)]
-    problems = problems_of(page) if missing else []
-    found = ((one, about(problems, one.target.key)) for one in missing)
-    return [Absence("x", one.target.kind, one.target.key, one.why, _detail(problem)) for one, problem in found]
 
 
 def _detail(problem: Problem | None) -> str | None:

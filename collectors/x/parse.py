@@ -23,28 +23,25 @@ from collectors.x.models import (
     post_page,
     user_page,
 )
-from collectors.x.outcome import LOOKUPS, absences
+from collectors.x.outcome import LOOKUPS
 from storage.records import Absence, Account, Follow, Listed, Mention, Page, Post, Quarantine, Record
 
 
 def parse(page: Page) -> Iterator[Record]:
-    """Yield what *page* tells: accounts, posts, follows, absences; Quarantine for what cannot be read."""
+    """Yield what *page* tells: accounts, posts, follows, what else is absent; Quarantine for what cannot be read."""
     if page.status != 200:
-        yield from absences(page)
         return
     try:
         content = page.content()
     except UNREADABLE as error:
         yield Quarantine("page", str(error))
         return
-    missing = absences(page) if page.kind in LOOKUPS or b'"errors"' in content else []
-    yield from missing
     records = _records(content, page.kind, page.key)
-    if not missing:
+    if b'"errors"' not in content:
         yield from records
         return
-    told = {(absence.kind, absence.key) for absence in missing}
-    yield from (one for one in records if not (isinstance(one, Absence) and (one.kind, one.key) in told))
+    asked = {(target.kind, target.key) for target in page.targets}  # what became of them, their outcomes say
+    yield from (one for one in records if not (isinstance(one, Absence) and (one.kind, one.key) in asked))
 
 
 def _records(content: bytes, kind: str, key: str) -> Iterator[Record]:
@@ -260,7 +257,7 @@ def _missing(problems: list[Problem] | None) -> Iterator[Absence]:
     """What the page refers to and does not give: other people's posts and accounts."""
     for problem in problems or ():
         reason, key = reason_of(problem), problem.resource_id or problem.value
-        if reason and isinstance(key, str) and problem.resource_type in ("user", "tweet", "post"):
+        if reason and key and isinstance(key, str) and problem.resource_type in ("user", "tweet", "post"):
             by_name = problem.resource_type == "user" and "username" in str(problem.parameter)
             kind = "user" if by_name else "user_id" if problem.resource_type == "user" else "post"
             detail = problem.detail if isinstance(problem.detail, str) else None

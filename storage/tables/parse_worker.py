@@ -24,6 +24,7 @@ from storage.privacy.declared import CONTENT, resolved
 from storage.privacy.minimise import minimised
 from storage.privacy.suppression import Guard
 from storage.records import (
+    Absence,
     Absent,
     Done,
     Failure,
@@ -36,6 +37,7 @@ from storage.records import (
     Refused,
     Split,
     Want,
+    absences,
 )
 from storage.tables.parquet_spill import Answer, Context, Fetch, Noted, Spill
 
@@ -264,13 +266,14 @@ class _Reader:
             reason = f"{type(error).__name__}: {error}"[:500]
             self.out.add(context, [Quarantine(place, reason)])
 
-    def _answers(self, parser: Parser, page: Page) -> Iterator[Answer]:
+    def _answers(self, parser: Parser, page: Page) -> Iterator[Answer | Absence]:
         wants = {want.target: want for want in page.wants}
         for outcome in parser.outcome(page):
             want = wants.get(outcome.target)
             if want is None:
                 raise ValueError(f"the outcome is of a target that was not asked for: {outcome.target}")
             yield _answer(want, bounded(outcome, want))
+            yield from absences([outcome])
 
     def _failure(self, failure: Failure) -> None:
         context = _context(failure, failure.record_id, failure.failed_at, failure.run)
