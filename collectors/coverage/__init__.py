@@ -1,1 +1,1 @@
-"""Searches for documents over interfaces made for it: feeds, sitemaps, search engines, indexes of web archives, and forums."""
+"""Searches for documents over interfaces made for it: feeds, sitemaps, search engines, web archives, forums."""
