@@ -1,4 +1,4 @@
-"""Make the report: the page, the tables and the figures; or one figure of it."""
+"""Make the report: make make the page, the tables and the figures; or one figure of it."""
 
 from __future__ import annotations
 
@@ -72,12 +72,13 @@ def figure(
 
     The default of *path* is NAME.FORM in the current directory.
     """
-    chosen = drawing(name)
-    path = path or Path(f"{chosen.name}.{form}")
-    if path.suffix.removeprefix(".") not in FORMATS:
+    if path and path.suffix.removeprefix(".") not in FORMATS:
         raise UserError(f"{path}: a figure's file name must end in .svg, .pdf or .png")
     with database.open_readonly(study.directory / DATABASE) as db:
-        page.figure(Findings(db, options(study, public, language)), chosen, path)
+        found = Findings(db, options(study, public, language))
+        chosen = drawing(name, found)
+        path = path or Path(f"{chosen.name}.{form}")
+        page.figure(found, chosen, path)
     if not public:
         remember(study.directory, "figure", path)
     return path

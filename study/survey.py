@@ -52,7 +52,10 @@ class Survey(Table):
 
     @model_validator(mode="after")
     def _answered(self) -> Survey:
-        """Require the answers that count as yes."""
+        """An outcome has answers that count as yes, and no two variables have one title."""
         if self.outcome and not self.positive:
             raise ValueError("outcome should come with positive: its answers that count as yes")
+        titles = [its.title or name for name, its in self.variables.items()]
+        if twice := sorted({title for title in titles if titles.count(title) > 1}):
+            raise ValueError(f"two variables are called {', '.join(twice)}: each needs a title of its own")
         return self

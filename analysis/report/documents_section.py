@@ -60,10 +60,10 @@ def brief(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
             included=_.number(count["included"])), "documents"  # fmt: skip
 
 
-def overview(found: Findings, _: Words) -> Section:
-    """The head of a report on documents only."""
-    count = found.flow.set_index("step")["documents"]
-    names = {"documents": "documents found", "screened": "documents screened", "included": "documents included"}
-    facts = [Fact(_("searches"), _.number(len(found.saturation)))]
-    facts += [Fact(_(name), _.number(count[step])) for step, name in names.items()]
-    return Section("overview", _("Overview"), (), (), tuple(facts), tuple(brief(found, _)))
+def facts(found: Findings, _: Words) -> Iterator[Fact]:
+    """What heads a report on documents."""
+    if found.searched:
+        count = found.flow.set_index("step")["documents"]
+        names = {"documents": "documents found", "screened": "documents screened", "included": "documents included"}
+        yield Fact(_("searches"), _.number(len(found.saturation)))
+        yield from (Fact(_(name), _.number(count[step])) for step, name in names.items())

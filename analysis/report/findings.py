@@ -25,7 +25,7 @@ from analysis.queries import number, query, with_parameters
 from analysis.report.asking import Options, counting, finding
 from analysis.report.disclosure import SMALL, Cells, few_hidden, merged_groups, pseudonymous
 from analysis.report.filters import PERSONS, filters
-from analysis.report.searched import Searched
+from analysis.report.surveyed import Surveys
 from storage.folding import folded
 
 PERMUTATIONS = 499
@@ -40,10 +40,10 @@ def _without_the_rest(changes: pd.DataFrame) -> pd.DataFrame:
     return changes.assign(after=changes["after"].mask(lookup))
 
 
-class Findings(Searched):
+class Findings(Surveys):
     """The findings of the study in a database as frames, each with its parameters in its attrs."""
 
-    # ---- populations -------------------------------------------------------------------------------------
+    # ---- populations -----------------------------------------------------------------------------------
 
     @finding
     def selection(self) -> pd.DataFrame:
@@ -101,7 +101,7 @@ class Findings(Searched):
         """The groups that each group retweets, answers, mentions, quotes and follows."""
         return share_matrix.table(self.db)
 
-    # ---- actors --------------------------------------------------------------------------------------------
+    # ---- actors ------------------------------------------------------------------------------------------
 
     @finding
     def actors(self) -> Measured:
@@ -120,13 +120,6 @@ class Findings(Searched):
     def network(self) -> Network:
         """The network of `actors`, with names and groups."""
         return self._measured.network
-
-    @property
-    def of_2013(self) -> bool:
-        """Whether the tables are the numbered ones of the 2013 study."""
-        return (
-            str(self.setting("study.last_day", "")).startswith("2013") or self.setting("published.source") is not None
-        )
 
     @property
     def least_degree(self) -> int:
@@ -231,7 +224,7 @@ class Findings(Searched):
         frame = actors.interaction_and_follow(self.db)
         return frame[frame["ties"] > 0].reset_index(drop=True)
 
-    # ---- shares --------------------------------------------------------------------------------------------
+    # ---- shares ------------------------------------------------------------------------------------------
 
     @cached_property
     def comparison(self) -> str | None:
@@ -269,7 +262,7 @@ class Findings(Searched):
         definitions = {name: part.attrs["parameters"]["definition"] for name, part in zip(others, parts, strict=True)}
         return with_parameters(made, **{**parts[0].attrs["parameters"], "profile": None, "definition": definitions})
 
-    # ---- hashtags ------------------------------------------------------------------------------------------
+    # ---- hashtags ----------------------------------------------------------------------------------------
 
     @finding
     def hashtags(self) -> Measured:
@@ -310,7 +303,7 @@ class Findings(Searched):
         """Posts by month and community."""
         return self._course()
 
-    # ---- change --------------------------------------------------------------------------------------------
+    # ---- change ------------------------------------------------------------------------------------------
 
     @finding
     def looked(self) -> dict[str, Any]:
@@ -332,7 +325,7 @@ class Findings(Searched):
         """Moves between groups; small cells are hidden in a report for publication."""
         return rounds.moves(self.db)
 
-    # ---- method --------------------------------------------------------------------------------------------
+    # ---- method ------------------------------------------------------------------------------------------
 
     def _of_persons(self, frame: pd.DataFrame) -> Cells:
         persons = frame["of"].isin(PERSONS)  # each row by itself, as input and output are known

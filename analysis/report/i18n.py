@@ -23,7 +23,13 @@ MONTHS = {
 }
 
 HEADS = {  # of columns whose names are not clear
-    "account_id": "account", "group_name": "{group}", "other_group": "other {group}", "groups": "{groups}",
+    "account_id": "account", "chi2": "chi-square", "cramers_v": "Cramér's V", "df": "degrees of freedom", "n": "N",
+    "odds_ratio": "odds ratio", "p_holm": "p (Holm)", "p_of_published": "p of the published value",
+    "positive": "positive answers", "rho": "Spearman's rho", "small_expected": "cells with fewer than 5 expected",
+    "wald": "Wald", "weighted_chi2": "chi-square, weighted", "weighted_p": "p, weighted",
+    "weighted_wald": "Wald, weighted", "weighted_odds_ratio": "odds ratio, weighted",
+    "weighted_p_holm": "p (Holm), weighted", "weighted_low": "95%: from, weighted",
+    "weighted_high": "95%: to, weighted", "group_name": "{group}", "other_group": "other {group}", "groups": "{groups}",
     "share_of_group": "share of {group}",
     "connections_expected": "connections by chance",
     "connections_ratio": "connections, times chance", "e_i_index": "E-I index", "expected": "by chance, degrees kept",

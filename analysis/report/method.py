@@ -8,7 +8,7 @@ import re
 import pandas as pd
 
 from analysis.queries import query
-from analysis.report import documents_section
+from analysis.report import documents_section, survey_section
 from analysis.report.blocks import Section
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
@@ -78,11 +78,13 @@ def _design(found: Findings, _: Words) -> list[str]:
 def method(found: Findings, _: Words) -> Section:
     """Filters with counts, coverage, runs, settings, versions, and limitations."""
     public = bool(found.options.least)
-    said = [_(text) for text in documents_section.LIMITS]
-    if found.people:
-        said = [*_design(found, _), *(_(text) for text in LIMITS)]
+    said = [*_design(found, _), *(_(text) for text in LIMITS)] if found.people else []
+    said += [_(text) for text in documents_section.LIMITS if found.searched]
+    said += [_(text) for text in survey_section.LIMITS if found.asked]
     if public and found.people:
         said.append(_(PUBLIC).format(least=found.options.least))
+    elif public and found.asked:
+        said.append(_(survey_section.HIDDEN).format(least=found.options.least))
     said += _opt_outs(found, _) if found.people else []
     tables = [table(found, _, "coverage", "What was requested, and what was received", _coverage(found), "coverage")]
     if found.people:

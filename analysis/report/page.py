@@ -20,7 +20,7 @@ from analysis.report.blocks import Cards, Picture, Section
 from analysis.report.comparison_section import Other
 from analysis.report.escape import clean
 from analysis.report.figures import style
-from analysis.report.figures.registry import DRAWINGS, Drawing
+from analysis.report.figures.registry import Drawing, drawings
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.report.sections import sections
@@ -84,13 +84,14 @@ class Saved(NamedTuple):
 def _pictures(found: Findings, folder: Path, parts: list[Section], _: Words) -> Iterator[tuple[str, Markup]]:
     """Write every figure and its data; return the figures for the page."""
     alts = {part.name: part.alt for one in parts for part in one.parts if isinstance(part, Picture)}
-    jobs = [(one.name, alts[one.name]) for one in DRAWINGS.values() if one.name in alts]
-    jobs.sort(key=lambda job: not DRAWINGS[job[0]].still)  # networks first, as they take longest
+    every = drawings(found)
+    jobs = [(one.name, alts[one.name]) for one in every.values() if one.name in alts]
+    jobs.sort(key=lambda job: not every[job[0]].still)  # networks first, as they take longest
     _coverage = found.group_coverage  # whose order defines the look of groups
-    tables = [DRAWINGS[name].data(found) for name, alt in jobs]  # computed here, as drawing processes have no database
+    tables = [every[name].data(found) for name, alt in jobs]  # computed here, as drawing processes have no database
     made = run(_drawn, found, jobs, found.options.processes)
     for (name, _alt), table, saved in zip(jobs, tables, made, strict=True):
-        file = folder / DRAWINGS[name].file
+        file = folder / every[name].file
         write(table, file)
         for form in ("svg", "pdf", "png"):
             file.with_name(f"{file.name}.{form}").write_bytes(getattr(saved, form))
@@ -99,7 +100,8 @@ def _pictures(found: Findings, folder: Path, parts: list[Section], _: Words) -> 
 
 def _drawn(found: Findings, jobs: Sequence[tuple[str, str]]) -> list[Saved]:
     """The figures *names*, with descriptions, from the findings."""
-    return [_one(found, DRAWINGS[name], alt) for name, alt in jobs]
+    every = drawings(found)
+    return [_one(found, every[name], alt) for name, alt in jobs]
 
 
 def _one(found: Findings, drawing: Drawing, alt: str) -> Saved:
@@ -140,7 +142,7 @@ def _networks(found: Findings, folder: Path) -> None:
         exports.parquet(network, folder / f"{name}-nodes.parquet", folder / f"{name}-edges.parquet")
 
 
-# ---- the page itself -----------------------------------------------------------------------------------------
+# ---- the page itself ---------------------------------------------------------------------------------------
 
 
 def rendered(found: Findings, parts: list[Section], pictures: dict[str, Markup], facts: Facts) -> str:
@@ -156,7 +158,7 @@ def rendered(found: Findings, parts: list[Section], pictures: dict[str, Markup],
     environment.filters["clean"] = clean
     return environment.get_template("page.html.j2").render(
         _=_, facts=Facts(clean(facts.name), clean(facts.comment), clean(facts.made)), sections=parts,
-        pictures=pictures, drawings=DRAWINGS, tidy=tidy, is_table=_is_table, is_cards=_is_cards,
+        pictures=pictures, drawings=drawings(found), tidy=tidy, is_table=_is_table, is_cards=_is_cards,
         titles={part.id: part.title for part in parts}, parameters=_parameters(parts, _), slots=_slots(found, _),
         style=Markup("".join(path.read_text("utf-8") for path in STYLES)), script=Markup(script),  # noqa: S704 - ours
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),

@@ -20,12 +20,6 @@ class Searched(Waves):
         """Whether searches of the study found documents."""
         return number(self.db, "SELECT count(*) FROM base.documents") > 0
 
-    @cached_property
-    def people(self) -> bool:
-        """Whether people were collected: without any, a study with documents is about documents only."""
-        seen = "SELECT (SELECT count(*) FROM profiles) + (SELECT count(*) FROM accounts) + (SELECT count(*) FROM posts)"
-        return not self.searched or number(self.db, seen) > 0
-
     @finding
     def flow(self) -> pd.DataFrame:
         """The flow of documents."""

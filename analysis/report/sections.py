@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import inwardness, share_matrix
 from analysis.palette import GREY, PALETTE
 from analysis.queries import OF_MEMBERS, number
-from analysis.report import documents_section
+from analysis.report import documents_section, survey_section
 from analysis.report.blocks import Card, Cards, Fact, Picture, Section
 from analysis.report.changes import changes
 from analysis.report.comparison_section import Other, beside
@@ -25,18 +25,26 @@ from analysis.report.method import method
 from analysis.report.posts import activity, hashtags, hidden, shares
 from analysis.report.section_parts import BESIDE, numbered, paired, published_there, table, verdict
 from analysis.report.summary import brief
+from analysis.report.survey_section import survey
 from analysis.report.tables import Table, missing
 
 
 def sections(found: Findings, _: Words, other: Other | None = None) -> list[Section]:
     """All sections of the page; with one on the *other* study, if any."""
     out = left_out(found, _)
-    if not found.people:
-        return [documents_section.overview(found, _), documents(found, _), method(found, _)]
-    made = [overview(found, _, out), *(part(found, _) for name, part in PARTS.items() if name not in out)]
+    head = overview if found.people else _of_no_people
+    made = [head(found, _, out), *(part(found, _) for name, part in PARTS.items() if name not in out)]
     made += [*([beside(found, other, _)] if other else []), method(found, _)]
     return [replace(one, said=tuple(map(_sentence, one.said)),
                     brief=tuple((_sentence(text), to) for text, to in one.brief)) for one in made]  # fmt: skip
+
+
+def _of_no_people(found: Findings, _: Words, out: Mapping[str, str]) -> Section:
+    """The head of a report on documents or a survey only."""
+    facts = (*documents_section.facts(found, _), *survey_section.facts(found, _))
+    said = (*documents_section.brief(found, _), *survey_section.brief(found, _))
+    without = tuple((_(TITLES[name]), why) for name, why in out.items() if why)
+    return Section("overview", _("Overview"), (), (), facts, said, without)
 
 
 def _sentence(text: str) -> str:
@@ -352,10 +360,11 @@ def _assortativity(frame: pd.DataFrame, _: Words) -> str:
 PARTS: Mapping[str, Callable[[Findings, Words], Section]] = {
     "populations": people, "snowball": snowball, "groups": groups, "actors": actors, "inwardness": inward,
     "activity": activity, "shares": shares, "hashtags": hashtags, "changes": changes,
-    "documents": documents,
+    "survey": survey, "documents": documents,
 }  # fmt: skip
 TITLES = {
     "populations": "Populations", "snowball": "The snowball", "groups": "{Groups}", "actors": "Actors",
     "inwardness": "Inward-looking or not", "activity": "Activity", "shares": "Shares",
-    "hashtags": "Hashtags", "changes": "Change between rounds", "documents": "Coverage searches",
+    "hashtags": "Hashtags", "changes": "Change between rounds", "survey": "Survey",
+    "documents": "Coverage searches",
 }  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.report import documents_section
+from analysis.report import documents_section, survey_section
 from analysis.report.changes import civil
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
@@ -27,7 +27,8 @@ TEXTS = (APART, TOGETHER, AS_MANY, FEWER, MORE, ALONE, COMPARED)  # alternatives
 
 def brief(found: Findings, _: Words) -> tuple[tuple[str, str], ...]:
     """Sentences on available findings, each with the id of its section."""
-    parts = (people, groups, actors, inward, activity, shares, hashtags, changed, documents_section.brief)
+    parts = (people, groups, actors, inward, activity, shares, hashtags, changed, survey_section.brief,
+             documents_section.brief)  # fmt: skip
     return tuple((text, part) for one in parts for text, part in one(found, _))
 
 

@@ -75,14 +75,18 @@ class Table:
 
     def _text(self, name: str, value: Any, places: int, _: Words) -> str:
         if name in (*self.percent, *self.hundredths):
-            return self._percent(value, 100 if name in self.percent else 1, places, _)
-        return self._shown(_(value) if name in OURS and isinstance(value, str) else value, places, _)
+            return self._percent(name, value, 100 if name in self.percent else 1, places, _)
+        return self._shown(name, _(value) if name in OURS and isinstance(value, str) else value, places, _)
 
-    def _percent(self, value: Any, times: int, places: int, _: Words) -> str:
-        return self.hidden or "–" if missing(value) else _.number(times * float(value), places) + "%"
+    def _percent(self, name: str, value: Any, times: int, places: int, _: Words) -> str:
+        return self._gone(name) if missing(value) else _.number(times * float(value), places) + "%"
 
-    def _shown(self, value: Any, places: int, _: Words) -> str:
-        return self.hidden or "–" if missing(value) else shown(value, places, _)
+    def _shown(self, name: str, value: Any, places: int, _: Words) -> str:
+        return self._gone(name) if missing(value) else shown(value, places, _)
+
+    def _gone(self, name: str) -> str:
+        """What stands for a missing cell; what was published is never hidden."""
+        return "–" if not self.hidden or "published" in name else self.hidden
 
     def parameters(self, _: Words) -> list[tuple[str, str]]:
         """The parameters of the table."""

@@ -1,1 +1,1 @@
-"""Searches for documents over public interfaces: feeds, sitemaps, SRU and Discourse."""
+"""Searches for documents over public interfaces: feeds, sitemaps, search engines, web archives, forums."""

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
-from collectors.coverage import discourse, feeds, sru
+from collectors.coverage import captures, discourse, engines, feeds, sru
 from collectors.coverage.reading import Reading, documents
 from collectors.wire import http
+from storage.errors import UserError
 from storage.records import Failure, Page, Record, Want
 from storage.searches import Search, search_of
 
@@ -30,12 +31,23 @@ class Interface(NamedTuple):
     page: int = 1  # documents per answer
     words: bool = True  # it can search; else words only filter its list
     address: bool = True  # a search must give an address
+    days: bool = False  # it needs the first and the last day
+    secret: bool = False
+    ended: Callable[[Page], bool] = lambda page: False  # whether a refusal is no end of the walk, but one of its steps
 
 
 INTERFACES: Mapping[str, Interface] = {
     "feed": Interface(feeds.asking, feeds.feed, 50, words=False),
-    "sitemap": Interface(feeds.asking, feeds.sitemap, 1_000, words=False),
+    "sitemap": Interface(feeds.asking, feeds.sitemap, 1_000, words=False, ended=feeds.missing),
     "sru": Interface(sru.asking, sru.read, sru.PAGE, address=False),
+    "wayback": Interface(captures.wayback, captures.read_wayback, captures.PAGE, words=False),
+    "common_crawl": Interface(
+        captures.common_crawl, captures.read_common_crawl, captures.PAGE, words=False, ended=captures.ended
+    ),
+    "media_cloud": Interface(
+        engines.media_cloud, engines.read_media_cloud, engines.STORIES, address=False, days=True, secret=True
+    ),
+    "searxng": Interface(engines.searxng, engines.read_searxng, engines.RESULTS),
     "discourse": Interface(discourse.search, discourse.read_search, discourse.SEARCHED),
     "discourse_latest": Interface(discourse.latest, discourse.read_latest, discourse.LISTED, words=False),
     "discourse_topic": Interface(discourse.topic, discourse.read_topic, discourse.SHOWN, words=False),
@@ -57,6 +69,7 @@ class Coverage:
         for name, one in INTERFACES.items()
     }
     Options = Options
+    environment = ("MEDIACLOUD_API_KEY",)
 
     @staticmethod
     def query_of(kind: str, typed: str) -> str | None:
@@ -67,7 +80,8 @@ class Coverage:
             return None
         one = INTERFACES[kind]
         named = http.netloc(search.address) != "" if search.address else not one.address
-        return typed if named and (search.words or not one.words) else None
+        dated = not one.days or (search.first_day is not None and search.last_day is not None)
+        return typed if named and dated and (search.words or not one.words) else None
 
     @staticmethod
     def server(want: Want, options: Mapping[str, Any]) -> str:
@@ -75,16 +89,23 @@ class Coverage:
         return urlsplit(_url(want)).netloc
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield answers, following redirects."""
+        """Yield answers, following redirects. Raise UserError without a key that is needed."""
         options = settings.checked(Options)
         for want in wants:
-            yield from http.ask(settings.wire, (want,), _url(want), contact=options.contact)
+            headers = {}
+            if INTERFACES[want.target.kind].secret and settings.wire.live:
+                if not settings.secret:
+                    raise UserError(f"no key for {want.target.kind}: set {self.environment[0]}")
+                headers["Authorization"] = f"Token {settings.secret}"
+            yield from http.ask(settings.wire, (want,), _url(want), headers=headers, contact=options.contact)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
         """Yield the outcome of the target."""
         general, target = http.trouble(page), page.wants[0].target
         if general is not None:
             yield from general
+        elif INTERFACES[page.kind].ended(page):
+            yield self._read(page)
         elif page.status == 401:
             yield Refused(target, "the server asks for a key (401)")
         elif page.status in (403, 404, 410):

@@ -32,7 +32,7 @@ def asking(search: Search, want: Want) -> str:
     return want.target.cursor or search.address
 
 
-# ---- feeds --------------------------------------------------------------------------------------------------------
+# ---- feeds -------------------------------------------------------------------------------------------------------
 
 
 def feed(page: Page, search: Search) -> Reading:
@@ -115,7 +115,7 @@ def _json_feed(content: bytes) -> Reading:
     return reading
 
 
-# ---- sitemaps -----------------------------------------------------------------------------------------------------
+# ---- sitemaps ----------------------------------------------------------------------------------------------------
 
 
 def sitemap(page: Page, search: Search) -> Reading:
@@ -123,6 +123,10 @@ def sitemap(page: Page, search: Search) -> Reading:
 
     Only the news extension gives a date of publication: `lastmod` is the time of the last change.
     """
+    left = [str(one) for one in page.wants[0].carry.get("left", ())]
+    why = str(page.wants[0].carry.get("why", ""))
+    if page.status != 200:
+        return _onward([], left, why or f"HTTP {page.status} for {page.url}")
     content = page.content()
     if content[:2] == b"\x1f\x8b":  # the file itself is gzipped, independent of the header
         content = msgspec.structs.replace(page, body=content, headers=(("Content-Encoding", "gzip"),)).content()
@@ -130,18 +134,25 @@ def sitemap(page: Page, search: Search) -> Reading:
     name = etree.QName(root).localname
     if name not in ("urlset", "sitemapindex"):
         raise ValueError(f"no sitemap: {name}")
-    left = [str(one) for one in page.wants[0].carry.get("left", ())]
-    why = ""
     if name == "sitemapindex":
         children = [loc for each in root if (loc := _child(each, "loc")) and not _too_old(each, search)]
         if len(children) + len(left) > CHILDREN:
             why = f"an index of more than {CHILDREN:,} sitemaps; the rest is not read"
         left = list(dict.fromkeys([*children, *left]))[:CHILDREN]
     hits = [_page_of(each, f"url[{number}]") for number, each in enumerate(root)] if name == "urlset" else []
-    onward = left.pop(0) if left else None
-    why = why or str(page.wants[0].carry.get("why", ""))
-    carry: dict[str, Any] = {"left": left, "why": why} if onward else {}
-    return Reading(hits, onward, carry, complete=not why, why=why, wrong=wrong)
+    reading = _onward(hits, left, why)
+    reading.wrong = wrong
+    return reading
+
+
+def missing(page: Page) -> bool:
+    """Whether a sitemap that an index names is not there: the others are read all the same."""
+    return bool(page.wants[0].target.cursor) and page.status in (401, 403, 404, 410)
+
+
+def _onward(hits: list[Hit], left: list[str], why: str) -> Reading:
+    onward = left[0] if left else None
+    return Reading(hits, onward, {"left": left[1:], "why": why} if onward else {}, complete=not why, why=why)
 
 
 def _page_of(each: Any, place: str) -> Hit:

@@ -27,6 +27,7 @@ TRACKING = (
     "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "utm_id", "utm_name",
 )  # fmt: skip
 MARKUP = re.compile(r"</[a-z][a-z0-9]*\s*>|<(br|img|hr)\b[^>]*>|&(#\d+|#x[0-9a-f]+|[a-z][a-z0-9]*);", re.I)
+AMPERSAND = re.compile(rb"&(?!(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);)")  # that begins no entity
 AHEAD = timedelta(days=1)  # a day's date may be that of a time zone further east
 NONE = datetime(1970, 1, 1, tzinfo=UTC)  # what programs write for no date
 EARLIEST = datetime(1600, 1, 1, tzinfo=UTC)  # no newspaper is older
@@ -103,15 +104,21 @@ def plain(text: str | None) -> str | None:
 
 def xml(content: bytes, what: str) -> tuple[Any, list[Quarantine]]:
     """The root of an XML answer, read as far as possible, and its errors. Raise ValueError."""
+    root, why = _parsed(content, what)
+    if why and (whole := AMPERSAND.sub(b"&amp;", content)) != content:
+        root, _ = _parsed(whole, what)  # else an address loses what stands behind its `&`
+    if root is None:
+        raise ValueError(f"no {what}: nothing in it is XML")
+    return root, [unreadable(what, f"broken, read as far as it goes: {why}", content)] if why else []
+
+
+def _parsed(content: bytes, what: str) -> tuple[Any, str]:
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(content, parser)
     except (etree.LxmlError, ValueError) as error:
         raise ValueError(f"no {what}: {error}") from error
-    if root is None:
-        raise ValueError(f"no {what}: nothing in it is XML")
-    why = [f"broken, read as far as it goes: {error.message}" for error in parser.error_log[:1]]
-    return root, [unreadable(what, one, content) for one in why]
+    return root, parser.error_log[0].message if len(parser.error_log) else ""
 
 
 def _excerpt(hit: Hit) -> str:

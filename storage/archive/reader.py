@@ -148,7 +148,7 @@ def read_at(path: Path, start: int = 0, end: int | None = None) -> Iterator[tupl
                 yield from waiting
                 waiting.clear()
                 continue
-            found: tuple[int, int, Entry] = (offset, after, _told(parsed, fields))
+            found: tuple[int, int, Entry] = (offset, after, _record(parsed, fields))
         elif kind == "response" and head is not None and head[1] == fields.get("warc-record-id"):
             found = (head[0], after, _page(head[2], fields, block))
             head = None
@@ -197,7 +197,7 @@ def _date(fields: dict[str, str]) -> datetime:
     return datetime.fromisoformat(fields["warc-date"])
 
 
-def _told(head: Head, fields: dict[str, str]) -> Failure | Note:
+def _record(head: Head, fields: dict[str, str]) -> Failure | Note:
     at, record_id = _date(fields), fields["warc-record-id"]
     if head.what == "failure":
         url = fields.get("warc-target-uri", "")

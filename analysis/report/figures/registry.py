@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.report.figures import documents, networks, people, time
+from analysis.report.escape import clean
+from analysis.report.figures import documents, networks, people, survey, time
 from analysis.report.figures.style import nothing, styled
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
@@ -68,9 +70,22 @@ DRAWINGS = {
 }
 
 
-def drawing(name: str) -> Drawing:
-    """The figure *name* (with or without its number); raise UserError for an unknown one."""
+SURVEY = "survey-"  # and the number of a graph
+
+
+def drawings(found: Findings) -> Mapping[str, Drawing]:
+    """Every figure of the report of *found*: those of each study, and one for each question of its survey."""
+    return DRAWINGS | {
+        f"{SURVEY}{at + 1}": Drawing(f"{SURVEY}{at + 1}", clean(graph.title), partial(survey.bars, number=at),
+                                     partial(survey.rows, number=at), number=len(DRAWINGS) + at + 1)
+        for at, graph in enumerate(found.survey_graphs)
+    }  # fmt: skip
+
+
+def drawing(name: str, found: Findings) -> Drawing:
+    """The figure of *found* called *name* (with or without its number); raise UserError for another."""
     short = name.split("-", 1)[1] if name[:2].isdigit() and "-" in name else name
-    if short not in DRAWINGS:
-        raise UserError(f"no figure {name!r}; the figures are {', '.join(DRAWINGS)}")
-    return DRAWINGS[short]
+    among = drawings(found) if short.startswith(SURVEY) else DRAWINGS
+    if short not in among:
+        raise UserError(f"no figure {name!r}; the figures are {', '.join(among)}")
+    return among[short]
