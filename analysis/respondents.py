@@ -245,17 +245,15 @@ def beside(frame: pd.DataFrame, statistic: str) -> Beside:
     least = np.minimum(rows[statistic].abs(), rows["published"].abs()).astype(float)
     rows["times"] = np.maximum(rows[statistic].abs(), rows["published"].abs()).astype(float) / least
     other = rows[rows["off"]].sort_values("times", ascending=False)
-    checked = rows[rows["published_p"].notna() & rows["p_of_published"].notna()].copy()
-    if len(checked):
-        printed = max(map(_decimals, checked["published_p"]))
+    given = rows[rows["published_p"].notna() & rows["p_of_published"].notna()].copy()
+    if len(given):
+        printed = max(map(_decimals, given["published_p"]))
         for name, sign in (("p_low", 1), ("p_high", -1)):
-            ends = checked["published"].abs() + sign * half[checked.index]
-            checked[name] = [survey.p_of(statistic, max(value, 0), df, n)
-                          for value, df, n in zip(ends, checked["df"], checked["published_n"], strict=True)]  # fmt: skip
-        checked = checked[
-            (checked["p_of_published"].astype(float).round(printed) - checked["published_p"]).abs() > 1e-9
-        ]
-    return Beside(len(rows), int((~rows["off"]).sum()), other, checked)
+            ends = given["published"].abs() + sign * half[given.index]
+            given[name] = [survey.p_of(statistic, max(value, 0), df, n)
+                          for value, df, n in zip(ends, given["df"], given["published_n"], strict=True)]  # fmt: skip
+        given = given[(given["p_of_published"].astype(float).round(printed) - given["published_p"]).abs() > 1e-9]
+    return Beside(len(rows), int((~rows["off"]).sum()), other, given)
 
 
 def _decimals(value: Any) -> int:

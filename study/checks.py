@@ -267,7 +267,7 @@ def _search_mistakes(rows: list[Any], points: Mapping[str, EntryPoint]) -> Itera
         if one.where not in able:
             yield Mistake((*at, "where"), f"no interface {one.where!r}; {nearest(one.where, able)}")
         elif query_of(able[one.where], one.where, one.key) is None:
-            needs = f"{one.where!r} needs words, or an address, or both days, too"
+            needs = f"{one.where!r} also needs words or an address, or both days"
             yield Mistake((*at, "where"), f"{needs}; docs/collectors/coverage.md says which")
 
 
