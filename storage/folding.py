@@ -7,6 +7,9 @@ from functools import lru_cache
 
 import duckdb
 
+UNSEEN = (
+    "\u00ad\u200b\u2060\ufe0e\ufe0f\ufeff"  # they show nothing; joiners (U+200C, U+200D) change words in some scripts
+)
 DOTTED = "i\u0307"  # what İ is folded to; a Turkish i, which every other tag writes as i
 
 
@@ -25,18 +28,19 @@ def specials() -> tuple[str, ...]:
 
 
 def fold(tag: str) -> str:
-    """The one form of a hashtag in every analysis: NFC, case-folded, without # and NUL; a dotted I is an i.
+    """The one form of a hashtag in every analysis: NFC, case-folded, without #, NUL and UNSEEN; a dotted I is an i.
 
     NFC and not NFKC: it joins what is the same character written in two ways, not characters that only look alike.
     """
-    folding = unicodedata.normalize("NFC", tag.replace("\0", "")).casefold().replace(DOTTED, "i")
+    seen = tag.translate(dict.fromkeys(map(ord, "\0" + UNSEEN)))
+    folding = unicodedata.normalize("NFC", seen).casefold().lower().replace(DOTTED, "i")  # casefold raises Cherokee
     return unicodedata.normalize("NFC", folding).lstrip("#＃")
 
 
 def folded(tag: str = "t") -> str:
     """SQL of `fold` for the hashtag *tag*: only letters beyond ASCII, and the rare special ones, cost more."""
     tag = f"replace({tag}, chr(0), '')"  # nfc_normalize ends at a NUL
-    whole = f"nfc_normalize({tag})"
+    whole = f"nfc_normalize(translate({tag}, '{UNSEEN}', ''))"
     swapped = whole
     for letter in specials():
         swapped = f"replace({swapped}, '{letter}', '{letter.casefold()}')"

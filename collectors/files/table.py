@@ -21,7 +21,7 @@ from collectors.files.table_posts import BARE, IDS, KEYS, POSTS, TIES, ident, po
 from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector, guarded, place
 from collectors.parsing.addresses import web
-from collectors.parsing.cells import LOST, fault, from_float, missing, rounded, rounded_column, whole
+from collectors.parsing.cells import LOST, fault, from_float, missing, nobody, rounded, rounded_column, whole
 from collectors.parsing.coerce import decode, get, record, text
 from collectors.parsing.people import profile_url, row_id, shown
 from storage import csvfile
@@ -293,7 +293,7 @@ def _web(value: str | None) -> bool:
 def _links(key: str, told: Mapping[str, str | None], where: str) -> Iterator[Record]:
     """The accounts and the site that a row names, as addresses of their pages; what is none is quarantined."""
     for field in LINKS:
-        if (value := told[field]) is None:
+        if (value := told[field]) is None or nobody(value):
             continue
         found = page_of(field)(value)
         if found is None:

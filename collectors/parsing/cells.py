@@ -18,6 +18,11 @@ _ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d+")
 _WHOLE = re.compile(r"(\d+)[.,]0+")
 EXACT = 15  # digits that a spreadsheet keeps of a number
 CHANCE = 1e-3  # how often a column of exact ids may be taken for a rounded one
+# how people write in a column of accounts that there is none
+_NOBODY = {
+    "-", "--", "?", "/", "geen", "nvt", "n.v.t", "onbekend", "nee", "no", "none", "null", "nan", "unknown", "na", "n.a",
+    "n/a", "keine", "unbekannt", "aucun", "inconnu", "ninguno",
+}  # fmt: skip
 # how R, pandas and SQL write that there is no value
 _NOTHING = {"NA", "N/A", "n/a", "NaN", "nan", "<NA>", "NaT", "NULL", "null", "None"}
 
@@ -25,6 +30,11 @@ _NOTHING = {"NA", "N/A", "n/a", "NaN", "nan", "<NA>", "NaT", "NULL", "null", "No
 def missing(value: str) -> bool:
     """Whether *value* is how a program writes a missing one."""
     return value in _NOTHING
+
+
+def nobody(value: str) -> bool:
+    """Whether *value*, in a column of accounts or addresses, is how people write that there is none."""
+    return value.strip().rstrip(".").casefold() in _NOBODY
 
 
 def fault(value: str | None) -> str:
