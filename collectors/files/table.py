@@ -95,7 +95,7 @@ def _cell(value: Any) -> str | None:
         value = value.decode("utf-8", "replace")
     if isinstance(value, date):
         return value.isoformat()
-    return text(str(value).strip())
+    return text(str(value).replace("\0", "").strip())
 
 
 def mapped(names: list[str], options: Mapping[str, Any], file: str) -> dict[str, int]:
