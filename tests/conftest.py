@@ -76,6 +76,19 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _once(tmp_path_factory, "recorded", recorded_study)
 
 
+# Files of over a minute: they begin first, so that no process waits at the end for another's (see the Makefile).
+LONGEST = (
+    "report", "sampling", "main_job", "fault_run", "report_page", "forget", "package", "redaction", "canaries",
+    "states", "today_study", "stranger", "opt_outs", "installed", "load", "soak",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files by how long they take."""
+    ranks = {f"test_{name}": rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line what was left out because there is no browser, and what to install."""
     from tests.browser import MISSING

@@ -13,7 +13,7 @@ from collectors.wire.exchange import Wire
 from storage.frontier.sqlite import Frontier
 from storage.privacy.minimise import Expiry
 from storage.records import Page, Target, Want
-from study.study_file import installed
+from study.installed import installed
 from tests import toy
 
 

@@ -20,7 +20,18 @@ from collectors.profiles.collector import Options, Profiles, canonical, collecto
 from collectors.wire.exchange import Replay, Wire
 from storage.archive import reader as archive
 from storage.frontier.sqlite import Frontier
-from storage.records import Absence, Connection, Page, Position, Profile, ProfileLink, Quarantine, Target, Want
+from storage.records import (
+    Absence,
+    Connection,
+    Page,
+    Position,
+    Profile,
+    ProfileLink,
+    Quarantine,
+    Target,
+    Want,
+    absences,
+)
 from tests.website import serving
 
 HOST = "http://netwerk.example"
@@ -46,8 +57,13 @@ def person(**properties) -> dict:
     return {"@context": "http://schema.org", "@type": "Person", "name": "Jan Proef", "url": KEY, **properties}
 
 
+def read(page: Page) -> list:
+    """The records that load makes of *page*."""
+    return [*absences(collector.outcome(page)), *collector.parse(page)]
+
+
 def parse(body, **more) -> list:
-    return list(collector.parse(page(body, **more)))
+    return read(page(body, **more))
 
 
 def of(kind, records) -> list:
@@ -342,7 +358,8 @@ def test_whatever_a_page_holds_it_is_read_without_an_exception_and_without_inven
 def test_a_masked_name_is_an_absence(name):
     body = ld(person(name=name, jobTitle="****", worksFor=organisation("*** **")))
     assert parse(body) == [Absence("netwerk.example", "profile", KEY, "masked")]
-    assert list(collector.outcome(page(body))) == [Absent(page(body).wants[0].target, "masked")]
+    told = Absent(page(body).wants[0].target, "masked", platform="netwerk.example", key=KEY)
+    assert list(collector.outcome(page(body))) == [told]
 
 
 def test_asterisks_that_hide_nothing_stay():
@@ -366,8 +383,9 @@ WALL = '<form><input type="password"></form>'
 )  # fmt: skip
 def test_absences_are_told_apart(kind, more, expected):
     asked = page(**{"body": "x", "kind": kind, **more})
-    assert list(collector.outcome(asked)) == [Absent(asked.wants[0].target, expected)]
-    (absence,) = collector.parse(asked)
+    (outcome,) = collector.outcome(asked)
+    assert outcome == Absent(asked.wants[0].target, expected, outcome.detail, outcome.platform, KEY)
+    (absence,) = read(asked)
     assert (absence.kind, absence.key, absence.reason) == (kind, KEY, expected)
 
 
@@ -541,4 +559,4 @@ def run(folder: Path, targets, wire, address: str) -> list:
     assert states <= {"done", "absent"}, frontier.counts()
     frontier.close()
     pages = [e for path in archive.segments(folder / "archive") for e in archive.read(path) if isinstance(e, Page)]
-    return [record for each in sorted(pages, key=lambda p: (p.url, p.status)) for record in collector.parse(each)]
+    return [record for each in sorted(pages, key=lambda p: (p.url, p.status)) for record in read(each)]

@@ -23,7 +23,7 @@ from jobs.context import yields
 from storage.errors import UserError
 from storage.privacy.declared import Hooks
 from storage.privacy.minimise import Expiry, minimised
-from storage.records import Account, Follow, Listed, Page, Post, Quarantine, Record, Target, Want
+from storage.records import Account, Done, Follow, Listed, Page, Post, Quarantine, Record, Target, Want, absences
 from tests import test_bluesky as bsky
 from tests import test_mastodon as toots
 from tests.importing import of, read, small_pieces, walk
@@ -101,9 +101,10 @@ def own(told: Told) -> list[Record]:
     cursor = (
         url.removeprefix(f"https://{toots.HOST}") if one is mastodon else "at:" if kind.startswith("search") else ""
     )
-    target = Target("", kind, key, cursor)
+    target = Target("mastodon" if one is mastodon else "bluesky", kind, key, cursor)
     raw = json.dumps(body).encode()
-    return list(one.parse(Page((Want(target, ""),), url, status, (("Content-Type", "application/json"),), raw, AT)))
+    page = Page((Want(target, ""),), url, status, (("Content-Type", "application/json"),), raw, AT)
+    return [*absences(one.outcome(page)), *one.parse(page)]
 
 
 @pytest.mark.parametrize("name", ["a.warc.gz", "a.har", "a.har.gz"])
@@ -199,6 +200,9 @@ def test_a_strangers_platform_is_recognised_too(tmp_path: Path, monkeypatch: pyt
             if not page.url.startswith("https://village.example/"):
                 return None
             return Target("village", "user", page.url.rpartition("/")[2])
+
+        def outcome(self, page: Page) -> Any:
+            yield Done(page.targets[0])
 
         def parse(self, page: Page) -> Any:
             yield Account(page.key, "village", msgspec.json.decode(page.content())["name"])

@@ -22,7 +22,7 @@ from storage.frontier.sqlite import Frontier
 from storage.privacy.declared import CONTENT
 from storage.privacy.minimise import minimised
 from storage.records import Page, Quarantine
-from study.study_file import installed
+from study.installed import installed
 from tests import test_bluesky as bluesky
 from tests import test_mastodon as mastodon
 from tests.served import Answer, FastWire, run, serving

@@ -203,7 +203,7 @@ def test_errors_alone_are_no_crash_and_a_protected_timeline_is_not_an_empty_one(
         (problem("42", "Could not find user with id: [42].", parameter="id"), "gone"),
     ):  # fmt: skip
         _, (outcome,), records = ask(Answer(200, {"errors": [told]}), want("timeline"))
-        assert outcome == Absent(Target("x", "timeline", "42"), reason)
+        assert outcome == Absent(Target("x", "timeline", "42"), reason, told["detail"], "x")
         assert ("timeline", reason) in {(r.kind, r.reason) for r in records if isinstance(r, Absence)}
 
 

@@ -13,7 +13,7 @@ from collectors.wire.exchange import Wire
 from collectors.x.collector import collector
 from storage.archive import reader as archive
 from storage.frontier.sqlite import Frontier
-from storage.records import Failure, Page, Record, Target, Want
+from storage.records import Failure, Page, Record, Target, Want, absences
 from tests.loopback import Answer, Loopback, Request, in_turn, serve
 
 TOKEN = "a-token-that-nobody-has"
@@ -38,7 +38,8 @@ def ask(answer: Answer, *wants: Want, **options: Any) -> tuple[Any, list[Any], l
     with serve(in_turn(answer)) as server:
         (page,) = fetch(server, *wants, **options)
     assert isinstance(page, Page)
-    return page, list(collector.outcome(page)), list(collector.parse(page))
+    outcomes = list(collector.outcome(page))
+    return page, outcomes, [*absences(outcomes), *collector.parse(page)]
 
 
 def user(number: int, handle: str, **more: Any) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def of(study: Path, type_: Any, keep: Callable[[Any], Any] = lambda record: True
         for segment in archive.segments(study / "archive")
         for entry in archive.read(segment)
         if isinstance(entry, Page)
-        for record in collector.parse(entry)
+        for record in [*absences(collector.outcome(entry)), *collector.parse(entry)]
         if isinstance(record, type_) and keep(record)
     ]
 
