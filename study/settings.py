@@ -214,7 +214,7 @@ class PublishedTest(Table):
     n: Count | None = Field(None, description="Respondents in the category.")
     p: float | None = Field(None, ge=0, le=1, description="p as published.")
     below: float | None = Field(None, ge=0, le=1, description="The bound, if p < bound was published.")
-    note: str | None = Field(None, description="What is known of it; the report says it beside the test.")
+    note: str | None = Field(None, description="A remark, shown in the report next to the test.")
 
 
 class Published(Table):
