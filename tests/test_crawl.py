@@ -269,7 +269,7 @@ def crawling(pid: int) -> list[psutil.Process]:
     return [p for p in psutil.Process(pid).children() if "collectors.wire.scrapy_child" in " ".join(p.cmdline())]
 
 
-def test_a_child_that_dies_is_told_and_nothing_hangs():
+def test_a_child_that_dies_is_reported_and_nothing_hangs():
     with serving({"/robots.txt": ROBOTS, "/in/slow": slow}) as site, closing(Wire()) as wire:
         came = crawl(iter([(want(HOST + "/in/slow"), HOST + "/in/slow")]), Settings(options(site, timeout=9)), wire)
         assert next(came).status == 200  # robots.txt

@@ -1,4 +1,4 @@
-"""The house keeps its plan: who may import whom, and what stands behind one door."""
+"""The architecture: allowed imports, and libraries used in one place only."""
 
 import ast
 import re
@@ -136,8 +136,8 @@ def test_no_platform_and_no_kind_is_named_outside_its_folder() -> None:
     for room in ("storage", "analysis", "jobs", "commands", "study", "cli.py", "scheduler.py"):
         for path in _modules(room):
             here, text = str(path.relative_to(ROOT)), path.read_text("utf-8")
-            told = {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}
-            assert not (told & platforms) - WORDS, f"{here} names {(told & platforms) - WORDS}"
+            records = {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}
+            assert not (records & platforms) - WORDS, f"{here} names {(records & platforms) - WORDS}"
             kinds = {match[3] for match in of_kind.finditer(text)} - OTHERS
             assert not kinds, f"{here} asks for kinds by name: {kinds}"
 
