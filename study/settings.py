@@ -346,9 +346,7 @@ class Search(Table):
         description="The feed, site or server; left out, the interface's own.",
         examples=["https://example.org/feed"],
     )
-    words: str = Field(
-        "", description="What is searched for, in the interface's own language.", examples=["snowball"]
-    )
+    words: str = Field("", description="What is searched for, in the interface's own language.", examples=["snowball"])
     first_day: Day | None = Field(None, description="Only documents since.", examples=[date(2012, 1, 1)])
     last_day: Day | None = Field(None, description="Only documents until.", examples=[date(2012, 12, 31)])
     why: str = Field("", description="Why it is asked, for whoever reads the register.")

@@ -56,7 +56,6 @@ class Coverage:
         name: Kind(page=one.page, limit=LIMIT, paged=True, of="search", yields="documents", bytes=150.0)
         for name, one in INTERFACES.items()
     }
-    Options = Options
 
     @staticmethod
     def query_of(kind: str, typed: str) -> str | None:
