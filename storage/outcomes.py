@@ -16,55 +16,55 @@ class Done(msgspec.Struct, frozen=True):
 
     target: Target
     next: str | None = None  # cursor of the next page; no two pages of a walk share one
-    items: int = 0  # things delivered: what is paid for, and what `--limit` counts
+    items: int = 0  # things delivered, which are billed and counted by `--limit`
     newest: str = ""  # the newest id on this page, for the high-water mark
     complete: bool = True  # with next None: False if the list was cut short (truncated: the reason in *why*)
-    why: str = ""  # why it was cut short; of a complete list, why it is shorter than its account claims
-    reached: bool = False  # the old high-water mark was met on this page
-    stuck: bool = False  # the list led back to itself: what lies behind may still be had, so the old mark stays
-    carry: Mapping[str, Any] = {}  # what the next page must know beside its cursor; it stands in its `Want.carry`
+    why: str = ""  # why it was cut short, or why a complete list is shorter than its account claims
+    reached: bool = False  # the old high-water mark was reached on this page
+    stuck: bool = False  # the list led back to itself: older items may still be available, so the old mark stays
+    carry: Mapping[str, Any] = {}  # data for the next page besides its cursor, passed in its `Want.carry`
 
 
 class Later(msgspec.Struct, frozen=True):
-    """Ask again at *until* (None: by back-off). Counts as a try unless *free*."""
+    """Retry at *until* (None: by back-off). Counts as a try unless *free*."""
 
     target: Target
     why: str
     until: datetime | None = None
     free: bool = False
     whole_kind: bool = False  # a rate limit: nothing of this kind is due before *until*
-    restart: bool = False  # the cursor is no good any more: the walk begins again from the top
+    restart: bool = False  # the cursor is no longer valid: the walk starts again
 
 
 class Split(msgspec.Struct, frozen=True):
-    """A batch spoilt by one bad member: ask for this target alone (or in halves)."""
+    """A batch failed because of one target: request this target alone (or in halves)."""
 
     target: Target
     why: str
 
 
 class Absent(msgspec.Struct, frozen=True):
-    """Not to be had, and why: suspended, protected, gone, unknown, masked, refused, opted-out, private ...
+    """Not available, and why: suspended, protected, gone, unknown, masked, refused, opted-out, private ...
 
-    `load` makes the row of `absences` from it: no parser yields one for a target.
+    `load` makes the row of `absences` from it: parsers yield none for a target.
     """
 
     target: Target
-    why: str  # a reason; what else is to be said of it behind ": "
-    detail: str = ""  # the platform's own words, where *why* does not hold them
-    platform: str = ""  # as in its records; "": as its collector is called
-    key: str = ""  # what the absence is known by; "": the target's key
+    why: str  # a reason, with a detail after ": "
+    detail: str = ""  # the platform's own words, if not in *why*
+    platform: str = ""  # as in its records; "": the collector's name
+    key: str = ""  # the key of the absence; "": the target's key
 
 
 class OutOfCredit(msgspec.Struct, frozen=True):
-    """The platform wants money (402): the job stops with exit code 4, the frontier stays."""
+    """The platform requires payment (402): the job stops with exit code 4, the frontier is kept."""
 
     target: Target
     why: str
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The platform does not accept our credentials (401): the job stops, the frontier stays."""
+    """The platform rejects the credentials (401): the job stops, the frontier is kept."""
 
     target: Target
     why: str

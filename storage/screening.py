@@ -1,4 +1,4 @@
-"""Screening by hand: `screening.csv`, where each coder decides on each document; a coder's last line about it holds."""
+"""Screening by hand: `screening.csv`, the coders' decisions on documents; a coder's last line on one counts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.errors import UserError
 FILE = "screening.csv"
 COLUMNS = ("document", "decision", "reason", "decided_by", "decided_at")
 DECISIONS = ("included", "excluded")
-CONSENSUS = "consensus"  # as decided_by: what coders who differ agreed upon; no coder of its own
+CONSENSUS = "consensus"  # as decided_by: the agreed decision of coders who differed; not a coder
 
 
 def read_screening(db: duckdb.DuckDBPyConnection, study: Path) -> None:
@@ -27,7 +27,7 @@ def read_screening(db: duckdb.DuckDBPyConnection, study: Path) -> None:
     names, rows = csvfile.records(path, COLUMNS)
     if missing := [name for name in COLUMNS if name not in names]:
         raise UserError(
-            f"{path}: has no column {missing[0]!r}; its columns should be {','.join(COLUMNS)}, and any more"
+            f"{path}: has no column {missing[0]!r}; its columns should be {','.join(COLUMNS)}, and any others"
         )
     for line, row in rows:
         if found := _decision(f"{path}, line {line}", {name: (row.get(name) or "").strip() for name in COLUMNS}):
@@ -41,19 +41,19 @@ def read_screening(db: duckdb.DuckDBPyConnection, study: Path) -> None:
 
 
 def _decision(place: str, row: dict[str, str]) -> tuple[str, str, str, str, datetime] | None:
-    """The decision of a line; None if nothing is decided there yet."""
+    """The decision of a line; None if it is not filled in."""
     document, decision, reason, coder, at = (row[name] for name in COLUMNS)
     if not decision:
         return None
     if decision not in DECISIONS:
-        raise UserError(f"{place}: {decision!r} is no decision; write {' or '.join(DECISIONS)}, or leave it empty")
+        raise UserError(f"{place}: {decision!r} is not a decision; write {' or '.join(DECISIONS)}, or leave it empty")
     if not document or not coder:
-        raise UserError(f"{place}: does not say {'who decided' if document else 'about what'}; fill in "
+        raise UserError(f"{place}: no {'coder' if document else 'document'}; fill in "
                         f"{'decided_by' if document else 'document'}")  # fmt: skip
     if decision == "excluded" and not reason:
-        raise UserError(f"{place}: excludes without a reason; fill in reason")
+        raise UserError(f"{place}: an exclusion without a reason; fill in reason")
     try:
         moment = datetime.fromisoformat(at)
     except ValueError:
-        raise UserError(f"{place}: {at!r} is no moment; write it like 2013-02-23T12:00:00Z") from None
+        raise UserError(f"{place}: {at!r} is not a time; write it as 2013-02-23T12:00:00Z") from None
     return document, decision, reason, coder, moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -118,7 +118,7 @@ def test_an_encoding_that_is_named_must_fit(tmp_path: Path) -> None:
     path.write_bytes(b"name\n" + b"Ann Een\n" * 300_000 + "José\n".encode("cp1252"))
     with pytest.raises(UserError, match=r"a\.csv:300002 is not utf-8"):
         files.targets("table", [path], {"encoding": "utf-8"})
-    with pytest.raises(UserError, match="there is no encoding latijn"):
+    with pytest.raises(UserError, match="unknown encoding latijn"):
         files.targets("table", [path], {"encoding": "latijn"})
     path.write_bytes("name\nJosé\n".encode("utf-16"))
     assert [one.name for one in of(read("table", path, encoding="utf-16"), Profile)] == ["José"]

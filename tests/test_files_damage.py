@@ -161,7 +161,7 @@ def test_bad_lines_at_the_head_do_not_refuse_a_file(tmp_path: Path, monkeypatch:
     path.write_bytes(b'{"no": "post"}\n' * 100_000 + posts(1, 1))
     assert files.targets("x-v1", [path], {})
     path.write_bytes(b'{"no": "post"}\n' * 100_000)
-    with pytest.raises(UserError, match="is it another format"):
+    with pytest.raises(UserError, match="check the format"):
         files.targets("x-v1", [path], {})
 
 

@@ -1,4 +1,4 @@
-"""The section on what changed between the first and the last reading of each profile, account and list."""
+"""The section on changes between the first and the last reading of each profile, account and list."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analysis.report.section_parts import table
 
 
 def changes(found: Findings, _: Words) -> Section:
-    """Who came, went and moved, which accounts and ties."""
+    """People who came, left and moved, and changes of accounts and ties."""
     title = _("Change between rounds")
     whole = {"places": dict.fromkeys(("before", "gained", "lost", "after"), 0)}
     tables = [table(found, _, "changes", "Before and after", found.changes, "changes", **whole)]
@@ -52,7 +52,7 @@ def _span(first: pd.Timestamp, last: pd.Timestamp) -> str:
 
 
 def civil(found: Findings, _: Words) -> str:
-    """Who entered and left, in a sentence."""
+    """A sentence on people who entered and left."""
     row = found.changes.set_index("what").loc[rounds.MEMBERS]
     text = _("{Members} before: {before}; since then {gained} entered the profession and {lost} left it.")
     return text.format(**{name: found.persons(row[name]) for name in ("before", "gained", "lost")})

@@ -1,4 +1,4 @@
-"""The section that lays another study beside this one: its selection, its shares and its network."""
+"""The section that compares another study with this one: its selection, its shares and its network."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ WHOLE = ("nodes", "edges", "components", "giant", "communities")
 
 @dataclass(frozen=True)
 class Other:
-    """Another study, and what it is called."""
+    """Another study, and its name."""
 
     name: str
     found: Findings
 
 
 def beside(found: Findings, other: Other, _: Words) -> Section:
-    """The figures of two studies side by side."""
+    """The figures of two studies, compared."""
     network = compare.networks(found.actors, other.found.actors, NAMES, seed=found.setting("analysis.seed", 1))
     said = [_("Beside this study stands: {name}. Differences are this study minus the other.").format(name=other.name)]
     shared = network.attrs["overlap"]
@@ -55,7 +55,7 @@ def selection(found: Findings, other: Other) -> pd.DataFrame:
         frames.append(counts.astype({"computed": "Int64"}))
     ours, theirs = frames
     made = compare.side_by_side(ours, theirs, on=["figure", "what"], names=NAMES)
-    made = made.set_index("figure").reindex(ours["figure"]).reset_index()  # in their order
+    made = made.set_index("figure").reindex(ours["figure"]).reset_index()  # in the same order
     return made.rename(columns=lambda name: str(name).removeprefix("computed_"))
 
 

@@ -1,4 +1,4 @@
-"""What the numbers of each table mean, a sentence or two each; docs/definitions.md has the whole of it."""
+"""Definitions of each table in a sentence or two; the full ones are in docs/definitions.md."""
 
 from __future__ import annotations
 
@@ -139,6 +139,34 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     "coverage": (
         "Read whole: the last page of a walk was reached. In part: some pages. Absent: the platform said so. The "
         "reasons are the platform's answers.",
+    ),
+    "survey_shares": (
+        "Positive: respondents whose answer to the question for the outcome counts as yes. Shares are of the row, with "
+        "Wilson's 95% interval. Respondents without an answer to a question have a row of their own.",
+    ),
+    "survey_tests": (
+        "Pearson's chi-square of each question by the outcome, without continuity correction; Cramér's V; Holm's p "
+        "takes all tests of the table together. Weights have a mean of 1, and weighted p ignore the design effect.",
+    ),
+    "survey_ranks": (
+        "Spearman's rho, ties averaged, of questions whose answers have an order; interval by Fisher's z with the "
+        "variance of Bonett and Wright (2000).",
+    ),
+    "survey_regressions": (
+        "Logistic regression of the outcome: Wald is (coefficient / standard error) squared, df 1; odds ratio with its "
+        "95% interval; Holm's p takes the tests of one question together. Coding each: a model for each answer against "
+        "all others; indicator: against the answer named; deviation: against the mean of the answers' log odds.",
+        "Without a figure: all answers alike, so that the likelihood has no maximum.",
+    ),
+    "survey_small": (
+        "Answers of fewer respondents than [survey] minimum; kept: tested all the same, for the reason in the study "
+        "file.",
+    ),
+    "survey_often": ("Of those whose answer is positive, with Wilson's 95% interval.",),
+    "survey_organisations": ("Answers are read as employers are; an empty group: not recognised.",),
+    "survey_missing": (
+        "Empty: nothing there. User missing: a code that the codebook calls no answer. Not asked: the question was not "
+        "put to the respondent.",
     ),
     "flow": (
         "Records identified: a document at an address, for each search that found it. Duplicates: records of one "

@@ -1,4 +1,4 @@
-"""The section on coverage searches: what was asked, found and screened; and the head of a report of nothing else."""
+"""The section on coverage searches and screening; and the head of a report with nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIMITS = (
 
 
 def documents(found: Findings, _: Words) -> Section:
-    """What the searches brought, the flow of documents, agreement of coders, and coverage over time."""
+    """Results of searches, the flow of documents, agreement of coders, and coverage over time."""
     count = found.flow.set_index("step")["documents"]
     said = [_("{searches} searches identified {records} records of {documents} documents.").format(
         searches=_.number(len(found.saturation)), records=_.number(count["identified"]),
@@ -52,7 +52,7 @@ def _agreement(found: Findings, _: Words) -> Table:
 
 
 def brief(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
-    """What was found, in a sentence."""
+    """The findings in a sentence."""
     if found.searched:
         count = found.flow.set_index("step")["documents"]
         yield _("{searches} searches found {documents} documents; {included} are included.").format(
@@ -60,10 +60,10 @@ def brief(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
             included=_.number(count["included"])), "documents"  # fmt: skip
 
 
-def overview(found: Findings, _: Words) -> Section:
-    """The head of a report on documents only."""
-    count = found.flow.set_index("step")["documents"]
-    names = {"documents": "documents found", "screened": "documents screened", "included": "documents included"}
-    facts = [Fact(_("searches"), _.number(len(found.saturation)))]
-    facts += [Fact(_(name), _.number(count[step])) for step, name in names.items()]
-    return Section("overview", _("Overview"), (), (), tuple(facts), tuple(brief(found, _)))
+def facts(found: Findings, _: Words) -> Iterator[Fact]:
+    """What heads a report on documents."""
+    if found.searched:
+        count = found.flow.set_index("step")["documents"]
+        names = {"documents": "documents found", "screened": "documents screened", "included": "documents included"}
+        yield Fact(_("searches"), _.number(len(found.saturation)))
+        yield from (Fact(_(name), _.number(count[step])) for step, name in names.items())

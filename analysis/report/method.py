@@ -8,7 +8,7 @@ import re
 import pandas as pd
 
 from analysis.queries import query
-from analysis.report import documents_section
+from analysis.report import documents_section, survey_section
 from analysis.report.blocks import Section
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
@@ -42,7 +42,7 @@ LIMITS = (
 )
 
 
-# What a design of the snowball implies about who is in the study, and what it cannot claim (docs/sampling.md).
+# Implications and limits of each design of the snowball (docs/sampling.md).
 DESIGNS = {
     "all": "Design of the snowball: everybody whom a list shows and the rule lets in. It is a census of what can be "
     "reached along the ties in so many waves, and no sample: no share of it estimates a share of all {members}, and "
@@ -64,7 +64,7 @@ BOUNDED = (
 
 
 def _design(found: Findings, _: Words) -> list[str]:
-    """What the design implies, and the bounds that cut it; nothing if the snowball admitted nobody."""
+    """The implications of the design, and its bounds; nothing if the snowball admitted no one."""
     if not found.rolled:
         return []
     whole = found.waves.attrs
@@ -76,13 +76,15 @@ def _design(found: Findings, _: Words) -> list[str]:
 
 
 def method(found: Findings, _: Words) -> Section:
-    """Filters with counts, what could not be read and why, runs, settings, versions, and limits in plain words."""
+    """Filters with counts, coverage, runs, settings, versions, and limitations."""
     public = bool(found.options.least)
-    said = [_(text) for text in documents_section.LIMITS]
-    if found.people:
-        said = [*_design(found, _), *(_(text) for text in LIMITS)]
+    said = [*_design(found, _), *(_(text) for text in LIMITS)] if found.people else []
+    said += [_(text) for text in documents_section.LIMITS if found.searched]
+    said += [_(text) for text in survey_section.LIMITS if found.asked]
     if public and found.people:
         said.append(_(PUBLIC).format(least=found.options.least))
+    elif public and found.asked:
+        said.append(_(survey_section.HIDDEN).format(least=found.options.least))
     said += _opt_outs(found, _) if found.people else []
     tables = [table(found, _, "coverage", "What was requested, and what was received", _coverage(found), "coverage")]
     if found.people:
@@ -112,7 +114,7 @@ HONOURED = "Opt-outs of people and sites were honoured."
 
 
 def _opt_outs(found: Findings, _: Words) -> list[str]:
-    """What was done with opt-outs, and why, as the study file says; nothing if it says nothing."""
+    """The treatment of opt-outs and its reason, from the study file; nothing if not set."""
     done = found.setting("minimise.opt_outs")
     if done == "override":
         return [_(OVERRIDDEN).format(reason=found.setting("minimise.override_reason", "–"))]
@@ -120,10 +122,10 @@ def _opt_outs(found: Findings, _: Words) -> list[str]:
 
 
 def _coverage(found: Findings) -> pd.DataFrame:
-    frame = found.coverage.drop(columns="told")
+    frame = found.coverage.drop(columns="summary")
     if "reasons" in frame:
-        told = [{reason(why, found.words): count for why, count in of.items()} for of in frame["reasons"]]
-        frame["reasons"] = pd.Series(told, index=frame.index, dtype=object)
+        counts = [{reason(why, found.words): count for why, count in of.items()} for of in frame["reasons"]]
+        frame["reasons"] = pd.Series(counts, index=frame.index, dtype=object)
     frame.attrs = found.coverage.attrs
     return frame
 
@@ -132,14 +134,14 @@ CUT = re.compile(r"truncated at (\d+) posts")
 
 
 def reason(why: str, _: Words) -> str:
-    """Why something was not read, in words."""
+    """The reason why something was not read, in words."""
     why = str(why)  # a gap may have none
     cut = CUT.fullmatch(why)
     return _("truncated at {posts} posts").format(posts=_.number(int(cut[1]))) if cut else _(why.replace("_", " "))
 
 
 def _gaps(found: Findings, _: Words) -> list[Table]:
-    """Lists that are not whole, by reason, if there are any."""
+    """Incomplete lists, by reason, if any."""
     frame = found.gaps
     if frame.empty:
         return []
@@ -152,7 +154,7 @@ def _settings(found: Findings) -> pd.DataFrame:
     """The settings that are set, without seeds and contact."""
     rows = query(found.db, "SELECT key AS setting, value FROM study WHERE value IS NOT NULL ORDER BY key")
     private = (*PRIVATE, *(() if found.people else OF_PEOPLE))
-    private += ("collectors.",) if found.options.least else ()  # whose export it is may stand there
+    private += ("collectors.",) if found.options.least else ()  # may contain the owner of an export
     kept = ~rows["setting"].str.startswith(private) & ~rows["value"].isin(["[]", "{}", '""'])
     rows = rows[kept].reset_index(drop=True)
     rows["value"] = [str(json.loads(value)) for value in rows["value"]]

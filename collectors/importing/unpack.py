@@ -1,4 +1,4 @@
-"""Compressed files read as far as they go: what stands before the damage is given, then the damage with its place."""
+"""Compressed files, read as far as possible: the data before the damage, then the damage with its place."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any, BinaryIO, cast
 BLOCK = 1 << 14  # compressed bytes at a time
 OUT = 1 << 18  # unpacked bytes at a time
 MAX_RATIO = 200  # of decompressed to compressed bytes: JSON reaches 30, a bomb 1,000
-FREE = 64 << 20  # bytes that any compressed file may grow to
+FREE = 64 << 20  # bytes that any compressed file may unpack to
 
 
 class Unreadable(ValueError):
-    """The file cannot be read on from here: why. What was read before stays."""
+    """The reason why a file cannot be read further. Data read before are kept."""
 
 
 class _Gzip:
@@ -65,7 +65,7 @@ _TEXT = (".zip", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".xml", "
 
 
 def garbled(path: Path) -> bool:
-    """Whether a file with the name of text or a ZIP begins with what neither does: control characters among high bytes.
+    """Whether a file named as text or ZIP begins with what neither does: control characters among high bytes.
 
     UTF-16 without a mark has the former without the latter.
     """
@@ -80,7 +80,7 @@ def garbled(path: Path) -> bool:
 
 
 def _members(path: Path, magic: bytes, make: Callable[[], Any]) -> Iterator[bytes]:
-    """The content of all members of a file, one behind the other."""
+    """The content of all members of a file, one after the other."""
     with path.open("rb") as file:
         data, begun = file.read(BLOCK), 0
         while data:
@@ -124,13 +124,13 @@ def _zstd(path: Path) -> Iterator[bytes]:
             except OSError as error:
                 if step == 1:
                     raise Unreadable(f"damaged behind {got} unpacked bytes: {error}") from error
-        step = 1  # the library gives nothing of the last block that it could not fill
+        step = 1  # the library returns nothing of an incomplete last block
 
 
 def bounded(parts: Iterator[bytes], name: str, packed: int) -> BinaryIO:
-    """The *parts* of what *packed* bytes unpack to as a stream, up to MAX_RATIO times that.
+    """The unpacked *parts* of *packed* bytes as a stream, up to MAX_RATIO times their size.
 
-    Reading on behind the last byte, where the file goes on in disorder, raises Unreadable.
+    Reading past the last byte before damage raises Unreadable.
     """
     return cast("BinaryIO", _Stream(parts, name, max(FREE, packed * MAX_RATIO)))
 

@@ -1,4 +1,4 @@
-"""The `Link` header (RFC 8288): where a page says the next one is."""
+"""The `Link` header (RFC 8288), with the address of the next page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def linked(headers: Iterable[tuple[str, str]], relation: str, base: str) -> Iter
     """The absolute targets of the links in *headers* that have *relation*, in order; *base* is the page's own URL.
 
     Names and relations are read in any case, parameters in any order, several links to a header and several headers.
-    Only the first `rel` of a link counts, and no link of which `anchor` says that it is another page's.
+    Only the first `rel` of a link counts; links with an `anchor` to another page are ignored.
     """
     for name, value in headers:
         if name.strip().lower() != "link":

@@ -67,7 +67,7 @@ def profile(person: Node, key: str, platform: str, url: str) -> Profile:
 
 
 def _prose(value: Any) -> str | None:
-    """Running text, with its markup undone and its lines kept."""
+    """Plain text, with markup removed and line breaks kept."""
     for each in listed(value):
         if isinstance(each, dict):
             each = each.get("@value")
@@ -98,7 +98,7 @@ def _place(value: Any) -> str | None:
 def positions(person: Node, key: str, whole: Whole, today: date) -> Iterator[Position]:
     """The jobs on the page: `worksFor` with `jobTitle` by order, and past employers under `alumniOf`.
 
-    A position is current if it has no end, or one that lies after *today*, the day of the answer.
+    A position is current if it has no end, or one after *today*, the day of the answer.
     """
     found = [*_works(person, whole, today), *_past(person, whole)]
     kept = [job for job in found if job[0] or job[1]]
@@ -116,13 +116,13 @@ def _works(person: Node, whole: Whole, today: date) -> Iterator[Job]:
         given = titles[number] if number < len(titles) else None
         for employer, title, started, ended in _roles(entry, "worksFor", whole):
             yield employer, title or given, started, ended, ended is None or in_future(ended, today)
-            given = None  # the next role there is another one
+            given = None  # the next role at the employer is another one
     for title in titles[len(entries) :]:
         yield None, title, None, None, True
 
 
 def _one_language(value: Any) -> list[Any]:
-    """*value* as a list; of texts told in several languages, those in the first: the same thing is not two."""
+    """*value* as a list; of texts in several languages, those in the first, as they mean the same."""
     every = listed(value)
     languages = [each.get("@language") if isinstance(each, dict) else None for each in every]
     if None in languages or len(set(languages)) < 2:
@@ -179,13 +179,13 @@ def _title(role: Node) -> str | None:
 
 
 def _date(role: Node, name: str) -> str | None:
-    """A date as given (2011, 2011-05 or 2011-05-01); what is no date is given as it is, what is hidden is None, and so
-    is what only stands in for a date (`0000-00-00`, `present`, `heden`)."""
+    """A date as given (2011, 2011-05 or 2011-05-01); other text is unchanged, masked text is None, and so
+    is a placeholder (`0000-00-00`, `present`, `heden`)."""
     return stated_day(first(role.get(name)))
 
 
 def links(person: Node, key: str, mine: set[str], canonical: Callable[[str], str]) -> Iterator[ProfileLink]:
-    """The links that the Person names: `sameAs`, and a `url` that is not the profile's own (*mine*)."""
+    """The links of the Person: `sameAs`, and a `url` that is not the profile's own (*mine*)."""
     for name, rel in (("sameAs", "sameAs"), ("url", "website")):
         for each in listed(person.get(name)):
             if isinstance(each, dict):

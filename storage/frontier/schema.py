@@ -15,7 +15,7 @@ from storage.errors import UserError
 from storage.records import Failure, Target, Want
 
 VERSION = 3
-BUSY = 30.0  # seconds to wait for another program that holds the state
+BUSY = 30.0  # seconds to wait for another program that locks the state
 
 SCHEMA = """
 CREATE TABLE kinds (
@@ -55,7 +55,7 @@ def opened(path: Path) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA journal_mode=WAL")
     except sqlite3.OperationalError:
-        raise  # locked, or the disk is full: told as what it is
+        raise  # locked, or the disk is full: reported as such
     except sqlite3.DatabaseError as error:
         raise UserError(f"{path}: {error}; move it away and run `sneeuwbal recover`") from error
     db.execute("PRAGMA synchronous=NORMAL")  # a lost transaction is fetched again; the archive was synced
@@ -72,7 +72,7 @@ def opened(path: Path) -> sqlite3.Connection:
 
 
 def _renew_cursors(db: sqlite3.Connection) -> None:
-    """Bring walks that are under way, and whose cursors hold more than a place, into today's form."""
+    """Convert running walks, whose cursors contain more than a position, to today's form."""
     rows = db.execute(
         "SELECT t.id, k.collector, k.kind, t.key, t.cursor FROM targets AS t JOIN kinds AS k ON k.id=t.kind"
         " WHERE t.cursor<>''"
