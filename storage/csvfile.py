@@ -87,7 +87,7 @@ def detect(open_: Open) -> Encoding:
     """The encoding of a file, after reading all of it. The stream is closed."""
     with open_() as stream:
         size = valid = broken = 0
-        zeros = [0, 0]
+        zeros, signs = [0, 0], 0
         words: dict[bytes, None] = {}
         kept, rest = 0, b""
         for block in _as_far(stream):
@@ -96,6 +96,7 @@ def detect(open_: Open) -> Encoding:
             zeros[0] += block[size % 2 :: 2].count(0)
             zeros[1] += block[1 - size % 2 :: 2].count(0)
             size += len(block)
+            signs += len(block) - len(block.translate(None, b"\r\n,;\t"))
             whole, mark, rest = (rest + block).rpartition(b"\n")
             if not mark and len(rest) > MAX_LINE:
                 whole, rest = rest, b""
@@ -103,7 +104,7 @@ def detect(open_: Open) -> Encoding:
             valid, broken = valid + fine, broken + bad
         fine, bad, kept = _weigh(rest, words, kept)
         valid, broken = valid + fine, broken + bad
-    if max(zeros) > size / 50 and min(zeros) * 20 <= max(zeros):
+    if max(zeros) > max(size / 50, signs / 4) and min(zeros) * 20 <= max(zeros):  # not a stray NUL: each sign has one
         return Encoding("utf-16-le" if zeros[1] > zeros[0] else "utf-16-be")
     return Encoding("", _guess(b" ".join(words)) if broken else "", valid > broken)
 

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 import duckdb
 
+# invisible; not the joiners (U+200C, U+200D), which change words in some scripts
+UNSEEN = "\u00ad\u200b\u2060\ufe0e\ufe0f\ufeff"
 DOTTED = "i\u0307"  # the folded İ, which other tags write as i
 
 
@@ -25,18 +27,19 @@ def specials() -> tuple[str, ...]:
 
 
 def fold(tag: str) -> str:
-    """The canonical form of a hashtag: NFC, case-folded, without # and NUL; a dotted I is an i.
+    """The canonical form of a hashtag: NFC, case-folded, without #, NUL and UNSEEN; a dotted I is an i.
 
     NFC rather than NFKC: it unifies two encodings of one character, not characters that only look alike.
     """
-    folding = unicodedata.normalize("NFC", tag.replace("\0", "")).casefold().replace(DOTTED, "i")
+    seen = tag.translate(dict.fromkeys(map(ord, "\0" + UNSEEN)))
+    folding = unicodedata.normalize("NFC", seen).casefold().lower().replace(DOTTED, "i")  # casefold raises Cherokee
     return unicodedata.normalize("NFC", folding).lstrip("#＃")
 
 
 def folded(tag: str = "t") -> str:
     """SQL of `fold` for the hashtag *tag*: only non-ASCII and rare special letters cost more."""
     tag = f"replace({tag}, chr(0), '')"  # nfc_normalize ends at a NUL
-    whole = f"nfc_normalize({tag})"
+    whole = f"nfc_normalize(translate({tag}, '{UNSEEN}', ''))"
     swapped = whole
     for letter in specials():
         swapped = f"replace({swapped}, '{letter}', '{letter.casefold()}')"

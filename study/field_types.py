@@ -57,7 +57,8 @@ def _accepted(words: str, clause: str, wanted: str) -> None:
             raise ValueError(f"should be {wanted} ({why})") from None
 
 
-_CRON = re.compile(r"^[\d*/,-]+$")
+_CRON = re.compile(r"[\d*/,-]+")
+_NAMES = re.compile(r"(?:\*|\d+(?:-\d+)?)(?:/\d+)?|[a-z]+(?:-[a-z]+)?", re.I)  # APScheduler ignores what follows
 
 
 def _cron(line: str) -> str:
@@ -67,8 +68,10 @@ def _cron(line: str) -> str:
         raise ValueError("should have five fields: minute hour day month weekday, for example '30 3 * * *'")
     if re.search(r"\d", fields[4]):
         raise ValueError("should name its weekdays (mon-fri), because numbers mean different days in different crons")
-    if not all(_CRON.match(field) for field in fields[:3]):
+    if not all(_CRON.fullmatch(field) for field in fields[:3]):
         raise ValueError("should hold numbers, *, /, - and commas in minute, hour and day")
+    if not all(_NAMES.fullmatch(part) for field in fields[3:] for part in field.split(",")):
+        raise ValueError("should have names, hyphens and commas in month and weekday, for example jan,mar or mon-fri")
     from apscheduler.triggers.cron import CronTrigger
 
     names = ("minute", "hour", "day", "month", "day_of_week")

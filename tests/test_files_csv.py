@@ -253,6 +253,11 @@ def test_the_ids_of_public_data_sets_of_x_are_exact(file: str) -> None:
     assert rounded_column(str(int(float(one))) for one in ids)
 
 
+def test_a_stray_nul_makes_no_other_encoding(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"profile_id,name,employer\n1,A\0nn,B\n")
+    assert [one.name for one in of(read("table", tmp_path / "a.csv"), Profile)] == ["Ann"]
+
+
 ERRORS = """
 #N/A #REF! #NAME? #DIV/0! #VALUE! #NUM! #NULL! #SPILL! #N/B #VERW! #NAAM? #DEEL/0! #WAARDE! #GETAL! #LEEG! #NV
 #BEZUG! #WERT! #ZAHL! #NOM? #VALEUR! #NOMBRE! #NUL! #¡REF! #¿NOMBRE? #¡DIV/0! #¡VALOR! #N/D #RIF! #NOME? #ARG!

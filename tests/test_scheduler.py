@@ -70,6 +70,9 @@ def test_a_schedule_that_is_accepted_runs(fields: tuple[str, ...]) -> None:
         ("0 3 31 4,6 *", "no date matches"),
         ("61 3 * * *", "higher than the maximum"),
         ("0 3 * foo *", "Invalid month"),
+        ("0 3 * * mon–fri", "hyphens and commas"),
+        ("0 3 * * mon;tue", "hyphens and commas"),
+        ("0 3 * jan- *", "hyphens and commas"),
     ],
 )
 def test_a_schedule_that_cannot_run_is_a_mistake(cron: str, why: str) -> None:

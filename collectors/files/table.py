@@ -21,7 +21,7 @@ from collectors.files.table_posts import BARE, IDS, KEYS, POSTS, TIES, ident, po
 from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector, guarded, place
 from collectors.parsing.addresses import web
-from collectors.parsing.cells import LOST, fault, from_float, missing, rounded, rounded_column, whole
+from collectors.parsing.cells import LOST, fault, from_float, missing, nobody, rounded, rounded_column, whole
 from collectors.parsing.coerce import decode, get, record, text
 from collectors.parsing.people import profile_url, row_id, shown
 from storage import csvfile
@@ -95,7 +95,7 @@ def _cell(value: Any) -> str | None:
         value = value.decode("utf-8", "replace")
     if isinstance(value, date):
         return value.isoformat()
-    return text(str(value).strip())
+    return text(str(value).replace("\0", "").strip())
 
 
 def mapped(names: list[str], options: Mapping[str, Any], file: str) -> dict[str, int]:
@@ -289,7 +289,7 @@ def _web(value: str | None) -> bool:
 def _links(key: str, fields: Mapping[str, str | None], where: str) -> Iterator[Record]:
     """The accounts and the site in a row, as addresses of their pages; invalid ones are quarantined."""
     for field in LINKS:
-        if (value := fields[field]) is None:
+        if (value := fields[field]) is None or nobody(value):
             continue
         found = page_of(field)(value)
         if found is None:

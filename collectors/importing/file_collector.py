@@ -17,7 +17,7 @@ from collectors.base import Done, Kind, Outcome, Settings
 from collectors.importing.before import asked_before
 from collectors.importing.chunks import EXCERPT, Piece, Unreadable, look_ahead
 from collectors.importing.json_stream import elements
-from collectors.importing.unpack import garbled
+from collectors.importing.unpack import unfit
 from collectors.parsing.coerce import decode
 from collectors.wire.exchange import Wire
 from storage.errors import UserError
@@ -57,10 +57,8 @@ class FileCollector:
 
         Raise UserError if it cannot be opened as this format at all.
         """
-        if path.is_file() and garbled(path):
-            raise UserError(
-                f"{path}: neither text nor a whole archive: damaged, or encrypted; copy or download it again"
-            )
+        if path.is_file() and (what := unfit(path)):
+            raise UserError(f"{path}: {what}")
         want = Want(Target(self.name, list(self.kinds)[-1], key_of_name(path)), "")
         wrong: Quarantine | None = None
         try:

@@ -18,6 +18,11 @@ _ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d+")
 _WHOLE = re.compile(r"(\d+)[.,]0+")
 EXACT = 15  # digits of a number that a spreadsheet keeps
 CHANCE = 1e-3  # probability that a column of exact ids is taken for a rounded one
+# missing values as people write them in a column of accounts
+_NOBODY = {
+    "-", "--", "?", "/", "geen", "nvt", "n.v.t", "onbekend", "nee", "no", "none", "null", "nan", "unknown", "na", "n.a",
+    "n/a", "keine", "unbekannt", "aucun", "inconnu", "ninguno",
+}  # fmt: skip
 # missing values in R, pandas and SQL
 _NOTHING = {"NA", "N/A", "n/a", "NaN", "nan", "<NA>", "NaT", "NULL", "null", "None"}
 
@@ -25,6 +30,11 @@ _NOTHING = {"NA", "N/A", "n/a", "NaN", "nan", "<NA>", "NaT", "NULL", "null", "No
 def missing(value: str) -> bool:
     """Whether *value* is a program's notation for a missing value."""
     return value in _NOTHING
+
+
+def nobody(value: str) -> bool:
+    """Whether *value*, in a column of accounts or addresses, is how people write that there is none."""
+    return value.strip().rstrip(".").casefold() in _NOBODY
 
 
 def fault(value: str | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import urldefrag, urljoin
 
 _PARAMETER = r'\s*+;\s*+[^\s=;,"]*+(?:\s*+=\s*+(?:"(?:[^"\\]|\\.)*+"|[^\s;,]*+))?'
-_LINK = re.compile(rf"<([^>]*+)>((?:{_PARAMETER})*+)", re.DOTALL)
+_LINK = re.compile(rf"<([^<>]*+)>((?:{_PARAMETER})*+)", re.DOTALL)
 _NAMED = re.compile(r';\s*+([^\s=;,"]*+)(?:\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s;,]*+)))?', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -24,7 +24,7 @@ def linked(headers: Iterable[tuple[str, str]], relation: str, base: str) -> Iter
         for target, parameters in _LINK.findall(value):
             said: dict[str, str] = {}
             for parameter, quoted, bare in _NAMED.findall(parameters):
-                said.setdefault(parameter.lower(), _ESCAPED.sub(r"\1", quoted) or bare)
+                said.setdefault(parameter.lower(), _ESCAPED.sub(r"\1", quoted) or bare.strip("'\""))
             if relation.lower() not in said.get("rel", "").lower().split():
                 continue
             try:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from html import unescape
 
 import msgspec
 
@@ -37,7 +38,7 @@ def _asks(value: str, now: datetime) -> bool:
     """Whether a list of directives (`otherbot: noindex, nofollow`) includes noindex for us."""
     robot = ""
     for directive in re.split(r"[,;]", _WEEKDAY.sub("", value)):
-        before, colon, behind = (part.strip().lower() for part in directive.partition(":"))
+        before, colon, behind = (part.strip(" \t\"'.").lower() for part in directive.partition(":"))
         if colon and before not in VALUED:
             robot, before, behind = before, *(part.strip() for part in behind.partition(":")[::2])
         past = before == "unavailable_after" and (until := _moment(behind)) is not None and until <= now
@@ -61,9 +62,10 @@ def _metas(content: bytes) -> Iterator[str]:
     """The directives in the page's meta elements; in UTF-16 too."""
     for attributes in _META.findall(content.replace(b"\x00", b"") if b"\x00" in content[:200] else content):
         said = {name.lower(): b"".join(value) for name, *value in _ATTRIBUTE.findall(attributes)}
-        names = said.get(b"name", said.get(b"http-equiv", b"")).decode("latin-1").lower()
+        named = next((said[key] for key in (b"name", b"http-equiv", b"property") if key in said), b"")
+        names = named.decode("latin-1").lower()
         if (OURS - {""} | {"x-robots-tag"}) & set(re.split(r"[,\s]+", names)):
-            yield said.get(b"content", b"").decode("latin-1")
+            yield unescape(said.get(b"content", b"").decode("latin-1"))
 
 
 def overruled(answer: Page | Failure) -> Page | Failure:

@@ -21,6 +21,7 @@ SCHOOLS = {
 _NO_LETTERS = re.compile(r"[\W_]*\*[\W_]*")
 _HALF_HIDDEN = re.compile(r"\w\*{3,}|\*{3,}\w")
 _BREAK = re.compile(r"\s*<(?:br\s*/?|/p|/li|/div)>\s*", re.I)
+_BETWEEN = re.compile(r"[\s,;|]+(?=https?://)", re.I)  # links that share a text
 Whole = Callable[[Any], Any]
 
 
@@ -112,6 +113,8 @@ Job = tuple[str | None, str | None, str | None, str | None, bool]
 def _works(person: Node, whole: Whole, today: date) -> Iterator[Job]:
     titles = texts(_one_language(person.get("jobTitle")))
     entries = [whole(each) for each in listed(person.get("worksFor"))]
+    if len(titles) != len(entries):  # what is empty takes nobody's title
+        entries = [entry for entry in entries if entry]
     for number, entry in enumerate(entries):
         given = titles[number] if number < len(titles) else None
         for employer, title, started, ended in _roles(entry, "worksFor", whole):
@@ -190,6 +193,7 @@ def links(person: Node, key: str, mine: set[str], canonical: Callable[[str], str
         for each in listed(person.get(name)):
             if isinstance(each, dict):
                 each = each.get("@id", each.get("url", each.get("@value")))
-            link = each.strip() if isinstance(each, str) else ""
-            if link and not masked(link) and "." in link and canonical(link) not in mine:
-                yield ProfileLink(key, link, rel)
+            several = _BETWEEN.split(each.strip()) if isinstance(each, str) else ()
+            for link in several:
+                if link and not masked(link) and "." in link and canonical(link) not in mine:
+                    yield ProfileLink(key, link, rel)

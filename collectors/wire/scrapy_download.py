@@ -34,6 +34,11 @@ _MARKS = {  # the longer ones first: UTF-32 begins as UTF-16 does
     codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
 }  # fmt: skip
 _INVISIBLE = re.compile("[\x00\u00ad\u200b-\u200f\u2060\ufeff]")
+_AGENT = re.compile(
+    r"^([ \t]*user[ -]?agent[ \t]*:[ \t]*)[\"']?(\w[\w-]*)[\"'/].*$", re.I | re.M
+)  # sneeuwbal/1.0, 'sneeuwbal'
+# a path without its slash, or behind its host
+_HOSTED = re.compile(r"^([ \t]*(?:dis)?allow[ \t]*:[ \t]*)(?:https?://[^/\s]+/|(?=[\w.%~-]))", re.I | re.M)
 _ELEMENT = re.compile(r"<[^<>\n]*>")
 MAX_ROBOTS = 512 * 1024  # maximum bytes of robots.txt (RFC 9309, 2.5: at least 500 KiB)
 REASONS = {
@@ -118,7 +123,8 @@ def reason_of(error: BaseException, request: Request, spider: Crawl) -> tuple[st
 def robots_text(body: bytes) -> str:
     """The text of a robots.txt in any encoding and with any line ends, without marks that would hide its first rule.
 
-    RFC 9309 says UTF-8; a byte-order mark, UTF-16, invisible characters and HTML around the rules occur and are read.
+    RFC 9309 says UTF-8; a byte-order mark, UTF-16, invisible characters, HTML around the rules, versions behind names
+    and paths without a leading slash occur and are read.
     """
     mark = next((mark for mark in _MARKS if body.startswith(mark)), b"")
     if mark:
@@ -127,8 +133,9 @@ def robots_text(body: bytes) -> str:
         text = body.decode("utf-16-be" if body[::2].count(0) > body[1::2].count(0) else "utf-16-le", "replace")
     else:
         text = body.decode("utf-8", "replace")
-    text = _INVISIBLE.sub("", text)
-    return _ELEMENT.sub("\n", text) if text.lstrip().startswith("<") else text
+    text = "\n".join(_INVISIBLE.sub("", text).splitlines())
+    text = _ELEMENT.sub("\n", text) if text.lstrip().startswith("<") else text
+    return _HOSTED.sub(r"\1/", _AGENT.sub(r"\1\2", text))
 
 
 class Robots:
