@@ -90,6 +90,7 @@ ROWS: Mapping[str, str] = {  # tables of which not every row may go
     "study": f"WHERE regexp_full_match(key, '{OPEN}') AND key <> 'study.contact'",
     "notes": "WHERE FALSE",
     "screenings": "WHERE FALSE",
+    "observations": "WHERE FALSE",
     "documents": "WHERE FALSE",  # titles and addresses name people, and are found by anybody
     "post_versions": "WHERE FALSE",
     "quarantine": "WHERE FALSE",
