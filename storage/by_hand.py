@@ -22,7 +22,7 @@ SCREENING, OBSERVATIONS = FILES = ("screening.csv", "observations.csv")
 DECIDED = ("document", "decision", "reason", "decided_by", "decided_at")
 OBSERVED = ("source", "observed_at", "observer", "note", "file")
 DECISIONS = ("included", "excluded")
-CONSENSUS = "consensus"  # as decided_by: what coders who differ agreed upon; no coder of its own
+CONSENSUS = "consensus"  # as decided_by: the agreed decision of coders who differed; not a coder
 
 
 def read_screening(db: duckdb.DuckDBPyConnection, study: Path) -> None:
@@ -53,7 +53,7 @@ def _lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, 
     names, rows = csvfile.records(path, columns)
     if missing := [name for name in columns if name not in names]:
         raise UserError(
-            f"{path}: has no column {missing[0]!r}; its columns should be {','.join(columns)}, and any more"
+            f"{path}: has no column {missing[0]!r}; its columns should be {','.join(columns)}, and any others"
         )
     for line, row in rows:
         yield f"{path}, line {line}", {name: (row.get(name) or "").strip() for name in columns}
@@ -70,17 +70,17 @@ def _fill(db: duckdb.DuckDBPyConnection, table: str, names: Sequence[str], rows:
 
 
 def _decision(place: str, row: dict[str, str]) -> tuple[str, str, str, str, datetime] | None:
-    """The decision of a line; None if nothing is decided there yet."""
+    """The decision of a line; None if it is not filled in."""
     document, decision, reason, coder, at = (row[name] for name in DECIDED)
     if not decision:
         return None
     if decision not in DECISIONS:
-        raise UserError(f"{place}: {decision!r} is no decision; write {' or '.join(DECISIONS)}, or leave it empty")
+        raise UserError(f"{place}: {decision!r} is not a decision; write {' or '.join(DECISIONS)}, or leave it empty")
     if not document or not coder:
-        raise UserError(f"{place}: does not say {'who decided' if document else 'about what'}; fill in "
+        raise UserError(f"{place}: no {'coder' if document else 'document'}; fill in "
                         f"{'decided_by' if document else 'document'}")  # fmt: skip
     if decision == "excluded" and not reason:
-        raise UserError(f"{place}: excludes without a reason; fill in reason")
+        raise UserError(f"{place}: an exclusion without a reason; fill in reason")
     return document, decision, reason, coder, _moment(place, at)
 
 
@@ -88,10 +88,9 @@ def _observation(place: str, row: dict[str, str], study: Path) -> tuple[str | da
     source, at, observer, note, name = (row[name] for name in OBSERVED)
     for column in ("source", "observer"):
         if not row[column]:
-            raise UserError(f"{place}: does not say {'what was seen' if column == 'source' else 'who saw it'}; "
-                            f"fill in {column}")  # fmt: skip
+            raise UserError(f"{place}: no {column}; fill in {column}")
     if not note and not name:
-        raise UserError(f"{place}: notes nothing; fill in note, or the file that shows it")
+        raise UserError(f"{place}: neither a note nor a file; fill in one of them")
     return source, _moment(place, at), observer, note or None, name or None, _checksum(place, study, name)
 
 
@@ -100,7 +99,7 @@ def _checksum(place: str, study: Path, name: str) -> str | None:
         return None
     path = study / name
     if Path(name).is_absolute() or not path.resolve().is_relative_to(study.resolve()) or not path.is_file():
-        raise UserError(f"{place}: there is no file {name!r} in the study directory; copy it there")
+        raise UserError(f"{place}: no file {name!r} in the study directory; copy it there")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -109,5 +108,5 @@ def _moment(place: str, at: str) -> datetime:
     try:
         moment = datetime.fromisoformat(at)
     except ValueError:
-        raise UserError(f"{place}: {at!r} is no moment; write it like 2013-02-23T12:00:00Z") from None
+        raise UserError(f"{place}: {at!r} is not a time; write it as 2013-02-23T12:00:00Z") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -381,7 +381,7 @@ def test_other_words_need_a_new_version_and_never_mix_with_the_old(study: Path, 
     path = study / "sneeuwbal.toml"
     changed = REGISTER.format(server.url, WORDS.replace("ambtenaar", "topambtenaar"))
     path.write_text(changed)
-    with pytest.raises(UserError, match=r"search 'stukken' version 1 was asked as .*; give it version = 2"):
+    with pytest.raises(UserError, match=r"search 'stukken' version 1 was run as .*; give it version = 2"):
         run(read_study(study), say=lambda line: None)
     path.write_text(changed.replace('id = "stukken"', 'id = "stukken"\nversion = 2'))
     before = len(server.paths)
@@ -402,10 +402,10 @@ def test_a_register_that_cannot_be_asked_is_a_mistake(tmp_path: Path) -> None:
         return str(error.value)
 
     assert "no interface 'fed'; did you mean 'feed'" in told("where = 'fed'")
-    assert "needs words, or an address" in told("where = 'sru'")
+    assert "needs words or an address" in told("where = 'sru'")
     assert "twice" in told("where = 'sru'\nwords = 'a'\n[[searches]]\nid = 'a'\nwhere = 'sru'\nwords = 'b'")
     left_out = "where = 'sru'\nwords = 'a'\n[collectors.coverage]\nkinds = ['feed']"
-    assert "no collector of the study asks 'sru'" in told(left_out)
+    assert "no collector of the study queries 'sru'" in told(left_out)
 
 
 def page(kind: str, body: str | bytes, search: Search, url: str = "https://site.example/x", **want: Any) -> Page:
@@ -596,10 +596,10 @@ def test_what_people_saw_stands_with_the_checksum_of_its_file(screened: duckdb.D
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("a,2013-02-11,an,,", "line 2: notes nothing"),
+        ("a,2013-02-11,an,,", "line 2: neither a note nor a file"),
         ("a,2013-02-11,an,b,../draad.png", "no file '../draad.png' in the study directory"),
-        ("a,2013-02-11,,b,", "does not say who saw it; fill in observer"),
-        ("a,toen,an,b,", "'toen' is no moment"),
+        ("a,2013-02-11,,b,", "no observer; fill in observer"),
+        ("a,toen,an,b,", "'toen' is not a time"),
     ],
 )
 def test_a_mistake_in_the_observations_is_one_line(tmp_path: Path, line: str, why: str) -> None:
@@ -613,11 +613,11 @@ def test_a_mistake_in_the_observations_is_one_line(tmp_path: Path, line: str, wh
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("https://a.example,maybe,,an,2026-01-01", "line 2: 'maybe' is no decision; write included or excluded"),
-        ("https://a.example,excluded,,an,2026-01-01", "excludes without a reason"),
-        ("https://a.example,included,,,2026-01-01", "does not say who decided"),
-        (",included,,an,2026-01-01", "does not say about what"),
-        ("https://a.example,included,,an,gisteren", "'gisteren' is no moment"),
+        ("https://a.example,maybe,,an,2026-01-01", "line 2: 'maybe' is not a decision; write included or excluded"),
+        ("https://a.example,excluded,,an,2026-01-01", "an exclusion without a reason"),
+        ("https://a.example,included,,,2026-01-01", "no coder; fill in decided_by"),
+        (",included,,an,2026-01-01", "no document; fill in document"),
+        ("https://a.example,included,,an,gisteren", "'gisteren' is not a time"),
     ],
 )
 def test_a_mistake_in_the_screening_is_one_line(tmp_path: Path, line: str, why: str) -> None:

@@ -42,7 +42,7 @@ def test_an_edge_list_with_ids_or_handles(tmp_path: Path, form: str) -> None:
         Follow("x", "did:plc:abc", "@test.example", "following"),
     ]  # fmt: skip
     assert of(found, Account) == [Account("@test_a", "x", "Test_A"), Account("@test.example", "x", "test.example")]
-    with pytest.raises(UserError, match="say of which platform"):
+    with pytest.raises(UserError, match="give its platform"):
         files.targets("table", [path], {"columns": columns})
 
 
@@ -200,7 +200,7 @@ def test_bare_ids_are_posts_whose_time_is_in_their_ids(tmp_path: Path, name: str
     made = [datetime(2022, 6, 28, 16, 7, 40, 105000, UTC)] * 2 + [None]
     expected = [Post(key, "x", None, at, None, None, None) for key, at in zip(IDS, made, strict=True)]
     assert read("table", path, platform="x") == expected
-    with pytest.raises(UserError, match="say of which platform"):
+    with pytest.raises(UserError, match="give its platform"):
         files.targets("table", [path], {})
 
 

@@ -39,7 +39,7 @@ def _days(search: Search) -> dict[str, str]:
     return {name: f"{day:%Y%m%d}" for name, day in given.items() if day}
 
 
-# ---- Wayback ------------------------------------------------------------------------------------------------------
+# ---- Wayback -----------------------------------------------------------------------------------------------------
 
 
 def wayback(search: Search, want: Want) -> str:
@@ -72,7 +72,7 @@ def read_wayback(page: Page, search: Search) -> Reading:
     return reading
 
 
-# ---- Common Crawl -------------------------------------------------------------------------------------------------
+# ---- Common Crawl ------------------------------------------------------------------------------------------------
 
 
 class Crawl(msgspec.Struct, rename={"api": "cdx-api", "first": "from", "last": "to"}):

@@ -1,6 +1,6 @@
-"""Searches for documents: which interface asks and reads what, and what became of it.
+"""Searches for documents: the interfaces, their requests and outcomes.
 
-A target's kind is the interface, its key the search (`storage.searches`), so that parsing needs nothing else.
+A target's kind is the interface, its key the search (`storage.searches`), which is all that parsing needs.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from storage.errors import UserError
 from storage.records import Failure, Page, Record, Want
 from storage.searches import Search, search_of
 
-# None of these interfaces documents a limit: one request a second and server is what robots are asked to keep to.
+# None of these interfaces documents a limit: one request per second and server is the usual courtesy for robots.
 LIMIT = Limit(60, 60)
 
 
 class Interface(NamedTuple):
-    """How an interface is asked and read, and what a search must say for it."""
+    """How an interface is queried and read, and the required keys of a search."""
 
     asking: Callable[[Search, Want], str]
     read: Callable[[Page, Search], Reading]
-    page: int = 1  # documents an answer
-    words: bool = True  # it searches; else words only choose among what it lists
-    address: bool = True  # it has no server of its own
-    days: bool = False  # it has to be told the first and the last day
+    page: int = 1  # documents per answer
+    words: bool = True  # it can search; else words only filter its list
+    address: bool = True  # a search must give an address
+    days: bool = False  # it needs the first and the last day
     secret: bool = False
     ended: Callable[[Page], bool] = lambda page: False  # whether a refusal is no end of the walk, but one of its steps
 
@@ -57,8 +57,8 @@ INTERFACES: Mapping[str, Interface] = {
 class Options(BaseModel):
     """The collector's own keys in the study file."""
 
-    contact: str = Field("", description="Who answers for the collecting, in the user agent.")
-    allow_private: bool = Field(False, description="Ask servers on private networks too, such as one of your own.")
+    contact: str = Field("", description="Contact for server operators, for the user agent.")
+    allow_private: bool = Field(False, description="Allow servers on private networks, such as your own.")
 
 
 class Coverage:
@@ -73,7 +73,7 @@ class Coverage:
 
     @staticmethod
     def query_of(kind: str, typed: str) -> str | None:
-        """*typed*, the key of a search, if the interface can be asked for it."""
+        """*typed*, the key of a search, if the interface supports it."""
         try:
             search = search_of(typed)
         except ValueError:
@@ -85,11 +85,11 @@ class Coverage:
 
     @staticmethod
     def server(want: Want, options: Mapping[str, Any]) -> str:
-        """The server that *want* is asked at."""
+        """The server for *want*."""
         return urlsplit(_url(want)).netloc
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield answers, redirects too: what has moved is followed. Raise UserError without a key that is needed."""
+        """Yield answers, following redirects. Raise UserError without a key that is needed."""
         options = settings.checked(Options)
         for want in wants:
             headers = {}
@@ -100,7 +100,7 @@ class Coverage:
             yield from http.ask(settings.wire, (want,), _url(want), headers=headers, contact=options.contact)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
-        """Yield what became of the target."""
+        """Yield the outcome of the target."""
         general, target = http.trouble(page), page.wants[0].target
         if general is not None:
             yield from general

@@ -122,7 +122,7 @@ CREATE TABLE base.study (key VARCHAR, value JSON);
 -- What was removed and why, without what it was; and who asked to be left alone.
 CREATE TABLE base.removed (removed_at TIMESTAMPTZ, platform VARCHAR, kind VARCHAR, token VARCHAR, reason VARCHAR);
 
--- Opt-outs that were not honoured, and why: told by the settings of the runs that did so.
+-- Opt-outs that were not honoured, and why, from the settings of the runs.
 CREATE TABLE base.overrides (
     rule VARCHAR, collector VARCHAR, reason VARCHAR, since TIMESTAMPTZ, until TIMESTAMPTZ, runs BIGINT);
 

@@ -331,7 +331,7 @@ texts AS (
 SELECT platform, post_id, "before", "after", least(last_seen, seen_at) AS last_seen, seen_at, record_id
 FROM texts WHERE "before" <> "after";
 
--- posts that a later full walk of their timeline does not show; those the platform told of are in `deletions`
+-- posts that a later full walk of their timeline does not show; those reported by the platform are in `deletions`
 CREATE VIEW vanished_posts AS
 WITH owned AS (
     SELECT p.platform, p.post_id, p.account_id, p.created_at, p.last_seen, p.record_id, a.collector, a.kind, a.key
