@@ -103,9 +103,8 @@ class Snowball(Table):
     order: Order = Field(ORDER, description="Who is admitted first if a maximum applies.")
     design: Literal["all", "threshold", "random", "walk"] = Field(
         "all",
-        description="Who of those selected by the rule is admitted: all; threshold: those to whom at least k"
-        " admitted people lead; random: k drawn from each list; walk: those that k random walkers from each seed"
-        " reach.",
+        description="Who of those selected by the rule is admitted: all; threshold: those shown by at least k"
+        " admitted people; random: k drawn from each list; walk: those reached by k random walkers from each seed.",
     )
     k: int = Field(1, ge=1, description="The k of the design.")
     seed: Count = Field(1, description="Seed of the random choices.")

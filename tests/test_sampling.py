@@ -1,4 +1,4 @@
-"""A snowball over the simulated Mastodon and Bluesky of today admits the people reached by the planted ties, no others."""
+"""A snowball over the simulated Mastodon and Bluesky of today admits the people reached by planted ties, no others."""
 
 from __future__ import annotations
 
