@@ -10,10 +10,9 @@ from typing import Any
 from jobs.context import DECISIONS
 from jobs.secrets import SECRETS, all_secrets
 from storage import backup as storage_backup
-from storage import housekeeping
+from storage import by_hand, housekeeping
 from storage.backup import Report
 from storage.privacy.outside_copies import remember
-from storage.screening import FILE as SCREENING
 from study.study_file import FILE, Study
 
 
@@ -30,8 +29,8 @@ def prune(study: Study, *, keep: int = housekeeping.KEEP_REPORTS, dry: bool = Fa
 
 
 def files(study: Study) -> list[Path]:
-    """The files of *study*: the study file, decisions and screening, and the files the study file names."""
-    named = [Path(FILE), Path(DECISIONS), Path(SCREENING)]
+    """The files of *study*: the study file, decisions, hand-written tables, and the files it names."""
+    named = [Path(FILE), Path(DECISIONS), *map(Path, by_hand.FILES), *by_hand.evidence(study.directory)]
     named += [Path(text) for text in _texts(study.model_dump(exclude={"published"})) if _is_file(study, text)]
     return sorted({path for path in named if not path.is_absolute() and path.name != SECRETS})
 

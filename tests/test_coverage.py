@@ -10,6 +10,7 @@ import gzip
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -26,11 +27,12 @@ from analysis.report.findings import Findings
 from analysis.report.page import Facts, write_report
 from collectors.coverage.collector import INTERFACES, collector
 from collectors.coverage.reading import canonical, plain
+from jobs.backup import files
 from jobs.context import read_study
 from jobs.run import load, run
+from storage.by_hand import read_observations, read_screening
 from storage.errors import UserError
 from storage.records import Document, Page, Quarantine, Target, Want
-from storage.screening import read_screening
 from storage.searches import Search, search_of
 from storage.tables.database import open_readonly
 from tests.served import Answer, Server, serving
@@ -528,10 +530,19 @@ https://blad.example/2,x,,,,
 """
 
 
+OBSERVATIONS = """source,observed_at,observer,note,file
+https://forum.example/t/9,2013-02-11T20:15:00+01:00,an,"Wie er werkt, zegt dat er niet bij.",schermen/draad.png
+borrel van de vereniging,2013-02-12,ben,Niemand twittert hier.,
+"""
+
+
 @pytest.fixture(scope="module")
 def screened(study: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The same study, screened in part."""
     (study / "screening.csv").write_text(SCREENING)
+    (study / "schermen").mkdir()
+    (study / "schermen" / "draad.png").write_bytes(b"een beeld")
+    (study / "observations.csv").write_text(OBSERVATIONS)
     load(read_study(study), say=lambda line: None)
     with open_readonly(study) as db:
         yield db
@@ -571,6 +582,32 @@ def test_agreement_of_two_coders_is_the_published_one(screened: duckdb.DuckDBPyC
     frame = screening.agreement(screened)
     assert frame[["coder", "other", "documents"]].to_numpy().tolist() == [["an", "ben", 3]]
     assert (round(frame["agree"].iloc[0], 3), frame.attrs["double"]) == (0.333, 3)
+
+
+def test_what_people_saw_stands_with_the_checksum_of_its_file(screened: duckdb.DuckDBPyConnection, study: Path) -> None:
+    rows = screened.execute("SELECT source, epoch(observed_at), observer, file, sha256 FROM observations ORDER BY 2")
+    assert rows.fetchall() == [
+        ("https://forum.example/t/9", 1360610100.0, "an", "schermen/draad.png", sha256(b"een beeld").hexdigest()),
+        ("borrel van de vereniging", 1360627200.0, "ben", None, None),
+    ]
+    assert {Path("observations.csv"), Path("schermen/draad.png")} <= {*files(read_study(study))}  # in a backup
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("a,2013-02-11,an,,", "line 2: neither a note nor a file"),
+        ("a,2013-02-11,an,b,../draad.png", "no file '../draad.png' in the study directory"),
+        ("a,2013-02-11,,b,", "no observer; fill in observer"),
+        ("a,toen,an,b,", "'toen' is not a time"),
+    ],
+)
+def test_a_mistake_in_the_observations_is_one_line(tmp_path: Path, line: str, why: str) -> None:
+    (tmp_path / "study").mkdir()
+    (tmp_path / "draad.png").touch()
+    (tmp_path / "study" / "observations.csv").write_text(f"source,observed_at,observer,note,file\n{line}\n")
+    with duckdb.connect() as db, pytest.raises(UserError, match=why):
+        read_observations(db, tmp_path / "study")
 
 
 @pytest.mark.parametrize(

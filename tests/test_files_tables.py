@@ -109,6 +109,28 @@ def test_posts_of_known_tools_are_read_without_a_mapping(tmp_path: Path, tool: s
     assert of(found, Account) == [Account("77", "x", "Test_A")]
 
 
+CROWDTANGLE = """Page Name,User Name,Facebook Id,Post Created,Likes,Comments,Shares,URL,Message,Link
+Verzonnen pagina,verzonnen,77,2021-05-06 03:08:09 EDT,3,4,5,https://www.facebook.com/77/posts/9,Dag,https://site.example/
+Zonder tijd,verzonnen,77,gisteren,3,4,5,https://www.facebook.com/77/posts/10,Dag,
+"""
+META = """id,text,creation_time,lang,post_owner.id,post_owner.name,post_owner.username,statistics.like_count,mcl_url
+9,Dag,2021-05-06T07:08:09+0000,nl,77,Verzonnen pagina,verzonnen,3,https://www.facebook.com/transparency/9
+"""
+
+
+def test_exports_of_metas_tools_are_read_without_a_mapping(tmp_path: Path) -> None:
+    """CrowdTangle writes the zone of its user; a post without an id is known by its address."""
+    for table, key in ((CROWDTANGLE, "https://www.facebook.com/77/posts/9"), (META, "9")):
+        (tmp_path / "a.csv").write_text(table)
+        found = read("table", tmp_path / "a.csv", platform="facebook")
+        first, *more = of(found, Post)
+        assert (first.post_id, first.account_id, first.created_at, first.text) == (key, "77", MADE, "Dag")
+        assert first.likes == 3
+        assert of(found, Account)[0] == Account("77", "facebook", "verzonnen", "Verzonnen pagina")
+        assert [one.created_at for one in more] == [None] * len(more)
+        assert len(of(found, Quarantine)) == len(more)
+
+
 def test_posts_with_a_mapping_and_what_is_wrong_in_them(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(

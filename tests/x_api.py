@@ -13,7 +13,8 @@ from collectors.wire.exchange import Wire
 from collectors.x.collector import collector
 from storage.archive import reader as archive
 from storage.frontier.sqlite import Frontier
-from storage.records import Failure, Page, Record, Target, Want, absences
+from storage.outcomes import absences
+from storage.records import Failure, Page, Record, Target, Want
 from tests.loopback import Answer, Loopback, Request, in_turn, serve
 
 TOKEN = "a-token-that-nobody-has"

@@ -17,7 +17,7 @@ def changes(found: Findings, _: Words) -> Section:
     whole = {"places": dict.fromkeys(("before", "gained", "lost", "after"), 0)}
     tables = [table(found, _, "changes", "Before and after", found.changes, "changes", **whole)]
     if found.looked["twice"]:
-        tables.append(table(found, _, "changes_by_group", "Who came and went, by {group}",
+        tables.append(table(found, _, "changes_by_group", "Entered and left, by {group}",
                             found.changes_by_group, "changes_by_group", bars=("before",)))  # fmt: skip
     if len(found.moves):
         tables.append(table(found, _, "moves", "Moves between {groups}", found.moves, "moves"))
@@ -29,8 +29,8 @@ def _said(found: Findings, _: Words) -> list[str]:
     said = []
     if looked["twice"]:
         first, last = (_span(looked[f"{at}_from"], looked[f"{at}_to"]) for at in ("first", "last"))
-        said.append(_("{twice} of {all} profiles were read more than once (first: {first}; last: {last}). The first "
-                      "reading of each is before, the last one after; what was read once says nothing of change."
+        said.append(_("{twice} of {all} profiles were read more than once (first: {first}; last: {last}). The "
+                      "first reading of each is before, the last one after; profiles read once are left out."
                       ).format(twice=found.persons(looked["twice"]), all=found.persons(looked["profiles"]),
                                first=first, last=last))  # fmt: skip
         said.append(civil(found, _))
@@ -41,7 +41,7 @@ def _said(found: Findings, _: Words) -> list[str]:
             lists=found.persons(looked["lists"]), gained=found.persons(ties["gained"]),
             lost=found.persons(ties["lost"])))  # fmt: skip
     if renamed := found.changes.attrs["renamed"]:
-        said.append(_("Accounts of theirs that had another handle before: {count}.").format(
+        said.append(_("Their accounts that had another handle before: {count}.").format(
             count=found.persons(renamed)))  # fmt: skip
     return said
 

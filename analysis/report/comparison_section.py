@@ -29,7 +29,7 @@ class Other:
 def beside(found: Findings, other: Other, _: Words) -> Section:
     """The figures of two studies, compared."""
     network = compare.networks(found.actors, other.found.actors, NAMES, seed=found.setting("analysis.seed", 1))
-    said = [_("Beside this study stands: {name}. Differences are this study minus the other.").format(name=other.name)]
+    said = [_("Compared with: {name}. Differences are this study minus the other.").format(name=other.name)]
     shared = network.attrs["overlap"]
     if not found.options.least:  # pseudonyms are of one study only
         both, share = int(shared["nodes_in_both"]), 100 * shared["nodes_jaccard"]
@@ -43,7 +43,7 @@ def beside(found: Findings, other: Other, _: Words) -> Section:
         table(found, _, "beside_networks", "The actor networks of both", network, "actors",
               page=_figures(network, _)),
     )  # fmt: skip
-    return Section("beside", _("Beside another study"), tuple(said), tables)
+    return Section("beside", _("Comparison with another study"), tuple(said), tables)
 
 
 def selection(found: Findings, other: Other) -> pd.DataFrame:

@@ -75,9 +75,9 @@ def filters(
         ("posts inside the period", "posts", timed, timed - days["posts_outside_period"]),
         (_("actors: {filter}").format(filter=actors_filter(found, network, _)), "actors",
          network.parameters["full_nodes"], network.n),
-        ("ties between the actors that are left", "ties", network.parameters["full_edges"], network.m),
+        ("ties between the remaining actors", "ties", network.parameters["full_edges"], network.m),
         (_("hashtags: {filter}").format(filter=hashtags_filter(found, hashed, _)), "hashtags", tagged.n, hashed.n),
-        ("co-occurrences between the hashtags that are left", "pairs", tagged.m, hashed.m),
+        ("co-occurrences of the remaining hashtags", "pairs", tagged.m, hashed.m),
     ]  # fmt: skip
     made = pd.DataFrame(rows, columns=["filter", "of", "before", "after"]).astype({"before": int, "after": int})
     made["share"] = 100 * made["after"] / made["before"].where(made["before"] > 0)

@@ -37,9 +37,10 @@ HEADS = {  # of columns whose names are not clear
     "follows_expected": "follow ties by chance", "follows_ratio": "follow ties, times chance", "high": "95%: to",
     "in_degree": "followers in the network", "internal": "ties inside", "external": "ties outside",
     "null": "null model",
-    "low": "95%: from", "mean_active_accounts": "active accounts a day", "off": "per day off",
+    "low": "95%: from", "mean_active_accounts": "active accounts per day", "off": "per day off",
     "other_follows": "the other follows the sender", "permuted": "labels shuffled", "per_day": "per such day",
-    "per_day_without_holidays": "per such day, holidays left out", "posts_to_followed": "posts to whom one follows",
+    "per_day_without_holidays": "per such day, holidays left out", "posts_to_followed": ("posts to followed "
+                                                                                        "accounts"),
     "readable": "lists read", "sample_count": "comparison: count", "sample_posts": "comparison: posts",
     "sample_share": "comparison: share", "sender_follows": "the sender follows the other",
     "share_of_other": "share of the other's", "share_of_row": "share of the {group}'s",

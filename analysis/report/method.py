@@ -30,13 +30,13 @@ PRIVATE = ("seeds.", "study.contact", "access", "published.", "budget", "schedul
 OF_PEOPLE = ("snowball.", "population.", "organisations", "analysis.", "minimise.opt_outs")
 
 LIMITS = (
-    "Only what is public, or was shown to the research account, could be read: who has no profile, or another "
-    "employer on it, is not in the study.",
+    "Only data that were public, or shown to the research account, could be read: people without a profile, or "
+    "with another employer on it, are not in the study.",
     "The seeds are not a random sample; shares do not generalise to all {members}. A network of one hop shows those "
     "near the seeds best.",
     "An account is linked to a profile by evidence, which can be wrong; every link keeps its rule and its source.",
     "The degree filter keeps the well-connected actors. Actors with few ties, and so the periphery, are not shown.",
-    "Communities are one good partition among many; the stability over the runs says how far to trust them.",
+    "Communities are one good partition among many; the stability over the runs shows how reliable they are.",
     "Posts that were deleted before they were read are missing; timelines are cut where the platform cuts them.",
     "A tie is what the platform shows: following is not agreement, and a connection is not friendship.",
 )
@@ -44,22 +44,24 @@ LIMITS = (
 
 # Implications and limits of each design of the snowball (docs/sampling.md).
 DESIGNS = {
-    "all": "Design of the snowball: everybody whom a list shows and the rule lets in. It is a census of what can be "
-    "reached along the ties in so many waves, and no sample: no share of it estimates a share of all {members}, and "
-    "those to whom nobody admitted leads are missing.",
-    "threshold": "Design of the snowball: those to whom {k} admitted people or more lead. The well-connected are "
-    "over-represented by design; peripheral {members} are missing, not absent, and no share estimates a share of all.",
-    "random": "Design of the snowball: those among the {k} drawn at random from each list. Each name on a list of n "
-    "is drawn from it with the chance min(1, {k}/n), and over m lists with 1 − Π(1 − min(1, {k}/nᵢ)), given who was "
-    "admitted before. Weights of 1 over that chance correct for popularity within the waves reached, not for those "
-    "whom no list shows.",
-    "walk": "Design of the snowball: where {k} random walkers from each seed come, one step a wave. Long walks along "
-    "mutual ties visit people in proportion to their number of ties (Lovász 1993), which weights of 1/degree correct "
-    "(Salganik and Heckathorn 2004). Short walks depend on the seeds, and along one-way ties there is no such formula.",
+    "all": "Design of the snowball: everyone on a list who satisfies the rule. It is a census of the people who "
+    "can be reached along the ties in this number of waves, not a sample: no share in it estimates a share of all "
+    "{members}, and people not shown by anyone admitted are missing.",
+    "threshold": "Design of the snowball: people shown by at least {k} admitted people. The well-connected are "
+    "over-represented by design; peripheral {members} are missing, not absent, and no share estimates a share of "
+    "all.",
+    "random": "Design of the snowball: {k} people drawn at random from each list. Each name on a list of n is "
+    "drawn with probability min(1, {k}/n), and over m lists with 1 − Π(1 − min(1, {k}/nᵢ)), given the earlier "
+    "admissions. Weights of 1 over that probability correct for popularity within the waves reached, not for "
+    "people on no list.",
+    "walk": "Design of the snowball: people visited by {k} random walkers from each seed, one step per wave. Long "
+    "walks along mutual ties visit people in proportion to their number of ties (Lovász 1993), which weights of "
+    "1/degree correct (Salganik and Heckathorn 2004). Short walks depend on the seeds, and along one-way ties "
+    "there is no such formula.",
 }
 BOUNDED = (
-    "A bound cut the snowball ([snowball] {bounds}): it is no census of its waves, and who is in it depends on the "
-    "order of admission."
+    "A maximum limited the snowball ([snowball] {bounds}): it is not a census of its waves, and its members "
+    "depend on the order of admission."
 )
 
 
@@ -103,9 +105,9 @@ def method(found: Findings, _: Words) -> Section:
 
 
 PUBLIC = (
-    "This report is for publication: persons have pseudonyms that only the study's key could turn back, texts and "
-    "handles are left out, and cells of fewer than {least} persons are hidden, with a second one where a total would "
-    "reveal the first. The shape of a network can still give somebody away to those who know it well."
+    "This report is for publication: persons have pseudonyms that only the study's key can reverse, texts and "
+    "handles are left out, and cells of fewer than {least} persons are hidden, with a second one where a total "
+    "would reveal the first. The shape of a network can still identify people to those who know it well."
 )
 
 

@@ -22,7 +22,7 @@ def activity(found: Findings, _: Words) -> Section:
     pictures = (
         Picture("activity-timeline", _("Posts per day over the whole period; the months are in the table."),
                 " ".join(filter(None, (_(ZOOM), hidden(found, found.daily)))), "timeline"),
-        Picture("activity-calendar", _("A square a day, darker with more posts; the days are in the files."),
+        Picture("activity-calendar", _("A square per day, darker with more posts; the days are in the files."),
                 hidden(found, found.daily)),
         Picture("activity-hours", _("Posts by weekday and hour; the numbers are in the table."),
                 hidden(found, found.hours)),
@@ -58,7 +58,7 @@ def hidden(found: Findings, frame: pd.DataFrame) -> str:
 
 
 HIDDEN = (
-    "Numbers that rest on fewer than {least} accounts are hidden, and a second number wherever a total would reveal "
+    "Numbers based on fewer than {least} accounts are hidden, and a second number wherever a total would reveal "
     "the first; hidden means neither missing nor zero."
 )
 

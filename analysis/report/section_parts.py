@@ -12,7 +12,7 @@ from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.report.tables import Table
 
-BESIDE = "Computed figures stand beside those that were published; where they differ, both are shown."
+BESIDE = "Computed figures are shown next to the published ones, also where they differ."
 
 
 def published_there(frame: pd.DataFrame) -> bool:

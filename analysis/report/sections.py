@@ -87,8 +87,8 @@ SNOWBALL = (
 
 
 ALONG = (
-    "From start contacts to the accounts that they are tied to, from accounts to {members} by what they say of "
-    "themselves, and from {members} to posts and follow ties."
+    "From start contacts to the accounts that they are tied to, from accounts to {members} by their own "
+    "statements, and from {members} to posts and follow ties."
 )
 
 
@@ -111,7 +111,7 @@ def people(found: Findings, _: Words) -> Section:
         said = [_("{all} {members} were found; {share}% of them also on a platform.").format(
             all=_.number(everyone), share=_.number(share, 1))]  # fmt: skip
     if frame.attrs["sum_of_rows"] - everyone >= max(1, found.options.least):
-        said.append(_("The rows add up to {sum}, because somebody with current positions in two {groups} counts in "
+        said.append(_("The rows add up to {sum}, because people with current positions in two {groups} count in "
                       "both.").format(sum=_.number(frame.attrs["sum_of_rows"])))  # fmt: skip
     order = paired(list(frame.columns), ("profiles", "accounts"))
     title = "Table 5: {members} by {group}" if found.of_2013 else "{Members} by {group}"
@@ -137,7 +137,7 @@ def snowball(found: Findings, _: Words) -> Section:
     gains = rolled[(rolled["wave"] > 0) & rolled["members_per_request"].notna()]
     if len(gains) > 1:
         one, last = gains.iloc[0], gains.iloc[-1]
-        said.append(_("Wave {first} brought {before} new {members} per request, wave {last} {after}; the nearer to "
+        said.append(_("Wave {first} found {before} new {members} per request, wave {last} {after}; the closer to "
                       "zero, the less further waves along these ties would find.").format(
             first=int(one["wave"]), before=_.number(one["members_per_request"], 2),
             last=int(last["wave"]), after=_.number(last["members_per_request"], 2)))  # fmt: skip
@@ -159,8 +159,8 @@ def snowball(found: Findings, _: Words) -> Section:
 
 
 FOUND = (
-    "Row: the {group} of whoever led there. Column: the {group} of those found. Numbers: {members} found, each once in "
-    "a cell; darker is more."
+    "Row: the {group} that led to them. Column: the {group} of the people found. Numbers: {members} found, once "
+    "per cell; darker is more."
 )
 
 
@@ -212,8 +212,8 @@ DIRECTED = {
 
 
 MATRIX = (
-    "Numbers: connections. Colour: how many times as many as chance would give, each {group} keeping its number of "
-    "connections; grey where chance would give fewer than 5, so that more or fewer of them says little."
+    "Numbers: connections. Colour: ratio to the number expected by chance, each {group} keeping its number of "
+    "connections; grey where fewer than 5 are expected, so that differences mean little."
 )
 CROSSED = "×: hidden."
 
@@ -232,7 +232,8 @@ def actors(found: Findings, _: Words) -> Section:
     """Figure 2, its communities and central actors."""
     network, community = found.actors.network, found.actors.communities
     said = [
-        _("{nodes} of {all} actors have enough connections to be drawn ({filter}); between them are {edges} ties."
+        _("{nodes} of {all} actors have enough connections to be drawn ({filter}); there are {edges} ties between "
+          "them."
           ).format(nodes=found.persons(network.n), all=found.persons(network.parameters["full_nodes"]),
                    filter=actors_filter(found, network, _), edges=_.number(network.m)),
         verdict(community, _),
@@ -241,8 +242,8 @@ def actors(found: Findings, _: Words) -> Section:
         said.append(_("Published: {number} communities.").format(number=published))
     live = Picture(
         "actors", _("The actor network as a still picture; its actors and neighbours are in the tables and files."),
-        _("Size: betweenness. Colour: community. Position: tied actors stand close together. Choose a name to see "
-          "whom it follows (orange) and who follows it (blue)."), "network",
+        _("Size: betweenness. Colour: community. Position: tied actors are close together. Choose a name to see "
+          "the accounts it follows (orange) and its followers (blue)."), "network",
     )  # fmt: skip
     bars = Picture("communities", _("Bars of the {members} in each community by {group}, as in the table."),
                    hidden(found, found.communities_by_group))  # fmt: skip
@@ -289,7 +290,7 @@ def _card(found: Findings, row: Mapping[Any, Any], _: Words) -> Card:
     if row.get("titles"):
         said.append(_("Titles that members share: {titles}.").format(titles=row["titles"]))
     said.append(_("Most central: {central}.").format(central=", ".join(map(str, row["central"][:3]))))
-    said.append(_("Of all possible ties {density}% are there; E-I index {index}.").format(
+    said.append(_("{density}% of all possible ties exist; E-I index {index}.").format(
         density=_.number(100 * row["density"], 1), index=_.number(row["e_i_index"], 2)))  # fmt: skip
     name = f" · {row['name']}" if row["name"] else ""
     return Card([*PALETTE, GREY][min(number, len(PALETTE))], f"{number + 1}{name}", figures, tuple(said))
@@ -301,7 +302,7 @@ def inward(found: Findings, _: Words) -> Section:
     first = frame.iloc[0]
     top = found.most_central.set_index("label")
     said = []
-    if (found.actors.network.nodes["label"] != inwardness.CIVIL).any():  # else -1 by definition
+    if (found.actors.network.nodes["label"] != inwardness.MEMBER).any():  # else -1 by definition
         said.append(_("The E-I index of {members} against others is {index}; shuffled labels give {permuted} "
                       "(p = {p}). An index below that of shuffled labels means that they stay among themselves more "
                       "than by chance.").format(index=_.number(first["e_i_index"], 2), p=_.number(first["p"], 3),
@@ -310,8 +311,8 @@ def inward(found: Findings, _: Words) -> Section:
     if share is not None and not missing(share) and found.actors.network.n > 100:
         said.append(_("Of the hundred most central actors {share}% are {members}.").format(
             share=_.number(100 * share, 0)))  # fmt: skip
-    said.append(_("The degree filter itself hides who has few connections, citizens among them; and only accounts "
-                  "whose lists were read can show their ties."))  # fmt: skip
+    said.append(_("The degree filter itself hides actors with few connections, citizens among them; and only "
+                  "accounts whose lists were read show their ties."))  # fmt: skip
     indices = table(found, _, "inward", "E-I index by {group}", frame, places={"p": 3},
                     note=_assortativity(frame, _))  # fmt: skip
     central = table(found, _, "most_central", "Who the hundred most central are", found.most_central,

@@ -17,9 +17,9 @@ TOGETHER = "{nodes} well-connected actors follow one another {edges} times; they
 AS_MANY = "{share}% of the ties of {members} in that network are with each other, about as many as by chance."
 FEWER = "{share}% of the ties of {members} in that network are with each other, fewer than by chance."
 MORE = "{share}% of the ties of {members} in that network are with each other, more than by chance."
-ALONE = "{tags}% of the posts have a hashtag and {mentions}% mention somebody."
+ALONE = "{tags}% of the posts have a hashtag and {mentions}% mention someone."
 COMPARED = (
-    "{tags}% of the posts have a hashtag and {mentions}% mention somebody; in the comparison set {other_tags}% and "
+    "{tags}% of the posts have a hashtag and {mentions}% mention someone; in the comparison set {other_tags}% and "
     "{other_mentions}%."
 )
 TEXTS = (APART, TOGETHER, AS_MANY, FEWER, MORE, ALONE, COMPARED)  # alternatives, before translation
@@ -58,8 +58,8 @@ def groups(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
     inside = frame[frame["group_name"] == frame["other"]]
     expected = inside["connections_expected"].sum()
     times = _.number(inside["connections"].sum() / expected, 1) if expected else "–"
-    yield _("{share}% of the observed connections between {members} stay inside {a_group}: {times} times what "
-            "chance would give.").format(
+    yield _("{share}% of the observed connections between {members} stay inside {a_group}: {times} times the "
+            "number expected by chance.").format(
         share=_.number(100 * inside["connections"].sum() / frame["connections"].sum(), 0), times=times
     ), "groups"  # fmt: skip
 

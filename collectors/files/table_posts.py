@@ -15,7 +15,7 @@ POSTS = ("post_id", "text", "account_id", "handle", "name", "created_at", "lang"
          "reply_to_post", "reply_to_account", "conversation_id", "source")  # fmt: skip
 KEYS = {"post_id", "account_id", "retweeted_post", "retweeted_account", "quoted_post", "reply_to_post",
         "reply_to_account", "conversation_id", *TIES}  # fmt: skip
-# the columns of known tools: a table with the first two is theirs
+# the columns of known tools, in lower case: a table with the first two is theirs
 TOOLS: tuple[Mapping[str, str], ...] = (
     {"post_id": "status_id", "text": "text", "account_id": "user_id", "handle": "screen_name",
      "created_at": "created_at", "lang": "lang", "hashtags": "hashtags", "mentions": "mentions_screen_name",
@@ -30,6 +30,12 @@ TOOLS: tuple[Mapping[str, str], ...] = (
      "created_at": "timestamp", "lang": "language_guess", "hashtags": "hashtags", "mentions": "mentions",
      "urls": "urls", "likes": "like_count", "reposts": "retweet_count", "replies": "reply_count",
      "is_retweet": "is_retweet", "conversation_id": "thread_id", "source": "source"},  # 4CAT
+    {"account_id": "facebook id", "post_id": "url", "text": "message", "handle": "user name", "name": "page name",
+     "created_at": "post created", "urls": "link", "likes": "likes", "reposts": "shares",
+     "replies": "comments"},  # CrowdTangle, which gives posts no id but their address
+    {"account_id": "post_owner.id", "post_id": "id", "text": "text", "handle": "post_owner.username",
+     "name": "post_owner.name", "created_at": "creation_time", "lang": "lang", "likes": "statistics.like_count",
+     "reposts": "statistics.share_count", "replies": "statistics.comment_count"},  # Meta Content Library
 )  # fmt: skip
 IDS = {"id", "id_str", "tweet_id", "tweetid", "status_id"}  # columns of tables with ids only
 BARE = re.compile(r"x?\d{2,20}|at://\S+/\S+|https?://\S+/\d{5,}")  # an id of a post in place of a header
@@ -38,13 +44,15 @@ _STATUS = re.compile(
     r"(?:https?://)?(?:\w+\.)?(?:twitter|x)\.com/(?:[^/]+|i/web)/status(?:es)?/(\d+)(?:[/?#].*)?", re.I
 )
 _TAG = re.compile(r"[^\s,;|#＃'\"\[\](){}]+")  # \w would cut a tag at its combining marks
+ZONES = {"UTC": "+00:00", "EST": "-05:00", "EDT": "-04:00", "PST": "-08:00", "PDT": "-07:00"}
+_ZONE = re.compile(rf" ({'|'.join(ZONES)})$")
 _LIST = re.compile(r"c\((.*)\)", re.DOTALL)  # in R's notation
 
 
 def tool(names: set[str]) -> Mapping[str, str]:
     """The mapping of the tool that wrote a table with the columns *names*; empty if unknown."""
     for one in TOOLS:
-        if {one["post_id"], one["text"]} <= names:
+        if {*list(one.values())[:2]} <= names:
             return {field: column for field, column in one.items() if column in names}
     return {}
 
@@ -141,4 +149,6 @@ def _moment(value: str | None) -> datetime | None:
         return datetime.fromtimestamp(int(value), UTC)
     if value.isdigit() and len(value) in (12, 13):
         return from_epoch(value)
+    if zone := _ZONE.search(value):  # as CrowdTangle writes it
+        value = f"{value[: zone.start()]}{ZONES[zone[1]]}"
     return moment(value) or (moment(f"{value.strip()}+00:00") if len(value.strip()) > 10 else None)

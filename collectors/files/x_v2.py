@@ -20,7 +20,8 @@ from collectors.importing.json_stream import elements
 from collectors.parsing import lenient
 from collectors.parsing.coerce import decode, each, get, ident, moment, record, text
 from collectors.x import outcome, parse
-from storage.records import Deletion, Page, Post, Quarantine, Record, Target, Want, absences
+from storage.outcomes import absences
+from storage.records import Deletion, Page, Post, Quarantine, Record, Target, Want
 
 OWN = "its own author's"  # placeholder for the timeline of each post's author until the author is known
 _LISTS = re.compile(r"/2/users/(\d+)/(followers|following)$")

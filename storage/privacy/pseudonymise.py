@@ -97,6 +97,7 @@ ROWS: Mapping[str, str] = {  # tables of which not every row may be published
     "study": f"WHERE regexp_full_match(key, '{OPEN}') AND key <> 'study.contact'",
     "notes": "WHERE FALSE",
     "screenings": "WHERE FALSE",
+    "observations": "WHERE FALSE",
     "documents": "WHERE FALSE",  # titles and addresses name people, and anyone can look them up
     "post_versions": "WHERE FALSE",
     "quarantine": "WHERE FALSE",

@@ -19,13 +19,13 @@ import msgspec
 
 from storage.archive import reader as archive
 from storage.archive.reader import OPEN
+from storage.by_hand import FILES as BY_HAND
+from storage.by_hand import evidence, read_observations, read_screening
 from storage.errors import UserError
 from storage.linking import link
 from storage.linking.link import Linking
 from storage.privacy import forgotten, retention
 from storage.privacy.declared import hooks_of, platforms, resolved
-from storage.screening import FILE as SCREENING
-from storage.screening import read_screening
 from storage.tables import database, latest, merge
 from storage.tables.parse_worker import Keep, Parser, Result, Unit, cores, die_with_parent, spill, split, torn
 
@@ -120,7 +120,8 @@ def load(
             units = plan(paths, _known(db), report, workers)
             report.damage += _gone(study, paths) if report.fresh else []
             kinds = _kinds(parsers)
-            made_from = _fingerprint(linking, rows, kinds, study / SCREENING)
+            beside = [study / name for name in BY_HAND] + [study / name for name in evidence(study)]
+            made_from = _fingerprint(linking, rows, kinds, *beside)
             report.before = _count(db)
             if units or report.fresh or made_from != _made_from(db):
                 _declare(db, kinds)
@@ -131,6 +132,7 @@ def load(
                     report.links = link.link(db, linking, platforms(parsers).values())
                 retention.read_removed(db, study)
                 read_screening(db, study)
+                read_observations(db, study)
                 db.execute("DELETE FROM base.made_from")
                 db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
                 report.rows = _count(db)
@@ -182,8 +184,13 @@ def _fingerprint(
     if linking is not None:
         made += [repr([tuple(row) for row in linking.organisations]), linking.rules]
         files += (linking.decisions,)
-    made += [hashlib.blake2b(path.read_bytes()).hexdigest() if path.exists() else "" for path in files]
+    made += [_digest(path) if path.is_file() else "" for path in files]
     return hashlib.blake2b("\n".join(made).encode(), digest_size=16).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _made_from(db: duckdb.DuckDBPyConnection) -> str | None:

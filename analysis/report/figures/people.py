@@ -163,8 +163,8 @@ def found_by(found: Findings, _: Words) -> Figure:
                   fontsize=5.5 if narrow() else 7.5, color="#ffffff" if value > most / 2 else "#000000")  # fmt: skip
     axes.set_xticks(np.arange(len(order)) + 0.5, [label(name, 16) for name in order], rotation=45, ha="right")
     axes.set_yticks(np.arange(len(order)) + 0.5, [label(name, 16) for name in order])
-    axes.set_xlabel(_("{group} of those found"))
-    axes.set_ylabel(_("{group} of whoever led there"))
+    axes.set_xlabel(_("{group} of the people found"))
+    axes.set_ylabel(_("{group} that led to them"))
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

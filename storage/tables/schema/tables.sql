@@ -183,3 +183,7 @@ CREATE TABLE base.documents (
 -- What coders decided about documents, their last word each (screening.csv); filled by load.
 CREATE TABLE base.screenings (
     document VARCHAR, decision VARCHAR, reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMPTZ);
+
+-- What people saw and noted (observations.csv); filled by load.
+CREATE TABLE base.observations (
+    source VARCHAR, observed_at TIMESTAMPTZ, observer VARCHAR, note VARCHAR, file VARCHAR, sha256 VARCHAR);

@@ -470,6 +470,7 @@ SELECT coalesce(f.document, s.document) AS document, s.decision, s.reason, s.dec
 FROM base.screenings AS s LEFT JOIN (SELECT DISTINCT address, document FROM document_finds) AS f ON f.address = s.document
 QUALIFY row_number() OVER (PARTITION BY coalesce(f.document, s.document), s.decided_by
                            ORDER BY s.decided_at DESC, s.document) = 1;
+CREATE VIEW observations AS FROM base.observations;
 CREATE VIEW screened AS
 SELECT document, CASE WHEN count(*) FILTER (decided_by = 'consensus') > 0
                       THEN any_value(decision) FILTER (decided_by = 'consensus')
