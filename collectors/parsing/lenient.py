@@ -20,7 +20,7 @@ from storage.records import Quarantine
 T = TypeVar("T")
 MOST = 25  # values left out of one object; with more it is an unexpected object
 DEPTH = 100  # levels of nesting; deeper values are left out
-DIGITS = 40  # maximum digits of an integer: no id has more
+DIGITS = 40  # maximum digits maximum digits of an integer: no id has more
 EXCERPT = 1000  # characters
 Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # an integer that fits its column
 
@@ -140,7 +140,7 @@ def _taken_out(found: Any, path: str) -> Any:
     return found.pop(last)
 
 
-# ---- JSON that msgspec rejects ----------------------------------------------------------------------------------
+# ---- JSON that msgspec rejects ---------------------------------------------------------------------------------
 
 
 def _integer(digits: str) -> int | str:
@@ -161,7 +161,8 @@ def _tolerant(content: bytes) -> tuple[Any, list[Left]]:
     try:
         found, rest = _first(_shallow(text, left))
     except (ValueError, RecursionError) as error:
-        raise msgspec.DecodeError(f"not JSON: {error}") from error
+        why = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON: {error}"
+        raise msgspec.DecodeError(why) from error
     if isinstance(found, _Bad):
         raise msgspec.DecodeError(f"not JSON: {found[:40]}")
     if rest:
