@@ -68,13 +68,13 @@ def agreement(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def leaders(frame: pd.DataFrame, claimed: str | None = None) -> pd.DataFrame:
-    """A row an instrument: the group that leads, among how many groups, and the place of the one *claimed* to."""
+    """A row an instrument: who leads (several if they tie), among how many groups, and the place of the *claimed* one."""
     rows = []
     for measure in LEADING:
         values = frame.set_index("group_name")[measure].astype(float).dropna()
         place = values.rank(ascending=False, method="min")
         rows.append({
-            "measure": measure, "leader": values.idxmax() if len(values) else None, "groups": len(values),
+            "measure": measure, "leader": ", ".join(place.index[place == 1]) or None, "groups": len(values),
             "claimed": claimed, "place": place.get(claimed, np.nan) if claimed else np.nan,
         })  # fmt: skip
     return with_parameters(pd.DataFrame(rows), claimed=claimed)

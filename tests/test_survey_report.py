@@ -29,8 +29,8 @@ from tests.test_few import _determined
 from tests.test_report import ENGLISH
 
 FIXTURE = tomllib.loads((Path(__file__).parents[1] / "fixtures/study2013.toml").read_text("utf-8"))
-ROLES = tomllib.loads(survey.STUDY.replace("sex = {}", "sex = { order = false }"))
-SETTINGS = {**ROLES, "published": {"survey": FIXTURE["published"]["survey"]},
+ROLES = FIXTURE["survey"] | {"variables": FIXTURE["survey"]["variables"] | {"sex": {"order": False}}}
+SETTINGS = {"survey": ROLES, "published": {"survey": FIXTURE["published"]["survey"]},
             "study": {"last_day": "2013-02-23"}}  # fmt: skip
 
 
@@ -208,8 +208,10 @@ def test_answers_without_an_outcome_say_what_is_missing(tmp_path: Path) -> None:
 
 # ---- side by side --------------------------------------------------------------------------------------------
 
-GROUPS = {"EL&I": "EZ", "Belastingdienst": "FIN", "Financiën": "FIN", "DJI": "V&J", "IND": "V&J",
-          "Rijkswaterstaat": "I&M", "Algemene Zaken": "AZ", "Buitenlandse Zaken": "BZ", "another body": None}  # fmt: skip
+GROUPS = {
+    "EL&I": "EZ", "Belastingdienst": "FIN", "Financiën": "FIN", "DJI": "V&J", "IND": "V&J", "Rijkswaterstaat": "I&M",
+    "Algemene Zaken": "AZ", "Buitenlandse Zaken": "BZ", "another body": None,
+}  # fmt: skip
 
 
 def recognised(db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

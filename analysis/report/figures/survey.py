@@ -75,11 +75,11 @@ def _panel(axes: Axes, table: pd.DataFrame, measure: str, _: Words) -> None:
         axes.hlines(at, low, high, color=INK, lw=1.1)
     known = np.isfinite(values)
     axes.plot(values[known], at[known], "o", color=BLUE, ms=5.5)
-    if known.any() and measure != "e_i_index":
-        first = int(np.nanargmax(values))
-        axes.plot(values[first], at[first], "o", color=ORANGE, ms=7)
+    axes.margins(x=0.12)
     if measure != "e_i_index":
-        axes.set_xlim(left=0)
+        most = known & (values == np.max(values[known], initial=-np.inf))
+        axes.plot(values[most], at[most], "o", color=ORANGE, ms=7)
+        axes.set_xlim(0, axes.get_xlim()[1])
     axes.set_title(wrapped(_.head(measure), 18), fontsize=8.5)
     axes.xaxis.set_major_locator(MaxNLocator(3))
     places = 1 if measure == "e_i_index" else 0
