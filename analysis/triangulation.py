@@ -68,7 +68,7 @@ def agreement(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def leaders(frame: pd.DataFrame, claimed: str | None = None) -> pd.DataFrame:
-    """A row an instrument: who leads (several if they tie), among how many groups, and the place of the *claimed* one."""
+    """A row an instrument: who leads (several if they tie), of how many groups, and the place of the *claimed* one."""
     rows = []
     for measure in LEADING:
         values = frame.set_index("group_name")[measure].astype(float).dropna()
