@@ -221,11 +221,11 @@ def regressions(db: Database, of: Surveyed) -> pd.DataFrame:
         its = of.variables[name]
         made = survey.wald(of.positive, of.frame[name], its["coding"], its.get("reference", "last"), of.weight, minimum,
                            its.get("keep"))  # fmt: skip
-        told = made.attrs["parameters"]
-        left_out[of.title(name)] = told["left_out"]
+        fit = made.attrs["parameters"]
+        left_out[of.title(name)] = fit["left_out"]
         made.insert(0, "variable", of.title(name))
         made = made.rename(columns={"category": "answer"}).astype({"answer": str})
-        made.insert(2, "coding", its["coding"] + (f", against {told['reference']}" if told["reference"] else ""))
+        made.insert(2, "coding", its["coding"] + (f", against {fit['reference']}" if fit["reference"] else ""))
         tested = [_published(db, "wald", [f"{of.title(name)}: {one}", f"{name}: {one}"]) for one in made["answer"]]
         parts.append(made.join(pd.DataFrame(tested, made.index)))
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -264,15 +264,15 @@ def beside(frame: pd.DataFrame, statistic: str) -> Beside:
     least = np.minimum(rows[statistic].abs(), rows["published"].abs()).astype(float)
     rows["times"] = np.maximum(rows[statistic].abs(), rows["published"].abs()).astype(float) / least
     other = rows[rows["off"]].sort_values("times", ascending=False)
-    told = rows[rows["published_p"].notna() & rows["p_of_published"].notna()].copy()
-    if len(told):
-        printed = max(map(_decimals, told["published_p"]))
+    given = rows[rows["published_p"].notna() & rows["p_of_published"].notna()].copy()
+    if len(given):
+        printed = max(map(_decimals, given["published_p"]))
         for name, sign in (("p_low", 1), ("p_high", -1)):
-            ends = told["published"].abs() + sign * half[told.index]
-            told[name] = [survey.p_of(statistic, max(value, 0), df, n)
-                          for value, df, n in zip(ends, told["df"], told["published_n"], strict=True)]  # fmt: skip
-        told = told[(told["p_of_published"].astype(float).round(printed) - told["published_p"]).abs() > 1e-9]
-    return Beside(len(rows), int((~rows["off"]).sum()), other, told)
+            ends = given["published"].abs() + sign * half[given.index]
+            given[name] = [survey.p_of(statistic, max(value, 0), df, n)
+                          for value, df, n in zip(ends, given["df"], given["published_n"], strict=True)]  # fmt: skip
+        given = given[(given["p_of_published"].astype(float).round(printed) - given["published_p"]).abs() > 1e-9]
+    return Beside(len(rows), int((~rows["off"]).sum()), other, given)
 
 
 def _decimals(value: Any) -> int:

@@ -41,7 +41,7 @@ TABLES: dict[str, Columns] = {  # files of [analysis]
 
 
 def checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
-    """Mistakes in what refers to something outside the file."""
+    """Mistakes in references to something outside the file."""
     points = installed()
     yield from _password_mistakes((), data)
     yield from _period_mistakes(table(data, "study"))
@@ -61,7 +61,7 @@ def checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
 
 
 def _column_mistakes(at: tuple[str, str], name: Any, folder: Path, columns: Columns) -> Iterator[Mistake]:
-    """A table without a column of which it needs one."""
+    """A table that lacks a required column."""
     if not isinstance(name, str) or not (folder / name).is_file():
         return
     try:
@@ -71,11 +71,11 @@ def _column_mistakes(at: tuple[str, str], name: Any, folder: Path, columns: Colu
         return
     for either in columns:
         if not set(either) & set(there):
-            yield Mistake(at, f"{name} needs a column {' or '.join(either)}; its first line names {', '.join(there)}")
+            yield Mistake(at, f"{name} needs a column {' or '.join(either)}; its columns are {', '.join(there)}")
 
 
 def _organisation_mistakes(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
-    """A list of organisations that does not ship or has mistakes, and published groups that are not in it."""
+    """An unknown or invalid list of organisations, and published groups that are not in it."""
     own = table(data, "organisations")
     name, file = own.get("list", "nl"), own.get("file")
     listed = None
@@ -97,7 +97,7 @@ def _organisation_mistakes(data: Mapping[str, Any], folder: Path) -> Iterator[Mi
                 yield Mistake(("published", "groups", group), why)
     if isinstance(name, str) and name not in shipped():
         yield Mistake(
-            ("organisations", "list"), f"no list {name!r} ships; {nearest(name, shipped())}; your own goes into file"
+            ("organisations", "list"), f"no built-in list {name!r}; {nearest(name, shipped())}; set file for your own"
         )
 
 
@@ -109,12 +109,12 @@ def _period_mistakes(about: Mapping[str, Any]) -> Iterator[Mistake]:
 
 
 def _password_mistakes(at: tuple[str | int, ...], value: Any) -> Iterator[Mistake]:
-    """Addresses with a password: this file is copied, published, and read into the database."""
+    """Addresses with a password: this file is copied, published and loaded into the database."""
     if isinstance(value, dict | list):
         for key, one in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _password_mistakes((*at, key), one)
     elif isinstance(value, str) and re.search(r"^[a-z]+://[^/@\s]*:[^/@\s]*@", value, re.I):
-        yield Mistake(at, "holds a password; secrets belong in the environment, secrets.toml or the keyring")
+        yield Mistake(at, "contains a password; secrets belong in the environment, secrets.toml or the keyring")
 
 
 def _references(place: str, rows: list[Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
@@ -129,12 +129,12 @@ def _references(place: str, rows: list[Any], points: Mapping[str, EntryPoint]) -
                 f"no collector {name!r} is installed; {nearest(str(name), points)}",
             )
         if (name := row.get("name")) in seen:
-            yield Mistake((place, number, "name"), f"{name!r} is used twice; give each a name of its own")
+            yield Mistake((place, number, "name"), f"{name!r} is used twice; choose another name")
         seen.add(str(name))
 
 
 def _collector_mistakes(tables: Mapping[str, Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
-    """Collectors that are not installed, kinds they do not know, and options their own model refuses."""
+    """Collectors that are not installed, unknown kinds, and invalid options."""
     for name, own in tables.items():
         at = ("collectors", name)
         if name not in points:
@@ -143,7 +143,7 @@ def _collector_mistakes(tables: Mapping[str, Any], points: Mapping[str, EntryPoi
             try:
                 kinds, model = points[name].load().kinds, options_model(points[name])
             except ImportError as error:
-                yield Mistake(at, f"the collector cannot be loaded ({error}); install what it needs")
+                yield Mistake(at, f"the collector cannot be loaded ({error}); install its dependencies")
                 continue
             yield from _kind_mistakes(at, own, kinds)
             if model:
@@ -151,7 +151,7 @@ def _collector_mistakes(tables: Mapping[str, Any], points: Mapping[str, EntryPoi
 
 
 def _kind_mistakes(at: tuple[str, str], table: Mapping[str, Any], kinds: Mapping[str, Any]) -> Iterator[Mistake]:
-    """Kinds that the collector does not have, in `kinds`, `limits` and `prices`."""
+    """Unknown kinds in `kinds`, `limits` and `prices`."""
     for key in ("kinds", "limits", "prices"):
         for kind in table.get(key) or ():
             if kind not in kinds:
@@ -159,7 +159,7 @@ def _kind_mistakes(at: tuple[str, str], table: Mapping[str, Any], kinds: Mapping
 
 
 def _option_mistakes(at: tuple[str, str], table: Mapping[str, Any], model: type[BaseModel]) -> Iterator[Mistake]:
-    """What a collector's `Options` model refuses; a key that it does not know is a mistake too."""
+    """Options that a collector's model rejects, unknown keys included."""
     common = CollectorTable.model_fields
     own = {key: value for key, value in table.items() if key not in common or key in model.model_fields}
     for key in sorted(own.keys() - model.model_fields):
@@ -171,16 +171,16 @@ def _option_mistakes(at: tuple[str, str], table: Mapping[str, Any], model: type[
 
 
 def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], folder: Path) -> Iterator[Mistake]:
-    """Seeds of collectors that are not there, files that are missing, and names that cannot be right."""
+    """Seeds of unknown collectors, missing files, and impossible names."""
     known = seed_keys(points, seeds)
     for key, value in seeds.items():
         at, name = ("seeds", key), key.removesuffix("_file")
         if name not in known:
-            yield Mistake(at, f"no collector has seeds {name!r}; {nearest(name, known)}")
+            yield Mistake(at, f"no collector has the seeds {name!r}; {nearest(name, known)}")
         elif key.endswith("_file"):
             yield from _file_mistakes(at, value, folder)
             if not isinstance(value, str):
-                yield Mistake(at, "should be the name of a file; put it in quotes")
+                yield Mistake(at, "should be a file name; put it in quotes")
             elif (folder / value).is_file():
                 try:
                     text = csvfile.text(folder / value)
@@ -197,7 +197,7 @@ def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], f
 def _bad_lines(
     at: tuple[str, str], collector: str, kind: str, points: Mapping[str, EntryPoint], file: str, text: str
 ) -> Iterator[Mistake]:
-    """The same of the lines of a file, with their numbers; the header of a table is no seed."""
+    """Mistakes in the seeds of a file, by line; the header of a table is not a seed."""
     first = True
     for number, line in enumerate(text.splitlines(), 1):
         if not (seeds := seed_lines(line)):
@@ -205,7 +205,7 @@ def _bad_lines(
         where = f"{file} line {number}: "
         if first and re.split(r"[,;\t]", seeds[0])[0].strip('" ').lower() in HEADERS:
             yield Mistake(
-                at, f"{where}{seeds[0]!r} is the header of a table; leave one seed a line, nothing before or behind it"
+                at, f"{where}{seeds[0]!r} is the header of a table; write one seed per line, and nothing else"
             )
         else:
             yield from (Mistake(at, where + one.message) for one in _bad_seeds(at, collector, kind, points, seeds))
@@ -215,7 +215,7 @@ def _bad_lines(
 def _bad_seeds(
     at: tuple[str, str], collector: str, kind: str, points: Mapping[str, EntryPoint], seeds: Sequence[Any]
 ) -> Iterator[Mistake]:
-    """Seeds that their platform could never know, as the collector reads them."""
+    """Seeds that cannot exist on their platform, as the collector reads them."""
     if not seeds:
         return
     try:
@@ -229,17 +229,17 @@ def _bad_seeds(
             yield Mistake(
                 at,
                 f"{seed!r} cannot be read as {at[1].removesuffix('_file').partition('_')[2]};"
-                " docs/study-file.md says how to write them",
+                " docs/study-file.md shows how to write them",
             )
         elif not kind and (why := _bad_seed(found, seed)):
             yield Mistake(at, f"{seed!r} {why}")
 
 
 def _bad_seed(collector: Any, seed: str) -> str:
-    """What is wrong with the seed of an account or profile; empty if its page is one of the platform's hosts."""
+    """The mistake in the seed of an account or profile; empty if it is valid or on one of the platform's hosts."""
     hooks = hooks_of(collector)
     if hooks.page_of is None:
-        return "" if re.match(r"\S+$", seed) else "is not a name; leave out spaces"
+        return "" if re.match(r"\S+$", seed) else "is not a name; remove the spaces"
     hosts = hooks.personal.handles.hosts if hooks.personal and hooks.personal.handles else ()
     page = hooks.page_of(seed)
     if page and (not hosts or urlsplit(page).hostname in hosts):
@@ -248,10 +248,10 @@ def _bad_seed(collector: Any, seed: str) -> str:
 
 
 def _search_mistakes(rows: list[Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
-    """Searches of no interface, those that it cannot be asked for, and versions that are there twice."""
+    """Searches with an unknown interface, incomplete searches, and duplicate versions."""
     able: dict[str, Any] = {}
     for point in points.values() if rows else ():
-        with suppress(ImportError):  # [collectors] says so
+        with suppress(ImportError):  # reported in [collectors]
             found = point.load()
             able |= {kind: found for kind, spec in found.kinds.items() if spec.of == "search"}
     seen: set[tuple[str, int]] = set()
@@ -259,21 +259,22 @@ def _search_mistakes(rows: list[Any], points: Mapping[str, EntryPoint]) -> Itera
         try:
             one = Search.model_validate(row)
         except ValidationError:
-            continue  # the model tells of that
+            continue  # reported by the model
         at = ("searches", number)
         if (one.id, one.version) in seen:
-            yield Mistake((*at, "version"), f"{one.id!r} has version {one.version} twice; number the later one anew")
+            yield Mistake((*at, "version"), f"{one.id!r} has version {one.version} twice; increase the later one")
         seen.add((one.id, one.version))
         if one.where not in able:
             yield Mistake((*at, "where"), f"no interface {one.where!r}; {nearest(one.where, able)}")
         elif query_of(able[one.where], one.where, one.key) is None:
-            yield Mistake((*at, "where"), f"{one.where!r} needs words, or an address, too; docs/coverage.md says which")
+            needs = f"{one.where!r} also needs words or an address, or both days"
+            yield Mistake((*at, "where"), f"{needs}; docs/collectors/coverage.md says which")
 
 
 def _file_mistakes(at: tuple[str, str], name: Any, folder: Path) -> Iterator[Mistake]:
-    """A file that is not there."""
+    """A missing file."""
     if isinstance(name, str) and not (folder / name).is_file():
-        yield Mistake(at, f"there is no file {name!r} in the study directory")
+        yield Mistake(at, f"no file {name!r} in the study directory")
 
 
 def _list(value: Any) -> list[Any]:

@@ -15,7 +15,7 @@ from storage.privacy.declared import hooks_of
 
 
 def installed() -> dict[str, EntryPoint]:
-    """The collectors that are installed, by name."""
+    """The installed collectors, by name."""
     return _installed(tuple(sys.path))
 
 
@@ -36,26 +36,26 @@ def query_keys(name: str, collector: Any) -> dict[str, str]:
 
 
 def seed_keys(points: Mapping[str, EntryPoint], given: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """The keys of [seeds] as (collector, kind; "": accounts or profiles), of all that can stand for one of *given*.
+    """The possible keys of [seeds] as (collector, kind; "": accounts or profiles), limited to those like *given*.
 
-    Collectors whose name begins none of *given* are not imported for it.
+    Only collectors whose name begins one of *given* are imported.
     """
     known = {name: (name, "") for name in points}
     for name, point in points.items():
         if any(key.startswith(f"{name}_") and key != f"{name}_file" for key in given):
             try:
                 known |= {key: (name, kind) for key, kind in query_keys(name, point.load()).items()}
-            except ImportError:  # [collectors] says so
+            except ImportError:  # reported in [collectors]
                 continue
     return known
 
 
 def query_of(collector: Any, kind: str, typed: str) -> str | None:
-    """The key of the query of *kind* that people type as *typed*, as *collector* reads it; None if it can be none."""
+    """The key of the query *typed* for *kind*, as *collector* reads it; None if it is invalid."""
     read = hooks_of(collector).query_of
     return read(kind, typed) if read else typed.strip() or None
 
 
 def seed_lines(text: str) -> list[str]:
-    """The seeds of a text file: one a line, blank lines and lines that begin with # left out."""
+    """The seeds of a text file: one per line, without blank lines and lines that begin with #."""
     return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]

@@ -1,4 +1,4 @@
-"""The tables of the study file: what each key means stands in its description, and nowhere else."""
+"""The tables of the study file; each key is documented by its description."""
 
 from __future__ import annotations
 
@@ -15,81 +15,83 @@ from study.field_types import Count, Country, Cron, Day, Order, Rule, Source, Ti
 
 
 class About(Table):
-    """What the study is."""
+    """Name, contact, language and period of the study."""
 
-    name: str = Field(description="What the study is called; it heads the report.")
-    comment: str = Field("", description="Anything to remember about it.")
-    contact: str = Field("", description="Who answers for the collecting: an e-mail or web address, in the user agent.")
+    name: str = Field(description="Name of the study, the title of the report.")
+    comment: str = Field("", description="Free text about the study.")
+    contact: str = Field("", description="Contact for server operators: an e-mail or web address, for the user agent.")
     language: Literal["en", "nl"] = Field("en", description="Language of the report.")
     timezone: Zone = Field(
-        "Europe/Amsterdam", description="Time zone of days, weekdays and hours; stored times are UTC."
+        "Europe/Amsterdam", description="Time zone of days, weekdays and hours; times are stored in UTC."
     )
     load_every: Count = Field(
-        900, description="Seconds after which what scheduled runs collected so far can be queried; 0: when they end."
+        900, description="Seconds between loads while scheduled runs collect; 0: load only when they end."
     )
-    first_day: Day | None = Field(None, description="First day of the period studied.", examples=[date(2012, 1, 1)])
-    last_day: Day | None = Field(None, description="Last day of the period, included.", examples=[date(2012, 12, 31)])
+    first_day: Day | None = Field(None, description="First day of the study period.", examples=[date(2012, 1, 1)])
+    last_day: Day | None = Field(
+        None, description="Last day of the study period, included.", examples=[date(2012, 12, 31)]
+    )
 
 
 class Seeds(Table):
-    """Where to start: accounts and profiles; a `_file` holds one a line, and adds to the list beside it."""
+    """Where to start: accounts and profiles. A `_file` has one per line, added to the list of the same name."""
 
-    # the keys are those of the collectors that are installed: study.begin.seeds_model
+    # the keys follow from the installed collectors: study.begin.seeds_model
     model_config = ConfigDict(extra="allow")
 
 
 class Organisations(Table):
-    """Whose staff the study is about."""
+    """The organisations whose members are studied."""
 
-    list: str = Field("nl", description="A list that ships: nl (the Dutch national government).")
-    file: str | None = Field(None, description="A list of your own instead, in the same form.", examples=["orgs.toml"])
+    list: str = Field("nl", description="A built-in list: nl (the Dutch national government).")
+    file: str | None = Field(None, description="Your own list instead, in the same format.", examples=["orgs.toml"])
     era: str | None = Field(
         None,
         pattern=r"^(today|\d{4}|\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))$",
-        description="The groups of a year, a day or today; without it, of the study's last day.",
+        description="Groups as of a year, a day or today; default: the study's last day.",
         examples=["2013"],
     )
 
 
 def era_day(era: str | None, last_day: date | None) -> date | None:
-    """The day that *era* means; None: today."""
+    """The day meant by *era*; None: today."""
     if era is None:
         return last_day
     return None if era == "today" else date.fromisoformat(era if "-" in era else f"{era}-07-01")
 
 
 class Population(Table):
-    """Who is a member: what makes somebody one (docs/membership.md)."""
+    """What makes someone a member (docs/membership.md)."""
 
     sources: tuple[Source, ...] = Field(
         ("positions",), alias="from", min_length=1,
-        description="What counts: positions, bio, fields, links, domain, list, decisions.",
+        description="Evidence that counts: positions, bio, fields, links, domain, list, decisions.",
         examples=[["bio", "fields", "links", "domain"]],
     )  # fmt: skip
     lists: tuple[str, ...] = Field(
-        (), description="Lists whose members count, with list: a starter pack, a list, a table.",
+        (), description="Lists whose entries are members, if from has list: a starter pack, a list, a table.",
         examples=[["https://bsky.app/starter-pack/example.org/3k2a"]],
     )  # fmt: skip
 
 
 class Snowball(Table):
-    """Who is followed up: seeds, members, everyone, or an SQL condition over the candidates (docs/sampling.md)."""
+    """Sampling rules: seeds, members, everyone, or an SQL condition over the candidates (docs/sampling.md)."""
 
     along: tuple[Tie, ...] | None = Field(
         None, min_length=1, examples=[["following"]],
-        description="The ties to go along: connections, following, followers, mentions, replies, reposts, lists; if"
-        " left out, connections where a collector of the study lists them, else following.",
+        description="Ties to follow: connections, following, followers, mentions, replies, reposts, lists;"
+        " default: connections if a collector of the study lists them, else following.",
     )  # fmt: skip
-    waves: Count = Field(1, description="How many waves beyond the seeds.")
-    admit: Rule = Field("members", description="Who is admitted: their lists are read next.")
-    accounts_of: Rule = Field("members", description="Whose accounts, linked from profiles, are collected.")
+    waves: Count = Field(1, description="Number of waves beyond the seeds.")
+    admit: Rule = Field("members", description="Who is admitted, so that their lists are read in the next wave.")
+    accounts_of: Rule = Field("members", description="Whose accounts, as linked from profiles, are collected.")
     lists_of: Rule | None = Field(
         None, examples=["members"],
-        description="Whose lists along the ties are read, those of the last wave too; if left out, of everybody"
-        " admitted, as long as they lead to a further wave.",
+        description="Whose lists along the ties are read, in the last wave too; default: everyone"
+        " admitted, while they can lead to a further wave.",
     )  # fmt: skip
     timelines_of: Rule | None = Field(
-        None, description="Whose timelines are collected; if left out, of everybody admitted.", examples=["members"]
+        None, description="Whose timelines are collected; default: everyone admitted.", examples=["members"]
     )
     max_profiles: int | None = Field(
         None, ge=1, description="Maximum number of profiles besides the seeds.", examples=[100000]
@@ -98,15 +100,15 @@ class Snowball(Table):
         None, ge=1, description="Maximum number of people along ties between accounts, seeds included.", examples=[5000]
     )
     max_per_wave: int | None = Field(None, ge=1, description="Maximum number of them in each wave.", examples=[1000])
-    order: Order = Field(ORDER, description="Who comes first where a bound leaves room for some only.")
+    order: Order = Field(ORDER, description="Who is admitted first if a maximum applies.")
     design: Literal["all", "threshold", "random", "walk"] = Field(
         "all",
-        description="Which of those that the rule selects are admitted: all; threshold: those to whom at least k"
+        description="Who of those selected by the rule is admitted: all; threshold: those to whom at least k"
         " admitted people lead; random: k drawn from each list; walk: those that k random walkers from each seed"
         " reach.",
     )
     k: int = Field(1, ge=1, description="The k of the design.")
-    seed: Count = Field(1, description="Seed of its random choices.")
+    seed: Count = Field(1, description="Seed of the random choices.")
 
 
 class RateLimit(Table):
@@ -117,7 +119,7 @@ class RateLimit(Table):
 
 
 class CollectorTable(Table):
-    """One collector; keys of its own are described with it."""
+    """Settings of one collector; its own keys are documented with it."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -125,30 +127,30 @@ class CollectorTable(Table):
     kinds: tuple[str, ...] | None = Field(
         None,
         examples=[["timeline"]],
-        description="What it collects; if left out, all it can, but of accounts' lists only those that the ties of"
-        " along and the schedule need, if along names such ties.",
+        description="Kinds to collect; default: all, but of accounts' lists only those that the ties in"
+        " along and the schedule need, if along has such ties.",
     )
     limits: dict[str, RateLimit] = Field(
-        {}, description="Limits other than the documented ones, by kind.",
+        {}, description="Rate limits that replace the documented ones, by kind.",
         examples=[{"timeline": {"requests": 900, "seconds": 900}}],
     )  # fmt: skip
     prices: dict[str, Annotated[float, Field(ge=0)]] = Field(
-        {}, description="USD an item delivered, by kind.", examples=[{"timeline": 0.005}]
+        {}, description="USD per item delivered, by kind.", examples=[{"timeline": 0.005}]
     )
     base_url: str | None = Field(
-        None, description="Another server that speaks the same interface.", examples=["https://example.org"]
+        None, description="Another server with the same interface.", examples=["https://example.org"]
     )
     hosts: dict[str, str] = Field(
         {},
-        description="Addresses to reach hosts at, for tests.",
+        description="Addresses of hosts, for tests.",
         examples=[{"api.example.org": "127.0.0.1:8000"}],
     )
-    timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
+    timeout: float = Field(30.0, gt=0, description="Seconds to wait for a response.")
     secret_env: str | None = Field(None, description="Environment variable with its secret.", examples=["BEARER_TOKEN"])
 
 
 class Budget(Table):
-    """What a study may cost; a run stops at it with exit code 4 and keeps the frontier."""
+    """Limits on the cost of a study; a run that reaches one stops with exit code 4 and keeps the frontier."""
 
     usd: float | None = Field(None, ge=0, description="US dollars, by the prices of the collectors.", examples=[100.0])
     requests: Count | None = Field(None, description="Requests.", examples=[100000])
@@ -156,24 +158,24 @@ class Budget(Table):
 
 
 class Analysis(Table):
-    """Parameters of the analyses (docs/definitions.md); every table and figure shows those it used."""
+    """Parameters of the analyses (docs/definitions.md); every table and figure shows its parameters."""
 
     share_profile: Literal["study2013", "tcat", "4cat"] = Field(
-        "study2013", description="Which tool's shares (Table 6)."
+        "study2013", description="Counting rules of the shares (Table 6)."
     )
-    retweets: Literal["all", "without", "originals"] = Field("all", description="Which posts the shares count.")
+    retweets: Literal["all", "without", "originals"] = Field("all", description="Posts that the shares count.")
     min_degree: Count | Literal["auto"] = Field(
-        "auto", description="Minimum ties of an actor that is drawn; auto: the lowest, from 2, that leaves at most "
+        "auto", description="Minimum ties of an actor in the figure; auto: the lowest, from 2, that leaves at most "
         "1,500 (2013: 51).",
     )  # fmt: skip
     hashtag_threshold: Count | Literal["auto"] = Field(
-        "auto", description="Hashtags used in more posts than this are drawn; auto: the lowest, from 1, that leaves "
-        "at most 400 (2013: 100).",
+        "auto", description="Hashtags in the figure are used in more posts than this; auto: the lowest, from 1, that "
+        "leaves at most 400 (2013: 100).",
     )  # fmt: skip
     resolution: float = Field(1.0, gt=0, description="Resolution of the communities, as Gephi counts it.")
-    seeds: int = Field(20, ge=1, description="Seeded runs of community detection; the best is kept.")
+    seeds: int = Field(20, ge=1, description="Runs of community detection with different seeds; the best is kept.")
     seed: int = Field(1, ge=0, description="First seed of everything random.")
-    betweenness_exact_up_to: int = Field(10_000, ge=0, description="Nodes up to which betweenness is exact.")
+    betweenness_exact_up_to: int = Field(10_000, ge=0, description="Maximum number of nodes for exact betweenness.")
     holiday_country: Country = Field("NL", description="Country of the public holidays.")
     school_regions: tuple[str, ...] = Field(
         (), description="School regions whose holidays are distinguished (NL: Noord, Midden, Zuid; known from 2014)."
@@ -189,14 +191,14 @@ class Analysis(Table):
 
 
 class PublishedGroup(Table):
-    """A row of a published Table 5."""
+    """A row of the published Table 5."""
 
     profiles: Count | None = Field(None, description="Members.")
-    accounts: Count | None = Field(None, description="Those also found on the platform.")
+    accounts: Count | None = Field(None, description="Profiles with an account on the platform.")
 
 
 class PublishedShare(Table):
-    """A row of a published Table 6."""
+    """A row of the published Table 6."""
 
     count: Count | None = Field(None, description="Posts.")
     share: float | None = Field(None, ge=0, le=100, description="Per cent of all posts.")
@@ -204,28 +206,28 @@ class PublishedShare(Table):
 
 
 class PublishedTest(Table):
-    """A published test: its statistic with what belongs to it."""
+    """A published test: its statistic and parameters."""
 
     statistic: Literal["chi2", "wald", "rho"] = Field(description="chi2, wald or rho.")
     value: float = Field(description="The value of the statistic.")
     df: Count | None = Field(None, description="Degrees of freedom.")
     n: Count | None = Field(None, description="Respondents in the category.")
     p: float | None = Field(None, ge=0, le=1, description="p as published.")
-    below: float | None = Field(None, ge=0, le=1, description="The bound, where p < bound was published.")
+    below: float | None = Field(None, ge=0, le=1, description="The bound, if p < bound was published.")
     note: str | None = Field(None, description="What is known of it; the report says it beside the test.")
 
 
 class Published(Table):
-    """Figures an earlier report published; shown beside the computed ones, and only where named here."""
+    """Figures of an earlier report, shown next to the computed ones."""
 
     RENAMED: ClassVar[Mapping[str, str]] = {"civil_servants": "members", "ministries": "groups"}
 
-    source: str | None = Field(None, description="The report they come from.")
+    source: str | None = Field(None, description="The report they are taken from.")
     start_contacts: Count | None = Field(None, description="Start contacts.")
     profiles: Count | None = Field(None, description="Profiles read.")
-    connections: Count | None = Field(None, description="Connections, each once.")
+    connections: Count | None = Field(None, description="Distinct connections.")
     connected_with_two: Count | None = Field(None, description="Profiles connected with two members or more.")
-    members: Count | None = Field(None, description="Members, each once.")
+    members: Count | None = Field(None, description="Distinct members.")
     accounts: Count | None = Field(None, description="Linked accounts.")
     posts: Count | None = Field(None, description="Posts on their timelines.")
     first_post: date | None = Field(None, description="Day of the first post.")
@@ -249,17 +251,17 @@ class Published(Table):
 
 
 class Access(Table):
-    """Who else may read, and where secrets are kept."""
+    """Who else may read the database, and where secrets are kept."""
 
     group: str | None = Field(None, description="Unix group that may read the database.", examples=["researchers"])
     secrets: Literal["files", "keyring"] = Field(
         "files",
-        description="Where tokens and the pseudonyms' key lie: files of mode 0600, or the system's keyring.",
+        description="Store of tokens and of the pseudonyms' key: files of mode 0600, or the system's keyring.",
     )
 
 
 class Interval(Table):
-    """A distance in time; `calendar` counts days, weeks and months, `interval` hours and minutes."""
+    """A time span: days, weeks and months in `calendar`, hours and minutes in `interval`."""
 
     months: Count = Field(0, description="Months (calendar).")
     weeks: Count = Field(0, description="Weeks (calendar).")
@@ -272,36 +274,32 @@ class Interval(Table):
 
 
 class Job(Table):
-    """Something done again and again; it has one of cron, interval or calendar."""
+    """A recurring job, with one of cron, interval or calendar."""
 
-    name: str = Field(pattern=r"^[\w-]+$", description="What it is called.")
+    name: str = Field(pattern=r"^[\w-]+$", description="Name of the job.")
     task: Literal["run", "collect", "load", "report", "verify", "prune", "retain", "compliance"] = Field(
-        "run", description="Command it runs."
+        "run", description="Command to run."
     )
-    collector: str | None = Field(None, description="With this collector only.", examples=["x"])
+    collector: str | None = Field(None, description="Only this collector.", examples=["x"])
     kinds: tuple[str, ...] | None = Field(None, description="Only these kinds.", examples=[["timeline"]])
-    whole: bool = Field(
-        False, description="Walk timelines to their very end again, not to the newest known: finds edits and deletions."
-    )
+    whole: bool = Field(False, description="Page through timelines to their end again, to find edits and deletions.")
     cron: Cron | None = Field(
         None,
-        description="When: five fields, weekdays by name; day and weekday must both match.",
+        description="Five cron fields, weekdays by name; day and weekday must both match.",
         examples=["30 3 * * *"],
     )
-    interval: Interval | None = Field(None, description="Or how often, on the clock.", examples=[{"hours": 6}])
+    interval: Interval | None = Field(None, description="Or a fixed interval.", examples=[{"hours": 6}])
     calendar: Interval | None = Field(
-        None, description="Or by the calendar.", examples=[{"months": 1, "time": "03:30"}]
+        None, description="Or a calendar interval.", examples=[{"months": 1, "time": "03:30"}]
     )
-    timezone: Zone | None = Field(
-        None, description="Time zone of the hours; the study's, if left out.", examples=["UTC"]
-    )
-    jitter: Count = Field(0, description="Random delay of each start, in seconds at most.")
-    catch_up: Count = Field(86_400, description="Seconds within which a missed start is made up, once.")
+    timezone: Zone | None = Field(None, description="Time zone of the hours; default: the study's.", examples=["UTC"])
+    jitter: Count = Field(0, description="Maximum random delay of each start, in seconds.")
+    catch_up: Count = Field(86_400, description="Seconds within which a missed start is made up for, once.")
     overlap: Literal["skip", "wait"] = Field("skip", description="What to do if the previous run is still running.")
 
     @model_validator(mode="after")
     def _one_clock(self) -> Job:
-        """Exactly one of the three ways to say when."""
+        """Require exactly one of cron, interval and calendar."""
         if sum(way is not None for way in (self.cron, self.interval, self.calendar)) != 1:
             raise ValueError("should have exactly one of cron, interval and calendar")
         for key, units in (("interval", ("hours", "minutes")), ("calendar", ("days", "weeks", "months"))):
@@ -310,30 +308,28 @@ class Job(Table):
                 continue
             wrong = every.model_fields_set - {*units, *(["time"] if key == "calendar" else [])}
             if wrong:
-                raise ValueError(f"{key} counts {' and '.join(units)}; it does not know {', '.join(sorted(wrong))}")
+                raise ValueError(f"{key} takes {' and '.join(units)}, not {', '.join(sorted(wrong))}")
             if not any(getattr(every, unit) for unit in units):
-                raise ValueError(f"{key} should be longer than nothing: set {' or '.join(units)}")
+                raise ValueError(f"{key} should be longer than zero: set {' or '.join(units)}")
         return self
 
 
 class Minimise(Table):
-    """What is not kept of people."""
+    """What is not kept about people."""
 
     drop: tuple[Literal["texts", "names", "descriptions", "locations", "coordinates"], ...] = Field(
         (), description="Fields dropped before loading: texts, names, descriptions, locations, coordinates."
     )
     redact_archive: bool = Field(
-        False, description="In the archive too: of an answer only what the tables are made from is ever written."
+        False, description="Apply this to the archive too: write only the parts of an answer that the tables need."
     )
-    keep_days: dict[str, Count] = Field({}, description="Days that rows of a kind are kept.", examples=[{"posts": 730}])
-    opt_outs: Literal["honour", "override"] = Field(
-        "honour", description="What is done with opt-outs of people and sites."
-    )
-    override_reason: str | None = Field(None, description="Why, if they are overridden; shown in the report.")
+    keep_days: dict[str, Count] = Field({}, description="Days to keep rows, by kind.", examples=[{"posts": 730}])
+    opt_outs: Literal["honour", "override"] = Field("honour", description="Treatment of opt-outs of people and sites.")
+    override_reason: str | None = Field(None, description="Reason for overriding them, shown in the report.")
 
     @model_validator(mode="after")
     def _reasoned(self) -> Minimise:
-        """An override has a reason."""
+        """Require a reason for an override."""
         if self.opt_outs == "override" and not (self.override_reason or "").strip():
             raise ValueError("opt_outs = 'override' should come with an override_reason, which the report shows")
         return self
@@ -342,18 +338,18 @@ class Minimise(Table):
 class Search(Table):
     """A search for documents: a row of the register (docs/coverage.md)."""
 
-    id: str = Field(pattern=r"^[\w-]+$", description="What it is called in every table.")
-    version: int = Field(1, ge=1, description="Its version: other words, places or days are the next one.")
-    where: str = Field(description="The interface that is asked.", examples=["sru"])
+    id: str = Field(pattern=r"^[\w-]+$", description="Its id in every table.")
+    version: int = Field(1, ge=1, description="Its version: increase it if words, place or days change.")
+    where: str = Field(description="The interface to query.", examples=["sru"])
     address: str | None = Field(
         None,
-        description="The feed, site or server; left out, the interface's own.",
+        description="The feed, site or server; default: the interface's own.",
         examples=["https://example.org/feed"],
     )
-    words: str = Field("", description="What is searched for, in the interface's own language.", examples=["ambtenaar"])
-    first_day: Day | None = Field(None, description="Only documents since.", examples=[date(2012, 1, 1)])
-    last_day: Day | None = Field(None, description="Only documents until.", examples=[date(2012, 12, 31)])
-    why: str = Field("", description="Why it is asked, for whoever reads the register.")
+    words: str = Field("", description="The query, in the interface's own syntax.", examples=["ambtenaar"])
+    first_day: Day | None = Field(None, description="Only documents from this day.", examples=[date(2012, 1, 1)])
+    last_day: Day | None = Field(None, description="Only documents up to this day.", examples=[date(2012, 12, 31)])
+    why: str = Field("", description="Reason for the search, for readers of the register.")
 
     @property
     def key(self) -> str:
@@ -365,7 +361,7 @@ class Search(Table):
 class Comparison(Table):
     """A set of posts to compare shares with."""
 
-    name: str = Field(description="What it is called.")
-    source: Literal["stream"] = Field("stream", description="Where it comes from: the platform's sample stream.")
+    name: str = Field(description="Name of the set.")
+    source: Literal["stream"] = Field("stream", description="Its source: the platform's sample stream.")
     collector: str = Field("x", description="The collector that reads it.")
-    posts: int = Field(100_000, ge=1, description="How many posts.")
+    posts: int = Field(100_000, ge=1, description="Number of posts.")

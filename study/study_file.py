@@ -38,7 +38,7 @@ FILE = "sneeuwbal.toml"
 
 
 class Study(Table):
-    """A study: its file, and the directory it lies in."""
+    """A study: its settings and its directory."""
 
     study: About
     seeds: Seeds = Seeds()
@@ -60,11 +60,11 @@ class Study(Table):
 
     @classmethod
     def load(cls, directory: Path | str) -> Study:
-        """The study of *directory*; raise UserError naming every mistake in its file."""
+        """The study of *directory*; raise UserError listing every mistake in its file."""
         folder = Path(directory)
         path = folder / FILE
         if not path.is_file():
-            raise UserError(f"{path}: there is no study here; `sneeuwbal init` writes one")
+            raise UserError(f"{path}: no study here; create one with `sneeuwbal init`")
         study = read(path, cls, lambda data: list(checks(data, folder)))
         study._directory = folder
         return study
@@ -76,17 +76,17 @@ class Study(Table):
 
     @property
     def era(self) -> date | None:
-        """The day whose groups are meant (None: today's): as set, or the last day of the period."""
+        """The reference day of the groups (None: today): as set, or the last day of the period."""
         return era_day(self.organisations.era, self.study.last_day)
 
     @property
     def organisation_list(self) -> str | Path:
-        """The list of organisations: the name of one that ships, or the file of the study's own."""
+        """The list of organisations: the name of a built-in one, or the study's own file."""
         own = self.organisations.file
         return self.directory / own if own else self.organisations.list
 
     def seeds_for(self, collector: str) -> tuple[str, ...]:
-        """The seeds of *collector*, from the list and the file, each once, in order, without a leading @."""
+        """The seeds of *collector*, from the list and the file, without duplicates, in order, without a leading @."""
         return tuple(dict.fromkeys(seed.removeprefix("@") for seed in self.seeds_of(collector)))
 
     def seeds_of(self, key: str) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ class Study(Table):
         return tuple(dict.fromkeys(seed.strip() for seed in listed))
 
     def searches_for(self, kinds: Mapping[str, Any]) -> dict[str, list[str]]:
-        """The keys of the newest version of each search of the register that one of *kinds* answers, by kind."""
+        """The keys of the newest version of each registered search, by kind of *kinds* that runs it."""
         newest = {one.id: max(each.version for each in self.searches if each.id == one.id) for one in self.searches}
         found: dict[str, list[str]] = {}
         for one in self.searches:

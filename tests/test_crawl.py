@@ -161,10 +161,20 @@ def test_robots_txt_holds_for_all_that_wait_for_it():
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]),
     st.sampled_from(["\n", "\r\n", "\r", " \r\n\r\n"]),
     st.sampled_from(["", "\ufeff", "\u200b", "<pre>", "# caf\xe9 {end}", "# no rules{end}{end}"]),
-    st.sampled_from(["User-agent: *", "USER-AGENT:*", "User-Agent : sneeuwbal", "user-agent: * # all"]),
+    st.sampled_from(
+        [
+            "User-agent: *",
+            "USER-AGENT:*",
+            "User-Agent : sneeuwbal",
+            "user-agent: * # all",
+            "User-agent: Sneeuwbal/1.0",
+            "Useragent: 'sneeuwbal'",
+        ]
+    ),
+    st.sampled_from(["/prive", "prive", "https://site.example/prive", " /prive*"]),
 )
-def test_the_first_rule_of_robots_txt_holds_in_every_encoding(encoding, end, before, agent):
-    text = before.format(end=end) + agent + end + "Disallow: /prive" + end
+def test_the_first_rule_of_robots_txt_holds_in_every_encoding(encoding, end, before, agent, path):
+    text = before.format(end=end) + agent + end + "Disallow: " + path + end
     rules = Protego.parse(robots_text(text.encode(encoding)))
     assert not rules.can_fetch(HOST + "/prive/x", ROBOT)
     assert rules.can_fetch(HOST + "/in/x", ROBOT)

@@ -142,7 +142,7 @@ def test_a_database_of_an_older_schema_is_made_anew_and_says_so(tmp_path, mark):
     said = []
     assert load(tmp_path, PARSERS, say=said.append).fresh
     assert len(said) == 1
-    assert "older sneeuwbal: making it anew from 0 MB of archive, in about a minute" in said[0]
+    assert "older sneeuwbal: rebuilding it from 0 MB of archive, in about a minute" in said[0]
     assert rows(tmp_path, "SELECT count(*) FROM posts") == [(5,)]
     load(tmp_path, PARSERS, say=said.append)
     assert len(said) == 1

@@ -162,7 +162,7 @@ def _text(path: Path, data: bytes) -> Path:
         ("linkedin", lambda d: _zip(d / "a.zip", "Messages.csv", b"x"), "holds no Connections.csv"),
         ("linkedin", lambda d: _zip(d / "a.zip", "Connections.csv", b"a,b\n1,2\n"), "not a Connections.csv"),
         ("linkedin", lambda d: d / "nothing.zip", "no such file"),
-        ("twarc", lambda d: _text(d / "a.json", b'{"naam": "geen post"}'), "is it another format"),
+        ("twarc", lambda d: _text(d / "a.json", b'{"naam": "geen post"}'), "check the format"),
         ("x-v1", lambda d: _text(d / "a.json", b'{"ids": [1, 2]}'), "--of"),
         ("warc", lambda d: _text(d / "a.warc", b"geen WARC"), "no WARC"),
         ("table", lambda d: _text(d / "a.csv", "1E5\n2\n".encode("utf-16")), "map at least"),

@@ -96,6 +96,7 @@ def test_a_table_with_addresses_that_are_none_counts_them(tmp_path: Path) -> Non
         "profile_id,name,x,mastodon,bluesky,website,url\n"
         "1,Ann,twitter.com/ann,m.example/@ann,bsky.app/profile/ann.example,ann.example,HTTPS://Example.org/ann\n"
         "2,Bob,geen account,ook niet,niets,tja,x\n"
+        "3,Cor,geen,n.v.t.,-,Onbekend,\n"
     )
     found = read("table", path)
     assert [one.url for one in of(found, ProfileLink)] == [

@@ -118,7 +118,7 @@ def test_an_encoding_that_is_named_must_fit(tmp_path: Path) -> None:
     path.write_bytes(b"name\n" + b"Ann Een\n" * 300_000 + "José\n".encode("cp1252"))
     with pytest.raises(UserError, match=r"a\.csv:300002 is not utf-8"):
         files.targets("table", [path], {"encoding": "utf-8"})
-    with pytest.raises(UserError, match="there is no encoding latijn"):
+    with pytest.raises(UserError, match="unknown encoding latijn"):
         files.targets("table", [path], {"encoding": "latijn"})
     path.write_bytes("name\nJosé\n".encode("utf-16"))
     assert [one.name for one in of(read("table", path, encoding="utf-16"), Profile)] == ["José"]
@@ -251,6 +251,11 @@ def test_the_ids_of_public_data_sets_of_x_are_exact(file: str) -> None:
     assert len(ids) > 900
     assert not rounded_column(ids)
     assert rounded_column(str(int(float(one))) for one in ids)
+
+
+def test_a_stray_nul_makes_no_other_encoding(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"profile_id,name,employer\n1,A\0nn,B\n")
+    assert [one.name for one in of(read("table", tmp_path / "a.csv"), Profile)] == ["Ann"]
 
 
 ERRORS = """

@@ -89,6 +89,34 @@ def test_a_file_cut_anywhere_gives_all_the_lines_that_its_bytes_hold(cut: int) -
         assert (done.next, done.complete) == (None, False)
 
 
+def test_a_member_with_a_wrong_checksum_is_read_and_the_damage_said(tmp_path: Path) -> None:
+    whole = gzip.compress(posts(1, 20))
+    (tmp_path / "a.jsonl.gz").write_bytes(whole[:-8] + b"\1\2\3\4" + whole[-4:])
+    found = read("x-v1", tmp_path / "a.jsonl.gz")
+    assert len(of(found, Post)) == 20
+    assert "incorrect data check" in of(found, Quarantine)[-1].reason
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.csv.gz", gzip.compress(gzip.compress(b"name\nAnn\n")), "packed twice; unpack it once"),
+        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "save it as .xlsx or CSV"),
+        ("a.csv", b"\xef\xbb\xbf\n<!DOCTYPE html><title>Sign in</title>", "a web page, whatever its name"),
+        (
+            "a.csv.gz",
+            gzip.compress(b"a.csv".ljust(257, b"\0") + b"ustar" + bytes(250)),
+            "a tar archive; unpack it first",
+        ),
+        ("a.csv", b"%PDF-1.7", "a PDF"),
+    ],
+)
+def test_what_no_format_reads_is_named_with_the_mend(tmp_path: Path, name: str, content: bytes, told: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=told):
+        files.targets("table", [tmp_path / name], {})
+
+
 def test_a_damaged_table_keeps_its_whole_rows(tmp_path: Path) -> None:
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress(b"name,employer\n" + b"Ann Een,Acme\n" * 9) + b"garbage")
@@ -161,7 +189,7 @@ def test_bad_lines_at_the_head_do_not_refuse_a_file(tmp_path: Path, monkeypatch:
     path.write_bytes(b'{"no": "post"}\n' * 100_000 + posts(1, 1))
     assert files.targets("x-v1", [path], {})
     path.write_bytes(b'{"no": "post"}\n' * 100_000)
-    with pytest.raises(UserError, match="is it another format"):
+    with pytest.raises(UserError, match="check the format"):
         files.targets("x-v1", [path], {})
 
 

@@ -460,7 +460,7 @@ def test_a_table_of_people_in_three_forms(tmp_path: Path, form: str, monkeypatch
 
 @pytest.mark.parametrize(
     ("columns", "says"),
-    [({"naam": "Naam"}, "naam is no field"), ({"name": "Name"}, "no column Name"), ({"x": "X"}, "map at least")],
+    [({"naam": "Naam"}, "unknown field naam"), ({"name": "Name"}, "no column Name"), ({"x": "X"}, "map at least")],
 )
 def test_a_mapping_that_does_not_fit_is_a_users_mistake(tmp_path: Path, columns: dict[str, str], says: str) -> None:
     with pytest.raises(UserError, match=says):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collectors.profiles.collector import collector
-from storage.records import Page, Position, Profile, Quarantine, Target, Want
+from storage.records import Page, Position, Profile, ProfileLink, Quarantine, Target, Want
 from tests.conftest import examples
 
 KEY = "https://netwerk.example/in/testa"
@@ -86,6 +86,7 @@ WAYS = {
                            "type": "Person", "naam": "Testa Voorbeeld", "jobTitle": "Adviseur", "worksFor": JOB}),
     "a nested graph": json.dumps({"@graph": [[{"@graph": [BARE]}]]}),
     "employers in a list in a list": person(worksFor=[[JOB]]),
+    "an employer that is null": person(worksFor=[None, JOB, {}]),
     "two languages": person(jobTitle=[{"@value": "Adviseur", "@language": "nl"},
                                       {"@value": "Adviser", "@language": "en"}]),
     "no number": SOUND[:-1] + ', "age": NaN}',
@@ -151,3 +152,11 @@ def test_characters_that_had_to_be_replaced_are_counted() -> None:
     found = read(person(name="Jörg Müller"), head='<meta charset="utf-8">', content_type="text/html", encoding="cp1252")
     (told,) = of(Quarantine, found)
     assert told.reason.startswith("3 characters")
+
+
+def test_links_that_share_a_text_are_apart() -> None:
+    body = person(sameAs="https://x.com/testa, https://mastodon.example/@testa")
+    assert [one.url for one in of(ProfileLink, read(body))] == [
+        "https://x.com/testa",
+        "https://mastodon.example/@testa",
+    ]

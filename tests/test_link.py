@@ -203,9 +203,9 @@ def test_linking_again_changes_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("2013-03-01,p1,x,anna,maybe,A,", "line 2: 'maybe' is no decision"),
-        ("yesterday,p1,x,anna,accepted,A,", "line 2: 'yesterday' is no moment"),
-        ("2013-03-01,,x,anna,accepted,A,", "line 2: does not say who"),
+        ("2013-03-01,p1,x,anna,maybe,A,", "line 2: 'maybe' is not a decision"),
+        ("yesterday,p1,x,anna,accepted,A,", "line 2: 'yesterday' is not a time"),
+        ("2013-03-01,,x,anna,accepted,A,", "line 2: no person"),
     ],
 )
 def test_a_mistake_in_the_decisions_is_told_with_its_line_and_nothing_is_published(tmp_path, line, told):

@@ -130,10 +130,10 @@ def test_the_line_of_a_load_counts_what_can_be_queried_not_what_was_read(tmp_pat
     """Forty posts on two pages, two hundred sightings: forty; then one more of them, and one that is known."""
     posts = [Post(str(n % 40), "x", "7", T0, "text", "7") for n in range(100)]
     write(tmp_path / "archive", [page(1, posts), page(2, posts)], "a")
-    assert load(tmp_path, PARSERS).told() == "load (from nothing): 2 entries of 1 segments: 40 posts"
+    assert load(tmp_path, PARSERS).summary() == "load (fresh): 2 entries of 1 segments: 40 posts"
     write(tmp_path / "archive", [page(3, [*posts[:1], Post("41", "x", "7", T0, "new", "7")])], "b")
-    assert load(tmp_path, PARSERS).told() == "load (added): 1 entries of 1 segments: 41 posts (+1)"
-    assert load(tmp_path, PARSERS).told() == "load: nothing new in the archive"
+    assert load(tmp_path, PARSERS).summary() == "load (added): 1 entries of 1 segments: 41 posts (+1)"
+    assert load(tmp_path, PARSERS).summary() == "load: nothing new in the archive"
 
 
 def test_several_processes_read_what_one_reads(tmp_path, monkeypatch):
@@ -438,7 +438,7 @@ def test_a_segment_that_has_gone_stops_the_load_and_loses_nothing(tmp_path):
     load(tmp_path, PARSERS)
     (path,) = archive.segments(tmp_path / "archive")
     path.rename(tmp_path / path.name)
-    with pytest.raises(UserError, match="put it back, or run `sneeuwbal load --fresh`"):
+    with pytest.raises(UserError, match="restore it, or run `sneeuwbal load --fresh`"):
         load(tmp_path, PARSERS)
     assert rows(tmp_path, "SELECT count(*) FROM posts") == [(2,)]
     anew = load(tmp_path, PARSERS, fresh=True)

@@ -49,7 +49,7 @@ def test_all_mistakes_of_a_study_file_are_told_at_once(study: Path) -> None:
 
 
 def test_no_study_an_unknown_command_and_an_unknown_collector(tmp_path: Path, study: Path) -> None:
-    assert "there is no study here" in _one_line(sneeuwbal("--study", tmp_path, "run"))
+    assert "no study here" in _one_line(sneeuwbal("--study", tmp_path, "run"))
     assert "did you mean 'load'" in _one_line(sneeuwbal("--study", study, "laod"))
     assert "no collector 'myspace'" in _one_line(sneeuwbal("--study", study, "collect", "myspace"))
 
@@ -65,20 +65,20 @@ def test_a_missing_token_is_told_before_anything_is_asked(study: Path) -> None:
     assert "SNEEUWBAL_X_BEARER_TOKEN" in told
     (study / "secrets.toml").write_text("x = 'abc'")
     (study / "secrets.toml").chmod(0o644)
-    assert "others may read it" in _one_line(sneeuwbal("--study", study, "collect", "x", token=None))
+    assert "readable by others" in _one_line(sneeuwbal("--study", study, "collect", "x", token=None))
 
 
 def test_init_writes_a_study_that_loads_and_overwrites_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     assert sneeuwbal("init", folder).returncode == 0
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert "there is a study already" in _one_line(sneeuwbal("init", folder))
+    assert "a study already exists" in _one_line(sneeuwbal("init", folder))
     assert sneeuwbal("--study", folder, "status").returncode == 0
-    assert "nobody to start from" in _one_line(sneeuwbal("--study", folder, "run"))
+    assert "no seeds" in _one_line(sneeuwbal("--study", folder, "run"))
 
 
 def test_a_query_before_anything_is_published_and_a_wrong_query(study: Path) -> None:
-    assert "nothing is published yet" in _one_line(sneeuwbal("--study", study, "sql", "SELECT 1"))
+    assert "no database yet" in _one_line(sneeuwbal("--study", study, "sql", "SELECT 1"))
     _published(study)
     assert "Catalog Error" in _one_line(sneeuwbal("--study", study, "sql", "SELECT * FROM nonsense"))
     for query in ("COPY (SELECT 1) TO '/tmp/leak.csv'", "SELECT * FROM read_csv('/etc/passwd')", "DROP VIEW posts"):

@@ -63,6 +63,8 @@ def person(url: str) -> bytes:
         (b"", {"X-Robots-Tag": "unavailable_after: 25 Jun 2010 15:00:00 PST"}, True),
         (b"", {"X-Robots-Tag": "unavailable_after: Friday, 25-Jun-10 15:00:00 GMT"}, True),
         (b"", {"X-Robots-Tag": "unavailable_after: 2099-06-25"}, False),
+        (b"", {"X-Robots-Tag": "'noindex'"}, True),
+        (b'<meta property="robots" content="&#110;oindex">', {}, True),
     ],
 )
 def test_a_page_that_says_noindex_tells_nothing(

@@ -149,7 +149,7 @@ def test_coverage_says_what_was_not_read_and_why():
         11,
         0,
     )
-    assert row["told"] == (
+    assert row["summary"] == (
         "profiles connections: 12 of 159 were not read whole, 1 of them in part: refused (6), gone (5), timeout (1)"
     )
 

@@ -101,7 +101,7 @@ def test_a_link_leads_back_to_the_same_selection(browser: Any, watched: Watched,
     figure.locator(".legend input").first.uncheck()
     watched.page.evaluate(f"{NETWORK.format('actors')}.step(1)")
     link, chosen = watched.page.url, figure.locator(".chosen h3").inner_text()
-    told = figure.locator(".foot .told").inner_text()
+    told = figure.locator(".foot .status").inner_text()
     assert "#figure-actors/" in link
     with opened(browser, made[1]) as again:
         again.page.goto("about:blank")
@@ -109,7 +109,7 @@ def test_a_link_leads_back_to_the_same_selection(browser: Any, watched: Watched,
         again.page.locator(READY.format("actors")).wait_for(state="attached", timeout=60_000)
         there = again.page.locator("#figure-actors")
         assert there.locator(".chosen h3").inner_text() == chosen
-        assert there.locator(".foot .told").inner_text() == told
+        assert there.locator(".foot .status").inner_text() == told
         assert not there.locator(".legend input").first.is_checked()
 
 
@@ -135,7 +135,7 @@ def test_filters_leave_what_they_say_and_the_picture_fits_it(watched: Watched, m
     kept = group == 1
     edges = int((kept[network.source] & kept[network.target]).sum())
     assert (
-        figure.locator(".foot .told").inner_text()
+        figure.locator(".foot .status").inner_text()
         == f"{kept.sum():,} of {network.n:,} shown, {edges:,} ties between them"
     )
     outside = watched.page.evaluate(
@@ -147,7 +147,7 @@ def test_filters_leave_what_they_say_and_the_picture_fits_it(watched: Watched, m
     assert outside == 0
     figure.get_by_role("button", name="show all").click()
     watched.page.evaluate(f"const n = {NETWORK.format('actors')}; n.model.largest = 7; n.apply()")
-    assert figure.locator(".foot .told").inner_text().startswith("7 of ")
+    assert figure.locator(".foot .status").inner_text().startswith("7 of ")
 
 
 def test_what_is_shown_can_be_saved_and_reads_back_equal(
@@ -212,7 +212,7 @@ def test_the_keyboard_goes_everywhere(watched: Watched, made: tuple[Findings, Pa
 def test_the_timeline_smooths_and_zooms(watched: Watched, made: tuple[Findings, Path]) -> None:
     figure = watched.page.locator("#figure-activity-timeline")
     figure.scroll_into_view_if_needed()
-    told = figure.locator(".told")
+    told = figure.locator(".status")
     told.wait_for()
     days = made[0].daily
     figure.get_by_label("year").select_option("2012")

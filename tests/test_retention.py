@@ -81,8 +81,8 @@ def test_a_deleted_post_goes_and_the_table_says_why(
     writer.append(Page((want,), "https://api.x.com/2/tweets", 200, (), body.encode(), datetime.now(UTC)))
     writer.close()
     assert sneeuwbal("--study", study, "load", token=None).returncode == 0
-    told = sneeuwbal("--study", study, "retain", "--dry-run", token=None)
-    assert told.stdout.startswith(f"{protected + 1} posts and accounts are gone"), told.stdout + told.stderr
+    dry = sneeuwbal("--study", study, "retain", "--dry-run", token=None)
+    assert dry.stdout.startswith(f"{protected + 1} posts and accounts are no longer on their platforms"), dry.stderr
     done = sneeuwbal("--study", study, "retain", token=None)
     assert done.returncode == 0, done.stdout + done.stderr
     content = b"".join(
@@ -217,7 +217,7 @@ def test_an_archive_is_redacted_afterwards_where_the_study_says_so_later(tmp_pat
         with (study / "sneeuwbal.toml").open("a") as file:
             file.write("redact_archive = true\n")
         done = sneeuwbal("--study", study, "retain", **study_key)
-        assert "answers archived before were redacted" in done.stdout, done.stdout + done.stderr
+        assert "earlier answers were redacted" in done.stdout, done.stdout + done.stderr
         assert [_rows(study, query) for query in queries] == before
         content = b"".join(
             e.content() for s in archive.segments(study / "archive") for e in archive.read(s) if isinstance(e, Page)

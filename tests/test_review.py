@@ -136,10 +136,10 @@ def test_a_mistake_in_the_file_is_one_line_and_nothing_is_taken(study, tmp_path,
     rounded.write_text(rounded.read_text("utf-8").replace(f",{line['account_id']},", ",1.19E+18,"), "utf-8")
     capsys.readouterr()
     for arguments, told in (
-        (("-o", file), "is there already"),
+        (("-o", file), "already exists"),
         (("--platform", "myspace", "-o", tmp_path / "b.csv"), "no accounts of 'myspace'"),
         (("--take", wrong), "--by NAME"),
-        (("--take", wrong, "--by", "A"), "'perhaps' is no decision"),
+        (("--take", wrong, "--by", "A"), "'perhaps' is not a decision"),
         (("--take", rounded, "--by", "A"), "spreadsheet may have rounded"),
     ):
         assert review(study, *arguments) == 2

@@ -327,12 +327,12 @@ def test_of_who_opts_out_after_a_round_stays_what_was_read_and_nothing_is_added(
 
 
 MISTAKES = {
-    'admit = "folowers > 10"': "there is no column 'folowers'; the columns are actor_id, profile_id, platform",
+    'admit = "folowers > 10"': "no column 'folowers'; the columns are actor_id, profile_id, platform",
     'along = ["following"]\nadmit = "mentioned_by_members > 2"': "admit: asks for mentioned_by_members, which counts"
     " nothing here; add 'mentions' to along",
     'along = ["connections"]': "no collector of the study shows connections; they show following, followers",
     'along = ["likes"]': "snowball.along",
-    'order = "wavelength"': "there is no column 'wavelength'",
+    'order = "wavelength"': "no column 'wavelength'",
 }
 
 

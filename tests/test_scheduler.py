@@ -70,6 +70,9 @@ def test_a_schedule_that_is_accepted_runs(fields: tuple[str, ...]) -> None:
         ("0 3 31 4,6 *", "no date matches"),
         ("61 3 * * *", "higher than the maximum"),
         ("0 3 * foo *", "Invalid month"),
+        ("0 3 * * mon–fri", "hyphens and commas"),
+        ("0 3 * * mon;tue", "hyphens and commas"),
+        ("0 3 * jan- *", "hyphens and commas"),
     ],
 )
 def test_a_schedule_that_cannot_run_is_a_mistake(cron: str, why: str) -> None:
@@ -187,7 +190,7 @@ def test_a_run_longer_than_its_interval_is_skipped_or_waited_for(tmp_path: Path)
     first = _fired(daemon, "skips")
     _until(lambda: len(children) == 1)
     assert daemon.fire("skips") is None
-    assert daemon.journal.history("skips")[0][4] == "skipped: the last run still goes on"
+    assert daemon.journal.history("skips")[0][4] == "skipped: the previous run has not ended"
     children[0].end()
     first.join(60)
     threads = [_fired(daemon, "waits") for _ in range(2)]
@@ -218,7 +221,7 @@ def test_a_walk_of_days_gives_way_to_the_daily_timelines_and_goes_on_after_them(
     threads.append(_fired(daemon, "daily"))
     _until(lambda: len(children) == 3)
     assert children[0].ended.is_set()
-    assert daemon.journal.history("follows")[0][4] == "gave way to daily, and goes on after it"
+    assert daemon.journal.history("follows")[0][4] == "gave way to daily; continues after it"
     threads.append(_fired(daemon, "other"))
     threads[-1].join(60)  # skipped
     children[2].end()
@@ -387,7 +390,7 @@ def _until(true: Any) -> None:
 def test_a_job_that_is_gone_and_a_paused_one_do_not_start(tmp_path: Path) -> None:
     daemon = Daemon(_study(tmp_path / "s", '[[schedule]]\nname = "a"\ncron = "0 3 * * *"\n'), start=lambda words: None)
     assert daemon.fire("gone") is None
-    assert "no such job" in daemon.journal.history("gone")[0][4]
+    assert "no longer in the study file" in daemon.journal.history("gone")[0][4]
     daemon.journal.pause("a", True)
     assert daemon.fire("a") is None
     assert daemon.journal.history("a") == []

@@ -192,9 +192,9 @@ def test_queries_are_read_as_people_copy_them(kind: str, typed: str, key: str | 
         ('mastodon = ["name"]', "'name' is not an account of Mastodon; write user@server"),
         ('profiles = ["example.org/a"]', "is not a web address; write it with https://"),
         ('bluesky_starter_packs = ["https://go.bsky.app/AbCdEf"]', "cannot be read as starter_packs"),
-        ('bluesky_packs = ["x"]', "no collector has seeds 'bluesky_packs'; did you mean"),
+        ('bluesky_packs = ["x"]', "no collector has the seeds 'bluesky_packs'; did you mean"),
         ('bluesky_lists = "one"', "should be a list; put it in [ ]"),
-        ('bluesky_lists_file = "nowhere.txt"', "there is no file 'nowhere.txt'"),
+        ('bluesky_lists_file = "nowhere.txt"', "no file 'nowhere.txt'"),
     ],
 )
 def test_a_seed_that_no_platform_can_know_is_a_mistake(tmp_path: Path, seeds: str, told: str) -> None:

@@ -160,7 +160,7 @@ def test_a_disk_that_is_full_when_the_archive_is_written(
     monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
     monkeypatch.setattr(writer.os, "fsync", full)
     assert cli.main(["--study", str(study), *COLLECT]) == 3
-    assert "the disk is full; what was synced is safe: make room and run again" in capsys.readouterr().err
+    assert "the disk is full; received data are safe: free space and run again" in capsys.readouterr().err
     monkeypatch.undo()
     _whole(study, world)
 
@@ -236,8 +236,8 @@ def test_targets_that_failed_are_partial_until_they_are_asked_for_again_and_abse
     world.living.people[6].state = "suspended"
     assert cli.main(["--study", str(study), *COLLECT]) == 3
     (told,) = capsys.readouterr().err.strip().splitlines()
-    assert told == ("sneeuwbal: targets failed: 4 of x; `sneeuwbal status` says why,"
-                    " `sneeuwbal collect x --failed` tries them again")  # fmt: skip
+    assert told == ("sneeuwbal: targets failed: 4 of x; `sneeuwbal status` shows why,"
+                    " `sneeuwbal collect x --failed` retries them")  # fmt: skip
     assert "needs attention: 2 x timeline failed: " in _health(study)
     assert cli.main(["--study", str(study), *COLLECT]) == 0  # it had nothing to do, and did it
     asked = len(world.server.asked)
@@ -298,7 +298,7 @@ def test_a_state_that_another_program_holds(
     with closing(sqlite3.connect(study / "state.sqlite")) as db:
         db.execute("BEGIN EXCLUSIVE")
         assert cli.main(["--study", str(study), *COLLECT]) == 3
-    assert "the state is held by another program" in capsys.readouterr().err
+    assert "the state is locked by another program" in capsys.readouterr().err
     _whole(study, world)
 
 

@@ -133,7 +133,7 @@ def test_superseded_pictures_that_readers_hold_are_told_and_bounded_by_the_reade
             write(study / "archive", [page(number, [Follow("x", "1", str(number), "following")])], name=f"n{number}")
             load(study, PARSERS)
             assert _status(study)[1]["superseded"] == [{"bytes": size, "processes": [reader.pid]}]
-        assert f"held by readers (process {reader.pid})" in sneeuwbal("--study", study, "status").stdout
+        assert f"kept open by readers (process {reader.pid})" in sneeuwbal("--study", study, "status").stdout
         assert reader.stdin is not None
         reader.stdin.close()
         reader.wait()

@@ -155,7 +155,7 @@ profiles_file = "nowhere.txt"
         "schedule[1]: should have exactly one of cron, interval and calendar",
         "schedule[1].name: 'daily' is used twice",
         "seeds.x: 'much_too_long_for_a_handle' is not a handle on X",
-        "seeds.profiles_file: there is no file 'nowhere.txt'",
+        "seeds.profiles_file: no file 'nowhere.txt'",
     ):
         assert expected in told, told
     assert "14 mistakes" in told
@@ -231,11 +231,11 @@ def test_an_sql_rule_over_the_candidates_is_accepted_and_one_that_reads_a_file_i
     [
         (
             '[snowball]\nadmit = "civil_servants"',
-            "line 4, snowball.admit: should say members, the new name of civil_servants",
+            "line 4, snowball.admit: should use members, the new name of civil_servants",
         ),
         (
             '[snowball]\nadmit = "ministry = 1"',
-            "line 4, snowball.admit: should say group_name, the new name of ministry",
+            "line 4, snowball.admit: should use group_name, the new name of ministry",
         ),
         ("[published]\ncivil_servants = 1", "line 4, published.civil_servants: is called members now"),
         ("[published.ministries]\nEZ = { profiles = 1 }", "line 3, published.ministries: is called groups now"),

@@ -103,7 +103,7 @@ def test_the_report_is_of_this_study_and_not_of_2013(studied):
     for text in (out, page):
         assert not [word for word in WORDS if word.lower() in text.lower()]
     assert "Not in this report" in page
-    assert "Design of the snowball: everybody whom a list shows" in page
+    assert "Design of the snowball: everyone on a list" in page
     assert "(along following)" in page
     assert "journalists" in page
 

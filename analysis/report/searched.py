@@ -1,4 +1,4 @@
-"""What the report says of coverage searches."""
+"""Findings on coverage searches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from analysis.report.waves import Waves
 
 
 class Searched(Waves):
-    """The findings on documents: what searches found, and how it was screened."""
+    """The findings on documents: results of searches and screening."""
 
     @cached_property
     def searched(self) -> bool:
@@ -32,7 +32,7 @@ class Searched(Waves):
 
     @finding
     def agreement(self) -> pd.DataFrame:
-        """How far coders agree; they are numbered in a report for publication."""
+        """The agreement of coders, who are numbered in a report for publication."""
         frame = screening.agreement(self.db)
         if self.options.least:
             coders = {name: str(at) for at, name in enumerate(sorted({*frame["coder"], *frame["other"]}), 1)}
@@ -47,5 +47,5 @@ class Searched(Waves):
 
     @finding
     def saturation(self) -> pd.DataFrame:
-        """What each further search brought."""
+        """The yield of each further search."""
         return screening.saturation(self.db)

@@ -19,14 +19,14 @@ from analysis.report.surveyed import Graph
 from analysis.report.tables import Table
 
 LIMITS = (
-    "Shares are of those who answered; who was not asked, or did not answer, is counted apart.",
-    "Intervals and tests take the respondents as a random sample of those whom the survey is about, which a panel that "
-    "people join themselves is not.",
+    "Shares are of those who answered; people who were not asked, or did not answer, are counted separately.",
+    "Intervals and tests assume that the respondents are a random sample of the survey's population, which a "
+    "panel that people join themselves is not.",
     "What respondents wrote in their own words is in no table, figure or file of this report.",
 )
 HIDDEN = (
-    "Numbers that rest on fewer than {least} respondents are hidden, and a second number wherever a total would reveal "
-    "the first; so are tests that would tell them."
+    "Numbers based on fewer than {least} respondents are hidden, and a second number wherever a total would "
+    "reveal the first; so are tests that would tell them."
 )
 NAMED = 5  # tests that are named in a sentence; the table has all
 

@@ -1,4 +1,4 @@
-"""Answers of the AT protocol that others recorded: which target an answer would have here."""
+"""Targets for AT protocol answers recorded by other tools."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ QUERIES = {
 
 
 def recorded(page: Page, seen: dict[str, str]) -> Target | str | None:
-    """The target that *page* answers; why it is left out; None if it is no answer of the kinds that are read.
+    """The target that *page* answers; why it is left out; None if it is not of a supported kind.
 
-    *seen* holds DIDs by the handles of earlier answers. Raise a decoding error for a body that is no JSON.
+    *seen* has DIDs by the handles of earlier answers. Raise a decoding error for a body that is not JSON.
     """
     parts = urlsplit(page.url)
     method = parts.path.rpartition("/xrpc/")[2]
@@ -58,7 +58,7 @@ def recorded(page: Page, seen: dict[str, str]) -> Target | str | None:
 
 
 def _walked(kind: str, actor: str, cursor: str, body: dict[str, Any], seen: dict[str, str]) -> Target | str:
-    """A page of somebody's list; the account itself stands in it, if the recording is whole."""
+    """A page of an account's list; the account itself is in it, if the recording is complete."""
     shown = [get(item, "post", "author") for item in each(body.get("feed"))] + [body.get("subject")]
     for one in shown:
         _remember(one, seen)

@@ -1,7 +1,7 @@
-"""Answers that others recorded: of X, and of any platform whose collector recognises its own (`Hooks.recorded`).
+"""Answers recorded by other tools: of X, and of any platform whose collector recognises its own (`Hooks.recorded`).
 
-What the hook found out lies in `Page.asked`: `recorded` (the collector), and the `kind`, `key` and `cursor` of the
-target that the answer would have here. It is read by that collector, as if it had asked.
+The hook's result is in `Page.asked`: `recorded` (the collector), and the `kind`, `key` and `cursor` of the
+answer's target. It is read by that collector, like its own answer.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def _recognising() -> Mapping[str, tuple[Any, Hooks]]:
 
 
 class Recording:
-    """What is found out on the way through one recording, whose answers come in their order."""
+    """The state while reading one recording, whose answers are in order."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, dict[str, str]] = {}  # by collector, for its hook to remember things in
+        self._seen: dict[str, dict[str, str]] = {}  # by collector, a memory for its hook
         self._left_out: Counter[str] = Counter()
 
     def piece(self, piece: Piece) -> Piece | None:
-        """*piece*, an answer, as its platform's; None for one that is left out, and counted."""
+        """*piece*, an answer, assigned to its platform; None if it is left out and counted."""
         if (urlsplit(piece.url).hostname or "") in HOSTS:
             return piece
         page = Page((), piece.url, piece.status, piece.headers, piece.body, piece.at or datetime.now(UTC))
@@ -71,10 +71,10 @@ class Recording:
         return kind is not None and kind.of == "account" and OUT + target.key in self._seen[name]
 
     def rest(self, after: str) -> Iterator[Piece]:
-        """A piece at the end that says how many answers were left out, and why."""
+        """A last piece with the number of answers left out, and why."""
         if self._left_out:
-            told = "; ".join(f"{count} answers: {why}" for why, count in sorted(self._left_out.items()))
-            yield Piece(b"", after, asked={"left_out": told})
+            summary = "; ".join(f"{count} answers: {why}" for why, count in sorted(self._left_out.items()))
+            yield Piece(b"", after, asked={"left_out": summary})
 
 
 def read(page: Page) -> Iterator[Record]:
@@ -111,13 +111,13 @@ def redacted(page: Page, drop: Collection[str]) -> Page:
 
 
 def _recognised(page: Page) -> Iterator[Record]:
-    """Its posts belong to the comparison set that is given, if one is."""
+    """The records of an answer of another platform; its posts belong to the given comparison set, if any."""
     sample = page.asked.get("sample")
     collector, answer = _recognising()[page.collector][0], msgspec.structs.replace(page, wants=(Want(page.meant, ""),))
     yield from absences(collector.outcome(answer))
     for one in collector.parse(answer):
         if isinstance(one, Post) and sample:
-            if one.timeline_of is not None:  # what it only refers to is left out of a set
+            if one.timeline_of is not None:  # referenced posts are not part of a set
                 yield msgspec.structs.replace(one, sample=sample)
         else:
             yield one

@@ -38,11 +38,11 @@ GONE, PRIVATE, REFUSED = {404, 410}, {401, 403, 407}, {451, 999}
 
 
 class Robots(BaseModel):
-    """Whether robots.txt is obeyed; not to obey needs a reason, which is recorded with the run's settings."""
+    """Whether to obey robots.txt; ignoring it needs a reason, which is recorded with the run's settings."""
 
     model_config = ConfigDict(extra="forbid")
-    obey: bool = Field(True, description="Whether robots.txt is obeyed.")
-    reason: str = Field("", description="Why not, for example the site's written permission.")
+    obey: bool = Field(True, description="Whether to obey robots.txt.")
+    reason: str = Field("", description="Reason for not obeying it, such as the site's written permission.")
 
     @model_validator(mode="after")
     def _reason(self) -> Robots:
@@ -56,15 +56,15 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     connections_path: str = Field(
-        "{url}/connections", pattern=r"\{url\}", description="Where the connection list of the profile {url} begins."
+        "{url}/connections", pattern=r"\{url\}", description="Address of the connection list of the profile {url}."
     )
-    robots: Robots = Field(Robots(), description="Whether robots.txt is obeyed, and if not, why.")
-    autothrottle: bool = Field(True, description="Whether Scrapy's AutoThrottle sets the pace.")
-    delay: float = Field(0.0, ge=0, description="Seconds between two requests to one host, at least.")
-    concurrency: int = Field(8, ge=1, le=64, description="Requests to one host at the same time, at most.")
-    max_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Bytes of one page, at most.")
-    user_agent: str | None = Field(None, description="User agent, in place of the one that names the study's contact.")
-    allow_private: bool = Field(False, description="Whether addresses outside the public internet may be asked.")
+    robots: Robots = Field(Robots(), description="Whether to obey robots.txt, and if not, why.")
+    autothrottle: bool = Field(True, description="Whether to use Scrapy's AutoThrottle.")
+    delay: float = Field(0.0, ge=0, description="Minimum seconds between two requests to one host.")
+    concurrency: int = Field(8, ge=1, le=64, description="Maximum concurrent requests to one host.")
+    max_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Maximum bytes of one page.")
+    user_agent: str | None = Field(None, description="User agent, instead of the one with the study's contact.")
+    allow_private: bool = Field(False, description="Allow addresses outside the public internet.")
 
 
 class Profiles:
@@ -86,17 +86,17 @@ class Profiles:
 
     @staticmethod
     def page_of(typed: str) -> str | None:
-        """The canonical URL of a profile, for its address with the scheme; None for all else."""
+        """The canonical URL of a profile, from its address with the scheme; None for anything else."""
         return canonical(typed) if re.fullmatch(r"https?://[^\s/]+\S*", typed.strip()) else None
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield the answers to *wants* as they come; the only I/O."""
+        """Yield the answers to *wants* as they arrive; the only I/O."""
         path = settings.options.get("connections_path") or "{url}/connections"
         answers = crawl(((want, _url(want, path)) for want in wants), settings, settings.wire)
         return answers if settings.options.get("honour_opt_outs", True) else map(overruled, answers)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
-        """Yield one outcome per target; nothing for a redirect (its end follows) and for robots.txt."""
+        """Yield one outcome per target; nothing for a redirect (its target follows) and for robots.txt."""
         for want in page.wants:
             if want.target.kind in self.kinds and not redirected(page):
                 yield self._outcome(page, want)
@@ -158,7 +158,7 @@ class Profiles:
             yield from document.links("next")
 
     def shown(self, document: Document, owner: str) -> tuple[list[str], list[Any]]:
-        """Whom a list shows, each once and without its owner; and the entries that name no page."""
+        """The people on a list, without duplicates and its owner; and the entries without a page."""
         found: list[str | None] = []
         unread: list[Any] = []
         if self._listed:
@@ -205,7 +205,7 @@ class Profiles:
         yield from (Quarantine("knows", "no address of a profile", str(each)[:1000]) for each in unread)
 
     def redacted(self, page: Page, drop: Collection[str]) -> Page:
-        """*page* with nothing but what the tables are made from, and without what *drop* names."""
+        """*page* with only what the tables need, and without the categories in *drop*."""
         return redacted(page, drop, self.shown, self.following)
 
 
@@ -213,7 +213,7 @@ collector = Profiles()
 
 
 def _url(want: Want, path: str) -> str:
-    """Where a want is asked for."""
+    """The address of a want."""
     target = want.target
     if target.kind == PROFILE:
         return target.key
@@ -239,7 +239,7 @@ def _absent(page: Page, want: Want, why: str) -> Absent:
 
 
 def _nobody(document: Document, content: bytes) -> Iterator[Quarantine]:
-    """A page without a Person: the blocks that could not be read, or the page itself."""
+    """The Quarantine of a page without a Person: its unreadable blocks, or the page itself."""
     for place, reason, excerpt in document.broken:
         yield Quarantine(place, reason, excerpt)
     if not document.broken:
@@ -277,7 +277,7 @@ def _profile(page: Page, want: Want, content: bytes) -> Iterator[Record]:
     jobs = list(person.positions(found, key, document.whole, page.fetched_at.date()))
     links = [*person.links(found, key, {key, url}, canonical)]
     links += [ProfileLink(key, link, "me") for link in document.links("me") if canonical(link) not in {key, url}]
-    yield from (Quarantine(*one) for one in document.mended)
+    yield from (Quarantine(*one) for one in document.repaired)
     emptied = {"names", "descriptions", "locations"} & set(page.redacted)
     said = profile.name or profile.headline or profile.description or profile.location
     if not (jobs or links or said or emptied):

@@ -1,4 +1,4 @@
-"""What an answer of X tells, as records. Pure: bytes in, records out; both vocabularies (tweet and post) are read."""
+"""Parser of X's answers. Pure: bytes in, records out; for both vocabularies (tweet and post)."""
 
 from __future__ import annotations
 
@@ -59,15 +59,17 @@ def posts(
     """Yield the records of one page of posts in X's v2 JSON.
 
     *timeline_of* is the account whose timeline it is; *sample* the comparison set the page belongs to: of such a
-    page only the set's own posts are given, not those they refer to. *searched* is the search that found the posts.
+    page only the set's own posts are yielded, not referenced ones. *searched* is the search that found the posts.
     """
     found, bad = post_page(content)
     yield from bad
     if found is not None:
-        yield from _told(found, timeline_of, sample, searched)
+        yield from _posts(found, timeline_of, sample, searched)
 
 
-def _told(page: PostPage, timeline_of: str | None, sample: str | None, searched: str | None = None) -> Iterator[Record]:
+def _posts(
+    page: PostPage, timeline_of: str | None, sample: str | None, searched: str | None = None
+) -> Iterator[Record]:
     includes = page.includes or Includes()
     referenced = {post.id: post for post in (*(includes.tweets or ()), *(includes.posts or ()))}
     places = {place.id: place.full_name or place.id for place in includes.places or ()}
@@ -110,7 +112,7 @@ def _accounts(content: bytes, kind: str, key: str) -> Iterator[Record]:
 
 
 def _sample(content: bytes, name: str) -> Iterator[Record]:
-    """The posts of a stream: a page of JSON a line. Lines that hold no post (notices) tell nothing."""
+    """The posts of a stream: a page of JSON per line. Lines without a post (notices) are skipped."""
     for number, line in enumerate(content.splitlines(), 1):
         if not line.strip():
             continue
@@ -128,7 +130,7 @@ def _listed(data: Any) -> list[Any]:
 
 
 def account(user: UserItem) -> Account:
-    """A user as the page shows it; its counts are claims. What is empty is absent, as API v1.1 and files have it."""
+    """A user as shown by the page; counts are claims. Empty values are absent, as in API v1.1 and files."""
     link = user.entities.url.urls if user.entities and user.entities.url else None
     url = (link[0].expanded_url or link[0].url) if isinstance(link, list) and link else None
     metrics = user.public_metrics or UserMetrics()
@@ -158,7 +160,7 @@ def account(user: UserItem) -> Account:
 def _record(
     post: PostItem, referenced: dict[str, PostItem], places: dict[str, str], timeline_of: str | None, sample: str | None
 ) -> Post:
-    """A post as delivered; what a retweet or a long post's cut left out goes into the `full_` fields."""
+    """A post as delivered; parts cut off in a retweet or long post are in the `full_` fields."""
     links = post.referenced_posts or post.referenced_tweets
     refers = {link.type: link.id for link in links} if isinstance(links, list) else {}
     retweeted = refers.get("retweeted")
@@ -205,7 +207,7 @@ _NO_METRICS = PostMetrics()
 
 
 def _kind(refers: dict[str, str], replied_to: str | None) -> str:
-    """What a post is. Early replies name only the account they answer, and no post."""
+    """The kind of a post. Early replies name only the account they answer, not the post."""
     if "retweeted" in refers:
         return "retweet"
     if "replied_to" in refers or replied_to:
@@ -216,7 +218,7 @@ def _kind(refers: dict[str, str], replied_to: str | None) -> str:
 def _full(
     post: PostItem, origin: PostItem | None, retweeted: str | None
 ) -> tuple[str | None, tuple[str, ...] | None, tuple[Mention, ...] | None]:
-    """Whole text, hashtags and mentions where the delivered ones are cut: a retweet's original, a long post's note."""
+    """Full text, hashtags and mentions if the delivered ones are cut off: a retweet's original, a long post's note."""
     whole = origin if retweeted else post
     if whole is None:
         return None, None, None
@@ -254,7 +256,7 @@ def _where(geo: Geo | None) -> tuple[float | None, float | None]:
 
 
 def _missing(problems: list[Problem] | None) -> Iterator[Absence]:
-    """What the page refers to and does not give: other people's posts and accounts."""
+    """Absences of referenced posts and accounts that the page lacks."""
     for problem in problems or ():
         reason, key = reason_of(problem), problem.resource_id or problem.value
         if reason and key and isinstance(key, str) and problem.resource_type in ("user", "tweet", "post"):

@@ -1,1 +1,1 @@
-"""Sampling: who is fetched next, by rules in SQL."""
+"""Sampling: whom to fetch next, by rules in SQL."""

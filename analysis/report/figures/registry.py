@@ -1,4 +1,4 @@
-"""Every figure: its number and name, how it is drawn, the data behind it."""
+"""Every figure: number, name, drawing function and data."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class Drawing:
     title: str
     draw: Callable[[Findings, Words], Figure]
     data: Callable[[Findings], pd.DataFrame]
-    still: bool = False  # stands for an explorable picture, so that the page has it as an image
+    still: bool = False  # the still of an explorable picture, embedded as an image
     number: int = 0
 
     @property
     def file(self) -> str:
-        """The name of its files: numbered, without ending."""
+        """The name of its files: numbered, without extension."""
         return f"{self.number:02d}-{self.name}"
 
     def drawn(self, found: Findings, words: Words, phone: bool = False) -> Figure:
-        """The figure in the report's style, for a *phone* if said."""
+        """The figure in the report's style, for a *phone* if set."""
         with styled(phone):
             return nothing(words) if self.data(found).empty else self.draw(found, words)
 
@@ -89,5 +89,5 @@ def drawing(name: str, found: Findings) -> Drawing:
     short = name.split("-", 1)[1] if name[:2].isdigit() and "-" in name else name
     among = drawings(found) if short.startswith(SURVEY) else DRAWINGS
     if short not in among:
-        raise UserError(f"there is no figure {name!r}; the figures are {', '.join(among)}")
+        raise UserError(f"no figure {name!r}; the figures are {', '.join(among)}")
     return among[short]

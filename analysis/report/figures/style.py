@@ -1,4 +1,4 @@
-"""How the figures look, and how they become files: editable text, no clock, the same bytes for the same data."""
+"""The style of the figures, and their files: editable text, no clock, the same bytes for the same data."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ SETTINGS: dict[str, Any] = {
 
 
 _narrow = ContextVar("narrow", default=False)
-PHONE = 4.1  # inches, at which texts can still be read on a phone
+PHONE = 4.1  # inches, readable on a phone
 
 
 def narrow() -> bool:
-    """Whether the figure being drawn is to be read on a phone."""
+    """Whether the current figure is for a phone."""
     return _narrow.get()
 
 
 @contextmanager
 def styled(phone: bool = False) -> Iterator[None]:
-    """Matplotlib in the report's style, for a phone if said; names from outside are never taken for mathematics."""
+    """Matplotlib in the report's style, for a phone if set; names are never parsed as mathematics."""
     token = _narrow.set(phone)
     try:
         with _settings():
@@ -90,7 +90,7 @@ def grid(axes: Any, axis: str = "y") -> None:
 
 
 def legend(figure: Any, axes: Any, **options: Any) -> None:
-    """The legend of *axes* beside it, or under it on a phone; none where nothing is labelled."""
+    """The legend of *axes* next to it, or below it on a phone; none without labels."""
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
         return
@@ -101,7 +101,7 @@ def legend(figure: Any, axes: Any, **options: Any) -> None:
 
 
 def nothing(words: Callable[[str], str]) -> Figure:
-    """A figure that says that there is nothing to draw."""
+    """A figure with the text that there is nothing to draw."""
     figure = canvas(4, 0.8)
     figure.text(0.5, 0.5, words("nothing to draw yet"), ha="center", va="center")
     return figure
@@ -129,7 +129,7 @@ def saved(figure: Figure, form: str) -> bytes:
 
 
 def write(figure: Figure, path: Path) -> Path:
-    """Write *figure* to *path*, in the format of its ending."""
+    """Write *figure* to *path*, in the format of its extension."""
     path.write_bytes(saved(figure, path.suffix.removeprefix(".")))
     return path
 
@@ -140,7 +140,7 @@ def inline(figure: Figure, svg: bytes, name: str, alt: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r'<g id="patch_1">.*?</g>', "", text, count=1, flags=re.DOTALL)  # the figure's white paper
-    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)  # a hundredth of a point is fine enough
+    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)  # a hundredth of a point is precise enough
     text = re.sub(r'(\bid="|"url\(#|\burl\(#|href="#)', rf"\g<1>{name}-", text)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)

@@ -122,7 +122,7 @@ CREATE TABLE base.study (key VARCHAR, value JSON);
 -- What was removed and why, without what it was; and who asked to be left alone.
 CREATE TABLE base.removed (removed_at TIMESTAMPTZ, platform VARCHAR, kind VARCHAR, token VARCHAR, reason VARCHAR);
 
--- Opt-outs that were not honoured, and why: told by the settings of the runs that did so.
+-- Opt-outs that were not honoured, and why, from the settings of the runs.
 CREATE TABLE base.overrides (
     rule VARCHAR, collector VARCHAR, reason VARCHAR, since TIMESTAMPTZ, until TIMESTAMPTZ, runs BIGINT);
 
@@ -183,3 +183,7 @@ CREATE TABLE base.documents (
 -- What coders decided about documents, their last word each (screening.csv); filled by load.
 CREATE TABLE base.screenings (
     document VARCHAR, decision VARCHAR, reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMPTZ);
+
+-- What people saw and noted (observations.csv); filled by load.
+CREATE TABLE base.observations (
+    source VARCHAR, observed_at TIMESTAMPTZ, observer VARCHAR, note VARCHAR, file VARCHAR, sha256 VARCHAR);
