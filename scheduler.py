@@ -67,7 +67,7 @@ class Freshness:
     """
 
     def __init__(self, study: Study) -> None:
-        self.every, self.archive = float(study.study.load_every), study.directory / "archive"
+        self.every, self.archive = float(study.study.load_every), study.archive
         self.gap = self.every if (study.directory / "study.duckdb").exists() else min(1.0, self.every)
         self.size, self.at = 0, time.monotonic()
 

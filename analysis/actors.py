@@ -106,10 +106,10 @@ def _column(label: Any) -> str:
     return "members" if label == "member" else str(label)
 
 
-def _shares(counts: pd.Series[int], most: int = 5) -> str:
+def _shares(counts: pd.Series[int]) -> str:
     """Counts as a text: EZ 61%, BZK 12% ..."""
     total = max(int(counts.sum()), 1)
-    return ", ".join(f"{name} {value / total:.0%}" for name, value in counts.head(most).items())
+    return ", ".join(f"{name} {value / total:.0%}" for name, value in counts.head(5).items())
 
 
 def _common(titles: pd.Series[Any]) -> pd.Series[int]:

@@ -25,8 +25,8 @@ class Window(NamedTuple):
     until: datetime
 
 
-def proportions(count: float, total: float, other: float, of: float, confidence: float = 0.95) -> dict[str, float]:
-    """Two shares, their difference with its interval (Newcombe's), and the p-value of the two-proportion z-test.
+def proportions(count: float, total: float, other: float, of: float) -> dict[str, float]:
+    """Two shares, their difference with its 95% interval (Newcombe's), and the p-value of the two-proportion z-test.
 
     Missing if a total is 0. The interval assumes that the counted things are independent.
     """
@@ -35,9 +35,7 @@ def proportions(count: float, total: float, other: float, of: float, confidence:
     missing = float("nan")
     if not total or not of:
         return dict.fromkeys(("share", "other_share", "difference", "low", "high", "p"), missing)
-    low, high = confint_proportions_2indep(
-        count, total, other, of, method="newcomb", compare="diff", alpha=1 - confidence
-    )
+    low, high = confint_proportions_2indep(count, total, other, of, method="newcomb", compare="diff", alpha=0.05)
     pooled = (count + other) / (total + of)
     _, p = proportions_ztest([count, other], [total, of]) if 0 < pooled < 1 else (0.0, 1.0)
     share, other_share = count / total, other / of
@@ -117,7 +115,7 @@ def _figures(found: Measured) -> pd.Series[float]:
     figures["communities"] = found.communities.membership.nunique()
     figures["modularity"] = found.communities.modularity
     figures["stability"] = found.communities.stability
-    if "label" in found.network.nodes and (found.network.nodes["label"] == inwardness.CIVIL).any():
+    if "label" in found.network.nodes and (found.network.nodes["label"] == inwardness.MEMBER).any():
         figures["e_i_index"] = inwardness.table(found.network, permutations=0)["e_i_index"].iloc[0]
     return figures
 
@@ -127,7 +125,7 @@ def resampled_e_i(found: Network, runs: int = 1000, seed: int = 0) -> np.ndarray
 
     An account contributes its ties with others, and half of each tie with another member.
     """
-    civil = (found.nodes["label"] == inwardness.CIVIL).to_numpy()
+    civil = (found.nodes["label"] == inwardness.MEMBER).to_numpy()
     both = civil[found.source] & civil[found.target]
     internal = sum(np.bincount(end[both], minlength=found.n) for end in (found.source, found.target)) / 2
     external = sum(np.bincount(end[~both], minlength=found.n) for end in (found.source, found.target))

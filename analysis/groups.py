@@ -1,7 +1,7 @@
 """The group network (Figure 1): connections within and between groups, with chance, coverage and follow ties.
 
 A person with current positions in two groups belongs to both, as in Table 5: a connection counts once in every cell it
-belongs to.
+belongs to. A member whose group is not known (of a list, or in a pseudonymised database) is in no cell.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ SELECT least(a.group_name, b.group_name) AS group_name, greatest(a.group_name, b
        count(DISTINCT (c.profile_a, c.profile_b)) AS connections
 FROM connections AS c JOIN memberships AS a ON a.profile_id = c.profile_a
 JOIN memberships AS b ON b.profile_id = c.profile_b
-WHERE c.profile_a <> c.profile_b GROUP BY ALL ORDER BY ALL"""
+WHERE c.profile_a <> c.profile_b AND a.group_name IS NOT NULL AND b.group_name IS NOT NULL GROUP BY ALL ORDER BY ALL"""
 
 FOLLOWS = f"""
 WITH linked AS ({OF_MEMBERS})
 SELECT a.group_name AS group_name, b.group_name AS other, count(DISTINCT (f.follower_id, f.followed_id)) AS follows
 FROM follows AS f JOIN linked AS l ON l.account_id = f.follower_id JOIN linked AS k ON k.account_id = f.followed_id
 JOIN memberships AS a ON a.actor_id = l.actor_id JOIN memberships AS b ON b.actor_id = k.actor_id
-WHERE f.follower_id <> f.followed_id GROUP BY ALL ORDER BY ALL"""
+WHERE f.follower_id <> f.followed_id AND a.group_name IS NOT NULL AND b.group_name IS NOT NULL
+GROUP BY ALL ORDER BY ALL"""
 
 COVERAGE = f"""
 SELECT m.group_name, count(DISTINCT m.actor_id) AS members,
@@ -40,7 +41,7 @@ SELECT m.group_name, count(DISTINCT m.actor_id) AS members,
 FROM memberships AS m
 LEFT JOIN (SELECT DISTINCT profile_id FROM base.connections) AS w ON w.profile_id = m.profile_id
 LEFT JOIN (SELECT DISTINCT actor_id FROM ({OF_MEMBERS}) WHERE account_id IS NOT NULL) AS l ON l.actor_id = m.actor_id
-GROUP BY ALL ORDER BY m.group_name"""
+WHERE m.group_name IS NOT NULL GROUP BY ALL ORDER BY m.group_name"""
 
 
 # for each count in `table`, the columns that would reveal it

@@ -17,8 +17,8 @@ from analysis.actor_edges import Database, network
 from analysis.graphs import algorithms
 from analysis.graphs.network import Network
 
-CIVIL = "member"
-LABELS = (CIVIL, "politician", "media", "organisation", "other")
+MEMBER = "member"
+LABELS = (MEMBER, "politician", "media", "organisation", "other")
 
 
 def e_i_index(external: float, internal: float) -> float:
@@ -89,7 +89,7 @@ def table(found: Network, permutations: int = 999, seed: int = 0) -> pd.DataFram
 
 def _groups(found: Network) -> tuple[list[str], NDArray[np.int64]]:
     """The groups and, last, all others; and the number of each actor's group."""
-    civil = (found.nodes["label"] == CIVIL).to_numpy()
+    civil = (found.nodes["label"] == MEMBER).to_numpy()
     held = found.nodes["group_name"].where(civil).astype(object)
     names = sorted(set(held.dropna()))
     group = pd.Categorical(held, categories=names).codes.astype(np.int64)

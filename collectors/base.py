@@ -1,4 +1,4 @@
-"""The contract of a collector. Its outcomes are shared records: `storage.records`."""
+"""The contract of a collector. Its outcomes are in `storage.outcomes`, its records in `storage.records`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import msgspec
 
 from collectors.wire.exchange import Wire
+from storage.outcomes import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split
 from storage.privacy.declared import Hooks, hooks_of
-from storage.records import (
-    Absent,
-    Done,
-    Failure,
-    Later,
-    Outcome,
-    OutOfCredit,
-    Page,
-    Record,
-    Refused,
-    Split,
-    Want,
-)
+from storage.records import Failure, Page, Record, Want
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -151,7 +151,7 @@ def _noted(
     if not kinds:
         return
     with lock(study.directory, f"collect-{name}"):
-        writer = Writer(study.directory / "archive", name, secrets=all_secrets(study))
+        writer = Writer(study.archive, name, secrets=all_secrets(study))
         now = datetime.now(UTC)
         for kind in kinds:
             writer.note(word, {"collector": name, "kind": kind, **data(kind)}, now)

@@ -107,12 +107,12 @@ def hold(locks: ExitStack, study: Study, *, wait: bool = False) -> None:
     for name in ([] if wait else ["schedule"]) + ["gather", "admit", "decisions", *collecting]:
         locks.enter_context(lock(study.directory, name, wait=wait))
     for name in ("snowball", "forget", *installed()):
-        mend_archive(study.directory / "archive", name)
+        mend_archive(study.archive, name)
 
 
 def _note(study: Study, cut: Cut) -> None:
     """Document the removal in the archive, without any data on the person."""
-    writer = Writer(study.directory / "archive", "forget")
+    writer = Writer(study.archive, "forget")
     counts = {"removed": cut.removed, "changed": cut.changed, "segments": cut.segments}
     writer.note("cut", {"by": "forget", "why": "a person was forgotten", **counts})
     writer.close()
@@ -126,7 +126,7 @@ def rebuild(directory: Path, say: Say) -> None:
 def _left(study: Study, cutter: Cutter) -> list[str]:
     """The segments of the archive that still contain an identifier."""
     left = []
-    for path in archive.segments(study.directory / "archive"):
+    for path in archive.segments(study.archive):
         if any(cutter.entry(entry) is not entry for entry in archive.read(path)):
             left.append(path.name)
     return left

@@ -85,7 +85,7 @@ def gone(study: Study) -> int:
 def retain(study: Study, *, say: Say = print) -> None:
     """Remove what is deleted on its platform or passed its retention period; the view `removed` lists it."""
     now, cut = datetime.now(UTC), Cut()
-    archive = study.directory / "archive"
+    archive = study.archive
     with ExitStack() as locks:
         hold(locks, study, wait=True)
         with lock(study.directory, "load", wait=True):
@@ -163,6 +163,6 @@ def _log(study: Study, rows: list[tuple[str, str, str, str, str]], cut: Cut) -> 
         writer.writerows([retention.COLUMNS] if fresh else [])
         writer.writerows(rows)
     shutil.rmtree(study.directory / "reports", ignore_errors=True)
-    notes = Writer(study.directory / "archive", "forget")
+    notes = Writer(study.archive, "forget")
     notes.note("cut", {"by": "retain", "rows": len(rows), "removed": cut.removed, "changed": cut.changed})
     notes.close()

@@ -187,8 +187,8 @@ def admit_wants(study: Study, frontier: Frontier, rule: str, wants: list[Want], 
 def admitting(study: Study, now: datetime) -> Iterator[Writer]:
     """The archive's writer for admissions; one process at a time."""
     with lock(study.directory, "admit", wait=True):
-        mend_archive(study.directory / "archive", "snowball")
-        writer = Writer(study.directory / "archive", "snowball", secrets=all_secrets(study), now=lambda: now)
+        mend_archive(study.archive, "snowball")
+        writer = Writer(study.archive, "snowball", secrets=all_secrets(study), now=lambda: now)
         try:
             yield writer
         finally:
@@ -202,7 +202,7 @@ def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), sa
     """
     if archives:
         say(f"merged: {gather(study.directory, archives):,} segments of {len(archives)} archives")
-    if not archive.segments(study.directory / "archive"):
+    if not archive.segments(study.archive):
         return None
     listed = load_list(study.organisation_list)
     rows = listed.rows(study.era, study.published.groups)

@@ -81,7 +81,7 @@ def _status(study: Study, frontier: Frontier, since: datetime | None) -> dict[st
         "spent": {"usd": round(usd, 4), "posts": posts, "requests": requests},
         "budget": study.budget.model_dump(exclude_none=True),
         "runs": runs,
-        "archive_bytes": sum(path.stat().st_size for path in (study.directory / "archive").glob("*")),
+        "archive_bytes": sum(path.stat().st_size for path in (study.archive).glob("*")),
         "database_bytes": size(study.directory / "study.duckdb"),
         "superseded": superseded(study.directory),
         "load_every_seconds": study.study.load_every,

@@ -346,7 +346,7 @@ class Search(Table):
         description="The feed, site or server; default: the interface's own.",
         examples=["https://example.org/feed"],
     )
-    words: str = Field("", description="The query, in the interface's own syntax.", examples=["ambtenaar"])
+    words: str = Field("", description="The query, in the interface's own syntax.", examples=["snowball"])
     first_day: Day | None = Field(None, description="Only documents from this day.", examples=[date(2012, 1, 1)])
     last_day: Day | None = Field(None, description="Only documents up to this day.", examples=[date(2012, 12, 31)])
     why: str = Field("", description="Reason for the search, for readers of the register.")

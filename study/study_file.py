@@ -75,6 +75,11 @@ class Study(Table):
         return self._directory
 
     @property
+    def archive(self) -> Path:
+        """The folder of its archive."""
+        return self.directory / "archive"
+
+    @property
     def era(self) -> date | None:
         """The reference day of the groups (None: today): as set, or the last day of the period."""
         return era_day(self.organisations.era, self.study.last_day)

@@ -16,7 +16,8 @@ from collectors.engine.run import Report, collect
 from collectors.wire.exchange import Wire
 from storage.archive import reader as archive
 from storage.frontier.sqlite import Frontier
-from storage.records import Failure, Page, Record, Target, Want, absences
+from storage.outcomes import absences
+from storage.records import Failure, Page, Record, Target, Want
 
 Answer = tuple[int, Mapping[str, str] | Sequence[tuple[str, str]], Any]  # status, headers, body (JSON unless bytes)
 

@@ -20,18 +20,8 @@ from collectors.profiles.collector import Options, Profiles, canonical, collecto
 from collectors.wire.exchange import Replay, Wire
 from storage.archive import reader as archive
 from storage.frontier.sqlite import Frontier
-from storage.records import (
-    Absence,
-    Connection,
-    Page,
-    Position,
-    Profile,
-    ProfileLink,
-    Quarantine,
-    Target,
-    Want,
-    absences,
-)
+from storage.outcomes import absences
+from storage.records import Absence, Connection, Page, Position, Profile, ProfileLink, Quarantine, Target, Want
 from tests.website import serving
 
 HOST = "http://netwerk.example"

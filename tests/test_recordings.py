@@ -21,9 +21,10 @@ from collectors.mastodon.collector import collector as mastodon
 from collectors.parsing.redact import redaction
 from jobs.context import yields
 from storage.errors import UserError
+from storage.outcomes import Done, absences
 from storage.privacy.declared import Hooks
 from storage.privacy.minimise import Expiry, minimised
-from storage.records import Account, Done, Follow, Listed, Page, Post, Quarantine, Record, Target, Want, absences
+from storage.records import Account, Follow, Listed, Page, Post, Quarantine, Record, Target, Want
 from tests import test_bluesky as bsky
 from tests import test_mastodon as toots
 from tests.importing import of, read, small_pieces, walk

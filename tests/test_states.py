@@ -20,6 +20,7 @@ import cli
 from jobs import run as job
 from storage.archive import reader as archive
 from storage.archive import writer
+from storage.frontier import schema
 from storage.frontier import sqlite as frontier
 from storage.locks import holder
 from storage.records import Target, Want
@@ -294,7 +295,7 @@ def test_a_token_that_is_revoked_stops_the_run_and_a_new_one_goes_on(study: Path
 def test_a_state_that_another_program_holds(
     study: Path, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(frontier, "BUSY", 0.2)
+    monkeypatch.setattr(schema, "BUSY", 0.2)
     with closing(sqlite3.connect(study / "state.sqlite")) as db:
         db.execute("BEGIN EXCLUSIVE")
         assert cli.main(["--study", str(study), *COLLECT]) == 3

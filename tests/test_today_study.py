@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -22,6 +23,14 @@ from tests.rehearsal import sneeuwbal
 
 SCALE, SEED = "0.1", "1"
 WORDS = ("Table 5", "Table 6", "ministry", "ministries", "ministerie", "civil servant", "ambtenaar", "ambtenaren")
+
+
+TEXTS = {".html", ".md", ".csv", ".svg", ".json", ".gexf", ".graphml", ".sql", ".toml", ".txt"}
+
+
+def named(text):
+    """The words of the 2013 study that *text* holds."""
+    return [word for word in WORDS if word.lower() in text.lower()]
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +110,7 @@ def test_the_report_is_of_this_study_and_not_of_2013(studied):
     _, folder, out = studied
     page = next((folder / "reports" / "latest").glob("*.html")).read_text("utf-8")
     for text in (out, page):
-        assert not [word for word in WORDS if word.lower() in text.lower()]
+        assert not named(text)
     assert "Not in this report" in page
     assert "Design of the snowball: everyone on a list" in page
     assert "(along following)" in page
@@ -122,7 +131,10 @@ def test_the_rehearsal_ends_with_what_was_found_missed_and_wrong(studied):
 
 
 def test_every_command_of_the_guide_runs(studied, tmp_path, monkeypatch):
-    """In the order of the page; the study that it begins gets the rehearsal's seeds, list and answers."""
+    """In the order of the page; the study that it begins gets the rehearsal's seeds, list and answers.
+
+    None prints a word of the 2013 study, and none stands in a package or an export of this one.
+    """
     page = (DOCS / "a-study-of-today.md").read_text("utf-8")
     lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.S) for line in block.splitlines()]
     assert all(line.startswith("sneeuwbal ") for line in lines)
@@ -135,6 +147,14 @@ def test_every_command_of_the_guide_runs(studied, tmp_path, monkeypatch):
             continue
         done = CliRunner().invoke(cli, words)
         assert done.exit_code == 0, (line, done.output, done.exception)
+        assert not named(done.output), line
         if words[0] == "init":
             assert {FILE, LIST} == {path.name for path in (tmp_path / "mystudy").iterdir()}
             shutil.copytree("rehearsal", "mystudy", symlinks=True, dirs_exist_ok=True)
+    done = CliRunner().invoke(cli, ["--study", "mystudy", "package", "package"])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert not named(done.output)
+    made = [path for folder in ("mystudy/reports/latest", "package") for path in Path(folder).rglob("*.*")
+            if path.suffix in TEXTS]  # fmt: skip
+    assert len(made) > 50
+    assert not {path: found for path in made if (found := named(path.read_text("utf-8")))}

@@ -24,6 +24,7 @@ Points: TypeAlias = NDArray[np.float64]
 
 EXACT_NODES = 250  # up to here repulsion is summed over all pairs
 COARSE, FINE = 128, 256  # cells along a side of the mesh: up to 2,000 nodes, and above
+ROUNDS = 200  # in which discs separate without the picture growing
 RADIUS = 1000.0  # approximate size of the layout, as in Gephi
 
 
@@ -164,21 +165,21 @@ def _framed(points: Points) -> Points:
     return np.asarray(points * (RADIUS / reach) if reach > 0 else points)
 
 
-def separate(points: Points, radii: NDArray[Any], margin: float = 0.0, rounds: int = 200) -> Points:
-    """*points* moved apart until no two discs of *radii* (and *margin* between them) overlap.
+def separate(points: Points, radii: NDArray[Any]) -> Points:
+    """*points* moved apart until no two discs of *radii* overlap.
 
     Pairs that overlap push each other apart; if that is not enough, the layout grows a little.
     """
     points = np.array(points, dtype=float)
-    reach = 2 * float(radii.max(initial=0.0)) + margin
+    reach = 2 * float(radii.max(initial=0.0))
     turn = 2.399963 * np.arange(len(points))  # coincident points move in different directions
-    for number in range(10 * rounds):
+    for number in range(10 * ROUNDS):
         from scipy.spatial import cKDTree
 
         first, second = cKDTree(points).query_pairs(reach, output_type="ndarray").T
         apart = points[first] - points[second]
         distance = np.sqrt((apart**2).sum(axis=1))
-        wanted = radii[first] + radii[second] + margin
+        wanted = radii[first] + radii[second]
         close = distance < wanted
         if not close.any():
             break
@@ -190,6 +191,6 @@ def separate(points: Points, radii: NDArray[Any], margin: float = 0.0, rounds: i
         for axis in (0, 1):
             points[:, axis] += np.bincount(first, push[:, axis], len(points))
             points[:, axis] -= np.bincount(second, push[:, axis], len(points))
-        if number >= rounds:
+        if number >= ROUNDS:
             points *= 1.05
     return points

@@ -203,7 +203,7 @@ def from_arrays(
     return Network(nodes.iloc[order], source[rows], target[rows], weight, directed, dict(parameters or {}))
 
 
-def from_networkx(graph: nx.Graph[Any], weight: str | None = "weight", loops: bool = False) -> Network:
+def from_networkx(graph: nx.Graph[Any], weight: str | None = "weight") -> Network:
     """The network of a networkx graph; unweighted if no edge has *weight*."""
     nodes = pd.DataFrame([data for _, data in graph.nodes(data=True)])
     nodes.index = pd.Index(list(graph), dtype=object)
@@ -217,7 +217,6 @@ def from_networkx(graph: nx.Graph[Any], weight: str | None = "weight", loops: bo
         weights,
         nodes=nodes,
         directed=graph.is_directed(),
-        loops=loops,
         parameters=graph.graph.get("parameters"),
     )
 

@@ -302,7 +302,7 @@ def inward(found: Findings, _: Words) -> Section:
     first = frame.iloc[0]
     top = found.most_central.set_index("label")
     said = []
-    if (found.actors.network.nodes["label"] != inwardness.CIVIL).any():  # else -1 by definition
+    if (found.actors.network.nodes["label"] != inwardness.MEMBER).any():  # else -1 by definition
         said.append(_("The E-I index of {members} against others is {index}; shuffled labels give {permuted} "
                       "(p = {p}). An index below that of shuffled labels means that they stay among themselves more "
                       "than by chance.").format(index=_.number(first["e_i_index"], 2), p=_.number(first["p"], 3),

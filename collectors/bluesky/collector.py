@@ -99,7 +99,6 @@ class Bluesky:
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     opened: ClassVar[Mapping[str, date]] = {"bluesky": date(2022, 11, 17)}  # the first operation of the PLC directory
-    Options = Options
     personal = PERSONAL
     handle_of = staticmethod(handle_of)
     recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # the kinds for look-ups by id

@@ -68,7 +68,6 @@ class Coverage:
         name: Kind(page=one.page, limit=LIMIT, paged=True, of="search", yields="documents", bytes=150.0)
         for name, one in INTERFACES.items()
     }
-    Options = Options
     environment = ("MEDIACLOUD_API_KEY",)
 
     @staticmethod

@@ -23,8 +23,9 @@ from collectors.parsing.redact import Shapes, redaction
 from collectors.wire.http import UNREADABLE
 from collectors.x.personal import PERSONAL
 from storage.errors import UserError
+from storage.outcomes import absences
 from storage.privacy.declared import OUT, Hooks, hooks_of
-from storage.records import Page, Post, Quarantine, Record, Target, Want, absences
+from storage.records import Page, Post, Quarantine, Record, Target, Want
 
 HOSTS = {"api.twitter.com", "api.x.com", "stream.twitter.com", "sitestream.twitter.com", "userstream.twitter.com"}
 

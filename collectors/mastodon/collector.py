@@ -74,7 +74,6 @@ class Mastodon:
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     # identi.ca, the first server of the network that others' posts on such servers may come from
     opened: ClassVar[Mapping[str, date]] = {"mastodon": date(2008, 7, 2)}
-    Options = Options
     personal = PERSONAL
     handle_of = staticmethod(handle_of)
     recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # the kinds for look-ups by id

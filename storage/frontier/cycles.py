@@ -10,7 +10,8 @@ import hashlib
 
 import msgspec
 
-from storage.records import Done, Outcome, Want
+from storage.outcomes import Done, Outcome
+from storage.records import Want
 
 CIRCLE = "the list leads back to a page that was read before"
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,48 +19,14 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from storage.archive.before import modern
-from storage.errors import UserError
 from storage.frontier.cycles import mark
-from storage.records import Failure, Target, Want
+from storage.frontier.schema import encoded, opened
+from storage.records import Target, Want
 
 ADMITTED = "admitted"  # the kind of a target that is not fetched: a person admitted by the snowball
-VERSION = 3
 MAX_TRIES = 6
-BUSY = 30.0  # seconds to wait for another program that locks the state
 SILENT = ("timeout", "connection", "dns", "cut")  # reasons of failures that may be due to a lost network
 BACKOFF = (5.0, 3600.0)  # seconds: the first wait, doubled each try, and the longest
-
-SCHEMA = """
-CREATE TABLE kinds (
-    id INTEGER PRIMARY KEY, collector TEXT NOT NULL, kind TEXT NOT NULL,
-    blocked_until REAL NOT NULL DEFAULT 0, why TEXT NOT NULL DEFAULT '', yields TEXT NOT NULL DEFAULT '',
-    UNIQUE (collector, kind));
-CREATE TABLE targets (
-    id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, key TEXT NOT NULL, cursor TEXT NOT NULL DEFAULT '',
-    walk INTEGER NOT NULL DEFAULT 1, wave INTEGER NOT NULL DEFAULT 0, via TEXT NOT NULL DEFAULT '',
-    since TEXT NOT NULL DEFAULT '', newest TEXT NOT NULL DEFAULT '', position INTEGER NOT NULL DEFAULT 0,
-    state TEXT NOT NULL DEFAULT 'open', why TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0,
-    alone INTEGER NOT NULL DEFAULT 0, due_at REAL, lease TEXT, changed_at REAL,
-    pages INTEGER NOT NULL DEFAULT 0, anchor TEXT NOT NULL DEFAULT '', carry TEXT NOT NULL DEFAULT '{}');
-CREATE UNIQUE INDEX by_name ON targets (kind, key);
-CREATE INDEX by_due ON targets (kind, due_at, id) WHERE due_at IS NOT NULL AND lease IS NULL;
-CREATE INDEX by_lease ON targets (lease) WHERE lease IS NOT NULL;
-CREATE TABLE runs (
-    run_id TEXT PRIMARY KEY, collector TEXT, started_at REAL, ended_at REAL, status TEXT, reason TEXT,
-    answers INTEGER NOT NULL DEFAULT 0, items INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE spend (
-    day TEXT, collector TEXT, kind TEXT, requests INTEGER NOT NULL DEFAULT 0, items INTEGER NOT NULL DEFAULT 0,
-    usd REAL NOT NULL DEFAULT 0, PRIMARY KEY (day, collector, kind));
-"""
-FROM_1 = """
-ALTER TABLE targets ADD COLUMN pages INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE targets ADD COLUMN anchor TEXT NOT NULL DEFAULT '';
-"""
-FROM_2 = """
-ALTER TABLE targets ADD COLUMN carry TEXT NOT NULL DEFAULT '{}';
-ALTER TABLE kinds ADD COLUMN yields TEXT NOT NULL DEFAULT '';
-"""
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -90,26 +55,8 @@ class Frontier:
 
     def __init__(self, path: Path, *, max_tries: int = MAX_TRIES) -> None:
         self.path, self.max_tries = path, max_tries
-        self.db = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
-        try:
-            self.db.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            raise  # locked, or the disk is full: reported as such
-        except sqlite3.DatabaseError as error:
-            raise UserError(f"{path}: {error}; move it away and run `sneeuwbal recover`") from error
-        self.db.execute("PRAGMA synchronous=NORMAL")  # a lost transaction is fetched again; the archive was synced
-        self.db.execute("PRAGMA cache_size=-65536")
-        version = self.db.execute("PRAGMA user_version").fetchone()[0]
-        if version > VERSION:
-            raise UserError(
-                f"{path}: written by a newer sneeuwbal (state {version}); upgrade, or run `sneeuwbal recover`"
-            )
-        if version < VERSION:
-            change = {0: SCHEMA, 1: FROM_1 + FROM_2, 2: FROM_2}[version]
-            self.db.executescript(f"BEGIN IMMEDIATE; {change} PRAGMA user_version={VERSION}; COMMIT;")
+        self.db = opened(path)
         self._kinds: dict[tuple[str, str], int] = {}
-        if 0 < version < 3:
-            self._renew_cursors()
 
     def close(self) -> None:
         """Close the file."""
@@ -125,18 +72,6 @@ class Frontier:
             self.db.execute("ROLLBACK")
             raise
         self.db.execute("COMMIT")
-
-    def _renew_cursors(self) -> None:
-        """Convert running walks, whose cursors contain more than a position, to today's form."""
-        rows = self.db.execute(
-            "SELECT t.id, k.collector, k.kind, t.key, t.cursor FROM targets AS t JOIN kinds AS k ON k.id=t.kind"
-            " WHERE t.cursor<>''"
-        ).fetchall()
-        for number, *name in rows:
-            (want,) = modern(Failure((Want(Target(*name), ""),), "other", "", datetime.now(UTC))).wants
-            self.db.execute(
-                "UPDATE targets SET cursor=?, carry=? WHERE id=?", (want.target.cursor, _json(want.carry), number)
-            )
 
     def kind(self, collector: str, kind: str) -> int:
         """The number of a kind, created at its first use."""
@@ -344,7 +279,7 @@ class Frontier:
             " newest=CASE newest WHEN '' THEN ? ELSE newest END, pages=pages+1,"
             " anchor=CASE WHEN (pages+1) & pages = 0 THEN ? ELSE anchor END,"
             " tries=0, why='', alone=0, due_at=0, lease=NULL, changed_at=?" + self._WHERE,
-            (move.cursor, _json(move.carry), move.items, move.newest, mark(move.cursor), now, *where),
+            (move.cursor, encoded(move.carry), move.items, move.newest, mark(move.cursor), now, *where),
         )
 
     def _end(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
@@ -454,10 +389,6 @@ class Frontier:
             "SELECT k.collector, k.kind, t.state, CASE t.state WHEN 'done' THEN '' ELSE t.why END AS reason, count(*)"
             " FROM targets AS t JOIN kinds AS k ON k.id=t.kind GROUP BY 1,2,3,4 ORDER BY k.id, t.state, reason"
         ).fetchall()
-
-
-def _json(carry: Mapping[str, Any]) -> str:
-    return msgspec.json.encode(carry).decode()
 
 
 def backoff(key: str, tries: int) -> float:

@@ -14,6 +14,7 @@ from storage.privacy.pseudonymise import shared
 from storage.records import Account, AccountField, Mention, Post, Profile
 
 TEXT = {".html", ".csv", ".svg", ".json", ".md", ".toml", ".txt", ".gexf", ".graphml", ".js", ".css"}
+MOST = 10  # lines of what is found
 SHORTEST = {"id": 7, "handle": 5, "address": 12, "name": 7, "text": 25}
 WORD = re.compile(r"[^\s\"'<>,;()\[\]{}=|\\]+")
 SOURCES: Mapping[type, str] = {
@@ -38,8 +39,8 @@ KNOWN = " UNION ".join(
 )
 
 
-def leaks(source: Path, folder: Path, most: int = 10) -> list[str]:
-    """The places below *folder* that name a person of the database *source*: at most *most* lines, without the name."""
+def leaks(source: Path, folder: Path) -> list[str]:
+    """The places below *folder* that name a person of the database *source*: at most MOST lines, without the name."""
     words, phrases = _known(source)
     found: list[str] = []
     for path in sorted(folder.rglob("*")):
@@ -49,7 +50,7 @@ def leaks(source: Path, folder: Path, most: int = 10) -> list[str]:
             if what := _leak(text, words, phrases):
                 found.append(f"{place}: contains {what} of a person")
                 break
-        if len(found) >= most:
+        if len(found) >= MOST:
             break
     return found
 

@@ -20,25 +20,11 @@ from storage.archive import reader as archive
 from storage.archive.reader import Damage, Entry
 from storage.children import end_with_parent
 from storage.frontier.cycles import bounded
+from storage.outcomes import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split, absences
 from storage.privacy.declared import CONTENT, resolved
 from storage.privacy.minimise import minimised
 from storage.privacy.suppression import Guard
-from storage.records import (
-    Absence,
-    Absent,
-    Done,
-    Failure,
-    Later,
-    Outcome,
-    OutOfCredit,
-    Page,
-    Quarantine,
-    Record,
-    Refused,
-    Split,
-    Want,
-    absences,
-)
+from storage.records import Absence, Failure, Page, Quarantine, Record, Want
 from storage.tables.parquet_spill import Answer, Context, Fetch, Noted, Spill
 
 MAGIC = b"\x1f\x8b\x08"
