@@ -12,10 +12,13 @@ BIN := .venv/bin
 
 demo: .venv/ready
 	rm -rf demo
-	$(BIN)/sneeuwbal --study fixtures/recording replay fixtures/recording/archive --into demo
+	$(BIN)/sneeuwbal --study fixtures/recording replay fixtures/recording/archive --into demo --no-report
+	$(BIN)/python -m fixtures.survey demo
+	$(BIN)/sneeuwbal --study demo import survey demo/survey.csv --codebook demo/survey-codebook.csv
+	$(BIN)/sneeuwbal --study demo report
 
 test: .venv/ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Every parser for SNEEUWBAL_FUZZ seconds, and each property of strangers' data with 10,000 examples.
 GENERATORS := $(patsubst %,tests/test_%.py,lenient link_header jsonld times files_csv files_tables files_addresses \

@@ -14,32 +14,32 @@ import click
 from storage.errors import OutOfBudget, Partial, UserError
 
 COMMANDS = {
-    "init": "Begin a study: write a commented study file.",
+    "init": "Create a study: write a commented study file.",
     "run": "The whole job: collect, load, link, admit, analyse, in waves until nothing is due.",
     "collect": "Fetch what is due into the archive.",
     "load": "Derive the tables from the archive and publish study.duckdb.",
     "admit": "Queue the targets that the sampling rules select.",
-    "review": "Links that await a decision: write them out, read the decisions back in.",
+    "review": "Write out links that await a decision, or read the decisions.",
     "report": "Make the page, the tables and the figures.",
-    "network": "A network as GEXF, GraphML or Parquet, or its communities.",
-    "figure": "One figure of the report for a paper: SVG, PDF or PNG, with its data.",
-    "import": "Read exports, captures, others' archives, registers and tables of people.",
-    "plan": "Estimate what a study will take: requests, hours, money, disk.",
+    "network": "Export a network as GEXF, GraphML or Parquet, or list its communities.",
+    "figure": "Draw one figure of the report for a paper: SVG, PDF or PNG, with its data.",
+    "import": "Read exports, captures, archives of other tools, registers and tables.",
+    "plan": "Estimate requests, hours, cost and disk space of a study.",
     "replay": "Run the whole job again from an archive, without a network.",
     "rehearse": "Run a whole study against a simulated world on this machine.",
     "schedule": "Run jobs at their times: run, list, next, pause, resume, trigger.",
-    "status": "What is done, due, waiting and why.",
+    "status": "Show what is done, due or waiting, and why.",
     "sql": "Query study.duckdb, read-only: one query, or a shell.",
     "recover": "Rebuild the state from the archive.",
-    "verify": "Prove that archive, state and database are consistent.",
+    "verify": "Check that archive, state and database are consistent.",
     "backup": "Copy the study safely while it runs.",
-    "prune": "Delete old reports and files that nothing needs.",
+    "prune": "Delete old reports and unused files.",
     "doctor": "Check the installation and the study.",
-    "forget": "Remove a person from everything, for good.",
-    "compliance": "Ask the platforms again about what is held, and remove what is gone there.",
-    "retain": "Remove what is gone on its platform, and what passed its retention period.",
+    "forget": "Remove a person permanently.",
+    "compliance": "Check stored items with their platforms, and remove those deleted there.",
+    "retain": "Remove what is deleted on its platform or passed its retention period.",
     "package": "Make a replication package: report, tables, definitions, database.",
-    "reproduce": "Make every figure of a package again, and compare.",
+    "reproduce": "Recompute every figure of a package, and compare.",
 }
 
 
@@ -47,11 +47,11 @@ class _Lazy(click.Group):
     """A group whose commands are modules of `commands`, imported when called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of a study's life."""
+        """The command names, in the order of a study's life."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, or nothing."""
+        """The command, or None."""
         if cmd_name not in COMMANDS:
             return None
         name = cmd_name.replace("-", "_") + "_" * iskeyword(cmd_name)
@@ -66,7 +66,7 @@ class _Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command meant; one line with the nearest name where there is none."""
+        """The command named; a usage error suggests the nearest name."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
 
@@ -80,12 +80,12 @@ class _Lazy(click.Group):
 @click.option("--study", "directory", type=click.Path(path_type=Path), default=Path(), show_default="this directory",
               help="The study's directory.")  # fmt: skip
 @click.option("--log", "form", type=click.Choice(["lines", "json"]), envvar="SNEEUWBAL_LOG",
-              help="Log what happens to standard error, without secrets.")  # fmt: skip
+              help="Log to standard error, without secrets.")  # fmt: skip
 @click.pass_context
 def cli(context: click.Context, directory: Path, form: str | None) -> None:
     """Snowball-sample professional profiles and the public timelines behind them into one DuckDB file.
 
-    Exit codes: 0 complete, 2 your mistake, 3 partial, 4 out of budget or credit, 130 interrupted.
+    Exit codes: 0 complete, 2 usage or input error, 3 partial, 4 out of budget or credit, 130 interrupted.
     """
     from commands.terminal import plain_output
     from jobs.logs import setup
@@ -95,12 +95,12 @@ def cli(context: click.Context, directory: Path, form: str | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; return its exit code. What a user can mend is one line."""
+    """Run the command line; return its exit code. Errors that a user can fix are one line."""
     try:
         code = cli.main(arguments, prog_name="sneeuwbal", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except (click.exceptions.Abort, KeyboardInterrupt):
-        return _say("interrupted; everything received is kept, and the next run goes on", 130)
+        return _say("interrupted; everything received is kept, and the next run continues", 130)
     except click.ClickException as error:
         return _say(error.format_message(), 2)
     except UserError as error:
@@ -110,7 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
     except OutOfBudget as error:
         return _say(str(error), 4)
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (nobody reads any more)
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (the reader has closed the pipe)
         return 0
     except Exception as error:
         line = _machine_fault(error)
@@ -120,16 +120,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _machine_fault(error: Exception) -> tuple[str, int] | None:
-    """One line and the exit code for what the machine, not the program, does wrong; None if it is ours."""
+    """One line and the exit code for an error of the machine; None for a bug."""
     text = str(error)
     lowered = text.lower()
     where = getattr(error, "filename", None)
     if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in lowered or "no space left" in lowered:
-        return f"the disk is full{f' ({where})' if where else ''}; what was synced is safe: make room and run again", 3
+        return f"the disk is full{f' ({where})' if where else ''}; received data are safe: free space and run again", 3
     if "database is locked" in lowered:
-        return "the state is held by another program; end that (`sneeuwbal doctor` shows which) and run again", 3
+        return "the state is locked by another program; stop it (`sneeuwbal doctor` shows which) and run again", 3
     if isinstance(error, PermissionError) or "permission denied" in lowered or "readonly database" in lowered:
-        return f"{where or text.splitlines()[0]}: no permission; make it writable for you", 2
+        return f"{where or text.splitlines()[0]}: no permission; make it writable", 2
     return None
 
 

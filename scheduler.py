@@ -1,7 +1,7 @@
 """When a job runs: APScheduler with jobs from the study file. Each run is a child process of the command line.
 
-The scheduler holds no database: jobs are derived at every start, and what ran is in the journal, so a daemon that was
-down at the hour makes up for it, once, within the job's catch-up window, and goes on with what was cut short.
+The scheduler has no database: jobs are derived at every start, and runs are in the journal, so a daemon that was
+down at the hour catches up, once, within the job's catch-up window, and continues runs that were cut short.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from study.settings import Job
     from study.study_file import Study
 
-GRACE = 10.0  # seconds a run has to end at a page boundary, then it is killed (nothing is lost)
-POLL = 1.0  # seconds between two looks at the clock, at `schedule trigger` and at what others do
+GRACE = 10.0  # seconds for a run to end at a page boundary before it is killed (nothing is lost)
+POLL = 1.0  # seconds between checks of the clock, of `schedule trigger` and of other processes
 RETRY, RETRIES = 60.0, 3  # seconds after which a run that was killed goes on, and how often in a row
 LEAST = 16_384  # bytes of archive that are worth a first load: less is the notes that a run begins with
 JUMP = 60.0  # seconds that the clock must be set back to be called a jump
@@ -61,18 +61,18 @@ COLLECTING = ("run", "collect", "retain")  # tasks that hold collectors' locks
 
 
 class Freshness:
-    """When what came while runs collect is to be loaded: `[study] load_every` seconds after the last time.
+    """When to load new answers while runs collect: `[study] load_every` seconds after the last load.
 
-    Where nothing is published yet the first time is at once, and the next follow at growing distances.
+    If nothing is published yet, the first load is immediate, and the next follow at growing intervals.
     """
 
     def __init__(self, study: Study) -> None:
-        self.every, self.archive = float(study.study.load_every), study.directory / "archive"
+        self.every, self.archive = float(study.study.load_every), study.archive
         self.gap = self.every if (study.directory / "study.duckdb").exists() else min(1.0, self.every)
         self.size, self.at = 0, time.monotonic()
 
     def wanted(self) -> bool:
-        """Whether something new came and it is time; asked again, it says no."""
+        """Whether a load is due; true once per load."""
         if not self.every or time.monotonic() - self.at < self.gap:
             return False
         size = sum(path.stat().st_size for path in self.archive.glob("*.warc.gz*") if path.exists())
@@ -83,14 +83,14 @@ class Freshness:
 
 
 def _start(words: Sequence[str]) -> subprocess.Popen[bytes]:
-    """A run as a child that is asked to end, at the next page, if we are killed."""
+    """Start a run as a child process that ends at its next page if this process is killed."""
     return subprocess.Popen(words, env=environment(signal.SIGTERM))  # noqa: S603
 
 
 class Daemon:
-    """Runs the jobs of one study until it is asked to stop. *start* starts a child: `subprocess.Popen`, or a test's.
+    """Runs the jobs of one study until asked to stop. *start* starts a child process (replaced in tests).
 
-    *say* gets each line about what happens, *ended* how each run of a job ended.
+    *say* receives each line of output, *ended* the result of each run of a job.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Daemon:
         self._guard = threading.Lock()
 
     def run(self) -> None:
-        """Run until SIGTERM or SIGINT. Raise UserError if another daemon runs this study, or there is no job."""
+        """Run until SIGTERM or SIGINT. Raise UserError if another daemon runs this study, or it has no job."""
         if not self.study.schedule:
             raise UserError("the study file has no [[schedule]]; add a job, for example cron = '30 3 * * *'")
         with lock(self.study.directory, "schedule"):
@@ -132,7 +132,7 @@ class Daemon:
                     signal.signal(number, handler)
 
     def _watch(self, scheduler: BackgroundScheduler) -> None:
-        """Until it is to stop: mind the clock, the triggers by hand, and what can be loaded."""
+        """Watch the clock, manual triggers and new answers until stopped."""
         fresh = Freshness(self.study)
         wall, steady = self.now(), time.monotonic()
         while not self.stop.wait(POLL):
@@ -162,8 +162,8 @@ class Daemon:
         return scheduler
 
     def _set_back(self, scheduler: BackgroundScheduler, seconds: float) -> None:
-        """The clock was wrong: what it made us wait for is worked out anew; what has started does not start again."""
-        self.say(f"the clock was set back by {timedelta(seconds=round(seconds))}; the next starts are worked out anew")
+        """Recompute the next starts after the clock was set back; what has started does not start again."""
+        self.say(f"the clock was set back by {timedelta(seconds=round(seconds))}; the next starts are recomputed")
         now = self.now()
         for name, trigger in self.triggers.items():
             last = self.journal.last_start(name)
@@ -173,11 +173,11 @@ class Daemon:
 
     def _later(self, name: str, jitter: int) -> None:
         """Start after up to *jitter* seconds."""
-        if not self.stop.wait(random.uniform(0, jitter)):  # noqa: S311 (no secret hangs on it)
+        if not self.stop.wait(random.uniform(0, jitter)):  # noqa: S311 (not used for secrets)
             self.fire(name)
 
     def _await_orphans(self) -> None:
-        """Runs of a daemon that was killed end at their next page; ours would find their locks held."""
+        """Wait for the runs of a killed daemon, which end at their next page and hold locks until then."""
         until, locks = time.monotonic() + GRACE, self.study.directory / ".locks"
         while time.monotonic() < until and not self.stop.is_set():
             if not any(holder(self.study.directory, path.name) for path in locks.glob("collect-*")):
@@ -185,21 +185,21 @@ class Daemon:
             self.stop.wait(POLL / 4)
 
     def _catch_up(self) -> None:
-        """Make up for what was missed, go on with what was cut short, and begin a study that has nothing yet."""
+        """Start missed jobs, continue interrupted ones, and start a new study at once."""
         now, begun = self.now(), (self.study.directory / "study.duckdb").exists()
         self.journal.bury()
         for job in self.study.schedule:
             last = self.journal.last_start(job.name)
             if last is None and not begun and job.task == "run":
-                self.say(f"{job.name}: there is nothing yet, so it starts now")
+                self.say(f"{job.name}: no data yet; starting now")
                 self._spawn_thread(job.name, now)
             elif last is None:
                 self.journal.first_seen(job.name, now)
             elif (due := missed(self.triggers[job.name], last, now, job.catch_up)) is not None:
-                self.say(f"{job.name}: the start of {due:%Y-%m-%d %H:%M} was missed and is made up for now")
+                self.say(f"{job.name}: the start of {due:%Y-%m-%d %H:%M} was missed; starting now")
                 self._spawn_thread(job.name, due)
             elif (due := self.journal.cut_short(job.name)) is not None:
-                self.say(f"{job.name}: the run of {due:%Y-%m-%d %H:%M} was cut short and goes on now")
+                self.say(f"{job.name}: the run of {due:%Y-%m-%d %H:%M} was interrupted; continuing now")
                 self._spawn_thread(job.name, due, resume=True)
 
     def _spawn_thread(self, name: str, due: datetime, resume: bool = False) -> None:
@@ -208,12 +208,12 @@ class Daemon:
     def fire(self, name: str, due: datetime | None = None, *, resume: bool = False) -> int | None:
         """One start of a job: its exit code; None if it was skipped (paused, or still running).
 
-        A job that needs the collector of another that runs goes first if it comes more often (a walk of days gives
-        way to the daily timelines, and goes on after them); if not, it waits.
+        A job that needs the collector of a running one goes first if it starts more often (a pass of days gives way to
+        the daily timelines, and continues after them); otherwise it waits.
         """
         job = next((one for one in self.study.schedule if one.name == name), None)
         if job is None:
-            self.journal.write(name, self.now(), None, "gone: the study file has no such job any more")
+            self.journal.write(name, self.now(), None, "gone: no longer in the study file")
             return None
         if self.journal.paused(name):
             return None
@@ -232,11 +232,11 @@ class Daemon:
         return code
 
     def _turn(self, job: Job) -> bool:
-        """Wait until nothing is in the way of *job*, and take its place; False if it is not to run."""
+        """Wait until no conflicting job runs, and reserve the place of *job*; False if it should not run."""
         jobs = {one.name: one for one in self.study.schedule}
         with self._guard:
             if job.name in self.children and job.overlap == "skip":
-                self.journal.write(job.name, self.now(), None, "skipped: the last run still goes on")
+                self.journal.write(job.name, self.now(), None, "skipped: the previous run has not ended")
                 return False
             self.queue.append(job)
         try:
@@ -272,7 +272,7 @@ class Daemon:
         return second - first if first and second else timedelta.max
 
     def _run(self, job: Job, due: datetime, resume: bool) -> int:
-        """Run *job* in a child; one that is killed goes on."""
+        """Run *job* in a child process; continue it if it is killed."""
         for again in range(1 + RETRIES):
             code = self._run_child(job, due, resume or again > 0)
             if code >= 0 or again == RETRIES or self.stop.wait(RETRY):
@@ -290,12 +290,12 @@ class Daemon:
         with self._guard:
             self.children[job.name] = None
             other = self.gives_way.get(job.name) if code == 130 else None
-        self.journal.end(row, self.now(), code, f"gave way to {other}, and goes on after it" if other else None)
+        self.journal.end(row, self.now(), code, f"gave way to {other}; continues after it" if other else None)
         self.say(f"{job.name}: exit code {code}")
         return code
 
     def _load(self) -> None:
-        """Make what came so far queryable."""
+        """Load what has been collected so far."""
         words = [*program(self.study.directory), "load"]
         with self._guard:
             if self.stop.is_set() or self.loading is not None:

@@ -1,1 +1,1 @@
-"""Analysis: one question a module."""
+"""Analysis: one question per module."""

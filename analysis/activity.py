@@ -1,6 +1,6 @@
 """The rhythm of posting: per day, weekday and hour (Graphs 11 and 12), and working days against days off.
 
-SQL counts in bins of 15 minutes of UTC, which every time zone's days and hours are made of; only the bins are
+SQL counts in UTC bins of 15 minutes, which fit the hours of every time zone; only the bins are
 converted to local time.
 """
 
@@ -25,19 +25,19 @@ GEOCODED = "longitude IS NOT NULL OR place IS NOT NULL"
 
 @dataclass(frozen=True)
 class Scope:
-    """What is counted: the time zone, the period (None: from the first to the last post), and whose posts."""
+    """The posts to count: time zone, period (None: from the first to the last post), and accounts."""
 
     timezone: str = "Europe/Amsterdam"
     first_day: date | None = None
     last_day: date | None = None
     accounts: str | None = None  # see analysis.queries.timeline_posts
     country: str = "NL"  # of the public holidays
-    school_regions: tuple[str, ...] = ()  # whose school holidays are told apart
-    school: pd.DataFrame | None = None  # from a file: analysis.days.school_holidays; None: those the library knows
+    school_regions: tuple[str, ...] = ()  # whose school holidays are distinguished
+    school: pd.DataFrame | None = None  # from a file: analysis.days.school_holidays; None: those of the library
 
 
 def scope_of(db: Database, **changes: Any) -> Scope:
-    """The scope that the study file sets, with *changes*."""
+    """The scope set in the study file, with *changes*."""
     first, last = setting(db, "study.first_day"), setting(db, "study.last_day")
     scope = Scope(
         timezone=setting(db, "study.timezone", "Europe/Amsterdam"),
@@ -94,16 +94,16 @@ def _calendar(first: date, last: date, scope: Scope) -> pd.DataFrame:
 
 
 def _no_days() -> pd.DataFrame:
-    """A calendar without days."""
+    """An empty calendar."""
     return calendar(date(2013, 1, 1), date(2013, 1, 1)).iloc[:0]
 
 
 def daily(db: Database, scope: Scope | None = None) -> pd.DataFrame:
-    """Graphs 11 and 12: a row a day, every day of the period, indexed by day in the study's time zone.
+    """Graphs 11 and 12: a row per day, for every day of the period, indexed by day in the study's time zone.
 
-    Columns: posts, active_accounts (distinct), located (posts whose author tells a location, as the account is now),
+    Columns: posts, active_accounts (distinct), located (posts whose author gives a location in the current account),
     geocoded (posts with coordinates or a place), posts_7 and posts_30 (mean of the last 7 and 30 days; missing until
-    there are as many), gap_accounts (accounts of which posts of that day were not collected), gap_share (of all the
+    there are as many), gap_accounts (accounts whose posts of that day were not collected), gap_share (of all the
     accounts that have posts), and those of analysis.days.calendar. Posts without a time are counted in
     attrs["parameters"]["posts_without_time"].
     """
@@ -121,7 +121,7 @@ def daily(db: Database, scope: Scope | None = None) -> pd.DataFrame:
 
 
 def _joined(db: Database, counted: _Counted, columns: pd.DataFrame, sql: str) -> pd.DataFrame:
-    """The result of *sql* over `counted` (the posts with the *columns* of their bin beside them)."""
+    """The result of *sql* over `counted` (the posts with the *columns* of their bin)."""
     bins = pd.concat([counted.bins[["bin"]], columns], axis=1)
     with db.cursor() as cursor:
         cursor.register("bins_of_activity", bins)
@@ -141,10 +141,10 @@ def _active(db: Database, counted: _Counted) -> pd.Series[Any]:
 
 
 def accounts_by(db: Database, scope: Scope | None, cell: Callable[[pd.DataFrame], pd.Series[Any]]) -> pd.Series[Any]:
-    """Distinct accounts behind each cell of a table, indexed by cell: how few persons a count of posts rests on.
+    """Distinct accounts behind each cell of a table, indexed by cell, the persons behind a count of posts.
 
-    *cell* gives the number of the cell of each bin, of a frame with its local time (`local`) and what is known of its
-    day (`day` and the columns of the calendar); a cell that is missing is not counted.
+    *cell* returns the number of the cell of each bin, from a frame with its local time (`local`) and
+    day (`day` and the columns of the calendar); a missing cell is not counted.
     """
     counted = _count(db, scope)
     if counted.bins.empty:
@@ -154,7 +154,7 @@ def accounts_by(db: Database, scope: Scope | None, cell: Callable[[pd.DataFrame]
     return _joined(db, counted, cells.to_frame(), sql).set_index("cell")["accounts"]
 
 
-# The part of a timeline between the oldest post of a walk that was cut short and the mark of the walk before.
+# The part of a timeline between the oldest post of a walk cut short and the mark of the previous walk.
 GAPS = """
 WITH cut AS (
     SELECT walk, key, coalesce(nullif(low_water, ''), nullif(until_id, '')) AS mark FROM gaps
@@ -171,7 +171,7 @@ LEFT JOIN accounts AS u ON u.account_id = c.key
 
 
 def _gaps(db: Database, counted: _Counted) -> pd.Series[Any]:
-    """By day, the accounts of which posts may be missing because their timeline was cut short there."""
+    """By day, the accounts whose posts may be missing because their timeline was cut short."""
     days = counted.calendar.index
     missing = np.zeros(len(days) + 1, dtype=np.int64)
     if not len(days) or not number(db, f"SELECT count(*) FROM gaps WHERE closed_at IS NULL AND {TIMELINES}"):
@@ -193,7 +193,7 @@ def _local_day(moment: Any, zone: str) -> pd.Timestamp:
 
 
 def weekday(db: Database, scope: Scope | None = None) -> pd.DataFrame:
-    """A row a weekday: its days in the period, the posts on them, and posts per such day.
+    """A row per weekday: its days in the period, the posts on them, and posts per such day.
 
     Columns: name, days, posts, per_day, holidays (public ones among the days), per_day_without_holidays.
     """
@@ -217,7 +217,7 @@ def _days(counted: _Counted) -> pd.DataFrame:
 def hour_by_weekday(db: Database, scope: Scope | None = None, value: str = "rate") -> pd.DataFrame:
     """A grid of 7 weekdays (rows, 0 is Monday) by 24 hours: posts per such hour of the period, or posts.
 
-    *value* is "rate" or "posts". The hour that summer time leaves out or repeats is counted as the clock shows it.
+    *value* is "rate" or "posts". The hour skipped or repeated by summer time is counted by the clock.
     """
     if value not in ("rate", "posts"):
         raise ValueError(f"value is rate or posts, not {value!r}")
@@ -255,11 +255,11 @@ def working_days(db: Database, scope: Scope | None = None) -> pd.DataFrame:
 def professional_use(
     db: Database, scope: Scope | None = None, resamples: int = 2_000, seed: int = 1, level: float = 0.95
 ) -> pd.DataFrame:
-    """How many times more is posted on a working day than on a weekend day, a public holiday, or either.
+    """The ratio of posts on a working day to a weekend day, a public holiday, or either.
 
     Columns: working (posts per working day), off (posts per such day), ratio, low, high: the percentile interval of a
     bootstrap by account, because accounts are the sampling unit and not posts (Efron & Tibshirani 1993, chapter 13).
-    Accounts without a post in the period do not take part; the ratio would be the same with them.
+    Accounts without a post in the period are left out; the ratio would be the same with them.
     """
     counted = _count(db, scope)
     days = counted.calendar["kind"].value_counts().reindex(KINDS, fill_value=0).to_numpy(dtype=float)
@@ -271,7 +271,7 @@ def professional_use(
         working, off = rates[:, :1] / days[0], off_posts / off_days
         ratio = working / off
     tail = (1 - level) / 2
-    # a resample in which nobody posted on days off has no ratio
+    # a resample without posts on days off has no ratio
     low, high = pd.DataFrame(ratio[1:]).quantile([tail, 1 - tail]).to_numpy()
     frame = pd.DataFrame(
         {"working": np.repeat(working[0], 3), "off": off[0], "ratio": ratio[0], "low": low, "high": high},
@@ -293,7 +293,7 @@ def _by_account(db: Database, counted: _Counted) -> np.ndarray[Any, np.dtype[np.
 
 
 def _resampled(posts: np.ndarray[Any, Any], resamples: int, seed: int) -> np.ndarray[Any, Any]:
-    """Sums over accounts drawn with replacement, a row a resample; in steps that keep memory small."""
+    """Sums over accounts drawn with replacement, a row per resample; in steps, to limit memory."""
     rng, accounts = np.random.default_rng(seed), len(posts)
     if not accounts:
         return np.zeros((0, 3))

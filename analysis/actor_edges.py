@@ -1,6 +1,6 @@
-"""The actor networks from the tables: who follows, mentions, answers, repeats or quotes whom.
+"""The actor networks from the tables: follow, mention, reply, repost and quote ties.
 
-The edges are counted and filtered in SQL; only what is left becomes a Network.
+The edges are counted and filtered in SQL; only the result becomes a Network.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ POSTS = """SELECT * REPLACE (coalesce(account_id, timeline_of) AS source) FROM p
     WHERE ($platform IS NULL OR platform = $platform)
     AND ($until IS NULL OR created_at <= $until) AND ($since IS NULL OR created_at >= $since)"""
 
-# the one who is mentioned, answered ...: an account id; a mention that gives only a handle is looked up
+# the target of a tie: an account id; a mention with only a handle is looked up
 TARGETS: Mapping[str, str] = {
     "mention": f"""SELECT source, coalesce(given, h.account_id) AS target FROM (
             SELECT DISTINCT source, platform, post_id, m.account_id AS given, lower(m.handle) AS handle
@@ -84,15 +84,15 @@ def network(
 
     A node is a person as far as is known: accounts that links join are one, called by the first of them.
 
-    *min_degree* (51 for follow ties, else 1) is in + out degree on the full network, a mutual tie counting two; "auto"
+    *min_degree* (51 for follow ties, else 1) is in + out degree on the full network, a mutual tie counting 2; "auto"
     is the lowest from 2 that leaves at most MOST_ACTORS. *counting* "neighbours" counts distinct ones, "k-core"
     takes the core instead. *scope* "linked" has the ties of members' accounts, "all" every tie seen; None: linked
-    unless none are. Follow ties are those open now, or, with *since* or *until*, at some time between the two;
-    these bound posts by when they were sent. Weights are posts; follow ties have none. *labels* (account_id or
-    handle, label) tell politicians, media ... apart. Columns: handle, name, group, organisation, title, label ...
+    unless there are none. Follow ties are those open now, or, with *since* or *until*, at some time between them;
+    these also bound the times of posts. Weights are posts; follow ties have none. *labels* (account_id or
+    handle, label) distinguish politicians, media .... Columns: handle, name, group, organisation, title, label ...
     """
     if counting not in ("ties", "neighbours", "k-core"):
-        raise UserError(f"degree counting {counting!r} is not known; use ties, neighbours or k-core")
+        raise UserError(f"unknown degree counting {counting!r}; use ties, neighbours or k-core")
     if min_degree is None:
         min_degree = 51 if kind == "follow" else 1
     scope = scope or default_scope(db, platform)
@@ -129,7 +129,7 @@ def network(
 
 
 def default_scope(db: Database, platform: str | None = None) -> Scope:
-    """What counts unless said otherwise: members' linked accounts, or all where there are none."""
+    """The default scope: members' linked accounts, or all if there are none."""
     return "linked" if _number(db, f"SELECT count(*) FROM ({LINKED})", {"platform": platform}) else "all"
 
 
@@ -148,7 +148,7 @@ def ties(
     Options as of `network`; an account stands for the person, and ties between two accounts of one are left out.
     """
     if kind != "follow" and kind not in TARGETS:
-        raise UserError(f"there is no network of {kind!r} ties; choose follow, {', '.join(TARGETS)}")
+        raise UserError(f"no network of {kind!r} ties; choose follow, {', '.join(TARGETS)}")
     follow = FOLLOWED if since or until else FOLLOWS
     query = follow if kind == "follow" else f"SELECT source, target, 1 AS weight FROM ({TARGETS[kind]})"
     scope = scope or default_scope(db, platform)
@@ -163,7 +163,7 @@ def ties(
 
 
 def _degrees(counting: Counting, scope: Scope) -> str:
-    """The actors with their connections; linked accounts without any belong to the full network."""
+    """The actors with their connections; linked accounts without any are part of the full network."""
     lonely = f"UNION ALL SELECT *, NULL FROM ({LINKED_PEOPLE})" if scope == "linked" else ""
     measure = "count(DISTINCT other)" if counting == "neighbours" else "count(other)"
     return f"""SELECT id, {measure} AS degree FROM (
@@ -172,13 +172,13 @@ def _degrees(counting: Counting, scope: Scope) -> str:
 
 
 KEPT = "SELECT id, degree, row_number() OVER (ORDER BY id) - 1 AS number FROM _degrees WHERE degree >= {}"
-MOST_ACTORS = 1_500  # that can be told apart in a picture
+MOST_ACTORS = 1_500  # that can be distinguished in a figure
 
 
 def lowest(values: pd.Series[int], counts: pd.Series[int], most: int) -> int:
-    """The lowest of *values* from 2 with which at most *most* are left; one lower, if that leaves nobody.
+    """The lowest of *values* from 2 that leaves at most *most*; one lower, if it leaves none.
 
-    *counts* says how many have each value.
+    *counts* are the numbers with each value.
     """
     by = counts.groupby(values).sum().sort_index(ascending=False)
     by = by[by.index >= LEAST].cumsum()
@@ -186,12 +186,12 @@ def lowest(values: pd.Series[int], counts: pd.Series[int], most: int) -> int:
     return int((fits if len(fits) else by).index[-1 if len(fits) else 0]) if len(by) else LEAST
 
 
-LEAST = 2  # who has one tie, or is used once, connects nothing
+LEAST = 2  # one tie, or one use, connects nothing
 
 
 @contextmanager
 def _temporary(db: Database, name: str, query: str, values: Mapping[str, Any]) -> Iterator[None]:
-    """A temporary table of *query*, gone afterwards; a read-only database may have such."""
+    """A temporary table of *query* within the block, also in a read-only database."""
     used = {key: value for key, value in values.items() if f"${key}" in query}
     db.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}", used)
     try:
@@ -210,7 +210,7 @@ def _text(moment: datetime | None) -> str | None:
 
 
 def labelled(nodes: pd.DataFrame, labels: pd.DataFrame | None, others: pd.DataFrame) -> pd.Series[str]:
-    """What each actor is: member, or as the table *labels* says, or other.
+    """The label of each actor: member, or from the table *labels*, or other.
 
     *labels* has a column account_id or handle (any case, with or without @), and label (or role); *others* are the
     accounts (account_id, handle) of actors with several (id), which a label may name too.

@@ -1,4 +1,4 @@
-"""The actor network (Figure 2): who is central, which communities there are, and who bridges them."""
+"""The actor network (Figure 2): central actors, communities, and bridges."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from analysis.nouns import GENERAL
 if TYPE_CHECKING:
     import networkx as nx
 
-OUTSIDE = "outside"  # actors who are no members
+OUTSIDE = "outside"  # actors who are not members
 SAME_GROUP = 0.5  # a community is named after a group with at least this share of its members
 PAIR, BEYOND = "{one} and {other}", "outside the {groups}"
 ACROSS, WITH = "across {groups} ({first} first)", "{name}, with {labels}"
-LIFT = 1.5  # and after a label that is so many times as frequent in it as in the network
+LIFT = 1.5  # and after a label this many times as frequent in it as in the network
 
 
 def graph(db: Database, *, measures: bool = True, **options: Any) -> nx.DiGraph[Any]:
@@ -44,7 +44,7 @@ NETWORK_OPTIONS = ("kind", "platform", "min_degree", "counting", "scope", "since
 
 
 def top(found: Network, by: str = "betweenness", count: int = 25) -> pd.DataFrame:
-    """The *count* actors highest in column *by*, with who they are."""
+    """The *count* actors highest in column *by*, with names and groups."""
     shown = ["handle", "name", "label", "group_name", "organisation", "community", "degree", "in_degree", by]
     columns = [name for name in dict.fromkeys(shown) if name in found.nodes]
     table = found.nodes.sort_index().nlargest(count, by)[columns].rename_axis("account_id").reset_index()
@@ -56,12 +56,12 @@ def top(found: Network, by: str = "betweenness", count: int = 25) -> pd.DataFram
 
 
 def communities(found: Measured, central: int = 5, words: Callable[[str], str] = GENERAL) -> pd.DataFrame:
-    """One row a community: name, size, members by label, groups, titles, central members, runs, density, E-I index.
+    """One row per community: name, size, members by label, groups, titles, central members, runs, density, E-I index.
 
-    `share_of_runs` is the mean over its actors of the share of the runs that put them there.
-    The name is a suggestion from these numbers; there is none where there are no communities to speak of, and
-    `attrs["verdict"]` says so in a sentence. Density is of the directed ties inside; the E-I index counts ties. Titles
-    are current job titles that at least two members share, as shares of those. *words* puts the words of names into
+    `share_of_runs` is the mean over its actors of the share of the runs that put them there. The name is a
+    suggestion from these numbers; there is none without clear communities, and
+    `attrs["verdict"]` is a sentence about it. Density is of the directed ties inside; the E-I index counts ties. Titles
+    are current job titles that at least two members share, as shares of those. *words* translates names into
     another language.
     """
     nodes, group = found.network.nodes, found.communities.membership.to_numpy()
@@ -95,7 +95,7 @@ def communities(found: Measured, central: int = 5, words: Callable[[str], str] =
 
 
 def _ties_of(found: Network, group: NDArray[Any], count: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Per community: the ties inside it, and the ends of ties in it."""
+    """Per community: ties inside it, and ends of ties in it."""
     source, target = group[found.source], group[found.target]
     inside = np.bincount(source[source == target], minlength=count)
     return inside, np.bincount(source, minlength=count) + np.bincount(target, minlength=count)
@@ -109,14 +109,14 @@ def _column(label: Any) -> str:
     return "members" if label == "member" else str(label)
 
 
-def _shares(counts: pd.Series[int], most: int = 5) -> str:
+def _shares(counts: pd.Series[int]) -> str:
     """Counts as a text: EZ 61%, BZK 12% ..."""
     total = max(int(counts.sum()), 1)
-    return ", ".join(f"{name} {value / total:.0%}" for name, value in counts.head(most).items())
+    return ", ".join(f"{name} {value / total:.0%}" for name, value in counts.head(5).items())
 
 
 def _common(titles: pd.Series[Any]) -> pd.Series[int]:
-    """Current job titles that two members or more share, however they write them."""
+    """Current job titles shared by two members or more, in any spelling."""
     counts = titles.dropna().str.strip().str.lower().value_counts()
     return counts[counts > 1]
 
@@ -132,10 +132,10 @@ def _central(members: pd.DataFrame, count: int, words: Callable[[str], str]) -> 
 def suggested_name(
     groups: pd.Series[int], labels: pd.Series[int], everywhere: pd.Series[int], words: Callable[[str], str] = GENERAL
 ) -> str:
-    """A name for a community from its counts by group and by label, beside the label counts of the network.
+    """A name for a community from its counts by group and label, compared with the network's label counts.
 
-    The group that at least half of its members are of, or two that two thirds are of, or that it runs
-    across groups; then the labels (media, politicians ...) that are half as frequent again as elsewhere.
+    The group of at least half of its members, or two groups of two thirds, or "across
+    groups"; then the labels (media, politicians ...) that are half as frequent again as elsewhere.
     """
     share = groups / max(int(groups.sum()), 1)
     if len(share) and share.iloc[0] >= SAME_GROUP:
@@ -153,14 +153,14 @@ def suggested_name(
     ]  # fmt: skip
     if not many:
         return name
-    told = words(many[0])
+    given = words(many[0])
     for label in many[1:]:
-        told = words(PAIR).format(one=told, other=words(label))
-    return words(WITH).format(name=name, labels=told)
+        given = words(PAIR).format(one=given, other=words(label))
+    return words(WITH).format(name=name, labels=given)
 
 
 def by_group(found: Measured) -> pd.DataFrame:
-    """Actors by community and group: count, share of the community, share of the group; others as outside."""
+    """Actors by community and group: count, share of the community, share of the group; the rest as outside."""
     nodes = found.network.nodes
     place = nodes["group_name"].where(nodes["label"] == "member").fillna(OUTSIDE)
     table = (
@@ -232,11 +232,11 @@ LEFT JOIN _follows AS b ON b.source = i.target AND b.target = i.source"""
 
 
 def interaction_and_follow(db: Database, kinds: Sequence[Kind] = INTERACTIONS, **options: Any) -> pd.DataFrame:
-    """How far interaction goes along follow ties: one row a kind of interaction.
+    """The overlap of interaction and follow ties: one row per kind of interaction.
 
     Columns: ties, posts, the share of ties (and of posts) where the sender follows the other, the share where the
     other follows the sender, and the share of follow ties that carry such an interaction. Only accounts' lists that
-    were read can tell; *options* are those of `ties` (platform, scope, since, until).
+    were read count; *options* are those of `ties` (platform, scope, since, until).
     """
     options["scope"] = options.get("scope") or default_scope(db, options.get("platform"))
     rows = []
@@ -247,6 +247,6 @@ def interaction_and_follow(db: Database, kinds: Sequence[Kind] = INTERACTIONS, *
         ((follows,),) = db.execute("SELECT count(*) FROM _follows").fetchall()
     table = pd.concat(rows, ignore_index=True)
     table.insert(0, "interaction", table.pop("interaction"))
-    told = {name: str(value) for name, value in options.items() if value is not None}
-    table.attrs["parameters"] = {"network": "interaction against follow", "follow_ties": follows, **told}
+    given = {name: str(value) for name, value in options.items() if value is not None}
+    table.attrs["parameters"] = {"network": "interaction against follow", "follow_ties": follows, **given}
     return table

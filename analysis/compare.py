@@ -1,4 +1,4 @@
-"""Two studies, periods or comparison sets side by side, and what changed between two snapshots of a network."""
+"""Two studies, periods or comparison sets compared, and changes between two snapshots of a network."""
 
 from __future__ import annotations
 
@@ -19,25 +19,23 @@ from analysis.queries import FOLLOW_LISTS
 
 
 class Window(NamedTuple):
-    """A round of collection: from *since* up to and including *until*."""
+    """A round of collection, from *since* to *until* inclusive."""
 
     since: datetime
     until: datetime
 
 
-def proportions(count: float, total: float, other: float, of: float, confidence: float = 0.95) -> dict[str, float]:
-    """Two shares, their difference with its interval (Newcombe's), and the p-value of the two-proportion z-test.
+def proportions(count: float, total: float, other: float, of: float) -> dict[str, float]:
+    """Two shares, their difference with its 95% interval (Newcombe's), and the p-value of the two-proportion z-test.
 
-    Missing where a total is 0. The interval takes the counted things as independent.
+    Missing if a total is 0. The interval assumes that the counted things are independent.
     """
     from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
     missing = float("nan")
     if not total or not of:
         return dict.fromkeys(("share", "other_share", "difference", "low", "high", "p"), missing)
-    low, high = confint_proportions_2indep(
-        count, total, other, of, method="newcomb", compare="diff", alpha=1 - confidence
-    )
+    low, high = confint_proportions_2indep(count, total, other, of, method="newcomb", compare="diff", alpha=0.05)
     pooled = (count + other) / (total + of)
     _, p = proportions_ztest([count, other], [total, of]) if 0 < pooled < 1 else (0.0, 1.0)
     share, other_share = count / total, other / of
@@ -55,10 +53,10 @@ def side_by_side(
     totals: Mapping[str, tuple[float, float]] | None = None,
     names: tuple[str, str] = ("one", "other"),
 ) -> pd.DataFrame:
-    """Two tables of the same shape as one: each figure of both, and the difference.
+    """Two tables of the same shape joined: each figure of both, and the difference.
 
-    Rows meet by the columns *on*; a row that only one has is there, the other's figures missing. A column of counts
-    named in *totals* (of what each is a part of) also gets its shares, their difference and a 95% interval.
+    Rows are joined by the columns *on*; a row in only one has missing figures for the other. A column of counts
+    in *totals* (with the total of each) also gets its shares, their difference and a 95% interval.
     """
     both = [str(name) for name in one if name in other and name not in on]
     figures = [name for name in both if pd.api.types.is_numeric_dtype(one[name])]
@@ -92,7 +90,7 @@ def _interval(figure: str, left: pd.Series[Any], right: pd.Series[Any], totals: 
 
 
 def networks(one: Measured, other: Measured, names: tuple[str, str] = ("one", "other"), seed: int = 0) -> pd.DataFrame:
-    """Figures of two measured networks side by side, a row a figure, with their difference.
+    """Figures of two measured networks, a row per figure, with their difference.
 
     Size, density, reciprocity, clustering, modularity, stability and, where actors have labels, the E-I index of civil
     servants with a 95% bootstrap interval of the difference (accounts are the sampling unit).
@@ -117,7 +115,7 @@ def _figures(found: Measured) -> pd.Series[float]:
     figures["communities"] = found.communities.membership.nunique()
     figures["modularity"] = found.communities.modularity
     figures["stability"] = found.communities.stability
-    if "label" in found.network.nodes and (found.network.nodes["label"] == inwardness.CIVIL).any():
+    if "label" in found.network.nodes and (found.network.nodes["label"] == inwardness.MEMBER).any():
         figures["e_i_index"] = inwardness.table(found.network, permutations=0)["e_i_index"].iloc[0]
     return figures
 
@@ -125,9 +123,9 @@ def _figures(found: Measured) -> pd.Series[float]:
 def resampled_e_i(found: Network, runs: int = 1000, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float64]]:
     """The E-I index of members in *runs* bootstrap samples of their accounts.
 
-    An account brings its ties with others whole, and half of each tie with another member.
+    An account contributes its ties with others, and half of each tie with another member.
     """
-    civil = (found.nodes["label"] == inwardness.CIVIL).to_numpy()
+    civil = (found.nodes["label"] == inwardness.MEMBER).to_numpy()
     both = civil[found.source] & civil[found.target]
     internal = sum(np.bincount(end[both], minlength=found.n) for end in (found.source, found.target)) / 2
     external = sum(np.bincount(end[~both], minlength=found.n) for end in (found.source, found.target))
@@ -142,7 +140,7 @@ def resampled_e_i(found: Network, runs: int = 1000, seed: int = 0) -> np.ndarray
 
 
 def overlap(one: Network, other: Network, by: str = "betweenness", most: int = 100) -> dict[str, float]:
-    """How alike two networks are: nodes in both, edges in both (Jaccard), shared top *most*, rank correlation."""
+    """The similarity of two networks: nodes in both, edges in both (Jaccard), shared top *most*, rank correlation."""
     shared = one.nodes.index.intersection(other.nodes.index)
     union = len(one.nodes.index.union(other.nodes.index))
     edges = [set(zip(n.nodes.index[n.source], n.nodes.index[n.target], strict=True)) for n in (one, other)]
@@ -182,8 +180,8 @@ def changes(
 ) -> pd.DataFrame:
     """Follow ties kept, opened and closed between two rounds: follower_id, followed_id, change.
 
-    Of each list its last whole reading in *before* and in *after* tell; without these its first and its last one.
-    Only lists that were read whole in both can tell; a tie of another list says nothing and is left out.
+    Of each list the last complete readings in *before* and in *after* are compared; by default the first and the last.
+    Only lists read completely in both are compared; ties of other lists are left out.
     """
     rounds = {"before": before, "after": after}
     given = {name: window for name, window in rounds.items() if window}
@@ -198,7 +196,7 @@ def changes(
 
 
 def tally(db: Database, ours: str) -> pd.DataFrame:
-    """How many ties were kept, opened and closed since the first whole reading of each list: change, ties, between.
+    """The number of ties kept, opened and closed since the first complete reading of each list: change, ties, between.
 
     *ours* is SQL for account ids; `between` counts the ties that have both ends there.
     """
@@ -212,10 +210,10 @@ def tally(db: Database, ours: str) -> pd.DataFrame:
 
 
 def moved(before: Communities, after: Communities) -> pd.DataFrame:
-    """Who is where in two snapshots: id, community before, after, and whether it stayed, moved, entered or left.
+    """Each node in two snapshots: id, community before, after, and whether it stayed, moved, entered or left.
 
-    Communities of *after* count as continuing those of *before* with which they share most; a community that continues
-    none keeps its members as moved.
+    A community of *after* continues the one of *before* with the largest overlap; if it continues
+    none, its members count as moved.
     """
     follows = matched(before.membership, after.membership)
     ids = before.membership.index.union(after.membership.index)

@@ -1,4 +1,4 @@
-"""The calendar of a study: every day of its period, what kind of day it is, and which hours it has."""
+"""The calendar of a study: the days of its period, their kinds and hours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHOOL = ("region", "name", "first_day", "last_day")
 
 
 def calendar(first: date, last: date, country: str = "NL", school: pd.DataFrame | None = None) -> pd.DataFrame:
-    """A row a day from *first* to *last*, both included, indexed by day.
+    """A row per day from *first* to *last* inclusive, indexed by day.
 
     Columns: weekday (0 is Monday), holiday (its name, or missing), kind (working day, weekend, or public holiday: one
     that falls on a working day), and of *school* holidays a column `school REGION` (true or false) each.
@@ -42,10 +42,10 @@ def calendar(first: date, last: date, country: str = "NL", school: pd.DataFrame 
 
 
 def known_school_holidays(first: date, last: date, regions: Iterable[str], country: str = "NL") -> pd.DataFrame:
-    """The school holidays that the holidays package knows, a row a day and region: region, name, first_day, last_day.
+    """The school holidays of the holidays package, a row per day and region: region, name, first_day, last_day.
 
     For the Netherlands that is 2014 to 2030, regions Noord, Midden and Zuid. Raise UserError for a region or year that
-    it does not know, because a day that is not known to be free is not a school day.
+    it does not cover, as an unknown day is not a school day.
     """
     years, rows = range(first.year, last.year + 1), []
     for region in regions:
@@ -55,12 +55,12 @@ def known_school_holidays(first: date, last: date, regions: Iterable[str], count
             except (NotImplementedError, ValueError):
                 there = ", ".join(getattr(holidays, country).subdivisions) if hasattr(holidays, country) else "none"
                 raise UserError(
-                    f"analysis.school_regions: no school holidays of {region!r} are known; the regions of {country} "
-                    f"are {there}, others can be given in the file school_holidays"
+                    f"analysis.school_regions: no school holidays known for {region!r}; the regions of {country} "
+                    f"are {there}; add others with the file school_holidays"
                 ) from None
             if not known:
                 raise UserError(
-                    f"analysis.school_regions: the school holidays of {year} are not known; give them in the file "
+                    f"analysis.school_regions: no school holidays known for {year}; add them with the file "
                     "school_holidays, or choose a later first_day"
                 )
             rows += [(region, name, pd.Timestamp(day), pd.Timestamp(day)) for day, name in known.items()]
@@ -68,9 +68,9 @@ def known_school_holidays(first: date, last: date, regions: Iterable[str], count
 
 
 def school_holidays(path: Path, regions: Iterable[str] = ()) -> pd.DataFrame:
-    """The school holidays of a CSV file with region,name,first_day,last_day; of *regions* only, if any are named.
+    """The school holidays of a CSV file with region,name,first_day,last_day; only of *regions*, if given.
 
-    Raise UserError with the line for a file that is not like that.
+    Raise UserError with the line of a mistake.
     """
     names, rows = csvfile.records(path, SCHOOL)
     frame = pd.DataFrame([row for _, row in rows], columns=names, dtype=str)
@@ -84,14 +84,14 @@ def school_holidays(path: Path, regions: Iterable[str] = ()) -> pd.DataFrame:
         frame[column] = days
     wanted = list(regions)
     if unknown := sorted(set(wanted) - set(frame["region"])):
-        raise UserError(f"{path}: has no region {unknown[0]!r}; it has {', '.join(sorted(set(frame['region'])))}")
+        raise UserError(f"{path}: no region {unknown[0]!r}; it has {', '.join(sorted(set(frame['region'])))}")
     return frame[frame["region"].isin(wanted)] if wanted else frame
 
 
 def hours(first: date, last: date, zone: str) -> pd.DataFrame:
-    """How many hours of each weekday (rows, 0 is Monday) and hour (columns) the days from *first* to *last* have.
+    """The number of hours by weekday (rows, 0 is Monday) and hour (columns) in the days from *first* to *last*.
 
-    Summer time is true to the clock: the hour that is left out is missing, the one that comes twice counts two.
+    Summer time follows the clock: the skipped hour is missing, the repeated one counts twice.
     """
     begin = pd.Timestamp(first).tz_localize(zone)
     end = (pd.Timestamp(last) + pd.Timedelta(days=1)).tz_localize(zone)

@@ -1,7 +1,7 @@
-"""The group network (Figure 1): connections within and between groups, beside chance, coverage and follow ties.
+"""The group network (Figure 1): connections within and between groups, with chance, coverage and follow ties.
 
-Somebody with current posts in two groups belongs to both, as in Table 5: a connection counts once in every cell it
-belongs to.
+A person with current positions in two groups belongs to both, as in Table 5: a connection counts once in every cell it
+belongs to. A member whose group is not known (of a list, or in a pseudonymised database) is in no cell.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ SELECT least(a.group_name, b.group_name) AS group_name, greatest(a.group_name, b
        count(DISTINCT (least(a.actor_id, b.actor_id), greatest(a.actor_id, b.actor_id))) AS connections
 FROM connections AS c JOIN actors AS o ON o.subject = c.profile_a JOIN actors AS p ON p.subject = c.profile_b
 JOIN memberships AS a ON a.actor_id = o.actor_id JOIN memberships AS b ON b.actor_id = p.actor_id
-WHERE o.actor_id <> p.actor_id GROUP BY ALL ORDER BY ALL"""
+WHERE o.actor_id <> p.actor_id AND a.group_name IS NOT NULL AND b.group_name IS NOT NULL
+GROUP BY ALL ORDER BY ALL"""
 
 FOLLOWS = f"""
 WITH linked AS ({OF_MEMBERS})
 SELECT a.group_name AS group_name, b.group_name AS other, count(DISTINCT (l.actor_id, k.actor_id)) AS follows
 FROM follows AS f JOIN linked AS l ON l.account_id = f.follower_id JOIN linked AS k ON k.account_id = f.followed_id
 JOIN memberships AS a ON a.actor_id = l.actor_id JOIN memberships AS b ON b.actor_id = k.actor_id
-WHERE l.actor_id <> k.actor_id GROUP BY ALL ORDER BY ALL"""
+WHERE l.actor_id <> k.actor_id AND a.group_name IS NOT NULL AND b.group_name IS NOT NULL
+GROUP BY ALL ORDER BY ALL"""
 
 COVERAGE = f"""
 SELECT m.group_name, count(DISTINCT m.actor_id) AS members,
@@ -40,10 +42,10 @@ SELECT m.group_name, count(DISTINCT m.actor_id) AS members,
 FROM memberships AS m
 LEFT JOIN (SELECT DISTINCT profile_id FROM base.connections) AS w ON w.profile_id = m.profile_id
 LEFT JOIN (SELECT DISTINCT actor_id FROM ({OF_MEMBERS}) WHERE account_id IS NOT NULL) AS l ON l.actor_id = m.actor_id
-GROUP BY ALL ORDER BY m.group_name"""
+WHERE m.group_name IS NOT NULL GROUP BY ALL ORDER BY m.group_name"""
 
 
-# of each count in `table`, the columns that would give it away
+# for each count in `table`, the columns that would reveal it
 DERIVED: dict[str, tuple[str, ...]] = {
     "connections": ("connections_ratio", "share_of_row", "share_of_other"), "follows": ("follows_ratio",),
 }  # fmt: skip
@@ -58,10 +60,10 @@ def _square(rows: pd.DataFrame, value: str, names: list[str]) -> NDArray[np.int6
 
 
 def expected(matrix: NDArray[Any]) -> NDArray[np.float64]:
-    """What *matrix* (upper triangle, internal on the diagonal) would hold if its ends were joined by chance.
+    """*matrix* (upper triangle, internal on the diagonal) as expected if its ends were joined by chance.
 
-    Every group keeps its number of ends (the configuration model: ends are paired at random), so that the expected
-    cells add up to what the observed ones add up to.
+    Every group keeps its number of ends (the configuration model: ends are paired at random), so the expected
+    cells have the same total as the observed ones.
     """
     ends = (matrix.sum(axis=0) + matrix.sum(axis=1)).astype(float)  # the diagonal counts twice
     total = ends.sum()
@@ -73,7 +75,7 @@ def expected(matrix: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def coverage(db: Database) -> pd.DataFrame:
-    """Per group: members, how many had connections that could be read, and how many have a linked account."""
+    """Per group: members, those with readable connections, and those with a linked account."""
     table = db.execute(COVERAGE).df()
     table["share_readable"] = table["readable"] / table["members"]
     table.attrs["parameters"] = {"members": "at least one current post; two groups count in both"}
@@ -81,10 +83,10 @@ def coverage(db: Database) -> pd.DataFrame:
 
 
 def table(db: Database) -> pd.DataFrame:
-    """One row a pair of groups (within: the same twice): connections and follow ties, observed and expected.
+    """One row per pair of groups (within: the same twice): connections and follow ties, observed and expected.
 
     Columns: connections, connections_expected, connections_ratio; share_of_row (of the connections of `group`, those
-    with `other`) and share_of_other; follows (either way), follows_expected, follows_ratio. Pairs without any stay in.
+    with `other`) and share_of_other; follows (either way), follows_expected, follows_ratio. Pairs without any are kept.
     """
     rows, ties = db.execute(CONNECTIONS).df(), db.execute(FOLLOWS).df()
     names = sorted(set(coverage(db)["group_name"]))
@@ -114,7 +116,7 @@ def graph(db: Database) -> nx.Graph[Any]:
 
     Node attributes: weight (connections inside the group), members, readable, linked, expected, ratio, follows, and
     x, y and size for drawing. Edge attributes: weight (connections between the two), expected, ratio, follows.
-    Where a study has no connections, follows are the weight; a pair of weight 0 has no edge.
+    If a study has no connections, follows are the weight; a pair of weight 0 has no edge.
     """
     import networkx as nx
 

@@ -1,6 +1,6 @@
 """Hashtags from the tables: folded, counted and paired in SQL.
 
-Posts with the same hashtags are put together first, so that folding and pairing work on distinct lists.
+Posts with the same hashtags are grouped first, so that folding and pairing work on distinct lists.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ LISTS = {
 
 @dataclass(frozen=True)
 class Counting:
-    """What one profile counts."""
+    """The counting rules of one profile."""
 
     lists: str  # SQL for the hashtags of a post
     each_post_once: bool  # a tag repeated in one post counts once
-    only_together: bool  # frequency counts only posts where the tag stands beside another
+    only_together: bool  # frequency counts only posts with another tag
     operator: str  # frequency against threshold
 
 
@@ -63,15 +63,15 @@ def bounds(query: str, platform: str | None, since: datetime | None, until: date
 
 
 def profile_of(name: str) -> Counting:
-    """The counting rules called *name*; raise UserError for another name."""
+    """The counting rules *name*; raise UserError for an unknown name."""
     if name not in PROFILES:
-        raise UserError(f"hashtag profile {name!r} is not known; use {', '.join(PROFILES)}")
+        raise UserError(f"unknown hashtag profile {name!r}; use {', '.join(PROFILES)}")
     return PROFILES[name]
 
 
 @contextmanager
 def tag_lists(db: Database, rules: Counting, posts: str, values: Mapping[str, Any]) -> Iterator[None]:
-    """The temporary table _lists while it lasts: distinct lists of folded tags, and how many *posts* have each."""
+    """The temporary table _lists within the block: distinct lists of folded tags, and their numbers of *posts*."""
     tags = f"list_filter(list_transform(tags, lambda t: {folded()}), lambda t: t <> '')"
     tags = f"list_distinct({tags})" if rules.each_post_once else tags
     db.execute(
@@ -97,9 +97,9 @@ def network(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Network:
-    """The undirected co-occurrence network: hashtags weighted by posts, edges by the posts that hold both.
+    """The undirected co-occurrence network: hashtags weighted by posts, edges by the posts with both.
 
-    *profile* says what is counted: study2013 (frequency > *threshold*, each post once), tcat (pairs of rows, the
+    *profile* chooses the counting rules: study2013 (frequency > *threshold*, each post once), tcat (pairs of rows, the
     original's hashtags for a retweet, frequency >= threshold) or 4cat (a retweet's own and its original's,
     frequency in posts with another tag). "auto" is the lowest threshold from 1 that leaves at most MOST_HASHTAGS.
     It is *on* the nodes, or on the weights of the edges. Column `posts` is the frequency.
@@ -132,7 +132,7 @@ def network(
     return found
 
 
-MOST_HASHTAGS = 400  # that can be told apart in a picture
+MOST_HASHTAGS = 400  # that can be distinguished in a figure
 
 COUNTS = """
 SELECT posts, count(*) AS tags FROM (

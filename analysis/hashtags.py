@@ -1,4 +1,4 @@
-"""The hashtag network (Figure 3): communities of hashtags, what is characteristic of each, who uses it and when."""
+"""The hashtag network (Figure 3): communities of hashtags, their characteristic tags, users and course."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def log_odds(one: ArrayLike, other: ArrayLike, prior: ArrayLike) -> np.ndarray[A
 
 
 def characteristic(found: Measured) -> pd.DataFrame:
-    """Per hashtag: how characteristic it is of its community (column `log_odds`, a z-score).
+    """Per hashtag, its characteristicness for its community (column `log_odds`, a z-score).
 
     The corpus of a community is the co-occurrences with its hashtags, against those with all others; the prior is
     all co-occurrences, scaled to a tenth of them.
@@ -70,10 +70,10 @@ def characteristic(found: Measured) -> pd.DataFrame:
 
 
 def communities(found: Measured, most: int = 8) -> pd.DataFrame:
-    """One row a community: suggested name, hashtags, posts summed, the most used and most characteristic hashtags.
+    """One row per community: suggested name, hashtags, posts summed, the most used and most characteristic hashtags.
 
-    The name is its three most characteristic hashtags; there is none where there are no communities to speak of, and
-    `attrs["verdict"]` says so in a sentence.
+    The name is its three most characteristic hashtags; there is none without clear communities, and
+    `attrs["verdict"]` is a sentence about it.
     """
     tags = characteristic(found).sort_index()
     rows = []
@@ -91,7 +91,7 @@ def communities(found: Measured, most: int = 8) -> pd.DataFrame:
     return table
 
 
-# ---- who uses them, and when -------------------------------------------------------------------------------
+# ---- users and course -------------------------------------------------------------------------------
 
 USES = """
 SELECT DISTINCT p.post_id, p.timeline_of AS account_id, p.created_at, m.community FROM (
@@ -114,7 +114,7 @@ def _uses(found: Measured) -> tuple[str, dict[str, Any], pd.DataFrame]:
 def by_group(db: Database, found: Measured) -> pd.DataFrame:
     """Posts and accounts that use each community, by group (accounts of one person once), and its share of the posts.
 
-    A post that uses two communities counts in both; somebody with posts in two groups counts in the first.
+    A post that uses two communities counts in both; a person with positions in two groups counts in the first.
     """
     query, values, grouped = _uses(found)
     table = db.execute(
@@ -156,7 +156,7 @@ def course(
 ) -> pd.DataFrame:
     """Posts that use each community by local *per* (day, week, month, quarter, year): rows times, columns communities.
 
-    Times without such a post are there, with 0. With *count* "accounts" the distinct accounts that sent them.
+    Times without such a post have 0. With *count* "accounts" the distinct accounts that sent them.
     """
     query, values, grouped = _uses(found)
     what = {"posts": "count(*)", "accounts": f"count(DISTINCT {PERSON.format(account='account_id')})"}[count]
@@ -184,7 +184,7 @@ def bipartite(
     scope: Scope | None = None,
     platform: str | None = None,
 ) -> Network:
-    """Who uses which hashtag: an undirected network of hashtags (ids with #) and accounts, edges weighted by posts.
+    """Use of hashtags: an undirected network of hashtags (ids with #) and accounts, edges weighted by posts.
 
     Hashtags pass the *threshold* as in `network`; accounts of one person are one node, called by the
     first. Columns: kind (hashtag or account), posts, handle.

@@ -1,7 +1,7 @@
-"""How inward-looking the network is: E-I index, assortativity, who is central, and what the degree filter hides.
+"""How inward-looking the network is: E-I index, assortativity, central actors, and the effect of the degree filter.
 
 The E-I index of a group (Krackhardt & Stern 1988) is (external - internal) / (external + internal) ties: -1 where all
-its ties stay inside, 1 where all leave it. Ties are counted as directed, so that a mutual one counts two.
+its ties stay inside, 1 if all leave it. Ties are counted as directed, so a mutual one counts as two.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from analysis.actor_edges import Database, network
 from analysis.graphs import algorithms
 from analysis.graphs.network import Network
 
-CIVIL = "member"
-LABELS = (CIVIL, "politician", "media", "organisation", "other")
+MEMBER = "member"
+LABELS = (MEMBER, "politician", "media", "organisation", "other")
 
 
 def e_i_index(external: float, internal: float) -> float:
-    """(external - internal) / (external + internal); missing where there are no ties."""
+    """(external - internal) / (external + internal); missing without ties."""
     return (external - internal) / (external + internal) if external + internal else float("nan")
 
 
 def overall(found: Network, groups: Sequence[Any] | NDArray[Any] | pd.Series[Any]) -> float:
-    """The E-I index of the whole network: ties between different *groups* (one a node) against ties within one."""
+    """The E-I index of the whole network: ties between different *groups* (one per node) against ties within one."""
     _, code = np.unique(np.asarray(groups).astype(str), return_inverse=True)
     external = int((code[found.source] != code[found.target]).sum())
     return e_i_index(external, found.m - external)
 
 
 def mixing(found: Network, groups: NDArray[Any], count: int) -> NDArray[np.int64]:
-    """Ties from group to group, a matrix of *count* by *count*; *groups* are numbers, one a node."""
+    """Ties from group to group, a matrix of *count* by *count*; *groups* are numbers, one per node."""
     code = groups[found.source] * count + groups[found.target]
     return np.bincount(code, minlength=count * count).reshape(count, count)
 
@@ -56,8 +56,8 @@ def table(found: Network, permutations: int = 999, seed: int = 0) -> pd.DataFram
     """E-I index of members against others, and of each group against everyone else, with tests.
 
     Columns: internal and external ties, the index, the index expected of ties that keep every actor's in and out
-    degree but are otherwise by chance, and from *permutations* of the labels the mean index and the p-value (two-sided,
-    the observed counted in). For members the labels of all actors are shuffled; for a group those of the
+    degree but are otherwise random, and from *permutations* of the labels the mean index and the p-value (two-sided,
+    including the observed value). For members the labels of all actors are shuffled; for a group those of the
     members only, since an actor whose lists were not read cannot show its ties.
     """
     names, group = _groups(found)
@@ -88,8 +88,8 @@ def table(found: Network, permutations: int = 999, seed: int = 0) -> pd.DataFram
 
 
 def _groups(found: Network) -> tuple[list[str], NDArray[np.int64]]:
-    """The groups and, last, everyone else; and the number of each actor's group."""
-    civil = (found.nodes["label"] == CIVIL).to_numpy()
+    """The groups and, last, all others; and the number of each actor's group."""
+    civil = (found.nodes["label"] == MEMBER).to_numpy()
     held = found.nodes["group_name"].where(civil).astype(object)
     names = sorted(set(held.dropna()))
     group = pd.Categorical(held, categories=names).codes.astype(np.int64)
@@ -122,7 +122,7 @@ def _indices(matrix: NDArray[Any]) -> NDArray[np.float64]:
 def _permuted(
     found: Network, group: NDArray[np.int64], count: int, permutations: int, seed: int
 ) -> NDArray[np.float64]:
-    """The indices under each permutation, a row each."""
+    """The indices under each permutation, one row each."""
     rng = np.random.default_rng(seed)
     civil = group < count - 1
     results = np.full((permutations, count), np.nan)
@@ -138,20 +138,20 @@ def _permuted(
 
 
 def _p_value(observed: float, shuffled: NDArray[np.float64]) -> float:
-    """How often chance is at least as far from its own mean as *observed*, the observed counted in."""
+    """The share of permutations at least as far from their mean as *observed*, including it."""
     if not np.isfinite(observed) or np.isnan(shuffled).all():
         return float("nan")
     far = np.abs(shuffled - np.nanmean(shuffled)) >= abs(observed - np.nanmean(shuffled)) - 1e-12
     return float((far.sum() + 1) / (len(shuffled) + 1))
 
 
-# ---- who is central ----------------------------------------------------------------------------------------
+# ---- central actors ----------------------------------------------------------------------------------------
 
 
 def most_central(found: Network, most: int = 100, by: Sequence[str] = ("betweenness", "in_degree")) -> pd.DataFrame:
-    """Who the *most* central actors are: one row a label, with its share of all actors and of the top by each measure.
+    """The *most* central actors: one row per label, with its share of all actors and of the top by each measure.
 
-    Ties at the border are settled by id. A label without anyone is there with 0.
+    Ties in rank are resolved by id. A label without actors has 0.
     """
     label = found.nodes["label"]
     labels = [*LABELS, *sorted(set(label) - set(LABELS))]
@@ -166,7 +166,7 @@ def most_central(found: Network, most: int = 100, by: Sequence[str] = ("betweenn
     return made
 
 
-# ---- what the filter hides ---------------------------------------------------------------------------------
+# ---- effect of the filter ---------------------------------------------------------------------------------
 
 
 def hidden(
@@ -179,12 +179,12 @@ def hidden(
     after: Network | None = None,
     **options: Any,
 ) -> pd.DataFrame:
-    """The same figures before the degree filter, after it, and for what it hides: three rows.
+    """The same figures before the degree filter, after it, and for its difference: three rows.
 
     `hidden` are the ties with at least one end under *min_degree*. Columns: actors, ties, the share of actors by
     label, the E-I index of members, assortativity by group, reciprocity, and the labels' shares of the top
     100 by betweenness and by in-degree. Betweenness is sampled above 10,000 actors; *after* is the network after the
-    filter, if its betweenness is known already. *options* are those of `network`.
+    filter, if its betweenness is already computed. *options* are those of `network`.
     """
     full = network(db, min_degree=0, **options)
     kept = full.degrees()["degree"].to_numpy() >= min_degree
@@ -209,7 +209,7 @@ def _periphery(full: Network, kept: NDArray[np.bool_]) -> Network:
 
 
 def reciprocity(found: Network) -> float:
-    """The share of ties that go the other way too; missing where there are no ties."""
+    """The share of mutual ties; missing without ties."""
     there, back = found.source * found.n + found.target, found.target * found.n + found.source
     return float(np.isin(there, back).mean()) if found.m else float("nan")
 

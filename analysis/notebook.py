@@ -1,4 +1,4 @@
-"""A dozen worked queries over a study, as a marimo notebook; docs/querying.md says how to open it."""
+"""A dozen example queries on a study, as a marimo notebook; docs/querying.md says how to open it."""
 
 import marimo
 
@@ -21,7 +21,7 @@ def _(duckdb, mo, os, pathlib):
     study = pathlib.Path(str(mo.cli_args().get("study") or os.environ.get("SNEEUWBAL_STUDY") or "."))
     database = study / "study.duckdb"
     if not database.is_file():
-        raise SystemExit(f"{database}: there is no database here; name the study's directory after -- --study")
+        raise SystemExit(f"{database}: no database here; give the study's directory after -- --study")
     db = duckdb.connect(str(database), read_only=True)
     return (db,)
 
@@ -34,7 +34,7 @@ def _(db, mo):
         # Asking a study
 
         This is **{_name[0][0].strip('"') if _name else "a study"}**, opened read-only: nothing here can change it, and
-        a load that runs meanwhile is not held up. Change a query and run its cell again. The views and their columns
+        a running load is not blocked. Change a query and run its cell again. The views and their columns
         are in the data dictionary (docs/data-dictionary.md).
         """
     )
@@ -48,7 +48,7 @@ def _(mo):
         ## 1. How many members are there, and how many were found on a platform?
 
         `memberships` has a row for each current position in a group of the study; `links` a row for each account
-        that evidence ties to a profile. Somebody with positions in two groups counts in both.
+        linked to a profile by evidence. A person with positions in two groups counts in both.
         """
     )
     return
@@ -75,7 +75,7 @@ def _(mo):
         """
         ## 2. By what evidence are accounts linked?
 
-        Every link keeps its rule, and `evidence` the value it rests on. `link_candidates` holds those that were not
+        Every link has its rule, and the value it is based on in `evidence`. `link_candidates` has those that were not
         accepted.
         """
     )
@@ -100,8 +100,8 @@ def _(mo):
         """
         ## 3. Which groups are connected?
 
-        `connections` has each connection once, whichever side showed it. Only lists that could be read can show
-        any: see the report on how few they are.
+        `connections` has each connection once, whichever side showed it. Only readable lists can show
+        any; the report says how few they are.
         """
     )
     return
@@ -128,7 +128,7 @@ def _(mo):
         """
         ## 4. Which accounts do linked members follow most?
 
-        `follows` has a row a tie as it was last seen. `follow_history` tells when ties came and went.
+        `follows` has a row per tie as last seen. `follow_history` has the start and end of ties.
         """
     )
     return
@@ -155,7 +155,7 @@ def _(mo):
         """
         ## 5. Do groups follow one another back?
 
-        A tie is mutual if the other one is there too: a semi-join of `follows` with itself.
+        A tie is mutual if the reverse one exists too: a semi-join of `follows` with itself.
         """
     )
     return
@@ -211,7 +211,7 @@ def _(mo):
         """
         ## 7. At what hours do they post, on working days and in weekends?
 
-        `isodow` is 1 on Monday and 7 on Sunday. Public holidays are left out here; the report counts them apart.
+        `isodow` is 1 on Monday and 7 on Sunday. Public holidays are left out here; the report counts them separately.
         """
     )
     return
@@ -235,7 +235,7 @@ def _(db, mo):
 def _(mo):
     mo.md(
         """
-        ## 8. What do they talk about?
+        ## 8. What are the topics?
 
         `post_hashtags` has a row for each hashtag of a post; `origin` is 'delivered' for what the platform gave
         with the post, and 'referenced' for what a retweet cut off.
@@ -261,7 +261,7 @@ def _(db, mo):
 def _(mo):
     mo.md(
         """
-        ## 9. Which hashtags rise together?
+        ## 9. Which hashtags are used together?
 
         Two hashtags of one post: the table joined with itself, each pair once. This is the edge list of the hashtag
         network.
@@ -289,9 +289,9 @@ def _(db, mo):
 def _(mo):
     mo.md(
         """
-        ## 10. Who mentions whom across groups?
+        ## 10. Which groups mention each other?
 
-        `post_mentions` names the account where the platform gave it. Joined with `links` on both sides it is a
+        `post_mentions` has the account if the platform gave it. Joined with `links` on both sides it is a
         network of attention rather than of following.
         """
     )
@@ -320,9 +320,9 @@ def _(db, mo):
 def _(mo):
     mo.md(
         """
-        ## 11. What could not be had, and what is not whole?
+        ## 11. What is missing or incomplete?
 
-        Absence is data: `absences` says what the platform answered; `gaps` which lists were cut short.
+        Absence is data: `absences` has the platform's answers; `gaps` the lists that were cut short.
         """
     )
     return
@@ -371,7 +371,7 @@ def _(db, mo):
 def _(mo):
     mo.md(
         """
-        ## From here to pandas and networkx
+        ## On to pandas and networkx
 
         `db.sql("...").df()` gives a pandas frame. `analysis.actors.graph(db)` and `analysis.hashtags.graph(db)` give
         the networks of the report as networkx graphs, with every measure as an attribute of its nodes.

@@ -1,4 +1,4 @@
-"""What a study calls its members and groups: the nouns of its list of organisations, in English and Dutch."""
+"""The nouns for members and groups from a study's list of organisations, in English and Dutch."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ NOUNS = {
 
 
 class Nouns:
-    """Fills {members}, {a_group} and their like into a text; other fields are left for `str.format`."""
+    """Fills {members}, {a_group} and similar fields of a text; other fields are left for `str.format`."""
 
     def __init__(self, language: str = "en", population: Mapping[str, Mapping[str, str]] | None = None) -> None:
-        """*population* holds the nouns by language, as the organisation list has them; None: general ones."""
+        """*population* has the nouns by language from the organisation list; None: general ones."""
         nouns = {**NOUNS.get(language, NOUNS["en"]), **((population or {}).get(language) or {})}
         self.forms = _dutch(nouns) if language == "nl" else _english(nouns)
         self.forms |= {form[0].upper() + form[1:]: text[:1].upper() + text[1:] for form, text in self.forms.items()}
         self._field = re.compile("{(" + "|".join(self.forms) + ")}")
 
     def __call__(self, text: str) -> str:
-        """*text* with the nouns in it."""
+        """*text* with the nouns filled in."""
         return self._field.sub(lambda field: self.forms[field[1]], text)
 
 
@@ -45,4 +45,4 @@ def _dutch(nouns: Mapping[str, str]) -> dict[str, str]:
     }  # fmt: skip
 
 
-GENERAL = Nouns()  # where no list is known
+GENERAL = Nouns()  # if no list is known

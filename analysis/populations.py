@@ -1,4 +1,4 @@
-"""Who was found: members by group and platform (Table 5), the study's key figures, and what was not read."""
+"""Populations: members by group and platform (Table 5), key figures, and coverage."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from analysis.queries import (
     with_parameters,
 )
 
-# a page about the profile itself, not a list that shows it
+# the profile's own page, not a list with it
 READ = f"""
 read_profiles AS (
     SELECT profile_id FROM profiles AS p
@@ -58,7 +58,7 @@ SELECT (SELECT count(*) FROM starts) AS start_contacts,
        (SELECT count(DISTINCT account_id) FROM ({LINKED_ACCOUNTS})) AS accounts
 """
 
-# a study of accounts has no profiles; its start contacts are the accounts that were read as seeds
+# a study of accounts has no profiles; its start contacts are the seed accounts that were read
 ACCOUNTS = """
 SELECT (SELECT count(*) FROM accounts) AS accounts_seen,
        (SELECT greatest(
@@ -113,12 +113,12 @@ FROM memberships AS m JOIN ({OF_MEMBERS}) AS l USING (actor_id) GROUP BY ALL
 
 
 def table(db: Database) -> pd.DataFrame:
-    """Table 5: a row a group, with its members and how many of them were found on each platform.
+    """Table 5: a row per group, with its members and the number found on each platform.
 
     Columns: group, name, profiles (persons), one per platform (persons found on it), accounts, share (per cent of
-    persons found on any), lists_read (persons whose connection list was read), and where the study names them
-    published_profiles and published_accounts. Somebody with current posts in two groups counts in both: attrs
-    hold `members` (each once) and `sum_of_rows`.
+    persons found on any), lists_read (persons whose connection list was read), and, if the study has them,
+    published_profiles and published_accounts. A person with current positions in two groups counts in both: attrs
+    have `members` (distinct) and `sum_of_rows`.
     """
     rows = query(db, TABLE)
     platforms = query(db, PLATFORMS).pivot_table(
@@ -131,6 +131,7 @@ def table(db: Database) -> pd.DataFrame:
     rows.insert(list(rows.columns).index("accounts") + 1, "share", share)
     for column in ("published_profiles", "published_accounts"):
         rows = rows.drop(columns=column) if rows[column].isna().all() else rows.astype({column: "Int64"})
+    rows.attrs["platforms"] = sorted(found.columns)
     rows.attrs["members"] = number(db, "SELECT count(*) FROM members")
     rows.attrs["sum_of_rows"] = int(rows["profiles"].sum())
     rows.attrs["published_members"] = published(db, "members")
@@ -139,12 +140,12 @@ def table(db: Database) -> pd.DataFrame:
 
 
 def selection(db: Database, words: Callable[[str], str] | None = None) -> pd.DataFrame:
-    """The key figures of the study: a row each with its name, what it counts, and what was published (or NA).
+    """The key figures of the study: a row each with its name, description, value, and published value (or NA).
 
     A connection counts once, and only between profiles that were read. Connected with two members or more:
     others connected with two start contacts or more, and start contacts with two members or more in their list.
-    A study of accounts has the accounts that were seen instead of profiles and connections.
-    *words* puts what a row counts into words; None: the study's own nouns, in English.
+    A study of accounts has the accounts seen instead of profiles and connections.
+    *words* translates descriptions; None: the study's nouns, in English.
     """
     zone = setting(db, "study.timezone", "Europe/Amsterdam")
     counted = query(db, SELECTION).iloc[0]
@@ -166,7 +167,7 @@ def selection(db: Database, words: Callable[[str], str] | None = None) -> pd.Dat
 
 
 def _what(figure: str, left_out: tuple[str, ...]) -> str:
-    """What a *figure* counts."""
+    """The description of a *figure*."""
     return SEEDS_READ if figure == "start_contacts" and "profiles" in left_out else SELECTED[figure]
 
 
@@ -182,7 +183,7 @@ def _posts(db: Database, zone: str) -> dict[str, Any]:
 
 
 def _day(moment: Any, zone: str) -> str | None:
-    """The day of *moment* in *zone*, as ISO writes it."""
+    """The day of *moment* in *zone*, in ISO form."""
     return None if pd.isna(moment) else pd.Timestamp(moment).tz_convert(zone).date().isoformat()
 
 
@@ -204,25 +205,25 @@ FROM one GROUP BY collector, kind ORDER BY collector, kind
 
 
 def coverage(db: Database) -> pd.DataFrame:
-    """What was asked for and what came, a row a collector and kind; `told` says it in a sentence.
+    """Requested and received targets, a row per collector and kind; `summary` is a sentence.
 
-    Columns: collector, kind, asked, read_whole, read_in_part, absent, not_read, reasons (counts by reason), told.
+    Columns: collector, kind, asked, read_whole, read_in_part, absent, not_read, reasons (counts by reason), summary.
     """
     rows = query(db, COVERAGE)
     rows["reasons"] = rows["reasons"].map(_tally)
-    rows["told"] = [_told(row) for row in rows.to_dict("records")]
+    rows["summary"] = [_summary(row) for row in rows.to_dict("records")]
     return with_parameters(rows, unit="targets")
 
 
 def _tally(reasons: Any) -> dict[str, int]:
-    """How often each reason occurs, the most frequent first."""
+    """The count of each reason, the most frequent first."""
     if not pd.api.types.is_list_like(reasons):
         return {}
     return {str(why): int(count) for why, count in pd.Series(list(reasons)).value_counts().items()}
 
 
-def _told(row: dict[Any, Any]) -> str:
-    """For example: x timeline: 12 of 159 were not read whole: protected (9), suspended (3)."""
+def _summary(row: dict[Any, Any]) -> str:
+    """The sentence, such as: x timeline: 12 of 159 were not read whole: protected (9), suspended (3)."""
     short, thing = row["asked"] - row["read_whole"], f"{row['collector']} {row['kind']}"
     if not short:
         return f"{thing}: all {row['asked']:,} were read whole"

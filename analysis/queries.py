@@ -1,4 +1,4 @@
-"""What every analysis needs: settings and published figures of the study, and frames that carry their parameters."""
+"""Shared by analyses: settings and published figures of the study, and frames with their parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from analysis.nouns import Nouns
 
 Database = duckdb.DuckDBPyConnection
 
-# The accounts of members, whatever joined them to one: account_id (NULL: linked, not looked up), platform, actor_id
+# The accounts of members, by any link: account_id (NULL: linked, not looked up), platform, actor_id
 OF_MEMBERS = """
 SELECT a.subject AS account_id, a.platform, a.actor_id FROM actors AS a JOIN members AS m USING (actor_id)
 WHERE a.subject IN (SELECT account_id FROM accounts)
@@ -29,7 +29,7 @@ QUALIFY count(*) OVER (PARTITION BY o.actor_id) > 1"""
 # The person of an account, as far as is known.
 PERSON = "coalesce((SELECT actor_id FROM base.actors WHERE subject = {account}), {account})"
 
-# What a kind is, by its declaration and not by its name: of answers, fetches, walks and gaps.
+# The declared type of a kind, for answers, fetches, walks and gaps.
 YIELDING = "(collector, kind) IN (SELECT collector, kind FROM base.kinds WHERE yields = '{}')"
 TIMELINES, FOLLOW_LISTS, PROFILE_PAGES, CONTACT_LISTS = map(
     YIELDING.format, ("posts", "follows", "profiles", "connections")
@@ -42,24 +42,24 @@ def query(db: Database, sql: str, values: Sequence[Any] = ()) -> pd.DataFrame:
 
 
 def number(db: Database, sql: str, values: Sequence[Any] = ()) -> int:
-    """The one number that *sql* gives."""
+    """The number returned by *sql*."""
     ((value,),) = db.execute(sql, list(values)).fetchall()
     return int(value or 0)
 
 
 def setting(db: Database, key: str, default: Any = None) -> Any:
-    """The setting *key* (dotted) of the study file that the database was loaded with."""
+    """The setting *key* (dotted) of the study file at the last load."""
     rows = db.execute("SELECT value FROM study WHERE key = ? AND value IS NOT NULL", [key]).fetchall()
     return json.loads(rows[0][0]) if rows else default
 
 
 def nouns(db: Database) -> Callable[[str], str]:
-    """What puts the English nouns of the study's members and groups into a text."""
+    """A function that fills the study's English nouns into a text."""
     return Nouns("en", setting(db, "population"))
 
 
 def published(db: Database, key: str) -> Any:
-    """The figure *key* that the study names as published; None where it names none."""
+    """The published figure *key* of the study; None if there is none."""
     return setting(db, f"published.{key}")
 
 
@@ -79,6 +79,6 @@ def timeline_posts(db: Database, accounts: str | None = None) -> tuple[str, str]
 
 
 def with_parameters(frame: pd.DataFrame, **parameters: Any) -> pd.DataFrame:
-    """*frame* with the parameters that it was made with in its attrs."""
+    """*frame* with its parameters in attrs."""
     frame.attrs["parameters"] = parameters
     return frame

@@ -32,6 +32,8 @@ ORGANISATIONS = """
 SELECT answer, organisation, group_name, count(*) AS n FROM survey_answers AS a
 JOIN survey_organisations AS o USING (survey, variable, code, answer) WHERE survey = ? GROUP BY ALL ORDER BY answer"""
 
+NO_ANSWER = "no answer"
+
 
 class Surveyed(NamedTuple):
     """A survey: *frame* has a row a respondent, *roles* what `[survey]` says."""
@@ -39,6 +41,7 @@ class Surveyed(NamedTuple):
     name: str
     frame: pd.DataFrame
     positive: pd.Series[Any]  # true, false, or missing
+    positives: tuple[str, ...]  # the answers that count as positive
     weight: pd.Series[Any] | None
     roles: Mapping[str, Any]
     variables: Mapping[str, Mapping[str, Any]]
@@ -79,11 +82,13 @@ def surveyed(db: Database) -> Surveyed | None:
     frame = frame.reindex(columns=wanted)
     weight = pd.to_numeric(frame[roles["weight"]], errors="coerce") if roles["weight"] else None
     of_code = codes.set_index(["variable", "code"])["answer"]
-    yes = {of_code.get((roles["outcome"], one), one) for one in setting(db, "survey.positive") or ()}
+    yes = tuple(str(of_code.get((roles["outcome"], one), one)) for one in setting(db, "survey.positive") or ())
     positive = frame[roles["outcome"]].isin(yes).astype(object).where(frame[roles["outcome"]].notna())
+    place = {variable: at for at, variable in enumerate(codes["variable"].unique())}
+    variables = dict(sorted(variables.items(), key=lambda one: place.get(one[0], len(place))))
     for variable in wanted:
         frame[variable] = _typed(frame[variable], codes[codes["variable"] == variable], variables.get(variable, {}))
-    return Surveyed(name, frame, positive, weight, roles, variables)
+    return Surveyed(name, frame, positive, yes, weight, roles, variables)
 
 
 def _typed(answers: pd.Series[Any], codes: pd.DataFrame, of: Mapping[str, Any]) -> pd.Series[Any]:
@@ -107,31 +112,77 @@ def missing(db: Database, of: Surveyed) -> pd.DataFrame:
     return with_parameters(frame, survey=of.name)
 
 
+def outcome(of: Surveyed) -> pd.DataFrame:
+    """The answers to the question for the outcome: a row an answer."""
+    return _given(of.frame[of.roles["outcome"]], of.weight)
+
+
+def _given(answers: pd.Series[Any], weight: pd.Series[Any] | None) -> pd.DataFrame:
+    """Frequencies of *answers*; the last row counts those who gave none, if any."""
+    made = survey.frequencies(answers, weight).astype({"answer": object})
+    if none := made.attrs["parameters"].pop("missing"):
+        attrs, more = made.attrs, pd.DataFrame({"answer": [NO_ANSWER], "count": [none]})
+        made = pd.concat([made, more], ignore_index=True)
+        made.attrs = attrs
+    return made.astype({"n": "Int64"})
+
+
 def shares(of: Surveyed) -> pd.DataFrame:
     """A row an answer of each independent variable: n, positive, others, share (per cent), low and high (Wilson).
 
-    With weights also weighted_share. The first row is everybody.
+    With weights also weighted_share. The first row is everybody; the rows of a variable add up to it, those who gave no
+    answer included.
     """
+    from statsmodels.stats.proportion import proportion_confint
+
     groups: list[tuple[str, str, pd.Series[Any]]] = [("", "all", pd.Series(True, of.frame.index))]
     for name in _choices(of):
         answers = of.frame[name]
         groups += [(of.title(name), str(one), answers == one) for one in answers.cat.categories]
-    rows = []
-    for variable, answer, inside in groups:
-        told = of.positive[inside].dropna()
-        n, positive = len(told), int(told.sum())
-        row: dict[str, Any] = {"variable": variable, "answer": answer, "n": n, "positive": positive}
-        row["others"] = n - positive
-        made = survey.frequencies(told.astype(bool), None if of.weight is None else of.weight[inside])
-        yes = made[made["answer"] == True]  # noqa: E712 - a column of booleans
-        columns = ["share", "low", "high", *(["weighted_share"] if of.weight is not None else [])]
-        row |= {column: float(yes[column].iloc[0]) if len(yes) else np.nan for column in columns}
-        if n and not positive:
-            row["share"] = 0.0
-        rows.append(row)
-    return with_parameters(
-        pd.DataFrame(rows), survey=of.name, outcome=of.roles["outcome"], interval="Wilson", level=0.95
-    )
+        if (answers.isna() & of.positive.notna()).any():
+            groups.append((of.title(name), NO_ANSWER, answers.isna()))
+    known, yes = of.positive.notna(), of.positive.eq(True)
+    counts = [(*names, int((of_row & known).sum()), int((of_row & yes).sum())) for *names, of_row in groups]
+    rows = pd.DataFrame(counts, columns=["variable", "answer", "n", "positive"])
+    rows["others"] = rows["n"] - rows["positive"]
+    n = rows["n"].where(rows["n"] > 0).to_numpy(dtype=float)
+    low, high = proportion_confint(rows["positive"].to_numpy(), n, alpha=1 - survey.LEVEL, method="wilson")
+    rows["share"], rows["low"], rows["high"] = 100 * rows["positive"] / n, 100 * low, 100 * high
+    if of.weight is not None:
+        weight = of.weight.where(known & (of.weight > 0), 0)
+        sums = [(float(weight[inside & yes].sum()), float(weight[inside].sum())) for _, _, inside in groups]
+        rows["weighted_share"] = [100 * part / whole if whole else np.nan for part, whole in sums]
+    return with_parameters(rows, survey=of.name, outcome=of.roles["outcome"], interval="Wilson", level=survey.LEVEL)
+
+
+def by_group(db: Database, of: Surveyed) -> pd.DataFrame:
+    """The outcome by the group whose organisation a respondent names: group_name, n, positive, share, low and high.
+
+    Answers that were recognised as no organisation of the study, or of none of its groups, are left out.
+    """
+    from statsmodels.stats.proportion import proportion_confint
+
+    columns = ["group_name", "n", "positive", "share", "low", "high"]
+    if not of.roles["organisation"]:
+        return with_parameters(pd.DataFrame(columns=columns), survey=of.name)
+    known = organisations(db, of).dropna(subset="group_name").set_index("answer")["group_name"]
+    group = of.frame[of.roles["organisation"]].astype(object).map(known)
+    by_group = of.positive[group.notna()].dropna().astype(int).groupby(group)
+    rows = by_group.agg(n="size", positive="sum").rename_axis("group_name").reset_index()
+    low, high = proportion_confint(rows["positive"], rows["n"], alpha=1 - survey.LEVEL, method="wilson")
+    rows["share"], rows["low"], rows["high"] = 100 * rows["positive"] / rows["n"], 100 * low, 100 * high
+    return with_parameters(rows[columns], survey=of.name, interval="Wilson", level=survey.LEVEL)
+
+
+def small(db: Database, of: Surveyed) -> pd.DataFrame:
+    """Answers of fewer respondents than `[survey] minimum` to what is regressed on: n, and why they are kept, if so."""
+    minimum = int(setting(db, "survey.minimum", survey.MINIMUM))
+    frame = shares(of)
+    frame = frame[(frame["n"] > 0) & (frame["n"] < minimum) & (frame["answer"] != NO_ANSWER)]
+    kept = {of.title(name): its.get("keep") or {} for name, its in of.variables.items() if its.get("coding")}
+    frame = frame[frame["variable"].isin(list(kept))][["variable", "answer", "n"]].reset_index(drop=True)
+    frame["kept"] = [kept[one].get(answer, "") for one, answer in zip(frame["variable"], frame["answer"], strict=True)]
+    return with_parameters(frame, survey=of.name, minimum=minimum)
 
 
 def tests(db: Database, of: Surveyed) -> pd.DataFrame:
@@ -170,11 +221,11 @@ def regressions(db: Database, of: Surveyed) -> pd.DataFrame:
         its = of.variables[name]
         made = survey.wald(of.positive, of.frame[name], its["coding"], its.get("reference", "last"), of.weight, minimum,
                            its.get("keep"))  # fmt: skip
-        told = made.attrs["parameters"]
-        left_out[of.title(name)] = told["left_out"]
+        fit = made.attrs["parameters"]
+        left_out[of.title(name)] = fit["left_out"]
         made.insert(0, "variable", of.title(name))
         made = made.rename(columns={"category": "answer"}).astype({"answer": str})
-        made.insert(2, "coding", its["coding"] + (f", against {told['reference']}" if told["reference"] else ""))
+        made.insert(2, "coding", its["coding"] + (f", against {fit['reference']}" if fit["reference"] else ""))
         tested = [_published(db, "wald", [f"{of.title(name)}: {one}", f"{name}: {one}"]) for one in made["answer"]]
         parts.append(made.join(pd.DataFrame(tested, made.index)))
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -189,7 +240,43 @@ def _published(db: Database, statistic: str, names: list[str]) -> dict[str, Any]
         return {}
     follows = survey.p_of(statistic, of["value"], of.get("df"), of.get("n"))
     return {"published": of["value"], "published_n": of.get("n"), "published_p": of.get("p"),
-            "published_below": of.get("below"), "p_of_published": follows}  # fmt: skip
+            "published_below": of.get("below"), "p_of_published": follows, "note": of.get("note")}  # fmt: skip
+
+
+class Beside(NamedTuple):
+    """How computed tests compare with the published ones, as printed."""
+
+    published: int
+    same: int
+    other: pd.DataFrame  # those that come out differently, the largest ratio first
+    unfounded: pd.DataFrame  # whose published p is not that of the value: with p_low and p_high of its rounding
+
+
+def beside(frame: pd.DataFrame, statistic: str) -> Beside:
+    """The rows of *frame* whose *statistic* was published, compared at the decimals that its variable has in print."""
+    if "published" not in frame:
+        return Beside(0, 0, frame.iloc[:0], frame.iloc[:0])
+    rows = frame[frame["published"].notna() & frame[statistic].notna()].copy()
+    by = rows["variable"] if statistic == "wald" else pd.Series("", rows.index)
+    places = {name: max(map(_decimals, rows.loc[by == name, "published"])) for name in by.unique()}
+    half = by.map(places).map(lambda one: 0.5 * 10.0**-one)
+    rows["off"] = (rows[statistic].astype(float) - rows["published"].astype(float)).abs() > half + 1e-12
+    least = np.minimum(rows[statistic].abs(), rows["published"].abs()).astype(float)
+    rows["times"] = np.maximum(rows[statistic].abs(), rows["published"].abs()).astype(float) / least
+    other = rows[rows["off"]].sort_values("times", ascending=False)
+    given = rows[rows["published_p"].notna() & rows["p_of_published"].notna()].copy()
+    if len(given):
+        printed = max(map(_decimals, given["published_p"]))
+        for name, sign in (("p_low", 1), ("p_high", -1)):
+            ends = given["published"].abs() + sign * half[given.index]
+            given[name] = [survey.p_of(statistic, max(value, 0), df, n)
+                          for value, df, n in zip(ends, given["df"], given["published_n"], strict=True)]  # fmt: skip
+        given = given[(given["p_of_published"].astype(float).round(printed) - given["published_p"]).abs() > 1e-9]
+    return Beside(len(rows), int((~rows["off"]).sum()), other, given)
+
+
+def _decimals(value: Any) -> int:
+    return len(repr(float(value)).partition(".")[2].rstrip("0"))
 
 
 def often(of: Surveyed) -> pd.DataFrame:
@@ -197,7 +284,7 @@ def often(of: Surveyed) -> pd.DataFrame:
     if not of.roles["often"]:
         return with_parameters(pd.DataFrame(columns=["answer", "count", "n", "share", "low", "high"]), survey=of.name)
     inside = of.positive.fillna(False).astype(bool)
-    return survey.frequencies(of.frame.loc[inside, of.roles["often"]], None if of.weight is None else of.weight[inside])
+    return _given(of.frame.loc[inside, of.roles["often"]], None if of.weight is None else of.weight[inside])
 
 
 def organisations(db: Database, of: Surveyed) -> pd.DataFrame:

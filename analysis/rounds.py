@@ -1,7 +1,7 @@
-"""What changed between the first and the last reading of each profile, account and list.
+"""Changes between the first and the last reading of each profile, account and list.
 
-A study has no rounds of its own: what is due is read again, each thing in its time. So a round is told by what was
-read: the first reading of each is before, the last one after, and what was read once says nothing.
+A study has no fixed rounds: each target is read again when due. So rounds are defined by readings:
+the first reading of each target is before, the last one after; targets read once do not count.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ WITH {READINGS}
 SELECT count(*) FILTER (before) AS before, count(*) FILTER (after AND NOT before) AS gained,
        count(*) FILTER (before AND NOT after) AS lost, count(*) FILTER (after) AS after FROM persons"""
 
-# the accounts that profiles name, at the first reading and at the last: by their id where it is known
+# the accounts named in profiles, at the first reading and at the last: by id if known
 NAMED = f"""
 WITH {READINGS}, borne AS (
     SELECT platform, lower(handle) AS handle, min(account_id) AS account_id FROM handles GROUP BY ALL
@@ -69,7 +69,7 @@ WITH {READINGS}, borne AS (
 SELECT count(*) FILTER (before) AS before, count(*) FILTER (after AND NOT before) AS gained,
        count(*) FILTER (before AND NOT after) AS lost, count(*) FILTER (after) AS after FROM named"""
 
-# accounts of theirs that were seen and of which the platform says since that they are not there, and renamed ones
+# their accounts that the platform later reported as absent, and renamed ones
 THERE = f"""
 WITH {READINGS}, ours AS (
     SELECT a.account_id, a.platform, lower(a.handle) AS handle, a.last_seen FROM accounts AS a
@@ -99,31 +99,31 @@ WHAT = (
 
 
 def looked(db: Database) -> dict[str, Any]:
-    """What was read more than once: profiles (of how many), lists of follow ties, and when first and last."""
+    """The targets read more than once: profiles (of all), lists of follow ties, and first and last times."""
     row = query(db, LOOKED).iloc[0]
     when = {name: row[name] for name in ("first_from", "first_to", "last_from", "last_to")}
     return {**when, "profiles": int(row["profiles"]), "twice": int(row["twice"]), "lists": number(db, LISTS)}
 
 
 def by_group(db: Database) -> pd.DataFrame:
-    """A row a group: its members before and after, and the persons who came and went.
+    """A row per group: its members before and after, and the persons who came and left.
 
-    entered and left: from and to outside the profession; moved_in and moved_out: who was, or is, a member of
-    another group. before + entered + moved_in - left - moved_out = after. Somebody in two groups counts in both.
+    entered and left: from and to outside the profession; moved_in and moved_out: members before, or now, of
+    another group. before + entered + moved_in - left - moved_out = after. A person in two groups counts in both.
     """
     return with_parameters(query(db, BY_GROUP), unit="persons", before="first reading", after="last reading")
 
 
 def moves(db: Database) -> pd.DataFrame:
-    """From which group to which: moved_from, moved_to, persons. A second post beside the first is no move."""
+    """Moves between groups: moved_from, moved_to, persons. A second position besides the first is not a move."""
     return with_parameters(query(db, MOVES), unit="persons", before="first reading", after="last reading")
 
 
 def summary(db: Database, words: Callable[[str], str] | None = None) -> pd.DataFrame:
-    """A row a thing: what, before, gained, lost, after; of accounts that could be looked up none is gained.
+    """A row per count: what, before, gained, lost, after; accounts that could be looked up are never gained.
 
-    attrs["renamed"]: accounts of members (before or after) that had another handle once. *words* puts what a row counts
-    into words; None: the study's own nouns, in English.
+    attrs["renamed"]: accounts of members (before or after) that once had another handle. *words* translates
+    descriptions; None: the study's nouns, in English.
     """
     there = query(db, THERE).iloc[0]
     ties = compare.tally(db, OURS).set_index("change")

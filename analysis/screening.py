@@ -1,7 +1,7 @@
-"""Coverage searches: what they brought, how far coders agree, and the flow of documents in the form of PRISMA 2020.
+"""Coverage searches: their results, the agreement of coders, and the flow of documents as in PRISMA 2020.
 
 A document is included if all its coders include it, or if a line by `consensus` does; excluded likewise; disputed if
-they differ and nothing settles it. Page and others, BMJ 2021;372:n71.
+they differ without a consensus. Page and others, BMJ 2021;372:n71.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ STEPS = {
 
 
 def flow(db: Database) -> pd.DataFrame:
-    """The flow of documents, a row a step: step, what, documents; the steps add up.
+    """The flow of documents, a row per step: step, what, documents; the steps add up.
 
     identified = duplicates + documents; documents = not_screened + screened; screened = excluded + disputed + included.
     """
@@ -68,7 +68,7 @@ def reasons(db: Database) -> pd.DataFrame:
 
 
 def by_month(db: Database) -> pd.DataFrame:
-    """Documents by month of publication (UTC): documents and included, months without any too; attrs: undated."""
+    """Documents by month of publication (UTC): documents and included, including empty months; attrs: undated."""
     frame = query(db, MONTHS).set_index("month")
     if len(frame):
         frame = frame.reindex(pd.date_range(frame.index[0], frame.index[-1], freq="MS", name="month"), fill_value=0)
@@ -77,17 +77,17 @@ def by_month(db: Database) -> pd.DataFrame:
 
 
 def saturation(db: Database) -> pd.DataFrame:
-    """What each further search brought, in the order in which they were first asked: a row a search and version.
+    """The yield of each further search, in the order of their first requests: a row per search and version.
 
-    documents that it found, new: found by none before it; included of both.
+    documents it found, new: found by no earlier one; included of both.
     """
     return with_parameters(query(db, SATURATION), order="first asked")
 
 
 def agreement(db: Database) -> pd.DataFrame:
-    """How far coders agree: a row a pair (coder, other, documents both decided on, agree, kappa, low, high).
+    """The agreement of coders: a row per pair (coder, other, documents both decided on, agree, kappa, low, high).
 
-    attrs: alpha, Krippendorff's over all coders, and documents that two coders or more decided on.
+    attrs: alpha, Krippendorff's over all coders, and the number of documents with two coders or more.
     """
     codes = query(db, CODES).pivot(index="document", columns="coder", values="decision")
     rows = []
@@ -105,13 +105,13 @@ def agreement(db: Database) -> pd.DataFrame:
 
 
 def kappa(one: Iterable[Any], other: Iterable[Any]) -> Mapping[str, float]:
-    """Cohen's kappa of two codings of the same units, with its 95% interval; NaN where neither coding varies."""
+    """Cohen's kappa of two codings of the same units, with its 95% interval; NaN if neither coding varies."""
     table = pd.crosstab(pd.Series(list(one)), pd.Series(list(other)))
     names = table.index.union(table.columns)
     square = table.reindex(index=names, columns=names, fill_value=0).to_numpy()
     if len(names) < 2:
         return dict.fromkeys(("kappa", "low", "high"), float("nan"))
-    with np.errstate(invalid="ignore"):  # of a few units the variance may not exist: the interval is NaN
+    with np.errstate(invalid="ignore"):  # the variance of few units may not exist: the interval is NaN
         from statsmodels.stats.inter_rater import cohens_kappa  # takes seconds to import
 
         found = cohens_kappa(square)
@@ -119,7 +119,7 @@ def kappa(one: Iterable[Any], other: Iterable[Any]) -> Mapping[str, float]:
 
 
 def alpha(units: Iterable[Iterable[Any]]) -> float:
-    """Krippendorff's alpha of nominal codes, each unit the codes that it got; NaN if they do not vary.
+    """Krippendorff's alpha of nominal codes, each unit a list of codes; NaN if they do not vary.
 
     1 - observed / expected disagreement, from coincidences within units of two codes or more (Krippendorff 2011,
     Computing Krippendorff's alpha-reliability).

@@ -1,7 +1,7 @@
-"""Whom each group retweets, answers, mentions, quotes and follows: a directed matrix of row shares.
+"""The groups that each group retweets, answers, mentions, quotes and follows: a directed matrix of row shares.
 
-As published for parliaments (which part of the retweets of each party's members are of which party): a row adds up to
-1 over the groups, so that a large group and a small one can be compared.
+As published for parliaments (the share of each party in the retweets of each party's members): a row adds up to
+1 over the groups, so that large and small groups can be compared.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from analysis.actor_edges import Database, Kind, ties
 from analysis.queries import OF_MEMBERS, query, with_parameters
 
 KINDS: tuple[Kind, ...] = ("retweet", "reply", "mention", "quote", "follow")
-# once for each pair of groups that its two members are in, however many accounts and memberships they have there
+# once for each pair of groups of its two members, with any number of accounts and memberships there
 BETWEEN = f"""
 WITH linked AS ({OF_MEMBERS}), of AS (SELECT DISTINCT actor_id, group_name FROM memberships),
 one AS (SELECT DISTINCT t.source, t.target, t.weight, l.actor_id AS sender, k.actor_id AS receiver
@@ -23,16 +23,16 @@ one AS (SELECT DISTINCT t.source, t.target, t.weight, l.actor_id AS sender, k.ac
 SELECT a.group_name, b.group_name AS other, CAST(sum(coalesce(weight, 1)) AS BIGINT) AS count,
        count(DISTINCT sender) AS senders, count(DISTINCT receiver) AS receivers
 FROM one JOIN of AS a ON a.actor_id = sender JOIN of AS b ON b.actor_id = receiver GROUP BY ALL"""
-# of each count in `table`, what would give it away
+# for each count in `table`, the columns that would reveal it
 DERIVED = {"senders": ("receivers", "count", "share"), "receivers": ("senders", "count", "share")}
 
 
 def table(db: Database, kinds: Sequence[Kind] = KINDS, platform: str | None = None) -> pd.DataFrame:
-    """One row for each kind of tie and pair of groups: how much of what members of a group send goes to which group.
+    """One row per kind of tie and pair of groups: the share of a group's ties or posts that goes to each group.
 
     Columns: kind; group_name, of the senders; other, of the receivers; count, posts (of follow: ties); senders and
-    receivers, persons; share, of the row's count (0 to 1, NaN where a group sends nothing). Only ties between two
-    members count; whoever is in two groups counts in both. A kind without such ties is left out.
+    receivers, persons; share, of the row's count (0 to 1, NaN if a group sends nothing). Only ties between two
+    members count; a person in two groups counts in both. A kind without such ties is left out.
     """
     names = query(db, "SELECT DISTINCT group_name FROM memberships ORDER BY ALL")["group_name"]
     parts = []
@@ -51,6 +51,6 @@ def table(db: Database, kinds: Sequence[Kind] = KINDS, platform: str | None = No
 
 
 def matrix(shares: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """The *shares* of one *kind* as a square: a row a group of senders, a column a group of receivers."""
+    """The *shares* of one *kind* as a square: senders' groups as rows, receivers' groups as columns."""
     square = shares[shares["kind"] == kind].pivot(index="group_name", columns="other", values="share")
     return square.rename_axis(columns=None)

@@ -1,4 +1,4 @@
-"""Which part of the posts has hashtags, mentions, or begins with one (Table 6)."""
+"""The share of posts with hashtags, with mentions, or beginning with a mention (Table 6)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from analysis.queries import Database, published, query, timeline_posts, with_pa
 Profile = Literal["study2013", "tcat", "4cat"]
 Retweets = Literal["all", "without", "originals"]
 
-# What counts as having one, by tool. 2013: entities and text as delivered. DMI-TCAT: a retweet has its original's
-# entities and mentions whom it retweets. 4CAT: a retweet has both its own and its original's. In these two tools the
+# Counting rules by tool. 2013: entities and text as delivered. DMI-TCAT: a retweet has its original's
+# entities and mentions its author. 4CAT: a retweet has both its own and its original's. In these two tools the
 # text of a retweet begins with RT.
 CONDITIONS: dict[str, dict[str, str]] = {
     "study2013": {
@@ -51,7 +51,7 @@ def table(
     Columns: kind, what, count, posts, share (per cent); with a *comparison* (the name of a sample set) also
     sample_count, sample_posts, sample_share, difference (share - sample_share, points), low and high (its 95%
     confidence interval: two independent proportions, Newcombe's method of statsmodels); and published_count,
-    published_share, published_sample where the study names them. *accounts*: see analysis.queries.timeline_posts.
+    published_share, published_sample if the study has them. *accounts*: see analysis.queries.timeline_posts.
     """
     source, accounts = timeline_posts(db, accounts)
     ours = _counts(db, source, profile, retweets)
@@ -67,9 +67,9 @@ def table(
         rows["difference"] = rows["share"] - rows["sample_share"]
         rows["low"], rows["high"] = zip(*(interval(*row) for row in _pairs(rows)), strict=True)
     for key in ("count", "share", "sample"):
-        told = [published(db, f"shares.{kind}.{key}") for kind in LABELS]
-        if any(value is not None for value in told):
-            rows[f"published_{key}"] = told
+        values = [published(db, f"shares.{kind}.{key}") for kind in LABELS]
+        if any(value is not None for value in values):
+            rows[f"published_{key}"] = values
     return with_parameters(
         rows, profile=profile, retweets=retweets, comparison=comparison, accounts=accounts,
         definition=CONDITIONS[profile], source=published(db, "source"),
@@ -77,14 +77,14 @@ def table(
 
 
 def _counts(db: Database, source: str, profile: str, retweets: str, *values: Any) -> dict[str, int]:
-    """The number of posts, and of those with each thing."""
+    """The number of posts, and of those with each property."""
     counts = ", ".join(f"count(*) FILTER ({condition}) AS {kind}" for kind, condition in CONDITIONS[profile].items())
     row = query(db, f"SELECT count(*) AS posts, {counts} FROM {source} WHERE {POSTS[retweets]}", values).iloc[0]
     return {str(kind): int(count) for kind, count in row.items()}
 
 
 def _per_cent(counts: pd.Series[Any], posts: pd.Series[Any]) -> pd.Series[Any]:
-    """Shares in per cent; NaN where there is no post."""
+    """Shares in per cent; NaN without posts."""
     return 100 * counts / posts.where(posts > 0)
 
 
@@ -93,7 +93,7 @@ def _pairs(rows: pd.DataFrame) -> list[tuple[int, int, int, int]]:
 
 
 def interval(count: int, posts: int, other_count: int, other_posts: int, level: float = 0.95) -> tuple[float, float]:
-    """The confidence interval of the difference of two independent shares, in points; NaN where one has no posts.
+    """The confidence interval of the difference of two independent shares, in points; NaN if one has no posts.
 
     Newcombe's hybrid score interval (Newcombe 1998, method 10), as statsmodels computes it.
     """

@@ -1,4 +1,4 @@
-"""How the snowball found people: what each wave cost and brought, along which ties, and who led to whom."""
+"""The snowball: cost and yield of each wave, by tie, and the people and groups that led to members."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SELECT wave, requests, reached, admitted, new_members AS members, admitted - new
        new_members_per_request AS members_per_request
 FROM saturation"""
 
-# people by the wave that admitted them, and the paths that led to them until then: from whom, along which tie
+# people by the wave that admitted them, with the paths to them until then: source and tie
 PATHS = f"""
 inside AS (
     SELECT o.actor_id, min(a.wave) AS wave FROM (
@@ -53,9 +53,9 @@ ORDER BY members DESC, found_by, m.group_name"""
 
 
 def waves(db: Database) -> pd.DataFrame:
-    """A row a wave: requests, people reached and admitted, members among them, and by tie where there are several.
+    """A row per wave: requests, people reached and admitted, members among them, and by tie if there are several.
 
-    Whom several ties led to counts in the column of each. `attrs` hold the totals and the ties.
+    A person reached by several ties counts in each. `attrs` have the totals and the ties.
     """
     frame, ties = query(db, WAVES), query(db, TIES)
     names = list(dict.fromkeys(ties["tie"]))
@@ -70,10 +70,10 @@ def waves(db: Database) -> pd.DataFrame:
 
 
 def leaders(db: Database, count: int = 25) -> pd.DataFrame:
-    """The *count* people who led to most members, with the wave that admitted them themselves."""
+    """The *count* people who led to most members, with the wave that admitted them."""
     return with_parameters(query(db, LEADERS, [count]), shown=count)
 
 
 def between_groups(db: Database) -> pd.DataFrame:
-    """A row a pair of groups: how many members of one were found by members of the other."""
+    """A row per pair of groups: the number of members of one found by members of the other."""
     return with_parameters(query(db, BETWEEN))

@@ -25,7 +25,7 @@ Task = Callable[[Any, Sequence[Any]], list[Any]]
 
 
 def processors() -> int:
-    """The number of processors this process may use."""
+    """The number of processors available to this process."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -36,7 +36,7 @@ _waiting: ContextVar[list[Child] | None] = ContextVar("_waiting", default=None)
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Within the block processes wait for more work, which spares it their start."""
+    """Keep processes waiting for more work within the block, to save their start."""
     waiting: list[Child] = []
     token = _waiting.set(waiting)
     try:
@@ -47,9 +47,9 @@ def kept() -> Iterator[None]:
 
 
 def run(task: Task, shared: Any, jobs: Sequence[Any], processes: int | None = None) -> list[Any]:
-    """`task(shared, jobs)` with its *jobs* dealt over *processes* (None: all processors); results in order.
+    """`task(shared, jobs)` with its *jobs* distributed over *processes* (None: all processors); results in order.
 
-    *task* is a module-level function that returns one result a job, and each result may depend only on
+    *task* is a module-level function that returns one result per job, and each result may depend only on
     *shared* and that job. With one process or one job it runs here.
     """
     count = min(processes or processors(), len(jobs))
@@ -91,7 +91,7 @@ def _end(children: list[Child]) -> None:
 
 
 def _ask(child: Child, share: tuple[Any, ...]) -> list[Any]:
-    """What *child* answers to *share*."""
+    """The answer of *child* to *share*."""
     assert child.stdin is not None
     assert child.stdout is not None
     try:
@@ -106,8 +106,8 @@ def _ask(child: Child, share: tuple[Any, ...]) -> list[Any]:
 def serve() -> None:
     """Read shares of jobs from standard input, do them, write their results to standard output, until it ends."""
     end_with_parent()
-    answer, sys.stdout = sys.stdout.buffer, sys.stderr  # nothing a library prints may get into the answer
-    with suppress(EOFError, BrokenPipeError):  # nobody is there any more
+    answer, sys.stdout = sys.stdout.buffer, sys.stderr  # output of libraries must not mix with the answer
+    with suppress(EOFError, BrokenPipeError):  # the parent has ended
         while True:
             module, name, shared, jobs = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
             pickle.dump(getattr(import_module(module), name)(shared, jobs), answer, protocol=5)

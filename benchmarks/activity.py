@@ -56,7 +56,7 @@ def timed(what, *arguments, **options):
     return result, min(seconds)
 
 
-def told(what, ours, theirs):
+def show(what, ours, theirs):
     """One line: wall and CPU seconds of both, and the ratio of CPU seconds (steadier on a busy machine)."""
     times = "; ".join(
         f"{name} {wall:.2f} s ({cpu:.2f} s CPU)" for name, (wall, cpu) in (("ours", ours), ("plain", theirs))
@@ -77,13 +77,13 @@ def main() -> None:
         plain, theirs = timed(lambda: db.execute(PLAIN).df())
         same = plain.pivot(index="weekday", columns="hour", values="posts").fillna(0)
         assert (same.to_numpy() == grid.to_numpy()).all()
-        told(f"weekday by hour of {options.posts:,} posts", ours, theirs)
+        show(f"weekday by hour of {options.posts:,} posts", ours, theirs)
         days, ours = timed(activity.daily, db, scope)
         plain, theirs = timed(lambda: db.execute(PLAIN_DAILY).df())
         plain = plain.set_index(pd.to_datetime(plain["day"]))
         assert (plain["posts"].reindex(days.index, fill_value=0) == days["posts"]).all()
         assert (plain["active_accounts"].reindex(days.index, fill_value=0) == days["active_accounts"]).all()
-        told("per day, with distinct accounts", ours, theirs)
+        show("per day, with distinct accounts", ours, theirs)
         db.close()
 
 

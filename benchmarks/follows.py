@@ -135,7 +135,7 @@ def load(place: Path, port: int) -> None:
     """Load what is new in the archive."""
     from storage.tables.load import load
 
-    print(load(place, {"x": "collectors.x.collector:collector"}).told())
+    print(load(place, {"x": "collectors.x.collector:collector"}).summary())
 
 
 def changes(place: Path, port: int) -> None:
@@ -195,8 +195,8 @@ def check(place: Path, size: int, walks: int) -> None:
     with open_readonly(place) as db:
         row = "SELECT count(*), count(DISTINCT follower_id) FROM follows WHERE followed_id = '1'"
         assert db.execute(row).fetchone() == (size, size)
-        told = db.execute("SELECT complete, items FROM base.walks ORDER BY started_at").fetchall()
-        assert told == [(True, size), (True, size * 9 // 10)][:walks], told
+        rows = db.execute("SELECT complete, items FROM base.walks ORDER BY started_at").fetchall()
+        assert rows == [(True, size), (True, size * 9 // 10)][:walks], rows
         closed = db.execute("SELECT count(*) FROM follow_changes WHERE change = 'closed'").fetchone()
         assert closed == (size // 10 if walks > 1 else 0,), closed
 
@@ -242,8 +242,8 @@ def main() -> int:
         if given.keep is None:
             shutil.rmtree(place)
     grown = {name: large[name].memory / small[name].memory for name in small}
-    told = ", ".join(f"{name} {ratio:.2f} x" for name, ratio in grown.items())
-    print(f"memory at {given.large / given.small:.1f} times the list: {told}")
+    ratios = ", ".join(f"{name} {ratio:.2f} x" for name, ratio in grown.items())
+    print(f"memory at {given.large / given.small:.1f} times the list: {ratios}")
     loading = max(cost.memory for name, cost in large.items() if name.startswith("load"))
     walking = max(ratio for name, ratio in grown.items() if name.startswith("collect"))
     print(f"collecting grows {walking:.2f} x (limit {GROWTH}); loading takes {loading} MB (limit {MEGABYTES})")

@@ -94,14 +94,14 @@ def main(large: int, where: Path | None) -> int:
     leases: dict[int, list[float]] = {SMALL: [], large: []}
     with tempfile.TemporaryDirectory(dir=where) as place:
         paths = {number: Path(place) / f"{number}.sqlite" for number in leases}
-        told = {number: apart("--measure", number, path) for number, path in paths.items()}
+        figures_of = {number: apart("--measure", number, path) for number, path in paths.items()}
         for _ in range(TURNS):
             for number, path in paths.items():
                 leases[number].append(apart("--lease", path))
-    for number, figures in told.items():
+    for number, figures in figures_of.items():
         print(f"{number:>12,} targets: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
         print(f"{'':>12} leasing 10, CPU ms by turns: " + " ".join(f"{value:.3f}" for value in leases[number]))
-    small, big = told[SMALL], told[large]
+    small, big = figures_of[SMALL], figures_of[large]
     cpu, lease = big["cpu_ms"] / small["cpu_ms"], min(leases[large]) / min(leases[SMALL])
     print(f"median transaction {big['ms']:.1f} ms (limit {MS}); CPU {cpu:.2f} times the small one's (limit {RATIO});")
     print(f"peak {big['mb']:.0f} MB (limit {MEGABYTES}); leasing alone {lease:.2f} times (limit {LEASING})")

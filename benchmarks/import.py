@@ -46,12 +46,12 @@ def parse(path: Path, study: Path) -> None:
     from storage.archive import reader as archive
     from storage.records import Page
 
-    collector, told = files.collector("x-v1"), Counter[str]()
+    collector, counts = files.collector("x-v1"), Counter[str]()
     for segment in archive.segments(study / "archive"):
         for entry in archive.read(segment):
             if isinstance(entry, Page):
-                told.update(type(record).__name__ for record in collector.parse(entry))
-    print(dict(told))
+                counts.update(type(record).__name__ for record in collector.parse(entry))
+    print(dict(counts))
 
 
 def plain(path: Path, study: Path) -> None:

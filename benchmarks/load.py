@@ -98,14 +98,14 @@ def load(study: str) -> None:
     day = date(2013, 2, 23)
     listed = load_list("nl")
     linking = Linking(list(listed.rows(day)), Matcher(listed, day), Path(study) / "decisions.csv")
-    print(load(Path(study), PARSERS, fresh=True, linking=linking).told())
+    print(load(Path(study), PARSERS, fresh=True, linking=linking).summary())
 
 
 def load_posts(study: str) -> None:
     """Load *study* from nothing, without linking, as the peer does not link either: the child's work."""
     from storage.tables.load import load
 
-    print(load(Path(study), PARSERS, fresh=True).told())
+    print(load(Path(study), PARSERS, fresh=True).summary())
 
 
 def peer(study: str) -> None:

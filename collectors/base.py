@@ -1,4 +1,4 @@
-"""The contract of a collector. The outcomes it may give are among the words that the rooms share: `storage.records`."""
+"""The contract of a collector. Its outcomes are in `storage.outcomes`, its records in `storage.records`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import msgspec
 
 from collectors.wire.exchange import Wire
+from storage.outcomes import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split
 from storage.privacy.declared import Hooks, hooks_of
-from storage.records import (
-    Absent,
-    Done,
-    Failure,
-    Later,
-    Outcome,
-    OutOfCredit,
-    Page,
-    Record,
-    Refused,
-    Split,
-    Want,
-)
+from storage.records import Failure, Page, Record, Want
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -49,50 +38,51 @@ MOVED = {301, 302, 303, 307, 308}
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """At most *requests* per *seconds*, as the platform documents it (dated and sourced beside the table)."""
+    """At most *requests* per *seconds*, as the platform documents it (dated and sourced next to the table)."""
 
     requests: int
     seconds: int
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """What one kind of target is and costs: all that the study-wide features know of it.
+    """The properties and costs of one kind of target, for the study-wide features.
 
-    What is left empty takes part in no rule that asks for it.
+    An empty field excludes the kind from rules that need it.
     """
 
-    batch: int = 1  # targets a request
-    page: int = 1  # items a page at most
+    batch: int = 1  # targets per request
+    page: int = 1  # maximum items per page
     limit: Limit | None = None
-    price: float = 0.0  # USD an item delivered
-    paged: bool = False  # a list that is walked
+    price: float = 0.0  # USD per item delivered
+    paged: bool = False  # a list with pages
     head: int = 0  # requests of a walk before its first page
-    # what a key names, for the snowball: profile | list (of a profile) | handle | account | set | query | search
+    # the type of a key, for the snowball: profile | list (of a profile) | handle | account | set | query | search
     of: str = ""
-    yields: str = ""  # what its items are: posts | accounts | profiles | connections | follows | documents
-    ties: tuple[str, ...] = ()  # which ties it shows: words of [snowball] along (storage.sampling.rules.TIES)
+    yields: str = ""  # the type of its items: posts | accounts | profiles | connections | follows | documents
+    ties: tuple[str, ...] = ()  # the ties it shows: values of [snowball] along (storage.sampling.rules.TIES)
     ids: bool = False  # of "handle": its keys may be the ids of accounts as well
-    asked_first: bool = False  # of "handle" with ids: it shows opt-outs that lists do not; asked before an admission
-    seeds: str = ""  # of "query": its name in [seeds], behind the collector's; whom it finds are seeds (Listed)
-    stream: bool = False  # its pages come without being asked for, one by one
-    bytes: float = 300.0  # in the archive, compressed, an item: an assumption that `plan` names
+    # of "handle" with ids: it shows opt-outs that lists do not; looked up before an admission, whatever kinds are named
+    asked_first: bool = False
+    seeds: str = ""  # of "query": its name in [seeds], after the collector's; its results are seeds (Listed)
+    stream: bool = False  # its pages arrive without requests
+    bytes: float = 300.0  # per item in the compressed archive: an assumption shown by `plan`
 
 
 def redirected(page: Page) -> bool:
-    """Whether *page* is a redirect that leads on: another answer, or a failure, for the same target follows it."""
+    """Whether *page* is a redirect: another answer, or a failure, for the same target follows it."""
     return page.status in MOVED and page.header("location") is not None
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What fetch gets: the collector's table of the study file, its secrets, and the wire to use."""
+    """The arguments of fetch: the collector's table of the study file, its secrets, and the wire."""
 
     options: Mapping[str, Any]  # the collector's own table, validated by its `Options` model if it has one
     secret: str | None = None
     wire: Wire = msgspec.field(default_factory=Wire)
-    archive: Path | None = None  # what was answered before, where the collector must know
+    archive: Path | None = None  # earlier answers, for collectors that need them
 
     def checked(self, model: type[M]) -> M:
-        """The collector's own options as its `Options` model; what is unset or not its own is left out."""
+        """The collector's own options as its `Options` model, without unset and common ones."""
         own = {k: v for k, v in self.options.items() if k in model.model_fields and v is not None}
         return model.model_validate(own)
 
@@ -100,16 +90,16 @@ class Settings(msgspec.Struct, frozen=True):
 class Collector(Protocol):
     """A module or object with these names, found by an entry point in the group `sneeuwbal.collectors`.
 
-    What else it may declare is in `Hooks`.
+    Optional declarations are in `Hooks`.
     """
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
-        """What it can fetch."""
+        """The kinds it can fetch."""
         ...
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield answers, lazily and in any order; every want is answered once. The only I/O."""
+        """Yield answers, lazily and in any order, one for each want. The only I/O."""
         ...
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
@@ -117,5 +107,5 @@ class Collector(Protocol):
         ...
 
     def parse(self, page: Page) -> Iterator[Record]:
-        """Yield what the page tells. Pure; a page that cannot be read yields Quarantine, never an exception."""
+        """Yield the records of the page. Pure; an unreadable page yields Quarantine, never an exception."""
         ...

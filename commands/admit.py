@@ -15,4 +15,4 @@ from jobs.run import admit
 def command(directory: Path) -> None:
     """Queue the targets that the sampling rules select from what is published now."""
     new = admit(open_study(directory))
-    click.echo("\n".join(f"{name}: {number:,} admitted" for name, number in new.items()) or "nobody new")
+    click.echo("\n".join(f"{name}: {number:,} admitted" for name, number in new.items()) or "no new targets")

@@ -18,10 +18,10 @@ from jobs.logs import clean
 def command(directory: Path, target: Path, copy: bool) -> None:
     """Copy the study to TARGET, a new directory, even while it runs; secrets and reports are not copied.
 
-    On one disk, finished segments and the database are hard links: quick, and safe against every mistake but not
-    against a broken disk. The copy is a study: `sneeuwbal --study TARGET verify`, then `run` goes on from it.
+    On the same disk, finished segments and the database are hard-linked: fast, and safe against mistakes but not
+    against disk failure. The copy is a complete study: check it with `sneeuwbal --study TARGET verify`, then `run`.
     """
     done = backup(open_study(directory), target, link=not copy)
     click.echo(f"{target}: {done.segments:,} segments, {done.bytes / 1e6:,.1f} MB copied, {done.linked:,} files linked")
     for name in done.left_out:
-        click.echo(clean(f"left out, because it holds a secret: {name}"), err=True)
+        click.echo(clean(f"left out because it contains a secret: {name}"), err=True)

@@ -35,7 +35,7 @@ def command(
     failed: bool,
     hide_progress: bool,
 ) -> None:
-    """Fetch what is due, for one COLLECTOR or for all the study names."""
+    """Fetch what is due with one COLLECTOR, or with all collectors of the study."""
     reports = collect(
         open_study(directory), only=collector, kinds=kinds, limit=limit, failed=failed, again=again, since_id=since_id,
         whole=whole, before=moment(before), progress=progress(hide_progress), say=click.echo,

@@ -1,4 +1,4 @@
-"""`sneeuwbal compliance`: ask the platforms again about what is held, and remove what is gone there."""
+"""`sneeuwbal compliance`: check the stored items with their platforms, and remove those deleted there."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from jobs.retain import compliance
 @HIDE
 @click.pass_obj
 def command(directory: Path, hide_progress: bool) -> None:
-    """Look up every account and post that is held, in batches, and remove what is deleted, suspended or protected.
+    """Look up every stored account and post, in batches; remove what is deleted, suspended or protected.
 
-    That is `retain --recheck`, `collect` of the look-ups, `load` and `retain` in one; made for a job of the schedule
-    (task = "compliance"), daily where X is collected. What a look-up costs: `sneeuwbal plan`.
+    That is `retain --recheck`, `collect` for the look-ups, `load` and `retain` in one. Schedule it (task =
+    "compliance"), daily where X is collected. `sneeuwbal plan` estimates what the look-ups cost.
     """
     judge(compliance(open_study(directory), progress=progress(hide_progress), say=click.echo))

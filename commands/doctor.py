@@ -13,5 +13,5 @@ from jobs.doctor import checks
 @click.command()
 @click.pass_obj
 def command(directory: Path) -> None:
-    """Check environment, access, secrets, disk, clock and files; exit code 3 if there is a problem."""
+    """Check environment, access, secrets, disk, clock and files; exit with 3 if there is a problem."""
     show(checks(directory))

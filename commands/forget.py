@@ -1,4 +1,4 @@
-"""`sneeuwbal forget`: remove a person from everything, for good."""
+"""`sneeuwbal forget`: remove a person permanently."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from storage.errors import Partial
 @click.command()
 @click.argument("who")
 @click.option("--backup", "backups", multiple=True, type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="A directory with copies of the study, erased too (repeatable).")  # fmt: skip
+              help="Directory with copies of the study, to be erased as well (repeatable).")  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> None:
-    """Remove WHO (the address, handle or id of an account or profile) and whatever the study links to them.
+    """Remove WHO (the address, handle or id of an account or profile) and everything the study links to them.
 
-    Archive, state, database, reports and the backups named lose all that is theirs; in other people's records a token
-    stands for them. Only keyed digests stay, so that they are not collected again. This cannot be undone.
+    Their data are deleted from archive, state, database, reports and the backups given; in other people's records
+    a token replaces them. Only keyed digests remain, to prevent new collection. This cannot be undone.
     """
 
     def confirm(found: str) -> None:
@@ -31,7 +31,7 @@ def command(directory: Path, who: str, backups: tuple[Path, ...], yes: bool) -> 
     done = forget(open_study(directory), who, backups=backups, confirm=confirm, say=click.echo)
     _show(done)
     if done.left or done.cut.unread:
-        raise Partial("; ".join([*(f"still there: {place}" for place in done.left),
+        raise Partial("; ".join([*(f"still present: {place}" for place in done.left),
                                  *(f"could not be examined: {place}" for place in done.cut.unread)]))  # fmt: skip
 
 
@@ -43,10 +43,10 @@ def _show(done: Removal) -> None:
         click.echo(f"old databases deleted: {', '.join(cut.databases)}")
     for name in done.undeclared:
         click.echo(
-            f"the collector {name!r} does not declare what is personal: in its answers, every object that names this"
+            f"the collector {name!r} does not declare personal fields: in its answers, every object that names this"
             " person lost all its text"
         )
     if cut.review:
-        click.echo(f"their name, or a namesake's, still stands in {len(cut.review)} places; look at:")
+        click.echo(f"their name (or a namesake's) remains in {len(cut.review)} places; review:")
         for place in sorted(set(cut.review)):
             click.echo(f"  {place}")

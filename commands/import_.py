@@ -1,4 +1,4 @@
-"""`sneeuwbal import`: files as collectors: exports, captures, archives, registers, tables."""
+"""`sneeuwbal import`: read files: exports, captures, archives, registers, tables."""
 
 from __future__ import annotations
 
@@ -10,56 +10,38 @@ import click
 from commands.terminal import HIDE, progress
 from jobs.collect import judge
 from jobs.context import open_study
-from jobs.run import import_files, import_heap
+from jobs.run import FORMATS, import_files, import_heap
 from storage.errors import Partial, UserError
-
-FORMATS = ("auto", "linkedin", "linkedin-json", "zeeschuimer", "twarc", "x-v1", "warc", "har", "roo", "table", "survey")
 
 
 @click.command()
-@click.argument("format_", metavar="FORMAT", type=click.Choice(FORMATS))
+@click.argument("format_", metavar="FORMAT", type=click.Choice(["auto", *FORMATS]))
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--owner", help="linkedin: the profile whose export it is (a URL), where the export does not say.")
-@click.option("--of", help="x-v1, warc, har: the account whose list or timeline it is, where the file does not say.")
+@click.option("--owner", help="linkedin: URL of the exported profile, if the export does not contain it.")
+@click.option("--of", help="x-v1, warc, har: owner of the list or timeline, if the file does not name it.")
 @click.option(
-    "--listed", type=click.Choice(["followers", "following"]), help="x-v1, warc, har: which list of ids it is."
+    "--listed", type=click.Choice(["followers", "following"]), help="x-v1, warc, har: type of the list of ids."
 )
-@click.option("--sample", help="Put the posts into this comparison set, not into timelines.")
-@click.option("--collected", help="Date of collection, where the file does not say.")
-@click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="table: what a column holds.")
-@click.option(
-    "--platform", help="table: of posts, their ids or follow ties, whose they are; for example x, mastodon, bluesky."
-)
-@click.option("--sheet", help="table: the sheet of a workbook.")
+@click.option("--sample", help="Add the posts to this comparison set instead of timelines.")
+@click.option("--collected", help="Date of collection, if the file does not contain it.")
+@click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="table: map a column.")
+@click.option("--platform", help="table: platform of posts, post ids or follow ties, such as x, mastodon, bluesky.")
+@click.option("--sheet", help="table: sheet of the workbook.")
 @click.option("--delimiter", help="table, survey: column delimiter of a CSV (detected if omitted).")
 @click.option("--encoding", help="table, survey: of a CSV (detected if omitted); for example cp1250.")
 @click.option(
-    "--compliance", type=click.Choice(["post", "account"]), help="twarc, warc, har: what a compliance job is about."
+    "--compliance", type=click.Choice(["post", "account"]), help="twarc, warc, har: object type of a compliance job."
 )
-@click.option("--respondent", help="survey: the column that numbers the respondents; [survey] respondent if left out.")
+@click.option("--respondent", help="survey: column with respondent numbers (default: [survey] respondent).")
 @click.option(
     "--codebook",
     type=click.Path(exists=True, dir_okay=False),
-    help="survey: a CSV with variable, label, code, answer, missing, of a survey in CSV.",
+    help="survey: codebook of a survey in CSV: a CSV with variable, label, code, answer, missing.",
 )
 @HIDE
 @click.pass_obj
 def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_progress: bool, **given: Any) -> None:
-    """Read FILEs of a FORMAT into the study's archive, and load them. The files stay as they are.
-
-    \b
-    auto         files of any of these formats, and folders of them: the format of each is detected
-    linkedin     a member's own export (zip or folder): Connections.csv, Profile.csv, Positions.csv
-    linkedin-json  profiles with experience as vendors deliver them (JSON, JSONL)
-    zeeschuimer  NDJSON captures of one's own browsing (X, LinkedIn posts)
-    twarc        JSONL of twarc2, pages or flattened
-    x-v1         JSON or JSONL of X's API v1.1; a member's own archive (ZIP or tweets.js)
-    warc         WARCs of API traffic by others, for example Social Feed Manager
-    har          HAR files of API traffic, of a browser or a proxy
-    roo          the Dutch register of government organisations (XML)
-    table        people, posts, ids of posts or follow ties in CSV, Excel or Parquet; --column name=Naam ...
-    survey       answers of a survey: SPSS (.sav, .por), Stata, CSV with --codebook, LimeSurvey, Qualtrics
-    """
+    """Read FILEs of a FORMAT into the study's archive, and load them. The files are not changed."""
     study = open_study(directory)
     options = {name: value for name, value in given.items() if value}
     if "columns" in options:
@@ -76,6 +58,11 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
         click.echo(line, err=True)
     judge([report for report, _ in ended])
     if quarantined := max((loaded.quarantined for _, loaded in ended if loaded is not None), default=0):
-        raise Partial(f"{quarantined:,} pieces could not be read; see the view quarantine for where and why")
+        raise Partial(f"{quarantined:,} items could not be read; the view `quarantine` lists place and reason")
     if refused:
-        raise Partial(f"{len(refused):,} files are of no format that is read here")
+        raise Partial(f"{len(refused):,} files have no supported format")
+
+
+AUTO = "files of any of these formats, or folders of them; formats are detected"
+listed = "\n".join(f"{name:14} {what}" for name, what in {"auto": AUTO, **FORMATS}.items())
+command.help = f"{command.help}\n\n\b\n{listed}"

@@ -1,4 +1,4 @@
-"""`sneeuwbal load`: archive -> tables."""
+"""`sneeuwbal load`: derive the tables from the archive."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from storage.errors import Partial, UserError
 
 
 @click.command()
-@click.option("--fresh", is_flag=True, help="Load from scratch instead of adding what is new.")
+@click.option("--fresh", is_flag=True, help="Reload everything instead of adding new entries.")
 @click.option("--archive", "archives", multiple=True, type=click.Path(path_type=Path),
-              help="Merge another machine's archive (or study) first (repeatable).")  # fmt: skip
+              help="First merge the archive (or study) of another machine (repeatable).")  # fmt: skip
 @click.pass_obj
 def command(directory: Path, fresh: bool, archives: tuple[Path, ...]) -> None:
-    """Derive the tables from the archive and publish study.duckdb; readers of the old file are not disturbed."""
+    """Derive the tables from the archive and publish study.duckdb; open readers keep the old file."""
     report = load(open_study(directory), fresh=fresh, archives=archives, say=click.echo)
     if report is None:
-        raise UserError(f"{directory / 'archive'}: there is no archive yet; `sneeuwbal collect` makes one")
+        raise UserError(f"{directory / 'archive'}: no archive yet; run `sneeuwbal collect`")
     if report.partial:
-        raise Partial(f"{len(report.damage)} segments could not be read whole; what could be is loaded")
+        raise Partial(f"{len(report.damage)} segments are damaged; their readable part is loaded")

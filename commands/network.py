@@ -1,4 +1,4 @@
-"""`sneeuwbal network`: a network as a file, or its tables."""
+"""`sneeuwbal network`: export a network, or list its communities."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from jobs.network import NETWORKS, export, network
 
 @click.command()
 @click.argument("name", metavar="NETWORK", type=click.Choice(NETWORKS))
-@click.option("--min-degree", type=click.IntRange(0), help="Actors with this many ties or more (default: study file).")
+@click.option("--min-degree", type=click.IntRange(0), help="Minimum ties of an actor (default: study file).")
 @click.option(
-    "--threshold", type=click.IntRange(0), help="Hashtags in more than this many posts (default: study file)."
+    "--threshold", type=click.IntRange(0), help="Keep hashtags used in more posts than this (default: study file)."
 )
-@click.option("--profile", type=click.Choice(["study2013", "tcat", "4cat"]), help="How hashtags are counted.")
+@click.option("--profile", type=click.Choice(["study2013", "tcat", "4cat"]), help="Counting rules for hashtags.")
 @click.option("--method", type=click.Choice(["louvain", "leiden"]), default="louvain", show_default=True)
-@click.option("--resolution", type=click.FloatRange(0, min_open=True), help="On Gephi's scale (default: study file).")
+@click.option(
+    "--resolution", type=click.FloatRange(0, min_open=True), help="Resolution as in Gephi (default: study's)."
+)
 @click.option("--seed", type=int, help="First random seed (default: study file).")
-@click.option("--no-layout", is_flag=True, help="Do not compute positions.")
-@click.option("--public", is_flag=True, help="For publication: pseudonyms, and cells of fewer than 5 persons hidden.")
-@click.option("--gexf", type=click.Path(path_type=Path), help="Write GEXF 1.3, for Gephi.")
+@click.option("--no-layout", is_flag=True, help="Do not compute node positions.")
+@click.option("--public", is_flag=True, help="For publication: use pseudonyms, and hide cells of fewer than 5 persons.")
+@click.option("--gexf", type=click.Path(path_type=Path), help="Write GEXF 1.3 (Gephi).")
 @click.option("--graphml", type=click.Path(path_type=Path), help="Write GraphML.")
 @click.option(
     "--parquet", type=click.Path(path_type=Path), help="Write nodes.parquet and edges.parquet into this folder."
 )
 @click.pass_obj
 def command(directory: Path, /, name: str, **given: Any) -> None:
-    """Make a NETWORK of what is published: its files, or without any, its communities on the terminal.
+    """Export a NETWORK of the published data; without an output file, list its communities.
 
     \b
     sneeuwbal network actors --min-degree 51 --gexf out.gexf

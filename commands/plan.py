@@ -1,4 +1,4 @@
-"""`sneeuwbal plan`: what a study will take before it starts, and the assumption behind each number."""
+"""`sneeuwbal plan`: estimate the cost of a study, with the assumption behind each number."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from storage.errors import UserError
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @click.pass_obj
 def command(directory: Path, given: tuple[str, ...], form: str) -> None:
-    """Estimate requests, hours under the limits, money and disk, kind by kind, for the study as its file says.
+    """Estimate requests, hours within the rate limits, cost and disk space of the study, by kind.
 
-    What is already known (targets queued) is counted; the rest is estimated, and each guess is named.
+    Queued targets are counted; the rest is estimated, and each guess is listed.
     """
     study = read_study(directory)
     guesses = guesses_with(dict(_number(guess) for guess in given))
@@ -42,24 +42,24 @@ def _number(guess: str) -> tuple[str, float]:
 
 
 def _text(rows: pd.DataFrame, guesses: Mapping[str, float], study: Study) -> Iterator[str]:
-    """The plan as text: the numbers, their sums, and what each rests on."""
+    """The plan as text: numbers, totals, assumptions."""
     yield from (f"warning: {line}" for line in warnings(study))
     if rows.empty:
         yield "nothing to collect: the study names no seeds and no comparison sets"
         return
     yield rows.drop(columns="assumption").to_string(index=False, float_format=lambda value: f"{value:,.2f}")
     total = rows[["requests", "usd", "megabytes"]].sum()
-    yield f"\nin all {total.requests:,.0f} requests, {total.usd:,.2f} USD, {total.megabytes:,.0f} MB of archive;"
+    yield f"\ntotal: {total.requests:,.0f} requests, {total.usd:,.2f} USD, {total.megabytes:,.0f} MB of archive;"
     hours = rows.groupby("collector").hours.sum().max()
     yield f"about {hours:,.1f} hours, with collectors in parallel and the kinds of each in sequence"
     if len(rows.attrs["waves"]):
-        yield "\nby wave, if the snowball finds enough people (wave 0: whom it starts from):"
+        yield "\nby wave, if the snowball finds enough people (wave 0: the seeds):"
         yield rows.attrs["waves"].to_string(index=False, float_format=lambda value: f"{value:,.2f}")
     budget = study.budget
     if budget.usd is not None and total.usd > budget.usd:
         yield f"more than [budget] allows: the run will stop at {budget.usd:,.2f} USD with exit code 4"
-    yield "\neach row rests on:"
+    yield "\nassumptions:"
     yield from (f"  {row.collector} {row.kind}: {row.assumption}" for row in rows.itertuples())
-    yield "guesses (another with --guess NAME=VALUE):"
+    yield "guesses (change with --guess NAME=VALUE):"
     named = " ".join(rows.assumption)
     yield from (f"  {name} = {guesses[name]:g}: {why}" for name, (_, why) in GUESSES.items() if name in named)

@@ -1,4 +1,4 @@
-"""`sneeuwbal prune`: delete old reports and files that nothing needs."""
+"""`sneeuwbal prune`: delete old reports and unused files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from jobs.context import open_study
 
 
 @click.command()
-@click.option("--keep", type=click.IntRange(1), default=10, show_default=True, help="Reports to keep.")
+@click.option("--keep", type=click.IntRange(1), default=10, show_default=True, help="Number of reports to keep.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 @click.pass_obj
 def command(directory: Path, keep: int, dry_run: bool) -> None:
-    """Delete old reports and private files that nothing needs; never archive, state, database or decisions.
+    """Delete old reports and unused private files; never archive, state, database or decisions.
 
-    The newest reports stay, the last of every month, and the latest; unused private files stay 30 days.
+    The newest reports and the last of each month are kept; unused private files are kept for 30 days.
     """
     study = open_study(directory)
     gone = prune(study, keep=keep, dry=dry_run)

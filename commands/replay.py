@@ -1,4 +1,4 @@
-"""`sneeuwbal replay`: the whole job again, the wire replaced by an archive."""
+"""`sneeuwbal replay`: run the whole job again from an archive."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from jobs.replay import replay
 @click.command()
 @click.argument("archive", type=click.Path(path_type=Path, exists=True))
 @click.option(
-    "--into", type=click.Path(path_type=Path), help="The study directory to make (default: replay/ in the study)."
+    "--into", type=click.Path(path_type=Path), help="Study directory to create (default: replay/ in the study)."
 )
 @click.option("--no-report", is_flag=True, help="Do not make the report.")
 @HIDE
 @click.pass_obj
 def command(directory: Path, archive: Path, into: Path | None, no_report: bool, hide_progress: bool) -> None:
-    """Run the whole job of the study again with the answers of ARCHIVE, in a new directory, without a network.
+    """Run the whole job again with the answers in ARCHIVE, in a new directory, without a network.
 
-    The real Scrapy, tweepy and httpx run; waits are not slept, and the clock is the recorded one.
+    Scrapy, tweepy and httpx run as usual; waits are skipped, and the clock is the recorded one.
     """
     target = into or directory / "replay"
     study, reports = replay(directory, archive, target, progress=progress(hide_progress), say=click.echo)
     if not no_report:
-        from jobs.report import report  # with it come pandas and matplotlib, which take longer than a small replay
+        from jobs.report import report  # imports pandas and matplotlib, which takes longer than a small replay
 
         report(study, say=click.echo)
     judge(reports)

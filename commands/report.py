@@ -1,4 +1,4 @@
-"""`sneeuwbal report`: the page, the tables and the figures."""
+"""`sneeuwbal report`: make the page, the tables and the figures."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from jobs.report import report
 @click.command()
 @click.option("--public", is_flag=True, help="For publication: pseudonyms, no texts or handles, small cells hidden.")
 @click.option("--beside", type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Directory of another study, shown side by side with this one.")  # fmt: skip
+              help="Directory of another study, for comparison.")  # fmt: skip
 @click.pass_obj
 def command(directory: Path, public: bool, beside: Path | None) -> None:
-    """Make the report of what is published, under reports/: the page, tables/, figures/ and networks/.
+    """Make the report of the published data in reports/: the page, tables/, figures/ and networks/.
 
-    The page is one file that needs no network. With --public persons have pseudonyms by a key of the study: the file
-    that SNEEUWBAL_PSEUDONYM_KEY names, one made under ~/.config/sneeuwbal/keys, or in the system's keyring if the study
-    file says so. Keep it out of what is published.
+    The page is a single file that needs no network. With --public, persons have pseudonyms made with the study's key:
+    the file named by SNEEUWBAL_PSEUDONYM_KEY, one created in ~/.config/sneeuwbal/keys, or the system's keyring if
+    the study file says so. Never publish the key.
     """
     other = open_study(beside) if beside else None
     report(open_study(directory), public=public, beside=other, say=click.echo)

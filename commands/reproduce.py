@@ -1,4 +1,4 @@
-"""`sneeuwbal reproduce`: every published figure again, from its package."""
+"""`sneeuwbal reproduce`: recompute every published figure from its package."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from storage.errors import Partial
 @click.command()
 @click.argument("package", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def command(package: Path) -> None:
-    """Check every file of PACKAGE, make its figures again without a network, and compare them.
+    """Check every file of PACKAGE, recompute its figures without a network, and compare them.
 
-    With an archive in it the tables are loaded from that; otherwise its database is the start. A file that was changed
-    is refused by its name (exit 2); figures that differ are listed with the difference (exit 3).
+    If the package has an archive, the tables are loaded from it; otherwise its database is used. A changed file is
+    named (exit code 2); figures that differ are listed with the difference (exit code 3).
     """
     found = reproduce(package, say=click.echo)
     for one in found:

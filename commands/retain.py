@@ -1,4 +1,4 @@
-"""`sneeuwbal retain`: what is gone on its platform, or was kept long enough, goes here too."""
+"""`sneeuwbal retain`: remove what is deleted on its platform, or passed its retention period."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from jobs.retain import gone, recheck, retain
 
 
 @click.command()
-@click.option("--recheck", "only_queue", is_flag=True, help="Only queue a look-up of every account and post held.")
+@click.option("--recheck", "only_queue", is_flag=True, help="Only queue a look-up of every stored account and post.")
 @click.option("--dry-run", is_flag=True, help="Only count what would be removed.")
 @click.pass_obj
 def command(directory: Path, only_queue: bool, dry_run: bool) -> None:
-    """Remove what its platform says is deleted, suspended or protected, and what is older than [minimise] keep_days.
+    """Remove what its platform reports as deleted, suspended or protected, and what is older than [minimise] keep_days.
 
-    Archive, state, database and reports are cut; the view `removed` says what went and why, without its content. It
-    waits for collectors that run. As a job: task = "retain"; `compliance` asks the platforms first. X asks for 24
-    hours. With [minimise] redact_archive it also redacts what was archived before.
+    Data are removed from archive, state, database and reports; the view `removed` lists what and why, without content.
+    Waits for running collectors. Schedule it with task = "retain"; `compliance` checks with the platforms first (X
+    requires it within 24 hours). With [minimise] redact_archive it also redacts what was archived earlier.
     """
     study = open_study(directory)
     if only_queue:
         recheck(study, say=click.echo)
         click.echo("now run `sneeuwbal collect`, `sneeuwbal load`, and this command again")
     elif dry_run:
-        click.echo(f"{gone(study):,} posts and accounts are gone on their platforms")
+        click.echo(f"{gone(study):,} posts and accounts are no longer on their platforms")
     else:
         retain(study, say=click.echo)

@@ -1,4 +1,4 @@
-"""`sneeuwbal run`: the whole job."""
+"""`sneeuwbal run`: run the whole job."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def command(
         progress=progress(hide_progress), say=click.echo,
     )  # fmt: skip
     if not no_report:
-        from jobs.report import report  # with it come pandas and matplotlib, which a run of the schedule can do without
+        from jobs.report import report  # imports pandas and matplotlib, which a scheduled run does not need
 
         report(study, say=click.echo)
     judge(reports)

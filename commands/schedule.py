@@ -1,4 +1,4 @@
-"""`sneeuwbal schedule`: what runs when."""
+"""`sneeuwbal schedule`: run the study's jobs at their times."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from jobs.logs import log
 
 @click.group()
 def command() -> None:
-    """Run the jobs of the study file at their times, or look at them."""
+    """Run the jobs of the study file at their times, or inspect them."""
 
 
 @command.command()
-@click.option("--once", help="Start this job now, without the daemon, and end with its exit code.")
+@click.option("--once", help="Run this job now, without the daemon, and exit with its code.")
 @click.pass_obj
 def run(directory: Path, once: str | None) -> None:
-    """Run in the foreground until SIGTERM: for systemd, a container or tmux."""
+    """Run in the foreground until SIGTERM, for systemd, a container or tmux."""
     study = open_study(directory)
     notify.check(directory)
     daemon = scheduler.Daemon(
@@ -40,7 +40,7 @@ def run(directory: Path, once: str | None) -> None:
 @command.command("list")
 @click.pass_obj
 def list_(directory: Path) -> None:
-    """The jobs, when each starts next, and how it ended last."""
+    """List the jobs with their next start and last result."""
     for job in schedule.states(read_study(directory)):
         ended = f"; last: {job.last}" if job.last else ""
         when = "paused" if job.paused else f"next {job.next:%Y-%m-%d %H:%M %Z}" if job.next else "never again"
@@ -49,10 +49,10 @@ def list_(directory: Path) -> None:
 
 @command.command("next")
 @click.argument("job", required=False)
-@click.option("-n", "number", default=5, show_default=True, help="How many starts.")
+@click.option("-n", "number", default=5, show_default=True, help="Number of starts.")
 @click.pass_obj
 def next_(directory: Path, job: str | None, number: int) -> None:
-    """The next starts, of one JOB or of all."""
+    """List the next starts of one JOB or all."""
     for at, name in schedule.starts(read_study(directory), job, number):
         click.echo(f"{at:%a %Y-%m-%d %H:%M:%S %Z}  {name}")
 
@@ -61,7 +61,7 @@ def next_(directory: Path, job: str | None, number: int) -> None:
 @click.argument("job")
 @click.pass_obj
 def pause(directory: Path, job: str) -> None:
-    """Do not start JOB again until `resume`."""
+    """Do not start JOB until `resume`."""
     schedule.pause(read_study(directory), job)
     click.echo(f"{job}: paused")
 
@@ -70,7 +70,7 @@ def pause(directory: Path, job: str) -> None:
 @click.argument("job")
 @click.pass_obj
 def resume(directory: Path, job: str) -> None:
-    """Let JOB start again."""
+    """Resume a paused JOB."""
     schedule.pause(read_study(directory), job, False)
     click.echo(f"{job}: resumed")
 
@@ -79,6 +79,6 @@ def resume(directory: Path, job: str) -> None:
 @click.argument("job")
 @click.pass_obj
 def trigger(directory: Path, job: str) -> None:
-    """Have the running daemon start JOB now."""
+    """Ask the running daemon to start JOB now."""
     schedule.trigger(read_study(directory), job)
     click.echo(f"{job} starts now")

@@ -18,10 +18,10 @@ FORMATS = ("table", "csv", "json", "parquet")
 
 
 class _Query(click.Command):
-    """A command whose argument may begin with a comment of SQL, which looks like an option."""
+    """A command whose argument may begin with an SQL comment, which looks like an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Options first, then what is a query."""
+        """The arguments, with everything after the options as the query."""
         if "--" not in args:
             queries = [word for word in args if word.startswith("--") and "\n" in word]
             args = [*(word for word in args if word not in queries), *["--"] * bool(queries), *queries]
@@ -31,10 +31,10 @@ class _Query(click.Command):
 @click.command(cls=_Query)
 @click.argument("query", required=False)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Output file; - is the terminal.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Output file (- for the terminal).")
 @click.pass_obj
 def command(directory: Path, query: str | None, form: str, output: Path | None) -> None:
-    """Run one QUERY (or read it from a pipe), or open a shell without one.
+    """Run one QUERY (an argument, or from a pipe); without one, open a shell.
 
     \b
     sneeuwbal sql "SELECT group_name, count(*) AS people FROM members GROUP BY ALL ORDER BY people DESC"
@@ -59,7 +59,7 @@ def _answer(db: duckdb.DuckDBPyConnection, query: str, form: str, output: Path |
         if output is None and sys.stdout.isatty():
             data = io.BytesIO()
             write(relation, form, data)
-            click.echo(data.getvalue().decode("utf-8", "replace"), nl=False)  # made plain: it is looked at
+            click.echo(data.getvalue().decode("utf-8", "replace"), nl=False)  # cleaned for the terminal
         elif output is None:
             write(relation, form, sys.stdout.buffer)
         else:
@@ -81,7 +81,7 @@ def _shell(db: duckdb.DuckDBPyConnection) -> None:
     """Read queries that end with a semicolon; .tables lists the views; .quit or end of input ends it."""
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401 (gives input() a history)
-    click.echo("study.duckdb, read-only. Queries end with ; — .tables lists the views, .quit ends.")
+    click.echo("study.duckdb, read-only. Queries end with ; — .tables lists the views, .quit exits.")
     lines: list[str] = []
     while True:
         try:

@@ -1,4 +1,4 @@
-"""`sneeuwbal status`: what is done, due, waiting and why."""
+"""`sneeuwbal status`: what is done, due or waiting, and why."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from jobs.status import status, write_whole
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--since", help="Count changes since this date or time (default: the start of the newest runs).")
-@click.option("--no-changes", is_flag=True, help="Count neither changes nor waves: quicker with a large database.")
-@click.option("--prometheus", type=click.Path(path_type=Path), help="Also write it to this file, for Prometheus.")
+@click.option("--no-changes", is_flag=True, help="Skip changes and waves: faster with a large database.")
+@click.option("--prometheus", type=click.Path(path_type=Path), help="Also write metrics for Prometheus to this file.")
 @click.pass_obj
 def command(directory: Path, as_json: bool, since: str | None, no_changes: bool, prometheus: Path | None) -> None:
-    """Show at a glance what is running, done, due, waiting until when and why, absent, failed, spent and changed.
+    """Show what is running, done, due, waiting (until when and why), absent, failed, spent and changed.
 
-    The exit code is the study's health: 0 if nothing needs attention, 3 if something does, 4 if budget or credit is
-    used up.
+    The exit code is the study's health: 0 if nothing needs attention, 3 if something does, 4 if budget or credit ran
+    out.
     """
     state = status(read_study(directory), since=moment(since), changes=not no_changes)
     if as_json:
@@ -59,7 +59,7 @@ def _show(state: dict[str, Any]) -> None:
         console.print(f"job {job['job']}: {when}{ended}", markup=False, soft_wrap=True)
     for row in state["snapshots"]:
         whole = f"complete since {row['snapshot']}" if row["snapshot"] else "not complete"
-        console.print(f"{row['collector']} {row['kind']}: {row['complete']:,} of {row['lists']:,} walked to the end, "
+        console.print(f"{row['collector']} {row['kind']}: {row['complete']:,} of {row['lists']:,} read to the end, "
                       f"{whole}", markup=False, soft_wrap=True)  # fmt: skip
     for row in state["waves"]:
         if (each := row["new_members_per_request"]) is not None:
@@ -84,7 +84,7 @@ def _show(state: dict[str, Any]) -> None:
     if held := state["superseded"]:
         of = ", ".join(sorted({str(process) for one in held for process in one["processes"]}))
         size = sum(one["bytes"] for one in held) / mega
-        console.print(f"{len(held)} old snapshots of the database, {size:,.1f} MB, are held by readers "
+        console.print(f"{len(held)} old snapshots of the database, {size:,.1f} MB, are kept open by readers "
                       f"(process {of})", markup=False, soft_wrap=True)  # fmt: skip
     console.print(f"archive {state['archive_bytes'] / mega:,.1f} MB, database {state['database_bytes'] / mega:,.1f} MB")
 
@@ -94,7 +94,7 @@ WORDS = {"profile": "profile fields", "employer": "employers begun or left", "ac
 
 
 def _spent(spent: dict[str, Any], budget: dict[str, Any]) -> str:
-    """What was spent, and of what."""
+    """The line on money, requests and posts spent, with their budgets."""
     usd = f" of {budget['usd']:.2f}" if "usd" in budget else ""
     requests = f" of {budget['requests']:,}" if "requests" in budget else ""
     posts = f", {spent['posts']:,} of {budget['posts']:,} posts" if "posts" in budget else ""
@@ -102,4 +102,4 @@ def _spent(spent: dict[str, Any], budget: dict[str, Any]) -> str:
 
 
 def _every(seconds: int) -> str:
-    return f"a load follows every {seconds:,} s ([study] load_every)" if seconds else "a load follows their end only"
+    return f"loaded every {seconds:,} s ([study] load_every)" if seconds else "they are loaded when they end"

@@ -1,4 +1,4 @@
-"""What commands share: options, the progress line, checks printed, and a terminal without control characters."""
+"""Shared by commands: options, the progress line, printing of checks, and output without control characters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HIDE = click.option("--hide-progress", is_flag=True, help="Hide the progress lin
 
 
 def progress(hide: bool) -> Progress:
-    """A line that counts, on a terminal; nothing in a pipe or where it is hidden."""
+    """A progress line on a terminal; nothing in a pipe or if hidden."""
     from rich.console import Console
     from rich.progress import Progress as Bar
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -59,18 +59,18 @@ def show(checks: Iterable[Check]) -> None:
 
 
 class Plain:
-    """A text stream through which only plain text without secrets passes; its buffer is as it was, for data."""
+    """A text stream that removes secrets and control characters; its buffer passes data unchanged."""
 
     def __init__(self, stream: TextIO, cut: Callable[[str], str]) -> None:
         self._stream, self._cut = stream, cut
 
     def write(self, text: str) -> int:
-        """Write *text*, made plain."""
+        """Write *text*, cleaned."""
         self._stream.write(self._cut(plain(text)))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write *lines*, made plain."""
+        """Write *lines*, cleaned."""
         for line in lines:
             self.write(line)
 
@@ -80,7 +80,7 @@ class Plain:
 
 @contextmanager
 def plain_output(cut: Callable[[str], str]) -> Iterator[None]:
-    """Standard output is plain, and *cut*, as long as the block."""
+    """Clean standard output, and *cut* it, within the block."""
     before = sys.stdout
     sys.stdout = cast("TextIO", Plain(before, cut))
     try:

@@ -1,4 +1,4 @@
-"""`sneeuwbal verify`: are archive, state and database consistent?"""
+"""`sneeuwbal verify`: check that archive, state and database are consistent"""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from jobs.verify import verify_study
 @click.option("--seal", is_flag=True, help="Record checksums of sealed segments that have none.")
 @click.pass_obj
 def command(directory: Path, seal: bool) -> None:
-    """Prove that archive, state and database are consistent; exit code 3 if they are not. Nothing is locked.
+    """Check that archive, state and database are consistent; exit with 3 if not. Nothing is locked.
 
-    Every segment is read to its end and compared with its checksum in archive/MANIFEST; every row must lead to a
-    record of the archive, and every record that was loaded to a row; the state must be the one that the archive gives.
+    Every segment is read to its end and compared with its checksum in archive/MANIFEST; every row must have a record
+    in the archive, every loaded record a row; the state must equal the one rebuilt from the archive.
     """
     show(verify_study(open_study(directory), seal=seal))

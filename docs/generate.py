@@ -22,8 +22,8 @@ def commands_page() -> str:
     """docs/commands.md: the help of every command, as it is printed at 100 columns."""
     parts = [
         "# The commands\n",
-        "Made from the program's own help by `make docs`. Exit codes: 0 complete, 2 your mistake (one line says what "
-        "is wrong and the mend), 3 partial (the rest is there), 4 out of budget or credit (the frontier is kept), 130 "
+        "Made from the program's own help by `make docs`. Exit codes: 0 complete, 2 usage or input error (one line "
+        "with the fix), 3 partial (the rest is done), 4 out of budget or credit (the frontier is kept), 130 "
         "interrupted. A command works on the study in the current directory, or on `sneeuwbal --study DIR`.\n",
     ]
     names = cli.cli.context_settings["help_option_names"]

@@ -1,4 +1,4 @@
-"""Housekeeping: copy a study safely while it runs, and delete what nothing needs."""
+"""Housekeeping: copy a study safely while it runs, and delete unused files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Any
 from jobs.context import DECISIONS
 from jobs.secrets import SECRETS, all_secrets
 from storage import backup as storage_backup
-from storage import housekeeping
+from storage import by_hand, housekeeping
 from storage.backup import Report
 from storage.privacy.outside_copies import remember
-from storage.screening import FILE as SCREENING
 from study.study_file import FILE, Study
 
 
@@ -25,19 +24,19 @@ def backup(study: Study, target: Path, *, link: bool = True) -> Report:
 
 
 def prune(study: Study, *, keep: int = housekeeping.KEEP_REPORTS, dry: bool = False) -> list[Path]:
-    """Remove old reports and private files that nothing needs (*dry*: none); return them."""
+    """Remove old reports and unused private files (*dry*: only list them); return their paths."""
     return housekeeping.prune(study.directory, datetime.now(UTC), keep=keep, dry=dry)
 
 
 def files(study: Study) -> list[Path]:
-    """The files of *study*: the study file, decisions and screening, and what the study file names."""
-    named = [Path(FILE), Path(DECISIONS), Path(SCREENING)]
+    """The files of *study*: the study file, decisions, hand-written tables, and the files it names."""
+    named = [Path(FILE), Path(DECISIONS), *map(Path, by_hand.FILES), *by_hand.evidence(study.directory)]
     named += [Path(text) for text in _texts(study.model_dump(exclude={"published"})) if _is_file(study, text)]
     return sorted({path for path in named if not path.is_absolute() and path.name != SECRETS})
 
 
 def _is_file(study: Study, text: str) -> bool:
-    """Whether *text* names a file beside the study file (and is not, say, a name that happens to look like one)."""
+    """Whether *text* is the name of an existing file next to the study file."""
     try:
         return "." in text and len(text) < 200 and (study.directory / text).is_file()
     except (OSError, ValueError):

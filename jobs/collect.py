@@ -1,4 +1,4 @@
-"""Collect: fetch what is due into the archive, one collector after the other."""
+"""Collect: fetch what is due into the archive, one collector at a time."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from storage.frontier.sqlite import Frontier
 from storage.locks import lock
 from storage.records import Meta
 from storage.versions import own
-from study.study_file import Study, installed
+from study.installed import installed
+from study.study_file import Study
 
-# Given a collector's name, what is called with the counts of its run after each answer, as long as the block.
+# Given a collector's name, a context manager of the callback that receives the counts of its run after each answer.
 Progress = Callable[[str], AbstractContextManager[Callable[[Report], None]]]
 
 
@@ -47,9 +48,9 @@ def collect(
     progress: Progress = silent,
     say: Say = print,
 ) -> list[Report]:
-    """Fetch what is due for collector *only* (or for all the study names); return how each run ended.
+    """Fetch what is due with collector *only* (or all of the study); return the report of each run.
 
-    *failed*: failed targets are due again; *again*: finished ones too, see `revisit`. *limit* bounds the answers of
+    *failed* makes failed targets due again; *again* finished ones, see `revisit`. *limit* bounds the answers of
     each collector. Raise UserError.
     """
     frontier = open_state(study)
@@ -84,7 +85,7 @@ def collect_one(
     limit: int | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Report:
-    """Return how one run of one collector ended, with *options* beside the study's; the wire is closed afterwards."""
+    """Run one collector with the study's options and *options*; return its report and close the wire."""
     settings = settings_for(study, name, wire, options or {})
     try:
         with progress(name) as show:
@@ -117,7 +118,7 @@ def revisit(
     whole: bool = False,
     before: datetime | None = None,
 ) -> None:
-    """Make finished targets due again (frontier.revisit), noted in the archive first; of searches the register's."""
+    """Make finished targets due again (frontier.revisit), after a note in the archive; of searches those registered."""
     more = {"whole": whole, "before": before.isoformat()} if before else {"whole": whole}
     specs = installed()[name].load().kinds
     register = study.searches_for(specs)
@@ -131,7 +132,7 @@ def revisit(
 
 
 def retry(study: Study, frontier: Frontier, name: str, kinds: Sequence[str]) -> None:
-    """Make failed targets due again (frontier.retry), noted in the archive first."""
+    """Make failed targets due again (frontier.retry), after a note in the archive."""
     failed = {kind for collector, kind, state, _, _ in frontier.counts() if (collector, state) == (name, "failed")}
     _noted(study, frontier, name, [kind for kind in kinds if kind in failed], "retry", lambda kind: {},
            lambda kind, now: frontier.retry(name, kind, now))  # fmt: skip
@@ -146,11 +147,11 @@ def _noted(
     data: Callable[[str], Meta],
     change: Callable[[str, datetime], object],
 ) -> None:
-    """Write a note (*word*, *data* of it) for each of *kinds* into the archive, then *change* the frontier."""
+    """Write a note (*word*, with its *data*) for each of *kinds* into the archive, then *change* the frontier."""
     if not kinds:
         return
     with lock(study.directory, f"collect-{name}"):
-        writer = Writer(study.directory / "archive", name, secrets=all_secrets(study))
+        writer = Writer(study.archive, name, secrets=all_secrets(study))
         now = datetime.now(UTC)
         for kind in kinds:
             writer.note(word, {"collector": name, "kind": kind, **data(kind)}, now)
@@ -161,7 +162,7 @@ def _noted(
 
 
 def moment(text: str | None) -> datetime | None:
-    """The moment that *text* says in ISO 8601, UTC if it names no zone; None for None. Raise UserError."""
+    """Parse *text* as ISO 8601, in UTC unless it has a zone; None for None. Raise UserError."""
     if text is None:
         return None
     try:
@@ -172,7 +173,7 @@ def moment(text: str | None) -> datetime | None:
 
 
 def summary(report: Report) -> str:
-    """One line on how a run ended."""
+    """Summarise a run in one line."""
     text = f"{report.collector}: {report.status}, {report.answers:,} answers, {report.items:,} items"
     if report.failures:
         text += f", {report.failures:,} failures"
@@ -182,7 +183,7 @@ def summary(report: Report) -> str:
 
 
 def judge(reports: Sequence[Report]) -> None:
-    """Raise OutOfBudget, Partial, UserError or KeyboardInterrupt if a run did not end complete."""
+    """Raise OutOfBudget, Partial, UserError or KeyboardInterrupt unless all runs are complete."""
     for report in reports:
         text = f"{report.collector}: {report.status}: {report.reason}"
         if report.status in {"out of credit", "out of budget"}:
@@ -190,7 +191,7 @@ def judge(reports: Sequence[Report]) -> None:
         if report.status == "interrupted":
             raise KeyboardInterrupt
         if report.status == "refused":
-            raise UserError(f"{text}; mend its access (a new token, say) and run again: nothing is lost")
+            raise UserError(f"{text}; fix the access (for example with a new token) and run again: nothing is lost")
     partial = [
         f"{report.collector}: {report.status}: {report.reason}"
         for report in reports
@@ -200,7 +201,7 @@ def judge(reports: Sequence[Report]) -> None:
     if failed:
         counts = ", ".join(f"{report.failed:,} of {report.collector}" for report in failed)
         retries = " and ".join(f"`sneeuwbal collect {report.collector} --failed`" for report in failed)
-        partial.append(f"targets failed: {counts}; `sneeuwbal status` says why, {retries} tries them again")
+        partial.append(f"targets failed: {counts}; `sneeuwbal status` shows why, {retries} retries them")
     if partial:
         raise Partial("; ".join(partial))
 

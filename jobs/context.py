@@ -1,4 +1,4 @@
-"""What jobs share: the study in its directory, its collectors, and what each of them is given."""
+"""Shared by jobs: the study in its directory, its collectors and their settings."""
 
 from __future__ import annotations
 
@@ -19,55 +19,56 @@ from study.begin import LIST as LIST
 from study.begin import Begun as Begun
 from study.begin import able as able
 from study.begin import files
+from study.installed import FOLLOWERS_OF, followers_kind, installed, query_keys, query_of, seed_keys
 from study.nouns import Language as Language
 from study.people import unread_lines
-from study.study_file import FILE, FOLLOWERS_OF, followers_kind, installed, query_of, seed_keys
+from study.study_file import FILE
 from study.study_file import Study as Study
 
-Say = Callable[[str], None]  # takes each line that a job has to say
+Say = Callable[[str], None]  # receives each line of output
 
 STATE, DATABASE, ARCHIVE, DECISIONS = "state.sqlite", "study.duckdb", "archive", "decisions.csv"
 
 
 def create(folder: Path, begun: Begun) -> Path:
-    """Write the study file of *begun*, and its list, into *folder*, made if it is not there; return the file's path.
+    """Write the study file and list of *begun* into *folder*, created if needed; return the file's path.
 
     Raise UserError.
     """
     texts = files(begun)
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    for name, text in reversed(texts.items()):  # the study file last, so that there is none where a file is in the way
+    for name, text in reversed(texts.items()):  # the study file last, so that none is left if another file exists
         path = folder / name
         try:
             with path.open("x", encoding="utf-8") as file:
                 file.write(text)
         except FileExistsError as error:
             what = "a study" if name == FILE else "a list"
-            raise UserError(f"{path}: there is {what} already; choose another directory") from error
+            raise UserError(f"{path}: {what} already exists; choose another directory") from error
     return folder / FILE
 
 
 def program(directory: Path) -> list[str]:
-    """The words that start this program in a child process, on the study in *directory*."""
+    """The command line that runs this program on the study in *directory*."""
     return [sys.executable, "-m", "sneeuwbal", "--study", str(directory)]
 
 
 def read_study(directory: Path) -> Study:
-    """The study of *directory*, to be read only. Raise UserError."""
+    """Open the study in *directory* for reading. Raise UserError."""
     return Study.load(directory)
 
 
 def open_study(directory: Path) -> Study:
-    """The study of *directory*, which must be writable for us. Raise UserError."""
+    """Open the study in *directory* for writing. Raise UserError."""
     study = Study.load(directory)
     if not os.access(directory, os.W_OK | os.X_OK):
-        raise UserError(f"{directory}: no permission to write; make it writable for you")
+        raise UserError(f"{directory}: no permission to write; make it writable")
     return study
 
 
 def open_state(study: Study) -> Frontier:
-    """The state of *study*; only its owner reads it."""
+    """Open the state of *study*, readable by its owner only."""
     path = study.directory / STATE
     if not path.exists():
         path.touch(0o600)
@@ -75,7 +76,7 @@ def open_state(study: Study) -> Frontier:
 
 
 def collectors_of(study: Study) -> dict[str, Collector]:
-    """The collectors that the study names (or has seeds for), by name, in the order of the study file."""
+    """The collectors that the study configures (or has seeds for), by name, in the order of the study file."""
     points = installed()
     names = [name for name, table in study.collectors.items() if table.enabled]
     given = {collector for collector, _ in _seeded(study)}
@@ -92,15 +93,15 @@ def _seeded(study: Study) -> set[tuple[str, str]]:
 
 
 def warnings(study: Study) -> Iterator[str]:
-    """What is allowed but finds nobody, each with the mend."""
+    """Warnings about settings that are valid but find no members, each with the fix."""
     collectors = collectors_of(study)
     yields_ = {collector.kinds[kind].yields for name, collector in collectors.items()
                for kind in kinds_of(study, name, collector)}  # fmt: skip
     sources, listed = set(study.population.sources), load_list(study.organisation_list)
     if collectors and "positions" in sources and not sources - {"positions", "decisions"} and "profiles" not in yields_:
         yield (
-            "nobody can be a member: [population] from counts positions, and no collector of the study reads profiles;"
-            " name bio, fields, links or domain there"
+            "no one can be a member: [population] from counts positions, but no collector of the study reads profiles;"
+            " use bio, fields, links or domain there"
         )
     if unread := study.named_people(collectors)[1]:
         yield (
@@ -108,11 +109,11 @@ def warnings(study: Study) -> Iterator[str]:
             f" {unread_lines(unread)}; write accounts into a column named after their platform"
         )
     if not listed.group and sources - {"list", "decisions"}:
-        yield f"nobody can be a member: {study.organisation_list} has no group yet; add one"
+        yield f"no one can be a member: {study.organisation_list} has no group yet; add one"
 
 
 def choose(study: Study, only: str | None) -> dict[str, Collector]:
-    """The collectors of *study*, or the one called *only*. Raise UserError if it has no such."""
+    """The collectors of *study*, or the one called *only*. Raise UserError if there is none."""
     chosen = collectors_of(study)
     if only is None:
         return chosen
@@ -122,19 +123,24 @@ def choose(study: Study, only: str | None) -> dict[str, Collector]:
 
 
 def kinds_of(study: Study, name: str, collector: Collector) -> tuple[str, ...]:
-    """The kinds that the study collects with *collector*: those it names (else all it needs), and of its seeds."""
+    """The kinds that the study collects with *collector*: those configured (else all needed), and its seeds' kinds.
+
+    Look-ups of opt-outs are added if people's own servers must be asked before an admission.
+    """
     table = study.collectors.get(name)
     chosen = (table.kinds if table is not None else None) or tuple(_needed(study, collector))
     asked = [*queries_of(study, name, collector), *lists_of_members(study, collector)]
-    if study.queries_for(name, FOLLOWERS_OF):
+    if study.seeds_of(f"{name}_{FOLLOWERS_OF}"):
         asked.append(followers_kind(collector.kinds) or "")
-    return (*chosen, *(kind for kind in dict.fromkeys(asked) if kind not in chosen))
+    first = [kind for kind, spec in collector.kinds.items() if spec.asked_first]
+    leads = any(collector.kinds[kind].of == "account" for kind in chosen)
+    return tuple(dict.fromkeys((*chosen, *asked, *(first if leads else ()))))
 
 
 def _needed(study: Study, collector: Collector) -> Iterator[str]:
-    """All kinds; but if the study names ties between accounts, of lists the first of each tie, and scheduled ones.
+    """All kinds; but if the study names ties between accounts, only the first list of each tie, and scheduled ones.
 
-    Who is on the lists that people keep is read for that tie only.
+    Members of user lists are read for that tie only.
     """
     along = [tie for tie in study.snowball.along or () if tie != "connections"]
     scheduled = {kind for job in study.schedule for kind in job.kinds or ()}
@@ -149,8 +155,8 @@ def _needed(study: Study, collector: Collector) -> Iterator[str]:
 
 
 def queries_of(study: Study, name: str, collector: Collector) -> dict[str, list[str]]:
-    """The queries in `[seeds]` for *collector*, by kind: whom they find are seeds."""
-    given = {kind: study.queries_for(name, spec.seeds) for kind, spec in collector.kinds.items()}
+    """The queries in `[seeds]` for *collector*, by kind; their results are seeds."""
+    given = {kind: study.seeds_of(key) for key, kind in query_keys(name, collector).items()}
     return {
         kind: list(dict.fromkeys(query_of(collector, kind, typed) or typed for typed in listed))
         for kind, listed in given.items() if listed
@@ -176,7 +182,7 @@ def list_keys(study: Study) -> tuple[str, ...]:
 
 
 def parsers() -> dict[str, str]:
-    """Where the parser of each installed collector is, for `load` and its workers."""
+    """The import path of each installed collector's parser, for `load` and its workers."""
     return {name: point.value for name, point in installed().items()}
 
 
@@ -188,13 +194,13 @@ def yields() -> dict[tuple[str, str], str]:
 
 
 def needs_secret(name: str) -> bool:
-    """Whether the collector says of itself (`needs_secret`) that it can ask nothing without a secret."""
+    """Whether the collector declares (`needs_secret`) that it cannot work without a secret."""
     point = installed().get(name)
     return point is not None and hooks_of(point.load()).needs_secret
 
 
 def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -> Settings:
-    """What the fetch of collector *name* gets; *more* are options beside those of the study file."""
+    """The settings of collector *name*'s fetch; *more* are options added to those of the study file."""
     sets = {one.name: one.posts for one in study.comparison if one.collector == name}
     options = {**study.options(name), "contact": study.study.contact, "sets": sets, **more}
     if study.minimise.opt_outs == "override":
@@ -203,13 +209,13 @@ def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -
 
 
 def wire_for(study: Study, name: str) -> Wire:
-    """The live wire of collector *name*; of what is none (the snowball asks for the time), a plain one."""
+    """The live wire of collector *name*; a plain one for anything else (the snowball only needs its clock)."""
     options = study.options(name) if name in installed() else {}
     return Wire(timeout=float(options.get("timeout") or 30.0), private=bool(options.get("allow_private")))
 
 
 def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
-    """Who is followed up, as the study file says."""
+    """The sampling rules of the study file."""
     kinds, timelines = {}, {}
     for name, collector in collectors.items():
         specs = {kind: collector.kinds[kind] for kind in kinds_of(study, name, collector)}
@@ -228,7 +234,7 @@ def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
             seeds[name].append(key)
             paths.setdefault(name, {})[key] = path
     followers_of = {
-        name: (kind, [canonical[name](seed.removeprefix("@")) for seed in study.queries_for(name, FOLLOWERS_OF)])
+        name: (kind, [canonical[name](seed.removeprefix("@")) for seed in study.seeds_of(f"{name}_{FOLLOWERS_OF}")])
         for name, collector in collectors.items() if (kind := followers_kind(collector.kinds))
     }  # fmt: skip
     finding = {name: queries_of(study, name, collector) for name, collector in collectors.items()}
@@ -247,14 +253,14 @@ def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
 
 
 def along_of(study: Study, collectors: Mapping[str, Collector]) -> tuple[str, ...]:
-    """The ties that the snowball of *study* goes along: those it names, else connections where there are such lists."""
+    """The ties that the snowball of *study* follows: those configured, else connections if a collector lists them."""
     shown = {tie for name, collector in collectors.items() for kind in kinds_of(study, name, collector)
              for tie in collector.kinds[kind].ties}  # fmt: skip
     return study.snowball.along or (("following",) if shown and "connections" not in shown else ("connections",))
 
 
 def _ties(study: Study, name: str, collector: Collector, along: Sequence[str]) -> dict[str, list[str]]:
-    """The kinds of accounts' lists to read, with the ties that each shows; the study's first kind of each tie."""
+    """The kinds of accounts' lists to read, with the ties that each shows: the study's first kind of each tie."""
     found: dict[str, list[str]] = {}
     for tie in along:
         showing = [kind for kind in kinds_of(study, name, collector)
@@ -265,5 +271,5 @@ def _ties(study: Study, name: str, collector: Collector, along: Sequence[str]) -
 
 
 def searches_of(collector: Collector) -> list[str]:
-    """The kinds that the `queries` of a collector's own table are for: those of queries that yield posts."""
+    """The kinds that a collector table's `queries` apply to: queries that yield posts."""
     return [kind for kind, spec in collector.kinds.items() if spec.of == "query" and spec.yields == "posts"]

@@ -24,11 +24,11 @@ from storage.tables import database
 from study.study_file import Study
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-LEAST_FREE = 2_000_000_000  # bytes; less is called short
+LEAST_FREE = 2_000_000_000  # bytes; less is reported
 
 
 class Check(NamedTuple):
-    """One check: its name, whether it passed (None: a warning), and what was found (with the mend)."""
+    """One check: its name, whether it passed (None: a warning), and the finding (with the fix)."""
 
     name: str
     passed: bool | None
@@ -36,7 +36,7 @@ class Check(NamedTuple):
 
 
 def checks(directory: Path) -> Iterator[Check]:
-    """Every check of the study in *directory*; those of the machine alone if there is no study."""
+    """Every check of the study in *directory*; only those of the machine if there is no study."""
     yield from (_python(), _versions())
     study = None
     try:
@@ -61,7 +61,7 @@ def _python() -> Check:
 
 
 def _versions() -> Check:
-    """The installed version of every package that sneeuwbal requires, against what it requires."""
+    """Compare the installed version of every required package with the requirement."""
     wrong, seen = [], []
     for line in requires("sneeuwbal") or []:
         wanted = Requirement(line)
@@ -74,27 +74,27 @@ def _versions() -> Check:
             continue
         seen.append(f"{wanted.name} {found}")
         if not wanted.specifier.contains(found, prereleases=True):
-            wrong.append(f"{wanted.name} {found} where {wanted.specifier} is wanted")
-    text = "; ".join(wrong) + "; install sneeuwbal anew" if wrong else ", ".join(seen)
+            wrong.append(f"{wanted.name} {found} where {wanted.specifier} is required")
+    text = "; ".join(wrong) + "; reinstall sneeuwbal" if wrong else ", ".join(seen)
     return Check("packages", not wrong, text)
 
 
 def _directory(directory: Path) -> Check:
     mode = stat.S_IMODE(directory.stat().st_mode)
     if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-        return Check("access", False, f"{directory}: not writable for you; make it so")
+        return Check("access", False, f"{directory}: not writable; make it writable")
     if mode & stat.S_IWOTH:
-        return Check("access", False, f"{directory}: anybody may write here; run `chmod o-w {directory}`")
+        return Check("access", False, f"{directory}: writable by anyone; run `chmod o-w {directory}`")
     return Check("access", True, f"{directory}, mode {mode:04o}")
 
 
 def _private(directory: Path) -> Check:
-    """Files that only their owner may read."""
+    """Check that private files are readable by their owner only."""
     names = ("secrets.toml", "state.sqlite", "schedule.sqlite")
     found = [directory / name for name in names if (directory / name).exists()]
     open_ = [path.name for path in found if path.stat().st_mode & OTHERS]
     if open_:
-        return Check("private files", False, f"others may read {', '.join(open_)}; run `chmod 600 {' '.join(open_)}`")
+        return Check("private files", False, f"others can read {', '.join(open_)}; run `chmod 600 {' '.join(open_)}`")
     return Check("private files", True, ", ".join(path.name for path in found) or "none yet")
 
 
@@ -104,7 +104,7 @@ def _disk(directory: Path) -> Check:
     database = _total(directory / "study.duckdb")
     text = f"{free / 1e9:,.1f} GB free; archive {archive / 1e9:,.2f} GB, database {database / 1e9:,.2f} GB"
     if free < 2 * database + LEAST_FREE:
-        return Check("disk", False, f"{text}; a load needs room for a second database and 2 GB: make some")
+        return Check("disk", False, f"{text}; a load needs space for a second database and 2 GB: free some")
     return Check("disk", True, text)
 
 
@@ -114,17 +114,17 @@ def _total(path: Path) -> int:
 
 
 def _clock(directory: Path, now: datetime) -> Check:
-    """The clock against the newest thing that this study wrote."""
+    """Compare the clock with the newest file of this study."""
     files = [*(directory / "archive").glob("*"), directory / "state.sqlite", directory / "schedule.sqlite"]
     newest = max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
     if now.timestamp() < newest - 60:
         behind = f"{datetime.fromtimestamp(newest, UTC):%Y-%m-%d %H:%M}"
-        return Check("clock", False, f"{now:%Y-%m-%d %H:%M} UTC, but files here are of {behind}; set the clock")
+        return Check("clock", False, f"{now:%Y-%m-%d %H:%M} UTC, but files here are dated {behind}; set the clock")
     return Check("clock", True, f"{now:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _secrets(study: Study) -> Iterator[Check]:
-    """Which collectors have a secret; never what it is."""
+    """Check which collectors have a secret, without showing it."""
     for name, table in study.collectors.items():
         if not table.enabled:
             continue
@@ -134,9 +134,9 @@ def _secrets(study: Study) -> Iterator[Check]:
             yield Check(f"secret of {name}", False, str(error))
             continue
         needed = table.secret_env is not None or needs_secret(name)
-        mend = f"none; set {table.secret_env or f'SNEEUWBAL_{name.upper()}_BEARER_TOKEN'} or write it into secrets.toml"
+        fix = f"none; set {table.secret_env or f'SNEEUWBAL_{name.upper()}_BEARER_TOKEN'} or write it into secrets.toml"
         if found or needed:
-            yield Check(f"secret of {name}", found, "there" if found else mend)
+            yield Check(f"secret of {name}", found, "present" if found else fix)
 
 
 def _group(study: Study) -> Check:
@@ -148,12 +148,12 @@ def _group(study: Study) -> Check:
     except KeyError:
         return Check("group", False, f"[access] group {group!r} is unknown on this machine")
     if path.exists() and path.stat().st_gid != number:
-        return Check("group", False, f"{path.name} does not belong to {group}; the next load gives it to them")
+        return Check("group", False, f"{path.name} does not belong to {group}; the next load fixes this")
     return Check("group", True, f"{group} may read the database")
 
 
 def _schedule(study: Study) -> Iterator[Check]:
-    """The first five starts of each job."""
+    """List the first five starts of each job."""
     for job in study.schedule:
         found = ", ".join(f"{at:%a %Y-%m-%d %H:%M %Z}" for at, _ in starts(study, job.name))
         yield Check(f"job {job.name}", bool(found), found or "never starts; change its schedule")
@@ -169,8 +169,8 @@ def _state(directory: Path) -> Check:
         db.close()
     except sqlite3.Error as error:
         text = str(error)
-    mend = "; run `sneeuwbal recover`, which makes it anew from the archive"
-    return Check("state", text == "ok", "whole" if text == "ok" else f"{text}{mend}")
+    fix = "; run `sneeuwbal recover`, which rebuilds it from the archive"
+    return Check("state", text == "ok", "whole" if text == "ok" else f"{text}{fix}")
 
 
 def _database(directory: Path) -> Check:
@@ -183,22 +183,22 @@ def _database(directory: Path) -> Check:
     except UserError as error:
         return Check("database", False, str(error))
     if path.stat().st_mode & 0o222:
-        return Check("database", False, f"{path.name} can be written; run `chmod a-w {path.name}`")
+        return Check("database", False, f"{path.name} is writable; run `chmod a-w {path.name}`")
     return Check("database", True, f"opens, {views} views, mode {stat.S_IMODE(path.stat().st_mode):04o}")
 
 
 def _writers(directory: Path) -> Check:
-    """Processes that hold the database for writing."""
+    """Check for processes that have the database open for writing."""
     path = directory / database.NAME
     found = [f"process {number} ({name})" for number, name in holders(path, writing=True)]
     if found:
-        return Check("writers", False, f"{', '.join(found)} holds {path.name} for writing; open it read-only there")
+        return Check("writers", False, f"{', '.join(found)} has {path.name} open for writing; open it read-only there")
     readers = len(list(holders(path, writing=False)))
-    return Check("writers", True, f"nobody; {readers} readers" if Path("/proc").is_dir() else "cannot be seen here")
+    return Check("writers", True, f"none; {readers} readers" if Path("/proc").is_dir() else "cannot be checked here")
 
 
 def holders(path: Path, *, writing: bool) -> Iterator[tuple[int, str]]:
-    """(process, its name) of those that have *path* open; of ours only, unless root asks. Linux only."""
+    """(process, its name) of those that have *path* open; only the user's own, unless root. Linux only."""
     try:
         wanted = path.stat()
     except OSError:
@@ -209,7 +209,7 @@ def holders(path: Path, *, writing: bool) -> Iterator[tuple[int, str]]:
             if any(_writes(process, one.name) for one in handles) if writing else handles:
                 yield int(process.name), (process / "comm").read_text().strip()
         except OSError:
-            continue  # it ended, or is somebody else's
+            continue  # it ended, or belongs to another user
 
 
 def _same(handle: Path, wanted: os.stat_result) -> bool:
@@ -227,9 +227,9 @@ def _writes(process: Path, handle: str) -> bool:
 
 
 def _log(directory: Path) -> Check:
-    """A write-ahead log that a careless reader left: it makes every later open fail."""
+    """Check for a write-ahead log left by a reader, which makes every later open fail."""
     path = directory / "study.duckdb.wal"
     if path.exists():
-        return Check("leftovers", False, f"{path.name} was left by somebody who opened the database for writing; "
-                     "delete it, nothing is lost")  # fmt: skip
+        return Check("leftovers", False, f"{path.name} was left by a program that had the database open for writing; "
+                     "delete it; nothing is lost")  # fmt: skip
     return Check("leftovers", True, "none")

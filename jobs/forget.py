@@ -1,4 +1,4 @@
-"""Forget a person: taken out of everything, and not collected again."""
+"""Forget a person: remove them everywhere, and do not collect them again."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from storage.privacy.forget import forget as erase
 from storage.privacy.forgotten import Forgotten, words_of
 from storage.privacy.person import Person, others, person_of
 from storage.privacy.quoted_text import Copied
-from study.study_file import Study, installed
+from study.installed import installed
+from study.study_file import Study
 
 
 class Removal(msgspec.Struct):
     """What was removed, and what could not be."""
 
     cut: Cut
-    undeclared: list[str] = []  # collectors that do not declare what is personal, with answers that were changed
-    left: list[str] = []  # segments of the archive in which an identifier still stands
+    undeclared: list[str] = []  # collectors without a declaration of personal fields, with answers that were changed
+    left: list[str] = []  # segments of the archive that still contain an identifier
 
 
 def find(study: Study, who: str) -> Person:
-    """The person that *who* (an address, handle or id) names, with all that the study links to them."""
+    """The person named by *who* (an address, handle or id), with everything the study links to them."""
     return person_of(who, study.directory / DATABASE, platforms(parsers()).values())
 
 
@@ -47,19 +48,19 @@ def forget(
     confirm: Callable[[str], None] = lambda found: None,
     say: Say = print,
 ) -> Removal:
-    """Remove *who* and whatever the study links to them, for good; return what was removed.
+    """Remove *who* and everything the study links to them, permanently; return what was removed.
 
-    *confirm* gets what was found before anything changes, and raises to stop. *backups* are directories with copies of
-    the study, cut too. Raise UserError if another job writes.
+    *confirm* receives what was found before anything changes, and raises to stop. *backups* are directories with copies
+    of the study, erased as well. Raise UserError if another job is writing.
     """
     directory = study.directory
     person = find(study, who)
-    confirm(f"{len(person.names):,} identifiers" if person.known else "nobody in the database; only this name")
+    confirm(f"{len(person.names):,} identifiers" if person.known else "no one in the database; only this name")
     cut = Cut()
     with ExitStack() as locks:
         hold(locks, study)
         with lock(directory, "load"):
-            pass  # a load that runs is an error, and not waited for
+            pass  # a running load is an error; do not wait for it
         forgotten = Forgotten(directory, parsers())
         if not forgotten.began(who):
             _load_new(study, say)
@@ -78,7 +79,7 @@ def forget(
 
 
 def _load_new(study: Study, say: Say) -> None:
-    """Load what only the archive knows yet: names may be in it. A database that does not fit it is taken as it is."""
+    """Load new entries of the archive, as names may be in them. If that fails, use the database as it is."""
     try:
         load(study, say=say)
     except UserError as error:
@@ -86,46 +87,46 @@ def _load_new(study: Study, say: Say) -> None:
 
 
 def _elsewhere(directory: Path, backups: Sequence[Path], cutter: Cutter, cut: Cut) -> None:
-    """Cut the copies that the study knows of; name those that cannot be cut, or are not there now."""
+    """Erase from the copies that the study knows of; list those that cannot be changed or are missing."""
     named = [*outside_copies.known(directory), *(("backup", path.resolve()) for path in backups)]
     for kind, path in dict.fromkeys(named):
         if kind in outside_copies.CUT and path.is_relative_to(directory.resolve()) and path.exists():
-            continue  # cut with the study
+            continue  # erased with the study
         if kind == "backup" and path.is_dir():
             erase(path, cutter, cut)
         elif kind == "review" and path.is_file():
             cut_file(path, str(path), cutter, cut)
         elif kind == "backup" or path.exists():
-            why = "a copy that is not there now" if kind == "backup" else f"a {kind}: remove it, or make it anew"
+            why = "a missing copy" if kind == "backup" else f"a {kind}: delete it, or make it again"
             cut.unread.append(f"{path} ({why})")
 
 
 def hold(locks: ExitStack, study: Study, *, wait: bool = False) -> None:
-    """Take the locks of all who write, and seal what dead runs left open; with *wait*, as a job of the schedule."""
+    """Take the locks of all writers and seal what killed runs left open; *wait* for them, as in a scheduled job."""
     collecting = (f"collect-{name}" for name in installed())
     for name in ([] if wait else ["schedule"]) + ["gather", "admit", "decisions", *collecting]:
         locks.enter_context(lock(study.directory, name, wait=wait))
     for name in ("snowball", "forget", *installed()):
-        mend_archive(study.directory / "archive", name)
+        mend_archive(study.archive, name)
 
 
 def _note(study: Study, cut: Cut) -> None:
-    """Document the cut in the archive, without a word about the person."""
-    writer = Writer(study.directory / "archive", "forget")
+    """Document the removal in the archive, without any data on the person."""
+    writer = Writer(study.archive, "forget")
     counts = {"removed": cut.removed, "changed": cut.changed, "segments": cut.segments}
     writer.note("cut", {"by": "forget", "why": "a person was forgotten", **counts})
     writer.close()
 
 
 def rebuild(directory: Path, say: Say) -> None:
-    """Make the database anew; the study file is read again, as a seed may be gone from it."""
+    """Rebuild the database, with the study file read again, as a seed may have been removed from it."""
     load(open_study(directory), fresh=True, say=say)
 
 
 def _left(study: Study, cutter: Cutter) -> list[str]:
-    """Where an identifier still stands in the archive, after all."""
+    """The segments of the archive that still contain an identifier."""
     left = []
-    for path in archive.segments(study.directory / "archive"):
+    for path in archive.segments(study.archive):
         if any(cutter.entry(entry) is not entry for entry in archive.read(path)):
             left.append(path.name)
     return left

@@ -1,4 +1,4 @@
-"""A study in Python: `sneeuwbal.open("mystudy")`. Each method is a command; what a method needs is imported by it."""
+"""A study in Python: `sneeuwbal.open("mystudy")`. Each method is a command, and imports what it needs."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class Study:
-    """A study in its directory, to be collected, loaded, queried and reported on.
+    """A study in its directory: collect, load, query, report.
 
-    *say* takes each line that a job has to say; *progress* a collector's counts after each answer. Every method may
+    *say* receives each line of output; *progress* a collector's counts after each answer. Every method may
     raise the exceptions of `storage.errors`.
     """
 
@@ -45,7 +45,7 @@ class Study:
     def run(
         self, collector: str | None = None, *, kinds: Sequence[str] = (), again: bool = False, whole: bool = False
     ) -> list[Report]:
-        """Collect, load, link and admit, in waves until nothing is due; return how each collector's last run ended.
+        """Collect, load, link and admit, in waves until nothing is due; return the report of each collector's last run.
 
         *again*: fetch finished targets again, up to the newest item already seen; *whole*: to the end of every list.
         """
@@ -63,7 +63,7 @@ class Study:
         again: bool = False,
         failed: bool = False,
     ) -> list[Report]:
-        """Fetch what is due into the archive, with one collector or all; return how each run ended.
+        """Fetch what is due into the archive, with one collector or all; return the report of each run.
 
         *limit* bounds the answers; *again* fetches finished targets again, *failed* those that failed.
         """
@@ -79,44 +79,44 @@ class Study:
         return load(self.settings, fresh=fresh, archives=archives, say=self._say)
 
     def admit(self) -> dict[str, int]:
-        """Queue the targets that the sampling rules select; return how many are new, by collector and kind."""
+        """Queue the targets that the sampling rules select; return the number of new ones by collector and kind."""
         from jobs.run import admit
 
         return admit(self.settings)
 
     def import_files(self, form: str, *paths: Path | str, **options: Any) -> tuple[Report, LoadReport | None]:
-        """Read exports, captures or tables of format *form* and load them; *options* as of `sneeuwbal import`."""
+        """Read exports, captures or tables of format *form* and load them; *options* as in `sneeuwbal import`."""
         from jobs.run import import_files
 
         files = [Path(path) for path in paths]
         return import_files(self.settings, form, files, options, progress=self._progress, say=self._say)
 
     def query(self, text: str, parameters: Any = None) -> pd.DataFrame:
-        """The rows of one SQL query on what is published, *parameters* bound to its ? or $name."""
+        """The rows of one SQL query on the published database, *parameters* bound to its ? or $name."""
         from jobs.query import query
 
         return query(self.directory, text, parameters)
 
     def report(self, *, public: bool = False, beside: Study | None = None) -> Path:
-        """Make the report of what is published; return the path of its page."""
+        """Make the report of the published data; return the path of its page."""
         from jobs.report import report
 
         return report(self.settings, public=public, beside=beside.settings if beside else None, say=self._say)
 
     def figure(self, name: str, path: Path | str, *, public: bool = False, language: str | None = None) -> Path:
-        """Draw the figure *name* of the report into *path* (.svg, .pdf or .png), its data beside it."""
+        """Draw the figure *name* of the report into *path* (.svg, .pdf or .png), and save its data next to it."""
         from jobs.report import figure
 
         return figure(self.settings, name, Path(path), public=public, language=language)
 
     def network(self, name: str = "actors", **options: Any) -> tuple[Network | nx.Graph[Any], pd.DataFrame]:
-        """The network *name* and the table of its communities; *options* as of `jobs.network.network`."""
+        """The network *name* and the table of its communities; *options* as in `jobs.network.network`."""
         from jobs.network import network
 
         return network(self.settings, name, **options)
 
     def plan(self, **guesses: float) -> pd.DataFrame:
-        """What the study will take, a row a collector and kind: requests, hours, usd, megabytes, and why."""
+        """The estimated cost by collector and kind: requests, hours, usd, megabytes and the assumption, a row each."""
         from jobs.plan import guesses_with, plan
 
         return plan(self.settings, guesses_with(guesses))
@@ -134,13 +134,13 @@ class Study:
         return list(checks(self.directory))
 
     def verify(self) -> list[Check]:
-        """The checks whether archive, state and database are consistent."""
+        """The checks that archive, state and database are consistent."""
         from jobs.verify import verify_study
 
         return list(verify_study(self.settings))
 
     def recover(self) -> dict[str, int]:
-        """Rebuild the state from the archive; return the targets by collector."""
+        """Rebuild the state from the archive; return the number of targets by collector."""
         from jobs.verify import recover
 
         return recover(self.settings)
@@ -152,25 +152,25 @@ class Study:
         return backup(self.settings, Path(target))
 
     def package(self, folder: Path | str, *, with_archive: bool = False) -> Path:
-        """Make a replication package in *folder*, without persons unless *with_archive*; return it."""
+        """Make a replication package in *folder*, with pseudonyms unless *with_archive*; return it."""
         from jobs.package import package
 
         return package(self.settings, Path(folder), with_archive=with_archive, say=self._say)
 
     def forget(self, who: str, *, backups: Sequence[Path] = ()) -> Removal:
-        """Remove a person (an address, handle or id) from everything, for good and without asking; return what went."""
+        """Remove a person (an address, handle or id) permanently, without confirmation; return what was removed."""
         from jobs.forget import forget
 
         return forget(self.settings, who, backups=backups, say=self._say)
 
     def retain(self) -> None:
-        """Remove what is gone on its platform, and what passed its retention period."""
+        """Remove what is deleted on its platform or passed its retention period."""
         from jobs.retain import retain
 
         retain(self.settings, say=self._say)
 
     def compliance(self) -> list[Report]:
-        """Look up what is held, and remove what is gone; return how the look-ups ended."""
+        """Look up stored items and remove those deleted; return the reports of the look-ups."""
         from jobs.retain import compliance
 
         return compliance(self.settings, progress=self._progress, say=self._say)

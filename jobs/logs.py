@@ -1,4 +1,4 @@
-"""What is logged: as lines or JSON, by all libraries through one handler, without a secret in it."""
+"""Logging as lines or JSON: one handler for all libraries, which removes secrets."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from typing import Any, TextIO
 from jobs.secrets import known_secrets
 from storage.archive.secrets import REDACTED, clean_text, cut, spellings
 
-VARIABLE = "SNEEUWBAL_LOG"  # so that the runs a daemon starts log as it does
+VARIABLE = "SNEEUWBAL_LOG"  # inherited by the runs that a daemon starts
 SECRET_TEXT = re.compile(
     r"((?:bearer|basic)\s+|(?:access_?token|token|secret|password|api_?key|signature)[\"']?\s*[=:]\s*[\"']?)"
     r"([\w\-.~+/%]{6,}=*)",
     re.I,
 )
 QUIET = "ignore"
-LEAST = 6  # characters: a shorter secret would cut words apart
+LEAST = 6  # characters: a shorter secret would match parts of ordinary words
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -33,19 +33,19 @@ log = logging.getLogger("sneeuwbal")
 
 
 def plain(text: str) -> str:
-    """*text* without control characters, terminal escapes and bidi overrides (they come from strangers)."""
+    """*text* without control characters, terminal escapes and bidi overrides (untrusted input)."""
     return CONTROL.sub("", text)
 
 
 class Redact(logging.Filter):
-    """Cuts secrets out of every record: those it knows, and whatever is written as one."""
+    """A filter that removes secrets from every record: known ones, and anything written like one."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
         self.secrets = spellings(one for one in secrets if len(one) >= LEAST)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite *record*, its traceback included; let it pass."""
+        """Rewrite *record* and its traceback; always True."""
         record.msg, record.args = self.cut(_message(record)).replace("\n", "\\n"), ()  # one record is one line
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
@@ -61,22 +61,22 @@ class Redact(logging.Filter):
         return SECRET_TEXT.sub(rf"\1{REDACTED}", clean_text(self.known(plain(text))))
 
     def known(self, text: str) -> str:
-        """*text* without the secrets that are known."""
+        """*text* without known secrets."""
         return cut(text, self.secrets)
 
 
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except (TypeError, ValueError):  # a library's mistake must not print the record as it is
+    except (TypeError, ValueError):  # a library's bug must not print the record unfiltered
         return f"{record.msg} {record.args}"
 
 
 class Json(logging.Formatter):
-    """One JSON object a line."""
+    """Formats a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line of *record*."""
+        """Return the line of *record*."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         entry = {"at": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
         if record.exc_text:
@@ -85,7 +85,7 @@ class Json(logging.Formatter):
 
 
 def setup(directory: Path, form: str | None, stream: Any = None) -> Redact:
-    """Send what is logged to standard error: as lines, or as JSON, or (None) warnings alone. Return its filter."""
+    """Log to standard error: as lines, as JSON or (None) warnings only. Return the filter."""
     handler, redact = logging.StreamHandler(stream or sys.stderr), Redact(known_secrets(directory))
     handler.addFilter(redact)
     handler.setFormatter(Json() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -103,9 +103,9 @@ def setup(directory: Path, form: str | None, stream: Any = None) -> Redact:
 
 
 def log_uncaught() -> None:
-    """Let warnings, and what nobody catches in any thread, go the way of what is logged."""
+    """Send warnings, and uncaught exceptions of any thread, to the log."""
     warnings.showwarning = _warned
-    os.environ.setdefault("PYTHONWARNINGS", QUIET)  # of the processes that this one starts
+    os.environ.setdefault("PYTHONWARNINGS", QUIET)  # for child processes
     sys.excepthook = _uncaught
     threading.excepthook = lambda it: _uncaught(it.exc_type, it.exc_value or it.exc_type(), it.exc_traceback)
 
@@ -118,14 +118,14 @@ def _warned(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Log a warning: one raised in a library, or by it in our code, is detail for `--log`."""
+    """Log a warning; one that a library raises, or raises in our code, only with `--log`."""
     path = Path(filename)
     known = any(one and path.is_relative_to(one) for one in sys.path)
     log.log(logging.INFO if known else logging.WARNING, "%s, %s:%d: %s", category.__name__, path.name, lineno, message)
 
 
 def clean(text: str) -> str:
-    """*text* for the terminal: plain, without the secrets that are known."""
+    """*text* for the terminal: without control characters and known secrets."""
     for handler in logging.getLogger().handlers:
         for one in handler.filters:
             if isinstance(one, Redact):
@@ -134,5 +134,5 @@ def clean(text: str) -> str:
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Log what nobody caught: it may hold a secret like anything else."""
+    """Log an uncaught exception, with secrets removed."""
     log.critical("this is a bug in sneeuwbal; please report it", exc_info=(kind, error, trace))

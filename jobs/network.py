@@ -1,4 +1,4 @@
-"""A network of what is published: for a file, or its communities as a table."""
+"""A network of the published data: as a file, or its communities as a table."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def network(
     layout: bool = True,
     public: bool = False,
 ) -> tuple[Network | nx.Graph[Any], pd.DataFrame]:
-    """The network *name* (of NETWORKS) of what is published, and the table of its communities.
+    """The network *name* (of NETWORKS) of the published data, and the table of its communities.
 
-    What is None is as the study file says. With *public* it has pseudonyms, and what few persons share is left out.
+    None means: as in the study file. With *public* it has pseudonyms, and small cells are left out.
     Raise UserError for an unknown name.
     """
     if name not in NETWORKS:
@@ -90,7 +90,7 @@ def export(
     graphml: Path | None = None,
     parquet: Path | None = None,
 ) -> list[Path]:
-    """Write the network *name* of `network` to the files named (*parquet*: a folder); return what was written."""
+    """Write the network *name* of `network` to the given files (*parquet*: a folder); return their paths."""
     written = []
     if gexf:
         written.append(exports.gexf(graph, gexf))
@@ -107,7 +107,7 @@ def export(
 
 @contextmanager
 def _without_people(directory: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The pseudonymised database, as long as the block."""
+    """Open the pseudonymised database within the block."""
     with tempfile.TemporaryDirectory() as place:
         made = pseudonymise(directory / DATABASE, Path(place) / DATABASE, Pseudonyms(directory))
         with open_readonly(made) as db:

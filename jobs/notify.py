@@ -1,7 +1,7 @@
-"""Notify somebody that a scheduled job failed, or is well again: by a webhook or by e-mail.
+"""Notify that a scheduled job failed or recovered, by webhook or e-mail.
 
-Where to is a secret, so it comes from the environment or from the table [notify] of secrets.toml: SNEEUWBAL_WEBHOOK
-(`webhook`, an address that takes JSON with a `text`, as Slack, Mattermost and many others do); SNEEUWBAL_MAIL_TO
+The recipient is a secret, from the environment or the table [notify] of secrets.toml: SNEEUWBAL_WEBHOOK
+(`webhook`, an address that accepts JSON with a `text`, like Slack and Mattermost); SNEEUWBAL_MAIL_TO
 (`mail_to`) with SNEEUWBAL_SMTP (`smtp`, such as smtp://user:password@mail.example.org:587; localhost if left out).
 """
 
@@ -18,12 +18,12 @@ from jobs.logs import log
 from jobs.secrets import notify_settings
 from storage.journal import Journal
 
-WELL = (0, 3, 130)  # exit codes that need nobody: complete, partial (it goes on by itself), asked to stop
+WELL = (0, 3, 130)  # exit codes that need no attention: complete, partial (continues by itself), asked to stop
 TIMEOUT = 10.0  # seconds
 
 
 def check(directory: Path) -> None:
-    """Raise UserError for a mistake in secrets.toml: now, not at the first failure."""
+    """Raise UserError for a mistake in secrets.toml, before the first failure."""
     notify_settings(directory)
 
 
@@ -33,13 +33,13 @@ def ended(directory: Path, study: str, job: str, code: int) -> bool:
     failed, failed_before = code not in WELL, bool(before) and before[0] not in WELL
     if failed == failed_before:
         return False
-    word = f"failed with exit code {code}" if failed else "is well again"
+    word = f"failed with exit code {code}" if failed else "succeeded again"
     text = f"sneeuwbal, study {study}: job {job} {word}"
     return send(notify_settings(directory), {"text": text, "study": study, "job": job, "code": code, "failed": failed})
 
 
 def send(where: Mapping[str, str], what: Mapping[str, Any]) -> bool:
-    """Send *what*; whether one way worked. What does not work is logged and stops nothing."""
+    """Send *what*; return whether one way worked. Failures are logged only."""
     done = False
     for key, way in (("webhook", _webhook), ("mail_to", _mail)):
         if key not in where:
@@ -48,7 +48,7 @@ def send(where: Mapping[str, str], what: Mapping[str, Any]) -> bool:
             way(where, what)
             done = True
         except Exception as error:  # a broken mail server must not end the schedule
-            log.warning("could not notify of %s by %s: %s", what["job"], key, error)
+            log.warning("could not send the notification on %s by %s: %s", what["job"], key, error)
     return done
 
 
@@ -62,7 +62,7 @@ def _mail(where: Mapping[str, str], what: Mapping[str, Any]) -> None:
     server = urlsplit(where.get("smtp", "smtp://localhost:25"))
     message = EmailMessage()
     message["Subject"], message["To"], message["From"] = what["text"], where["mail_to"], where["mail_to"]
-    message.set_content(f"{what['text']}\n\n`sneeuwbal status` in the study's directory shows more.\n")
+    message.set_content(f"{what['text']}\n\n`sneeuwbal status` in the study's directory has the details.\n")
     kind = smtplib.SMTP_SSL if server.scheme == "smtps" else smtplib.SMTP
     with kind(server.hostname or "localhost", server.port or 0, timeout=TIMEOUT) as link:
         if server.username:

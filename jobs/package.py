@@ -1,4 +1,4 @@
-"""Make a replication package: all that a reviewer needs, in one folder that describes itself."""
+"""Make a replication package: everything a reviewer needs, in one self-describing folder."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def package(
 ) -> Path:
     """Make a replication package of *study* in the new or empty *folder*; return it.
 
-    Its database has pseudonyms instead of persons, and no texts. *with_archive*: archive, study file and database as
-    they are instead, which name people. Raise UserError.
+    Its database has pseudonyms and no texts. With *with_archive* it has archive, study file and the unchanged database
+    instead, which identify people. Raise UserError.
     """
     directory = study.directory
     if not (directory / DATABASE).is_file():
-        raise UserError(f"{directory / DATABASE}: there is no database yet; run `sneeuwbal load`")
+        raise UserError(f"{directory / DATABASE}: no database yet; run `sneeuwbal load`")
     if folder.exists() and any(folder.iterdir()):
-        raise UserError(f"{folder}: is not empty; name a new folder")
+        raise UserError(f"{folder}: not empty; choose a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     database = folder / DATABASE_IN
     database.parent.mkdir()
@@ -71,12 +71,12 @@ CONFIDENTIAL = "Archive, study file, database, report and definitions of a study
 
 
 def report_options(study: Study | None) -> Options:
-    """What a package's report is made with: as the study's own if its files are in it, else only its database."""
+    """The inputs of a package's report: the study's if its files are included, else only the database."""
     return options(study) if study is not None else Options(least=FEW)
 
 
 def make(database: Path, folder: Path, options: Options) -> Path:
-    """Make the report of *database* in *folder*; return its page. It says nothing of when it was made."""
+    """Make the report of *database* in *folder*, without a date; return its page."""
     with tables.open_readonly(database) as db:
         name = str(setting(db, "study.name", "A study"))
         facts = Facts(name, str(setting(db, "study.comment", "")), f"sneeuwbal {own()}")
@@ -84,7 +84,7 @@ def make(database: Path, folder: Path, options: Options) -> Path:
 
 
 def _confidential(study: Study, folder: Path) -> None:
-    """The archive and the study's own files; never the secrets, nor who was forgotten: that needs the key."""
+    """Copy the archive and the study's own files; never secrets, nor who was forgotten, which needs a key."""
     place = folder / STUDY_IN
     beside = {path for path in map(Path, os.listdir(study.directory)) if path.suffix in {".toml", ".csv", ".txt"}}
     for name in sorted({*files(study), *beside} - {Path(SECRETS), Path(outside_copies.FILE), Path(forgotten.FILE)}):
@@ -95,7 +95,7 @@ def _confidential(study: Study, folder: Path) -> None:
 
 
 def _papers(study: Study, folder: Path, all_settings: bool) -> None:
-    """Settings, versions and definitions."""
+    """Write settings, versions and definitions."""
     settings = {key: json.loads(value) for key, value in study.rows() if all_settings or is_public(key)}
     _write(folder / "settings.json", settings)
     _write(folder / "versions.json", versions())
@@ -107,8 +107,8 @@ def _papers(study: Study, folder: Path, all_settings: bool) -> None:
 README = """# Replication package
 
 `report/report.html` is the report; its tables are in `report/tables` (CSV and Parquet), its figures in
-`report/figures`. `database/study.duckdb` opens in any DuckDB; `data-dictionary.md` says what is in it.
-`sneeuwbal reproduce FOLDER` checks every file and makes every figure again, without a network.
+`report/figures`. `database/study.duckdb` opens in any DuckDB; `data-dictionary.md` describes it.
+`sneeuwbal reproduce FOLDER` checks every file and recomputes every figure, without a network.
 """
 
 
@@ -117,7 +117,7 @@ def _write(path: Path, content: Any) -> None:
 
 
 def _check(source: Path, folder: Path) -> None:
-    """Refuse to make a public package in which a person is named."""
+    """Raise UserError if a public package names a person."""
     if found := leaks(source, folder):
         shutil.rmtree(folder)
         raise UserError(f"{found[0]}; the package was not made. This is a bug in sneeuwbal; please report it")

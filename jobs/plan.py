@@ -1,4 +1,4 @@
-"""Plan: what a study will take before it starts, and the assumption behind each number."""
+"""Plan: estimate the cost of a study before it starts, with the assumption behind each number."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from storage.errors import UserError
 from storage.sampling.rules import Rules
 from study.study_file import Study
 
-# What the 2013 study found, as the first guess for a study like it; each can be given on the command line.
+# Figures of the 2013 study as first guesses for a similar study; each can be set on the command line.
 GUESSES: dict[str, tuple[float, str]] = {
-    "profiles_per_list": (300.0, "profiles a start contact leads to (2013: 47,692 from 159)"),
+    "profiles_per_list": (300.0, "profiles reached from each seed (2013: 47,692 from 159)"),
     "list_size": (471.0, "people on a connection list (2013: 74,821 connections from 159)"),
     "admitted_share": (0.143, "of profiles whose accounts are collected (2013: 6,807 of 47,692)"),
     "linked_share": (0.163, "of these found on a platform (2013: 1,109 of 6,807)"),
     "posts_per_account": (620.0, "posts on a timeline (2013: 687,811 of 1,109)"),
-    "posts_per_query": (1_000.0, "posts a search finds in the days it reaches back (nothing is known: give your own)"),
-    "accounts_per_query": (100.0, "accounts that a starter pack, list or search of [seeds] finds (give your own)"),
-    "admitted_per_list": (5.0, "people admitted by each list along a tie, none of them before (give your own)"),
-    "timelines_share": (0.5, "of those admitted whose timelines timelines_of asks for (give your own)"),
+    "posts_per_query": (1_000.0, "posts a search finds in the days it reaches back (no data: set your own)"),
+    "accounts_per_query": (100.0, "accounts found by a starter pack, list or search of [seeds] (set your own)"),
+    "admitted_per_list": (5.0, "new people admitted from each list along a tie (set your own)"),
+    "timelines_share": (0.5, "of those admitted whose timelines are collected by timelines_of (set your own)"),
     "follows_per_account": (540.0, "accounts on each of the two follow lists (2013: about 1.2 million for 1,109)"),
 }
 SECONDS_A_PAGE = 1.0  # a web page, with AutoThrottle
 
 
 def guesses_with(given: Mapping[str, float]) -> dict[str, float]:
-    """The guesses, those *given* instead of ours. Raise UserError for an unknown name."""
+    """The guesses, with those *given* replacing the defaults. Raise UserError for an unknown name."""
     if unknown := sorted(given.keys() - GUESSES.keys()):
-        raise UserError(f"there is no guess {unknown[0]!r}; names are {', '.join(GUESSES)}")
+        raise UserError(f"no guess {unknown[0]!r}; names are {', '.join(GUESSES)}")
     return {name: given.get(name, value) for name, (value, _) in GUESSES.items()}
 
 
 def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
-    """A row a collector and kind: targets, items, requests, hours, usd, megabytes, and the assumption behind them.
+    """The plan, a row per collector and kind: targets, items, requests, hours, usd, megabytes and the assumption.
 
-    *guesses* are those of `guesses_with`. Hours are those the documented limits force (or a second a web page); prices
-    are those of the collector's table or the study file. attrs["waves"] has the same by wave, with the people
+    *guesses* are those of `guesses_with`. Hours follow from the documented limits (or a second per web page); prices
+    from the collector's table or the study file. attrs["waves"] has the same by wave, with the people
     admitted, for a snowball along ties between accounts. Pure but for reading the study's seeds.
     """
     collectors = collectors_of(study)
@@ -67,7 +67,7 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
             posts = "posts_per_account" if spec.yields == "posts" else "follows_per_account"
             each = "posts_per_query" if spec.yields == "posts" else "accounts_per_query"
             asked, why = _asked(name, kind, spec, waves, rules, guesses)
-            counts: dict[str, tuple[list[float], float, str]] = {  # what a key names: how many by wave, items, and why
+            counts: dict[str, tuple[list[float], float, str]] = {  # by type of key: how many by wave, items, and why
                 "profile": ([starts + reached], 1.0, "the seeds, and profiles_per_list for each list (at most)"),
                 "list": ([lists], guesses["list_size"], "list_size, for the seeds and those that later waves admit"),
                 "handle": ([named.get(name, 0.0), *asked[1:]], 1.0, f"the seeds{also}{why}"),
@@ -89,7 +89,7 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
 
 
 def _people(named: Mapping[str, float], rules: Rules, guesses: Mapping[str, float]) -> list[dict[str, float]]:
-    """The accounts that each wave admits along ties between accounts, by collector; the first are the starts."""
+    """The accounts that each wave admits along ties between accounts, by collector; wave 0 are the seeds."""
     queries = {name: sum(map(len, rules.finding[name].values())) for name in named}
     waves = [{name: number + queries[name] * guesses["accounts_per_query"] for name, number in named.items()}]
     each = {"everyone": guesses["follows_per_account"], "seeds": 0.0}.get(rules.admit, guesses["admitted_per_list"])
@@ -106,9 +106,9 @@ def _people(named: Mapping[str, float], rules: Rules, guesses: Mapping[str, floa
 def _asked(
     name: str, kind: str, spec: Kind, waves: list[float], rules: Rules, guesses: Mapping[str, float]
 ) -> tuple[list[float], str]:
-    """The accounts that a *kind* is asked about in each wave, and why; the first wave are those to start from.
+    """The accounts queried with a *kind* in each wave, and why; wave 0 are the seeds.
 
-    A list counts in the wave that it leads to.
+    A list counts in the wave it leads to.
     """
     first, later = waves[:1] or [0.0], waves[1:]
     why = ", admitted_per_list of each list" if later else ""
@@ -123,7 +123,7 @@ def _asked(
 
 
 def _waves(rows: list[dict[str, Any]], people: list[dict[str, float]]) -> pd.DataFrame:
-    """A row a wave: people, requests, hours (collectors in parallel), usd, megabytes; none if there is one wave."""
+    """A row per wave: people, requests, hours (collectors in parallel), usd, megabytes; none if there is one wave."""
     columns = ["wave", "people", "requests", "hours", "usd", "megabytes"]
     if len(people) < 2 or not rows:
         return pd.DataFrame(columns=columns)
@@ -154,12 +154,12 @@ def _snowball(starts: int, study: Study, guesses: Mapping[str, float]) -> tuple[
 
 
 def _share(rule: str, guesses: Mapping[str, float]) -> float:
-    """The share of the profiles reached that *rule* lets in."""
+    """The share of the profiles reached that *rule* admits."""
     return {"everyone": 1.0, "seeds": 0.0}.get(rule, guesses["admitted_share"])
 
 
 def _row(spec: Kind, targets: float, items: float) -> dict[str, float]:
-    """What *targets* with *items* each take."""
+    """The cost of *targets* with *items* each."""
     pages = spec.head + (max(1, ceil(items / max(1, spec.page))) if spec.paged else 1)
     requests = ceil(targets / spec.batch) * pages
     limit, total = spec.limit, targets * items
@@ -171,7 +171,7 @@ def _row(spec: Kind, targets: float, items: float) -> dict[str, float]:
 
 
 def _basis(spec: Kind, why: str) -> str:
-    """The assumption behind a row."""
+    """The assumption behind a row, as text."""
     limit = spec.limit
     pace = f"{limit.requests:,} requests in {limit.seconds:,} s" if limit else f"{SECONDS_A_PAGE:g} s a request"
     return "; ".join([why, pace, f"{spec.price:g} USD an item", f"{spec.bytes:,.0f} bytes an item"])

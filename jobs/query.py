@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def query(directory: Path, text: str, parameters: Any = None) -> pd.DataFrame:
-    """The rows of one query, *parameters* bound to its ? or $name, as a frame. Raise UserError if it is wrong."""
+    """The rows of one query, *parameters* bound to its ? or $name, as a frame. Raise UserError if it is invalid."""
     with connect(directory) as db:
         try:
             return db.execute(text, parameters).df()
@@ -29,15 +29,15 @@ def query(directory: Path, text: str, parameters: Any = None) -> pd.DataFrame:
 
 
 def connect(directory: Path) -> duckdb.DuckDBPyConnection:
-    """A read-only connection that can read nothing but the study. Raise UserError if there is none yet."""
+    """A read-only connection to the study's database alone. Raise UserError if there is none yet."""
     path = directory / DATABASE
     if not path.is_file():
-        raise UserError(f"{path}: nothing is published yet; `sneeuwbal run` or `sneeuwbal load` makes it")
+        raise UserError(f"{path}: no database yet; run `sneeuwbal run` or `sneeuwbal load`")
     try:
         db = duckdb.connect(str(path), read_only=True)
     except duckdb.Error as error:
         raise UserError(
-            f"{path}: cannot be opened ({first_line(error)}); `sneeuwbal load --fresh` makes it anew"
+            f"{path}: cannot be opened ({first_line(error)}); rebuild it with `sneeuwbal load --fresh`"
         ) from error
     db.execute("SET python_enable_replacements=false")
     db.execute("SET enable_external_access=false")
@@ -61,7 +61,7 @@ def write(relation: duckdb.DuckDBPyRelation, form: str, file: BinaryIO) -> None:
 
 def _csv(reader, file: BinaryIO) -> None:  # type: ignore[no-untyped-def]  # pyarrow has no types
     def flat(batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Lists and structs as JSON; a text that a spreadsheet would run as a formula gets a quote before it."""
+        """Write CSV: lists and structs as JSON, text that a spreadsheet would run as a formula with a leading quote."""
         columns = []
         for column in batch.columns:
             if pa.types.is_nested(column.type):

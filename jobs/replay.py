@@ -26,28 +26,26 @@ TOKEN = "rehearsal-token"  # noqa: S105 (the simulated world's, on loopback)
 
 
 def _module(name: str) -> tuple[str, ...]:
-    """What starts the module as `-m` does, which only `import sneeuwbal` makes importable where it is installed."""
+    """The command line that runs a module like `-m`, after the `import sneeuwbal` that an installation needs for it."""
     return sys.executable, "-c", f"import runpy, sneeuwbal; runpy.run_module('{name}', None, '__main__', True)"
 
 
-WORLD = _module("fixtures.world")
+WORLD, SURVEY = _module("fixtures.world"), _module("fixtures.survey")
 TODAY = (*_module("fixtures.today"), "--theme", "journalists")
-STARTING = 600  # seconds that the world may take to stand
+STARTING = 600  # seconds for the world to start
 
 
 def replay(
     directory: Path, archive: Path, into: Path, *, progress: Progress = silent, say: Say = print
 ) -> tuple[Study, list[Report]]:
-    """Run the whole job of the study in *directory* again with the answers of *archive*; return the new study.
+    """Run the whole job of the study in *directory* again with the answers of *archive*; return the new study
 
-    And how each collector's last run ended. The study is made in *into*; no report is made. Raise UserError.
+    and the report of each collector's last run. The study is made in *into*; no report is made. Raise UserError.
     """
     if not (directory / FILE).is_file():
-        raise UserError(
-            f"{directory / FILE}: a replay needs the study file of the archive; name its study with --study"
-        )
+        raise UserError(f"{directory / FILE}: a replay needs the archive's study file; give its study with --study")
     if (into / FILE).exists():
-        raise UserError(f"{into}: there is a study already; choose another directory with --into")
+        raise UserError(f"{into}: a study already exists; choose another directory with --into")
     into.mkdir(parents=True, exist_ok=True)
     into.chmod(0o700)
     for path in directory.iterdir():
@@ -66,19 +64,23 @@ def replay(
 
 @contextmanager
 def rehearsal(folder: Path, scale: float, seed: int, *, faults: bool = False) -> Iterator[dict[str, int]]:
-    """A simulated world for as long as the block, and in *folder* a study of it; gives the world's ports by name."""
+    """Run a simulated world within the block, with a study of it in *folder*; yield the world's ports by name.
+
+    The answers of a synthetic survey lie beside the study file: survey.csv, and survey-codebook.csv.
+    """
     _new(folder)
     with tempfile.TemporaryDirectory() as place, world(scale, seed, Path(place) / "ports.json", faults) as ports:
         words = ["study", "--scale", str(scale), "--seed", str(seed), "--ports", str(Path(place) / "ports.json")]
         subprocess.run([*WORLD, *words, str(folder)], check=True)  # noqa: S603
+        subprocess.run([*SURVEY, str(folder)], check=True)  # noqa: S603
         yield ports
 
 
 @contextmanager
 def rehearsal_of_today(folder: Path, scale: float, seed: int) -> Iterator[Callable[[], None]]:
-    """A simulated Mastodon and Bluesky for as long as the block, and in *folder* a study of them.
+    """Run a simulated Mastodon and Bluesky within the block, with a study of them in *folder*.
 
-    Gives what prints the planted members that the study found, missed, or was wrong about.
+    Yield a function that prints the planted members that the study found, missed, or was wrong about.
     """
     _new(folder)
     words = [*TODAY, "--scale", str(scale), "--seed", str(seed)]
@@ -87,7 +89,7 @@ def rehearsal_of_today(folder: Path, scale: float, seed: int) -> Iterator[Callab
     assert child.stdout is not None
     try:
         if not child.stdout.readline():
-            raise Partial("the simulated world did not start; see its message above")
+            raise Partial("the simulated world did not start; see the message above")
         yield lambda: _run([*words, "--compare", str(folder)])
     finally:
         child.terminate()
@@ -100,15 +102,15 @@ def _run(words: Sequence[str]) -> None:
 
 
 def _new(folder: Path) -> None:
-    """Make *folder*, for a study. Raise UserError if there is one."""
+    """Create *folder* for a study. Raise UserError if it has one."""
     if (folder / FILE).exists():
-        raise UserError(f"{folder}: there is a study already; choose another directory with --dir")
+        raise UserError(f"{folder}: a study already exists; choose another directory with --dir")
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
 
 
 def environment() -> dict[str, str]:
-    """The environment of a run on the simulated world, which ends with this process."""
+    """The environment of a run on the simulated world; the run ends with this process."""
     return children.environment(more={"SNEEUWBAL_X_BEARER_TOKEN": TOKEN})
 
 
@@ -116,7 +118,7 @@ def environment() -> dict[str, str]:
 def world(
     scale: float, seed: int, port_file: Path, faults: bool = False, more: Sequence[str] = ()
 ) -> Iterator[dict[str, int]]:
-    """A simulated world for as long as the block, with *more* on its command line; gives its ports by name."""
+    """Run a simulated world within the block, with *more* on its command line; yield its ports by name."""
     options = [*["--faults"] * faults, *more]
     command = [*WORLD, "serve", "--scale", str(scale), "--seed", str(seed),
                "--port-file", str(port_file), "--token", TOKEN, *options]  # fmt: skip
@@ -125,7 +127,7 @@ def world(
         until = time.monotonic() + STARTING
         while not port_file.exists():
             if child.poll() is not None or time.monotonic() > until:
-                raise Partial("the simulated world did not start; see its message above")
+                raise Partial("the simulated world did not start; see the message above")
             time.sleep(0.05)
         yield json.loads(port_file.read_text())
     finally:

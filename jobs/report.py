@@ -1,4 +1,4 @@
-"""Make the report: the page, the tables and the figures; or one figure of it."""
+"""Make the report: make make the page, the tables and the figures; or one figure of it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FORMATS = ("svg", "pdf", "png")  # of a figure
 
 
 def report(study: Study, *, public: bool = False, beside: Study | None = None, say: Say = print) -> Path:
-    """Make the report of *study*, with another *beside* it if named; say its main tables, and return the page."""
+    """Make the report of *study*, compared with *beside* if given; print its main tables, and return the page."""
     with database.open_readonly(study.directory / DATABASE) as db:
         words = Words(study.study.language)
         made = words("Made by sneeuwbal on {when}; loaded up to {loaded}.").format(
@@ -68,16 +68,17 @@ def figure(
     public: bool = False,
     language: str | None = None,
 ) -> Path:
-    """Draw the figure *name*, its data as CSV and Parquet beside it; return its path. Raise UserError.
+    """Draw the figure *name* and save its data as CSV and Parquet; return its path. Raise UserError.
 
     The default of *path* is NAME.FORM in the current directory.
     """
-    chosen = drawing(name)
-    path = path or Path(f"{chosen.name}.{form}")
-    if path.suffix.removeprefix(".") not in FORMATS:
-        raise UserError(f"{path}: a figure ends in .svg, .pdf or .png")
+    if path and path.suffix.removeprefix(".") not in FORMATS:
+        raise UserError(f"{path}: a figure's file name must end in .svg, .pdf or .png")
     with database.open_readonly(study.directory / DATABASE) as db:
-        page.figure(Findings(db, options(study, public, language)), chosen, path)
+        found = Findings(db, options(study, public, language))
+        chosen = drawing(name, found)
+        path = path or Path(f"{chosen.name}.{form}")
+        page.figure(found, chosen, path)
     if not public:
         remember(study.directory, "figure", path)
     return path
@@ -85,7 +86,7 @@ def figure(
 
 @contextmanager
 def _other(beside: Study | None, study: Study, public: bool) -> Iterator[Other | None]:
-    """The study *beside*, opened, in the words of *study*."""
+    """Open the study *beside*, with the nouns of *study*."""
     if beside is None:
         yield None
         return
@@ -97,7 +98,7 @@ EXAMPLE = "SELECT group_name, count(*) AS people FROM memberships GROUP BY ALL O
 
 
 def options(study: Study, public: bool = False, language: str | None = None) -> Options:
-    """What the report of *study* is made with beside its database: labels, school holidays, and if *public* its key."""
+    """The inputs of *study*'s report besides its database: labels, school holidays, and its key if *public*."""
     own = study.analysis
     labels = labels_of(study)
     school = school_holidays(study.directory / own.school_holidays, own.school_regions) if own.school_holidays else None
@@ -109,7 +110,7 @@ def options(study: Study, public: bool = False, language: str | None = None) -> 
 
 
 def labels_of(study: Study) -> pd.DataFrame | None:
-    """The table of labels (politician, media ...) that the study names; None if it names none. Raise UserError."""
+    """The table of labels (politician, media ...) that the study names; None if there is none. Raise UserError."""
     if study.analysis.labels is None:
         return None
     names, rows = csvfile.records(study.directory / study.analysis.labels)
@@ -118,14 +119,14 @@ def labels_of(study: Study) -> pd.DataFrame | None:
 
 
 def _program() -> str:
-    """What to type for this program here: its name, or its path where the shell does not find the name."""
+    """The command for this program: its name, or its path if the shell cannot find the name."""
     if shutil.which("sneeuwbal"):
         return "sneeuwbal"
     return shlex.quote(os.path.relpath(Path(sys.executable).with_name("sneeuwbal")))
 
 
 def _latest(study: Study, folder: Path, name: str) -> None:
-    """Let reports/NAME point at *folder*."""
+    """Point the link reports/NAME to *folder*."""
     latest = study.directory / "reports" / name
     fresh = latest.with_name(f".{name}")
     fresh.unlink(missing_ok=True)
@@ -149,7 +150,7 @@ def _loaded(db: duckdb.DuckDBPyConnection, _: Words) -> str:
 
 
 def _folder(study: Study, end: str = "") -> Path:
-    """A new folder for this report: named by the time, numbered if there is one already."""
+    """A new folder for this report, named by the time, and numbered if that exists."""
     place = study.directory / "reports"
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}{end}"
     number = 0

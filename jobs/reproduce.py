@@ -1,4 +1,4 @@
-"""Make every published figure again from its package: equal, or by how much not."""
+"""Recompute every published figure from its package, and list the differences."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ SHOWN = 5  # differences shown of one table
 
 
 class Compared(msgspec.Struct):
-    """One table: how many of its figures are equal, and which are not."""
+    """One table: the number of equal figures, and those that differ."""
 
     name: str
     equal: int = 0
     differences: list[str] = []
 
     def summary(self) -> str:
-        """One line, and one for each of the first differences."""
+        """The result in one line, followed by the first differences."""
         if not self.differences:
             return f"{self.name}: {self.equal:,} figures equal"
         lines = [f"{self.name}: {len(self.differences):,} of {self.equal + len(self.differences):,} figures differ"]
@@ -39,12 +39,12 @@ class Compared(msgspec.Struct):
 
 
 def reproduce(package: Path, *, say: Say = print) -> list[Compared]:
-    """Check every file of *package*, make its figures again without a network, and return each table compared.
+    """Check every file of *package*, recompute its figures without a network, and return each table compared.
 
-    With an archive in it the tables are loaded from that; otherwise its database is the start. Raise UserError if a
+    If it has an archive, the tables are loaded from it; otherwise its database is used. Raise UserError if a
     file was changed.
     """
-    say(f"{ro_crate.verify(package):,} files are as the manifest says ({checksum(package / ro_crate.MANIFEST)})")
+    say(f"{ro_crate.verify(package):,} files match the manifest ({checksum(package / ro_crate.MANIFEST)})")
     made, here = json.loads((package / "versions.json").read_text("utf-8")), versions()
     other = [f"{name} {made[name]} (here {here.get(name, 'none')})"
              for name in sorted(made) if made[name] != here.get(name)]  # fmt: skip
@@ -62,14 +62,14 @@ def reproduce(package: Path, *, say: Say = print) -> list[Compared]:
 
 
 def compared(published: Path, again: Path) -> Iterator[Compared]:
-    """Every Parquet table below *published* against the one of the same name below *again*."""
+    """Compare every Parquet table below *published* with its namesake below *again*."""
     names = {path.relative_to(published) for path in published.rglob("*.parquet")}
     for name in sorted(names | {path.relative_to(again) for path in again.rglob("*.parquet")}):
         one = Compared(name.with_suffix("").as_posix())
         if not (again / name).is_file():
-            one.differences.append("was published, and is not made any more")
+            one.differences.append("published, but not made now")
         elif not (published / name).is_file():
-            one.differences.append("is made now, and was not published")
+            one.differences.append("made now, but not published")
         else:
             _compare(one, pd.read_parquet(published / name), pd.read_parquet(again / name))
         yield one
@@ -78,7 +78,7 @@ def compared(published: Path, again: Path) -> Iterator[Compared]:
 def _compare(one: Compared, published: pd.DataFrame, again: pd.DataFrame) -> None:
     for column in published.columns.union(again.columns, sort=False):
         if column not in published or column not in again:
-            one.differences.append(f"column {column!r} is only in the {'new' if column in again else 'published'} one")
+            one.differences.append(f"column {column!r} only in the {'new' if column in again else 'published'} table")
     if len(published) != len(again):
         one.differences.append(f"{len(published):,} rows published, {len(again):,} now")
         return
@@ -91,7 +91,7 @@ def _compare(one: Compared, published: pd.DataFrame, again: pd.DataFrame) -> Non
 
 
 def same(before: Any, now: Any) -> bool:
-    """Whether two cells are the same to the last digit; a missing one equals a missing one."""
+    """Whether two cells are equal to the last digit; missing values are equal."""
     if _listed(before) or _listed(now):
         return str(before) == str(now)
     if pd.isna(before) or pd.isna(now):

@@ -1,10 +1,10 @@
-"""Compliance and retention: what is gone on its platform, or was kept long enough, goes here too."""
+"""Compliance and retention: remove what is deleted on its platform or passed its retention period."""
 
 from __future__ import annotations
 
 import csv
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
 from collectors.engine.run import Report
@@ -15,6 +15,7 @@ from jobs.forget import hold, rebuild
 from jobs.run import admit_wants, load
 from storage.archive.reader import Entry
 from storage.archive.writer import Writer
+from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
 from storage.locks import lock
 from storage.privacy import retention
@@ -25,11 +26,12 @@ from storage.privacy.forgotten import Forgotten
 from storage.privacy.minimise import Expiry
 from storage.records import Page, Target, Want
 from storage.tables import database
-from study.study_file import Study, installed
+from study.installed import installed
+from study.study_file import Study
 
 
 def compliance(study: Study, *, progress: Progress = silent, say: Say = print) -> list[Report]:
-    """Look up every account and post that is held, and remove what is gone; return how the look-ups ended."""
+    """Look up every stored account and post, and remove those deleted; return the reports of the look-ups."""
     load(study, say=say)
     chosen, reports = collectors_of(study), []
     frontier = open_state(study)
@@ -48,7 +50,7 @@ def compliance(study: Study, *, progress: Progress = silent, say: Say = print) -
 
 
 def recheck(study: Study, *, say: Say = print) -> dict[str, tuple[str, ...]]:
-    """Queue a look-up of every account and post that is held; return the kinds to collect, by collector."""
+    """Queue a look-up of every stored account and post; return the kinds to collect, by collector."""
     frontier = open_state(study)
     try:
         return queue(study, frontier, say)
@@ -57,7 +59,7 @@ def recheck(study: Study, *, say: Say = print) -> dict[str, tuple[str, ...]]:
 
 
 def queue(study: Study, frontier: Frontier, say: Say) -> dict[str, tuple[str, ...]]:
-    """As `recheck`, with the state open."""
+    """Queue the look-ups on an open state; see `recheck`."""
     chosen = collectors_of(study)
     with database.open_readonly(study.directory / DATABASE) as db:
         found = retention.rechecks(db, platforms(parsers()).values())
@@ -75,15 +77,15 @@ def queue(study: Study, frontier: Frontier, say: Say) -> dict[str, tuple[str, ..
 
 
 def gone(study: Study) -> int:
-    """How many posts and accounts that the study holds are gone on their platforms."""
+    """The number of stored posts and accounts that are no longer on their platforms."""
     with database.open_readonly(study.directory / DATABASE) as db:
         return len(retention.gone(db, platforms(parsers()).values()))
 
 
 def retain(study: Study, *, say: Say = print) -> None:
-    """Remove what is gone on its platform, and what passed its retention period; the view `removed` lists it."""
+    """Remove what is deleted on its platform or passed its retention period; the view `removed` lists it."""
     now, cut = datetime.now(UTC), Cut()
-    archive = study.directory / "archive"
+    archive = study.archive
     with ExitStack() as locks:
         hold(locks, study, wait=True)
         with lock(study.directory, "load", wait=True):
@@ -93,7 +95,7 @@ def retain(study: Study, *, say: Say = print) -> None:
                 archived = Redaction(study)
                 rewrite(archive, archived, cut)
                 for name, number in archived.unable.items():
-                    say(f"{number:,} answers of {name!r} were not redacted: it does not declare what is personal")
+                    say(f"{number:,} answers of {name!r} were not redacted: it does not declare personal fields")
             redacted = cut.changed
             rows = _cut_gone(study, now, cut)
             missing = len(rows)
@@ -103,16 +105,16 @@ def retain(study: Study, *, say: Say = print) -> None:
         if rows or redacted:
             rebuild(study.directory, say)
     if rows:
-        say(f"{missing:,} posts and accounts are gone on their platforms; {expired:,} answers passed their retention "
-            "period")  # fmt: skip
+        say(f"{missing:,} posts and accounts are no longer on their platforms; {expired:,} answers passed their "
+            "retention period")  # fmt: skip
     else:
         say("nothing to remove")
     if redacted:
-        say(f"{redacted:,} answers archived before were redacted")
+        say(f"{redacted:,} earlier answers were redacted")
 
 
 def _cut_gone(study: Study, now: datetime, cut: Cut) -> list[tuple[str, str, str, str, str]]:
-    """Cut what is gone out of everything; return its rows for the view `removed`."""
+    """Remove deleted items everywhere; return their rows for the view `removed`."""
     with database.open_readonly(study.directory / DATABASE) as db:
         found = retention.gone(db, platforms(parsers()).values())
     names = {name for one in found for name in one.names}
@@ -126,33 +128,34 @@ def _cut_gone(study: Study, now: datetime, cut: Cut) -> list[tuple[str, str, str
 
 
 class Redaction:
-    """Answers archived before the study redacted its archive, redacted now; what `rewrite` asks."""
+    """Redacts answers archived before the study redacted its archive; a callback of `rewrite`."""
 
     people: frozenset[str] = frozenset()
 
     def __init__(self, study: Study) -> None:
         self._redact = {name: redaction(point.load()) for name, point in installed().items()}
-        self.unable: dict[str, int] = {}  # answers left as they are, by collector
+        self.unable: dict[str, int] = {}  # answers left unchanged, by collector
         self._drop = frozenset(study.minimise.drop)
 
     def entry(self, entry: Entry) -> Entry | None:
-        """*entry* redacted; itself if it was, or cannot be."""
+        """*entry*, redacted; unchanged if it already was, or cannot be."""
         if not isinstance(entry, Page) or not entry.wants or (entry.redacted and self._drop <= set(entry.redacted)):
             return entry
         name = entry.wants[0].target.collector
         redact = self._redact.get(name)
-        if redact is None:
-            self.unable[name] = self.unable.get(name, 0) + 1
-            return entry
-        return redact(entry, self._drop)
+        with suppress(UserError):  # of recordings, an answer that its platform does not declare
+            if redact is not None:
+                return redact(entry, self._drop)
+        self.unable[name] = self.unable.get(name, 0) + 1
+        return entry
 
     def finds(self, text: str) -> bool:
-        """Records that are not ours stay."""
+        """Keep records of other programs."""
         return False
 
 
 def _log(study: Study, rows: list[tuple[str, str, str, str, str]], cut: Cut) -> None:
-    """Write down what went, and document the cut in the archive; old reports may show it."""
+    """Record what was removed, document it in the archive, and delete old reports, which may show it."""
     path = study.directory / retention.FILE
     fresh = not path.exists()
     with path.open("a", encoding="utf-8", newline="") as file:
@@ -160,6 +163,6 @@ def _log(study: Study, rows: list[tuple[str, str, str, str, str]], cut: Cut) -> 
         writer.writerows([retention.COLUMNS] if fresh else [])
         writer.writerows(rows)
     shutil.rmtree(study.directory / "reports", ignore_errors=True)
-    notes = Writer(study.directory / "archive", "forget")
+    notes = Writer(study.archive, "forget")
     notes.note("cut", {"by": "retain", "rows": len(rows), "removed": cut.removed, "changed": cut.changed})
     notes.close()

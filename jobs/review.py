@@ -1,4 +1,4 @@
-"""Links and memberships that wait for a person to decide; and their decisions taken in."""
+"""Links and memberships that await a decision by a person; and the decisions made."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIELDS = (
     "evidence", "organisation",
 )  # fmt: skip
 CONFIDENCE, WHY = FIELDS.index("confidence") - 1, FIELDS.index("why") - 1  # in a row without `decision`
-# what the rules of `load` could not decide comes with the candidates: it waits for a person too
+# links that the rules of `load` could not decide, listed with the candidates
 WAITING = """
 SELECT c.profile_id, p.name, c.platform, c.account_id, c.handle, a.name AS account_name, c.confidence, c.rule,
        c.decision AS why, c.evidence, NULL AS organisation
@@ -39,7 +39,7 @@ WHERE c.decided_by = 'rule' AND c.account_id IS NOT NULL AND c.decision <> 'orga
   AND ($platform IS NULL OR c.platform = $platform)
 ORDER BY c.profile_id, c.account_id
 """
-# two accounts that may be one person's: the one stands where a profile would
+# two accounts that may belong to one person: the first takes the place of a profile
 TWO_ACCOUNTS = """
 SELECT l.account_id AS profile_id, a.name, b.platform, l.other_id AS account_id, b.handle, b.name AS account_name,
        l.confidence, l.rule, 'two accounts' AS why, l.evidence, NULL AS organisation
@@ -48,7 +48,7 @@ JOIN study.accounts AS b ON b.account_id = l.other_id
 WHERE l.decision = 'proposed' AND ($platform IS NULL OR $platform IN (a.platform, b.platform))
 ORDER BY l.account_id, l.other_id
 """
-# evidence that is not clear, once for each organisation that nothing else shows or denies
+# unclear evidence, once per organisation without other evidence for or against it
 UNCLEAR = """
 SELECT p.profile_id, p.name, e.platform, a.account_id, a.handle, a.name AS account_name,
        max(e.confidence) AS confidence, arg_max(e.rule, e.confidence) AS rule, arg_max(e.stance, e.confidence) AS why,
@@ -70,7 +70,7 @@ ORDER BY c.confidence DESC, c.profile_id, c.account_id
 
 
 def write(directory: Path, output: Path, *, platform: str | None = None, threshold: float = 0.5) -> tuple[int, int]:
-    """Write the links that wait into the new file *output*; return how many, and how many of them are sure candidates.
+    """Write the links that await a decision to the new file *output*; return their number, and that of sure candidates.
 
     Candidates come from a probabilistic model on name, handle, place and work, down to the probability *threshold*.
     """
@@ -78,7 +78,7 @@ def write(directory: Path, output: Path, *, platform: str | None = None, thresho
     try:
         seen = [row[0] for row in db.execute("SELECT DISTINCT platform FROM study.accounts ORDER BY 1").fetchall()]
         if platform is not None and platform not in seen:
-            raise UserError(f"the study has no accounts of {platform!r}; it has some of {', '.join(seen) or 'none'}")
+            raise UserError(f"no accounts of {platform!r}; the study has accounts of {', '.join(seen) or 'none'}")
         waiting = (WAITING, UNCLEAR, TWO_ACCOUNTS)
         rows = [row for query in waiting for row in db.execute(query, {"platform": platform}).fetchall()]
         for name in [platform] if platform else seen:
@@ -97,8 +97,8 @@ def write(directory: Path, output: Path, *, platform: str | None = None, thresho
 
 
 def _attached(directory: Path) -> Any:
-    """A connection in memory with the published database beside it, read-only, as `study`. Raise UserError."""
-    connect(directory).close()  # says what is wrong if it cannot be read
+    """An in-memory connection with the published database attached read-only as `study`. Raise UserError."""
+    connect(directory).close()  # raises the error if it cannot be read
     db = duckdb.connect()
     db.execute(f"ATTACH '{str(directory / DATABASE).replace(chr(39), chr(39) * 2)}' AS study (READ_ONLY)")
     return db
@@ -108,18 +108,18 @@ def _opened(path: Path, mode: str) -> Any:
     try:
         return path.open(mode, encoding="utf-8", newline="")
     except FileExistsError:
-        raise UserError(f"{path}: is there already, perhaps half filled in; name another file with -o") from None
+        raise UserError(f"{path}: already exists, perhaps partly filled in; choose another file with -o") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); name another file with -o") from error
+        raise UserError(f"{path}: cannot be written ({error.strerror}); choose another file with -o") from error
 
 
 def _cell(value: Any) -> Any:
-    """A spreadsheet takes what begins so for a formula; account and profile are people's own words."""
+    """Escape what a spreadsheet would run as a formula; accounts and profiles are untrusted text."""
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def take(directory: Path, path: Path, by: str) -> tuple[int, int]:
-    """Append what is filled in in *path* to the decisions; return how many are new, and how many were there."""
+    """Append the decisions in *path*; return the number of new ones, and of those already there."""
     filled = _filled(directory, path, by)
     with lock(directory, "decisions"):
         target = directory / DECISIONS_FILE
@@ -143,7 +143,7 @@ def _filled(directory: Path, path: Path, by: str) -> list[Decision]:
     wanted = ("decision", "profile_id", "platform", "account_id")
     names, lines = csvfile.records(path, ("decision", "profile_id"))
     if missing := [name for name in wanted if name not in names]:
-        raise UserError(f"{path}: has no column {missing[0]!r}; fill in the file that `sneeuwbal review` writes")
+        raise UserError(f"{path}: no column {missing[0]!r}; fill in the file that `sneeuwbal review` writes")
     for number, row in lines:
         decision, profile, platform, account = (row[name].strip() for name in wanted)
         decision, organisation = decision.lower(), (row.get("organisation") or "").strip()
@@ -151,11 +151,11 @@ def _filled(directory: Path, path: Path, by: str) -> list[Decision]:
             continue
         place = f"{path}, line {number}"
         if decision not in DECISIONS:
-            raise UserError(f"{place}: {decision!r} is no decision; write one of {', '.join(DECISIONS)}, or nothing")
+            raise UserError(f"{place}: {decision!r} is not a decision; use {', '.join(DECISIONS)} or nothing")
         about_work = decision in MEMBERSHIPS
         if about_work != bool(organisation):
             kinds = MEMBERSHIPS if organisation else LINKS
-            raise UserError(f"{place}: {decision!r} does not answer this line; write one of {', '.join(kinds)}")
+            raise UserError(f"{place}: {decision!r} does not apply to this line; use one of {', '.join(kinds)}")
         known = (platform, account) in accounts or (about_work and not account)
         named = profile in profiles or (about_work and not profile and account) or (
             not about_work and profile in bearers)  # fmt: skip
@@ -168,7 +168,7 @@ def _filled(directory: Path, path: Path, by: str) -> list[Decision]:
 
 
 def _append(path: Path, made: Sequence[Decision]) -> None:
-    """Append *made* after what is there, whole and synced; an older file gets the column of organisations first."""
+    """Append *made* atomically and synced; an older file first gets the column of organisations."""
     new = not path.exists() or path.stat().st_size == 0
     columns = list(COLUMNS) if new else csvfile.records(path, REQUIRED)[0]
     if "organisation" not in columns and any(one.organisation for one in made):
@@ -186,7 +186,7 @@ def _append(path: Path, made: Sequence[Decision]) -> None:
 
 
 def _widened(path: Path) -> list[str]:
-    """Write *path* again with a column `organisation` at its end; return its columns."""
+    """Rewrite *path* with a last column `organisation`; return its columns."""
     names, rows = csvfile.records(path, REQUIRED)
     columns, fresh = [*names, "organisation"], path.with_name(path.name + ".new")
     with _opened(fresh, "w") as file:

@@ -1,4 +1,4 @@
-"""The whole job: admit, collect, load and link, in waves until nothing is due; and each of these by itself."""
+"""The whole job: admit, collect, load and link, in waves until nothing is due; and each step by itself."""
 
 from __future__ import annotations
 
@@ -46,9 +46,11 @@ from storage.searches import refuse_changed
 from storage.tables.database import open_current
 from storage.tables.load import LoadReport
 from storage.tables.load import load as load_tables
-from study.study_file import FILE, Study, installed
+from study.installed import installed
+from study.study_file import FILE, Study
 
-ROUNDS = 1_000  # a snowball ends at its waves; this only bounds a mistake
+FORMATS = files.FORMATS
+ROUNDS = 1_000  # a snowball ends with its waves; this only bounds a bug
 
 
 def run(
@@ -62,10 +64,10 @@ def run(
     progress: Progress = silent,
     say: Say = print,
 ) -> list[Report]:
-    """Run the whole job of *study* on the live network; return how each collector's last run ended. No report is made.
+    """Run the whole job of *study* on the live network; return the report of each collector's last run.
 
-    *only* and *kinds* bound what is collected, not who is admitted; *again* as in `collect`. Raise UserError where a
-    token is missing, KeyboardInterrupt if it was asked to stop before everything was done.
+    No report page is made. *only* and *kinds* restrict collection, not admission; *again* as in `collect`. Raise
+    UserError if a token is missing, KeyboardInterrupt if asked to stop before the end.
     """
     chosen = choose(study, only)
     for name in chosen:
@@ -102,9 +104,9 @@ def waves(
     progress: Progress = silent,
     say: Say = print,
 ) -> list[Report]:
-    """Admit, collect and load in turn until nothing is due; return how each collector's last run ended.
+    """Admit, collect and load in turn until nothing is due; return the report of each collector's last run.
 
-    *failed* of a report counts the failed targets of all its runs. *wire_of* gives the wire of a collector, which is
+    *failed* of a report counts the failed targets of all its runs. *wire_of* makes the wire of a collector, which is
     closed after the run.
     """
     chosen = collectors_of(study)
@@ -115,9 +117,7 @@ def waves(
         for _ in range(ROUNDS):
             new = admit_study(study, frontier, chosen, wire_of("snowball").now())
             if not new and loaded is None and not frontier.counts():
-                raise UserError(
-                    f"{study.directory / FILE}: nobody to start from; write profiles or handles into [seeds]"
-                )
+                raise UserError(f"{study.directory / FILE}: no seeds; add profiles or handles to [seeds]")
             if new:
                 say("admitted: " + ", ".join(f"{number:,} {name}" for name, number in new.items()))
             answered = False
@@ -150,7 +150,7 @@ def _due(frontier: Frontier, name: str, kinds: tuple[str, ...]) -> bool:
 
 
 def admit(study: Study) -> dict[str, int]:
-    """Queue the targets that the sampling rules select from what is published; return how many, by collector."""
+    """Queue the targets that the sampling rules select from the published data; return their number by collector."""
     frontier = open_state(study)
     try:
         return admit_study(study, frontier, collectors_of(study), datetime.now(UTC))
@@ -159,7 +159,7 @@ def admit(study: Study) -> dict[str, int]:
 
 
 def admit_study(study: Study, frontier: Frontier, chosen: Mapping[str, Collector], now: datetime) -> dict[str, int]:
-    """Queue the targets that the sampling rules select; return how many are new, by collector and kind."""
+    """Queue the targets that the sampling rules select; return the number of new ones by collector and kind."""
     path = study.directory / DATABASE
     with admitting(study, now) as writer:
         db = open_current(path) if path.is_file() else None
@@ -172,14 +172,14 @@ def admit_study(study: Study, frontier: Frontier, chosen: Mapping[str, Collector
 
 
 def _refuse_changed(study: Study, frontier: Frontier, chosen: Mapping[str, Collector]) -> None:
-    """Raise UserError for a search of the register that is another one now under a version that was asked."""
+    """Raise UserError if a registered search was changed without a new version after it was run."""
     for name, collector in chosen.items():
         for kind, keys in study.searches_for(collector.kinds).items():
             refuse_changed(keys, (key for key, _, _ in frontier.targets(name, kind)), str(study.directory / FILE))
 
 
 def admit_wants(study: Study, frontier: Frontier, rule: str, wants: list[Want], now: datetime) -> dict[str, int]:
-    """Queue *wants* by hand; return how many are new, by collector and kind."""
+    """Queue *wants*; return the number of new ones by collector and kind."""
     with admitting(study, now) as writer:
         return admission.enter(rule, wants, frontier, writer, now)
 
@@ -188,8 +188,8 @@ def admit_wants(study: Study, frontier: Frontier, rule: str, wants: list[Want], 
 def admitting(study: Study, now: datetime) -> Iterator[Writer]:
     """The archive's writer for admissions; one process at a time."""
     with lock(study.directory, "admit", wait=True):
-        mend_archive(study.directory / "archive", "snowball")
-        writer = Writer(study.directory / "archive", "snowball", secrets=all_secrets(study), now=lambda: now)
+        mend_archive(study.archive, "snowball")
+        writer = Writer(study.archive, "snowball", secrets=all_secrets(study), now=lambda: now)
         try:
             yield writer
         finally:
@@ -197,13 +197,13 @@ def admitting(study: Study, now: datetime) -> Iterator[Writer]:
 
 
 def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), say: Say = print) -> LoadReport | None:
-    """Load what is new in the archive, link, and publish; return what came to be, None if there is no archive yet.
+    """Load new entries of the archive, link, and publish; return the report, None if there is no archive yet.
 
-    *fresh*: from nothing. *archives*: those of other machines (or their studies), brought in first. Raise UserError.
+    *fresh* reloads everything. *archives* of other machines (or their studies) are merged first. Raise UserError.
     """
     if archives:
-        say(f"brought in: {gather(study.directory, archives):,} segments of {len(archives)} archives")
-    if not archive.segments(study.directory / "archive"):
+        say(f"merged: {gather(study.directory, archives):,} segments of {len(archives)} archives")
+    if not archive.segments(study.archive):
         return None
     listed = load_list(study.organisation_list)
     rows = listed.rows(study.era, study.published.groups)
@@ -211,7 +211,7 @@ def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), sa
     linking = Linking(rows, who.matcher, study.directory / DECISIONS, who.fingerprint, who)
     settings = [*study.rows(), *listed.settings()]
     report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=settings, say=say)
-    say(report.told())
+    say(report.summary())
     return report
 
 
@@ -224,7 +224,7 @@ def import_files(
     progress: Progress = silent,
     say: Say = print,
 ) -> tuple[Report, LoadReport | None]:
-    """Read the files *paths* of a format into the archive and load them; return how both ended. Raise UserError."""
+    """Read the files *paths* of a format into the archive and load them; return both reports. Raise UserError."""
     if form == "survey" and study.survey.respondent:
         options = {"respondent": study.survey.respondent, **options}
     found = files.targets(form, paths, options)
@@ -232,7 +232,7 @@ def import_files(
     try:
         new = admit_wants(study, frontier, "import", [Want(target, "") for target in found], datetime.now(UTC))
         if not new:
-            say("these files were imported before; nothing new")
+            say("these files are already imported; nothing new")
         with stopping() as stop:
             report = collect_one(
                 study, frontier, form, installed()[form].load(), Wire(), stop, progress,
@@ -247,13 +247,13 @@ def import_files(
 def import_heap(
     study: Study, paths: Sequence[Path], options: Mapping[str, Any], *, progress: Progress = silent, say: Say = print
 ) -> tuple[list[tuple[Report, LoadReport | None]], list[str]]:
-    """Read files of any format, and folders of them; return how each format ended, and a line on each file not read.
+    """Read files of any format, and folders of them; return the report of each format, and a line per file not read.
 
-    Raise UserError where none can be read.
+    Raise UserError if none can be read.
     """
     sorted_, refused = formats_of(paths, options)
     if not sorted_:
-        raise UserError("; ".join(refused[:3]) or "there is no file in these folders")
+        raise UserError("; ".join(refused[:3]) or "no files in these folders")
     ended = [
         import_files(study, form, found, options_for(form, options), progress=progress, say=say)
         for form, found in sorted_.items()

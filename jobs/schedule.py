@@ -25,7 +25,7 @@ class State(msgspec.Struct, frozen=True):
 
 
 def states(study: Study) -> Iterator[State]:
-    """Each job of *study* as it stands."""
+    """The status of each job of *study*."""
     journal = Journal(study.directory)
     for name, start in next_starts(study.schedule, study.study.timezone, datetime.now(UTC)):
         last = journal.history(name, 1)
@@ -47,18 +47,16 @@ def starts(study: Study, name: str | None = None, number: int = 5) -> list[tuple
 
 
 def pause(study: Study, name: str, on: bool = True) -> None:
-    """Start the job *name* no more; with *on* false, let it start again."""
+    """Pause the job *name*; with *on* false, resume it."""
     find(study, name)
     Journal(study.directory).pause(name, on)
 
 
 def trigger(study: Study, name: str) -> None:
-    """Have the running daemon start the job *name* now. Raise UserError if none runs."""
+    """Ask the running daemon to start the job *name* now. Raise UserError if none runs."""
     find(study, name)
     if holder(study.directory, "schedule") is None:
-        raise UserError(
-            f"no daemon runs in {study.directory}; `sneeuwbal schedule run --once {name}` starts it without one"
-        )
+        raise UserError(f"no daemon runs in {study.directory}; use `sneeuwbal schedule run --once {name}` instead")
     Journal(study.directory).trigger(name)
 
 

@@ -1,4 +1,4 @@
-"""Secrets: from the environment, secrets.toml (mode 0600) or the system's keyring, and from nowhere else."""
+"""Secrets: from the environment, secrets.toml (mode 0600) or the system's keyring only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECRET_NAME = re.compile(r"token|secret|password|api_?key|webhook|smtp|pseudonym
 
 
 def secret_of(study: Study, name: str) -> str | None:
-    """The secret of a collector: from the environment, else from where the study keeps them. None if there is none."""
+    """The secret of a collector: from the environment, else from the study's store; None if there is none."""
     for variable in _variables(study, name):
         if value := os.environ.get(variable, "").strip():
             return value
@@ -38,7 +38,7 @@ def secret_of(study: Study, name: str) -> str | None:
 
 
 def _variables(study: Study, name: str) -> list[str]:
-    from study.study_file import installed
+    from study.installed import installed
 
     table = study.collectors.get(name)
     names = [f"SNEEUWBAL_{name.upper()}_BEARER_TOKEN", f"SNEEUWBAL_{name.upper()}_TOKEN"]
@@ -49,20 +49,20 @@ def _variables(study: Study, name: str) -> list[str]:
 
 
 def secrets_table(directory: Path) -> Mapping[str, Any]:
-    """What secrets.toml holds; nothing if there is none. Raise UserError if others may read it."""
+    """The contents of secrets.toml; empty if there is none. Raise UserError if others may read it."""
     path = directory / SECRETS
     if not path.exists():
         return {}
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise UserError(f"{path}: others may read it; run `chmod 600 {path.name}`")
+        raise UserError(f"{path}: readable by others; run `chmod 600 {path.name}`")
     try:
         return tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
-        raise UserError(f"{path}: not TOML; write one line a collector: x = 'token'") from None  # it would be quoted
+        raise UserError(f"{path}: not TOML; write one line per collector: x = 'token'") from None  # would quote it
 
 
 def notify_settings(directory: Path) -> dict[str, str]:
-    """Where to send word of a job's end: those keys of NOTIFY that are given."""
+    """The recipients of notifications: those keys of NOTIFY that are set."""
     if keyring.chosen(directory):
         written = {key: keyring.get(key) for key, variable in NOTIFY.items() if not os.environ.get(variable)}
     else:
@@ -73,8 +73,8 @@ def notify_settings(directory: Path) -> dict[str, str]:
 
 
 def all_secrets(study: Study) -> list[str]:
-    """Every secret of the study, to cut out of what is written."""
-    from study.study_file import installed
+    """Every secret of the study, to remove from output."""
+    from study.installed import installed
 
     found = {secret for name in installed() if (secret := secret_of(study, name))}
     where = notify_settings(study.directory)
@@ -82,33 +82,33 @@ def all_secrets(study: Study) -> list[str]:
 
 
 def known_secrets(directory: Path) -> Iterator[str]:
-    """Every secret that could be known here, to cut out of logs: of the environment, secrets.toml and the keyring."""
+    """Every secret available here, to remove from logs: in the environment, secrets.toml and the keyring."""
     named = set()
-    with contextlib.suppress(OSError, UnicodeDecodeError):  # no study here: the environment alone
+    with contextlib.suppress(OSError, UnicodeDecodeError):  # no study here: only the environment
         named = set(re.findall(r"""secret_env\s*=\s*["'](\w+)["']""", (directory / "sneeuwbal.toml").read_text()))
     for name, value in os.environ.items():
         if name in named or SECRET_NAME.search(name):
             yield from _parts(_content(name, value.strip()))
         elif "://" in value and "@" in value:
-            yield from _password(value)  # HTTPS_PROXY and its like
-    with contextlib.suppress(OSError, ValueError, RecursionError):  # the command that needs it reports the mistake
+            yield from _password(value)  # HTTPS_PROXY and the like
+    with contextlib.suppress(OSError, ValueError, RecursionError):  # the command that needs it reports the error
         for text in _strings(tomllib.loads((directory / SECRETS).read_text())):
             yield from _parts(text)
     with contextlib.suppress(UserError):
         if keyring.chosen(directory):
-            from study.study_file import installed
+            from study.installed import installed
 
             for name in (*installed(), *NOTIFY):
                 yield from _parts(keyring.get(name) or "")
 
 
 def _content(name: str, value: str) -> str:
-    """The secret that a variable holds: of one that names a file its content, never its path."""
+    """The secret in a variable; of a variable that names a file, the file's content."""
     path = Path(value)
     with contextlib.suppress(OSError, ValueError):
         if os.sep in value and path.is_file():
             return path.read_bytes()[:MOST].decode("utf-8", "replace").strip()
-    return "" if name == pseudonyms.VARIABLE else value  # a key file that is not made yet
+    return "" if name == pseudonyms.VARIABLE else value  # a key file that does not exist yet
 
 
 def _parts(secret: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The state of a study: what is done, due, running, spent and changed, and what needs attention; for Prometheus too."""
+"""The state of a study: done, due, running, spent, changed, and what needs attention; also for Prometheus."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from storage.frontier.sqlite import Frontier
 from storage.journal import Journal
 from storage.locks import holder
 from storage.tables import database
-from study.study_file import Study, installed
+from study.installed import installed
+from study.study_file import Study
 from study.triggers import next_starts
 
-SHORT_OF_DISK = 2_000_000_000  # bytes, and room for a second database
+SHORT_OF_DISK = 2_000_000_000  # bytes, besides a second database
 
-# A snapshot of a kind is complete when every list of it was walked to its end or is known to be absent: since the
-# oldest of their newest such walks all are known.
+# A snapshot of a kind is complete when every list of it was read to its end or is known to be absent: since the
+# oldest of these newest walks, all are known.
 SNAPSHOTS = """
     SELECT collector, kind, count(*) AS lists, count(newest) AS complete, max(newest) AS newest,
            CASE WHEN count(newest) = count(*) THEN min(newest) END AS snapshot
@@ -35,7 +36,7 @@ WAVES = ("wave", "requests", "reached", "admitted", "new_members", "new_members_
 
 
 def newest_runs(frontier: Frontier) -> datetime | None:
-    """Since when every collector's newest run with an answer has begun; None if none has."""
+    """The earliest start of the collectors' newest runs with an answer; None without any."""
     (oldest,) = frontier.db.execute("SELECT min(newest) FROM (SELECT max(started_at) AS newest FROM runs"
                                     " WHERE answers > 0 GROUP BY collector)").fetchone()  # fmt: skip
     return None if oldest is None else datetime.fromtimestamp(oldest, UTC)
@@ -44,8 +45,8 @@ def newest_runs(frontier: Frontier) -> datetime | None:
 def status(study: Study, *, since: datetime | None = None, changes: bool = True) -> dict[str, Any]:
     """The state of a study as plain values: moments in ISO 8601 and UTC, sizes in bytes.
 
-    Changes are counted *since* that moment (None: since the newest runs began), unless *changes* is false. What is due
-    already has None for its moment. *exit_code* is the study's health: 0, 3 or 4.
+    Changes are counted *since* that moment (None: since the newest runs began), unless *changes* is false. A target due
+    already has None as its time. *exit_code* is the study's health: 0, 3 or 4.
     """
     frontier = open_state(study)
     try:
@@ -80,7 +81,7 @@ def _status(study: Study, frontier: Frontier, since: datetime | None) -> dict[st
         "spent": {"usd": round(usd, 4), "posts": posts, "requests": requests},
         "budget": study.budget.model_dump(exclude_none=True),
         "runs": runs,
-        "archive_bytes": sum(path.stat().st_size for path in (study.directory / "archive").glob("*")),
+        "archive_bytes": sum(path.stat().st_size for path in (study.archive).glob("*")),
         "database_bytes": size(study.directory / "study.duckdb"),
         "superseded": superseded(study.directory),
         "load_every_seconds": study.study.load_every,
@@ -100,9 +101,9 @@ def size(path: Path) -> int:
 
 
 def published(study: Study, since: datetime | None) -> dict[str, Any]:
-    """Snapshots, open gaps, damage and moments from the database; the snowball's waves, and what changed since *since*.
+    """Snapshots, open gaps, damage and times from the database; the snowball's waves, and changes since *since*.
 
-    None for *since* leaves these two out.
+    With *since* None, the last two are left out.
     Empty before the first load.
     """
     path = study.directory / DATABASE
@@ -154,7 +155,7 @@ def jobs(study: Study, now: datetime) -> list[dict[str, Any]]:
 
 
 def problems(state: dict[str, Any]) -> Iterator[tuple[int, str]]:
-    """(exit code, what is wrong) in what `status` returns; nothing if all is well."""
+    """(exit code, problem) for each problem in the result of `status`."""
     latest: dict[str, dict[str, Any]] = {}
     for run in state["runs"]:
         latest.setdefault(run["collector"], run)
@@ -164,7 +165,7 @@ def problems(state: dict[str, Any]) -> Iterator[tuple[int, str]]:
         elif run["status"] in {"failed", "refused", "unreachable"}:
             yield 3, f"{name}: {run['status']}: {run['reason']}"
         elif run["status"] == "running" and f"collect-{name}" not in state["running"]:
-            yield 3, f"{name}: the last run was killed; the next one goes on where it was"
+            yield 3, f"{name}: the last run was killed; the next one continues where it stopped"
     for row in state["targets"]:
         if row["state"] == "failed":
             yield 3, f"{row['targets']:,} {row['collector']} {row['kind']} failed: {row['why']}"
@@ -177,17 +178,17 @@ def problems(state: dict[str, Any]) -> Iterator[tuple[int, str]]:
         yield 3, f"{line}; restore it from a backup"
     if state["disk_free_bytes"] < state["database_bytes"] * 2 + SHORT_OF_DISK:
         held = sorted({process for one in state["superseded"] for process in one["processes"]})
-        free = f"; ending the readers {', '.join(map(str, held))} frees the old snapshots they hold" if held else ""
+        free = f"; stopping the readers {', '.join(map(str, held))} frees the old snapshots they hold" if held else ""
         yield (
             3,
-            f"{state['disk_free_bytes'] / 1e9:.1f} GB of disk left; a load needs room for a second database{free}",
+            f"{state['disk_free_bytes'] / 1e9:.1f} GB of disk left; a load needs space for a second database{free}",
         )
 
 
 def superseded(directory: Path) -> list[dict[str, Any]]:
     """Old snapshots of the database that take disk space because a process has them open.
 
-    Each reader keeps the one that it opened, no more. Linux only, and of other people's processes only for root.
+    Each reader keeps only the one it opened. Linux only; other users' processes only for root.
     """
     gone = f"{directory.resolve() / 'study.duckdb'} (deleted)"
     found: dict[int, dict[str, Any]] = {}
@@ -199,7 +200,7 @@ def superseded(directory: Path) -> list[dict[str, Any]]:
                     one = found.setdefault(held.st_ino, {"bytes": held.st_size, "processes": set()})
                     one["processes"].add(int(process.name))
         except OSError:
-            continue  # it ended, or is somebody else's
+            continue  # it ended, or belongs to another user
     return [{**one, "processes": sorted(one["processes"])} for _, one in sorted(found.items())]
 
 
@@ -233,16 +234,16 @@ def prometheus(state: dict[str, Any]) -> str:
     gauge("changes", "What changed since the newest runs began.", [({"what": what}, n) for what, n in changes])
     gauge("open_gaps", "Gaps in collection that are not closed.", [({}, state["open_gaps"])])
     ended = [job for job in state["jobs"] if job["ended"]]
-    gauge("job_ended_seconds", "When a job last ended.", [({"job": j["job"]}, _unix(j["ended"])) for j in ended])
-    gauge("job_exit_code", "How it ended.", [({"job": j["job"]}, j["code"]) for j in ended if j["code"] is not None])
+    gauge("job_ended_seconds", "Time when a job last ended.", [({"job": j["job"]}, _unix(j["ended"])) for j in ended])
+    gauge("job_exit_code", "Its exit code.", [({"job": j["job"]}, j["code"]) for j in ended if j["code"] is not None])
     whole = [row for row in state["snapshots"] if row["snapshot"]]
-    gauge("snapshot_seconds", "Since when all lists of a kind are known.",
+    gauge("snapshot_seconds", "Time since which all lists of a kind are known.",
           [({"collector": r["collector"], "kind": r["kind"]}, _unix(r["snapshot"])) for r in whole])  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write *text* to *path* so that a reader sees the old or the new, never half."""
+    """Write *text* to *path* atomically."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         part.write_text(text, "utf-8")

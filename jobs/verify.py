@@ -1,4 +1,4 @@
-"""Are archive, state and database consistent; and the state made anew from the archive."""
+"""Check that archive, state and database are consistent, and rebuild the state from the archive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from storage.archive import manifest
 from storage.locks import holder, lock
 from storage.tables import database
 from storage.verify import Held, Segment
-from study.study_file import Study, installed
+from study.installed import installed
+from study.study_file import Study
 
 COMPARED = "kind, key, walk, cursor, wave, via, since, newest, position, state, alone"
 
@@ -27,7 +28,7 @@ COMPARED = "kind, key, walk, cursor, wave, via, since, newest, position, state, 
 def checks(directory: Path, collectors: Mapping[str, Collector], *, seal: bool = False) -> Iterator[Check]:
     """Every check of the study in *directory*."""
     published, held = directory / database.NAME, verify.Held()
-    snapshot = _link(published)  # the archive only grows: what was published before it is read must be in it
+    snapshot = _link(published)  # taken first: the archive only grows, so it must contain what was published before
     try:
         found = list(verify.segments(directory / "archive", held))
         if seal:
@@ -47,7 +48,7 @@ def checks(directory: Path, collectors: Mapping[str, Collector], *, seal: bool =
 
 
 def _link(published: Path) -> Path | None:
-    """The snapshot that is published now, under a name of our own that no later publish replaces."""
+    """Hard-link the published snapshot, so that no later publish replaces it; return the link."""
     if not published.exists():
         return None
     link = published.with_name(f".verify-{os.getpid()}.duckdb")
@@ -60,7 +61,7 @@ def _archive(found: list[Segment], seal: bool) -> Check:
     entries, size = sum(one.entries for one in found), sum(one.bytes for one in found)
     text = f"{len(found):,} segments, {entries:,} entries, {size / 1e6:,.1f} MB"
     if bare := sum(one.unsealed for one in found):
-        text += f"; {bare} without a checksum" + (", noted now" if seal else " (`verify --seal` notes it)")
+        text += f"; {bare} without a checksum" + (", recorded now" if seal else " (`verify --seal` records it)")
     return Check("archive", True, text)
 
 
@@ -71,24 +72,24 @@ def _database(published: Path, held: Held) -> Iterator[Check]:
     if not wrong:
         waiting = verify.waiting(published, held)
         late = f"; {waiting:,} records are not loaded yet" if waiting else ""
-        yield Check("database", True, f"every row leads to a record, every loaded record to a row{late}")
+        yield Check("database", True, f"every row has a record, every loaded record a row{late}")
 
 
 def _state(directory: Path, collectors: Mapping[str, Collector]) -> Check:
-    """The state against the one that the archive gives; where it only lags behind, a kill did that."""
+    """Compare the state with the one rebuilt from the archive; after a kill it may lag behind."""
     running = [name for name in ("admit", *(f"collect-{name}" for name in collectors)) if holder(directory, name)]
     if running:
         return Check("state", True, f"not compared while {', '.join(running)} runs")
     with tempfile.TemporaryDirectory(prefix="sneeuwbal-verify-") as folder:
         targets, behind, other = compare(directory, collectors, Path(folder) / "state.sqlite")
     if other:
-        return Check("state", False, f"{other:,} targets are not as the archive says; run `sneeuwbal recover`")
-    late = f"; {behind:,} lag behind it after a kill, and will be asked again" if behind else ""
-    return Check("state", True, f"{targets:,} targets, as the archive says{late}")
+        return Check("state", False, f"{other:,} targets differ from the archive; run `sneeuwbal recover`")
+    late = f"; {behind:,} lag behind after a kill, and will be fetched again" if behind else ""
+    return Check("state", True, f"{targets:,} targets, equal to the archive{late}")
 
 
 def compare(directory: Path, collectors: Mapping[str, Collector], rebuilt: Path) -> tuple[int, int, int]:
-    """(targets, those that lag behind the archive, those that are otherwise than it says)."""
+    """The numbers of targets, of those that lag behind the archive, and of those that differ from it."""
     recovery.recover(directory, collectors, rebuilt)
     db = sqlite3.connect(f"file:{directory / 'state.sqlite'}?mode=ro", uri=True, timeout=30)
     try:
@@ -118,12 +119,12 @@ def compare(directory: Path, collectors: Mapping[str, Collector], rebuilt: Path)
 
 
 def verify_study(study: Study, *, seal: bool = False) -> Iterator[Check]:
-    """Every check of *study*; with *seal*, sealed segments without a checksum get one."""
+    """Every check of *study*; with *seal*, missing checksums of sealed segments are recorded."""
     return checks(study.directory, {name: point.load() for name, point in installed().items()}, seal=seal)
 
 
 def recover(study: Study) -> dict[str, int]:
-    """Rebuild the state from the archive alone; return the targets by collector. The old one is kept beside it."""
+    """Rebuild the state from the archive; return the number of targets by collector. The old file is kept."""
     directory = study.directory
     with ExitStack() as locks:
         for name in ("admit", *(f"collect-{name}" for name in installed())):

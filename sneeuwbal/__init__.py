@@ -1,7 +1,7 @@
 """Snowball-sample people and their public timelines into one DuckDB file: `study = sneeuwbal.open("mystudy")`.
 
-The rooms (`collectors`, `storage`, `analysis`, `jobs` ...) are top-level packages of a checkout, and lie below
-`sneeuwbal/app` in an installed wheel, so that nothing else stands in site-packages. Importing this package makes
+The packages (`collectors`, `storage`, `analysis`, `jobs` ...) are top-level in a checkout, and below
+`sneeuwbal/app` in an installed wheel, to keep site-packages clean. Importing this package makes
 them importable, for plug-ins too.
 """
 
@@ -29,7 +29,7 @@ def open(
 ) -> Study:
     """The study in *directory*, in Python. Raise storage.errors.UserError.
 
-    *say* takes each line that a job has to say; *progress* a collector's counts after each answer.
+    *say* receives each line of output; *progress* a collector's counts after each answer.
     """
     from jobs.interface import Study
 

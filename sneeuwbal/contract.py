@@ -1,4 +1,4 @@
-"""What a collector of somebody else's is written with: `from sneeuwbal.contract import Kind, Page, ...`.
+"""All names that a third-party collector needs: `from sneeuwbal.contract import Kind, Page, ...`.
 
 The contract itself, the records that a collector gives, what it declares of people, and the wire under httpx.
 """

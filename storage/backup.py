@@ -1,4 +1,4 @@
-"""A copy of a study, made safely while it runs: what is copied first never knows more than what is copied last."""
+"""A copy of a study, made safely while it runs: what is copied first never refers to data missing from the rest."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ STATES = ("state.sqlite", "schedule.sqlite")
 
 
 class Report(msgspec.Struct):
-    """What a backup holds."""
+    """The contents of a backup."""
 
     segments: int = 0
-    linked: int = 0  # of them, and the database: hard links, which take no room
+    linked: int = 0  # of them, and the database: hard links, which take no space
     bytes: int = 0
-    left_out: list[str] = []  # files that hold a secret
+    left_out: list[str] = []  # files that contain a secret
 
 
 def backup(
     study: Path, target: Path, files: Iterable[Path] = (), *, secrets: Sequence[str] = (), link: bool = True
 ) -> Report:
-    """Copy the study of *study* to *target*, which must not exist; return what was copied.
+    """Copy the study in *study* to *target*, which must not exist; return what was copied.
 
-    *files* are those that the study file names. Sealed segments and the published database never change, so they are
-    linked where *target* is on the same disk and *link* is true. Of an open segment what its last sync mark covers is
-    copied. Files that hold one of *secrets* are left out. Raise UserError if *target* is there or cannot be made.
+    *files* are those named in the study file. Sealed segments and the published database never change, so they are
+    linked if *target* is on the same disk and *link* is true. Of an open segment the part up to its last sync mark is
+    copied. Files that contain one of *secrets* are left out. Raise UserError if *target* exists or cannot be made.
     """
     if target.exists():
-        raise UserError(f"{target}: is there already; give a backup a directory of its own")
+        raise UserError(f"{target}: already exists; choose a new directory")
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
         part.mkdir(parents=True, mode=0o700)
     except OSError as error:
-        raise UserError(f"{target}: {error.strerror}; choose a place where you may write") from error
+        raise UserError(f"{target}: {error.strerror}; choose a writable place") from error
     report = Report()
-    # state and database first: they may only know what the archive, which is copied last, holds
+    # state and database first: they may only refer to what the archive, copied last, contains
     for name in STATES:
         _state(study / name, part / name, report)
     published = study / database.NAME
@@ -61,7 +61,7 @@ def backup(
 
 
 def _state(source: Path, target: Path, report: Report) -> None:
-    """SQLite's own online backup: a consistent picture of one moment."""
+    """SQLite's own online backup: a consistent snapshot."""
     if not source.exists():
         return
     target.touch(0o600)
@@ -89,7 +89,7 @@ def _copy(source: Path, target: Path, link: bool, report: Report) -> None:
 
 
 def _text(study: Path, path: Path, part: Path, secrets: Sequence[str], report: Report) -> None:
-    """A file of the study's own, at the same place below the backup."""
+    """Copy a file of the study to the same place in the backup."""
     source = study / path
     if not source.is_file() or not source.resolve().is_relative_to(study.resolve()):
         return
@@ -120,7 +120,7 @@ def _archive(source: Path, target: Path, link: bool, report: Report) -> None:
         report.segments += 1
     held = {path.name for path in target.iterdir()}
     lines = [f"{digest}  {name}\n" for name, digest in manifest.read(source).items() if name in held]
-    lines += [f"{digest}  {name}\n" for name, digest in sums.items() if name not in held]  # missing already: told so
+    lines += [f"{digest}  {name}\n" for name, digest in sums.items() if name not in held]  # already reported missing
     (target / manifest.NAME).write_text("".join(lines), "utf-8")
 
 
@@ -135,7 +135,7 @@ def _synced(source: Path, target: Path, report: Report) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Make all below *folder* safe."""
+    """Sync everything below *folder*."""
     for path in [*folder.rglob("*"), folder]:
         handle = os.open(path, os.O_RDONLY)
         try:

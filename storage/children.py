@@ -1,8 +1,8 @@
-"""Child processes that end with their parent, however it ends.
+"""Child processes that end with their parent, even if it is killed.
 
 The parent starts a child with `environment()`; the child calls `end_with_parent()` first. On Linux the kernel ends it,
 also while a library holds Python's lock; elsewhere a thread watches. The thread that starts a child must outlive it:
-Linux takes its end for the parent's.
+Linux treats its end as the parent's.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ POLL = 0.5  # seconds
 
 
 def environment(end: signal.Signals = signal.SIGKILL, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a child that gets the signal *end* when this process is gone, with *more* variables."""
+    """The environment of a child that receives the signal *end* when this process ends, with *more* variables."""
     return {**os.environ, **(more or {}), VARIABLE: f"{os.getpid()} {int(end)}"}
 
 
 def end_with_parent(parent: int | None = None, end: signal.Signals = signal.SIGKILL) -> None:
-    """End this process by the signal *end* once *parent* is gone; by default as `environment` said, if it did."""
-    said = os.environ.pop(VARIABLE, None)  # it is not for the children of this process
+    """End this process by the signal *end* once *parent* has ended; by default as set by `environment`, if at all."""
+    said = os.environ.pop(VARIABLE, None)  # not inherited by this process's children
     if parent is None:
         if said is None:
             return
@@ -35,7 +35,7 @@ def end_with_parent(parent: int | None = None, end: signal.Signals = signal.SIGK
         parent, end = number, signal.Signals(of_signal)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(end))
-        if os.getppid() != parent:  # it was gone before
+        if os.getppid() != parent:  # it had already ended
             os.kill(os.getpid(), end)
     else:
         threading.Thread(target=_watch, args=[parent, end], daemon=True).start()

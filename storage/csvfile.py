@@ -1,8 +1,8 @@
-"""Text and CSV as strangers save them: any encoding, delimiter and line end, read in one place.
+"""Text and CSV files with any encoding, delimiter and line ending.
 
-The encoding is that of a byte-order mark, UTF-16 where one byte of every two is zero, else UTF-8. Lines that are not
-UTF-8 are read in the one encoding that charset-normalizer finds for all their words; Windows-1252 where several fit
-equally, as browsers do. Bytes that fit no encoding become U+FFFD: whoever keeps such a value counts it.
+The encoding is that of a byte-order mark, UTF-16 if every second byte is zero, else UTF-8. Lines that are not
+UTF-8 are read in the one encoding that charset-normalizer finds for all their words; Windows-1252 if several fit
+equally, as in browsers. Bytes that fit no encoding become U+FFFD; callers count such values.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import BinaryIO, NamedTuple
 from storage.errors import UserError
 
 BLOCK = 1 << 20
-MAX_LINE = 16 << 20  # bytes; what is longer is refused
-MAX_ROW = 100  # lines of one row: more is a quotation mark that was never closed
+MAX_LINE = 16 << 20  # bytes; longer lines are rejected
+MAX_ROW = 100  # lines of one row: more means an unclosed quotation mark
 PREAMBLE = 50  # lines above the header at most
 LOST = "\ufffd"
 DELIMITERS = ",;\t|"
-EVIDENCE = 1 << 20  # bytes of distinct words that are shown to the detector
-# what office programs save in where they do not save Unicode, the likelier first
+EVIDENCE = 1 << 20  # bytes of distinct words given to the detector
+# legacy encodings of office programs, likeliest first
 ENCODINGS = (
     "cp1252",
     "mac_roman",
@@ -53,16 +53,16 @@ Open = Callable[[], BinaryIO]
 class Encoding(NamedTuple):
     """How the bytes of a file become text."""
 
-    whole: str = ""  # of the whole file, where it is not ASCII with something above it
+    whole: str = ""  # of the whole file, if it is not ASCII-compatible
     other: str = ""  # of the lines that are not UTF-8
-    mostly_utf8: bool = True  # a line that is UTF-8 in part is then damaged UTF-8
+    mostly_utf8: bool = True  # a line that is partly UTF-8 is then damaged UTF-8
 
     def __str__(self) -> str:
         return self.whole or self.other or "utf-8"
 
 
 class Row(NamedTuple):
-    """A row with the number of its first line; *wrong* says why its cells do not fit the columns."""
+    """A row with the number of its first line; *wrong* is the reason why its cells do not fit the columns."""
 
     line: int
     cells: list[str]
@@ -87,7 +87,7 @@ def detect(open_: Open) -> Encoding:
     """The encoding of a file, after reading all of it. The stream is closed."""
     with open_() as stream:
         size = valid = broken = 0
-        zeros = [0, 0]
+        zeros, signs = [0, 0], 0
         words: dict[bytes, None] = {}
         kept, rest = 0, b""
         for block in _as_far(stream):
@@ -96,6 +96,7 @@ def detect(open_: Open) -> Encoding:
             zeros[0] += block[size % 2 :: 2].count(0)
             zeros[1] += block[1 - size % 2 :: 2].count(0)
             size += len(block)
+            signs += len(block) - len(block.translate(None, b"\r\n,;\t"))
             whole, mark, rest = (rest + block).rpartition(b"\n")
             if not mark and len(rest) > MAX_LINE:
                 whole, rest = rest, b""
@@ -103,20 +104,20 @@ def detect(open_: Open) -> Encoding:
             valid, broken = valid + fine, broken + bad
         fine, bad, kept = _weigh(rest, words, kept)
         valid, broken = valid + fine, broken + bad
-    if max(zeros) > size / 50 and min(zeros) * 20 <= max(zeros):
+    if max(zeros) > max(size / 50, signs / 4) and min(zeros) * 20 <= max(zeros):  # not a stray NUL: each sign has one
         return Encoding("utf-16-le" if zeros[1] > zeros[0] else "utf-16-be")
     return Encoding("", _guess(b" ".join(words)) if broken else "", valid > broken)
 
 
 def _as_far(stream: BinaryIO) -> Iterator[bytes]:
-    """The blocks of *stream*; of a damaged one those before the damage, which is told when its rows are read."""
+    """The blocks of *stream*; of a damaged one those before the damage, which is reported when its rows are read."""
     with suppress(ValueError):
         while block := stream.read(BLOCK):
             yield block
 
 
 def _weigh(block: bytes, words: dict[bytes, None], kept: int) -> tuple[int, int, int]:
-    """Characters above ASCII in *block*, and bytes that are no UTF-8; words with such bytes join *words*."""
+    """Count non-ASCII characters in *block*, and bytes that are not UTF-8; add words with such bytes to *words*."""
     if block.isascii():
         return 0, 0, kept
     try:
@@ -154,7 +155,7 @@ def _guess(words: bytes) -> str:
 
 
 def _odd(said: str) -> int:
-    """How often *said* has a sign or a capital where no word has one: `MŸller`, `Stra§e`, `£ukasz`."""
+    """The number of places where *said* has a sign or capital that no word has: `MŸller`, `Stra§e`, `£ukasz`."""
     count = 0
     for before, char, after in zip(f" {said}", said, f"{said[1:]} ", strict=False):
         if char.isascii():
@@ -173,10 +174,10 @@ def _odd(said: str) -> int:
 
 
 def lines(open_: Open, name: str, encoding: str = "") -> tuple[str, Iterator[str]]:
-    """The encoding of a text file and its lines, without their ends and a byte-order mark.
+    """The encoding of a text file and its lines, without line endings and byte-order mark.
 
-    Raise UserError for an *encoding* that does not exist or does not fit. Of a line over MAX_LINE
-    its beginning is given; what reads rows refuses it.
+    Raise UserError for an *encoding* that is unknown or does not fit. A line over MAX_LINE
+    is cut; readers of rows reject it.
     """
     if encoding:
         _check(open_, name, encoding)
@@ -190,7 +191,7 @@ def _check(open_: Open, name: str, encoding: str) -> None:
     try:
         decoder = codecs.getincrementaldecoder(encoding)()
     except LookupError as error:
-        raise UserError(f"{name}: there is no encoding {encoding}; try cp1252, or leave --encoding out") from error
+        raise UserError(f"{name}: unknown encoding {encoding}; try cp1252, or omit --encoding") from error
     number = 1
     with open_() as stream:
         try:
@@ -199,7 +200,7 @@ def _check(open_: Open, name: str, encoding: str) -> None:
             decoder.decode(b"", True)
         except UnicodeDecodeError as error:
             number += error.object[: error.start].count(b"\n")
-            raise UserError(f"{name}:{number} is not {encoding}; leave --encoding out, or give another") from error
+            raise UserError(f"{name}:{number}: not {encoding}; omit --encoding, or give another") from error
 
 
 def _lines(open_: Open, known: Encoding) -> Iterator[str]:
@@ -219,7 +220,7 @@ def _utf8(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
 
 
 def _cut(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines of *blocks*, whatever ends them (LF, CRLF, CR)."""
+    """The lines of *blocks*, with any line ending (LF, CRLF, CR)."""
     rest, long = b"", False
     for block in blocks:
         parts = (rest + block).splitlines(keepends=True)
@@ -249,7 +250,7 @@ def _text(line: bytes, known: Encoding) -> str:
 
 
 def rows(found: Iterable[str], delimiter: str = ",", before: int = 0) -> Iterator[Row]:
-    """The rows of some lines. A quotation mark that is never closed costs its line, not those below it."""
+    """The rows of some lines. An unclosed quotation mark spoils its own line, not those below it."""
     waiting: list[str] = []
     source = iter(found)
     while (line := waiting.pop(0) if waiting else next(source, None)) is not None:
@@ -271,7 +272,7 @@ def rows(found: Iterable[str], delimiter: str = ",", before: int = 0) -> Iterato
 
 
 def _cells(taken: list[str], delimiter: str) -> tuple[list[str] | None, bool]:
-    """The cells of the row that *taken* makes, None if it makes none; and whether a quotation mark is still open."""
+    """The cells of the row in the lines *taken*, or None; and whether a quotation mark is still open."""
     if len(taken[0]) > MAX_LINE >> 2:
         return None, False
     try:
@@ -284,19 +285,19 @@ def _cells(taken: list[str], delimiter: str) -> tuple[list[str] | None, bool]:
 def table(
     open_: Open, name: str, encoding: str = "", delimiter: str = "", header: Callable[[list[str]], bool] | None = None
 ) -> Table:
-    """The table in a CSV file. Its header is the first line for which *header* holds, else the first with text.
+    """The table in a CSV file. Its header is the first line accepted by *header*, else the first with text.
 
-    Raise UserError where the encoding that is named does not fit. Without a header there are no columns.
+    Raise UserError if the given encoding does not fit. Without a header there are no columns.
     """
     known, found = lines(open_, name, encoding)
     head: list[str] = []
     try:
         head.extend(islice(found, PREAMBLE + MAX_ROW))
-    except ValueError as error:  # a damaged stream: the rows before it come first
+    except ValueError as error:  # a damaged stream: yield the rows before it first
         found = _broken(error)
     start = next((index for index, line in enumerate(head) if line.strip()), len(head))
-    if start < len(head) and (told := _SEP.fullmatch(head[start].strip(" \r"))):
-        delimiter, start = delimiter or told[1], start + 1
+    if start < len(head) and (declared := _SEP.fullmatch(head[start].strip(" \r"))):
+        delimiter, start = delimiter or declared[1], start + 1
     scores: list[tuple[tuple[bool, bool, int, int], int, str, Row]] = []
     for order, one in enumerate([delimiter] if delimiter else DELIMITERS):
         sample = [row for row in rows(head[start:], one, start) if any(cell.strip() for cell in row.cells)]
@@ -325,7 +326,7 @@ def _names(row: Row) -> list[str]:
 
 
 def _fitted(found: Iterator[Row], width: int) -> Iterator[Row]:
-    """*found*, each row with *width* cells, or said to be wrong; empty cells at the end may be too many."""
+    """*found*, each row with *width* cells or marked as wrong; surplus empty cells at the end are allowed."""
     for row in found:
         if not row.wrong and row.cells and len(row.cells) != width:
             if len(row.cells) > width and not any(cell.strip() for cell in row.cells[width:]):
@@ -341,7 +342,7 @@ def _fitted(found: Iterator[Row], width: int) -> Iterator[Row]:
 
 
 def text(path: Path) -> str:
-    """The text of a small file. Raise UserError where characters of it cannot be read."""
+    """The text of a small file. Raise UserError if a character cannot be read."""
     try:
         found = "\n".join(lines(lambda: path.open("rb"), path.name)[1])
     except OSError as error:
@@ -353,9 +354,9 @@ def text(path: Path) -> str:
 
 
 def records(path: Path, columns: Iterable[str] = ()) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """The columns of a small CSV file and its rows, each with its line; its header names all *columns*, if any does.
+    """The columns of a small CSV file and its rows with line numbers; the header is a line with all *columns*, if any.
 
-    Raise UserError, with the line, for a row that does not fit and for characters that cannot be read.
+    Raise UserError, with the line, for a row that does not fit or a character that cannot be read.
     """
     wanted = set(columns)
     try:

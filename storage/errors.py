@@ -1,14 +1,14 @@
-"""The exceptions that callers act on: each maps to one exit code of the command line."""
+"""The exceptions that callers handle; each maps to one exit code of the command line."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """A mistake of the user's: one line that says what is wrong, where, and the mend. Exit code 2."""
+    """An error the user can fix: one line that says what is wrong, where, and how to fix it. Exit code 2."""
 
 
 class Partial(Exception):
-    """Part of the work could not be done; what could be is there. Exit code 3."""
+    """Part of the work could not be done; the rest is done. Exit code 3."""
 
 
 class OutOfBudget(Exception):

@@ -1,4 +1,4 @@
-"""The one form of a hashtag, in Python and in SQL: for every analysis, and for what a package may show."""
+"""The canonical form of a hashtag, in Python and in SQL, for analyses and packages."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from functools import lru_cache
 
 import duckdb
 
-DOTTED = "i\u0307"  # what İ is folded to; a Turkish i, which every other tag writes as i
+# invisible; not the joiners (U+200C, U+200D), which change words in some scripts
+UNSEEN = "\u00ad\u200b\u2060\ufe0e\ufe0f\ufeff"
+DOTTED = "i\u0307"  # the folded İ, which other tags write as i
 
 
 @lru_cache(maxsize=1)
 def specials() -> tuple[str, ...]:
-    """The characters whose case folding is not lower() of DuckDB: ß, İ, final sigma, ligatures ..."""
+    """The characters whose case folding differs from DuckDB's lower(): ß, İ, final sigma, ligatures ..."""
     letters = [chr(code) for code in range(128, 0x20000) if not 0xD800 <= code < 0xE000]  # no case above
     changed = [letter for letter in letters if letter.casefold() != letter]
     with duckdb.connect() as db:
@@ -25,18 +27,19 @@ def specials() -> tuple[str, ...]:
 
 
 def fold(tag: str) -> str:
-    """The one form of a hashtag in every analysis: NFC, case-folded, without # and NUL; a dotted I is an i.
+    """The canonical form of a hashtag: NFC, case-folded, without #, NUL and UNSEEN; a dotted I is an i.
 
-    NFC and not NFKC: it joins what is the same character written in two ways, not characters that only look alike.
+    NFC rather than NFKC: it unifies two encodings of one character, not characters that only look alike.
     """
-    folding = unicodedata.normalize("NFC", tag.replace("\0", "")).casefold().replace(DOTTED, "i")
+    seen = tag.translate(dict.fromkeys(map(ord, "\0" + UNSEEN)))
+    folding = unicodedata.normalize("NFC", seen).casefold().lower().replace(DOTTED, "i")  # casefold raises Cherokee
     return unicodedata.normalize("NFC", folding).lstrip("#＃")
 
 
 def folded(tag: str = "t") -> str:
-    """SQL of `fold` for the hashtag *tag*: only letters beyond ASCII, and the rare special ones, cost more."""
+    """SQL of `fold` for the hashtag *tag*: only non-ASCII and rare special letters cost more."""
     tag = f"replace({tag}, chr(0), '')"  # nfc_normalize ends at a NUL
-    whole = f"nfc_normalize({tag})"
+    whole = f"nfc_normalize(translate({tag}, '{UNSEEN}', ''))"
     swapped = whole
     for letter in specials():
         swapped = f"replace({swapped}, '{letter}', '{letter.casefold()}')"

@@ -1,4 +1,4 @@
-"""What may be thrown away, by rule: reports long superseded, and private files that nothing needs any more.
+"""Removal of old files by rule: superseded reports and unused private files.
 
 Archive, state, database, study file and decisions are never touched.
 """
@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 KEEP_REPORTS = 10
-KEEP_DAYS = 30  # superseded private files: time enough to notice that the old one is wanted
+KEEP_DAYS = 30  # superseded private files, in case an old one is needed
 
 REPORT = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 SUPERSEDED = ("state.sqlite.old", "state.sqlite.new", "study.duckdb.wal.stale-*", "archive/.*.part")
@@ -20,10 +20,10 @@ PICTURE = re.compile(r"\.verify-(\d+)\.duckdb")
 
 
 def prune(study: Path, now: datetime, *, keep: int = KEEP_REPORTS, dry: bool = False) -> list[Path]:
-    """Remove what the rules let go of (with *dry*: only tell), and return it.
+    """Remove what the rules allow (*dry*: only list it), and return it.
 
-    Of the reports the newest *keep* stay, the last of every month, and the one that `latest` points at; superseded
-    private files stay KEEP_DAYS days; pictures of the database that a killed `verify` left go at once.
+    The newest *keep* reports, the last of every month, and the target of `latest` are kept; superseded
+    private files are kept KEEP_DAYS days; database links of a killed `verify` are removed at once.
     """
     found = [*_reports(study / "reports", keep), *_superseded(study, now), *_pictures(study)]
     if not dry:

@@ -22,7 +22,7 @@ ORPHANED = "killed with its daemon"
 
 
 class Journal:
-    """The schedule's own small SQLite file, beside the state."""
+    """The schedule's SQLite file, next to the state."""
 
     def __init__(self, study: Path) -> None:
         self.path = study / "schedule.sqlite"
@@ -32,9 +32,9 @@ class Journal:
             with self._open() as db:
                 db.executescript(SCHEMA)
         except sqlite3.OperationalError:
-            raise  # locked, or the disk is full: told as what it is
+            raise  # locked, or the disk is full: reported as such
         except sqlite3.DatabaseError as error:
-            raise UserError(f"{self.path}: {error}; delete it: it only holds how jobs ended") from error
+            raise UserError(f"{self.path}: {error}; delete it: it only has the results of jobs") from error
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -46,35 +46,35 @@ class Journal:
             db.close()
 
     def write(self, job: str, started: datetime, due: datetime | None, why: str) -> int:
-        """Note a start (or why there was none); return its number."""
+        """Record a start (or why there was none); return its number."""
         with self._open() as db:
             row = (job, started.timestamp(), due.timestamp() if due else None, why)
             found = db.execute("INSERT INTO jobs (job, started_at, due_at, why) VALUES (?,?,?,?)", row).lastrowid
         return int(found or 0)
 
     def end(self, number: int, ended: datetime, code: int, why: str | None = None) -> None:
-        """Note the end of a start; *why*, if the exit code does not say it."""
+        """Record the end of a run; *why* if the exit code does not explain it."""
         with self._open() as db:
             why = why or ENDS.get(code) or ("failed" if code > 0 else f"killed by signal {-code}")
             db.execute("UPDATE jobs SET ended_at=?, code=?, why=? WHERE id=?", (ended.timestamp(), code, why, number))
 
     def first_seen(self, job: str, now: datetime) -> None:
-        """Note that a job is known from *now* on: what was due before is not missed."""
+        """Record that a job exists from *now* on, so that earlier starts are not missed ones."""
         self.write(job, now, now, "scheduled from here")
 
     def last_start(self, job: str) -> datetime | None:
-        """The moment the newest noted start of *job* was due; None if none is noted."""
+        """The due time of the newest recorded start of *job*; None if there is none."""
         with self._open() as db:
             (newest,) = db.execute("SELECT max(due_at) FROM jobs WHERE job=?", (job,)).fetchone()
         return datetime.fromtimestamp(newest, UTC) if newest is not None else None
 
     def bury(self) -> None:
-        """What a daemon that is gone left running is no more; only the holder of its lock may call it."""
+        """Mark the runs of a dead daemon as ended; only the holder of its lock may call it."""
         with self._open() as db:
             db.execute("UPDATE jobs SET why=? WHERE why='running'", (ORPHANED,))
 
     def cut_short(self, job: str) -> datetime | None:
-        """When the newest start of *job* was due, if it was interrupted or killed; else None."""
+        """The due time of the newest start of *job*, if it was interrupted or killed; else None."""
         with self._open() as db:
             row = db.execute("SELECT due_at, code, why FROM jobs WHERE job=? AND due_at IS NOT NULL"
                              " ORDER BY id DESC LIMIT 1", (job,)).fetchone()  # fmt: skip
@@ -85,7 +85,7 @@ class Journal:
     def history(
         self, job: str | None = None, limit: int = 20
     ) -> list[tuple[str, float, float | None, int | None, str]]:
-        """(job, started, ended, code, why), newest first; moments in Unix seconds."""
+        """(job, started, ended, code, why), newest first; times in Unix seconds."""
         where = "WHERE job=?" if job else ""
         with self._open() as db:
             return db.execute(
@@ -99,7 +99,7 @@ class Journal:
             return db.execute("SELECT 1 FROM paused WHERE job=?", (job,)).fetchone() is not None
 
     def pause(self, job: str, on: bool) -> None:
-        """Pause *job*, or let it go on."""
+        """Pause *job*, or resume it."""
         with self._open() as db:
             db.execute("INSERT OR IGNORE INTO paused VALUES (?)" if on else "DELETE FROM paused WHERE job=?", (job,))
 
@@ -109,6 +109,6 @@ class Journal:
             db.execute("INSERT OR IGNORE INTO triggered VALUES (?)", (job,))
 
     def take_triggers(self) -> list[str]:
-        """The jobs to start now; each is given once."""
+        """The jobs to start now; each is returned once."""
         with self._open() as db:
             return [job for (job,) in db.execute("DELETE FROM triggered RETURNING job").fetchall()]

@@ -1,6 +1,6 @@
-"""The system's keyring, where a study says that its secrets are kept there and not in files.
+"""The system's keyring, for studies that keep their secrets there instead of in files.
 
-`[access] secrets` of the study file says which. The library is an optional extra: `pip install 'sneeuwbal[keyring]'`.
+`[access] secrets` of the study file chooses it. The library is an optional extra: `pip install 'sneeuwbal[keyring]'`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ def chosen(study: Path) -> bool:
     except FileNotFoundError:
         return False
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{study / STUDY}: cannot be read ({error}), so where its key is kept is not known") from error
+        raise UserError(f"{study / STUDY}: cannot be read ({error}), so its key cannot be found") from error
     return isinstance(access, dict) and access.get("secrets") == "keyring"
 
 
 def get(name: str) -> str | None:
-    """The secret called *name*, None if the keyring holds none; raise UserError if there is no keyring."""
+    """The secret called *name*, None if there is none; raise UserError if there is no keyring."""
     keyring = _library()
     try:
         found: str | None = keyring.get_password(SERVICE, name)
@@ -37,19 +37,19 @@ def get(name: str) -> str | None:
 
 
 def put(name: str, secret: str) -> None:
-    """Keep *secret* as *name*; raise UserError if the keyring does not hold it afterwards."""
+    """Store *secret* as *name*; raise UserError if the keyring does not return it afterwards."""
     keyring = _library()
     try:
         keyring.set_password(SERVICE, name, secret)
     except keyring.errors.KeyringError as error:
         raise UserError(_locked(error)) from error
     if get(name) != secret:
-        raise UserError(_locked("it keeps nothing"))
+        raise UserError(_locked("it stores nothing"))
 
 
 def _locked(error: object) -> str:
-    told = str(error).splitlines()[0] if str(error) else "locked"
-    return f"the system's keyring: {told}; unlock it, or keep the secrets in files: [access] secrets = 'files'"
+    message = str(error).splitlines()[0] if str(error) else "locked"
+    return f"the system's keyring: {message}; unlock it, or keep the secrets in files: [access] secrets = 'files'"
 
 
 def _library() -> ModuleType:

@@ -39,7 +39,7 @@ def lock(study: Path, name: str, *, wait: bool = False) -> Iterator[None]:
 
 
 def holder(study: Path, name: str) -> int | None:
-    """The process that holds the lock *name* of *study*; None if nobody does."""
+    """The process that holds the lock *name* of *study*; None if there is none."""
     try:
         handle = os.open(study / ".locks" / name, os.O_RDWR)
     except OSError:

@@ -1,7 +1,7 @@
-"""The words the rooms share: what is wanted, what came back, and what was learned from it.
+"""The records shared by all packages: targets, answers, outcomes, and the data parsed from answers.
 
 All are frozen msgspec structs: cheap to make (millions of them are), and plain data. Ids are strings all the
-way; moments are aware datetimes in UTC; a value that the platform did not give is None, never a guess.
+way; times are aware datetimes in UTC; a value that the platform did not give is None, never a guess.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
-MAX_BODY = 64 * 1024 * 1024  # decoded bytes of one page; what is larger is kept raw and flagged, not parsed
+MAX_BODY = 64 * 1024 * 1024  # decoded bytes of one page; a larger one is kept raw and flagged, not parsed
 
 
 class Target(msgspec.Struct, frozen=True, order=True):
-    """One thing wanted: *key* names it, *cursor* the place in its list (empty: from the start)."""
+    """One thing to fetch: *key* identifies it, *cursor* is the position in its list (empty: the start)."""
 
     collector: str
     kind: str
@@ -27,26 +27,26 @@ class Target(msgspec.Struct, frozen=True, order=True):
 
 
 class Want(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A target as leased: with the walk it belongs to, its wave, what led there and how far to go back."""
+    """A target as leased: with its walk, its wave, the key that led to it and how far to go back."""
 
     target: Target
     walk: str  # one pass over one list; the same for all its pages
     wave: int = 0
     via: str = ""  # the key that led here ("" for a seed)
-    since: str = ""  # high-water mark: the newest id of the last complete walk; stop there
+    since: str = ""  # high-water mark: the newest id of the last complete walk, at which to stop
     tries: int = 0
     position: int = 0  # items of this walk seen on earlier pages
-    alone: bool = False  # a batch was spoilt: ask for this one by itself
-    anchor: str = ""  # the mark of a page of this walk: see `storage.frontier.cycles`
-    carry: Mapping[str, Any] = {}  # what earlier pages of this walk found out (`Done.carry`); JSON
+    alone: bool = False  # a batch failed: request this one by itself
+    anchor: str = ""  # a stored cursor of this walk: see `storage.frontier.cycles`
+    carry: Mapping[str, Any] = {}  # data from earlier pages of this walk (`Done.carry`); JSON
 
 
 class BadBody(ValueError):
-    """A body that cannot be decoded, or that grows past the limit."""
+    """A body that cannot be decoded, or exceeds the limit."""
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One answer as it came: de-chunked, still content-encoded. It answers every want in *wants*."""
+    """One answer as received: de-chunked, still content-encoded. It answers every want in *wants*."""
 
     wants: tuple[Want, ...]
     url: str
@@ -57,8 +57,8 @@ class Page(msgspec.Struct, frozen=True):
     record_id: str = ""  # WARC-Record-ID once archived
     method: str = "GET"
     run: str = ""
-    redacted: tuple[str, ...] = ()  # what was taken out before it was archived: words of [minimise] drop ...
-    asked: Mapping[str, Any] = {}  # how it was asked, as far as `outcome` and `parse` must know; small, JSON
+    redacted: tuple[str, ...] = ()  # what was redacted before archiving: categories of [minimise] drop ...
+    asked: Mapping[str, Any] = {}  # request parameters that `outcome` and `parse` need; small, JSON
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -77,8 +77,15 @@ class Page(msgspec.Struct, frozen=True):
 
     @property
     def collector(self) -> str:
-        """The collector whose answer it is: of its targets, or of a recording the one that recognised it."""
+        """Its collector: that of its targets, or for a recording the one that recognised it."""
         return str(self.asked.get("recorded") or (self.wants[0].target.collector if self.wants else ""))
+
+    @property
+    def meant(self) -> Target:
+        """Its first target; of a recording, the one that an answer would have had of the collector that reads it."""
+        if "recorded" not in self.asked:
+            return self.wants[0].target
+        return Target(self.collector, *(str(self.asked.get(part, "")) for part in ("kind", "key", "cursor")))
 
     def header(self, name: str) -> str | None:
         """The first header called *name*, in any case; None if there is none."""
@@ -86,9 +93,9 @@ class Page(msgspec.Struct, frozen=True):
         return next((value for key, value in self.headers if key.lower() == name), None)
 
     def content(self, limit: int = MAX_BODY) -> bytes:
-        """The body with its content encoding undone, at most *limit* bytes; raise BadBody otherwise.
+        """The decoded body, at most *limit* bytes; raise BadBody otherwise.
 
-        A body that says gzip but is plain is returned as it is (real archives hold such).
+        A plain body labelled gzip is returned unchanged (real archives have such).
         """
         content = self.body
         for encoding in reversed((self.header("content-encoding") or "").lower().split(",")):
@@ -105,7 +112,7 @@ def _decoded(body: bytes, encoding: str, limit: int) -> bytes:
     if encoding in ("gzip", "x-gzip", "deflate"):
         return _inflate(body, limit)
     if encoding not in ("br", "zstd"):
-        raise BadBody(f"content encoding {encoding!r} is not read here")
+        raise BadBody(f"content encoding {encoding!r} is not supported")
     import pyarrow as pa
 
     try:
@@ -128,12 +135,12 @@ def _inflate(body: bytes, limit: int) -> bytes:
 
 
 def compress(body: bytes) -> bytes:
-    """*body* gzipped, the same bytes for the same input."""
+    """*body* gzipped, reproducibly."""
     return gzip.compress(body, 6, mtime=0)
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """No answer came: a time-out, a refused connection, a name that does not resolve, robots.txt that forbids."""
+    """No answer came: a time-out, a refused connection, an unresolvable name, a robots.txt that forbids it."""
 
     wants: tuple[Want, ...]
     # timeout | connection | dns | robots | cut | private-address | redirect | too-large | invalid-key | other
@@ -145,70 +152,11 @@ class Failure(msgspec.Struct, frozen=True):
     run: str = ""
 
 
-# ---- what became of a target: outcome() yields these ---------------------------------------------------------
-
-
-class Done(msgspec.Struct, frozen=True):
-    """The target is answered. *next* is the next page of the same walk; None ends the walk."""
-
-    target: Target
-    next: str | None = None  # cursor of the next page; no two pages of a walk share one
-    items: int = 0  # things delivered: what is paid for, and what `--limit` counts
-    newest: str = ""  # the newest id on this page, for the high-water mark
-    complete: bool = True  # with next None: False if the list was cut short (truncated: the reason in *why*)
-    why: str = ""  # why it was cut short; of a complete list, why it is shorter than its account claims
-    reached: bool = False  # the old high-water mark was met on this page
-    stuck: bool = False  # the list led back to itself: what lies behind may still be had, so the old mark stays
-    carry: Mapping[str, Any] = {}  # what the next page must know beside its cursor; it stands in its `Want.carry`
-
-
-class Later(msgspec.Struct, frozen=True):
-    """Ask again at *until* (None: by back-off). Counts as a try unless *free*."""
-
-    target: Target
-    why: str
-    until: datetime | None = None
-    free: bool = False
-    whole_kind: bool = False  # a rate limit: nothing of this kind is due before *until*
-    restart: bool = False  # the cursor is no good any more: the walk begins again from the top
-
-
-class Split(msgspec.Struct, frozen=True):
-    """A batch spoilt by one bad member: ask for this target alone (or in halves)."""
-
-    target: Target
-    why: str
-
-
-class Absent(msgspec.Struct, frozen=True):
-    """Not to be had, and why: suspended, protected, gone, unknown, masked, refused, opted-out, private ..."""
-
-    target: Target
-    why: str
-
-
-class OutOfCredit(msgspec.Struct, frozen=True):
-    """The platform wants money (402): the job stops with exit code 4, the frontier stays."""
-
-    target: Target
-    why: str
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """The platform does not accept our credentials (401): the job stops, the frontier stays."""
-
-    target: Target
-    why: str
-
-
-Outcome = Done | Later | Split | Absent | OutOfCredit | Refused
-
-
-# ---- what was learned: parse() yields these, load turns them into rows -------------------------------------
+# ---- data yielded by parse(), which load turns into rows -------------------------------------
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """A professional profile as one page showed it."""
+    """A professional profile as shown by one page."""
 
     profile_id: str  # canonical URL, or the platform's own id
     platform: str  # the site's host for web pages
@@ -240,7 +188,7 @@ class ProfileLink(msgspec.Struct, frozen=True):
 
 
 class Connection(msgspec.Struct, frozen=True):
-    """*profile_id*'s list shows *other_id*. Each pair counts once, whoever's list shows it."""
+    """*profile_id*'s list contains *other_id*. Each pair counts once, on one list or both."""
 
     profile_id: str
     other_id: str
@@ -248,7 +196,7 @@ class Connection(msgspec.Struct, frozen=True):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """An account on a social platform as one page showed it."""
+    """An account on a social platform as shown by one page."""
 
     account_id: str  # the platform's stable id (X: numeric string, Mastodon: URI, Bluesky: DID)
     platform: str  # x | mastodon | bluesky
@@ -267,17 +215,17 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class AccountField(msgspec.Struct, frozen=True):
-    """A row of the table on an account's profile: a name and a text, in which an address may stand."""
+    """A row of the table on an account's profile: a name and a text, which may contain an address."""
 
     account_id: str
     name: str | None = None
     value: str | None = None
     url: str | None = None  # the first address in it
-    verified_at: datetime | None = None  # when the server last saw that page link back (rel=me)
+    verified_at: datetime | None = None  # when the server last verified that this page links back (rel=me)
 
 
 class Absence(msgspec.Struct, frozen=True):
-    """A target that is not to be had, and why. Absence is data."""
+    """A target that is not available, and why. Absence is data."""
 
     platform: str
     kind: str
@@ -288,19 +236,19 @@ class Absence(msgspec.Struct, frozen=True):
 
 
 class Follow(msgspec.Struct, frozen=True):
-    """*follower_id* follows *followed_id*; *listed* says whose list showed it: following or followers."""
+    """*follower_id* follows *followed_id*; *listed* is the list that showed it: following or followers."""
 
     platform: str
     follower_id: str
     followed_id: str
     listed: str
-    followed_at: datetime | None = None  # a claim of the follower's program, where there is one
+    followed_at: datetime | None = None  # a claim of the follower's program, if any
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """*account_id* is on a list: a list that somebody keeps, or what a query finds (who posted with a hashtag ...)."""
+    """*account_id* is on a list: one kept by a user, or the result of a query (authors with a hashtag ...)."""
 
-    list_id: str  # the key of the target that asked for it
+    list_id: str  # the key of its target
     platform: str
     account_id: str
     position: int | None = None  # its place on the list, from 1
@@ -314,7 +262,7 @@ class Mention(msgspec.Struct, frozen=True):
 
 
 class Post(msgspec.Struct, frozen=True):
-    """A public post, as delivered; the `full_` fields hold what a retweet cut off."""
+    """A public post, as delivered; the `full_` fields have what a retweet cut off."""
 
     post_id: str
     platform: str
@@ -339,17 +287,17 @@ class Post(msgspec.Struct, frozen=True):
     likes: int | None = None
     reposts: int | None = None
     replies: int | None = None
-    source: str | None = None  # the application it was sent with
+    source: str | None = None  # the application that sent it
     place: str | None = None  # the platform's place id or name
     longitude: float | None = None
     latitude: float | None = None
-    edit_of: str | None = None  # first id of the edit history, where there is one
-    indexed_at: datetime | None = None  # the server's own time, where created_at is a claim
-    sample: str | None = None  # name of the comparison set it belongs to; such posts are kept apart
+    edit_of: str | None = None  # first id of the edit history, if any
+    indexed_at: datetime | None = None  # the server's own time, if created_at is a claim
+    sample: str | None = None  # name of its comparison set; such posts are kept apart
 
 
 class Deletion(msgspec.Struct, frozen=True):
-    """The platform says that a post or account must go."""
+    """The platform's notice that a post or account must be deleted."""
 
     platform: str
     kind: str  # post | account
@@ -359,17 +307,17 @@ class Deletion(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A page on the web that a search of the study's register found."""
+    """A web page found by a registered search."""
 
     address: str  # in its canonical form
     platform: str  # the site's host
-    url: str  # as it was found
+    url: str  # as found
     query: str  # the search that found it
     version: int
     title: str | None = None
-    source: str | None = None  # the publication, as the interface calls it
+    source: str | None = None  # the publication, as named by the interface
     published_at: datetime | None = None
-    summary: str | None = None  # what the interface gives of its text
+    summary: str | None = None  # the part of its text that the interface gives
 
 
 class Quarantine(msgspec.Struct, frozen=True):
@@ -381,7 +329,7 @@ class Quarantine(msgspec.Struct, frozen=True):
 
 
 class Organisation(msgspec.Struct, frozen=True):
-    """An organisation as a register lists it."""
+    """An organisation as listed in a register."""
 
     organisation_id: str
     name: str
@@ -403,7 +351,7 @@ class Office(msgspec.Struct, frozen=True):
 
 
 class SurveyVariable(msgspec.Struct, frozen=True):
-    """A variable of a survey's codebook: its codes with what each means, and which of them are no answers."""
+    """A variable of a survey's codebook: its codes, their meanings, and which of them are missing values."""
 
     survey: str
     variable: str
@@ -416,14 +364,14 @@ class SurveyVariable(msgspec.Struct, frozen=True):
 
 
 class SurveyAnswer(msgspec.Struct, frozen=True):
-    """What one respondent answered to one question: a code, or words of their own."""
+    """A respondent's answer to one question: a code, or free text."""
 
     survey: str
     respondent: str  # SURVEY-NUMBER
     variable: str
     code: str | None = None
     text: str | None = None
-    missing: str | None = None  # why it is no answer: system (nothing there) | user (a code says so) | not asked
+    missing: str | None = None  # why it is missing: system (empty) | user (a code) | not asked
 
 
 Record = (

@@ -1,6 +1,6 @@
-"""A search of the register: what is asked for, where, and the key of its target, which says all of it.
+"""A registered search: its words, its place, and the key of its target, which contains both.
 
-A key is `ID/VERSION?at=...&q=...`: whoever has the archive knows what was asked, and other words are another target.
+A key is `ID/VERSION?at=...&q=...`: the archive thus documents each search, and other words are another target.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from storage.errors import UserError
 
 
 class Search(msgspec.Struct, frozen=True):
-    """One version of a search, as it is put to one interface."""
+    """One version of a search, as sent to one interface."""
 
     query: str  # its id
     version: int = 1
     words: str = ""
     address: str = ""  # of the feed, site or server; empty: the interface's own
-    first_day: date | None = None  # of the documents wanted
+    first_day: date | None = None  # of the documents
     last_day: date | None = None
 
     @property
     def name(self) -> str:
-        """Id and version: the words of one name never change."""
+        """Id and version; a name always has the same words."""
         return f"{self.query}/{self.version}"
 
     @property
@@ -38,20 +38,20 @@ class Search(msgspec.Struct, frozen=True):
 
 
 def search_of(key: str) -> Search:
-    """The search with this *key*. Raise ValueError if it is the key of none."""
+    """The search with this *key*. Raise ValueError if it is not one."""
     name, mark, rest = key.partition("?")
     query, slash, version = name.rpartition("/")
     if not (query and slash and mark):
-        raise ValueError(f"{key[:100]!r} is no key of a search")
+        raise ValueError(f"{key[:100]!r} is not the key of a search")
     given = dict(parse_qsl(rest))
     first, last = (date.fromisoformat(given[name]) if name in given else None for name in ("from", "to"))
     return Search(query, int(version), given.get("q", ""), given.get("at", ""), first, last)
 
 
 def refuse_changed(wanted: Iterable[str], known: Iterable[str], file: str) -> None:
-    """Raise UserError if a key of *wanted* is other than the one of *known* with the same name: it needs a new version.
+    """Raise UserError if a key of *wanted* differs from the one of *known* with the same name: it needs a new version.
 
-    *file* holds the register.
+    *file* contains the register.
     """
     asked: dict[str, str] = {}
     highest: dict[str, int] = {}
@@ -63,8 +63,8 @@ def refuse_changed(wanted: Iterable[str], known: Iterable[str], file: str) -> No
         one = search_of(key)
         if (before := asked.get(one.name, key)) != key:
             raise UserError(
-                f"{file}: search {one.query!r} version {one.version} was asked as {_shown(before)} and says now"
-                f" {_shown(key)}; give it version = {highest[one.query] + 1}, so that what the two find stays apart"
+                f"{file}: search {one.query!r} version {one.version} was run as {_shown(before)}, but is now"
+                f" {_shown(key)}; give it version = {highest[one.query] + 1}, to keep their results apart"
             )
 
 

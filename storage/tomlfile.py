@@ -1,4 +1,4 @@
-"""A TOML file read into a pydantic model: every mistake at once, each with its key, its line and the mend."""
+"""A TOML file read into a pydantic model: all mistakes at once, each with its key, line and fix."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Table(BaseModel):
 
 
 class Mistake(NamedTuple):
-    """One thing that is wrong in a file: where, and what with the mend."""
+    """One mistake in a file: its place, and a message with the fix."""
 
     loc: Loc
     message: str
@@ -37,11 +37,11 @@ Checks = Callable[[dict[str, Any]], Iterable[Mistake]]
 
 
 def read(path: Path, model: type[M], checks: Checks | None = None) -> M:
-    """The settings of *path* as a *model*; raise UserError with every mistake pydantic or *checks* find."""
+    """The settings of *path* as a *model*; raise UserError with every mistake that pydantic or *checks* find."""
     try:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
+        raise UserError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
     except OSError as error:
@@ -50,11 +50,11 @@ def read(path: Path, model: type[M], checks: Checks | None = None) -> M:
 
 
 def parse(text: str, model: type[M], name: str, checks: Checks | None = None) -> M:
-    """As read(), from the *text* of a file called *name*."""
+    """Like read(), from the *text* of a file called *name*."""
     try:
         data = tomllib.loads(text)
     except RecursionError:
-        raise UserError(f"{name} is not TOML: it is nested too deeply; compare docs/study-file.md") from None
+        raise UserError(f"{name} is not TOML: nested too deeply; compare docs/study-file.md") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{name} is not TOML: {error}; compare docs/study-file.md") from None
     found: list[Mistake] = []
@@ -70,7 +70,7 @@ def parse(text: str, model: type[M], name: str, checks: Checks | None = None) ->
 
 
 def mistakes(error: ValidationError, model: type[BaseModel], at: Loc = ()) -> list[Mistake]:
-    """The mistakes of a ValidationError of *model*, whose table stands at *at* in the file."""
+    """The mistakes of a ValidationError of *model*, whose table is at *at* in the file."""
     found = error.errors(include_url=False, include_context=False)
     inner = {item["loc"][:-1] for item in found}
     return [
@@ -91,7 +91,7 @@ def tuples(value: Any) -> Any:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """A clause that names the word that was meant, or the words there are."""
+    """A clause with the word that was probably meant, or the possible words."""
     known = sorted(words)
     close = difflib.get_close_matches(word.lower(), [name.lower() for name in known], n=1, cutoff=0.6)
     if close:
@@ -100,7 +100,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 
 def _explain(kind: str, message: str, value: Any, loc: Loc, model: type[BaseModel]) -> str:
-    """One clause: what is wrong and the mend."""
+    """One clause with the mistake and its fix."""
     if kind == "extra_forbidden":
         table = _model_at(model, loc[:-1])
         if new := getattr(table, "RENAMED", {}).get(loc[-1]):
@@ -112,13 +112,13 @@ def _explain(kind: str, message: str, value: Any, loc: Loc, model: type[BaseMode
         return "is missing; add it"
     message = re.sub(r"^(Value error, |Input )", "", message)
     if isinstance(value, Mapping):
-        return message  # of a whole table: it says itself what is wrong
+        return message  # of a whole table: the message is complete
     shown = repr(list(value) if isinstance(value, tuple) else value)
     return f"{message}, not {shown if len(shown) < 60 else shown[:57] + '...'}"
 
 
 def _model_at(model: type[BaseModel] | None, loc: Loc) -> type[BaseModel] | None:
-    """The model of the table at *loc* below *model*; None where there is none."""
+    """The model of the table at *loc* below *model*; None if there is none."""
     for part in loc:
         if model is None:
             return None
@@ -128,7 +128,7 @@ def _model_at(model: type[BaseModel] | None, loc: Loc) -> type[BaseModel] | None
 
 
 def keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The fields of *model* by the key that the file has for them: `from` is a word of Python's own."""
+    """The fields of *model* by their key in the file: `from` is a keyword in Python."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
@@ -142,15 +142,15 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
 def _message(found: list[Mistake], text: str, name: str) -> str:
     """All mistakes, in the order of the file."""
     where = lines(text)
-    told = sorted({(_line(where, item.loc), _dotted(item.loc), item.message) for item in found})
-    listed = [f"line {line}, {key}: {message}" if line else f"{key}: {message}" for line, key, message in told]
+    ordered = sorted({(_line(where, item.loc), _dotted(item.loc), item.message) for item in found})
+    listed = [f"line {line}, {key}: {message}" if line else f"{key}: {message}" for line, key, message in ordered]
     if len(listed) == 1:
         return f"{name}, {listed[0]}"
     return f"{name} has {len(listed)} mistakes:\n" + "\n".join(f"  {line}" for line in listed)
 
 
 def _dotted(loc: Loc) -> str:
-    """*loc* as one writes it in TOML: published.groups."I&M".profiles, schedule[0].cron."""
+    """*loc* in TOML's notation: published.groups."I&M".profiles, schedule[0].cron."""
     out = ""
     for part in loc:
         if isinstance(part, int):
@@ -171,7 +171,7 @@ _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"
 
 
 def lines(text: str) -> dict[Loc, int]:
-    """The line of each key and table header of a TOML *text* (tomllib tells none)."""
+    """The line of each key and table header of a TOML *text* (tomllib gives none)."""
     found: dict[Loc, int] = {}
     counts: dict[Loc, int] = {}
     table: Loc = ()
@@ -190,7 +190,7 @@ def lines(text: str) -> dict[Loc, int]:
 
 
 def _parts(key: str) -> Loc:
-    """The parts of a dotted key, unquoted by tomllib itself; () if it is none."""
+    """The parts of a dotted key, unquoted by tomllib itself; () if it is invalid."""
     try:
         value: Any = tomllib.loads(f"{key} = 0")
     except tomllib.TOMLDecodeError:
@@ -203,7 +203,7 @@ def _parts(key: str) -> Loc:
 
 
 def _inside(path: Loc, counts: Mapping[Loc, int]) -> Loc:
-    """*path* of a [table] below a [[list of tables]], with the number of the newest item put in."""
+    """*path* of a [table] below a [[list of tables]], with the number of the newest item inserted."""
     for end in range(len(path), 0, -1):
         if path[:end] in counts:
             return (*path[:end], counts[path[:end]], *path[end:])
@@ -214,9 +214,9 @@ def _inside(path: Loc, counts: Mapping[Loc, int]) -> Loc:
 
 
 def written(header: str, model: type[BaseModel], values: Mapping[str, Any], live: bool = True) -> str:
-    """The table *header* with every key of *model*: *values*, else defaults; examples stand behind a #.
+    """The table *header* with every key of *model*: *values*, else defaults; examples are commented out.
 
-    With *live* False the whole table is an example.
+    With *live* False the whole table is commented out.
     """
     out = [f"# {(model.__doc__ or '').strip().splitlines()[0]}", header if live else f"# {header}"]
     for name, field in keys(model).items():
@@ -238,7 +238,7 @@ def _plain(annotation: Any) -> Any:
 
 
 def literal(value: Any) -> str:
-    """*value* as TOML writes it."""
+    """*value* in TOML's notation."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, date | int | float):

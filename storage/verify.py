@@ -1,4 +1,4 @@
-"""Whether the archive is whole, and whether the database is what the archive holds: nothing lost, nothing invented."""
+"""Checks that the archive is intact, and that the database has exactly the archive's data."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from storage.archive import manifest
 from storage.archive import reader as archive
 from storage.records import Failure, Page
 
-BATCH = 100_000  # record ids handed over at once
+BATCH = 100_000  # record ids per batch
 KINDS = {Page: "answer", Failure: "answer", archive.Note: "note"}
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """What was found of one segment."""
+    """The result for one segment."""
 
     name: str
     entries: int
-    bytes: int  # that can be relied on: of an open segment up to its last sync mark
-    damage: str = ""  # what is wrong, and where
-    unsealed: bool = False  # sealed, but its checksum is noted nowhere
+    bytes: int  # safe bytes: of an open segment up to its last sync mark
+    damage: str = ""  # the damage, and where
+    unsealed: bool = False  # sealed, but without a recorded checksum
 
 
 class Held:
-    """The record ids of an archive, in a database of their own that spills to disk."""
+    """The record ids of an archive, in a temporary database that spills to disk."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="sneeuwbal-verify-")
@@ -39,13 +39,13 @@ class Held:
         self._rows: list[tuple[str, str, str, int]] = []
 
     def add(self, record_id: str, kind: str, name: str, ends: int) -> None:
-        """Remember a record, and where in its segment it ends."""
+        """Add a record with its end in the segment."""
         self._rows.append((record_id, kind, name, ends))
         if len(self._rows) >= BATCH:
             self.flush()
 
     def flush(self) -> None:
-        """Hand the rows over."""
+        """Write the buffered rows."""
         if self._rows:
             ids, kinds, names, ends = zip(*self._rows, strict=True)
             batch = pa.table({"record_id": ids, "kind": kinds, "archive": names, "ends": ends})
@@ -55,15 +55,15 @@ class Held:
             self._rows.clear()
 
     def close(self) -> None:
-        """Forget it all."""
+        """Delete everything."""
         self.db.close()
         self._folder.cleanup()
 
 
 def segments(directory: Path, held: Held) -> Iterator[Segment]:
-    """Read every segment of the archive *directory* to its end, and yield what was found; *held* gets its records.
+    """Read every segment of the archive *directory* to its end, and yield the results; *held* receives its records.
 
-    A segment of the manifest that is not there is yielded too.
+    Missing segments of the manifest are yielded too.
     """
     sums = manifest.read(directory)
     seen = set()
@@ -73,7 +73,7 @@ def segments(directory: Path, held: Held) -> Iterator[Segment]:
         yield found
     for name in sorted(set(sums) - seen):
         if not (directory / name).exists() and not (directory / f"{name}.open").exists():
-            yield Segment(name, 0, 0, "is in MANIFEST, but not in the archive; put it back from a backup")
+            yield Segment(name, 0, 0, "is in MANIFEST, but not in the archive; restore it from a backup")
     held.flush()
 
 
@@ -90,15 +90,15 @@ def _segment(path: Path, sums: dict[str, str], held: Held) -> Segment:
         last = end
     except archive.Damage as error:
         damage = str(error)
-    except FileNotFoundError:  # sealed under our hands
+    except FileNotFoundError:  # sealed meanwhile
         return _segment(path.with_name(name), sums, held)
     if sealed and name in sums and manifest.checksum(path) != sums[name]:
-        damage = f"{name}: is not what was sealed (SHA-256); put it back from a backup" + (damage and f"; {damage}")
+        damage = f"{name}: differs from its checksum (SHA-256); restore it from a backup" + (damage and f"; {damage}")
     return Segment(name, entries, last, damage, sealed and name not in sums)
 
 
 def database(path: Path, held: Held) -> Iterator[str]:
-    """What of the published database *path* and the records *held* disagrees, one line each; nothing if all agrees."""
+    """The disagreements between the published database *path* and the records *held*, one line each."""
     db = held.db
     db.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS study (READ_ONLY)")
     try:
@@ -109,7 +109,7 @@ def database(path: Path, held: Held) -> Iterator[str]:
 
 
 def _invented(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """Rows that lead to no record of the archive."""
+    """Rows without a record in the archive."""
     tables = db.execute(
         "SELECT table_name FROM duckdb_columns() WHERE database_name='study' AND schema_name='base' "
         "AND column_name='record_id' AND NOT internal ORDER BY 1"
@@ -121,11 +121,11 @@ def _invented(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
             "WHERE record_id <> '' AND record_id NOT IN (SELECT record_id FROM held)",
         )
         if count:
-            yield f"{count:,} rows of {table} lead to no record of the archive, such as {example}"
+            yield f"{count:,} rows of {table} have no record in the archive, such as {example}"
 
 
 def _lost(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """Records in what was loaded of the archive that are in no row."""
+    """Loaded records of the archive without a row."""
     count, example = _pair(
         db,
         """SELECT count(*), min(h.record_id) FROM held AS h JOIN study.base.archives AS a USING (archive)
@@ -133,7 +133,7 @@ def _lost(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
                SELECT record_id FROM study.base.fetches UNION ALL SELECT record_id FROM study.base.notes)""",
     )
     if count:
-        yield f"{count:,} records of the archive were loaded but are in no table, such as {example}"
+        yield f"{count:,} records of the archive were loaded but have no row, such as {example}"
     count, example = _pair(
         db, "SELECT count(*), min(archive) FROM study.base.archives WHERE archive NOT IN (SELECT archive FROM held)"
     )
@@ -142,7 +142,7 @@ def _lost(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 
 def waiting(path: Path, held: Held) -> int:
-    """How many records of the archive are not loaded into *path* yet."""
+    """The number of records of the archive not yet loaded into *path*."""
     db = held.db
     db.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS study (READ_ONLY)")
     try:

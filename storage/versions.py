@@ -1,4 +1,4 @@
-"""What a study is worked on with: the versions of Python, of sneeuwbal and of all that it stands on."""
+"""The versions of Python, sneeuwbal and its dependencies that a study is made with."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from importlib.metadata import PackageNotFoundError, requires, version
 
 from packaging.requirements import Requirement
 
-TOOLS = ("dev", "bench")  # extras whose packages have no part in a result
+TOOLS = ("dev", "bench")  # extras whose packages do not affect results
 
 
 def own() -> str:
-    """The version of sneeuwbal that runs."""
+    """The running version of sneeuwbal."""
     return version("sneeuwbal")
 
 
 def versions() -> dict[str, str]:
-    """Version by package, as installed here; of optional packages those that are."""
+    """The installed version of each package, optional ones if installed."""
     found = {"python": platform.python_version(), "sneeuwbal": own()}
     for wanted in map(Requirement, requires("sneeuwbal") or ()):
         if wanted.marker is not None and any(f'extra == "{tool}"' in str(wanted.marker) for tool in TOOLS):

@@ -1,4 +1,4 @@
-"""The files that `init` writes: a study file with every key, or one for some platforms and its organisations."""
+"""The files that `init` writes: a full study file, or a short one for some platforms with its organisations."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from storage.linking.bio_words import TRADES
 from storage.privacy.declared import hooks_of
 from storage.sampling.rules import COUNTS, TIES
 from storage.tomlfile import literal, model_in, nearest, written
+from study.installed import installed, query_keys
 from study.nouns import Language, language_of, nouns
 from study.settings import Seeds
-from study.study_file import FILE, Study, installed
+from study.study_file import FILE, Study
 
 LIST = "organisations.toml"
-TIMELINE = ("account", "posts")  # what a kind is of, and yields
+TIMELINE = ("account", "posts")  # the object and the yield of a kind
 
 
 class Begun(NamedTuple):
-    """What a new study is about: *platforms* are collectors; *members* and *groups* as people type them."""
+    """What a new study is about: *platforms* are collectors; *members* and *groups* as typed."""
 
     name: str = "My study"
     contact: str = ""
@@ -47,7 +48,7 @@ def files(begun: Begun) -> dict[str, str]:
 
 
 def able() -> dict[str, Any]:
-    """The installed collectors that a study can start from, by name: they read accounts or profiles by their names."""
+    """The installed collectors that a study can start from, by name: those that read accounts or profiles by name."""
     loaded = {name: point.load() for name, point in installed().items()}
     return {
         name: one
@@ -70,23 +71,23 @@ def _study(begun: Begun, platforms: Mapping[str, Any], language: Language, words
 
     yield f"# A study of {words['members']} by {words['group']}; all other keys: docs/study-file.md\n\n"
     yield f"[study]\nname = {literal(begun.name)}\ncontact = {literal(begun.contact)}"
-    yield "  # an e-mail or web address: whoever runs a server can reach you\n"
+    yield "  # an e-mail or web address for server operators\n"
     yield f"language = {literal(language)}  # of the report: en or nl\n"
-    yield f"\n[population]  # what makes somebody a member: docs/membership.md\nfrom = {literal(sources)}\n"
-    yield f'\n[organisations]\nfile = "{LIST}"  # the {words["groups"]}; fill it in\n'
+    yield f"\n[population]  # what makes someone a member: docs/membership.md\nfrom = {literal(sources)}\n"
+    yield f'\n[organisations]\nfile = "{LIST}"  # the {words["groups"]}: fill it in\n'
     yield "\n[seeds]  # where to start: names or addresses, in quotes, with commas between them\n"
     yield from (f"{name} = []  # {hooks_of(one).seed_form}\n" for name, one in platforms.items())
-    queries = [f"{name}_{spec.seeds}" for name, kinds in specs.items() for spec in kinds.values() if spec.seeds]
-    yield f"# queries find seeds too (docs/study-file.md): {', '.join(queries)}\n" if queries else ""
+    queries = [key for name, one in platforms.items() for key in query_keys(name, one)]
+    yield f"# queries can find seeds too (docs/study-file.md): {', '.join(queries)}\n" if queries else ""
     yield from _snowball(along, admit, bool(posts))
     for name, one in platforms.items():
         hooks = hooks_of(one)
         secret = f"  # needs a token: SNEEUWBAL_{name.upper().replace('-', '_')}_BEARER_TOKEN"
         yield f"\n[collectors.{name}]{secret if hooks.needs_secret else ''}\n"
     if any(spec.price for spec in every):
-        yield "\n[budget]  # `sneeuwbal plan` estimates what the study costs\nusd = 50.0  # a run stops there\n"
+        yield "\n[budget]  # `sneeuwbal plan` estimates the cost\nusd = 50.0  # a run stops there\n"
     if posts:
-        yield "\n[[schedule]]  # jobs that `sneeuwbal schedule` starts\n"
+        yield "\n[[schedule]]  # jobs for `sneeuwbal schedule`\n"
         yield f'name = "timelines"\ntask = "collect"\nkinds = {literal(sorted(posts))}\ninterval = {{ hours = 6 }}\n'
     yield '\n[[schedule]]\nname = "snowball"\ncalendar = { weeks = 1, time = "03:00" }\n'
 
@@ -94,29 +95,29 @@ def _study(begun: Begun, platforms: Mapping[str, Any], language: Language, words
 def _snowball(along: list[str], admit: str, posts: bool) -> Iterator[str]:
     yield "\n[snowball]  # docs/sampling.md\n"
     if not along:
-        yield "waves = 0  # these platforms show no ties to go along\n"
+        yield "waves = 0  # these platforms show no ties to follow\n"
         return
-    yield f"along = {literal(along)}\nwaves = 2\nadmit = {literal(admit)}  # who the next wave starts from\n"
+    yield f"along = {literal(along)}\nwaves = 2\nadmit = {literal(admit)}  # the start of the next wave\n"
     if along != ["connections"]:
         yield 'timelines_of = "members"\n' * posts
-        yield "max_actors = 5000  # a bound; people beyond it are left out\n"
+        yield "max_actors = 5000  # an upper bound; more people are left out\n"
 
 
 def _list(found: Mapping[Language, Mapping[str, str]], groups: str) -> str:
     """The skeleton of the list of organisations."""
     lines = "".join(f"{each} = {literal(words)}\n" for each, words in found.items())
-    return f"""# The {groups} of the study and what belongs to them; all keys: docs/organisations.md
+    return f"""# The {groups} of the study and their organisations; all keys: docs/organisations.md
 
 # trades = ["media"]  # if these people are usually of one of {", ".join(sorted((*TRADES, "politics")))}
 
-[population]  # what the report calls members and groups; check the forms
+[population]  # the report's nouns for members and groups; check the forms
 {lines}
-# Take the # away and put yours in its place, a table for each:
+# Remove the # and fill in your own, a table for each:
 # [[group]]
 # id = "Example"  # its short name
 # name = "The Example"
 # domains = ["example.org"]  # handles at this domain, and pages that link back, are evidence
-# handles = ["desk@social.example.org"]  # its own accounts, which are nobody's; bios that name them are evidence
+# handles = ["desk@social.example.org"]  # its own accounts, not of a person; bios that name them are evidence
 
 # [[organisation]]  # part of a group, with a name of its own
 # name = "The Example on Sunday"
@@ -127,7 +128,7 @@ def _list(found: Mapping[Language, Mapping[str, str]], groups: str) -> str:
 
 def template(name: str = "My study", contact: str = "") -> str:
     """A commented study file with every key: its default, or an example behind a # where it has none."""
-    parts = ["# A study for sneeuwbal: every key, with its default. What is behind a # is an example.\n"]
+    parts = ["# A study for sneeuwbal: every key with its default. Values after a # are examples.\n"]
     for section, model in sections().items():
         if section == "collectors":
             parts += [written(f"[collectors.{each}]", model, {}) for each in ("profiles", "x")]
@@ -146,12 +147,15 @@ def sections() -> dict[str, type[BaseModel]]:
 
 
 def seeds_model() -> type[Seeds]:
-    """The section [seeds] with a list and a file for each installed collector that reads seeds as people type them."""
+    """The section [seeds]: a list and a file for each collector that reads typed seeds, and for each query."""
     fields: dict[str, Any] = {}
     for name, point in installed().items():
-        hooks = hooks_of(point.load())
-        if hooks.page_of:
-            found = Field((), description=f"Seeds, each {hooks.seed_form}.")
-            file = Field(None, description="Text file of such seeds, one a line.", examples=[f"{name}.txt"])
-            fields |= {name: (tuple[str, ...], found), f"{name}_file": (str | None, file)}
+        collector = point.load()
+        keys = {name: f"Seeds, each {hooks_of(collector).seed_form}."} if hooks_of(collector).page_of else {}
+        for key in query_keys(name, collector):
+            what = key.removeprefix(f"{name}_").replace("_", " ")
+            keys[key] = f"Queries that find seeds: {what}, as the guide of {name} says."
+        for key, meaning in keys.items():
+            file = Field(None, description="Text file with such seeds, one per line.", examples=[f"{key}.txt"])
+            fields |= {key: (tuple[str, ...], Field((), description=meaning)), f"{key}_file": (str | None, file)}
     return create_model("Seeds", __base__=Seeds, __doc__=Seeds.__doc__, **fields)

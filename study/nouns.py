@@ -1,4 +1,4 @@
-"""What a study calls its members and groups: the nouns that `init` writes, in both languages where they are known."""
+"""The nouns for members and groups that `init` writes, in both languages if known."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 Language = Literal["en", "nl"]
 
-# of usual studies: English and Dutch plurals
+# of common studies: English and Dutch plurals
 PAIRS = (
     ("civil servants", "ambtenaren"), ("journalists", "journalisten"), ("politicians", "politici"),
     ("scientists", "wetenschappers"), ("researchers", "onderzoekers"), ("teachers", "leraren"), ("doctors", "artsen"),
@@ -15,7 +15,7 @@ PAIRS = (
     ("universities", "universiteiten"), ("municipalities", "gemeenten"), ("schools", "scholen"),
     ("hospitals", "ziekenhuizen"), ("members", "leden"), ("groups", "groepen"),
 )  # fmt: skip
-# (singular, plural) ends of words that the rules below would spoil
+# (singular, plural) endings that the rules below get wrong
 IRREGULAR: dict[Language, tuple[tuple[str, str], ...]] = {
     "en": (("person", "people"), ("woman", "women"), ("man", "men"), ("child", "children")),
     "nl": (
@@ -28,13 +28,13 @@ HET = re.compile(r"(isterie|huis|kantoor|bureau|instituut|bedrijf|blad|fonds|tea
 
 
 def language_of(*words: str) -> Language:
-    """The language of *words*: Dutch if one of them is known to be, or has the Dutch plural in -en."""
+    """The language of *words*: Dutch if one of them is a known Dutch noun or ends in -en."""
     dutch = {pair[1] for pair in PAIRS}
     return "nl" if any(word in dutch or re.search(r"(?<!m)(?<!childr)en$", word) for word in words) else "en"
 
 
 def nouns(member: str, group: str, language: Language) -> dict[Language, dict[str, str]]:
-    """The nouns by language: those of *language*, and of the other where both words are known there.
+    """The nouns by language: in *language*, and in the other if both words are known.
 
     Each word is a singular or a plural, or both as "alumnus/alumni".
     """
@@ -54,7 +54,7 @@ def _table(member: tuple[str, str], group: tuple[str, str], language: Language) 
 
 
 def forms(word: str, language: Language) -> tuple[str, str]:
-    """The (singular, plural) of *word*, which is either, or both parted by a slash."""
+    """The (singular, plural) of *word*, which is one of them, or both separated by a slash."""
     if "/" in word:
         one, _, many = word.partition("/")
         return one.strip(), many.strip()
@@ -81,7 +81,7 @@ def _many_en(one: str) -> str:
 
 
 def _one_nl(many: str) -> str:
-    """The last syllable spelled as a closed one: ambtenaren, wetten and ziekenhuizen lose more or less than -en."""
+    """*word* with its last syllable spelled as a closed one: ambtenaar, wet, ziekenhuis."""
     if many.endswith("s"):
         return many[:-1].removesuffix("'")
     stem = many[:-2]

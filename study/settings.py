@@ -1,145 +1,42 @@
-"""The tables of the study file: what each key means stands in its description, and nowhere else."""
+"""The tables of the study file; each key is documented by its description."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, ClassVar, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from storage.sampling.rules import COLUMNS, ORDER
-from storage.tomlfile import Table, nearest
-
-RENAMED = {
-    "civil_servants_connected": "connected_with_members", "civil_servants": "members", "ministry": "group_name",
-}  # fmt: skip
-
-
-def _zone(name: str) -> str:
-    """*name*, if it is a time zone."""
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("should be a time zone such as Europe/Amsterdam or UTC") from None
-    return name
-
-
-def _rule(rule: str) -> str:
-    """*rule*, if it is one of the words or an SQL condition over the candidates that DuckDB accepts."""
-    if rule not in ("seeds", "members", "everyone"):
-        _accepted(rule, f"WHERE ({rule}\n)", "seeds, members, everyone or an SQL condition over the candidates")
-    return rule
-
-
-def _order(order: str) -> str:
-    """*order*, if it is one that DuckDB accepts of the candidates."""
-    _accepted(order, f"ORDER BY {order}", f"an order of the candidates in SQL, such as {ORDER!r}")
-    return order
-
-
-def _accepted(words: str, clause: str, wanted: str) -> None:
-    """Raise ValueError unless *clause* (which holds *words*) is SQL over the candidates."""
-    import duckdb
-
-    with duckdb.connect(config={"enable_external_access": False}) as db:
-        db.execute(f"CREATE TABLE candidates ({', '.join(f'{name} {kind}' for name, (kind, _) in COLUMNS.items())})")
-        try:
-            db.execute(f"EXPLAIN SELECT * FROM candidates {clause}")
-        except duckdb.Error as error:
-            for old, new in RENAMED.items():
-                if re.search(rf"\b{old}\b", words):
-                    raise ValueError(f"should say {new}, the new name of {old}") from None
-            why = str(error).splitlines()[0]
-            if name := re.search(r'Referenced column "([^"]+)" not found', why):
-                why = f"there is no column {name[1]!r}; the columns are {', '.join(COLUMNS)}"
-            raise ValueError(f"should be {wanted} ({why})") from None
-
-
-_CRON = re.compile(r"^[\d*/,-]+$")
-
-
-def _cron(line: str) -> str:
-    """*line*, if it has five fields and its weekdays are names (0 is Sunday for some, Monday for others)."""
-    fields = line.split()
-    if len(fields) != 5:
-        raise ValueError("should have five fields: minute hour day month weekday, for example '30 3 * * *'")
-    if re.search(r"\d", fields[4]):
-        raise ValueError("should name its weekdays (mon-fri), because numbers mean different days in different crons")
-    if not all(_CRON.match(field) for field in fields[:3]):
-        raise ValueError("should hold numbers, *, /, - and commas in minute, hour and day")
-    from apscheduler.triggers.cron import CronTrigger
-
-    names = ("minute", "hour", "day", "month", "day_of_week")
-    try:
-        trigger = CronTrigger(**dict(zip(names, fields, strict=True)), timezone=UTC)
-    except ValueError as error:  # a range that runs backwards, a value out of range, an unknown name
-        mend = "; write a range over the end as a list: sun,mon" if "in a range" in str(error) else ""
-        raise ValueError(f"should be a schedule: {error}{mend}") from None
-    if trigger.get_next_fire_time(None, datetime(2024, 1, 1, tzinfo=UTC)) is None:
-        raise ValueError("should be a schedule that runs some day; no date matches it")
-    return line
-
-
-def _country(code: str) -> str:
-    """*code*, if the holidays of that country are known."""
-    if code == "NL":
-        return code  # the library takes half a second to import
-    import holidays
-
-    known = holidays.list_supported_countries(include_aliases=False)
-    if code not in known:
-        raise ValueError(f"should be a country whose holidays are known, by its two letters; {nearest(code, known)}")
-    return code
-
-
-EARLIEST = date(1990, 1, 1)  # before the first web page
-AHEAD = 10  # years
-
-
-def _day(day: date) -> date:
-    """*day*, if a study can begin or end on it: every day between two of them costs a row in some tables."""
-    if day < EARLIEST:
-        raise ValueError(f"should be a day since {EARLIEST}, the year of the web, not {day}")
-    if day.year > datetime.now(UTC).year + AHEAD:
-        raise ValueError(f"should be a day within {AHEAD} years from now, not {day}")
-    return day
-
-
-Zone = Annotated[str, AfterValidator(_zone)]
-Rule = Annotated[str, AfterValidator(_rule)]
-Order = Annotated[str, AfterValidator(_order)]
-Tie = Literal["connections", "following", "followers", "mentions", "replies", "reposts", "lists"]
-Cron = Annotated[str, AfterValidator(_cron)]
-Day = Annotated[date, AfterValidator(_day)]
-Country = Annotated[str, AfterValidator(_country)]
-Count = Annotated[int, Field(ge=0)]
-Source = Literal["positions", "bio", "fields", "links", "domain", "list", "decisions"]
+from storage.sampling.rules import ORDER
+from storage.searches import Search as Asked
+from storage.tomlfile import Table
+from study.field_types import Count, Country, Cron, Day, Order, Rule, Source, Tie, Zone
 
 
 class About(Table):
-    """What the study is."""
+    """Name, contact, language and period of the study."""
 
-    name: str = Field(description="What the study is called; it heads the report.")
-    comment: str = Field("", description="Anything to remember about it.")
-    contact: str = Field("", description="Who answers for the collecting: an e-mail or web address, in the user agent.")
+    name: str = Field(description="Name of the study, the title of the report.")
+    comment: str = Field("", description="Free text about the study.")
+    contact: str = Field("", description="Contact for server operators: an e-mail or web address, for the user agent.")
     language: Literal["en", "nl"] = Field("en", description="Language of the report.")
     timezone: Zone = Field(
-        "Europe/Amsterdam", description="Time zone of days, weekdays and hours; stored times are UTC."
+        "Europe/Amsterdam", description="Time zone of days, weekdays and hours; times are stored in UTC."
     )
     load_every: Count = Field(
-        900, description="Seconds after which what scheduled runs collected so far can be queried; 0: when they end."
+        900, description="Seconds between loads while scheduled runs collect; 0: load only when they end."
     )
-    first_day: Day | None = Field(None, description="First day of the period studied.", examples=[date(2012, 1, 1)])
-    last_day: Day | None = Field(None, description="Last day of the period, included.", examples=[date(2012, 12, 31)])
+    first_day: Day | None = Field(None, description="First day of the study period.", examples=[date(2012, 1, 1)])
+    last_day: Day | None = Field(
+        None, description="Last day of the study period, included.", examples=[date(2012, 12, 31)]
+    )
 
 
 class Seeds(Table):
-    """Where to start: accounts and profiles; a `_file` holds one a line, and adds to the list beside it."""
+    """Where to start: accounts and profiles. A `_file` has one per line, added to the list of the same name."""
 
-    # the other keys are those of the collectors that are installed: study.begin.seeds_model
+    # the other keys follow from the installed collectors: study.begin.seeds_model
     model_config = ConfigDict(extra="allow")
 
     people_file: str | None = Field(
@@ -151,50 +48,57 @@ class Seeds(Table):
 
 
 class Organisations(Table):
-    """Whose staff the study is about."""
+    """The organisations whose members are studied."""
 
-    list: str = Field("nl", description="A list that ships: nl (the Dutch national government).")
-    file: str | None = Field(None, description="A list of your own instead, in the same form.", examples=["orgs.toml"])
+    list: str = Field("nl", description="A built-in list: nl (the Dutch national government).")
+    file: str | None = Field(None, description="Your own list instead, in the same format.", examples=["orgs.toml"])
     era: str | None = Field(
         None,
         pattern=r"^(today|\d{4}|\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))$",
-        description="The groups of a year, a day or today; without it, of the study's last day.",
+        description="Groups as of a year, a day or today; default: the study's last day.",
         examples=["2013"],
     )
 
 
+def era_day(era: str | None, last_day: date | None) -> date | None:
+    """The day meant by *era*; None: today."""
+    if era is None:
+        return last_day
+    return None if era == "today" else date.fromisoformat(era if "-" in era else f"{era}-07-01")
+
+
 class Population(Table):
-    """Who is a member: what makes somebody one (docs/membership.md)."""
+    """What makes someone a member (docs/membership.md)."""
 
     sources: tuple[Source, ...] = Field(
         ("positions",), alias="from", min_length=1,
-        description="What counts: positions, bio, fields, links, domain, list, decisions.",
+        description="Evidence that counts: positions, bio, fields, links, domain, list, decisions.",
         examples=[["bio", "fields", "links", "domain"]],
     )  # fmt: skip
     lists: tuple[str, ...] = Field(
-        (), description="Lists whose members count, with list: a starter pack, a list, a table.",
+        (), description="Lists whose entries are members, if from has list: a starter pack, a list, a table.",
         examples=[["https://bsky.app/starter-pack/example.org/3k2a"]],
     )  # fmt: skip
 
 
 class Snowball(Table):
-    """Who is followed up: seeds, members, everyone, or an SQL condition over the candidates (docs/sampling.md)."""
+    """Sampling rules: seeds, members, everyone, or an SQL condition over the candidates (docs/sampling.md)."""
 
     along: tuple[Tie, ...] | None = Field(
         None, min_length=1, examples=[["following"]],
-        description="The ties to go along: connections, following, followers, mentions, replies, reposts, lists; if"
-        " left out, connections where a collector of the study lists them, else following.",
+        description="Ties to follow: connections, following, followers, mentions, replies, reposts, lists;"
+        " default: connections if a collector of the study lists them, else following.",
     )  # fmt: skip
-    waves: Count = Field(1, description="How many waves beyond the seeds.")
-    admit: Rule = Field("members", description="Who is admitted: their lists are read next.")
-    accounts_of: Rule = Field("members", description="Whose accounts, linked from profiles, are collected.")
+    waves: Count = Field(1, description="Number of waves beyond the seeds.")
+    admit: Rule = Field("members", description="Who is admitted, so that their lists are read in the next wave.")
+    accounts_of: Rule = Field("members", description="Whose accounts, as linked from profiles, are collected.")
     lists_of: Rule | None = Field(
         None, examples=["members"],
-        description="Whose lists along the ties are read, those of the last wave too; if left out, of everybody"
-        " admitted, as long as they lead to a further wave.",
+        description="Whose lists along the ties are read, in the last wave too; default: everyone"
+        " admitted, while they can lead to a further wave.",
     )  # fmt: skip
     timelines_of: Rule | None = Field(
-        None, description="Whose timelines are collected; if left out, of everybody admitted.", examples=["members"]
+        None, description="Whose timelines are collected; default: everyone admitted.", examples=["members"]
     )
     max_profiles: int | None = Field(
         None, ge=1, description="Maximum number of profiles besides the seeds.", examples=[100000]
@@ -203,15 +107,14 @@ class Snowball(Table):
         None, ge=1, description="Maximum number of people along ties between accounts, seeds included.", examples=[5000]
     )
     max_per_wave: int | None = Field(None, ge=1, description="Maximum number of them in each wave.", examples=[1000])
-    order: Order = Field(ORDER, description="Who comes first where a bound leaves room for some only.")
+    order: Order = Field(ORDER, description="Who is admitted first if a maximum applies.")
     design: Literal["all", "threshold", "random", "walk"] = Field(
         "all",
-        description="Which of those that the rule selects are admitted: all; threshold: those to whom at least k"
-        " admitted people lead; random: k drawn from each list; walk: those that k random walkers from each seed"
-        " reach.",
+        description="Who of those selected by the rule is admitted: all; threshold: those shown by at least k"
+        " admitted people; random: k drawn from each list; walk: those reached by k random walkers from each seed.",
     )
     k: int = Field(1, ge=1, description="The k of the design.")
-    seed: Count = Field(1, description="Seed of its random choices.")
+    seed: Count = Field(1, description="Seed of the random choices.")
 
 
 class RateLimit(Table):
@@ -222,7 +125,7 @@ class RateLimit(Table):
 
 
 class CollectorTable(Table):
-    """One collector; keys of its own are described with it."""
+    """Settings of one collector; its own keys are documented with it."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -230,30 +133,30 @@ class CollectorTable(Table):
     kinds: tuple[str, ...] | None = Field(
         None,
         examples=[["timeline"]],
-        description="What it collects; if left out, all it can, but of accounts' lists only those that the ties of"
-        " along and the schedule need, if along names such ties.",
+        description="Kinds to collect; default: all, but of accounts' lists only those that the ties in"
+        " along and the schedule need, if along has such ties.",
     )
     limits: dict[str, RateLimit] = Field(
-        {}, description="Limits other than the documented ones, by kind.",
+        {}, description="Rate limits that replace the documented ones, by kind.",
         examples=[{"timeline": {"requests": 900, "seconds": 900}}],
     )  # fmt: skip
     prices: dict[str, Annotated[float, Field(ge=0)]] = Field(
-        {}, description="USD an item delivered, by kind.", examples=[{"timeline": 0.005}]
+        {}, description="USD per item delivered, by kind.", examples=[{"timeline": 0.005}]
     )
     base_url: str | None = Field(
-        None, description="Another server that speaks the same interface.", examples=["https://example.org"]
+        None, description="Another server with the same interface.", examples=["https://example.org"]
     )
     hosts: dict[str, str] = Field(
         {},
-        description="Addresses to reach hosts at, for tests.",
+        description="Addresses of hosts, for tests.",
         examples=[{"api.example.org": "127.0.0.1:8000"}],
     )
-    timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
+    timeout: float = Field(30.0, gt=0, description="Seconds to wait for a response.")
     secret_env: str | None = Field(None, description="Environment variable with its secret.", examples=["BEARER_TOKEN"])
 
 
 class Budget(Table):
-    """What a study may cost; a run stops at it with exit code 4 and keeps the frontier."""
+    """Limits on the cost of a study; a run that reaches one stops with exit code 4 and keeps the frontier."""
 
     usd: float | None = Field(None, ge=0, description="US dollars, by the prices of the collectors.", examples=[100.0])
     requests: Count | None = Field(None, description="Requests.", examples=[100000])
@@ -261,24 +164,24 @@ class Budget(Table):
 
 
 class Analysis(Table):
-    """Parameters of the analyses (docs/definitions.md); every table and figure shows those it used."""
+    """Parameters of the analyses (docs/definitions.md); every table and figure shows its parameters."""
 
     share_profile: Literal["study2013", "tcat", "4cat"] = Field(
-        "study2013", description="Which tool's shares (Table 6)."
+        "study2013", description="Counting rules of the shares (Table 6)."
     )
-    retweets: Literal["all", "without", "originals"] = Field("all", description="Which posts the shares count.")
+    retweets: Literal["all", "without", "originals"] = Field("all", description="Posts that the shares count.")
     min_degree: Count | Literal["auto"] = Field(
-        "auto", description="Minimum ties of an actor that is drawn; auto: the lowest, from 2, that leaves at most "
+        "auto", description="Minimum ties of an actor in the figure; auto: the lowest, from 2, that leaves at most "
         "1,500 (2013: 51).",
     )  # fmt: skip
     hashtag_threshold: Count | Literal["auto"] = Field(
-        "auto", description="Hashtags used in more posts than this are drawn; auto: the lowest, from 1, that leaves "
-        "at most 400 (2013: 100).",
+        "auto", description="Hashtags in the figure are used in more posts than this; auto: the lowest, from 1, that "
+        "leaves at most 400 (2013: 100).",
     )  # fmt: skip
     resolution: float = Field(1.0, gt=0, description="Resolution of the communities, as Gephi counts it.")
-    seeds: int = Field(20, ge=1, description="Seeded runs of community detection; the best is kept.")
+    seeds: int = Field(20, ge=1, description="Runs of community detection with different seeds; the best is kept.")
     seed: int = Field(1, ge=0, description="First seed of everything random.")
-    betweenness_exact_up_to: int = Field(10_000, ge=0, description="Nodes up to which betweenness is exact.")
+    betweenness_exact_up_to: int = Field(10_000, ge=0, description="Maximum number of nodes for exact betweenness.")
     holiday_country: Country = Field("NL", description="Country of the public holidays.")
     school_regions: tuple[str, ...] = Field(
         (), description="School regions whose holidays are distinguished (NL: Noord, Midden, Zuid; known from 2014)."
@@ -294,14 +197,14 @@ class Analysis(Table):
 
 
 class PublishedGroup(Table):
-    """A row of a published Table 5."""
+    """A row of the published Table 5."""
 
     profiles: Count | None = Field(None, description="Members.")
-    accounts: Count | None = Field(None, description="Those also found on the platform.")
+    accounts: Count | None = Field(None, description="Profiles with an account on the platform.")
 
 
 class PublishedShare(Table):
-    """A row of a published Table 6."""
+    """A row of the published Table 6."""
 
     count: Count | None = Field(None, description="Posts.")
     share: float | None = Field(None, ge=0, le=100, description="Per cent of all posts.")
@@ -309,33 +212,37 @@ class PublishedShare(Table):
 
 
 class PublishedTest(Table):
-    """A published test: its statistic with what belongs to it."""
+    """A published test: its statistic and parameters."""
 
     statistic: Literal["chi2", "wald", "rho"] = Field(description="chi2, wald or rho.")
     value: float = Field(description="The value of the statistic.")
     df: Count | None = Field(None, description="Degrees of freedom.")
     n: Count | None = Field(None, description="Respondents in the category.")
     p: float | None = Field(None, ge=0, le=1, description="p as published.")
-    below: float | None = Field(None, ge=0, le=1, description="The bound, where p < bound was published.")
+    below: float | None = Field(None, ge=0, le=1, description="The bound, if p < bound was published.")
+    note: str | None = Field(None, description="A remark, shown in the report next to the test.")
 
 
 class Published(Table):
-    """Figures an earlier report published; shown beside the computed ones, and only where named here."""
+    """Figures of an earlier report, shown next to the computed ones."""
 
     RENAMED: ClassVar[Mapping[str, str]] = {"civil_servants": "members", "ministries": "groups"}
 
-    source: str | None = Field(None, description="The report they come from.")
+    source: str | None = Field(None, description="The report they are taken from.")
     start_contacts: Count | None = Field(None, description="Start contacts.")
     profiles: Count | None = Field(None, description="Profiles read.")
-    connections: Count | None = Field(None, description="Connections, each once.")
+    connections: Count | None = Field(None, description="Distinct connections.")
     connected_with_two: Count | None = Field(None, description="Profiles connected with two members or more.")
-    members: Count | None = Field(None, description="Members, each once.")
+    members: Count | None = Field(None, description="Distinct members.")
     accounts: Count | None = Field(None, description="Linked accounts.")
     posts: Count | None = Field(None, description="Posts on their timelines.")
     first_post: date | None = Field(None, description="Day of the first post.")
     last_post: date | None = Field(None, description="Day of the last post.")
     communities: Count | None = Field(None, description="Communities in the actor network.")
     hashtag_communities: Count | None = Field(None, description="Communities in the hashtag network.")
+    leads: str | None = Field(
+        None, description="The group that was said to lead in survey, profiles and accounts.", examples=["EZ"]
+    )
     groups: dict[str, PublishedGroup] = Field(
         {}, description="Table 5, by group.", examples=[{"EZ": {"profiles": 1024, "accounts": 244}}]
     )
@@ -350,17 +257,17 @@ class Published(Table):
 
 
 class Access(Table):
-    """Who else may read, and where secrets are kept."""
+    """Who else may read the database, and where secrets are kept."""
 
     group: str | None = Field(None, description="Unix group that may read the database.", examples=["researchers"])
     secrets: Literal["files", "keyring"] = Field(
         "files",
-        description="Where tokens and the pseudonyms' key lie: files of mode 0600, or the system's keyring.",
+        description="Store of tokens and of the pseudonyms' key: files of mode 0600, or the system's keyring.",
     )
 
 
 class Interval(Table):
-    """A distance in time; `calendar` counts days, weeks and months, `interval` hours and minutes."""
+    """A time span: days, weeks and months in `calendar`, hours and minutes in `interval`."""
 
     months: Count = Field(0, description="Months (calendar).")
     weeks: Count = Field(0, description="Weeks (calendar).")
@@ -373,36 +280,32 @@ class Interval(Table):
 
 
 class Job(Table):
-    """Something done again and again; it has one of cron, interval or calendar."""
+    """A recurring job, with one of cron, interval or calendar."""
 
-    name: str = Field(pattern=r"^[\w-]+$", description="What it is called.")
+    name: str = Field(pattern=r"^[\w-]+$", description="Name of the job.")
     task: Literal["run", "collect", "load", "report", "verify", "prune", "retain", "compliance"] = Field(
-        "run", description="Command it runs."
+        "run", description="Command to run."
     )
-    collector: str | None = Field(None, description="With this collector only.", examples=["x"])
+    collector: str | None = Field(None, description="Only this collector.", examples=["x"])
     kinds: tuple[str, ...] | None = Field(None, description="Only these kinds.", examples=[["timeline"]])
-    whole: bool = Field(
-        False, description="Walk timelines to their very end again, not to the newest known: finds edits and deletions."
-    )
+    whole: bool = Field(False, description="Page through timelines to their end again, to find edits and deletions.")
     cron: Cron | None = Field(
         None,
-        description="When: five fields, weekdays by name; day and weekday must both match.",
+        description="Five cron fields, weekdays by name; day and weekday must both match.",
         examples=["30 3 * * *"],
     )
-    interval: Interval | None = Field(None, description="Or how often, on the clock.", examples=[{"hours": 6}])
+    interval: Interval | None = Field(None, description="Or a fixed interval.", examples=[{"hours": 6}])
     calendar: Interval | None = Field(
-        None, description="Or by the calendar.", examples=[{"months": 1, "time": "03:30"}]
+        None, description="Or a calendar interval.", examples=[{"months": 1, "time": "03:30"}]
     )
-    timezone: Zone | None = Field(
-        None, description="Time zone of the hours; the study's, if left out.", examples=["UTC"]
-    )
-    jitter: Count = Field(0, description="Random delay of each start, in seconds at most.")
-    catch_up: Count = Field(86_400, description="Seconds within which a missed start is made up, once.")
+    timezone: Zone | None = Field(None, description="Time zone of the hours; default: the study's.", examples=["UTC"])
+    jitter: Count = Field(0, description="Maximum random delay of each start, in seconds.")
+    catch_up: Count = Field(86_400, description="Seconds within which a missed start is made up for, once.")
     overlap: Literal["skip", "wait"] = Field("skip", description="What to do if the previous run is still running.")
 
     @model_validator(mode="after")
     def _one_clock(self) -> Job:
-        """Exactly one of the three ways to say when."""
+        """Require exactly one of cron, interval and calendar."""
         if sum(way is not None for way in (self.cron, self.interval, self.calendar)) != 1:
             raise ValueError("should have exactly one of cron, interval and calendar")
         for key, units in (("interval", ("hours", "minutes")), ("calendar", ("days", "weeks", "months"))):
@@ -411,30 +314,28 @@ class Job(Table):
                 continue
             wrong = every.model_fields_set - {*units, *(["time"] if key == "calendar" else [])}
             if wrong:
-                raise ValueError(f"{key} counts {' and '.join(units)}; it does not know {', '.join(sorted(wrong))}")
+                raise ValueError(f"{key} takes {' and '.join(units)}, not {', '.join(sorted(wrong))}")
             if not any(getattr(every, unit) for unit in units):
-                raise ValueError(f"{key} should be longer than nothing: set {' or '.join(units)}")
+                raise ValueError(f"{key} should be longer than zero: set {' or '.join(units)}")
         return self
 
 
 class Minimise(Table):
-    """What is not kept of people."""
+    """What is not kept about people."""
 
     drop: tuple[Literal["texts", "names", "descriptions", "locations", "coordinates"], ...] = Field(
         (), description="Fields dropped before loading: texts, names, descriptions, locations, coordinates."
     )
     redact_archive: bool = Field(
-        False, description="In the archive too: of an answer only what the tables are made from is ever written."
+        False, description="Apply this to the archive too: write only the parts of an answer that the tables need."
     )
-    keep_days: dict[str, Count] = Field({}, description="Days that rows of a kind are kept.", examples=[{"posts": 730}])
-    opt_outs: Literal["honour", "override"] = Field(
-        "honour", description="What is done with opt-outs of people and sites."
-    )
-    override_reason: str | None = Field(None, description="Why, if they are overridden; shown in the report.")
+    keep_days: dict[str, Count] = Field({}, description="Days to keep rows, by kind.", examples=[{"posts": 730}])
+    opt_outs: Literal["honour", "override"] = Field("honour", description="Treatment of opt-outs of people and sites.")
+    override_reason: str | None = Field(None, description="Reason for overriding them, shown in the report.")
 
     @model_validator(mode="after")
     def _reasoned(self) -> Minimise:
-        """An override has a reason."""
+        """Require a reason for an override."""
         if self.opt_outs == "override" and not (self.override_reason or "").strip():
             raise ValueError("opt_outs = 'override' should come with an override_reason, which the report shows")
         return self
@@ -443,24 +344,30 @@ class Minimise(Table):
 class Search(Table):
     """A search for documents: a row of the register (docs/coverage.md)."""
 
-    id: str = Field(pattern=r"^[\w-]+$", description="What it is called in every table.")
-    version: int = Field(1, ge=1, description="Its version: other words, places or days are the next one.")
-    where: str = Field(description="The interface that is asked.", examples=["sru"])
+    id: str = Field(pattern=r"^[\w-]+$", description="Its id in every table.")
+    version: int = Field(1, ge=1, description="Its version: increase it if words, place or days change.")
+    where: str = Field(description="The interface to query.", examples=["sru"])
     address: str | None = Field(
         None,
-        description="The feed, site or server; left out, the interface's own.",
+        description="The feed, site or server; default: the interface's own.",
         examples=["https://example.org/feed"],
     )
-    words: str = Field("", description="What is searched for, in the interface's own language.", examples=["ambtenaar"])
-    first_day: Day | None = Field(None, description="Only documents since.", examples=[date(2012, 1, 1)])
-    last_day: Day | None = Field(None, description="Only documents until.", examples=[date(2012, 12, 31)])
-    why: str = Field("", description="Why it is asked, for whoever reads the register.")
+    words: str = Field("", description="The query, in the interface's own syntax.", examples=["snowball"])
+    first_day: Day | None = Field(None, description="Only documents from this day.", examples=[date(2012, 1, 1)])
+    last_day: Day | None = Field(None, description="Only documents up to this day.", examples=[date(2012, 12, 31)])
+    why: str = Field("", description="Reason for the search, for readers of the register.")
+
+    @property
+    def key(self) -> str:
+        """The key of its target."""
+        days = {"first_day": self.first_day, "last_day": self.last_day}
+        return Asked(self.id, self.version, self.words.strip(), (self.address or "").strip(), **days).key
 
 
 class Comparison(Table):
     """A set of posts to compare shares with."""
 
-    name: str = Field(description="What it is called.")
-    source: Literal["stream"] = Field("stream", description="Where it comes from: the platform's sample stream.")
+    name: str = Field(description="Name of the set.")
+    source: Literal["stream"] = Field("stream", description="Its source: the platform's sample stream.")
     collector: str = Field("x", description="The collector that reads it.")
-    posts: int = Field(100_000, ge=1, description="How many posts.")
+    posts: int = Field(100_000, ge=1, description="Number of posts.")

@@ -1,4 +1,4 @@
-"""When a job of the study file is due: APScheduler's triggers, made sound through changes of summer time."""
+"""When a job of the study file is due: APScheduler's triggers, made correct across daylight-saving changes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from study.settings import Job
 
-EPOCH = datetime(2024, 1, 1, tzinfo=UTC)  # interval jobs count from here, so that a restart does not shift them
+EPOCH = datetime(2024, 1, 1, tzinfo=UTC)  # origin of interval jobs, so that a restart does not shift them
 
 
 class WallClock(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
-    """A trigger of wall-clock times made sound through changes of summer time.
+    """A trigger of wall-clock times, made correct across daylight-saving changes.
 
-    The inner trigger works on wall clocks without a zone; here each becomes one moment: of a time that comes twice
-    the first, and instead of one that does not exist the moment as long after the change.
+    The inner trigger works on local times without a zone; each is mapped to one moment: of a time that occurs twice
+    the first, and for one that is skipped the moment as long after the change.
     """
 
     def __init__(self, inner: BaseTrigger, zone: ZoneInfo) -> None:
@@ -29,7 +29,7 @@ class WallClock(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
         """The first moment after *previous_fire_time*, or where that is None at or after *now*; None if there is none.
 
-        What was missed must be given, too: from it APScheduler makes the one start that is made up for.
+        Missed starts are returned too: APScheduler makes one start for all of them.
         """
         floor = now if previous_fire_time is None else previous_fire_time + timedelta(microseconds=1)
         now_on_the_wall = floor.astimezone(self.zone).replace(tzinfo=UTC) - timedelta(hours=3)
@@ -51,7 +51,7 @@ def trigger_of(job: Job, zone: str) -> BaseTrigger:
     if job.cron is not None:
         minute, hour, day, month, weekday = job.cron.split()
         fields = {"minute": minute, "hour": hour, "day": day, "month": month, "day_of_week": weekday}
-        if hour == "*":  # every hour is meant: on the clock, the one that comes twice too
+        if hour == "*":  # every hour, on the clock, including the one that occurs twice
             return CronTrigger(**fields, timezone=where if day != "*" or month != "*" or weekday != "*" else UTC)
         return WallClock(CronTrigger(**fields, timezone=UTC), where)
     if job.calendar is not None:
@@ -65,7 +65,7 @@ def trigger_of(job: Job, zone: str) -> BaseTrigger:
 
 
 def missed(trigger: BaseTrigger, last: datetime | None, now: datetime, catch_up: int) -> datetime | None:
-    """The latest start that was missed since *last* and not longer ago than *catch_up* seconds; None if none was."""
+    """The latest start missed since *last* within the past *catch_up* seconds; None if there is none."""
     floor = now - timedelta(seconds=catch_up)
     after = floor if last is None else max(floor, last + timedelta(seconds=1))
     found, at = None, trigger.get_next_fire_time(None, after)

@@ -13,7 +13,7 @@ from storage.locks import lock
 ROOT = Path(__file__).parents[1]
 
 # `make fuzz` sets SNEEUWBAL_FUZZ: a property then gets as many examples as the profile says, otherwise a few.
-settings.register_profile("few", deadline=None)
+settings.register_profile("few", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is slow
 settings.register_profile(
     "fuzz", max_examples=10_000, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
@@ -74,6 +74,19 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.rehearsal import recorded_study
 
     return _once(tmp_path_factory, "recorded", recorded_study)
+
+
+# Files of over a minute: they begin first, so that no process waits at the end for another's (see the Makefile).
+LONGEST = (
+    "report", "sampling", "main_job", "fault_run", "report_page", "forget", "package", "redaction", "canaries",
+    "states", "today_study", "stranger", "opt_outs", "installed", "load", "soak",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files by how long they take."""
+    ranks = {f"test_{name}": rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -65,7 +65,7 @@ def killed(process: subprocess.Popen[Any], study: Path, grown: int | None) -> bo
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive, "a child outlived its parent"
     return True
 
@@ -122,7 +122,7 @@ def recorded_study(folder: Path, scale: str = "0.05", min_degree: int = 8, hasht
 
 @contextmanager
 def served(scale: str = SCALE, *, faults: bool = False, more: Sequence[str] = ()) -> Iterator[World]:
-    """A world that is served as long as the block, told *more* on its command line."""
+    """A world served within the block, with *more* on its command line."""
     with tempfile.TemporaryDirectory() as place:
         ports = Path(place) / "ports.json"
         with world(float(scale), int(SEED), ports, faults, more):

@@ -16,6 +16,7 @@ from collectors.engine.run import Report, collect
 from collectors.wire.exchange import Wire
 from storage.archive import reader as archive
 from storage.frontier.sqlite import Frontier
+from storage.outcomes import absences
 from storage.records import Failure, Page, Record, Target, Want
 
 Answer = tuple[int, Mapping[str, str] | Sequence[tuple[str, str]], Any]  # status, headers, body (JSON unless bytes)
@@ -130,7 +131,8 @@ def run(
     frontier.close()
     wire.close()
     new = [page for page in pages(study) if page.record_id not in before]
-    records = [record for page in new if isinstance(page, Page) for record in collector.parse(page)]
+    read = [page for page in new if isinstance(page, Page)]
+    records = [record for page in read for record in [*absences(collector.outcome(page)), *collector.parse(page)]]
     return Run(report, new, records, states, wire)
 
 

@@ -62,7 +62,7 @@ def _bare(entry: object) -> object:
 
 @given(st.lists(pages, min_size=1, max_size=4), st.data())
 @settings(max_examples=60, deadline=None)
-def test_a_segment_torn_at_any_byte_gives_a_prefix_and_is_mended(
+def test_a_segment_torn_at_any_byte_gives_a_prefix_and_is_repaired(
     tmp_path_factory: pytest.TempPathFactory, answers: list[Page], data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("a")
@@ -73,12 +73,12 @@ def test_a_segment_torn_at_any_byte_gives_a_prefix_and_is_mended(
     torn = path.with_name(path.name + ".open")
     path.unlink()
     torn.write_bytes(content[:cut])
-    mended, _ = archiving.mend(torn)
-    read = list(archive.read(mended))
+    repaired, _ = archiving.repair(torn)
+    read = list(archive.read(repaired))
     assert read == whole[: len(read)]
-    assert mended.read_bytes() == content[: mended.stat().st_size]
-    with mended.open("rb") as file:
-        assert sum(1 for _ in ArchiveIterator(file)) == sum(1 for _ in archive.members(mended))
+    assert repaired.read_bytes() == content[: repaired.stat().st_size]
+    with repaired.open("rb") as file:
+        assert sum(1 for _ in ArchiveIterator(file)) == sum(1 for _ in archive.members(repaired))
 
 
 def test_an_open_segment_is_read_up_to_its_last_sync_mark(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import duckdb
 from collectors.engine.recovery import recover
 from storage.frontier.sqlite import Frontier
 from storage.tables.load import load
-from study.study_file import installed
+from study.installed import installed
 from tests.conftest import ROOT
 
 BEFORE = ROOT / "fixtures" / "before_asked"

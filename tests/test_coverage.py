@@ -10,6 +10,7 @@ import gzip
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -26,11 +27,12 @@ from analysis.report.findings import Findings
 from analysis.report.page import Facts, write_report
 from collectors.coverage.collector import INTERFACES, collector
 from collectors.coverage.reading import canonical, plain
+from jobs.backup import files
 from jobs.context import read_study
 from jobs.run import load, run
+from storage.by_hand import read_observations, read_screening
 from storage.errors import UserError
 from storage.records import Document, Page, Quarantine, Target, Want
-from storage.screening import read_screening
 from storage.searches import Search, search_of
 from storage.tables.database import open_readonly
 from tests.served import Answer, Server, serving
@@ -63,7 +65,7 @@ JSON_FEED = {
 }  # fmt: skip
 INDEX = """<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
 <sitemap><loc>{0}/map1.xml.gz</loc><lastmod>2013-02-01</lastmod></sitemap>
-<sitemap><loc>{0}/map2.xml</loc></sitemap><sitemap><loc>{0}/old.xml</loc><lastmod>2001-01-01</lastmod></sitemap>
+<sitemap><loc>{0}/old.xml</loc><lastmod>2001-01-01</lastmod></sitemap><sitemap><loc>{0}/map2.xml</loc></sitemap>
 </sitemapindex>"""
 MAP = """<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"
 xmlns:news="http://www.google.com/schemas/sitemap-news/0.9"><url><loc>https://site.example/ambtenaar-1</loc>
@@ -96,9 +98,64 @@ def hits(*ids: int, more: bool) -> dict[str, Any]:
     return {"posts": posts, "topics": topics, "grouped_search_result": {"more_full_page_results": more, "error": None}}
 
 
+CAPTURES = [
+    ["original", "timestamp"], ["http://courant.example:80/ambtenaar?utm_source=x", "20130206093000"],
+    ["https://courant.example/ambtenaar", "20130207093000"], [7, "20130207093000"],
+]  # fmt: skip
+CRAWLS = [
+    {"id": "CC-MAIN-2013-20", "cdx-api": "{0}/cc1", "from": "2013-05-18T05:00:00", "to": "2013-05-26T05:00:00"},
+    {"id": "CC-MAIN-2013-48", "cdx-api": "{0}/cc2"},
+    {"id": "later", "cdx-api": "{0}/cc3", "from": "2014-01-01T00:00:00"},
+    {"id": "without an index"},
+]  # fmt: skip
+STORIES = {
+    "stories": [
+        {"id": "a", "title": "Ambtenaar op Twitter", "publish_date": "2013-02-06", "media_name": "courant.example",
+         "url": "https://courant.example/op-twitter", "language": "nl"},
+        {"id": "b", "title": None, "publish_date": None, "url": "https://courant.example/zonder-datum"},
+        {"id": "c", "title": "Zonder adres"},
+    ],
+    "pagination_token": "verder",
+}  # fmt: skip
+RESULTS = {
+    "results": [{"url": "https://blog.example/gevonden", "title": "Gevonden", "content": "een ambtenaar",
+                 "publishedDate": "2013-02-08T00:00:00", "engines": ["een"]}],
+    "unresponsive_engines": [["twee", "timeout"]],
+}  # fmt: skip
+
+
+HERE: list[str] = []  # the server's own address, once it stands
+
+
+def indexes(path: str, query: dict[str, str]) -> Answer:
+    """What indexes of captures and search engines answer."""
+    match path:
+        case "/cdx" if "resumeKey" in query:
+            return 200, {}, [CAPTURES[0], ["https://courant.example/tweede", "20130301000000"]]
+        case "/cdx":
+            return 200, {}, [*CAPTURES, [], ["nl,courant)/b 2013!"]]
+        case "/collinfo.json":
+            return 200, {}, [{name: value.format(*HERE) for name, value in one.items()} for one in CRAWLS]
+        case "/cc1" if query["page"] == "0":
+            return 200, {}, b'{"url": "https://courant.example/crawl-1", "timestamp": "20130520000000"}\n{"url":'
+        case "/cc1":
+            return 400, {}, {"message": "Page 1 invalid: First Page is 0, Last Page is 0"}
+        case "/cc2":
+            return 404, {}, {"message": "No Captures found for: courant.example/*"}
+        case "/stories":
+            return 200, {}, STORIES if "pagination_token" not in query else {"stories": [], "pagination_token": None}
+        case "/map1.xml.gz":
+            return 200, {"Content-Type": "application/octet-stream"}, gzip.compress(MAP.encode())
+        case "/map2.xml":
+            return 200, {"Content-Type": "text/xml"}, MAP.encode()
+        case "/searx/search":
+            return 200, {}, RESULTS if query["pageno"] == "1" else {"results": []}
+    return 404, {}, b"weg"
+
+
 def site(path: str) -> Answer:
     """What the server answers."""
-    parts, base = urlsplit(path), "http://127.0.0.1"
+    parts = urlsplit(path)
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     match parts.path:
         case "/moved":
@@ -110,7 +167,7 @@ def site(path: str) -> Answer:
         case "/feed.json":
             return 200, {}, JSON_FEED
         case "/sitemap.xml":
-            return 200, {"Content-Type": "text/xml"}, INDEX.format(base).encode()
+            return 200, {"Content-Type": "text/xml"}, INDEX.format(*HERE).encode()
         case "/sru" if query["query"] == "(":
             return 200, {"Content-Type": "text/xml"}, DIAGNOSTIC.encode()
         case "/sru":
@@ -132,7 +189,7 @@ def site(path: str) -> Answer:
                 {},
                 {"id": 9, "slug": "nieuw", "title": "Nieuw", "post_stream": {"posts": posts, "stream": [1, 2]}},
             )
-    return 404, {}, b"weg"
+    return indexes(parts.path, query)
 
 
 REGISTER = """
@@ -184,6 +241,7 @@ WORDS = "c.product-area==officielepublicaties and cql.textAndIndexes=ambtenaar"
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with serving(site) as found:
+        HERE[:] = [found.url]
         yield found
 
 
@@ -251,12 +309,79 @@ def test_the_register_says_what_was_asked_and_what_it_brought(study: Path, serve
     assert [parse_qs(urlsplit(path).query)["startRecord"] for path in asked[:2]] == [["1"], ["3"]]
 
 
+INDEXED = """
+[study]
+name = "Vondsten elders"
+[collectors.coverage]
+allow_private = true
+[[searches]]
+id = "kaart"
+where = "sitemap"
+address = "{0}/sitemap.xml"
+[[searches]]
+id = "wayback"
+where = "wayback"
+address = "{0}/cdx?url=courant.example/*"
+first_day = 2013-01-01
+[[searches]]
+id = "crawl"
+where = "common_crawl"
+address = "{0}/collinfo.json?url=courant.example/*"
+words = "crawl"
+last_day = 2013-12-31
+[[searches]]
+id = "nieuws"
+where = "media_cloud"
+address = "{0}/stories?cs=34412234"
+words = "ambtenaar AND twitter"
+first_day = 2013-01-01
+last_day = 2013-12-31
+[[searches]]
+id = "zoek"
+where = "searxng"
+address = "{0}/searx"
+words = "ambtenaar"
+"""
+
+
+def test_captures_and_search_engines_are_walked_to_their_end(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A capture's moment is no date of publication; what is broken is counted; a silent engine makes it incomplete."""
+    (tmp_path / "sneeuwbal.toml").write_text(INDEXED.format(server.url))
+    before = len(server.paths)
+    with pytest.raises(UserError, match="no key for media_cloud: set MEDIACLOUD_API_KEY"):
+        run(read_study(tmp_path), say=lambda line: None)
+    monkeypatch.setenv("MEDIACLOUD_API_KEY", "geheim")
+    run(read_study(tmp_path), say=lambda line: None)
+    found = rows(tmp_path, "SELECT queries[1], document, published_at::DATE::VARCHAR FROM documents ORDER BY ALL")
+    assert found == [
+        ("crawl/1", "https://courant.example/crawl-1", None),
+        ("kaart/1", "https://site.example/ambtenaar-1", None),
+        ("kaart/1", "https://site.example/n?a=1&b=2", "2013-02-09"),
+        ("nieuws/1", "https://courant.example/op-twitter", "2013-02-06"),
+        ("nieuws/1", "https://courant.example/zonder-datum", None),
+        ("wayback/1", "https://courant.example/ambtenaar", None),
+        ("wayback/1", "https://courant.example/tweede", None),
+        ("zoek/1", "https://blog.example/gevonden", "2013-02-08"),
+    ]
+    assert {row[0] for row in rows(tmp_path, "SELECT place FROM quarantine")} >= {"[3]", "line 2", "stories[2]"}
+    walks = dict(rows(tmp_path, "SELECT split_part(key, '/', 1), why FROM walks WHERE NOT complete"))
+    assert walks.pop("kaart") == f"HTTP 404 for {server.url}/old.xml"  # the other two are read
+    assert walks == {"zoek": "engines that did not answer: twee timeout"}
+    asked = [path for path in server.paths[before:] if path.startswith(("/cc", "/cdx", "/stories"))]
+    assert not any(path.startswith("/cc3") for path in asked)  # it began after the last day wanted
+    assert all("from=20130101" in path for path in asked if path.startswith("/cdx"))
+    assert all("cs=34412234&q=ambtenaar" in path for path in asked if path.startswith("/stories"))
+    assert b"geheim" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
 def test_other_words_need_a_new_version_and_never_mix_with_the_old(study: Path, server: Server) -> None:
     """Without one the register is refused; with one both stand, and only the newest is asked again."""
     path = study / "sneeuwbal.toml"
     changed = REGISTER.format(server.url, WORDS.replace("ambtenaar", "topambtenaar"))
     path.write_text(changed)
-    with pytest.raises(UserError, match=r"search 'stukken' version 1 was asked as .*; give it version = 2"):
+    with pytest.raises(UserError, match=r"search 'stukken' version 1 was run as .*; give it version = 2"):
         run(read_study(study), say=lambda line: None)
     path.write_text(changed.replace('id = "stukken"', 'id = "stukken"\nversion = 2'))
     before = len(server.paths)
@@ -270,17 +395,17 @@ def test_other_words_need_a_new_version_and_never_mix_with_the_old(study: Path, 
 
 
 def test_a_register_that_cannot_be_asked_is_a_mistake(tmp_path: Path) -> None:
-    def told(search: str) -> str:
+    def message_of(search: str) -> str:
         (tmp_path / "sneeuwbal.toml").write_text(f"[study]\nname = 'x'\n[[searches]]\nid = 'a'\n{search}")
         with pytest.raises(UserError) as error:
             read_study(tmp_path)
         return str(error.value)
 
-    assert "no interface 'fed'; did you mean 'feed'" in told("where = 'fed'")
-    assert "needs words, or an address" in told("where = 'sru'")
-    assert "twice" in told("where = 'sru'\nwords = 'a'\n[[searches]]\nid = 'a'\nwhere = 'sru'\nwords = 'b'")
+    assert "no interface 'fed'; did you mean 'feed'" in message_of("where = 'fed'")
+    assert "needs words or an address" in message_of("where = 'sru'")
+    assert "twice" in message_of("where = 'sru'\nwords = 'a'\n[[searches]]\nid = 'a'\nwhere = 'sru'\nwords = 'b'")
     left_out = "where = 'sru'\nwords = 'a'\n[collectors.coverage]\nkinds = ['feed']"
-    assert "no collector of the study asks 'sru'" in told(left_out)
+    assert "no collector of the study queries 'sru'" in message_of(left_out)
 
 
 def page(kind: str, body: str | bytes, search: Search, url: str = "https://site.example/x", **want: Any) -> Page:
@@ -357,7 +482,7 @@ def test_a_forum_is_searched_listed_and_read_without_naming_anybody() -> None:
     assert (done.next, done.complete) == (None, False)
 
 
-def test_what_a_server_says_is_wrong_is_told() -> None:
+def test_what_a_server_says_is_wrong_is_reported() -> None:
     (later,) = collector.outcome(page("sru", DIAGNOSTIC, Search("s", 1, "(")))
     assert "Query syntax error" in later.why
     for kind in INTERFACES:
@@ -405,10 +530,19 @@ https://blad.example/2,x,,,,
 """
 
 
+OBSERVATIONS = """source,observed_at,observer,note,file
+https://forum.example/t/9,2013-02-11T20:15:00+01:00,an,"Wie er werkt, zegt dat er niet bij.",schermen/draad.png
+borrel van de vereniging,2013-02-12,ben,Niemand twittert hier.,
+"""
+
+
 @pytest.fixture(scope="module")
 def screened(study: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The same study, screened in part."""
     (study / "screening.csv").write_text(SCREENING)
+    (study / "schermen").mkdir()
+    (study / "schermen" / "draad.png").write_bytes(b"een beeld")
+    (study / "observations.csv").write_text(OBSERVATIONS)
     load(read_study(study), say=lambda line: None)
     with open_readonly(study) as db:
         yield db
@@ -450,14 +584,40 @@ def test_agreement_of_two_coders_is_the_published_one(screened: duckdb.DuckDBPyC
     assert (round(frame["agree"].iloc[0], 3), frame.attrs["double"]) == (0.333, 3)
 
 
+def test_what_people_saw_stands_with_the_checksum_of_its_file(screened: duckdb.DuckDBPyConnection, study: Path) -> None:
+    rows = screened.execute("SELECT source, epoch(observed_at), observer, file, sha256 FROM observations ORDER BY 2")
+    assert rows.fetchall() == [
+        ("https://forum.example/t/9", 1360610100.0, "an", "schermen/draad.png", sha256(b"een beeld").hexdigest()),
+        ("borrel van de vereniging", 1360627200.0, "ben", None, None),
+    ]
+    assert {Path("observations.csv"), Path("schermen/draad.png")} <= {*files(read_study(study))}  # in a backup
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("https://a.example,maybe,,an,2026-01-01", "line 2: 'maybe' is no decision; write included or excluded"),
-        ("https://a.example,excluded,,an,2026-01-01", "excludes without a reason"),
-        ("https://a.example,included,,,2026-01-01", "does not say who decided"),
-        (",included,,an,2026-01-01", "does not say about what"),
-        ("https://a.example,included,,an,gisteren", "'gisteren' is no moment"),
+        ("a,2013-02-11,an,,", "line 2: neither a note nor a file"),
+        ("a,2013-02-11,an,b,../draad.png", "no file '../draad.png' in the study directory"),
+        ("a,2013-02-11,,b,", "no observer; fill in observer"),
+        ("a,toen,an,b,", "'toen' is not a time"),
+    ],
+)
+def test_a_mistake_in_the_observations_is_one_line(tmp_path: Path, line: str, why: str) -> None:
+    (tmp_path / "study").mkdir()
+    (tmp_path / "draad.png").touch()
+    (tmp_path / "study" / "observations.csv").write_text(f"source,observed_at,observer,note,file\n{line}\n")
+    with duckdb.connect() as db, pytest.raises(UserError, match=why):
+        read_observations(db, tmp_path / "study")
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("https://a.example,maybe,,an,2026-01-01", "line 2: 'maybe' is not a decision; write included or excluded"),
+        ("https://a.example,excluded,,an,2026-01-01", "an exclusion without a reason"),
+        ("https://a.example,included,,,2026-01-01", "no coder; fill in decided_by"),
+        (",included,,an,2026-01-01", "no document; fill in document"),
+        ("https://a.example,included,,an,gisteren", "'gisteren' is not a time"),
     ],
 )
 def test_a_mistake_in_the_screening_is_one_line(tmp_path: Path, line: str, why: str) -> None:

@@ -13,7 +13,7 @@ from collectors.wire.exchange import Wire
 from storage.frontier.sqlite import Frontier
 from storage.privacy.minimise import Expiry
 from storage.records import Page, Target, Want
-from study.study_file import installed
+from study.installed import installed
 from tests import toy
 
 
@@ -33,7 +33,7 @@ def test_a_kind_that_yields_posts_stays_within_the_budget_of_posts(tmp_path: Pat
     frontier = Frontier(tmp_path / "state.sqlite")
     with frontier.transaction():
         frontier.add([Want(Target("toy", name, str(key)), "") for key in (1, 2, 3, 4, 5)], datetime.now(UTC))
-    settings = Settings({"base_url": url}, None, Wire(timeout=5, private=True))
+    settings = Settings({"base_url": url}, None, Wire(timeout=60, private=True))
     report = collect(tmp_path, "toy", Stranger(), settings, frontier=frontier, budget=Budget(posts=12))
     frontier.close()
     server.shutdown()

@@ -116,7 +116,7 @@ def test_a_budget_stops_the_study_before_it_is_passed_and_keeps_what_is_wanted(
         file.write_text(plain + f"\n[budget]\nusd = {limit}\n")
         done = sneeuwbal("--study", study, "run", "--no-report", "--hide-progress")
         assert done.returncode == 4, done.stdout + done.stderr
-        assert "raise [budget] to go on" in done.stdout + done.stderr
+        assert "raise [budget] to continue" in done.stdout + done.stderr
         usd, wanted = spent(study)
         assert usd <= limit
         assert wanted > 0

@@ -96,6 +96,7 @@ def test_a_table_with_addresses_that_are_none_counts_them(tmp_path: Path) -> Non
         "profile_id,name,x,mastodon,bluesky,website,url\n"
         "1,Ann,twitter.com/ann,m.example/@ann,bsky.app/profile/ann.example,ann.example,HTTPS://Example.org/ann\n"
         "2,Bob,geen account,ook niet,niets,tja,x\n"
+        "3,Cor,geen,n.v.t.,-,Onbekend,\n"
     )
     found = read("table", path)
     assert [one.url for one in of(found, ProfileLink)] == [
@@ -117,5 +118,5 @@ def test_the_websites_of_a_member_are_addresses_without_their_labels(tmp_path: P
     found = read("linkedin", path)
     links = [one.url for one in of(found, ProfileLink) if one.rel == "website"]
     assert links == ["https://example.org/a,b", "https://example.net", "http://example.com/"]
-    told = [one.reason for one in of(found, Quarantine) if one.place == "Profile.csv"]
-    assert told == ["Websites: PERSONAL: is no web address", "Websites: Blog:geen is no web address"]
+    quarantined = [one.reason for one in of(found, Quarantine) if one.place == "Profile.csv"]
+    assert quarantined == ["Websites: PERSONAL: is no web address", "Websites: Blog:geen is no web address"]

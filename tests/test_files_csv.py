@@ -1,8 +1,10 @@
 """CSV as strangers save it: whatever the encoding, delimiter and line end, the same rows; what is lost is counted."""
 
 import io
+import re
 import zipfile
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +20,7 @@ from storage.records import Connection, Position, Profile, Quarantine
 from tests.conftest import examples
 from tests.importing import of, read
 
+REAL = Path(__file__).parents[2] / "shared" / "real"
 PEOPLE = [
     ("Jörg Müller", "Ministerie van Economische Zaken"),
     ("Ayse Ipek", "Ministerie van Financiën"),
@@ -72,8 +75,8 @@ def test_two_encodings_in_one_file_and_a_damaged_byte(tmp_path: Path) -> None:
     assert list(found) == ["name", "Financiën één", "Paleis café", "Zoë", "café \ufffd kré"]
     path = tmp_path / "a.csv"
     path.write_bytes(mixed)
-    (told,) = of(read("table", path), Quarantine)
-    assert (told.place, told.reason) == ("a.csv:5", "name: a character was lost (U+FFFD)")
+    (quarantined,) = of(read("table", path), Quarantine)
+    assert (quarantined.place, quarantined.reason) == ("a.csv:5", "name: a character was lost (U+FFFD)")
 
 
 @given(
@@ -115,7 +118,7 @@ def test_an_encoding_that_is_named_must_fit(tmp_path: Path) -> None:
     path.write_bytes(b"name\n" + b"Ann Een\n" * 300_000 + "José\n".encode("cp1252"))
     with pytest.raises(UserError, match=r"a\.csv:300002 is not utf-8"):
         files.targets("table", [path], {"encoding": "utf-8"})
-    with pytest.raises(UserError, match="there is no encoding latijn"):
+    with pytest.raises(UserError, match="unknown encoding latijn"):
         files.targets("table", [path], {"encoding": "latijn"})
     path.write_bytes("name\nJosé\n".encode("utf-16"))
     assert [one.name for one in of(read("table", path, encoding="utf-16"), Profile)] == ["José"]
@@ -221,6 +224,38 @@ def test_a_column_whose_ids_were_all_rounded_is_known_by_its_zeros(tmp_path: Pat
         assert len(of(found, Quarantine)) == 200
     assert not rounded_column([])
     assert not rounded_column(["12000000000", "100"])
+
+
+def test_exact_ids_that_a_float_could_hold_are_not_taken_for_rounded_ones() -> None:
+    assert not any(rounded_column([str(1234567890123450000 - 10 * n)]) for n in range(1000))  # one alone is no proof
+    assert not rounded_column(["1149409218000625664"] * 100)  # one author of many posts
+    random = Random(1)
+    for year, idle in ((2, 0.76), (6, 0.76), (13, 0.5)):  # how many in X's own answers number the first in their moment
+        ids = [(random.randrange(year * 10**10, (year + 3) * 10**10) << 22) + (random.randrange(1024) << 12)
+               + (random.random() > idle) * random.randrange(1, 4) for _ in range(1000)]  # fmt: skip
+        for size in (2, 3, 10, 100, 1000):
+            assert not rounded_column(map(str, ids[:size]))
+        assert rounded_column(str(int(float(one))) for one in ids)
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["fivethirtyeight_twitter_ratio/BarackObama.csv", "us_congress_sample_v1_1/sample-tweets-500.jsonl",
+     "rtweet_v1_1/get_followers.json", "academictwitteR_reuters/data_1219780709600124929.json"],
+)  # fmt: skip
+def test_the_ids_of_public_data_sets_of_x_are_exact(file: str) -> None:
+    path = REAL / "x" / file
+    if not path.exists():
+        pytest.skip("no recorded answers beside this checkout")
+    ids = {one.decode() for one in re.findall(rb"(?<!\d)[1-9]\d{16,18}(?!\d)", path.read_bytes())}
+    assert len(ids) > 900
+    assert not rounded_column(ids)
+    assert rounded_column(str(int(float(one))) for one in ids)
+
+
+def test_a_stray_nul_makes_no_other_encoding(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"profile_id,name,employer\n1,A\0nn,B\n")
+    assert [one.name for one in of(read("table", tmp_path / "a.csv"), Profile)] == ["Ann"]
 
 
 ERRORS = """

@@ -56,9 +56,9 @@ def test_what_is_packed_reads_like_the_plain_file_and_garbage_behind_it_costs_no
         path.write_bytes(PACKED[kind](data) + more)
         found = read("x-v1", path)
         assert len(of(found, Post)) == 500
-        told = of(found, Quarantine)
-        assert len(told) == wrong
-        assert all("byte" in one.reason for one in told)
+        quarantined = of(found, Quarantine)
+        assert len(quarantined) == wrong
+        assert all("byte" in one.reason for one in quarantined)
 
 
 @pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
@@ -87,6 +87,34 @@ def test_a_file_cut_anywhere_gives_all_the_lines_that_its_bytes_hold(cut: int) -
         assert "cut off" in of(found, Quarantine)[-1].reason
         (done,) = files.collector("x-v1").outcome(walk("x-v1", path)[-1])
         assert (done.next, done.complete) == (None, False)
+
+
+def test_a_member_with_a_wrong_checksum_is_read_and_the_damage_said(tmp_path: Path) -> None:
+    whole = gzip.compress(posts(1, 20))
+    (tmp_path / "a.jsonl.gz").write_bytes(whole[:-8] + b"\1\2\3\4" + whole[-4:])
+    found = read("x-v1", tmp_path / "a.jsonl.gz")
+    assert len(of(found, Post)) == 20
+    assert "incorrect data check" in of(found, Quarantine)[-1].reason
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.csv.gz", gzip.compress(gzip.compress(b"name\nAnn\n")), "packed twice; unpack it once"),
+        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "save it as .xlsx or CSV"),
+        ("a.csv", b"\xef\xbb\xbf\n<!DOCTYPE html><title>Sign in</title>", "a web page, whatever its name"),
+        (
+            "a.csv.gz",
+            gzip.compress(b"a.csv".ljust(257, b"\0") + b"ustar" + bytes(250)),
+            "a tar archive; unpack it first",
+        ),
+        ("a.csv", b"%PDF-1.7", "a PDF"),
+    ],
+)
+def test_what_no_format_reads_is_named_with_the_mend(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=expected):
+        files.targets("table", [tmp_path / name], {})
 
 
 def test_a_damaged_table_keeps_its_whole_rows(tmp_path: Path) -> None:
@@ -161,7 +189,7 @@ def test_bad_lines_at_the_head_do_not_refuse_a_file(tmp_path: Path, monkeypatch:
     path.write_bytes(b'{"no": "post"}\n' * 100_000 + posts(1, 1))
     assert files.targets("x-v1", [path], {})
     path.write_bytes(b'{"no": "post"}\n' * 100_000)
-    with pytest.raises(UserError, match="is it another format"):
+    with pytest.raises(UserError, match="check the format"):
         files.targets("x-v1", [path], {})
 
 
@@ -203,11 +231,37 @@ def test_random_bytes_are_called_so_with_the_mend(tmp_path: Path, form: str, nam
     path = tmp_path / name
     path.write_bytes(random.Random(name).randbytes(5000))
     if form == "auto":
-        told = " ".join(formats_of([path], {})[1])
+        message = " ".join(formats_of([path], {})[1])
     else:
         with pytest.raises(UserError) as error:
             files.targets(form, [path], {})
-        told = str(error.value)
-    assert str(path) in told
-    assert "copy or download it again" in told
-    assert "\n" not in told
+        message = str(error.value)
+    assert str(path) in message
+    assert "copy or download it again" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("form", ["x-v1", "twarc"])
+@pytest.mark.parametrize(
+    "way",
+    ["two on a line", "RFC 7464", "commas", "UTF-16 of PowerShell", "a byte-order mark", "NaN", "half an emoji"],
+)
+def test_lines_of_json_as_other_tools_write_them(tmp_path: Path, form: str, way: str) -> None:
+    made = "Wed Aug 27 13:08:45 +0000 2008" if form == "x-v1" else "2008-08-27T13:08:45.000Z"
+    one, two = (
+        json.dumps({"id_str": str(n), "id": str(n), "text": "een", "created_at": made, "lang": "nl"}) for n in (1, 2)
+    )
+    content = {
+        "two on a line": one + two,
+        "RFC 7464": f"\x1e{one}\n\x1e{two}\n",
+        "commas": f"{one},\n{two},\n",
+        "UTF-16 of PowerShell": f"\ufeff{one}\r\n{two}\r\n",
+        "a byte-order mark": f"\ufeff{one}\n{two}",
+        "NaN": f"{one[:-1]}, \"score\": NaN}}\n{two}",
+        "half an emoji": f"{one}\n{two}".replace("een", "een \\ud83d"),
+    }[way]  # fmt: skip
+    (tmp_path / "a.jsonl").write_bytes(content.encode("utf-16-le" if "UTF-16" in way else "utf-8"))
+    found = read(form, tmp_path / "a.jsonl")
+    assert [post.post_id for post in of(found, Post)] == ["1", "2"]
+    assert {post.created_at for post in of(found, Post)} == {datetime(2008, 8, 27, 13, 8, 45, tzinfo=UTC)}
+    assert len(of(found, Quarantine)) == {"NaN": 1, "half an emoji": 2}.get(way, 0)

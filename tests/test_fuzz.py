@@ -30,7 +30,8 @@ from storage.archive import reader as archive
 from storage.archive import writer as archiving
 from storage.errors import UserError
 from storage.records import Failure, Page, Target, Want
-from study.study_file import Study, installed
+from study.installed import installed
+from study.study_file import Study
 from tests import test_files_people, test_lenient
 from tests.conftest import ROOT
 

@@ -84,7 +84,7 @@ def test_another_segment_of_the_same_name_is_refused(tmp_path: Path) -> None:
     segment.write_bytes(b"x" + content[1:])
     with pytest.raises(UserError, match="rename one of the two"):
         gather(study, [machine])
-    with pytest.raises(UserError, match="holds no archive"):
+    with pytest.raises(UserError, match="no archive"):
         gather(study, [tmp_path / "nowhere"])
 
 
@@ -96,8 +96,8 @@ def test_the_command_takes_archives_and_studies(tmp_path: Path) -> None:
     words = ("--archive", machines[0], "--archive", machines[1].parent)
     done = sneeuwbal("--study", study, "load", *words)
     assert done.returncode == 0, done.stderr
-    assert "brought in: 2 segments of 2 archives" in done.stdout
-    assert "brought in: 0 segments" in sneeuwbal("--study", study, "load", *words).stdout
+    assert "merged: 2 segments of 2 archives" in done.stdout
+    assert "merged: 0 segments" in sneeuwbal("--study", study, "load", *words).stdout
     assert sneeuwbal("--study", study, "load").returncode == 0
 
 
@@ -120,8 +120,8 @@ def test_machines_with_seeds_of_their_own_become_one_study_with_one_state(tmp_pa
     load(alone, {"toy": "tests.toy:collector"})
     recover(study, {"toy": toy.collector}, study / "state.sqlite")
     assert _targets(study) == _targets(alone)
-    told = "SELECT follower_id, followed_id FROM follows ORDER BY ALL"
-    assert rows(study, told) == rows(alone, told)
+    query = "SELECT follower_id, followed_id FROM follows ORDER BY ALL"
+    assert rows(study, query) == rows(alone, query)
     assert all(check.passed for check in checks(study, {"toy": toy.collector}))
 
 

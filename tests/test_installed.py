@@ -43,6 +43,16 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+def test_an_editable_install_copies_nothing(built: Path) -> None:
+    """Its wheel holds the path to the checkout and the metadata: no module is found anywhere but there."""
+    (source,) = (built / "unpacked").iterdir()
+    _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel:editable", "-d", built / "editable", cwd=source)
+    (wheel,) = (built / "editable").glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert [name for name in names if ".dist-info/" not in name] == ["_sneeuwbal.pth"]
+    assert zipfile.ZipFile(wheel).read("_sneeuwbal.pth").decode() == str(source)
+
+
 @pytest.fixture(scope="module")
 def python(built: Path) -> Path:
     """The Python of a fresh environment in which the wheel is installed, beside the packages of this one."""
@@ -53,7 +63,7 @@ def python(built: Path) -> Path:
     here = [path for path in sys.path if path.endswith("site-packages")]
     (wheel,) = built.glob("*.whl")
     found = home / "bin" / "python"
-    # pip of this environment, told to install into that one: no index is asked
+    # pip of this environment, installing into that one: no index is asked
     _run(sys.executable, "-m", "pip", "--python", found, "install", "--quiet", "--no-deps", "--no-index",
          "--disable-pip-version-check", wheel, cwd=built)  # fmt: skip
     names = {path.name for path in site.iterdir()}

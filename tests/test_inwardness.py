@@ -158,6 +158,18 @@ def test_follow_ties_stand_beside_connections(db):
     assert table["connections"].sum() == 0
 
 
+def test_a_member_whose_group_is_not_known_is_in_no_cell(db):
+    """Of a list that names no organisation, or in a pseudonymised database, where a group of few is not named."""
+    studies.people(db, {"a": "EZ", "b": "BZK", "c": "EZ"})
+    studies.follows(db, [("a", "b"), ("a", "c"), ("a", "d")])
+    known = groups.table(db)
+    listed = {"subject": "d", "source": "list", "verdict": "member", "confidence": 1.0}
+    studies.insert(db, "evidence", [listed, {**listed, "subject": "c"}])
+    assert db.execute("SELECT count(*) FROM memberships WHERE group_name IS NULL").fetchone() == (2,)
+    pd.testing.assert_frame_equal(groups.table(db), known)
+    assert list(groups.coverage(db)["group_name"]) == ["BZK", "EZ"]
+
+
 def test_a_study_of_follows_alone_is_weighed_by_them_and_no_edge_weighs_nothing(db, tmp_path):
     """Gephi drops edges of weight 0; igraph and networkx read the same ties from our files."""
     studies.people(db, {"a": "EZ", "b": "BZK", "c": "EZ", "d": "AZ"})

@@ -40,6 +40,8 @@ NEXT = "https://social.example/n?page=2"
         "</n?page=2>; rel=next",
         '<//social.example/n?page=2>; rel="https://a.example/rel next"',
         f'no link at all, <{NEXT}>; rel="next"',
+        f"<{NEXT}>; rel='next'",
+        f'<{NEXT}>; rel="next',
     ],
 )
 def test_a_next_link_in_every_form(value: str) -> None:

@@ -39,7 +39,7 @@ def _one_line(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
     return lines[0]
 
 
-def test_all_mistakes_of_a_study_file_are_told_at_once(study: Path) -> None:
+def test_all_mistakes_of_a_study_file_are_reported_at_once(study: Path) -> None:
     (study / "sneeuwbal.toml").write_text('[study]\nname = 3\nzone = "UTC"\n[snowball]\nwaves = "two"\n')
     done = sneeuwbal("--study", study, "run")
     assert done.returncode == 2
@@ -49,36 +49,36 @@ def test_all_mistakes_of_a_study_file_are_told_at_once(study: Path) -> None:
 
 
 def test_no_study_an_unknown_command_and_an_unknown_collector(tmp_path: Path, study: Path) -> None:
-    assert "there is no study here" in _one_line(sneeuwbal("--study", tmp_path, "run"))
+    assert "no study here" in _one_line(sneeuwbal("--study", tmp_path, "run"))
     assert "did you mean 'load'" in _one_line(sneeuwbal("--study", study, "laod"))
     assert "no collector 'myspace'" in _one_line(sneeuwbal("--study", study, "collect", "myspace"))
 
 
-def test_a_missing_token_is_told_before_anything_is_asked(study: Path) -> None:
+def test_a_missing_token_is_reported_before_anything_is_asked(study: Path) -> None:
     with (study / "sneeuwbal.toml").open("a") as file:
         file.write("[collectors.x]\n")
     text = (study / "sneeuwbal.toml").read_text().replace("[seeds]", '[seeds]\nx = ["verzonnen"]')
     (study / "sneeuwbal.toml").write_text(text)
     assert "no token for x" in _one_line(sneeuwbal("--study", study, "run", token=None))
     assert not (study / "archive").exists()
-    told = _one_line(sneeuwbal("--study", study, "collect", "x", token=None))
-    assert "SNEEUWBAL_X_BEARER_TOKEN" in told
+    result = _one_line(sneeuwbal("--study", study, "collect", "x", token=None))
+    assert "SNEEUWBAL_X_BEARER_TOKEN" in result
     (study / "secrets.toml").write_text("x = 'abc'")
     (study / "secrets.toml").chmod(0o644)
-    assert "others may read it" in _one_line(sneeuwbal("--study", study, "collect", "x", token=None))
+    assert "readable by others" in _one_line(sneeuwbal("--study", study, "collect", "x", token=None))
 
 
 def test_init_writes_a_study_that_loads_and_overwrites_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     assert sneeuwbal("init", folder).returncode == 0
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert "there is a study already" in _one_line(sneeuwbal("init", folder))
+    assert "a study already exists" in _one_line(sneeuwbal("init", folder))
     assert sneeuwbal("--study", folder, "status").returncode == 0
-    assert "nobody to start from" in _one_line(sneeuwbal("--study", folder, "run"))
+    assert "no seeds" in _one_line(sneeuwbal("--study", folder, "run"))
 
 
 def test_a_query_before_anything_is_published_and_a_wrong_query(study: Path) -> None:
-    assert "nothing is published yet" in _one_line(sneeuwbal("--study", study, "sql", "SELECT 1"))
+    assert "no database yet" in _one_line(sneeuwbal("--study", study, "sql", "SELECT 1"))
     _published(study)
     assert "Catalog Error" in _one_line(sneeuwbal("--study", study, "sql", "SELECT * FROM nonsense"))
     for query in ("COPY (SELECT 1) TO '/tmp/leak.csv'", "SELECT * FROM read_csv('/etc/passwd')", "DROP VIEW posts"):
@@ -112,7 +112,7 @@ def test_a_database_of_a_newer_version_is_left_alone(study: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_segment_cut_in_the_middle_loads_up_to_there_and_is_told(study: Path) -> None:
+def test_a_segment_cut_in_the_middle_loads_up_to_there_and_is_reported(study: Path) -> None:
     _published(study)
     (segment,) = (study / "archive").glob("*.warc.gz")
     content = segment.read_bytes()
@@ -157,7 +157,7 @@ def test_two_runs_of_one_collector_at_once(study: Path) -> None:
         assert "already running" in _one_line(sneeuwbal("--study", study, "collect", "profiles"))
 
 
-def test_a_seed_that_does_not_exist_is_waited_for_and_told_partial(study: Path) -> None:
+def test_a_seed_that_does_not_exist_is_waited_for_and_reported_partial(study: Path) -> None:
     assert sneeuwbal("--study", study, "admit").returncode == 0
     done = sneeuwbal("--study", study, "collect", "profiles", "--limit", "4")
     assert "connection" in sneeuwbal("--study", study, "status", "--json").stdout

@@ -34,4 +34,4 @@ def test_without_a_study_it_says_so(tmp_path: Path) -> None:
     words = [sys.executable, ROOT / "analysis" / "notebook.py", "--study", tmp_path]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "there is no database here" in done.stdout + done.stderr
+    assert "no database here" in done.stdout + done.stderr

@@ -13,7 +13,7 @@ MINISTRIES = {"EZ": "Economische Zaken", "BZK": "Binnenlandse Zaken", "FIN": "Fi
 
 @pytest.fixture
 def db():
-    """Three start contacts, of whom one has two groups; others; and what must not count.
+    """Three start contacts, one with two groups; others; and data that must not count.
 
     s1 - s2, s3 (in both lists); a is in the lists of s1, s2; b of s1; c of all three; gone, who has no page, of s1, s2.
     """
@@ -149,7 +149,7 @@ def test_coverage_says_what_was_not_read_and_why():
         11,
         0,
     )
-    assert row["told"] == (
+    assert row["summary"] == (
         "profiles connections: 12 of 159 were not read whole, 1 of them in part: refused (6), gone (5), timeout (1)"
     )
 

@@ -20,6 +20,7 @@ from collectors.profiles.collector import Options, Profiles, canonical, collecto
 from collectors.wire.exchange import Replay, Wire
 from storage.archive import reader as archive
 from storage.frontier.sqlite import Frontier
+from storage.outcomes import absences
 from storage.records import Absence, Connection, Page, Position, Profile, ProfileLink, Quarantine, Target, Want
 from tests.website import serving
 
@@ -46,8 +47,13 @@ def person(**properties) -> dict:
     return {"@context": "http://schema.org", "@type": "Person", "name": "Jan Proef", "url": KEY, **properties}
 
 
+def read(page: Page) -> list:
+    """The records that load makes of *page*."""
+    return [*absences(collector.outcome(page)), *collector.parse(page)]
+
+
 def parse(body, **more) -> list:
-    return list(collector.parse(page(body, **more)))
+    return read(page(body, **more))
 
 
 def of(kind, records) -> list:
@@ -232,14 +238,14 @@ def test_a_page_about_nobody_is_flagged_and_never_fatal(body):
 
 
 def test_a_profile_with_all_it_can_say():
-    told = person(
+    actual = person(
         headline="Adviseur",
         description="Eerste regel.<br>Tweede &amp; laatste.",
         address={"@type": "PostalAddress", "addressLocality": "Den Haag", "addressRegion": "Zuid-Holland",
                  "addressCountry": {"@type": "Country", "name": "NL"}},
         sameAs=["https://twitter.com/janproef", "https://x.example/@jan", KEY, "*****"],
     )  # fmt: skip
-    body = ld({**told, "url": [KEY, "https://janproef.example"]}).replace(
+    body = ld({**actual, "url": [KEY, "https://janproef.example"]}).replace(
         "<h1>", '<a rel="me nofollow" href="https://mastodon.example/@jan">m</a><a rel=me href="/in/jan/">ik</a><h1>'
     )
     profile, *links = parse(body)
@@ -342,7 +348,8 @@ def test_whatever_a_page_holds_it_is_read_without_an_exception_and_without_inven
 def test_a_masked_name_is_an_absence(name):
     body = ld(person(name=name, jobTitle="****", worksFor=organisation("*** **")))
     assert parse(body) == [Absence("netwerk.example", "profile", KEY, "masked")]
-    assert list(collector.outcome(page(body))) == [Absent(page(body).wants[0].target, "masked")]
+    actual = Absent(page(body).wants[0].target, "masked", platform="netwerk.example", key=KEY)
+    assert list(collector.outcome(page(body))) == [actual]
 
 
 def test_asterisks_that_hide_nothing_stay():
@@ -364,10 +371,11 @@ WALL = '<form><input type="password"></form>'
         ({"body": WALL}, "private"), ({"url": HOST + "/authwall?next=x"}, "private"),
     ],
 )  # fmt: skip
-def test_absences_are_told_apart(kind, more, expected):
+def test_absences_are_distinguished(kind, more, expected):
     asked = page(**{"body": "x", "kind": kind, **more})
-    assert list(collector.outcome(asked)) == [Absent(asked.wants[0].target, expected)]
-    (absence,) = collector.parse(asked)
+    (outcome,) = collector.outcome(asked)
+    assert outcome == Absent(asked.wants[0].target, expected, outcome.detail, outcome.platform, KEY)
+    (absence,) = read(asked)
     assert (absence.kind, absence.key, absence.reason) == (kind, KEY, expected)
 
 
@@ -541,4 +549,4 @@ def run(folder: Path, targets, wire, address: str) -> list:
     assert states <= {"done", "absent"}, frontier.counts()
     frontier.close()
     pages = [e for path in archive.segments(folder / "archive") for e in archive.read(path) if isinstance(e, Page)]
-    return [record for each in sorted(pages, key=lambda p: (p.url, p.status)) for record in collector.parse(each)]
+    return [record for each in sorted(pages, key=lambda p: (p.url, p.status)) for record in read(each)]

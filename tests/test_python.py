@@ -88,7 +88,7 @@ def test_a_study_begins_in_python(tmp_path: Path) -> None:
     assert study.load() is None
     with pytest.raises(UserError, match="no network 'nobody'"):
         study.network("nobody")
-    with pytest.raises(UserError, match="there is no study here"):
+    with pytest.raises(UserError, match="no study here"):
         sneeuwbal.open(tmp_path)
 
 

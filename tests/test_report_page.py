@@ -92,8 +92,8 @@ def test_search_finds_without_accents_and_shows_the_true_neighbours(
     out, into = set(network.target[network.source == chosen]), set(network.source[network.target == chosen])
     put = network.nodes["share_of_runs"].iloc[chosen]
     assert f"runs that put them there {100 * put:.0f}%" in " ".join(figure.locator(".info dl").inner_text().split())
-    told = [text.split(": ")[1] for text in figure.locator(".info summary").all_inner_texts()]
-    assert told == [str(len(out & into)), str(len(out - into)), str(len(into - out))]
+    found = [text.split(": ")[1] for text in figure.locator(".info summary").all_inner_texts()]
+    assert found == [str(len(out & into)), str(len(out - into)), str(len(into - out))]
     assert names.iloc[chosen]
     assert wanted >= 0
 
@@ -103,7 +103,7 @@ def test_a_link_leads_back_to_the_same_selection(browser: Any, watched: Watched,
     figure.locator(".legend input").first.uncheck()
     watched.page.evaluate(f"{NETWORK.format('actors')}.step(1)")
     link, chosen = watched.page.url, figure.locator(".chosen h3").inner_text()
-    told = figure.locator(".foot .told").inner_text()
+    actual = figure.locator(".foot .status").inner_text()
     assert "#figure-actors/" in link
     with opened(browser, made[1]) as again:
         again.page.goto("about:blank")
@@ -111,7 +111,7 @@ def test_a_link_leads_back_to_the_same_selection(browser: Any, watched: Watched,
         again.page.locator(READY.format("actors")).wait_for(state="attached", timeout=60_000)
         there = again.page.locator("#figure-actors")
         assert there.locator(".chosen h3").inner_text() == chosen
-        assert there.locator(".foot .told").inner_text() == told
+        assert there.locator(".foot .status").inner_text() == actual
         assert not there.locator(".legend input").first.is_checked()
 
 
@@ -137,7 +137,7 @@ def test_filters_leave_what_they_say_and_the_picture_fits_it(watched: Watched, m
     kept = group == 1
     edges = int((kept[network.source] & kept[network.target]).sum())
     assert (
-        figure.locator(".foot .told").inner_text()
+        figure.locator(".foot .status").inner_text()
         == f"{kept.sum():,} of {network.n:,} shown, {edges:,} ties between them"
     )
     outside = watched.page.evaluate(
@@ -149,7 +149,7 @@ def test_filters_leave_what_they_say_and_the_picture_fits_it(watched: Watched, m
     assert outside == 0
     figure.get_by_role("button", name="show all").click()
     watched.page.evaluate(f"const n = {NETWORK.format('actors')}; n.model.largest = 7; n.apply()")
-    assert figure.locator(".foot .told").inner_text().startswith("7 of ")
+    assert figure.locator(".foot .status").inner_text().startswith("7 of ")
 
 
 def test_what_is_shown_can_be_saved_and_reads_back_equal(
@@ -214,12 +214,12 @@ def test_the_keyboard_goes_everywhere(watched: Watched, made: tuple[Findings, Pa
 def test_the_timeline_smooths_and_zooms(watched: Watched, made: tuple[Findings, Path]) -> None:
     figure = watched.page.locator("#figure-activity-timeline")
     figure.scroll_into_view_if_needed()
-    told = figure.locator(".told")
-    told.wait_for()
+    actual = figure.locator(".status")
+    actual.wait_for()
     days = made[0].daily
     figure.get_by_label("year").select_option("2012")
     watched.page.wait_for_timeout(100)
-    assert told.inner_text() == f"2012-01-01 – 2012-12-31: {days.loc['2012', 'posts'].sum():,} posts"
+    assert actual.inner_text() == f"2012-01-01 – 2012-12-31: {days.loc['2012', 'posts'].sum():,} posts"
     figure.get_by_label("mean of").select_option("30")
     values = watched.page.evaluate("document.querySelector('[data-timeline]').timeline.chart().data[1]")
     expected = days["posts"].rolling(30).mean()
@@ -286,10 +286,10 @@ def test_axe_finds_nothing_serious_and_nothing_sticks_out(
         watched.page.evaluate(f"document.querySelectorAll('{alike}').forEach(one => one.remove())")
         watched.page.evaluate(f"{NETWORK.format('actors')}.step(1)")
         found = axe.run(watched.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
-        told = [
+        result = [
             (one["id"], one["impact"], [node["html"][:160] for node in one["nodes"][:3]])
             for one in found.response["violations"]
         ]
-        assert not told
+        assert not result
         assert len(found.response["passes"]) > 20
         assert watched.page.evaluate("document.documentElement.scrollWidth <= innerWidth")

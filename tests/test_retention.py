@@ -81,8 +81,8 @@ def test_a_deleted_post_goes_and_the_table_says_why(
     writer.append(Page((want,), "https://api.x.com/2/tweets", 200, (), body.encode(), datetime.now(UTC)))
     writer.close()
     assert sneeuwbal("--study", study, "load", token=None).returncode == 0
-    told = sneeuwbal("--study", study, "retain", "--dry-run", token=None)
-    assert told.stdout.startswith(f"{protected + 1} posts and accounts are gone"), told.stdout + told.stderr
+    dry = sneeuwbal("--study", study, "retain", "--dry-run", token=None)
+    assert dry.stdout.startswith(f"{protected + 1} posts and accounts are no longer on their platforms"), dry.stderr
     done = sneeuwbal("--study", study, "retain", token=None)
     assert done.returncode == 0, done.stdout + done.stderr
     content = b"".join(
@@ -217,7 +217,7 @@ def test_an_archive_is_redacted_afterwards_where_the_study_says_so_later(tmp_pat
         with (study / "sneeuwbal.toml").open("a") as file:
             file.write("redact_archive = true\n")
         done = sneeuwbal("--study", study, "retain", **study_key)
-        assert "answers archived before were redacted" in done.stdout, done.stdout + done.stderr
+        assert "earlier answers were redacted" in done.stdout, done.stdout + done.stderr
         assert [_rows(study, query) for query in queries] == before
         content = b"".join(
             e.content() for s in archive.segments(study / "archive") for e in archive.read(s) if isinstance(e, Page)
@@ -235,13 +235,13 @@ def test_by_what_rule_an_account_or_a_post_is_gone() -> None:
                 ("https://m.example/u/1", "mastodon")]  # fmt: skip
     small.insert(db, "current_accounts", [{"account_id": id_, "platform": platform, "last_seen": day[1],
                                            "protected": id_ == "3"} for id_, platform in accounts])  # fmt: skip
-    told = [("x", "user_id", "1", "gone", day[2]), ("x", "user", "2", "unknown", day[2]),
+    result = [("x", "user_id", "1", "gone", day[2]), ("x", "user", "2", "unknown", day[2]),
             ("x", "user_id", "-4", "gone", day[2]), ("bluesky", "user", "did:plc:a", "unknown", day[2]),
             ("bluesky", "user", "did:plc:b", "suspended", day[0]),
             ("mastodon", "user", "https://m.example/u/1", "gone", day[2]),
             ("x", "post", "22", "gone", day[2])]  # fmt: skip
     names = ("platform", "kind", "key", "reason", "last_seen")
-    small.insert(db, "absences", [dict(zip(names, row, strict=True)) for row in told])
+    small.insert(db, "absences", [dict(zip(names, row, strict=True)) for row in result])
     posts = [("21", "3", day[0]), ("22", "2", day[1]), ("23", "2", day[1]), ("24", "3", day[2])]
     small.insert(db, "posts", [{"post_id": id_, "platform": "x", "account_id": by, "last_seen": seen}
                                for id_, by, seen in posts])  # fmt: skip

@@ -135,15 +135,15 @@ def test_a_mistake_in_the_file_is_one_line_and_nothing_is_taken(study, tmp_path,
     (line,) = filled(file, rounded, "accepted")
     rounded.write_text(rounded.read_text("utf-8").replace(f",{line['account_id']},", ",1.19E+18,"), "utf-8")
     capsys.readouterr()
-    for arguments, told in (
-        (("-o", file), "is there already"),
+    for arguments, expected in (
+        (("-o", file), "already exists"),
         (("--platform", "myspace", "-o", tmp_path / "b.csv"), "no accounts of 'myspace'"),
         (("--take", wrong), "--by NAME"),
-        (("--take", wrong, "--by", "A"), "'perhaps' is no decision"),
+        (("--take", wrong, "--by", "A"), "'perhaps' is not a decision"),
         (("--take", rounded, "--by", "A"), "spreadsheet may have rounded"),
     ):
         assert review(study, *arguments) == 2
         error = capsys.readouterr().err
-        assert told in error
+        assert expected in error
         assert error.count("\n") == 1
     assert (log.read_bytes() if log.exists() else None) == before

@@ -1,4 +1,4 @@
-"""The study file: it loads, and every mistake is told with its key, its line and the mend."""
+"""The study file: it loads, and every mistake is reported with its key, its line and the fix."""
 
 import tomllib
 from datetime import date
@@ -11,8 +11,7 @@ import pytest
 
 from storage.errors import UserError
 from storage.tomlfile import keys, lines
-from study import begin, settings
-from study import study_file as study_module
+from study import begin, checks, settings, study_file
 from study.begin import sections, template
 from study.study_file import FILE, Study
 
@@ -41,8 +40,8 @@ def plugin(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(folder))
     points = {"profiles": "sb_plain", "x": "sb_x", "own": "sb_own"}
     found = {name: EntryPoint(name, f"{module}:collector", "sneeuwbal.collectors") for name, module in points.items()}
-    monkeypatch.setattr(study_module, "installed", lambda: found)
-    monkeypatch.setattr(begin, "installed", lambda: found)
+    for module in (begin, checks, study_file):
+        monkeypatch.setattr(module, "installed", lambda: found)
     return SimpleNamespace(folder=folder)
 
 
@@ -113,8 +112,8 @@ def test_the_study_of_2013_loads_with_its_published_figures(tmp_path):
     assert kept["published.first_post"] == '"2007-03-20"'
 
 
-def test_all_mistakes_are_told_at_once_each_with_its_line_and_a_mend(tmp_path):
-    told = complaint(
+def test_all_mistakes_are_reported_at_once_each_with_its_line_and_a_fix(tmp_path):
+    message = complaint(
         tmp_path,
         """[study]
 nme = "typo"
@@ -156,10 +155,10 @@ profiles_file = "nowhere.txt"
         "schedule[1]: should have exactly one of cron, interval and calendar",
         "schedule[1].name: 'daily' is used twice",
         "seeds.x: 'much_too_long_for_a_handle' is not a handle on X",
-        "seeds.profiles_file: there is no file 'nowhere.txt'",
+        "seeds.profiles_file: no file 'nowhere.txt'",
     ):
-        assert expected in told, told
-    assert "14 mistakes" in told
+        assert expected in message, message
+    assert "14 mistakes" in message
 
 
 @pytest.mark.parametrize(
@@ -185,9 +184,9 @@ profiles_file = "nowhere.txt"
     ],
 )
 def test_one_mistake_is_one_line(tmp_path, text, expected):
-    told = complaint(tmp_path, text)
-    assert expected in told
-    assert "\n" not in told
+    message = complaint(tmp_path, text)
+    assert expected in message
+    assert "\n" not in message
 
 
 def test_a_directory_without_a_study_and_a_file_that_is_not_utf8(tmp_path):
@@ -232,11 +231,11 @@ def test_an_sql_rule_over_the_candidates_is_accepted_and_one_that_reads_a_file_i
     [
         (
             '[snowball]\nadmit = "civil_servants"',
-            "line 4, snowball.admit: should say members, the new name of civil_servants",
+            "line 4, snowball.admit: should use members, the new name of civil_servants",
         ),
         (
             '[snowball]\nadmit = "ministry = 1"',
-            "line 4, snowball.admit: should say group_name, the new name of ministry",
+            "line 4, snowball.admit: should use group_name, the new name of ministry",
         ),
         ("[published]\ncivil_servants = 1", "line 4, published.civil_servants: is called members now"),
         ("[published.ministries]\nEZ = { profiles = 1 }", "line 3, published.ministries: is called groups now"),

@@ -16,7 +16,7 @@ from analysis import activity, populations
 from storage.records import Account, Deletion, Follow, Post
 from storage.tables import merge
 from storage.tables.load import load
-from study.study_file import installed
+from study.installed import installed
 from tests.conftest import examples
 from tests.pages import T0, Toy, at, page, write
 

@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -31,6 +32,14 @@ OF_PROFILES = (
     "lists read",
     ">profiles<",
 )
+
+
+TEXTS = {".html", ".md", ".csv", ".svg", ".json", ".gexf", ".graphml", ".sql", ".toml", ".txt"}
+
+
+def named(text):
+    """The words of the 2013 study that *text* holds."""
+    return [word for word in WORDS if word.lower() in text.lower()]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +75,7 @@ def test_bare_collectors_read_the_lists_that_the_ties_need_and_no_others(studied
     assert not {one for one in asked if one.endswith((" followers", " follow_records"))}
 
 
-def test_the_map_of_who_found_whom_is_that_of_the_planted_follows(studied):
+def test_the_map_of_which_group_found_which_is_that_of_the_planted_follows(studied):
     truth, folder, _ = studied
     with duckdb.connect(str(folder / "study.duckdb"), read_only=True) as db:
         waves = dict(db.execute("SELECT key, wave FROM admissions WHERE kind = 'admitted'").fetchall())
@@ -110,9 +119,9 @@ def test_the_report_is_of_this_study_and_not_of_2013(studied):
     _, folder, out = studied
     page = next((folder / "reports" / "latest").glob("*.html")).read_text("utf-8")
     for text in (out, page):
-        assert not [word for word in WORDS if word.lower() in text.lower()]
+        assert not named(text)
     assert "Not in this report" in page
-    assert "Design of the snowball: everybody whom a list shows" in page
+    assert "Design of the snowball: everyone on a list" in page
     assert "(along following)" in page
     assert "journalists per request" in page
     spoken = re.sub(r"<pre.*?</pre>", "", page, flags=re.S)  # the SQL may say so
@@ -133,7 +142,10 @@ def test_the_rehearsal_ends_with_what_was_found_missed_and_wrong(studied):
 
 
 def test_every_command_of_the_guide_runs(studied, tmp_path, monkeypatch):
-    """In the order of the page; the study that it begins gets the rehearsal's seeds, list and answers."""
+    """In the order of the page; the study that it begins gets the rehearsal's seeds, list and answers.
+
+    None prints a word of the 2013 study, and none stands in a package or an export of this one.
+    """
     page = (DOCS / "a-study-of-today.md").read_text("utf-8")
     lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.S) for line in block.splitlines()]
     assert all(line.startswith("sneeuwbal ") for line in lines)
@@ -146,6 +158,14 @@ def test_every_command_of_the_guide_runs(studied, tmp_path, monkeypatch):
             continue
         done = CliRunner().invoke(cli, words)
         assert done.exit_code == 0, (line, done.output, done.exception)
+        assert not named(done.output), line
         if words[0] == "init":
             assert {FILE, LIST} == {path.name for path in (tmp_path / "mystudy").iterdir()}
             shutil.copytree("rehearsal", "mystudy", symlinks=True, dirs_exist_ok=True)
+    done = CliRunner().invoke(cli, ["--study", "mystudy", "package", "package"])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert not named(done.output)
+    made = [path for folder in ("mystudy/reports/latest", "package") for path in Path(folder).rglob("*.*")
+            if path.suffix in TEXTS]  # fmt: skip
+    assert len(made) > 50
+    assert not {path: found for path in made if (found := named(path.read_text("utf-8")))}

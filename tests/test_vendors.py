@@ -111,8 +111,8 @@ def test_one_person_is_the_same_in_every_vendors_shape(tmp_path: Path, vendor: s
         assert (profile.profile_id, profile.url, profile.name) == (KEY, KEY, "Testa Voorbeeld"), name
         assert profile.headline == "Adviseur bij RWS"
         jobs = of(found, Position)
-        told = [(job.profile_id, job.ordinal, job.employer, job.title, job.current) for job in jobs]
-        assert told == [(KEY, 0, "RWS", "Adviseur", True), (KEY, 1, "IND", "Jurist", False)], name
+        result = [(job.profile_id, job.ordinal, job.employer, job.title, job.current) for job in jobs]
+        assert result == [(KEY, 0, "RWS", "Adviseur", True), (KEY, 1, "IND", "Jurist", False)], name
         assert dates(jobs)[1] == ("2017-03", "2019-12")
         assert vendor == "apify" or dates(jobs)[0] == ("2020-01", "")  # "1-2020" is kept as it is
         archived = b"".join(page.body for page in pages)
@@ -135,5 +135,5 @@ def test_what_is_no_profile_is_named_by_its_place_and_none_of_its_text_is_kept(t
     assert of(found, Position)[-1].current
     assert [one.place for one in of(found, Quarantine)] == ["a.jsonl:1", "a.jsonl:2"]
     (tmp_path / "b.json").write_text('{"error": "nothing"}')
-    with pytest.raises(UserError, match="another format"):
+    with pytest.raises(UserError, match="check the format"):
         files.targets("linkedin-json", [tmp_path / "b.json"], {})

@@ -45,7 +45,7 @@ def url(server: ThreadingHTTPServer) -> str:
 def _collect(study: Path, url: str) -> None:
     frontier = Frontier(study / "state.sqlite")
     collect(
-        study, "toy", collector, Settings({"base_url": url}, None, Wire(timeout=5, private=True)), frontier=frontier
+        study, "toy", collector, Settings({"base_url": url}, None, Wire(timeout=60, private=True)), frontier=frontier
     )
     frontier.close()
 
@@ -65,10 +65,10 @@ def study(tmp_path: Path, url: str) -> Path:
 
 
 def test_a_finished_study_is_consistent_and_sha256sum_agrees(study: Path) -> None:
-    told = {check.name: check for check in checks(study, {"toy": collector})}
-    assert all(check.passed for check in told.values()), told
-    assert "30 targets, as the archive says" in told["state"].found
-    assert "not loaded yet" not in told["database"].found
+    result = {check.name: check for check in checks(study, {"toy": collector})}
+    assert all(check.passed for check in result.values()), result
+    assert "30 targets, equal to the archive" in result["state"].found
+    assert "not loaded yet" not in result["database"].found
     done = subprocess.run(["sha256sum", "-c", "MANIFEST"], cwd=study / "archive", capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert len(done.stdout.splitlines()) == len(archive.segments(study / "archive"))
@@ -82,12 +82,12 @@ def test_a_changed_a_torn_and_a_missing_segment_are_found(study: Path) -> None:
     path = _segment(study)
     whole = path.read_bytes()
     path.write_bytes(whole[:-60] + bytes([whole[-60] ^ 1]) + whole[-59:])
-    assert "not what was sealed" in _ill(study)["archive"]
+    assert "differs from its checksum" in _ill(study)["archive"]
     path.write_bytes(whole[:-7])
     assert "cut off" in _ill(study)["archive"]
     path.unlink()
     ill = _ill(study)
-    assert "put it back from a backup" in ill["archive"]
+    assert "restore it from a backup" in ill["archive"]
     assert "load --fresh" in ill["database"]
     path.write_bytes(whole)
     assert _ill(study) == {}
@@ -103,36 +103,36 @@ def _write(study: Path, statement: str) -> None:
 
 def test_an_invented_row_and_a_lost_one_are_found(study: Path) -> None:
     _write(study, "INSERT INTO base.follows (follower_id, record_id) VALUES ('x', '<urn:uuid:nobody>')")
-    assert "1 rows of follows lead to no record of the archive, such as <urn:uuid:nobody>" in _ill(study)["database"]
+    assert "1 rows of follows have no record in the archive, such as <urn:uuid:nobody>" in _ill(study)["database"]
     load(study, PARSERS, fresh=True)
     _write(study, "DELETE FROM base.fetches WHERE rowid = (SELECT max(rowid) FROM base.fetches)")
-    assert "1 records of the archive were loaded but are in no table" in _ill(study)["database"]
+    assert "1 records of the archive were loaded but have no row" in _ill(study)["database"]
 
 
-def test_a_state_that_is_not_the_archives_is_found_and_recover_mends_it(study: Path) -> None:
+def test_a_state_that_is_not_the_archives_is_found_and_recover_repairs_it(study: Path) -> None:
     with sqlite3.connect(study / "state.sqlite") as db:
         db.execute("UPDATE targets SET position=position+1 WHERE id=3")
     db.close()
-    assert "1 targets are not as the archive says" in _ill(study)["state"]
+    assert "1 targets differ from the archive" in _ill(study)["state"]
     (study / "state.sqlite").unlink()
     recover(study, {"toy": collector}, study / "state.sqlite")
     assert _ill(study) == {}
 
 
-def test_a_state_that_lags_behind_a_kill_is_well_and_told(study: Path) -> None:
+def test_a_state_that_lags_behind_a_kill_is_well_and_reported(study: Path) -> None:
     with sqlite3.connect(study / "state.sqlite") as db:
         db.execute("UPDATE targets SET state='open', cursor='', position=0, since='', due_at=0 WHERE key='20'")
     db.close()
-    told = {check.name: check for check in checks(study, {"toy": collector})}
-    assert told["state"].passed
-    assert "1 lag behind" in told["state"].found
+    result = {check.name: check for check in checks(study, {"toy": collector})}
+    assert result["state"].passed
+    assert "1 lag behind" in result["state"].found
 
 
 def test_segments_without_a_checksum_get_one_when_asked(study: Path) -> None:
     (study / "archive" / manifest.NAME).unlink()
-    told = next(iter(checks(study, {"toy": collector})))
-    assert told.passed
-    assert "without a checksum" in told.found
+    result = next(iter(checks(study, {"toy": collector})))
+    assert result.passed
+    assert "without a checksum" in result.found
     list(checks(study, {"toy": collector}, seal=True))
     assert set(manifest.read(study / "archive")) == {path.name for path in archive.segments(study / "archive")}
     assert "without a checksum" not in next(iter(checks(study, {"toy": collector}))).found
@@ -183,5 +183,5 @@ def test_a_backup_holds_the_files_of_the_study_and_never_a_secret(study: Path, t
         assert not path.is_file() or b"verysecretindeed" not in path.read_bytes()
     assert (tmp_path / "copy").stat().st_mode & 0o077 == 0
     assert contents(tmp_path / "copy") == contents(study)
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="already exists"):
         backup(study, tmp_path / "copy")

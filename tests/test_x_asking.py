@@ -128,11 +128,11 @@ def test_a_reset_that_is_missing_or_past_makes_requests_rarer_not_more_frequent(
             waits.append((later.until - page.fetched_at).total_seconds())
             free.append(later.free)
         assert waits == [5, 20, 80, 320, 900, 900, 900, 900]
-        assert free == [False] * 4 + [True] * 4  # it never fails for being told to wait
+        assert free == [False] * 4 + [True] * 4  # waiting for a limit is never a failure
     assert now - timedelta(minutes=1) < page.fetched_at
 
 
-def test_a_reset_a_day_away_is_told_and_one_in_the_far_future_is_not_believed() -> None:
+def test_a_reset_a_day_away_is_reported_and_one_in_the_far_future_is_not_believed() -> None:
     now = datetime.now(UTC)
     for seconds, believed in ((86_400, 86_400), (10 * 365 * 86_400, 2 * 86_400)):
         reset = str(int(now.timestamp()) + seconds)
@@ -145,7 +145,7 @@ def test_a_reset_a_day_away_ends_the_run_and_no_process_sleeps_for_it(tmp_path: 
     with serve(lambda request: Answer(429, b"", {"x-rate-limit-reset": str(reset)})) as server:
         frontier = Frontier(tmp_path / "state.sqlite")
         frontier.add([want("timeline", str(n)) for n in range(50)], datetime.now(UTC))
-        wire = Wire(timeout=5)
+        wire = Wire(timeout=60)
         report = collect(
             tmp_path, "x", collector, Settings({"base_url": server.url}, TOKEN, wire), frontier=frontier
         )  # the patience of a real run
@@ -227,7 +227,7 @@ def test_it_speaks_the_vocabulary_that_the_platform_accepts(
     tmp_path: Path, word: str, other: str, expansion: str, asked: int
 ) -> None:
     with serve(only(word, other, expansion)) as server:
-        frontier = run(tmp_path, server, Wire(timeout=5), [want("timeline", "1"), want("timeline", "2")])
+        frontier = run(tmp_path, server, Wire(timeout=60), [want("timeline", "1"), want("timeline", "2")])
     assert {row[2] for row in state(frontier)} == {"done"}
     assert len(server.asked) == asked
     for post in of(tmp_path, Post, lambda post: post.timeline_of):
@@ -237,6 +237,6 @@ def test_it_speaks_the_vocabulary_that_the_platform_accepts(
 
 
 def test_a_vocabulary_that_is_refused_for_good_ends_with_the_reason() -> None:
-    told = refusal("tweet.fields", "id", "The query parameter [tweet.fields] is not one of [id,expansions]")
-    _, (later,), _ = ask(Answer(400, told), want("timeline"), vocabulary="tweet")
+    actual = refusal("tweet.fields", "id", "The query parameter [tweet.fields] is not one of [id,expansions]")
+    _, (later,), _ = ask(Answer(400, actual), want("timeline"), vocabulary="tweet")
     assert not later.free  # so the tries are counted, and it ends

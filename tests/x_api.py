@@ -13,6 +13,7 @@ from collectors.wire.exchange import Wire
 from collectors.x.collector import collector
 from storage.archive import reader as archive
 from storage.frontier.sqlite import Frontier
+from storage.outcomes import absences
 from storage.records import Failure, Page, Record, Target, Want
 from tests.loopback import Answer, Loopback, Request, in_turn, serve
 
@@ -28,7 +29,7 @@ def want(kind: str, key: str = "42", cursor: str = "", **more: Any) -> Want:
 
 def fetch(server: Loopback, *wants: Want, wire: Wire | None = None, **options: Any) -> list[Page | Failure]:
     """The answers of *server* to *wants*."""
-    with closing(wire or Wire(timeout=5)) as open_wire:
+    with closing(wire or Wire(timeout=60)) as open_wire:
         settings = Settings({"base_url": server.url, **options}, TOKEN, open_wire)
         return list(collector.fetch(iter(wants), settings))
 
@@ -38,7 +39,8 @@ def ask(answer: Answer, *wants: Want, **options: Any) -> tuple[Any, list[Any], l
     with serve(in_turn(answer)) as server:
         (page,) = fetch(server, *wants, **options)
     assert isinstance(page, Page)
-    return page, list(collector.outcome(page)), list(collector.parse(page))
+    outcomes = list(collector.outcome(page))
+    return page, outcomes, [*absences(outcomes), *collector.parse(page)]
 
 
 def user(number: int, handle: str, **more: Any) -> dict[str, Any]:
@@ -48,8 +50,8 @@ def user(number: int, handle: str, **more: Any) -> dict[str, Any]:
 def problem(
     value: str, detail: str, type_: str = NOT_FOUND, title: str = "Not Found Error", **more: Any
 ) -> dict[str, Any]:
-    told = {"value": value, "resource_id": value, "detail": detail, "title": title, "type": type_}
-    return {"parameter": "usernames", "resource_type": "user", **told, **more}
+    fields = {"value": value, "resource_id": value, "detail": detail, "title": title, "type": type_}
+    return {"parameter": "usernames", "resource_type": "user", **fields, **more}
 
 
 def refusal(parameter: str, value: str, message: str) -> dict[str, Any]:
@@ -74,8 +76,8 @@ def x_users(known: dict[str, int]) -> Callable[[Request], Answer]:
         names = request.query["usernames"].split(",")
         for name in names:
             if not name.isascii() or not name.replace("_", "a").isalnum() or len(name) > 15:
-                told = f"The `usernames` query parameter value [{name}] does not match ^[A-Za-z0-9_]{{1,15}}$"
-                return Answer(400, refusal("usernames", ",".join(names), told))
+                text = f"The `usernames` query parameter value [{name}] does not match ^[A-Za-z0-9_]{{1,15}}$"
+                return Answer(400, refusal("usernames", ",".join(names), text))
         return Answer(200, {"data": [user(known[name], name) for name in names if name in known]})
 
     return script
@@ -101,8 +103,8 @@ def only(word: str, other: str, expansion: str) -> Callable[[Request], Answer]:
 
     def script(request: Request) -> Answer:
         if f"{other}.fields" in request.query:
-            told = f"The query parameter [{other}.fields] is not one of [id,{word}.fields,expansions,pagination_token]"
-            return Answer(400, refusal(f"{other}.fields", request.query[f"{other}.fields"], told))
+            text = f"The query parameter [{other}.fields] is not one of [id,{word}.fields,expansions,pagination_token]"
+            return Answer(400, refusal(f"{other}.fields", request.query[f"{other}.fields"], text))
         if expansion not in request.query["expansions"].split(","):
             return Answer(
                 400, refusal("expansions", "", f"The `expansions` query parameter value is not one of [{expansion}]")
@@ -129,7 +131,7 @@ def of(study: Path, type_: Any, keep: Callable[[Any], Any] = lambda record: True
         for segment in archive.segments(study / "archive")
         for entry in archive.read(segment)
         if isinstance(entry, Page)
-        for record in collector.parse(entry)
+        for record in [*absences(collector.outcome(entry)), *collector.parse(entry)]
         if isinstance(record, type_) and keep(record)
     ]
 
@@ -142,5 +144,5 @@ def stream(number: int) -> Answer:
     return Answer(200, b"\r\n".join([*lines[: number // 2], b"", *lines[number // 2 :]]) + b"\r\n")
 
 
-def told(study: Path) -> list[Record]:
+def archived_records(study: Path) -> list[Record]:
     return of(study, object)

@@ -1,4 +1,4 @@
-"""Measures and communities of a network, by igraph: the one door to it.
+"""Measures and communities of a network, by igraph, which is used here only.
 
 Every function takes a `Network` or a networkx graph. The conventions are Gephi's (docs/definitions.md): a
 reciprocated pair is one undirected edge, self-loops do not count, betweenness is not normalised, and a
@@ -29,11 +29,11 @@ Method = Literal["louvain", "leiden"]
 Graph: TypeAlias = "Network | nx.Graph[Any]"
 
 EXACT_NODES = 10_000  # betweenness is exact up to here, sampled above it
-GROUPS = 8  # sources are dealt into so many groups, whatever the number of processes
-WORTH_A_PROCESS = 20_000_000  # steps below which starting a process costs more than it saves
-SEARCH_EDGES = 100_000  # a small network is searched until its runs have seen so many edges together
+GROUPS = 8  # number of groups of sources, for any number of processes
+WORTH_A_PROCESS = 20_000_000  # steps below which a new process costs more than it saves
+SEARCH_EDGES = 100_000  # a small network gets more runs, up to this many edges in total
 
-_random = threading.Lock()  # igraph's random numbers are one state for the whole process
+_random = threading.Lock()  # igraph's random state is global to the process
 
 
 def igraph_of(network: Network) -> Any:
@@ -59,7 +59,7 @@ def betweenness(
 
     Exact up to *exact_nodes* nodes. Above it the sum over *samples* random sources, scaled up, and a column
     `standard_error` from the spread of eight repeated samples of an eighth of them each. Column `normalised`
-    is divided by (n - 1)(n - 2), undirected by half of that. `attrs["parameters"]` says which it was.
+    is divided by (n - 1)(n - 2), undirected by half of that. `attrs["parameters"]` says which was used.
     """
     network = as_network(graph)
     out = np.bincount(network.source, minlength=network.n)
@@ -85,7 +85,7 @@ def betweenness(
 
 
 def _spread(parts: Floats, groups: list[Ints], population: int, values: Floats) -> tuple[Floats, float]:
-    """The standard error of each sampled value, and the median of it among the 100 highest, relative."""
+    """The standard error of each sampled value, and its relative median among the 100 highest."""
     scaled = parts * (population / np.array([[len(group)] for group in groups]))
     share = sum(map(len, groups)) / population
     error = scaled.std(axis=0, ddof=1) / np.sqrt(len(groups)) * np.sqrt(1 - share)
@@ -95,13 +95,13 @@ def _spread(parts: Floats, groups: list[Ints], population: int, values: Floats) 
 
 
 def _betweenness(network: Network, groups: Sequence[Any]) -> list[Floats]:
-    """The part of betweenness that paths from each group of sources bring."""
+    """The part of betweenness from the paths of each group of sources."""
     graph = igraph_of(network)
     return [np.array(graph.betweenness(sources=group.tolist())) for group in groups]
 
 
 def _shared(task: Task, network: Network, jobs: Sequence[Any], processes: int | None, rounds: int) -> list[Any]:
-    """*task* over *jobs*, in this process if the whole of it (*rounds* over the network) is small."""
+    """*task* over *jobs*, in this process if the total (*rounds* over the network) is small."""
     bare = replace(network, nodes=pd.DataFrame(index=range(network.n)), parameters={})
     small = rounds * (network.n + network.m) < WORTH_A_PROCESS
     return run(task, bare, jobs, 1 if small else processes)
@@ -118,7 +118,7 @@ def pagerank(graph: Graph, damping: float = 0.85) -> pd.Series[float]:
 def coreness(graph: Graph, distinct: bool = True) -> pd.Series[int]:
     """The highest k for which a node is in the k-core; of the undirected graph, unless not *distinct*.
 
-    Not *distinct*, a mutual tie counts two, as in the degree filter.
+    Without *distinct*, a mutual tie counts as two, as in the degree filter.
     """
     network = as_network(graph)
     values = igraph_of(network.undirected() if distinct else network).coreness(mode="all")
@@ -135,7 +135,7 @@ def clustering(graph: Graph) -> pd.Series[float]:
 def summary(graph: Graph) -> pd.Series[float]:
     """Nodes, edges, density, reciprocity, transitivity, mean clustering, components, the giant's size.
 
-    Density and reciprocity are of the graph as directed as it is; the rest is of the undirected graph.
+    Density and reciprocity are of the graph itself; the rest is of the undirected graph.
     """
     network = as_network(graph)
     simple = igraph_of(network.undirected())
@@ -192,10 +192,10 @@ def communities(
     """The best of *runs* seeded runs on the undirected graph, with their stability.
 
     Louvain (Blondel et al. 2008) as in Gephi, or Leiden (Traag et al. 2019), weighted if the network is.
-    A small network is searched with more runs, which cost nothing; stability is that of the first *runs*.
+    A small network gets more runs, which are cheap; stability is that of the first *runs*.
     """
     if method not in ("louvain", "leiden"):
-        raise UserError(f"community method {method!r} is not known; use louvain or leiden")
+        raise UserError(f"unknown community method {method!r}; use louvain or leiden")
     if resolution <= 0 or runs < 1:
         raise UserError(f"resolution {resolution} and runs {runs} must be above 0")
     network = _loopless(as_network(graph).undirected())
@@ -221,7 +221,7 @@ def _loopless(network: Network) -> Network:
 
 
 def _communities(network: Network, jobs: Sequence[tuple[Method, float, int]]) -> list[tuple[NDArray[Any], float]]:
-    """A membership and its quality (modularity at the resolution asked for) per job."""
+    """A membership and its quality (modularity at the given resolution) per job."""
     if not network.m:
         return [(np.arange(network.n), 0.0) for _ in jobs]
     import igraph

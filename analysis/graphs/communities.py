@@ -1,4 +1,4 @@
-"""Which of many community runs to believe, how far, and how to number and compare what it found."""
+"""The best of many community runs, its stability, and how to number and compare its communities."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-STABLE = 0.5  # mean adjusted Rand index under which there are no communities to speak of
+STABLE = 0.5  # mean adjusted Rand index under which there are no clear communities
 
 
 @dataclass(frozen=True, eq=False)
 class Communities:
-    """A partition, its modularity at resolution 1, and how steady the runs were that it is the best of.
+    """A partition, its modularity at resolution 1, and the stability of the runs it is the best of.
 
     *stability* is the mean adjusted Rand index between two runs; *together* the share of the pairs of nodes
-    in one community that no run parted; *support* of each node the share of the runs that put it where it is.
+    in one community that no run separated; *support* of each node the share of the runs that put it where it is.
     """
 
     membership: pd.Series[int]
@@ -41,23 +41,23 @@ class Communities:
 
     @property
     def steady(self) -> bool:
-        """Whether the runs agree, be it that nothing divides the network."""
+        """Whether the runs agree, possibly on an undivided network."""
         return self.stability >= STABLE
 
     def verdict(self) -> str:
-        """One sentence for a reader: how many communities there are and how far to trust them."""
-        told = f"{self.parameters.get('runs')} runs, mean adjusted Rand index {self.stability:.2f}"
+        """One sentence for a reader: the number of communities and their stability."""
+        runs = f"{self.parameters.get('runs')} runs, mean adjusted Rand index {self.stability:.2f}"
         if not len(self.membership):
             return "No communities to speak of: nothing passes the filter."
         if not self.to_speak_of and self.steady:
             return f"No communities to speak of: nothing divides the network (Q {self.modularity:.3f})."
         if not self.to_speak_of:
-            return f"No communities to speak of: the runs do not agree ({told}, Q {self.modularity:.3f})."
+            return f"No communities to speak of: the runs do not agree ({runs}, Q {self.modularity:.3f})."
         groups = int((self.sizes > 1).sum())
         single = len(self.sizes) - groups
         apart = f" and {single} nodes on their own" if single else ""
         return (
-            f"{groups} communities{apart}, Q {self.modularity:.3f} ({told}; "
+            f"{groups} communities{apart}, Q {self.modularity:.3f} ({runs}; "
             f"{self.together:.0%} of the pairs in one community are together in every run)."
         )
 
@@ -71,7 +71,7 @@ def chosen(
 ) -> Communities:
     """The best run (the first of equals) as Communities, with the stability of the first *runs*.
 
-    *memberships* has a row a run and a column a node.
+    *memberships* has a row per run and a column per node.
     """
     best = memberships[int(np.argmax(qualities))] if len(ids) else memberships[0]
     stability, together = steadiness(memberships[:runs], best)
@@ -86,7 +86,7 @@ def numbered(ids: pd.Index[Any], groups: NDArray[Any]) -> NDArray[np.int64]:
     sizes = np.bincount(group)
     try:
         rank = np.argsort(np.argsort(ids.to_numpy(), kind="stable"), kind="stable")
-    except TypeError:  # ids of several types have no order but that of their text
+    except TypeError:  # ids of several types can only be ordered as text
         rank = np.argsort(np.argsort(ids.astype(str).to_numpy(), kind="stable"), kind="stable")
     smallest = np.full(len(sizes), len(group))
     np.minimum.at(smallest, group, rank)
@@ -96,7 +96,7 @@ def numbered(ids: pd.Index[Any], groups: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def steadiness(memberships: NDArray[Any], best: NDArray[Any]) -> tuple[float, float]:
-    """The mean adjusted Rand index over all pairs of runs, and the share of *best*'s pairs never parted."""
+    """The mean adjusted Rand index over all pairs of runs, and the share of *best*'s pairs never separated."""
     runs = [np.unique(row, return_inverse=True)[1] for row in memberships]
     indices = [adjusted_rand(a, b) for i, a in enumerate(runs) for b in runs[i + 1 :]]
     always = np.unique(best, return_inverse=True)[1]
@@ -151,7 +151,7 @@ def _pairs(sizes: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def matched(before: pd.Series[int], after: pd.Series[int]) -> dict[int, int]:
-    """Which community of *after* continues which of *before*: the matching with the largest overlap."""
+    """The community of *before* that each of *after* continues: the matching with the largest overlap."""
     from scipy.optimize import linear_sum_assignment
 
     shared = before.index.intersection(after.index)

@@ -3,7 +3,7 @@
 Linked nodes attract each other in proportion to their distance, all nodes repel each other in proportion to
 (degree + 1) over their distance, and gravity holds the rest together. Repulsion is summed exactly in small
 networks; in large ones the nodes' masses are spread over a grid and the sum over all pairs becomes one
-convolution by FFT (a particle-mesh method), at a cost that hardly grows with the number of nodes.
+convolution by FFT (a particle-mesh method), at a cost almost independent of the number of nodes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ Points: TypeAlias = NDArray[np.float64]
 
 EXACT_NODES = 250  # up to here repulsion is summed over all pairs
 COARSE, FINE = 128, 256  # cells along a side of the mesh: up to 2,000 nodes, and above
-RADIUS = 1000.0  # the picture ends up about so large, as Gephi's do
+ROUNDS = 200  # in which discs separate without the picture growing
+RADIUS = 1000.0  # approximate size of the layout, as in Gephi
 
 
 def layout(
@@ -87,7 +88,7 @@ def exact_repulsion(points: Points, mass: NDArray[Any]) -> Points:
 
 
 class Repulsion:
-    """The repulsion on each node by way of a grid: close to `exact_repulsion` beyond a cell or two."""
+    """The repulsion on each node from a grid: close to `exact_repulsion` beyond a cell or two."""
 
     def __init__(self, grid: int = FINE) -> None:
         """Transform the kernel of a unit cell once; the grid is padded so that nothing wraps round."""
@@ -117,7 +118,7 @@ class Repulsion:
         return np.asarray(force * (mass / cell)[:, None])
 
     def _corners(self, place: Points) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-        """The four grid points round each place and the share of each (bilinear)."""
+        """The four grid points around each place and the share of each (bilinear)."""
         whole = np.floor(place).astype(np.int64)
         (fx, fy), first = (place - whole).T, whole[:, 0] * self.side + whole[:, 1]
         corners = [first, first + 1, first + self.side, first + self.side + 1]
@@ -126,7 +127,7 @@ class Repulsion:
 
 @dataclass
 class Motion:
-    """ForceAtlas2's adaptive speed: fast while the nodes agree on where to go, slow where they swing."""
+    """ForceAtlas2's adaptive speed: fast while nodes keep their direction, slow while they swing."""
 
     n: int
     speed: float = 1.0
@@ -134,7 +135,7 @@ class Motion:
     before: Any = 0.0
 
     def step(self, force: Points, mass: NDArray[Any]) -> Points:
-        """How far each node moves under *force*."""
+        """The displacement of each node under *force*."""
         swing = np.sqrt(((self.before - force) ** 2).sum(axis=1))
         swinging = float((mass * swing).sum())
         traction = float((mass * np.sqrt(((self.before + force) ** 2).sum(axis=1))).sum()) / 2
@@ -158,27 +159,27 @@ class Motion:
 
 
 def _framed(points: Points) -> Points:
-    """*points* round their centre, with 99 in 100 inside the radius."""
+    """*points* around their centre, with 99 in 100 inside the radius."""
     points = points - points.mean(axis=0)
     reach = float(np.quantile(np.sqrt((points**2).sum(axis=1)), 0.99))
     return np.asarray(points * (RADIUS / reach) if reach > 0 else points)
 
 
-def separate(points: Points, radii: NDArray[Any], margin: float = 0.0, rounds: int = 200) -> Points:
-    """*points* moved apart until no two discs of *radii* (and *margin* between them) overlap.
+def separate(points: Points, radii: NDArray[Any]) -> Points:
+    """*points* moved apart until no two discs of *radii* overlap.
 
-    Pairs that overlap push each other apart; where that does not settle it, the picture grows a little.
+    Pairs that overlap push each other apart; if that is not enough, the layout grows a little.
     """
     points = np.array(points, dtype=float)
-    reach = 2 * float(radii.max(initial=0.0)) + margin
-    turn = 2.399963 * np.arange(len(points))  # coincident points part in directions of their own
-    for number in range(10 * rounds):
+    reach = 2 * float(radii.max(initial=0.0))
+    turn = 2.399963 * np.arange(len(points))  # coincident points move in different directions
+    for number in range(10 * ROUNDS):
         from scipy.spatial import cKDTree
 
         first, second = cKDTree(points).query_pairs(reach, output_type="ndarray").T
         apart = points[first] - points[second]
         distance = np.sqrt((apart**2).sum(axis=1))
-        wanted = radii[first] + radii[second] + margin
+        wanted = radii[first] + radii[second]
         close = distance < wanted
         if not close.any():
             break
@@ -190,6 +191,6 @@ def separate(points: Points, radii: NDArray[Any], margin: float = 0.0, rounds: i
         for axis in (0, 1):
             points[:, axis] += np.bincount(first, push[:, axis], len(points))
             points[:, axis] -= np.bincount(second, push[:, axis], len(points))
-        if number >= rounds:
+        if number >= ROUNDS:
             points *= 1.05
     return points

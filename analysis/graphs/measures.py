@@ -1,4 +1,4 @@
-"""Everything a picture of a network needs, in one go: degrees, centrality, communities, positions, colours."""
+"""Everything for the figure of a network: degrees, centrality, communities, positions, colours."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def measured(
     no_overlap: bool = False,
     processes: int | None = None,
 ) -> Measured:
-    """*network* with the columns degree (and its kin), betweenness, pagerank, community, size, color, x and y.
+    """*network* with the columns degree (and its variants), betweenness, pagerank, community, size, color, x and y.
 
-    Sizes go by the column *by*: betweenness where it is None. Without *positions* there is no layout; *no_overlap*
-    moves the nodes apart at its end. The parameters of all of it are those of the network returned.
+    Sizes follow the column *by* (default: betweenness). Without *positions* there is no layout; *no_overlap*
+    moves the nodes apart at the end. All parameters are those of the returned network.
     """
     between = algorithms.betweenness(network, exact_nodes=exact_nodes, samples=samples, seed=seed, processes=processes)
     found = algorithms.communities(
@@ -67,7 +67,7 @@ def measured(
 
 
 def node_sizes(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Radii from 3 to 30 whose area goes by *values*."""
+    """Radii from 3 to 30 with areas proportional to *values*."""
     top = float(np.nanmax(values, initial=0.0))
     share = np.nan_to_num(values) / top if top > 0 else np.zeros(len(values))
     return 3.0 + 27.0 * np.sqrt(np.clip(share, 0, 1))

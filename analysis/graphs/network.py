@@ -1,8 +1,8 @@
-"""A network as a frame of nodes and arrays of edges: what every network of the study is before networkx.
+"""A network as a frame of nodes and arrays of edges: the form of every network before networkx.
 
-Parallel edges and self-loops are gone, and the nodes stand in an order that follows from the structure
-alone, so that neither names nor the order of rows change what a seeded algorithm finds. (Nodes that the
-structure does not tell apart keep the order they came in.)
+Parallel edges and self-loops are removed, and nodes are in an order that follows from the structure
+alone, so that neither names nor the order of rows change the result of a seeded algorithm. (Nodes that the
+structure does not distinguish keep their input order.)
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 class Network:
     """*nodes* (one row each, indexed by id) and edges from *source* to *target*, both positions in *nodes*.
 
-    *weight* is None where every edge counts one. *parameters* say how the network was made.
+    *weight* None means 1 for every edge. *parameters* document how the network was made.
     """
 
     nodes: pd.DataFrame
@@ -51,7 +51,7 @@ class Network:
 
     @property
     def weights(self) -> Floats:
-        """The weight of each edge; ones where the network has none."""
+        """The weight of each edge; ones if the network has none."""
         return np.ones(self.m) if self.weight is None else self.weight
 
     def matrix(self, weighted: bool = True) -> sparse.csr_array:
@@ -63,7 +63,7 @@ class Network:
         return matrix if self.directed else (matrix + matrix.T).tocsr()
 
     def degrees(self) -> pd.DataFrame:
-        """Per node: degree, in and out degree (a mutual tie counts two), and the same weighted."""
+        """Per node: degree, in and out degree (a mutual tie counts as two), and the same weighted."""
         out, into = (np.bincount(end, minlength=self.n) for end in (self.source, self.target))
         strong_out, strong_in = (np.bincount(end, self.weights, minlength=self.n) for end in (self.source, self.target))
         columns: dict[str, NDArray[Any]] = {"degree": out + into}
@@ -96,7 +96,7 @@ class Network:
     def undirected(self) -> Network:
         """The undirected network as Gephi sees it: ONE edge for a reciprocated pair, weights not added.
 
-        Of two weights the larger is kept (Gephi keeps the one that happens to be stored last).
+        Of two weights the larger is kept (Gephi keeps the one stored last).
         """
         if not self.directed:
             return self
@@ -142,7 +142,7 @@ class Network:
 
 
 def _plain(column: pd.Series[Any]) -> list[Any]:
-    """The values of *column* as plain Python, None where missing."""
+    """The values of *column* as plain Python, None if missing."""
     missing = column.isna().to_numpy()
     values = column.tolist()
     return [None if gone else value for gone, value in zip(missing, values, strict=True)]
@@ -184,7 +184,7 @@ def from_arrays(
     loops: bool = False,
     parameters: Mapping[str, Any] | None = None,
 ) -> Network:
-    """The network of edges given as positions in *nodes*, tidied as `from_edges` says."""
+    """The network of edges given as positions in *nodes*, cleaned as in `from_edges`."""
     source, target = np.asarray(source, dtype=np.int64), np.asarray(target, dtype=np.int64)
     if not directed:
         source, target = np.minimum(source, target), np.maximum(source, target)
@@ -203,8 +203,8 @@ def from_arrays(
     return Network(nodes.iloc[order], source[rows], target[rows], weight, directed, dict(parameters or {}))
 
 
-def from_networkx(graph: nx.Graph[Any], weight: str | None = "weight", loops: bool = False) -> Network:
-    """The network of a networkx graph; unweighted where no edge carries *weight*."""
+def from_networkx(graph: nx.Graph[Any], weight: str | None = "weight") -> Network:
+    """The network of a networkx graph; unweighted if no edge has *weight*."""
     nodes = pd.DataFrame([data for _, data in graph.nodes(data=True)])
     nodes.index = pd.Index(list(graph), dtype=object)
     edges = list(graph.edges(data=True))
@@ -217,20 +217,19 @@ def from_networkx(graph: nx.Graph[Any], weight: str | None = "weight", loops: bo
         weights,
         nodes=nodes,
         directed=graph.is_directed(),
-        loops=loops,
         parameters=graph.graph.get("parameters"),
     )
 
 
 def as_network(graph: Network | nx.Graph[Any]) -> Network:
-    """*graph* as a Network, whichever it is."""
+    """*graph* as a Network."""
     return graph if isinstance(graph, Network) else from_networkx(graph)
 
 
 def _merged(
     source: Ints, target: Ints, weight: Floats | None, n: int, together: np.ufunc
 ) -> tuple[Ints, Ints, Floats | None]:
-    """The edges with each pair once, their weights put *together*."""
+    """The edges with each pair once, their weights combined by *together*."""
     if not len(source):
         return source, target, weight
     code = source * n + target
@@ -246,7 +245,7 @@ def _merged(
 def _canonical(n: int, source: Ints, target: Ints, weight: Floats | None, directed: bool) -> Ints:
     """An order of the nodes that follows from the structure: four rounds of Weisfeiler-Leman colouring.
 
-    Unsigned integers wrap, so that sums do not depend on their order as sums of floats do.
+    Unsigned integers wrap, so that sums do not depend on their order, unlike sums of floats.
     """
     from scipy import sparse
 
@@ -264,7 +263,7 @@ def _canonical(n: int, source: Ints, target: Ints, weight: Floats | None, direct
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Each value scattered over 64 bits (the finaliser of splitmix64)."""
+    """Each value mixed over 64 bits (the finaliser of splitmix64)."""
     mixed = values + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,1 +1,1 @@
-"""The report: the only writer of files in analysis."""
+"""The report: the only part of analysis that writes files."""

@@ -1,4 +1,4 @@
-"""How the report asks: a finding is made once, when it is first asked for, and the SQL that it ran is kept."""
+"""Findings of the report: computed once, at first use, with their SQL."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def finding(make: Callable[[Any], T]) -> cached_property[T]:
-    """A finding that is made once; the SQL that it ran is kept under its name."""
+    """A finding computed once; its SQL is kept under its name."""
 
     def kept(self: Asking) -> T:
         with self.heard(make.__name__):
@@ -35,9 +35,9 @@ def finding(make: Callable[[Any], T]) -> cached_property[T]:
 def counting(
     cells: Cells | Callable[[Any, pd.DataFrame], Cells],
 ) -> Callable[[Callable[[Any], pd.DataFrame]], cached_property[pd.DataFrame]]:
-    """A finding whose frame counts persons in *cells*, of which a report for publication hides the small ones.
+    """A finding whose frame counts persons in *cells*; a report for publication hides small ones.
 
-    A function of findings and frame is asked for the cells only where there is something to hide.
+    A function of findings and frame is called for the cells only if there is something to hide.
     """
 
     def declared(make: Callable[[Any], pd.DataFrame]) -> cached_property[pd.DataFrame]:
@@ -55,28 +55,28 @@ def counting(
 
 @dataclass
 class Options:
-    """What a report is made with beside the database."""
+    """The inputs of a report besides the database."""
 
-    labels: pd.DataFrame | None = None  # who is a politician, media ...: handle, role
-    school: pd.DataFrame | None = None  # school holidays of the study's own
-    pseudonyms: Pseudonyms | None = None  # of a report that can be published
+    labels: pd.DataFrame | None = None  # politicians, media ...: handle, role
+    school: pd.DataFrame | None = None  # the study's own school holidays
+    pseudonyms: Pseudonyms | None = None  # for a report for publication
     processes: int | None = None
     shown: int = 25  # rows of the tables of central actors
-    least: int = 0  # cells of persons under it are hidden
+    least: int = 0  # smaller counts of persons are hidden
     language: str | None = None  # en or nl; None: the study's
 
 
 class Asking:
-    """A database and what a report of it is made with."""
+    """A database and the inputs of its report."""
 
     def __init__(self, db: duckdb.DuckDBPyConnection, options: Options | None = None) -> None:
-        """Nothing is computed yet."""
+        """Compute nothing yet."""
         self.db, self._statements = listening(db)
         self.options = options or Options()
         self.sql: dict[str, list[str]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """What was found, without the database and the key: enough to draw it in another process."""
+        """The findings without database and key, to draw them in another process."""
         return {**self.__dict__, "db": None, "_statements": [], "options": replace(self.options, pseudonyms=None)}
 
     @contextmanager
@@ -92,7 +92,7 @@ class Asking:
 
     @cached_property
     def english(self) -> Words:
-        """The words of files, which are in English."""
+        """The words for files, which are in English."""
         return Words("en", self.setting("population"))
 
     @cached_property
@@ -101,11 +101,11 @@ class Asking:
         return Words(self.options.language or str(self.setting("study.language", "en")), self.setting("population"))
 
     def few(self, *counts: Any) -> bool:
-        """Whether one of the *counts* of persons is too small to be told in a report for publication."""
+        """Whether one of the *counts* of persons is too small for a report for publication."""
         return any(not missing(count) and 0 < count < self.options.least for count in counts)
 
     def persons(self, count: Any) -> str:
-        """*count* persons in a sentence: the number, or that they are few."""
+        """*count* persons in a sentence: the number, or "fewer than"."""
         if self.few(count):
             return self.words("fewer than {least}").format(least=self.options.least)
         return self.words("some") if self.options.least and missing(count) else self.words.number(count)

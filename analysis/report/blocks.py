@@ -1,4 +1,4 @@
-"""What a section of the page is made of."""
+"""The parts of a section of the page."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from analysis.report.tables import Table
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure by name, with what it shows in a sentence; *under* is its caption."""
+    """A figure by name, with a description; *under* is its caption."""
 
     name: str
     alt: str
     under: str = ""
-    live: Literal["", "network", "timeline"] = ""  # explorable where scripts run; the still picture elsewhere
+    live: Literal["", "network", "timeline"] = ""  # explorable with scripts; a still picture without
 
 
 @dataclass(frozen=True)
 class Card:
-    """One thing told in a few words beside others: a colour, a heading, a line of figures, and sentences."""
+    """A card: a colour, a heading, a line of figures, and sentences."""
 
     colour: str
     heading: str
@@ -30,7 +30,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Cards:
-    """Things told side by side under a heading."""
+    """Cards under a heading."""
 
     title: str
     cards: tuple[Card, ...]
@@ -38,7 +38,7 @@ class Cards:
 
 @dataclass(frozen=True)
 class Fact:
-    """What is counted, how many there are, and how many were published, if any."""
+    """A key figure: its name, value, and published value, if any."""
 
     name: str
     value: str
@@ -54,5 +54,5 @@ class Section:
     said: tuple[str, ...] = ()
     parts: tuple[Picture | Table | Cards, ...] = ()
     facts: tuple[Fact, ...] = ()
-    brief: tuple[tuple[str, str], ...] = ()  # what the study found, each with the id of the section that tells more
-    left_out: tuple[tuple[str, str], ...] = ()  # titles of the sections that this report leaves out, each with why
+    brief: tuple[tuple[str, str], ...] = ()  # the summary, each sentence with the id of its section
+    left_out: tuple[tuple[str, str], ...] = ()  # titles of omitted sections, each with the reason

@@ -1,4 +1,4 @@
-"""The section on what changed between the first and the last reading of each profile, account and list."""
+"""The section on changes between the first and the last reading of each profile, account and list."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from analysis.report.section_parts import table
 
 
 def changes(found: Findings, _: Words) -> Section:
-    """Who came, went and moved, which accounts and ties."""
+    """People who came, left and moved, and changes of accounts and ties."""
     title = _("Change between rounds")
     whole = {"places": dict.fromkeys(("before", "gained", "lost", "after"), 0)}
     tables = [table(found, _, "changes", "Before and after", found.changes, "changes", **whole)]
     if found.looked["twice"]:
-        tables.append(table(found, _, "changes_by_group", "Who came and went, by {group}",
+        tables.append(table(found, _, "changes_by_group", "Entered and left, by {group}",
                             found.changes_by_group, "changes_by_group", bars=("before",)))  # fmt: skip
     if len(found.moves):
         tables.append(table(found, _, "moves", "Moves between {groups}", found.moves, "moves"))
@@ -29,8 +29,8 @@ def _said(found: Findings, _: Words) -> list[str]:
     said = []
     if looked["twice"]:
         first, last = (_span(looked[f"{at}_from"], looked[f"{at}_to"]) for at in ("first", "last"))
-        said.append(_("{twice} of {all} profiles were read more than once (first: {first}; last: {last}). The first "
-                      "reading of each is before, the last one after; what was read once says nothing of change."
+        said.append(_("{twice} of {all} profiles were read more than once (first: {first}; last: {last}). The "
+                      "first reading of each is before, the last one after; profiles read once are left out."
                       ).format(twice=found.persons(looked["twice"]), all=found.persons(looked["profiles"]),
                                first=first, last=last))  # fmt: skip
         said.append(civil(found, _))
@@ -41,7 +41,7 @@ def _said(found: Findings, _: Words) -> list[str]:
             lists=found.persons(looked["lists"]), gained=found.persons(ties["gained"]),
             lost=found.persons(ties["lost"])))  # fmt: skip
     if renamed := found.changes.attrs["renamed"]:
-        said.append(_("Accounts of theirs that had another handle before: {count}.").format(
+        said.append(_("Their accounts that had another handle before: {count}.").format(
             count=found.persons(renamed)))  # fmt: skip
     return said
 
@@ -52,7 +52,7 @@ def _span(first: pd.Timestamp, last: pd.Timestamp) -> str:
 
 
 def civil(found: Findings, _: Words) -> str:
-    """Who entered and left, in a sentence."""
+    """A sentence on people who entered and left."""
     row = found.changes.set_index("what").loc[rounds.MEMBERS]
     text = _("{Members} before: {before}; since then {gained} entered the profession and {lost} left it.")
     return text.format(**{name: found.persons(row[name]) for name in ("before", "gained", "lost")})

@@ -1,4 +1,4 @@
-"""The section that lays another study beside this one: its selection, its shares and its network."""
+"""The section that compares another study with this one: its selection, its shares and its network."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ WHOLE = ("nodes", "edges", "components", "giant", "communities")
 
 @dataclass(frozen=True)
 class Other:
-    """Another study, and what it is called."""
+    """Another study, and its name."""
 
     name: str
     found: Findings
 
 
 def beside(found: Findings, other: Other, _: Words) -> Section:
-    """The figures of two studies side by side."""
+    """The figures of two studies, compared."""
     network = compare.networks(found.actors, other.found.actors, NAMES, seed=found.setting("analysis.seed", 1))
-    said = [_("Beside this study stands: {name}. Differences are this study minus the other.").format(name=other.name)]
+    said = [_("Compared with: {name}. Differences are this study minus the other.").format(name=other.name)]
     shared = network.attrs["overlap"]
     if not found.options.least:  # pseudonyms are of one study only
         both, share = int(shared["nodes_in_both"]), 100 * shared["nodes_jaccard"]
@@ -43,7 +43,7 @@ def beside(found: Findings, other: Other, _: Words) -> Section:
         table(found, _, "beside_networks", "The actor networks of both", network, "actors",
               page=_figures(network, _)),
     )  # fmt: skip
-    return Section("beside", _("Beside another study"), tuple(said), tables)
+    return Section("beside", _("Comparison with another study"), tuple(said), tables)
 
 
 def selection(found: Findings, other: Other) -> pd.DataFrame:
@@ -55,7 +55,7 @@ def selection(found: Findings, other: Other) -> pd.DataFrame:
         frames.append(counts.astype({"computed": "Int64"}))
     ours, theirs = frames
     made = compare.side_by_side(ours, theirs, on=["figure", "what"], names=NAMES)
-    made = made.set_index("figure").reindex(ours["figure"]).reset_index()  # in their order
+    made = made.set_index("figure").reindex(ours["figure"]).reset_index()  # in the same order
     return made.rename(columns=lambda name: str(name).removeprefix("computed_"))
 
 

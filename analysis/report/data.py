@@ -1,4 +1,4 @@
-"""The data that the page's scripts read: gzip in base64, so that nothing in it can ever be markup."""
+"""The data that the page's scripts read: gzip in base64, so that it cannot contain markup."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def edges(network: Network) -> str:
 
 
 def actors(found: Findings, _: Words) -> dict[str, Any]:
-    """The actors for the page: names, positions, measures, and what can be filtered by."""
+    """The actors for the page: names, positions, measures, and filters."""
     network = found.actors.network
     nodes = network.nodes
     names = nodes["name"].where(nodes["name"].notna() & (nodes["name"] != ""), nodes["handle"])
@@ -109,7 +109,7 @@ def _counts(column: pd.Series[Any]) -> list[int | None]:
 
 
 def daily(found: Findings, _: Words) -> dict[str, Any]:
-    """The days for the page: the first, and a list each of what is counted."""
+    """The days for the page: the first, and a list per series."""
     days = found.daily
     first = days.index[0].strftime("%Y-%m-%d") if len(days) else None
     series = {"posts": _("posts"), "active_accounts": _("active accounts"),

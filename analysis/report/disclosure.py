@@ -1,4 +1,4 @@
-"""What a report that is published does not tell: who the persons are, and how few there are of them.
+"""Disclosure control for published reports: pseudonyms, and suppression of small cells.
 
 Persons have pseudonyms by a key of the study; cells of fewer than a few persons are hidden.
 """
@@ -21,26 +21,26 @@ from storage.privacy.pseudonyms import FEW, Pseudonyms
 if TYPE_CHECKING:
     import networkx as nx
 
-NAMED = ("politician", "organisation", "media")  # public by their office or as a body, if the study lists them
-TOLD = ("platform", "group_name", "label", "member")  # all else of a person's own is left out
-SMALL = "other {groups}"  # of which too few are in the network to be told apart
+NAMED = ("politician", "organisation", "media")  # public by office or as a body, if listed by the study
+SHOWN = ("platform", "group_name", "label", "member")  # other personal columns are left out
+SMALL = "other {groups}"  # groups with too few in the network to be shown
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Where a frame counts persons, declared where the frame is made; `suppressed` hides the small cells by it."""
+    """The counts of persons in a frame, declared where it is made; used by `suppressed` to hide small cells."""
 
-    counts: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # each with the columns that give it away
-    # rows whose total is known: those that share a value of the column named, or places of rows; None: all rows
+    counts: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # each with the columns that reveal it
+    # rows with a known total: those with the same value of this column, or indices of rows; None: all rows
     lines: Sequence[str | Sequence[int] | NDArray[np.intp]] | None = None
     parts: Sequence[str] = ()  # columns that add up, in each row
-    alone: Sequence[str] = ()  # counts of which no total is known
-    private: Sequence[str] = ()  # columns that are left out
-    behind: Mapping[str, Any] = field(default_factory=dict)  # counts that are no columns of the frame, a value a row
-    then: Callable[[pd.DataFrame], pd.DataFrame] | None = None  # what is worked out anew from what is left
+    alone: Sequence[str] = ()  # counts without a known total
+    private: Sequence[str] = ()  # columns to leave out
+    behind: Mapping[str, Any] = field(default_factory=dict)  # counts that are not columns of the frame, a value per row
+    then: Callable[[pd.DataFrame], pd.DataFrame] | None = None  # recomputation of derived columns from the result
 
     def places(self, frame: pd.DataFrame) -> list[NDArray[np.intp]]:
-        """The places of the rows of *frame* that `lines` names."""
+        """The indices of the rows of *frame* in `lines`."""
         if self.lines is None:
             return [np.arange(len(frame))]
         found: list[NDArray[np.intp]] = []
@@ -53,13 +53,13 @@ class Cells:
 
 
 def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int, other: str = SMALL) -> Measured:
-    """*found* with pseudonyms as ids, names and handles; who is public by label keeps them.
+    """*found* with pseudonyms as ids, names and handles; people with a public label keep them.
 
-    Groups of which fewer than *least* are in the network, or in a community, are put together as *other*: whoever
-    has the nodes can count them.
+    Groups with fewer than *least* in the network, or in a community, are merged into *other*, as anyone
+    with the nodes could count them.
     """
     nodes = found.network.nodes
-    measures = [name for name in nodes if name in TOLD or name in found.network.degrees() or name in MEASURES]
+    measures = [name for name in nodes if name in SHOWN or name in found.network.degrees() or name in MEASURES]
     public = nodes["label"].isin(NAMED).to_numpy() & nodes["handle"].notna().to_numpy()
     hidden = np.array([pseudonyms.person(str(person)) for person in nodes.index], dtype=object)
     handle = np.where(public, nodes["handle"].astype(object), hidden)
@@ -67,7 +67,7 @@ def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int, other: str
     merged = merged_groups(kept["group_name"], least, other)
     of_each = merged.groupby(found.communities.membership.to_numpy(), group_keys=False)
     kept["group_name"] = of_each.apply(lambda of: merged_groups(of, least, other)).reindex(kept.index)
-    kept["title"] = None  # the analyses look for it
+    kept["title"] = None  # expected by the analyses
     kept.index = pd.Index(handle, name=nodes.index.name)
     network = replace(found.network, nodes=kept)
     return Measured(network, replace(found.communities, membership=found.communities.membership.set_axis(kept.index)))
@@ -77,30 +77,30 @@ MEASURES = ("betweenness", "normalised", "standard_error", "pagerank", "communit
 
 
 def merged_groups(group: pd.Series[str], least: int, other: str) -> pd.Series[str]:
-    """*group* of each actor, those of fewer than *least* put together as *other*."""
+    """*group* of each actor, those with fewer than *least* merged into *other*."""
     counts = group.value_counts().sort_index().sort_values(kind="stable")
     few = counts < least
     if 0 < few.sum() < len(counts) and (few.sum() == 1 or counts[few].sum() < least):
-        few.iloc[few.sum()] = True  # one put together with nothing, or so few, could still be told apart
+        few.iloc[few.sum()] = True  # a single merged group, or too few, could still be identified
     return group.where(group.isna() | ~group.map(few).fillna(False).astype(bool), other)
 
 
 def few_hidden(table: pd.DataFrame, least: int) -> pd.DataFrame:
-    """The *table* of pairs of groups without its small cells; the total of each group can be worked out."""
+    """The *table* of pairs of groups without its small cells; the total of each group is known."""
     names = sorted({*table["group_name"], *table["other"]})
     of = [((table["group_name"] == name) | (table["other"] == name)).to_numpy() for name in names]
     made = suppressed(table, least, Cells(groups.DERIVED, [np.flatnonzero(rows) for rows in of]))
     for what in groups.DERIVED:
-        for rows in of:  # what chance would give tells how many a group has in all
+        for rows in of:  # expected values reveal the total of a group
             if 0 < table.loc[rows, what].sum() < least:
                 made.loc[rows, [f"{what}_expected", f"{what}_ratio"]] = np.nan
     return made
 
 
 def without_few(graph: nx.Graph[Any], table: pd.DataFrame) -> nx.Graph[Any]:
-    """*graph* (of groups) without the ties and counts that *table*, of its pairs, hides; nor those of few members.
+    """*graph* (of groups) without the ties and counts hidden in *table*, of its pairs, and those of few members.
 
-    A circle's size would tell what is inside.
+    A circle's size would reveal the number inside.
     """
     made = graph.copy()
     weight = made.graph["parameters"]["weight"]  # connections, or follows in a study without any
@@ -126,9 +126,9 @@ def without_few(graph: nx.Graph[Any], table: pd.DataFrame) -> nx.Graph[Any]:
 
 
 def suppressed(frame: pd.DataFrame, least: int, cells: Cells) -> pd.DataFrame:
-    """*frame* without its small *cells*: counts of 1 to *least* - 1, and what is derived from them.
+    """*frame* without its small *cells*: counts of 1 to *least* - 1, and values derived from them.
 
-    Where a total is known no cell is hidden alone, the smallest other one goes with it. `attrs["hidden"]` counts.
+    With a known total no cell is hidden alone: the smallest other one is hidden too. `attrs["hidden"]` counts them.
     With *least* 0 nothing is hidden.
     """
     if not least:
@@ -141,13 +141,13 @@ def suppressed(frame: pd.DataFrame, least: int, cells: Cells) -> pd.DataFrame:
     added = [at for at, name in enumerate(names) if name not in cells.alone]
     along = cells.places(made)
     among = [names.index(name) for name in cells.parts if name in names]
-    told = np.zeros_like(few)  # hidden, and yet the total of a line says what it is
+    revealed = np.zeros_like(few)  # hidden, but revealed by the total of a line
     before = (-1, -1)
-    while before != (before := (int(few.sum()), int(told.sum()))):
+    while before != (before := (int(few.sum()), int(revealed.sum()))):
         for at, line in product(added, along):
-            _accompany(values[:, at], few[:, at], told[:, at], line, least)
+            _accompany(values[:, at], few[:, at], revealed[:, at], line, least)
         for row in np.flatnonzero(few[:, among].any(axis=1)) if among else ():
-            _accompany(values[row], few[row], told[row], np.asarray(among), least)
+            _accompany(values[row], few[row], revealed[row], np.asarray(among), least)
         for at, name in enumerate(names):
             for other in (other for other in cells.counts[name] if other in names):
                 few[:, names.index(other)] |= few[:, at]
@@ -161,14 +161,14 @@ def suppressed(frame: pd.DataFrame, least: int, cells: Cells) -> pd.DataFrame:
 
 
 def _accompany(
-    values: NDArray[Any], few: NDArray[np.bool_], told: NDArray[np.bool_], line: NDArray[np.intp], least: int
+    values: NDArray[Any], few: NDArray[np.bool_], revealed: NDArray[np.bool_], line: NDArray[np.intp], least: int
 ) -> None:
-    """Hide another cell of *line* if one is hidden alone: the smallest, one that is 0 if all others are."""
-    hidden = line[few[line] & ~told[line]]
+    """Hide another cell of *line* if one is hidden alone: the smallest one, 0 if all others are."""
+    hidden = line[few[line] & ~revealed[line]]
     if len(hidden) != 1:
         return
-    others = line[~few[line] & ~told[line]]
+    others = line[~few[line] & ~revealed[line]]
     if len(others):
         few[others[np.argmin(np.where(values[others] > 0, values[others], np.inf))]] = True
     elif values[hidden[0]] >= least:
-        told[hidden] = True
+        revealed[hidden] = True

@@ -1,4 +1,4 @@
-"""The section on coverage searches: what was asked, found and screened; and the head of a report of nothing else."""
+"""The section on coverage searches and screening; and the head of a report with nothing else."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from analysis.report.section_parts import table
 from analysis.report.tables import Table
 
 LIMITS = (
-    "A search finds what an interface lists on the day it is asked: what was never listed, or is gone, is missing.",
-    "A document counts once, whoever found it; the text that an interface gives may be a part of it only.",
+    (
+        "A search finds what an interface lists on that day: documents that were never listed, or were removed, are "
+        "missing."
+    ),
+    "A document counts once, even if several searches found it; an interface may give only a part of its text.",
 )
 
 
 def documents(found: Findings, _: Words) -> Section:
-    """What the searches brought, the flow of documents, agreement of coders, and coverage over time."""
+    """Results of searches, the flow of documents, agreement of coders, and coverage over time."""
     count = found.flow.set_index("step")["documents"]
     said = [_("{searches} searches identified {records} records of {documents} documents.").format(
         searches=_.number(len(found.saturation)), records=_.number(count["identified"]),
@@ -28,12 +31,12 @@ def documents(found: Findings, _: Words) -> Section:
         said.append(_("{screened} were screened, {included} are included.").format(
             screened=_.number(count["screened"]), included=_.number(count["included"])))  # fmt: skip
     if found.document_months.attrs["undated"]:
-        said.append(_("{count} documents give no date, and stand in no month.").format(
+        said.append(_("{count} documents have no date and are in no month.").format(
             count=_.number(found.document_months.attrs["undated"])))  # fmt: skip
     parts: list[Picture | Table] = [
         Picture("flow", _("The flow of documents in boxes; the numbers are in the table.")),
         table(found, _, "flow", "The flow of documents", found.flow, "flow", columns=("what", "documents")),
-        table(found, _, "saturation", "What each search brought", found.saturation, "saturation"),
+        table(found, _, "saturation", "Yield of each search", found.saturation, "saturation"),
     ]
     if len(found.document_months):
         parts.append(Picture("documents", _("Documents found and included, by month of publication.")))
@@ -47,12 +50,12 @@ def documents(found: Findings, _: Words) -> Section:
 def _agreement(found: Findings, _: Words) -> Table:
     alpha, text = found.agreement.attrs["alpha"], _("Krippendorff's alpha over all coders: {alpha}.")
     note = "" if pd.isna(alpha) else text.format(alpha=_.number(alpha, 2))
-    return table(found, _, "agreement", "How far the coders agree", found.agreement, "agreement", percent=("agree",),
+    return table(found, _, "agreement", "Agreement of the coders", found.agreement, "agreement", percent=("agree",),
                  note=note)  # fmt: skip
 
 
 def brief(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
-    """What was found, in a sentence."""
+    """The findings in a sentence."""
     if found.searched:
         count = found.flow.set_index("step")["documents"]
         yield _("{searches} searches found {documents} documents; {included} are included.").format(
@@ -60,10 +63,10 @@ def brief(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
             included=_.number(count["included"])), "documents"  # fmt: skip
 
 
-def overview(found: Findings, _: Words) -> Section:
-    """The head of a report on documents only."""
-    count = found.flow.set_index("step")["documents"]
-    names = {"documents": "documents found", "screened": "documents screened", "included": "documents included"}
-    facts = [Fact(_("searches"), _.number(len(found.saturation)))]
-    facts += [Fact(_(name), _.number(count[step])) for step, name in names.items()]
-    return Section("overview", _("Overview"), (), (), tuple(facts), tuple(brief(found, _)))
+def facts(found: Findings, _: Words) -> Iterator[Fact]:
+    """What heads a report on documents."""
+    if found.searched:
+        count = found.flow.set_index("step")["documents"]
+        names = {"documents": "documents found", "screened": "documents screened", "included": "documents included"}
+        yield Fact(_("searches"), _.number(len(found.saturation)))
+        yield from (Fact(_(name), _.number(count[step])) for step, name in names.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# control characters, line separators, and marks that would reorder the text around a name
+# control characters, line separators, and marks that would reorder the surrounding text
 HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -16,5 +16,5 @@ def clean(text: Any) -> str:
 
 
 def defused(text: str) -> str:
-    """*text* for a spreadsheet: what would be run as a formula gets a quote before it."""
+    """*text* for a spreadsheet: formulas get a leading quote."""
     return "'" + text if text.startswith(FORMULA) else text

@@ -1,4 +1,4 @@
-"""Networks as files: GEXF 1.3 and GraphML for Gephi and its kin, Parquet node and edge lists for everything else."""
+"""Networks as files: GEXF 1.3 and GraphML for Gephi and similar programs, Parquet node and edge lists for others."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from analysis.palette import GREY
 if TYPE_CHECKING:
     import networkx as nx
 
-# what XML 1.0 cannot hold at all, escaped or not
+# characters not allowed in XML 1.0, escaped or not
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-VIZ = ("x", "y", "size", "color")  # shown by Gephi as they are, not as attributes
-EXACT = 1 << 53  # what lies beyond is a text: Gephi Lite and igraph read every number as a float
+VIZ = ("x", "y", "size", "color")  # visual properties in Gephi, not attributes
+EXACT = 1 << 53  # larger numbers are text: Gephi Lite and igraph read every number as a float
 Graph = Any  # a Network or a networkx graph
 
 
 def clean(text: Any) -> str:
-    """*text* with the characters that XML cannot hold replaced by U+FFFD."""
+    """*text* with characters not allowed in XML replaced by U+FFFD."""
     return FORBIDDEN.sub("\ufffd", str(text))
 
 
 def unique(ids: pd.Index[Any]) -> list[str]:
-    """*ids* as texts that XML can hold, still one for each: where two become the same, a number is added."""
+    """*ids* as texts allowed in XML, still distinct: a number is added if two become equal."""
     taken: set[str] = set()
     names = []
     for name in map(clean, ids):
@@ -75,7 +75,7 @@ def _description(network: Network) -> str:
 
 
 class _Column(NamedTuple):
-    """An attribute of nodes: its *kind* is the type of GEXF and GraphML that all of its *values* fit, None aside."""
+    """An attribute of nodes: its *kind* is the type of GEXF and GraphML that fits all *values* but None."""
 
     title: str
     kind: str
@@ -89,7 +89,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 def _columns(nodes: pd.DataFrame) -> list[_Column]:
-    """The columns as attributes, each title once; `label` is called `role`: readers take it for the node's own."""
+    """The columns as attributes, each title once; `label` becomes `role`, as readers would take it for the node's."""
     titles = unique(pd.Index(["role" if name == "label" else name for name in nodes], dtype=object))
     return [_column(title, column) for title, (_, column) in zip(titles, nodes.items(), strict=True)]
 
@@ -97,9 +97,9 @@ def _columns(nodes: pd.DataFrame) -> list[_Column]:
 def _column(title: str, column: pd.Series[Any]) -> _Column:
     gone = column.isna().to_numpy()
     values = [None if missing else value for missing, value in zip(gone, column.tolist(), strict=True)]
-    told = [value for value in values if value is not None]
-    kind, plain = _KINDS.get(pd.api.types.infer_dtype(told), ("string", clean))
-    if kind == "long" and any(abs(value) > EXACT for value in told):
+    present = [value for value in values if value is not None]
+    kind, plain = _KINDS.get(pd.api.types.infer_dtype(present), ("string", clean))
+    if kind == "long" and any(abs(value) > EXACT for value in present):
         kind, plain = "string", str
     return _Column(title, kind, [None if value is None else plain(value) for value in values])
 
@@ -117,11 +117,11 @@ def _quoted(value: Any) -> str:
 
 
 def _texts(column: _Column) -> list[str | None]:
-    """The values of *column* as GEXF has them, None where missing."""
+    """The values of *column* in GEXF's notation, None if missing."""
     texts = [None if value is None else str(value) for value in column.values]
     if column.kind == "boolean":
         return [text and text.lower() for text in texts]
-    if column.kind == "double":  # infinities have names of their own there
+    if column.kind == "double":  # infinities have special names there
         return [text and text.replace("inf", "INF") for text in texts]
     return texts
 
@@ -148,7 +148,7 @@ def _labels(nodes: pd.DataFrame, names: list[str], label: str | None) -> list[st
 
 
 def _looks(nodes: pd.DataFrame) -> list[str]:
-    """Position, size and colour of each node, as far as it has them."""
+    """Position, size and colour of each node, if known."""
     parts: list[list[str]] = []
     if {"x", "y"} <= set(nodes):
         places = zip(nodes["x"], nodes["y"], strict=True)
@@ -188,8 +188,8 @@ def graphml(graph: Graph, path: Path | str) -> Path:
     made: nx.Graph[Any] = nx.DiGraph() if network.directed else nx.Graph()
     columns = _columns(network.nodes)
     for row, node in enumerate(names):
-        told = {title: values[row] for title, _, values in columns if values[row] is not None}
-        made.add_nodes_from([(node, told)])  # a title may be any text
+        attributes = {title: values[row] for title, _, values in columns if values[row] is not None}
+        made.add_nodes_from([(node, attributes)])  # a title may be any text
     ends = zip(network.source.tolist(), network.target.tolist(), network.weights.tolist(), strict=True)
     plain = network.weight is None
     made.add_edges_from((names[a], names[b], {} if plain else {"weight": w}) for a, b, w in ends)
@@ -220,7 +220,7 @@ def _partial(path: Path) -> Path:
 
 @contextmanager
 def _replaced(path: Path) -> Iterator[IO[str]]:
-    """A text file that takes the place of *path* once it is whole."""
+    """A text file that replaces *path* when complete."""
     partial = _partial(path)
     try:
         with partial.open("w", encoding="utf-8", newline="\n") as out:

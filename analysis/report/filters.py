@@ -1,4 +1,4 @@
-"""Every filter between what was seen and what is drawn, with the counts before and after."""
+"""Every filter between the data and the figures, with the counts before and after."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def hashtags_filter(found: Asking, network: Network, _: Words) -> str:
 
 
 def _auto(found: Asking, setting: str, most: int, _: Words) -> str:
-    """How a threshold was chosen, if the study file leaves it to the report."""
+    """How a threshold was chosen, if it is "auto"."""
     if found.setting(setting, "auto") != "auto":
         return ""
     return ", " + _("the lowest number that leaves at most {most}").format(most=_.number(most))
@@ -45,7 +45,7 @@ def _auto(found: Asking, setting: str, most: int, _: Words) -> str:
 def filters(
     found: Asking, selected: pd.DataFrame, daily: pd.DataFrame, network: Network, hashed: Network
 ) -> pd.DataFrame:
-    """A row a filter, in their order: filter, of, before, after, share (per cent).
+    """A row per filter, in order: filter, of, before, after, share (per cent).
 
     *selected* are the key figures, *daily* the posts by day, *network* and *hashed* the networks after their filters.
     """
@@ -75,9 +75,9 @@ def filters(
         ("posts inside the period", "posts", timed, timed - days["posts_outside_period"]),
         (_("actors: {filter}").format(filter=actors_filter(found, network, _)), "actors",
          network.parameters["full_nodes"], network.n),
-        ("ties between the actors that are left", "ties", network.parameters["full_edges"], network.m),
+        ("ties between the remaining actors", "ties", network.parameters["full_edges"], network.m),
         (_("hashtags: {filter}").format(filter=hashtags_filter(found, hashed, _)), "hashtags", tagged.n, hashed.n),
-        ("co-occurrences between the hashtags that are left", "pairs", tagged.m, hashed.m),
+        ("co-occurrences of the remaining hashtags", "pairs", tagged.m, hashed.m),
     ]  # fmt: skip
     if not met:  # accounts only: nobody was chosen among profiles, or linked to one
         rows = [row for row in rows if row[1] not in ("profiles seen", "connections seen", "connections",

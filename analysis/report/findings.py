@@ -1,4 +1,4 @@
-"""What the report tells: every analysis of a study, made when it is first asked for, once, with the SQL it ran."""
+"""The findings of the report: every analysis of a study, computed once at first use, with its SQL."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from analysis import (
     rounds,
     share_matrix,
     shares,
+    triangulation,
 )
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network
@@ -25,32 +26,32 @@ from analysis.queries import PERSON, number, query, with_parameters
 from analysis.report.asking import Options, counting, finding
 from analysis.report.disclosure import SMALL, Cells, few_hidden, merged_groups, pseudonymous
 from analysis.report.filters import PERSONS, filters
-from analysis.report.searched import Searched
+from analysis.report.surveyed import Surveys
 from storage.folding import folded
 
 PERMUTATIONS = 499
-SAMPLES = 50  # sources of the betweenness of the unfiltered network, which only its hundred highest are told of
+SAMPLES = 50  # sampled sources for the betweenness of the unfiltered network, of which only the top hundred are used
 READ = ("read_whole", "read_in_part", "absent", "not_read")
 BOTH, WAYS = ("gained", "lost"), ("entered", "moved_in", "left", "moved_out")
 
 
 def _without_the_rest(changes: pd.DataFrame) -> pd.DataFrame:
-    """*changes* without what is left of the accounts that were looked up, where none is gained and few are lost."""
+    """*changes* without the remaining accounts that were looked up, if none is gained and few are lost."""
     lookup = (changes["what"] == rounds.LOOKED_UP) & changes["lost"].isna()
     return changes.assign(after=changes["after"].mask(lookup))
 
 
-class Findings(Searched):
+class Findings(Surveys):
     """The findings of the study in a database as frames, each with its parameters in its attrs."""
 
-    # ---- who was found -------------------------------------------------------------------------------------
+    # ---- populations ----------------------------------------------------------------------------------
 
     @finding
     def selection(self) -> pd.DataFrame:
         """The key figures."""
         frame = self.selected.copy()
         value = frame.set_index("figure")["computed"]
-        if self.few(value["sum_of_rows"] - value["members"]):  # so few persons are in two groups
+        if self.few(value["sum_of_rows"] - value["members"]):  # few persons are in two groups
             attrs, frame = frame.attrs, frame[frame["figure"] != "sum_of_rows"].reset_index(drop=True)
             frame.attrs = attrs
         few = frame["figure"].map(value).map(lambda of: isinstance(of, int) and self.few(of))
@@ -61,8 +62,8 @@ class Findings(Searched):
 
     @cached_property
     def selected(self) -> pd.DataFrame:
-        """The key figures, none of them hidden."""
-        return populations.selection(self.db, str)  # templates, which each language fills
+        """The key figures, without suppression."""
+        return populations.selection(self.db, str)  # templates for each language
 
     @property
     def of_accounts(self) -> bool:
@@ -81,17 +82,17 @@ class Findings(Searched):
 
     @counting(Cells({"asked": READ, **dict.fromkeys(READ, ())}, (), READ, private=("reasons",)))
     def coverage(self) -> pd.DataFrame:
-        """What was asked and what came."""
+        """Requested and received targets."""
         return populations.coverage(self.db)
 
     @finding
     def groups(self) -> pd.DataFrame:
-        """A row a pair of groups."""
+        """A row per pair of groups."""
         return few_hidden(groups.table(self.db), self.options.least)
 
     @counting(Cells({"members": ("share_readable",), "readable": ("share_readable",), "linked": ()}))
     def group_coverage(self) -> pd.DataFrame:
-        """How many lists could be read, by group; attrs have the persons, each once."""
+        """The number of readable lists by group; attrs have the distinct persons."""
         frame = groups.coverage(self.db)
         members, readable = self.db.execute(READABLE).fetchall()[0]
         frame.attrs |= {"members": members, "readable": readable}
@@ -103,10 +104,10 @@ class Findings(Searched):
 
     @counting(_between)
     def group_shares(self) -> pd.DataFrame:
-        """Whom each group retweets, answers, mentions, quotes and follows."""
+        """The groups that each group retweets, answers, mentions, quotes and follows."""
         return share_matrix.table(self.db)
 
-    # ---- actors --------------------------------------------------------------------------------------------
+    # ---- actors -----------------------------------------------------------------------------------------
 
     @finding
     def actors(self) -> Measured:
@@ -123,19 +124,12 @@ class Findings(Searched):
 
     @property
     def network(self) -> Network:
-        """The network of `actors`, with who they are."""
+        """The network of `actors`, with names and groups."""
         return self._measured.network
 
     @property
-    def of_2013(self) -> bool:
-        """Whether the tables are those of the study of 2013, which numbered them."""
-        return (
-            str(self.setting("study.last_day", "")).startswith("2013") or self.setting("published.source") is not None
-        )
-
-    @property
     def least_degree(self) -> int:
-        """The ties that an actor needs to be drawn."""
+        """The minimum ties of an actor in the figure."""
         return int(self._measured.network.parameters["min_degree"])
 
     def _measuring(self) -> dict[str, Any]:
@@ -145,7 +139,7 @@ class Findings(Searched):
         }  # fmt: skip
 
     def _shown(self, found: Measured) -> Measured:
-        """*found*, with pseudonyms if it is to be published."""
+        """*found*, with pseudonyms in a report for publication."""
         pseudonyms = self.options.pseudonyms
         if pseudonyms is None or "handle" not in found.network.nodes:
             return found
@@ -176,7 +170,7 @@ class Findings(Searched):
         Cells(
             {"actors": ("share_of_community",)},
             ("community", "group_name"),
-            private=("share_of_group",),  # of the members whose group is known, which is not all
+            private=("share_of_group",),  # of the members with a known group
         )
     )
     def communities_by_group(self) -> pd.DataFrame:
@@ -214,24 +208,24 @@ class Findings(Searched):
 
     @counting(_of_the_top)
     def most_central(self) -> pd.DataFrame:
-        """Who the hundred most central are."""
+        """The hundred most central actors."""
         return inwardness.most_central(self.actors.network)
 
     @finding
     def hidden(self) -> pd.DataFrame:
-        """The same figures before the degree filter, after it, and of what it hides: a row a figure."""
+        """The same figures before the degree filter, after it, and of the difference: a row per figure."""
         frame = inwardness.hidden(
             self.db, min_degree=self.least_degree, samples=SAMPLES, seed=self.setting("analysis.seed", 1),
             processes=self.options.processes, after=self._measured.network, labels=self.options.labels,
         )  # fmt: skip
         turned = frame.set_index("part").T.rename_axis("figure").reset_index()
-        if self.options.least:  # shares of a hundred would tell of single persons
+        if self.options.least:  # shares of a hundred would reveal single persons
             turned = turned[~turned["figure"].str.match("(share|top)_(?!.*member)")].reset_index(drop=True)
             self._few_shares(turned)
         return with_parameters(turned, **frame.attrs["parameters"])
 
     def _few_shares(self, frame: pd.DataFrame) -> None:
-        """Hide in *frame* the shares of actors that stand for few of them."""
+        """Hide in *frame* the shares that mean few actors."""
         parts = ["before", "after", "hidden"]
         whole = frame.set_index("figure").loc["actors", parts].astype(float)
         for start, most in (("share_", np.inf), ("top_", 100)):
@@ -243,11 +237,11 @@ class Findings(Searched):
 
     @counting(Cells({"ties": ("posts", "sender_follows", "posts_to_followed", "other_follows", "follow_ties_used")}))
     def interaction(self) -> pd.DataFrame:
-        """How far mentions, replies, retweets and quotes go along follow ties."""
+        """The overlap of mentions, replies, retweets and quotes with follow ties."""
         frame = actors.interaction_and_follow(self.db)
         return frame[frame["ties"] > 0].reset_index(drop=True)
 
-    # ---- shares --------------------------------------------------------------------------------------------
+    # ---- shares -----------------------------------------------------------------------------------------
 
     @cached_property
     def comparison(self) -> str | None:
@@ -285,13 +279,13 @@ class Findings(Searched):
         definitions = {name: part.attrs["parameters"]["definition"] for name, part in zip(others, parts, strict=True)}
         return with_parameters(made, **{**parts[0].attrs["parameters"], "profile": None, "definition": definitions})
 
-    # ---- hashtags ------------------------------------------------------------------------------------------
+    # ---- hashtags ---------------------------------------------------------------------------------------
 
     @finding
     def hashtags(self) -> Measured:
         """The hashtag network after the threshold, measured."""
         network = hashtag_edges.network(self.db, threshold=self.setting("analysis.hashtag_threshold", "auto"))
-        if self.options.least:  # a hashtag of a few persons could give them away
+        if self.options.least:  # a hashtag of a few persons could identify them
             users = query(self.db, USERS).set_index("tag")["accounts"]
             keep = network.nodes.index.to_series().map(users).fillna(0).to_numpy() >= self.options.least
             network = network.subgraph(keep, used_by=f"at least {self.options.least} accounts")
@@ -304,12 +298,12 @@ class Findings(Searched):
 
     @counting(Cells({"accounts": ("posts", "share")}, ("community", "group_name")))
     def hashtags_by_group(self) -> pd.DataFrame:
-        """Who uses which community, by group."""
+        """Use of the communities, by group."""
         return hashtags.by_group(self.db, self.hashtags)
 
     @counting(Cells(then=lambda frame: frame.iloc[:0]))
     def hashtags_by_account(self) -> pd.DataFrame:
-        """The most active accounts of each community; nobody in a report for publication."""
+        """The most active accounts of each community; empty in a report for publication."""
         return hashtags.by_account(self.db, self.hashtags, most=5)
 
     def _course(self, **options: Any) -> pd.DataFrame:
@@ -326,11 +320,26 @@ class Findings(Searched):
         """Posts by month and community."""
         return self._course()
 
-    # ---- change --------------------------------------------------------------------------------------------
+    # ---- instruments side by side -------------------------------------------------------------------------
+
+    @property
+    def compared(self) -> bool:
+        """Whether the survey names groups of which the study has people."""
+        return self.surveyed and self.people and len(self.asked_by_group) > 0
+
+    @finding
+    def triangulation(self) -> pd.DataFrame:
+        """What survey, profiles and timelines say of each group; what another table hides is hidden here."""
+        parts = (self.asked_by_group, self.populations, self.inward)
+        made = triangulation.table(self.db, *parts, self.share_profile)
+        made.attrs["hidden"] = sum(part.attrs.get("hidden", 0) for part in parts)
+        return made
+
+    # ---- change -----------------------------------------------------------------------------------------
 
     @finding
     def looked(self) -> dict[str, Any]:
-        """What was read more than once, and when."""
+        """The targets read more than once, and when."""
         return rounds.looked(self.db)
 
     @counting(Cells({"before": BOTH, "after": BOTH, **dict.fromkeys(BOTH, ())}, (), BOTH, then=_without_the_rest))
@@ -340,30 +349,30 @@ class Findings(Searched):
 
     @counting(Cells({"before": WAYS, "after": WAYS, **dict.fromkeys(WAYS, ())}, None, WAYS))
     def changes_by_group(self) -> pd.DataFrame:
-        """Who came and went, a row a group."""
+        """Persons who came and left, a row per group."""
         return rounds.by_group(self.db)
 
     @counting(Cells({"persons": ()}, ("moved_from", "moved_to"), then=lambda made: made[made["persons"].notna()]))
     def moves(self) -> pd.DataFrame:
-        """From which group to which; in a report for publication only where they are not few."""
+        """Moves between groups; small cells are hidden in a report for publication."""
         return rounds.moves(self.db)
 
-    # ---- method --------------------------------------------------------------------------------------------
+    # ---- method -----------------------------------------------------------------------------------------
 
     def _of_persons(self, frame: pd.DataFrame) -> Cells:
-        persons = frame["of"].isin(PERSONS)  # each row for itself: what goes in is known, and so is what is left
+        persons = frame["of"].isin(PERSONS)  # each row by itself, as input and output are known
         behind = {f"persons {name}": frame[name].where(persons, 0) for name in ("before", "after")}
         counts = {"persons before": ("before", "share"), "persons after": ("after", "share")}
         return Cells(counts, (), behind=behind)
 
     @counting(_of_persons)
     def filters(self) -> pd.DataFrame:
-        """Every filter, in its order: what it keeps, and the counts before and after."""
+        """Every filter in order, with the counts before and after."""
         return filters(self, self.selected, self.daily, self.actors.network, self.hashtags.network)
 
-    @counting(Cells({"lists": ()}, private=("why",)))  # a server's own words may stand in a reason
+    @counting(Cells({"lists": ()}, private=("why",)))  # a reason may contain a server's own words
     def gaps(self) -> pd.DataFrame:
-        """Lists that are not whole, by reason."""
+        """Incomplete lists, by reason."""
         return query(self.db, GAPS)
 
 

@@ -8,7 +8,7 @@ import re
 import pandas as pd
 
 from analysis.queries import query
-from analysis.report import documents_section
+from analysis.report import documents_section, survey_section
 from analysis.report.blocks import Section
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
@@ -30,13 +30,13 @@ PRIVATE = ("seeds.", "study.contact", "access", "published.", "budget", "schedul
 OF_PEOPLE = ("snowball.", "population.", "organisations", "analysis.", "minimise.opt_outs")
 
 LIMITS = (
-    "Only what is public, or was shown to the research account, could be read: who has no profile, or another "
-    "employer on it, is not in the study.",
+    "Only data that were public, or shown to the research account, could be read: people without a profile, or "
+    "with another employer on it, are not in the study.",
     "The seeds are not a random sample; shares do not generalise to all {members}. A network of one hop shows those "
     "near the seeds best.",
     "An account is linked to a profile by evidence, which can be wrong; every link keeps its rule and its source.",
     "The degree filter keeps the well-connected actors. Actors with few ties, and so the periphery, are not shown.",
-    "Communities are one good partition among many; the stability over the runs says how far to trust them.",
+    "Communities are one good partition among many; the stability over the runs shows how reliable they are.",
     "Posts that were deleted before they were read are missing; timelines are cut where the platform cuts them.",
     "A tie is what the platform shows: following is not agreement, and a connection is not friendship.",
 )
@@ -51,29 +51,31 @@ LIMITS_OF_ACCOUNTS = {
 }
 
 
-# What a design of the snowball implies about who is in the study, and what it cannot claim (docs/sampling.md).
+# Implications and limits of each design of the snowball (docs/sampling.md).
 DESIGNS = {
-    "all": "Design of the snowball: everybody whom a list shows and the rule lets in. It is a census of what can be "
-    "reached along the ties in so many waves, and no sample: no share of it estimates a share of all {members}, and "
-    "those to whom nobody admitted leads are missing.",
-    "threshold": "Design of the snowball: those to whom {k} admitted people or more lead. The well-connected are "
-    "over-represented by design; peripheral {members} are missing, not absent, and no share estimates a share of all.",
-    "random": "Design of the snowball: those among the {k} drawn at random from each list. Each name on a list of n "
-    "is drawn from it with the chance min(1, {k}/n), and over m lists with 1 − Π(1 − min(1, {k}/nᵢ)), given who was "
-    "admitted before. Weights of 1 over that chance correct for popularity within the waves reached, not for those "
-    "whom no list shows.",
-    "walk": "Design of the snowball: where {k} random walkers from each seed come, one step a wave. Long walks along "
-    "mutual ties visit people in proportion to their number of ties (Lovász 1993), which weights of 1/degree correct "
-    "(Salganik and Heckathorn 2004). Short walks depend on the seeds, and along one-way ties there is no such formula.",
+    "all": "Design of the snowball: everyone on a list who satisfies the rule. It is a census of the people who "
+    "can be reached along the ties in this number of waves, not a sample: no share in it estimates a share of all "
+    "{members}, and people not shown by anyone admitted are missing.",
+    "threshold": "Design of the snowball: people shown by at least {k} admitted people. The well-connected are "
+    "over-represented by design; peripheral {members} are missing, not absent, and no share estimates a share of "
+    "all.",
+    "random": "Design of the snowball: {k} people drawn at random from each list. Each name on a list of n is "
+    "drawn with probability min(1, {k}/n), and over m lists with 1 − Π(1 − min(1, {k}/nᵢ)), given the earlier "
+    "admissions. Weights of 1 over that probability correct for popularity within the waves reached, not for "
+    "people on no list.",
+    "walk": "Design of the snowball: people visited by {k} random walkers from each seed, one step per wave. Long "
+    "walks along mutual ties visit people in proportion to their number of ties (Lovász 1993), which weights of "
+    "1/degree correct (Salganik and Heckathorn 2004). Short walks depend on the seeds, and along one-way ties "
+    "there is no such formula.",
 }
 BOUNDED = (
-    "A bound cut the snowball ([snowball] {bounds}): it is no census of its waves, and who is in it depends on the "
-    "order of admission."
+    "A maximum limited the snowball ([snowball] {bounds}): it is not a census of its waves, and its members "
+    "depend on the order of admission."
 )
 
 
 def _design(found: Findings, _: Words) -> list[str]:
-    """What the design implies, and the bounds that cut it; nothing if the snowball admitted nobody."""
+    """The implications of the design, and its bounds; nothing if the snowball admitted no one."""
     if not found.rolled:
         return []
     whole = found.waves.attrs
@@ -85,14 +87,16 @@ def _design(found: Findings, _: Words) -> list[str]:
 
 
 def method(found: Findings, _: Words) -> Section:
-    """Filters with counts, what could not be read and why, runs, settings, versions, and limits in plain words."""
+    """Filters with counts, coverage, runs, settings, versions, and limitations."""
     public = bool(found.options.least)
-    said = [_(text) for text in documents_section.LIMITS]
-    if found.people:
-        own = LIMITS_OF_ACCOUNTS if found.of_accounts else {}
-        said = [*_design(found, _), *(_(own.get(at, text)) for at, text in enumerate(LIMITS))]
+    own = LIMITS_OF_ACCOUNTS if found.people and found.of_accounts else {}
+    said = [*_design(found, _), *(_(own.get(at, text)) for at, text in enumerate(LIMITS))] if found.people else []
+    said += [_(text) for text in documents_section.LIMITS if found.searched]
+    said += [_(text) for text in survey_section.LIMITS if found.asked]
     if public and found.people:
         said.append(_(PUBLIC).format(least=found.options.least))
+    elif public and found.asked:
+        said.append(_(survey_section.HIDDEN).format(least=found.options.least))
     said += _opt_outs(found, _) if found.people else []
     tables = [table(found, _, "coverage", "What was requested, and what was received", _coverage(found), "coverage")]
     if found.people:
@@ -111,9 +115,9 @@ def method(found: Findings, _: Words) -> Section:
 
 
 PUBLIC = (
-    "This report is for publication: persons have pseudonyms that only the study's key could turn back, texts and "
-    "handles are left out, and cells of fewer than {least} persons are hidden, with a second one where a total would "
-    "reveal the first. The shape of a network can still give somebody away to those who know it well."
+    "This report is for publication: persons have pseudonyms that only the study's key can reverse, texts and "
+    "handles are left out, and cells of fewer than {least} persons are hidden, with a second one where a total "
+    "would reveal the first. The shape of a network can still identify people to those who know it well."
 )
 
 
@@ -122,7 +126,7 @@ HONOURED = "Opt-outs of people and sites were honoured."
 
 
 def _opt_outs(found: Findings, _: Words) -> list[str]:
-    """What was done with opt-outs, and why, as the study file says; nothing if it says nothing."""
+    """The treatment of opt-outs and its reason, from the study file; nothing if not set."""
     done = found.setting("minimise.opt_outs")
     if done == "override":
         return [_(OVERRIDDEN).format(reason=found.setting("minimise.override_reason", "–"))]
@@ -130,10 +134,10 @@ def _opt_outs(found: Findings, _: Words) -> list[str]:
 
 
 def _coverage(found: Findings) -> pd.DataFrame:
-    frame = found.coverage.drop(columns="told")
+    frame = found.coverage.drop(columns="summary")
     if "reasons" in frame:
-        told = [{reason(why, found.words): count for why, count in of.items()} for of in frame["reasons"]]
-        frame["reasons"] = pd.Series(told, index=frame.index, dtype=object)
+        counts = [{reason(why, found.words): count for why, count in of.items()} for of in frame["reasons"]]
+        frame["reasons"] = pd.Series(counts, index=frame.index, dtype=object)
     frame.attrs = found.coverage.attrs
     return frame
 
@@ -142,14 +146,14 @@ CUT = re.compile(r"truncated at (\d+) posts")
 
 
 def reason(why: str, _: Words) -> str:
-    """Why something was not read, in words."""
+    """The reason why something was not read, in words."""
     why = str(why)  # a gap may have none
     cut = CUT.fullmatch(why)
     return _("truncated at {posts} posts").format(posts=_.number(int(cut[1]))) if cut else _(why.replace("_", " "))
 
 
 def _gaps(found: Findings, _: Words) -> list[Table]:
-    """Lists that are not whole, by reason, if there are any."""
+    """Incomplete lists, by reason, if any."""
     frame = found.gaps
     if frame.empty:
         return []
@@ -162,7 +166,7 @@ def _settings(found: Findings) -> pd.DataFrame:
     """The settings that are set, without seeds and contact."""
     rows = query(found.db, "SELECT key AS setting, value FROM study WHERE value IS NOT NULL ORDER BY key")
     private = (*PRIVATE, *(() if found.people else OF_PEOPLE))
-    private += ("collectors.",) if found.options.least else ()  # whose export it is may stand there
+    private += ("collectors.",) if found.options.least else ()  # may contain the owner of an export
     kept = ~rows["setting"].str.startswith(private) & ~rows["value"].isin(["[]", "{}", '""'])
     rows = rows[kept].reset_index(drop=True)
     rows["value"] = [str(json.loads(value)) for value in rows["value"]]

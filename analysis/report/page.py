@@ -20,7 +20,7 @@ from analysis.report.blocks import Cards, Picture, Section
 from analysis.report.comparison_section import Other
 from analysis.report.escape import clean
 from analysis.report.figures import style
-from analysis.report.figures.registry import DRAWINGS, Drawing
+from analysis.report.figures.registry import Drawing, drawings
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.report.sections import sections
@@ -36,7 +36,7 @@ PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Facts:
-    """What heads the page."""
+    """The head of the page."""
 
     name: str
     comment: str
@@ -56,7 +56,7 @@ class Made:
 
 
 def write_report(found: Findings, folder: Path, facts: Facts, other: Other | None = None) -> Made:
-    """Write the report of *found* into *folder*, beside an *other* study: report.html, tables/, figures/, networks/."""
+    """Write the report of *found* into *folder*, with an *other* study: report.html, tables/, figures/, networks/."""
     _ = found.words
     for name in ("tables", "figures", "networks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def write_report(found: Findings, folder: Path, facts: Facts, other: Other | Non
 
 
 class Saved(NamedTuple):
-    """A figure as its files, and as the page shows it."""
+    """A figure as its files, and for the page."""
 
     svg: bytes
     pdf: bytes
@@ -82,15 +82,16 @@ class Saved(NamedTuple):
 
 
 def _pictures(found: Findings, folder: Path, parts: list[Section], _: Words) -> Iterator[tuple[str, Markup]]:
-    """Write every figure and its data; give what the page shows of it."""
+    """Write every figure and its data; return the figures for the page."""
     alts = {part.name: part.alt for one in parts for part in one.parts if isinstance(part, Picture)}
-    jobs = [(one.name, alts[one.name]) for one in DRAWINGS.values() if one.name in alts]
-    jobs.sort(key=lambda job: not DRAWINGS[job[0]].still)  # the networks first: they take longest
-    _coverage = found.group_coverage  # whose order gives every group its look
-    tables = [DRAWINGS[name].data(found) for name, alt in jobs]  # asked for here: who draws has no database
+    every = drawings(found)
+    jobs = [(one.name, alts[one.name]) for one in every.values() if one.name in alts]
+    jobs.sort(key=lambda job: not every[job[0]].still)  # networks first, as they take longest
+    _coverage = found.group_coverage  # whose order defines the look of groups
+    tables = [every[name].data(found) for name, alt in jobs]  # computed here, as drawing processes have no database
     made = run(_drawn, found, jobs, found.options.processes)
     for (name, _alt), table, saved in zip(jobs, tables, made, strict=True):
-        file = folder / DRAWINGS[name].file
+        file = folder / every[name].file
         write(table, file)
         for form in ("svg", "pdf", "png"):
             file.with_name(f"{file.name}.{form}").write_bytes(getattr(saved, form))
@@ -98,8 +99,9 @@ def _pictures(found: Findings, folder: Path, parts: list[Section], _: Words) -> 
 
 
 def _drawn(found: Findings, jobs: Sequence[tuple[str, str]]) -> list[Saved]:
-    """The figures named, described in words, from what was found."""
-    return [_one(found, DRAWINGS[name], alt) for name, alt in jobs]
+    """The figures *names*, with descriptions, from the findings."""
+    every = drawings(found)
+    return [_one(found, every[name], alt) for name, alt in jobs]
 
 
 def _one(found: Findings, drawing: Drawing, alt: str) -> Saved:
@@ -108,20 +110,23 @@ def _one(found: Findings, drawing: Drawing, alt: str) -> Saved:
     if drawing.still:
         return Saved(svg, pdf, png, _image(png, alt))
     small = drawing.drawn(found, found.words, phone=True)
-    both = (("big", drawing.name, figure), ("small", f"{drawing.name}-small", small))
-    shown = (f'<div class="{size}">{style.inline(one, name, alt)}</div>' for size, name, one in both)
+    both = (
+        ("big", style.inline(figure, svg, drawing.name, alt)),
+        ("small", style.inline(small, style.saved(small, "svg"), f"{drawing.name}-small", alt)),
+    )
+    shown = (f'<div class="{size}">{text}</div>' for size, text in both)
     return Saved(svg, pdf, png, "".join(shown))
 
 
 def figure(found: Findings, drawing: Drawing, path: Path) -> Path:
-    """Write one figure to *path*, in the format of its ending, and its data beside it as CSV and Parquet."""
+    """Write one figure to *path*, in the format of its extension, and its data as CSV and Parquet."""
     made = style.write(drawing.drawn(found, found.words), path)
     write(drawing.data(found), path.with_suffix(""))
     return made
 
 
 def _image(png: bytes, alt: str) -> Markup:
-    """A picture for the page, smaller than the one beside it."""
+    """A picture for the page, smaller than the file."""
     with Image.open(io.BytesIO(png)) as full:
         small = full.convert("RGB").resize((1200, 1200 * full.height // full.width), Image.Resampling.LANCZOS)
         out = io.BytesIO()
@@ -137,7 +142,7 @@ def _networks(found: Findings, folder: Path) -> None:
         exports.parquet(network, folder / f"{name}-nodes.parquet", folder / f"{name}-edges.parquet")
 
 
-# ---- the page itself -----------------------------------------------------------------------------------------
+# ---- the page itself ---------------------------------------------------------------------------------------
 
 
 def rendered(found: Findings, parts: list[Section], pictures: dict[str, Markup], facts: Facts) -> str:
@@ -153,7 +158,7 @@ def rendered(found: Findings, parts: list[Section], pictures: dict[str, Markup],
     environment.filters["clean"] = clean
     return environment.get_template("page.html.j2").render(
         _=_, facts=Facts(clean(facts.name), clean(facts.comment), clean(facts.made)), sections=parts,
-        pictures=pictures, drawings=DRAWINGS, tidy=tidy, is_table=_is_table, is_cards=_is_cards,
+        pictures=pictures, drawings=drawings(found), tidy=tidy, is_table=_is_table, is_cards=_is_cards,
         titles={part.id: part.title for part in parts}, parameters=_parameters(parts, _), slots=_slots(found, _),
         style=Markup("".join(path.read_text("utf-8") for path in STYLES)), script=Markup(script),  # noqa: S704 - ours
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
@@ -161,9 +166,9 @@ def rendered(found: Findings, parts: list[Section], pictures: dict[str, Markup],
 
 
 def _parameters(parts: list[Section], _: Words) -> dict[str, tuple[Table | None, list[tuple[str, str]]]]:
-    """By table, the earlier table whose parameters it has too, and those that it has besides."""
+    """By table, the earlier table with the same parameters, and its additional ones."""
     made: dict[str, tuple[Table | None, list[tuple[str, str]]]] = {}
-    whole: list[Table] = []  # with all their parameters shown
+    whole: list[Table] = []  # tables that show all parameters
     for one in (part for section in parts for part in section.parts if isinstance(part, Table)):
         own = one.parameters(_)
         among = [table for table in whole if set(made[table.name][1]) <= set(own)]
@@ -176,7 +181,7 @@ def _parameters(parts: list[Section], _: Words) -> dict[str, tuple[Table | None,
     return made
 
 
-SHARED = 4  # parameters that are worth a reference to where they stand
+SHARED = 4  # minimum shared parameters for a reference to another table
 
 
 def _is_table(part: Any) -> bool:
@@ -200,7 +205,7 @@ def _slots(found: Findings, _: Words) -> dict[str, str]:
 
 
 def _script_words() -> list[str]:
-    """The English words that the script shows."""
+    """The English words of the script."""
     return list(json.loads((HERE / "js" / "words.json").read_text("utf-8")))
 
 

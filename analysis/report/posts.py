@@ -16,13 +16,13 @@ from analysis.report.tables import Table
 
 
 def activity(found: Findings, _: Words) -> Section:
-    """Graphs 11 and 12, the calendar, the week, and working days against the rest."""
+    """Graphs 11 and 12, the calendar, the week, and working days against days off."""
     use = found.professional_use
     said = [*working(found, _), *_gaps(found, _)]
     pictures = (
         Picture("activity-timeline", _("Posts per day over the whole period; the months are in the table."),
                 " ".join(filter(None, (_(ZOOM), hidden(found, found.daily)))), "timeline"),
-        Picture("activity-calendar", _("A square a day, darker with more posts; the days are in the files."),
+        Picture("activity-calendar", _("A square per day, darker with more posts; the days are in the files."),
                 hidden(found, found.daily)),
         Picture("activity-hours", _("Posts by weekday and hour; the numbers are in the table."),
                 hidden(found, found.hours)),
@@ -51,20 +51,20 @@ ZOOM = (
 
 
 def hidden(found: Findings, frame: pd.DataFrame) -> str:
-    """What a picture of *frame* does not show, if the report is for publication and hides any of it."""
+    """A note on hidden values in a picture of *frame*, if any."""
     if not frame.attrs.get("hidden"):
         return ""
     return found.words(HIDDEN).format(least=found.options.least)
 
 
 HIDDEN = (
-    "Numbers that rest on fewer than {least} accounts are hidden, and a second number wherever a total would reveal "
+    "Numbers based on fewer than {least} accounts are hidden, and a second number wherever a total would reveal "
     "the first; hidden means neither missing nor zero."
 )
 
 
 def _gaps(found: Findings, _: Words) -> list[str]:
-    """What was not collected of the timelines, if anything."""
+    """A note on posts that were not collected, if any."""
     gap, days = found.daily["gap_accounts"], int(gapped(found.daily).sum())
     if not days:
         return []
@@ -132,7 +132,7 @@ def shares(found: Findings, _: Words) -> Section:
 
 
 def hashtags(found: Findings, _: Words) -> Section:
-    """Figure 3, its communities, who uses them and when."""
+    """Figure 3, its communities, their users and course."""
     network = found.hashtags.network
     said = [
         _("{nodes} hashtags are drawn ({filter}); {edges} pairs of them share a post.").format(
@@ -170,7 +170,7 @@ def hashtags(found: Findings, _: Words) -> Section:
 
 
 def _cards(found: Findings, _: Words) -> Cards:
-    """The largest communities of hashtags, with who uses them."""
+    """The largest communities of hashtags, with their users."""
     group = found.hashtags_by_group
     account = found.hashtags_by_account
     cards = []
@@ -180,9 +180,9 @@ def _cards(found: Findings, _: Words) -> Cards:
         first = account[account["community"] == number].head(3)
         said = [_("Most used: {tags}.").format(tags=", ".join(row["most_used"][:5]))]
         if len(users):
-            told = ", ".join(f"{_(name)} {_.number(100 * part, 0)}%"
+            users_of = ", ".join(f"{_(name)} {_.number(100 * part, 0)}%"
                              for name, part in zip(users["group_name"], users["share"], strict=True))  # fmt: skip
-            said.append(_("Posts come from {list}.").format(list=told))
+            said.append(_("Posts come from {list}.").format(list=users_of))
         if len(first):
             said.append(_("Most active: {accounts}.").format(accounts=", ".join(map(str, first["handle"]))))
         figures = _("{size} hashtags, used {uses} times" if row["size"] > 1 else "1 hashtag, used {uses} times").format(

@@ -1,4 +1,4 @@
-"""What the report tells of the rhythm of posting; in one for publication without what rests on too few accounts."""
+"""Findings on the rhythm of posting; in a report for publication without values of too few accounts."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Rhythm(Asking):
         return activity.scope_of(self.db, school=self.options.school)
 
     def _days_counted(self, _frame: pd.DataFrame) -> Cells:
-        """Where `daily` counts accounts."""
+        """The cells of `daily` that count accounts."""
         counts = {"active_accounts": ("posts", "located", "geocoded"), "gap_accounts": ("gap_share",)}
         return Cells(counts, list(self._told_of_days()), alone=("gap_accounts",), then=_without_hidden)
 
     @counting(_days_counted)
     def daily(self) -> pd.DataFrame:
-        """A row a day; in a report for publication `hidden` says on which too few accounts were active to be told."""
+        """A row per day; in a report for publication `hidden` marks days with too few active accounts."""
         return self._days
 
     @cached_property
@@ -39,7 +39,7 @@ class Rhythm(Asking):
         return activity.daily(self.db, self.scope)
 
     def _told_of_days(self) -> Iterator[NDArray[np.intp]]:
-        """The days whose posts add up to what another table tells: all, of a month, of a weekday, of a kind."""
+        """The days whose posts add up to a value of another table: all, of a month, of a weekday, of a kind."""
         days, kinds = self._days, self.working_days["posts"]
         yield np.arange(len(days))
         month = pd.PeriodIndex(days.index, freq="M").astype(str)
@@ -58,14 +58,14 @@ class Rhythm(Asking):
         return activity.accounts_by(self.db, self.scope, cell).reindex(list(cells), fill_value=0).to_numpy()
 
     def _months_counted(self, frame: pd.DataFrame) -> Cells:
-        """Where `months` counts accounts."""
+        """The cells of `months` that count accounts."""
         numbers = [at.year * 12 + at.month for at in pd.PeriodIndex(frame["month"], freq="M")]
         by = self._accounts(lambda of: of["day"].dt.year * 12 + of["day"].dt.month, numbers)
         return Cells({"accounts": [name for name in frame if name != "month"]}, behind={"accounts": by})
 
     @counting(_months_counted)
     def months(self) -> pd.DataFrame:
-        """A row a month."""
+        """A row per month."""
         days = self._days
         month = pd.PeriodIndex(days.index, freq="M")
         frame = days.groupby(month)[["posts", "located", "geocoded"]].sum()
@@ -78,25 +78,25 @@ class Rhythm(Asking):
         return made
 
     def _weekdays_counted(self, _frame: pd.DataFrame) -> Cells:
-        """Where `weekday` counts accounts."""
+        """The cells of `weekday` that count accounts."""
         free = self._accounts(lambda of: of["weekday"].where(of["holiday"].notna()), range(7))
         return Cells(
             {
                 "accounts": ("posts", "per_day", "per_day_without_holidays"),
-                "free": ("per_day_without_holidays",),  # the rest are posts on holidays
+                "free": ("per_day_without_holidays",),  # the difference are posts on holidays
             },
-            (range(5), (5, 6)),  # kinds of days tell these totals
+            (range(5), (5, 6)),  # kinds of days give these totals
             alone=("free",),
             behind={"accounts": self._accounts(lambda of: of["weekday"], range(7)), "free": free},
         )
 
     @counting(_weekdays_counted)
     def weekday(self) -> pd.DataFrame:
-        """A row a weekday."""
+        """A row per weekday."""
         return activity.weekday(self.db, self.scope)
 
     def _hours_counted(self, grid: pd.DataFrame) -> Cells:
-        """Where `hours` counts accounts: the hours of a weekday add up."""
+        """The cells of `hours` that count accounts: the hours of a weekday add up."""
         by = self._accounts(lambda of: of["weekday"] * 24 + of["local"].dt.hour, range(7 * 24)).reshape(7, 24)
         behind = {f"accounts {hour}": by[:, hour] for hour in range(24)}
         return Cells(dict(zip(behind, ([hour] for hour in grid), strict=True)), (), tuple(behind), behind=behind)
@@ -107,7 +107,7 @@ class Rhythm(Asking):
         return activity.hour_by_weekday(self.db, self.scope)
 
     def _kinds_counted(self, frame: pd.DataFrame) -> Cells:
-        """Where `working_days` counts accounts."""
+        """The cells of `working_days` that count accounts."""
         count, school = len(KINDS), [str(name) for name in self._days if str(name).startswith("school ")]
         kinds = self._accounts(lambda of: of["kind"].cat.codes, range(count))
         by = np.concatenate([kinds, *(self._accounts(_inside(name), range(2)) for name in school)])
@@ -135,7 +135,7 @@ class Rhythm(Asking):
 
 
 def _without_hidden(days: pd.DataFrame) -> pd.DataFrame:
-    """*days* with means of the days that are not hidden, or those could be worked out."""
+    """*days* with means over visible days only, as hidden ones could be derived."""
     means = {f"posts_{window}": days["posts"].astype(float).rolling(window).mean() for window in (7, 30)}
     return days.assign(hidden=days["active_accounts"].isna(), **means)
 

@@ -1,4 +1,4 @@
-"""What the report says of coverage searches."""
+"""Findings on coverage searches."""
 
 from __future__ import annotations
 
@@ -13,18 +13,12 @@ from analysis.report.waves import Waves
 
 
 class Searched(Waves):
-    """The findings on documents: what searches found, and how it was screened."""
+    """The findings on documents: results of searches and screening."""
 
     @cached_property
     def searched(self) -> bool:
         """Whether searches of the study found documents."""
         return number(self.db, "SELECT count(*) FROM base.documents") > 0
-
-    @cached_property
-    def people(self) -> bool:
-        """Whether people were looked for: without any, a study with documents is one of documents only."""
-        seen = "SELECT (SELECT count(*) FROM profiles) + (SELECT count(*) FROM accounts) + (SELECT count(*) FROM posts)"
-        return not self.searched or number(self.db, seen) > 0
 
     @finding
     def flow(self) -> pd.DataFrame:
@@ -38,7 +32,7 @@ class Searched(Waves):
 
     @finding
     def agreement(self) -> pd.DataFrame:
-        """How far coders agree; they are numbered in a report for publication."""
+        """The agreement of coders, who are numbered in a report for publication."""
         frame = screening.agreement(self.db)
         if self.options.least:
             coders = {name: str(at) for at, name in enumerate(sorted({*frame["coder"], *frame["other"]}), 1)}
@@ -53,5 +47,5 @@ class Searched(Waves):
 
     @finding
     def saturation(self) -> pd.DataFrame:
-        """What each further search brought."""
+        """The yield of each further search."""
         return screening.saturation(self.db)

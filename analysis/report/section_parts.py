@@ -1,4 +1,4 @@
-"""What the sections share: tables with their definitions and SQL, published beside computed, communities told."""
+"""Shared by sections: tables with definitions and SQL, published next to computed figures, sentences on communities."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.report.tables import Table
 
-BESIDE = "Computed figures stand beside those that were published; where they differ, both are shown."
+BESIDE = "Computed figures are shown next to the published ones, also where they differ."
 
 
 def published_there(frame: pd.DataFrame) -> bool:
-    """Whether *frame* has a published figure beside a computed one."""
+    """Whether *frame* has a published figure next to a computed one."""
     return any(str(name).startswith("published") and frame[name].notna().any() for name in frame)
 
 
@@ -32,7 +32,7 @@ def table(found: Findings, _: Words, name: str, title: str, frame: pd.DataFrame,
 
 
 def paired(columns: list[str], pairs: tuple[str, ...]) -> list[str]:
-    """*columns* with each published figure right behind the computed one."""
+    """*columns* with each published figure after the computed one."""
     kept = [name for name in columns if not name.startswith("published_")]
     for name in pairs:
         if f"published_{name}" in columns:
@@ -50,7 +50,7 @@ def numbered(one: Table) -> Table:
 
 
 def verdict(found: Any, _: Words) -> str:
-    """How many communities there are and how far to trust them."""
+    """A sentence on the number of communities and their stability."""
     numbers = {
         "count": found.membership.nunique(), "q": _.number(found.modularity, 3), "runs": found.parameters.get("runs"),
         "steady": _.number(found.stability, 2), "together": _.number(100 * found.together, 0),

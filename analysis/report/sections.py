@@ -1,4 +1,4 @@
-"""The sections of the report: what is said, shown and tabulated, in their order."""
+"""The sections of the report: sentences, pictures and tables, in order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import inwardness, share_matrix
 from analysis.palette import GREY, PALETTE
 from analysis.queries import OF_MEMBERS, number
-from analysis.report import documents_section
+from analysis.report import documents_section, survey_section
 from analysis.report.blocks import Card, Cards, Fact, Picture, Section
 from analysis.report.changes import changes
 from analysis.report.comparison_section import Other, beside
@@ -25,32 +25,40 @@ from analysis.report.method import method
 from analysis.report.posts import activity, hashtags, hidden, shares
 from analysis.report.section_parts import BESIDE, numbered, paired, published_there, table, verdict
 from analysis.report.summary import brief
+from analysis.report.survey_section import survey, triangulation
 from analysis.report.tables import Table, missing
 
 
 def sections(found: Findings, _: Words, other: Other | None = None) -> list[Section]:
-    """All sections of the page; with one on the *other* study, if there is one."""
+    """All sections of the page; with one on the *other* study, if any."""
     out = left_out(found, _)
-    if not found.people:
-        return [documents_section.overview(found, _), documents(found, _), method(found, _)]
-    made = [overview(found, _, out), *(part(found, _) for name, part in PARTS.items() if name not in out)]
+    head = overview if found.people else _of_no_people
+    made = [head(found, _, out), *(part(found, _) for name, part in PARTS.items() if name not in out)]
     made += [*([beside(found, other, _)] if other else []), method(found, _)]
     return [replace(one, said=tuple(map(_sentence, one.said)),
                     brief=tuple((_sentence(text), to) for text, to in one.brief)) for one in made]  # fmt: skip
 
 
+def _of_no_people(found: Findings, _: Words, out: Mapping[str, str]) -> Section:
+    """The head of a report on documents or a survey only."""
+    facts = (*documents_section.facts(found, _), *survey_section.facts(found, _))
+    said = (*documents_section.brief(found, _), *survey_section.brief(found, _))
+    without = tuple((_(TITLES[name]), why) for name, why in out.items() if why)
+    return Section("overview", _("Overview"), (), (), facts, said, without)
+
+
 def _sentence(text: str) -> str:
-    """*text* with a capital: it may begin with "fewer than 5"."""
+    """*text* with a capital, as it may begin with "fewer than 5"."""
     return text[:1].upper() + text[1:]
 
 
 def overview(found: Findings, _: Words, out: Mapping[str, str]) -> Section:
-    """The selection and the key numbers, what the study found in brief, and which sections are left *out*."""
+    """The selection and key figures, the summary, and the sections left *out*."""
     rows = found.selection.set_index("figure")
-    value, told = rows["computed"], rows["published"]
+    value, printed = rows["computed"], rows["published"]
 
     def fact(name: str, figure: str) -> Fact:
-        there = "" if pd.isna(told[figure]) else _("published: {number}").format(number=_.number(told[figure]))
+        there = "" if pd.isna(printed[figure]) else _("published: {number}").format(number=_.number(printed[figure]))
         return Fact(_(name), found.persons(value[figure]), there)
 
     ties = _.number(found.actors.network.parameters["full_edges"])
@@ -79,13 +87,13 @@ SNOWBALL = (
 
 
 ALONG = (
-    "From start contacts to the accounts that they are tied to, from accounts to {members} by what they say of "
-    "themselves, and from {members} to posts and follow ties."
+    "From start contacts to the accounts that they are tied to, from accounts to {members} by their own "
+    "statements, and from {members} to posts and follow ties."
 )
 
 
 def posts_of_members(found: Findings, _: Words) -> Iterator[str]:
-    """What share of all posts on timelines is of members, where others' timelines were read too."""
+    """The share of members in all posts on timelines, if others' timelines were read too."""
     every, ours = number(found.db, "SELECT count(*) FROM posts"), found.selected.set_index("figure")["computed"]
     if every and ours["accounts"] and not found.few(ours["accounts"]):
         text = _("Of the {all} posts on the timelines that were read, {share}% are of {members}; the sections on posts "
@@ -94,18 +102,18 @@ def posts_of_members(found: Findings, _: Words) -> Iterator[str]:
 
 
 def people(found: Findings, _: Words) -> Section:
-    """Table 5 and what was read."""
+    """Table 5 and coverage."""
     frame = found.populations
     everyone, linked = frame.attrs["members"], number(found.db, ON_A_PLATFORM)
     said = [_("{all} {members} were found.").format(all=found.persons(everyone))]
-    if linked < everyone and not found.few(everyone, linked, everyone - linked):  # in a study of accounts all are
+    if linked < everyone and not found.few(everyone, linked, everyone - linked):  # in account studies all are linked
         share = 100 * linked / everyone if everyone else float("nan")
         said = [_("{all} {members} were found; {share}% of them also on a platform.").format(
             all=_.number(everyone), share=_.number(share, 1))]  # fmt: skip
     if frame.attrs["sum_of_rows"] - everyone >= max(1, found.options.least):
         said.append(_("The rows add up to {sum}, because somebody who belongs to two {groups} counts in both."
                       if found.of_accounts else
-                      "The rows add up to {sum}, because somebody with current positions in two {groups} counts in "
+                      "The rows add up to {sum}, because people with current positions in two {groups} count in "
                       "both.").format(sum=_.number(frame.attrs["sum_of_rows"])))  # fmt: skip
     only = found.of_accounts
     order = paired([str(name) for name in frame if not (only and name == "lists_read")], ("profiles", "accounts"))
@@ -121,7 +129,7 @@ ON_A_PLATFORM = f"SELECT count(DISTINCT actor_id) FROM ({OF_MEMBERS})"
 
 
 def snowball(found: Findings, _: Words) -> Section:
-    """The waves, who led to most members, and which groups found which."""
+    """The waves, the people who led to most members, and the groups they found."""
     frame, whole = found.waves, found.waves.attrs
     ours = None if found.few(whole["members"], whole["admitted"] - whole["members"]) else whole["members"]
     rolled = frame[frame["admitted"].fillna(1) > 0]
@@ -133,7 +141,7 @@ def snowball(found: Findings, _: Words) -> Section:
     gains = rolled[(rolled["wave"] > 0) & rolled["members_per_request"].notna()]
     if len(gains) > 1:
         one, last = gains.iloc[0], gains.iloc[-1]
-        said.append(_("Wave {first} brought {before} new {members} per request, wave {last} {after}; the nearer to "
+        said.append(_("Wave {first} found {before} new {members} per request, wave {last} {after}; the closer to "
                       "zero, the less further waves along these ties would find.").format(
             first=int(one["wave"]), before=_.number(one["members_per_request"], 2),
             last=int(last["wave"]), after=_.number(last["members_per_request"], 2)))  # fmt: skip
@@ -155,13 +163,13 @@ def snowball(found: Findings, _: Words) -> Section:
 
 
 FOUND = (
-    "Row: the {group} of whoever led there. Column: the {group} of those found. Numbers: {members} found, each once in "
-    "a cell; darker is more."
+    "Row: the {group} that led to them. Column: the {group} of the people found. Numbers: {members} found, once "
+    "per cell; darker is more."
 )
 
 
 def groups(found: Findings, _: Words) -> Section:
-    """Figure 1 beside its matrix and tables."""
+    """Figure 1 with its matrix and tables."""
     frame, there = found.groups, _named(found)
     whole = found.group_coverage.attrs
     coverage = table(found, _, "group_coverage", "How much of each {group} could be read", there,
@@ -191,7 +199,7 @@ def groups(found: Findings, _: Words) -> Section:
 
 
 def _directed(found: Findings, kind: str, _: Words) -> Table:
-    """The row shares of one kind of tie as a square on the page, as rows in the files."""
+    """The row shares of one kind of tie: a square on the page, rows in the files."""
     frame = found.group_shares
     square = share_matrix.matrix(frame, kind).rename(columns=clean)
     made = frame[frame["kind"] == kind].drop(columns="kind").rename(columns={"other": "other_group"})
@@ -210,14 +218,14 @@ DIRECTED = {
 
 
 MATRIX = (
-    "Numbers: connections. Colour: how many times as many as chance would give, each {group} keeping its number of "
-    "connections; grey where chance would give fewer than 5, so that more or fewer of them says little."
+    "Numbers: connections. Colour: ratio to the number expected by chance, each {group} keeping its number of "
+    "connections; grey where fewer than 5 are expected, so that differences mean little."
 )
 CROSSED = "×: hidden."
 
 
 def _named(found: Findings) -> pd.DataFrame:
-    """How much of each group could be read, with its full name where the study has one."""
+    """The readable part of each group, with its full name if the study has one."""
     frame = found.group_coverage
     names = frame["group_name"].map(found.populations.set_index("group_name")["name"])
     made = frame.copy() if names.isna().all() else frame.assign(name=names)
@@ -230,7 +238,8 @@ def actors(found: Findings, _: Words) -> Section:
     """Figure 2, its communities and central actors."""
     network, community = found.actors.network, found.actors.communities
     said = [
-        _("{nodes} of {all} actors have enough connections to be drawn ({filter}); between them are {edges} ties."
+        _("{nodes} of {all} actors have enough connections to be drawn ({filter}); there are {edges} ties between "
+          "them."
           ).format(nodes=found.persons(network.n), all=found.persons(network.parameters["full_nodes"]),
                    filter=actors_filter(found, network, _), edges=_.number(network.m)),
         verdict(community, _),
@@ -239,8 +248,8 @@ def actors(found: Findings, _: Words) -> Section:
         said.append(_("Published: {number} communities.").format(number=published))
     live = Picture(
         "actors", _("The actor network as a still picture; its actors and neighbours are in the tables and files."),
-        _("Size: betweenness. Colour: community. Position: tied actors stand close together. Choose a name to see "
-          "whom it follows (orange) and who follows it (blue)."), "network",
+        _("Size: betweenness. Colour: community. Position: tied actors are close together. Choose a name to see "
+          "the accounts it follows (orange) and its followers (blue)."), "network",
     )  # fmt: skip
     bars = Picture("communities", _("Bars of the {members} in each community by {group}, as in the table."),
                    hidden(found, found.communities_by_group))  # fmt: skip
@@ -264,7 +273,7 @@ def actors(found: Findings, _: Words) -> Section:
 
 
 def _without_id(frame: pd.DataFrame) -> tuple[str, ...]:
-    """The columns, the name first, without the id, which says nothing to a reader; the files have it."""
+    """The columns, the name first, without the id, which only the files have."""
     named = frame["handle"].notna().any() if "handle" in frame else False
     same = bool(named) and frame["name"].equals(frame["handle"])  # pseudonyms
     hidden = {"account_id"} if named else set()
@@ -290,19 +299,19 @@ def _card(found: Findings, row: Mapping[Any, Any], _: Words) -> Card:
     if row.get("titles"):
         said.append(_("Titles that members share: {titles}.").format(titles=row["titles"]))
     said.append(_("Most central: {central}.").format(central=", ".join(map(str, row["central"][:3]))))
-    said.append(_("Of all possible ties {density}% are there; E-I index {index}.").format(
+    said.append(_("{density}% of all possible ties exist; E-I index {index}.").format(
         density=_.number(100 * row["density"], 1), index=_.number(row["e_i_index"], 2)))  # fmt: skip
     name = f" · {row['name']}" if row["name"] else ""
     return Card([*PALETTE, GREY][min(number, len(PALETTE))], f"{number + 1}{name}", figures, tuple(said))
 
 
 def inward(found: Findings, _: Words) -> Section:
-    """E-I indices, who is central, and what the degree filter hides."""
+    """E-I indices, central actors, and the effect of the degree filter."""
     frame = found.inward
     first = frame.iloc[0]
     top = found.most_central.set_index("label")
     said = []
-    if (found.actors.network.nodes["label"] != inwardness.CIVIL).any():  # else -1 by definition
+    if (found.actors.network.nodes["label"] != inwardness.MEMBER).any():  # else -1 by definition
         said.append(_("The E-I index of {members} against others is {index}; shuffled labels give {permuted} "
                       "(p = {p}). An index below that of shuffled labels means that they stay among themselves more "
                       "than by chance.").format(index=_.number(first["e_i_index"], 2), p=_.number(first["p"], 3),
@@ -311,8 +320,8 @@ def inward(found: Findings, _: Words) -> Section:
     if share is not None and not missing(share) and found.actors.network.n > 100:
         said.append(_("Of the hundred most central actors {share}% are {members}.").format(
             share=_.number(100 * share, 0)))  # fmt: skip
-    said.append(_("The degree filter itself hides who has few connections, citizens among them; and only accounts "
-                  "whose lists were read can show their ties."))  # fmt: skip
+    said.append(_("The degree filter itself hides actors with few connections, citizens among them; and only "
+                  "accounts whose lists were read show their ties."))  # fmt: skip
     indices = table(found, _, "inward", "E-I index by {group}", frame, places={"p": 3},
                     note=_assortativity(frame, _))  # fmt: skip
     central = table(found, _, "most_central", "Who the hundred most central are", found.most_central,
@@ -326,7 +335,7 @@ def inward(found: Findings, _: Words) -> Section:
 
 
 def _figures(frame: pd.DataFrame, _: Words) -> pd.DataFrame:
-    """A row a figure, told in words: counts whole, shares in per cent; labels that nobody has are left out."""
+    """A row per figure as text: whole counts, shares in per cent, without labels that no actor has."""
     parts = ("before", "after", "hidden")
     made = frame[~(frame["figure"].str.match("(share|top)_") & (frame[list(parts)] == 0).all(axis=1))].copy()
     share = made["figure"].str.match("share_|top_")
@@ -335,7 +344,7 @@ def _figures(frame: pd.DataFrame, _: Words) -> pd.DataFrame:
         values = made[part].astype(float)
         made[part] = [_.number(value, 0) if one else f"{_.number(100 * value, 1)}%" if two else _.number(value, 2)
                       for value, one, two in zip(values, whole, share, strict=True)]  # fmt: skip
-    made["figure"] = [_told(name, _) for name in made["figure"]]
+    made["figure"] = [_figure_name(name, _) for name in made["figure"]]
     made.attrs = dict(frame.attrs)
     return made
 
@@ -344,7 +353,7 @@ MEASURES = {"share": "share of the actors: {label}", "top_betweenness": "of the 
             "top_in_degree": "of the top 100 by followers: {label}"}  # fmt: skip
 
 
-def _told(figure: str, _: Words) -> str:
+def _figure_name(figure: str, _: Words) -> str:
     for start, text in MEASURES.items():
         if figure.startswith(f"{start}_"):
             return _(text).format(label=_(figure.removeprefix(f"{start}_")))
@@ -361,10 +370,11 @@ def _assortativity(frame: pd.DataFrame, _: Words) -> str:
 PARTS: Mapping[str, Callable[[Findings, Words], Section]] = {
     "populations": people, "snowball": snowball, "groups": groups, "actors": actors, "inwardness": inward,
     "activity": activity, "shares": shares, "hashtags": hashtags, "changes": changes,
-    "documents": documents,
+    "survey": survey, "triangulation": triangulation, "documents": documents,
 }  # fmt: skip
 TITLES = {
     "populations": "Populations", "snowball": "The snowball", "groups": "{Groups}", "actors": "Actors",
     "inwardness": "Inward-looking or not", "activity": "Activity", "shares": "Shares",
-    "hashtags": "Hashtags", "changes": "Change between rounds", "documents": "Coverage searches",
+    "hashtags": "Hashtags", "changes": "Change between rounds", "survey": "Survey", "triangulation": "Side by side",
+    "documents": "Coverage searches",
 }  # fmt: skip

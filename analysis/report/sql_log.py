@@ -1,4 +1,4 @@
-"""A connection that keeps the SQL it ran, so that a report can show the queries behind each of its numbers."""
+"""A connection that logs its SQL, so that a report can show the queries behind its numbers."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import duckdb
 
 
 class Listening:
-    """A DuckDB connection that notes every statement in `heard`, the newest last."""
+    """A DuckDB connection that appends every statement to `heard`."""
 
     def __init__(self, db: duckdb.DuckDBPyConnection, heard: list[str] | None = None) -> None:
         self._db = db
         self.heard: list[str] = [] if heard is None else heard
 
     def execute(self, query: Any, parameters: Any = None) -> Any:
-        """Note *query* and run it."""
+        """Log *query* and run it."""
         if isinstance(query, str):
             self.heard.append(query)
         return self._db.execute(query) if parameters is None else self._db.execute(query, parameters)
 
     def cursor(self) -> Listening:
-        """A cursor that notes its statements in the same list."""
+        """A cursor that logs its statements in the same list."""
         return Listening(self._db.cursor(), self.heard)
 
     def __enter__(self) -> Listening:
@@ -36,8 +36,8 @@ class Listening:
 
 
 def listening(db: duckdb.DuckDBPyConnection) -> tuple[duckdb.DuckDBPyConnection, list[str]]:
-    """*db* as a connection that notes what it runs, and the list that it notes in."""
-    db.execute("SET python_scan_all_frames = true")  # so that a frame of the caller is found past ours
+    """*db* as a logging connection, and its log."""
+    db.execute("SET python_scan_all_frames = true")  # so that frames of the caller are found beyond ours
     made = Listening(db)
     return cast(duckdb.DuckDBPyConnection, made), made.heard
 

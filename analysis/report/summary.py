@@ -1,4 +1,4 @@
-"""The study in brief: a sentence a section, for who reads no further."""
+"""The summary: a sentence per section."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.report import documents_section
+from analysis.report import documents_section, survey_section
 from analysis.report.changes import civil
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 
-SURE = 0.05  # p under which labels are told from shuffled ones
+SURE = 0.05  # p under which labels differ from shuffled ones
 APART = "{nodes} well-connected actors follow one another {edges} times; there are no clear communities among them."
 TOGETHER = "{nodes} well-connected actors follow one another {edges} times; they fall into {count} communities."
 AS_MANY = "{share}% of the ties of {members} in that network are with each other, about as many as by chance."
 FEWER = "{share}% of the ties of {members} in that network are with each other, fewer than by chance."
 MORE = "{share}% of the ties of {members} in that network are with each other, more than by chance."
-ALONE = "{tags}% of the posts have a hashtag and {mentions}% mention somebody."
+ALONE = "{tags}% of the posts have a hashtag and {mentions}% mention someone."
 COMPARED = (
-    "{tags}% of the posts have a hashtag and {mentions}% mention somebody; in the comparison set {other_tags}% and "
+    "{tags}% of the posts have a hashtag and {mentions}% mention someone; in the comparison set {other_tags}% and "
     "{other_mentions}%."
 )
-TEXTS = (APART, TOGETHER, AS_MANY, FEWER, MORE, ALONE, COMPARED)  # chosen between before they are put into words
+TEXTS = (APART, TOGETHER, AS_MANY, FEWER, MORE, ALONE, COMPARED)  # alternatives, before translation
 
 
 def brief(found: Findings, _: Words) -> tuple[tuple[str, str], ...]:
-    """Sentences, each with the id of the section that tells more; only of what there is."""
-    parts = (people, groups, actors, inward, activity, shares, hashtags, changed, documents_section.brief)
+    """Sentences on available findings, each with the id of its section."""
+    parts = (people, groups, actors, inward, activity, shares, hashtags, changed, survey_section.brief,
+             documents_section.brief)  # fmt: skip
     return tuple((text, part) for one in parts for text, part in one(found, _))
 
 
 def people(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
-    """Who was found."""
+    """The populations."""
     value = found.selection.set_index("figure")["computed"]
-    if value["members"] == 0:  # hidden where they are few
+    if value["members"] == 0:  # hidden if they are few
         return
     if "profiles" not in value:
         yield (
@@ -50,15 +51,15 @@ def people(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
 
 
 def groups(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
-    """How far connections stay inside a group."""
+    """The share of connections inside a group."""
     frame = found.groups
     if frame.attrs.get("hidden") or not frame["connections"].sum():
         return
     inside = frame[frame["group_name"] == frame["other"]]
     expected = inside["connections_expected"].sum()
     times = _.number(inside["connections"].sum() / expected, 1) if expected else "–"
-    yield _("{share}% of the observed connections between {members} stay inside {a_group}: {times} times what "
-            "chance would give.").format(
+    yield _("{share}% of the observed connections between {members} stay inside {a_group}: {times} times the "
+            "number expected by chance.").format(
         share=_.number(100 * inside["connections"].sum() / frame["connections"].sum(), 0), times=times
     ), "groups"  # fmt: skip
 
@@ -75,7 +76,7 @@ def actors(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
 
 
 def inward(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
-    """Whether members keep to themselves."""
+    """Whether members mostly tie with each other."""
     first = found.inward.iloc[0]
     if first[["internal", "external", "p"]].isna().any():  # too few to be shown
         return
@@ -94,7 +95,7 @@ def activity(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
 
 
 def working(found: Findings, _: Words) -> Iterator[str]:
-    """The sentence on working days, where there is a ratio to tell."""
+    """The sentence on working days, if there is a ratio."""
     last = found.professional_use.iloc[-1]
     if np.isfinite(last["ratio"]):
         yield _("On a working day {ratio} times as many posts are sent as on a weekend day or public holiday (95% "
@@ -116,13 +117,13 @@ def shares(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
 
 
 def changed(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
-    """Who came and went since the first round."""
+    """People who came and left since the first round."""
     if found.looked["twice"]:
         yield civil(found, _), "changes"
 
 
 def hashtags(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
-    """What the posts are about."""
+    """The topics of the posts."""
     names = [name for name in found.hashtag_communities["name"] if isinstance(name, str)]
     if names:
         yield _("The hashtags fall into {count} communities: {names}.").format(

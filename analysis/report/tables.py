@@ -13,16 +13,16 @@ import pandas as pd
 from analysis.report import escape
 from analysis.report.i18n import Words
 
-# columns of our own words; all others are data
+# columns with our own words; all others are data
 OURS = (
     "against", "figure", "filter", "group", "interaction", "kind", "label", "group_name", "of", "status", "what",
 )  # fmt: skip
-SHORT, WIDE = 20, 34  # letters up to which a column of texts is not broken into lines, and from which it is broad
+SHORT, WIDE = 20, 34  # characters up to which a column of texts is not wrapped, and from which it is wide
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its *frame* with parameters in its attrs, what it shows, and the SQL behind it."""
+    """One table: its *frame* with parameters in its attrs, its presentation, and its SQL."""
 
     name: str  # of its files
     title: str
@@ -35,14 +35,14 @@ class Table:
     percent: tuple[str, ...] = ()  # fractions, shown in per cent
     hundredths: tuple[str, ...] = ()  # per cent already
     heads: Mapping[str, str] = field(default_factory=dict)  # of columns that this study calls otherwise
-    bars: tuple[str, ...] = ()  # drawn behind their numbers, the largest as long as the cell
-    page: pd.DataFrame | None = None  # shown instead of the frame, which the files have
-    folded: bool = False  # behind a summary, as the accessible way into a picture
-    hidden: str = ""  # what stands for a missing cell
+    bars: tuple[str, ...] = ()  # drawn behind their numbers, the largest filling the cell
+    page: pd.DataFrame | None = None  # shown instead of the frame, which is in the files
+    folded: bool = False  # collapsed, as the accessible alternative to a picture
+    hidden: str = ""  # the text of a missing cell
 
     @property
     def shown(self) -> list[str]:
-        """The columns shown, those that are there."""
+        """The existing columns to show."""
         there = self._page
         return [name for name in self.columns if name in there] if self.columns else list(there.columns)
 
@@ -52,7 +52,11 @@ class Table:
 
     def head(self, _: Words) -> list[tuple[str, str]]:
         """The heads of the columns and their kinds: n numbers, w long texts, s short ones, or nothing."""
-        return [(_.head(self.heads.get(name, name)), self._kind(name)) for name in self.shown]
+        names = self.frame.attrs.get("platforms", ())
+        return [
+            (name.capitalize() if name in names else _.head(self.heads.get(name, name)), self._kind(name))
+            for name in self.shown
+        ]
 
     def _kind(self, name: str) -> str:
         if (name != "community" and _numeric(self._page[name])) or (self.page is not None and name != self.shown[0]):
@@ -75,19 +79,23 @@ class Table:
 
     def _text(self, name: str, value: Any, places: int, _: Words) -> str:
         if name in (*self.percent, *self.hundredths):
-            return self._percent(value, 100 if name in self.percent else 1, places, _)
-        return self._shown(_(value) if name in OURS and isinstance(value, str) else value, places, _)
+            return self._percent(name, value, 100 if name in self.percent else 1, places, _)
+        return self._shown(name, _(value) if name in OURS and isinstance(value, str) else value, places, _)
 
-    def _percent(self, value: Any, times: int, places: int, _: Words) -> str:
-        return self.hidden or "–" if missing(value) else _.number(times * float(value), places) + "%"
+    def _percent(self, name: str, value: Any, times: int, places: int, _: Words) -> str:
+        return self._gone(name) if missing(value) else _.number(times * float(value), places) + "%"
 
-    def _shown(self, value: Any, places: int, _: Words) -> str:
-        return self.hidden or "–" if missing(value) else shown(value, places, _)
+    def _shown(self, name: str, value: Any, places: int, _: Words) -> str:
+        return self._gone(name) if missing(value) else shown(value, places, _)
+
+    def _gone(self, name: str) -> str:
+        """The text of a missing cell; published figures are never hidden."""
+        return "–" if not self.hidden or "published" in name else self.hidden
 
     def parameters(self, _: Words) -> list[tuple[str, str]]:
-        """The parameters that the table was made with."""
+        """The parameters of the table."""
         found = self.frame.attrs.get("parameters") or {}
-        return [(_.head(str(key)), shown(value, 2, _)) for key, value in found.items() if _told(value)]
+        return [(_.head(str(key)), shown(value, 2, _)) for key, value in found.items() if _worth_showing(value)]
 
     def write(self, folder: Path, english: Words) -> None:
         """Write NAME.csv and NAME.parquet into *folder*, with the study's nouns in *english*."""
@@ -101,7 +109,7 @@ class Table:
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
-    """Write *frame* as *path*.csv (formulas defused, UTF-8 with its mark, for spreadsheets) and *path*.parquet."""
+    """Write *frame* as *path*.csv (formulas escaped, UTF-8 with BOM, for spreadsheets) and *path*.parquet."""
     safe = frame.map(cell)
     safe.columns = [escape.defused(escape.clean(name)) for name in frame.columns]
     safe.to_csv(path.with_name(path.name + ".csv"), index=False, encoding="utf-8-sig")
@@ -126,7 +134,7 @@ def missing(value: Any) -> bool:
 
 
 def cell(value: Any) -> Any:
-    """*value* for CSV: texts cleaned and defused, lists as JSON."""
+    """*value* for CSV: texts cleaned and escaped, lists as JSON."""
     if isinstance(value, str):
         return escape.defused(escape.clean(value))
     if isinstance(value, list | dict | tuple):
@@ -135,7 +143,7 @@ def cell(value: Any) -> Any:
 
 
 def shown(value: Any, places: int, _: Words) -> str:
-    """*value* as the page shows it; texts from outside without what could harm."""
+    """*value* for the page, with untrusted texts cleaned."""
     if missing(value):
         return "–"
     if isinstance(value, bool):
@@ -162,8 +170,8 @@ def _sort(value: Any) -> str:
     return "" if missing(value) else str(value) if isinstance(value, int | float) else ""
 
 
-def _told(value: Any) -> bool:
-    """Whether a parameter says anything."""
+def _worth_showing(value: Any) -> bool:
+    """Whether a parameter is worth showing."""
     return (
         not missing(value)
         and not (isinstance(value, list | tuple | dict | str) and not value)

@@ -1,4 +1,4 @@
-"""What the report tells of the snowball."""
+"""Findings on the snowball."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from analysis.report.rhythm import Rhythm
 
 
 class Waves(Rhythm):
-    """The findings on the snowball: its waves, who led to most members, and which groups found which."""
+    """The findings on the snowball: its waves, the people who led to most members, and the groups they found."""
 
     def _of_waves(self, frame: pd.DataFrame) -> Cells:
         parts, ties = ("members", "others"), [str(name) for name in frame if str(name).startswith("along_")]
@@ -23,20 +23,20 @@ class Waves(Rhythm):
 
     @counting(_of_waves)
     def waves(self) -> pd.DataFrame:
-        """What each wave of the snowball cost and brought; attrs have the totals."""
+        """The cost and yield of each wave; attrs have the totals."""
         return snowball.waves(self.db)
 
     @property
     def rolled(self) -> bool:
-        """Whether the snowball admitted anybody beside the seeds."""
+        """Whether the snowball admitted anyone besides the seeds."""
         return bool(self.waves.attrs["beyond"])
 
     @counting(Cells(then=lambda frame: frame.iloc[:0]))
     def leaders(self) -> pd.DataFrame:
-        """Who led to most members; nobody in a report for publication."""
+        """The people who led to most members; empty in a report for publication."""
         return snowball.leaders(self.db, self.options.shown)
 
     @counting(Cells({"members": ()}, ("found_by", "group_name"), then=lambda made: made[made["members"].notna()]))
     def found_by(self) -> pd.DataFrame:
-        """How many members of each group were found by members of each; in public only where they are not few."""
+        """The number of members of each group found by members of each; small cells are hidden in publications."""
         return snowball.between_groups(self.db)

@@ -1,6 +1,6 @@
-"""Answers of Bluesky as archives held them before November 2026.
+"""Conversion of Bluesky answers archived before November 2026.
 
-What is in `Want.carry` now stood in the cursor: `3:start` and `3:at:CURSOR` (the profile claims 3), and
+The present data of `Want.carry` were in the cursor: `3:start` and `3:at:CURSOR` (the profile claims 3), and
 `pds:SERVER CURSOR`.
 """
 

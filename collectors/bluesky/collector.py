@@ -1,9 +1,9 @@
-"""Bluesky (AT protocol): what to ask the public AppView and the accounts' own servers, and what answers mean.
+"""Bluesky (AT protocol): requests to the public AppView and the accounts' own servers, and their outcomes.
 
-An account's key is its DID; a handle is only good for looking one up. The walks of `timeline`, `following` and
+An account's key is its DID; a handle is only used to look it up. The walks of `timeline`, `following` and
 `followers` begin with the profile, which gives the opt-outs, the state of the account and its claims (`claimed` in
-`Want.carry`). Behind it a walk's cursor is `at:` with the server's own. `follow_records` begins with the DID document,
-which names the server that holds the records (`server` in `Want.carry`).
+`Want.carry`). After it a walk's cursor is `at:` with the server's own. `follow_records` begins with the DID document,
+which names the server with the records (`server` in `Want.carry`).
 Parsing is in `collectors.bluesky.parse`.
 """
 
@@ -32,7 +32,7 @@ from storage.records import Failure, Page, Record, Want
 from storage.sampling.rules import POST_TIES
 
 # https://docs.bsky.app/docs/advanced-guides/rate-limits (read November 2026): 3,000 requests per 5 minutes and IP on a
-# PDS; the public AppView documents none of its own. Batches and pages: the lexicons of app.bsky.actor.getProfiles (25),
+# PDS; the public AppView documents no limit. Batches and pages: the lexicons of app.bsky.actor.getProfiles (25),
 # app.bsky.feed.getAuthorFeed, app.bsky.graph.getFollows and getFollowers, com.atproto.repo.listRecords (100 each).
 LIMIT = Limit(3000, 300)
 KINDS = {
@@ -77,32 +77,31 @@ REASONS = {
     "MethodNotImplemented": "refused",
 }
 CREDENTIALS = ("ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired")
-AT = "at:"  # before the server's own cursor in ours; alone: the first page of a list, behind the head of its walk
+AT = "at:"  # prefix of the server's cursor in ours; by itself: the first page of a list, after the head of its walk
 READERS = {own_lists.KIND: own_lists.read, **dict.fromkeys(queries.METHODS, queries.read)}
-TAIL = 10  # items at the end of a page that must all be old for the old mark to be met
+TAIL = 10  # items at the end of a page that must all be old for the old mark to be reached
 
 
 class Options(BaseModel):
     """The collector's own keys in the study file."""
 
-    base_url: str = Field("https://public.api.bsky.app", description="The AppView to ask, or a PDS that stands for it.")
-    pds_url: str | None = Field(None, description="The server of all follow records, instead of everyone's own.")
+    base_url: str = Field("https://public.api.bsky.app", description="The AppView to query, or a PDS instead.")
+    pds_url: str | None = Field(None, description="One server for all follow records, instead of each account's own.")
     plc_url: str = Field("https://plc.directory", description="The directory of DIDs.")
-    hosts: dict[str, str] = Field({}, description="Addresses to reach servers at, for tests.")
-    allow_private: bool = Field(False, description="Ask servers on private networks too, if names lead there.")
-    honour_opt_outs: bool = Field(True, description="Leave accounts alone that ask not to be shown without log-in.")
-    contact: str = Field("", description="Who answers for the collecting, in the user agent.")
+    hosts: dict[str, str] = Field({}, description="Addresses of servers, for tests.")
+    allow_private: bool = Field(False, description="Allow servers on private networks.")
+    honour_opt_outs: bool = Field(True, description="Honour accounts' requests not to be shown without log-in.")
+    contact: str = Field("", description="Contact for server operators, for the user agent.")
 
 
 class Bluesky:
-    """The collector: profiles in batches of 25, lists a page at a time."""
+    """The collector: profiles in batches of 25, lists page by page."""
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     opened: ClassVar[Mapping[str, date]] = {"bluesky": date(2022, 11, 17)}  # the first operation of the PLC directory
-    Options = Options
     personal = PERSONAL
     handle_of = staticmethod(handle_of)
-    recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
+    recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # the kinds for look-ups by id
     asked_before = staticmethod(asked_before)
 
     page_of = staticmethod(typed.page_of)
@@ -113,12 +112,12 @@ class Bluesky:
 
     @staticmethod
     def canonical(seed: str) -> str:
-        """The key of an account: its DID, or its handle in lower case without the @ before it."""
+        """The key of an account: its DID, or its handle in lower case without a leading @."""
         return typed.actor(seed) or _actor(seed)
 
     @staticmethod
     def server(want: Want, options: Mapping[str, Any]) -> str:
-        """The server that *want* is asked at: the AppView, the directory, or an account's own."""
+        """The server for *want*: the AppView, the directory, or an account's own."""
         if want.target.kind != "follow_records":
             return str(options.get("base_url") or "")
         return str(want.carry.get("server") or options.get("pds_url") or "directory")
@@ -141,8 +140,7 @@ class Bluesky:
             yield from _answers(page)
 
     def parse(self, page: Page) -> Iterator[Record]:
-        """Yield the accounts, follows, posts and absences that the page tells."""
-        yield from http.absences(self.outcome(page), "bluesky")
+        """Yield the accounts, follows and posts that the page tells."""
         if page.status != 200:
             return
         try:
@@ -151,17 +149,17 @@ class Bluesky:
             yield http.unreadable("body", error, page.body)
 
 
-# ---- asking -----------------------------------------------------------------------------------------------------
+# ---- requests ---------------------------------------------------------------------------------------------------
 
 
 def _batches(wire: Wire, wants: Iterator[Want]) -> Iterator[tuple[Want, ...]]:
-    """The wants in batches of their kind; those that spoilt a batch, each by itself."""
+    """The wants in batches of their kind; those that made a batch fail, one by one."""
     for alone, group in groupby(wants, key=lambda want: want.alone):
         yield from wire.batches(group, lambda kind, alone=alone: 1 if alone else KINDS[kind].batch)  # type: ignore[misc]
 
 
 def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | None) -> list[Page | Failure]:
-    """Ask what *batch* needs next."""
+    """Make the next request for *batch*."""
     want = batch[0]
     kind, cursor = want.target.kind, want.target.cursor
     params: list[tuple[str, str]]
@@ -186,7 +184,7 @@ def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | No
 
 
 def _ask_records(wire: Wire, want: Want, options: Options) -> list[Page | Failure]:
-    """Ask for the DID document, then for the follow records at the server it names."""
+    """Request the DID document, then the follow records from the server it names."""
     did, cursor = want.target.key, want.target.cursor
     server, place, alias = want.carry.get("server"), _place(cursor), None
     if not did.startswith("did:"):
@@ -214,42 +212,42 @@ def _actor(key: str) -> str:
 
 
 def _place(cursor: str) -> str:
-    """The server's own cursor in ours."""
+    """The server's cursor, from ours."""
     return cursor.removeprefix(AT)
 
 
-# ---- what answers mean ------------------------------------------------------------------------------------------
+# ---- outcomes ---------------------------------------------------------------------------------------------------
 
 
 def _refusal(page: Page, want: Want, error: records.ErrorView | None) -> Outcome:
-    """What a 3xx or 4xx means for one target."""
-    name, told = (error.error, error.message or error.error) if error else ("", f"HTTP {page.status}")
+    """The outcome of a 3xx or 4xx for one target."""
+    name, message = (error.error, error.message or error.error) if error else ("", f"HTTP {page.status}")
     target, missing = want.target, "unknown" if want.target.kind == "user" else "gone"
     if name in REASONS:
-        return Absent(target, f"{REASONS[name]}: {told}")
-    if page.status == 401 or name in CREDENTIALS:  # of an account's own server, which gets no secret: only its affair
+        return Absent(target, f"{REASONS[name]}: {message}")
+    if page.status == 401 or name in CREDENTIALS:  # an account's own server, which gets no secret, only affects itself
         if target.kind in queries.METHODS and not page.asked.get("signed"):
-            return Absent(target, f"refused: {told}; the server wants a secret for it")
-        return Absent(target, f"refused: {told}") if target.kind == "follow_records" else Refused(target, told)
-    if "resolve handle" in told.lower():
-        return Absent(target, f"unknown: {told}")
-    if target.kind == own_lists.KIND and "not found" in told.lower() and (other := own_lists.without(want, AT)):
+            return Absent(target, f"refused: {message}; the server wants a secret for it")
+        return Absent(target, f"refused: {message}") if target.kind == "follow_records" else Refused(target, message)
+    if "resolve handle" in message.lower():
+        return Absent(target, f"unknown: {message}")
+    if target.kind == own_lists.KIND and "not found" in message.lower() and (other := own_lists.without(want, AT)):
         return other
-    if page.status == 410 or (page.status == 404 and not name) or "not found" in told.lower():
-        return Absent(target, f"{missing}: {told}")
-    if "could not find repo" in told.lower() or (page.status == 404 and target.kind == "follow_records"):
-        return Absent(target, f"gone: {told}")
+    if page.status == 410 or (page.status == 404 and not name) or "not found" in message.lower():
+        return Absent(target, f"{missing}: {message}")
+    if "could not find repo" in message.lower() or (page.status == 404 and target.kind == "follow_records"):
+        return Absent(target, f"gone: {message}")
     if len(page.wants) > 1:
-        return Split(target, told)
-    if "cursor" in told.lower() and target.cursor:
-        return Later(target, told, restart=True)
+        return Split(target, message)
+    if "cursor" in message.lower() and target.cursor:
+        return Later(target, message, restart=True)
     if target.kind == "user" and page.status == 400:
-        return Absent(target, f"unknown: {told}")
-    return Absent(target, f"refused: {told}")
+        return Absent(target, f"unknown: {message}")
+    return Absent(target, f"refused: {message}")
 
 
 def _answers(page: Page) -> Iterator[Outcome]:
-    """What a 200 means for each of its targets."""
+    """The outcome of a 200 for each of its targets."""
     try:
         body = msgspec.convert(lenient.value(page.content())[0], dict[str, Any])
         if page.kind == "user" and len(page.wants) > 1:
@@ -267,11 +265,11 @@ def _odd(want: Want) -> Outcome:
 
 
 def _of_batch(page: Page, body: dict[str, Any]) -> Iterator[Outcome]:
-    """The profiles found; whoever was left out is asked for alone, because only then the server says why."""
+    """The profiles found; missing ones are requested alone, because only then the server gives a reason."""
     found = {
         str(view.get(name)).lower()
         for view in msgspec.convert(body.get("profiles") or [], list[Any])
-        if isinstance(view, dict)  # a broken one has no names
+        if isinstance(view, dict)  # an invalid one has no names
         for name in ("did", "handle")
     }
     for target in page.targets:
@@ -280,7 +278,7 @@ def _of_batch(page: Page, body: dict[str, Any]) -> Iterator[Outcome]:
 
 
 def _of_walk(page: Page, body: dict[str, Any]) -> Outcome:
-    """The head of a walk, or a page of it."""
+    """The outcome of the head of a walk, or of a page."""
     want = page.wants[0]
     if want.target.kind in queries.METHODS:
         return queries.outcome(page, body, AT)
@@ -294,7 +292,7 @@ def _of_walk(page: Page, body: dict[str, Any]) -> Outcome:
 
 
 def _of_document(want: Want, body: dict[str, Any]) -> Outcome:
-    """Where the account's records are."""
+    """The outcome of a DID document: the server of the account's records."""
     server = records.server(body)
     if server is None:
         return Absent(want.target, "unknown: the DID document names no server")
@@ -302,7 +300,7 @@ def _of_document(want: Want, body: dict[str, Any]) -> Outcome:
 
 
 def _of_profile(page: Page, want: Want) -> Outcome:
-    """Whether the walk may begin, and what the profile claims of it."""
+    """The outcome of a walk's head: whether it may start, and the length claimed by the profile."""
     view, _ = lenient.read(page.content(), records.ActorView, records.VITAL)
     if view.opted_out:
         return Absent(want.target, "opted-out")
@@ -311,7 +309,7 @@ def _of_profile(page: Page, want: Want) -> Outcome:
 
 
 def _of_page(page: Page, body: dict[str, Any]) -> Outcome:
-    """A page of a list: short and empty ones go on as long as there is a new cursor."""
+    """The outcome of a page of a list: short and empty ones continue while there is a new cursor."""
     want = page.wants[0]
     target, items = want.target, msgspec.convert(body[LISTS[want.target.kind]] or [], list[Any])
     newest, reached = _mark(items, want.since) if target.kind == "timeline" else ("", False)
@@ -326,10 +324,10 @@ def _of_page(page: Page, body: dict[str, Any]) -> Outcome:
 
 
 def _whole(want: Want, last: int) -> tuple[bool, str]:
-    """Whether a walk that ended shows that it saw everything; and if not, why.
+    """Whether an ended walk is known to be complete; and if not, why.
 
     Follow lists are ordered by times that several records may share, so that a page border can swallow some, and
-    deactivated accounts are left out while the count stays: only a walk that found what is claimed proves itself.
+    deactivated accounts are left out but counted: only a walk that found the claimed number is known to be complete.
     """
     claim = want.carry.get("claimed")
     if want.target.kind not in ("following", "followers") or claim is None:
@@ -339,10 +337,10 @@ def _whole(want: Want, last: int) -> tuple[bool, str]:
 
 
 def _mark(items: list[Any], since: str) -> tuple[str, bool]:
-    """The mark of a page, the newest time at which the server saw one of its items, and whether the old mark was met.
+    """The mark of a page (the newest time at which the server saw an item), and whether the old mark was reached.
 
-    It is met when the end of the page holds only what the server saw before it. No author's date plays a part: a post
-    from the future may stay on top, and one from the past may turn up anywhere.
+    It is reached when the end of the page has only older items, by the server's time. Authors' dates do not count; a
+    post from the future may stay on top, and one from the past may turn up anywhere.
     """
     times = [time for item in items if (time := records.seen_at(item))]
     if not times:

@@ -1,8 +1,8 @@
-"""The lists that an account keeps, and who is on them: those of `getLists`, then those behind its starter packs.
+"""The lists that an account keeps, with their members: those of `getLists`, then those of its starter packs.
 
 A cursor is the step of the walk (`lists`, `packs`, then the number of the list that is read) and the server's own.
 `Want.carry` holds `lists` (the URIs still to be read, the current one first), `seen` of that, and `missing` (how many
-more people the lists claim than they show). Moderation lists are left out: they say who is to be kept away.
+more people the lists claim than they show). Moderation lists are left out: they list people to avoid.
 
 Lexicons app.bsky.graph.getLists, getActorStarterPacks and getList (read November 2026): 100 items a page each.
 """
@@ -28,26 +28,26 @@ BODIES = {"lists": "lists", "packs": "starterPacks"}
 
 
 class KeptView(msgspec.Struct):
-    """A list among those of its owner (app.bsky.graph.defs#listView)."""
+    """A list in its owner's lists (app.bsky.graph.defs#listView)."""
 
     uri: str
     purpose: str = ""
 
 
 class PackRecord(msgspec.Struct):
-    """The record of a starter pack: the list behind it (app.bsky.graph.starterpack)."""
+    """The record of a starter pack, with its list (app.bsky.graph.starterpack)."""
 
     list: str
 
 
 class PackView(msgspec.Struct):
-    """A starter pack among those of its owner (app.bsky.graph.defs#starterPackViewBasic)."""
+    """A starter pack in its owner's packs (app.bsky.graph.defs#starterPackViewBasic)."""
 
     record: PackRecord
 
 
 def asking(want: Want, place: str) -> tuple[str, list[tuple[str, str]]]:
-    """The method and the parameters to ask next; *place* is our cursor without its mark."""
+    """The method and parameters of the next request; *place* is our cursor without its prefix."""
     step, cursor = _step(place)
     if step in METHODS:
         method, params = METHODS[step], [("actor", want.target.key)]
@@ -62,7 +62,7 @@ def _step(place: str) -> tuple[str, str]:
 
 
 def outcome(page: Page, body: dict[str, Any], at: str) -> Outcome:
-    """A page of the walk; *at* stands before our cursors. Raise a decoding error."""
+    """The outcome of a page; *at* is the prefix of our cursors. Raise a decoding error."""
     want = page.wants[0]
     target, kept = want.target, [*want.carry.get("lists", ())]
     step, _ = _step(target.cursor.removeprefix(at))
@@ -87,13 +87,13 @@ def outcome(page: Page, body: dict[str, Any], at: str) -> Outcome:
 
 
 def without(want: Want, at: str) -> Outcome | None:
-    """The outcome where the list that *want* asks for is gone: the walk goes on; None if it asks for no list."""
+    """The outcome if the list requested by *want* is gone: the walk continues; None if it requested no list."""
     step, _ = _step(want.target.cursor.removeprefix(at))
     return _read(want, at, int(step) + 1, [*want.carry["lists"]][1:], 0) if step.isdigit() else None
 
 
 def _read(want: Want, at: str, number: int, lists: list[str], missing: int, items: int = 0) -> Done:
-    """On to the first of *lists*, or the end of the walk."""
+    """The outcome that continues with the first of *lists*, or ends the walk."""
     missing += want.carry.get("missing", 0)
     if lists:
         return Done(want.target, f"{at}{number}", items, carry={"lists": lists, "missing": min(missing, MOST)})
@@ -102,7 +102,7 @@ def _read(want: Want, at: str, number: int, lists: list[str], missing: int, item
 
 
 def _uris(rows: Any, step: str) -> Iterator[str]:
-    """The lists of a page of lists or of starter packs; rows that cannot be read name none."""
+    """The lists on a page of lists or starter packs; unreadable rows are skipped."""
     for row in msgspec.convert(rows, list[Any]):
         try:
             if step == "packs":
@@ -114,13 +114,13 @@ def _uris(rows: Any, step: str) -> Iterator[str]:
 
 
 def read(page: Page) -> Iterator[Record]:
-    """The account itself, or who is on a list. Raise a decoding error if the body is neither, nor a page of lists."""
-    content, mended = lenient.clean(page.content())
+    """The account itself, or the members of a list. Raise a decoding error for other bodies than these and pages."""
+    content, repaired = lenient.clean(page.content())
     body = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     if "did" in body:
         yield from records.read(page)
         return
-    yield from (left.quarantine() for left in mended)
+    yield from (left.quarantine() for left in repaired)
     if "items" not in body:
         if not body.keys() & {*BODIES.values()}:
             raise ValueError("no page of a list")

@@ -1,4 +1,4 @@
-"""What the answers of the AT protocol tell, as records. Pure: a page in, records out."""
+"""Parser of AT protocol answers. Pure: a page in, records out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from storage.records import Account, Follow, Mention, Page, Post, Quarantine, Re
 
 POST = "app.bsky.feed.post"
 REPOST, PIN = "#reasonRepost", "#reasonPin"
-# What is not read without, if it is there: the words, the opt-outs, and what a post is.
+# Fields that must be readable if present: the text, the opt-outs, and the type of a post.
 VITAL = ("text", "labels", "val", "neg", "record", "value", "reply", "reason", "embed")
 OPT_OUT = "!no-unauthenticated"  # https://docs.bsky.app/docs/advanced-guides/moderation: not shown without log-in
 
@@ -35,7 +35,7 @@ class ServiceView(msgspec.Struct, rename="camel"):
 
 
 class LabelView(msgspec.Struct):
-    """A label on an account; *neg* takes an earlier one back."""
+    """A label on an account; *neg* revokes an earlier one."""
 
     val: str
     neg: bool | None = None
@@ -48,7 +48,7 @@ class VerificationView(msgspec.Struct, rename="camel"):
 
 
 class ActorView(msgspec.Struct, rename="camel"):
-    """An account as the lexicon app.bsky.actor.defs shows it (basic, in lists, or detailed)."""
+    """An account as in the lexicon app.bsky.actor.defs (basic, in lists, or detailed)."""
 
     did: str
     handle: str = ""
@@ -64,24 +64,24 @@ class ActorView(msgspec.Struct, rename="camel"):
 
     @property
     def opted_out(self) -> bool:
-        """Whether the owner asks not to be shown to those who are not logged in."""
+        """Whether the owner asks not to be shown without log-in."""
         return any(label.val == OPT_OUT and not label.neg for label in self.labels or ())
 
     def claims(self, kind: str) -> int | None:
-        """How long the profile says a list is."""
+        """The length of a list as claimed by the profile."""
         claims = {"following": self.follows_count, "followers": self.followers_count}
         return count(claims.get(kind, self.posts_count))
 
 
 class Span(msgspec.Struct, rename="camel"):
-    """A place in the text, in bytes of its UTF-8."""
+    """A span of the text, in UTF-8 bytes."""
 
     byte_start: int
     byte_end: int
 
 
 class FacetView(msgspec.Struct):
-    """What a stretch of the text is: a mention, a link, a hashtag (app.bsky.richtext.facet)."""
+    """The type of a span of the text: a mention, a link, a hashtag (app.bsky.richtext.facet)."""
 
     index: Span
     features: list[dict[str, Any]] = []
@@ -94,14 +94,14 @@ class RefView(msgspec.Struct):
 
 
 class ReplyView(msgspec.Struct):
-    """What a post answers."""
+    """The reply reference of a post."""
 
     root: RefView
     parent: RefView
 
 
 class PostRecord(msgspec.Struct, rename="camel"):
-    """A post as its author wrote it (lexicon app.bsky.feed.post)."""
+    """A post as written by its author (lexicon app.bsky.feed.post)."""
 
     text: str = ""
     created_at: str | None = None
@@ -113,7 +113,7 @@ class PostRecord(msgspec.Struct, rename="camel"):
 
 
 class PostView(msgspec.Struct, rename="camel"):
-    """A post as the server shows it; inside another post the record is called *value*."""
+    """A post as shown by the server; inside another post the record is called *value*."""
 
     uri: str
     author: ActorView
@@ -127,7 +127,7 @@ class PostView(msgspec.Struct, rename="camel"):
 
 
 class ReasonView(msgspec.Struct, rename="camel"):
-    """Why a post is on a timeline that is not its author's."""
+    """The reason why a post is on another's timeline."""
 
     by: ActorView
     uri: str | None = None
@@ -143,7 +143,7 @@ class FeedItem(msgspec.Struct):
 
 
 class FollowValue(msgspec.Struct, rename="camel"):
-    """A follow as its author wrote it (lexicon app.bsky.graph.follow)."""
+    """A follow as written by its author (lexicon app.bsky.graph.follow)."""
 
     subject: str
     created_at: str | None = None
@@ -165,7 +165,7 @@ def error(page: Page) -> ErrorView | None:
 
 
 def server(document: dict[str, Any]) -> str | None:
-    """The account's own server in a DID document; None if it names none. Raise ValidationError if it is no document."""
+    """The account's own server in a DID document; None if there is none. Raise ValidationError if it is not one."""
     for service in msgspec.convert(document.get("service") or [], list[ServiceView]):
         end = str(service.service_endpoint)
         if service.id.endswith("#atproto_pds") and netloc(end):
@@ -179,8 +179,8 @@ def seen_at(item: Any) -> datetime | None:
     kind = str(reason.get("$type", ""))
     if kind.endswith(PIN):
         return None
-    told = (reason if kind.endswith(REPOST) else _part(item, "post")).get("indexedAt")
-    return moment(told) if isinstance(told, str) else None
+    at = (reason if kind.endswith(REPOST) else _part(item, "post")).get("indexedAt")
+    return moment(at) if isinstance(at, str) else None
 
 
 def _part(of: Any, name: str) -> dict[str, Any]:
@@ -190,9 +190,9 @@ def _part(of: Any, name: str) -> dict[str, Any]:
 
 
 def read(page: Page) -> Iterator[Record]:
-    """The records of a 200. Raise a decoding error if the body is not what the lexicons say."""
-    content, mended = lenient.clean(page.content())
-    yield from (left.quarantine() for left in mended)
+    """The records of a 200. Raise a decoding error if the body does not fit the lexicons."""
+    content, repaired = lenient.clean(page.content())
+    yield from (left.quarantine() for left in repaired)
     body = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     lists: dict[str, tuple[Any, Callable[[Any, Page], Iterator[Record]]]] = {
         "profiles": (ActorView, _profile),
@@ -224,7 +224,7 @@ def read(page: Page) -> Iterator[Record]:
 
 
 def account(view: ActorView) -> Account:
-    """An account; a handle that does not resolve (`handle.invalid`) is no handle."""
+    """An account; a handle that does not resolve (`handle.invalid`) is left out."""
     status = view.verification.verified_status if view.verification else None
     return Account(
         account_id=view.did,
@@ -265,7 +265,7 @@ def _item(item: FeedItem, page: Page) -> Iterator[Record]:
     view, owner = item.post, page.key
     yield from unread_time(f".post.record.createdAt of {view.uri}", view.record.created_at if view.record else None)
     repost = str((item.reason or {}).get("$type", "")).endswith(REPOST)
-    if view.author.did != owner or not page.wants[0].target.cursor:  # the head of the walk told more of the owner
+    if view.author.did != owner or not page.wants[0].target.cursor:  # the head of the walk has more data on the owner
         yield account(view.author)
     if repost:
         reason, left = lenient.convert(item.reason, ReasonView, VITAL)
@@ -284,17 +284,17 @@ def quoted(view: PostView, place: str, page: Page) -> Iterator[Record]:
 
 
 def hidden(view: PostView, page: Page) -> bool:
-    """Whether the words of a post stay out, as its author asks, unless the study overrules that."""
+    """Whether the text of a post is left out, as its author opted out and the study honours that."""
     return view.author.opted_out and not page.asked.get("overruled")
 
 
 def _placed(record: Record, place: str) -> Record:
-    """*record*; of a quarantined piece its place in the page."""
+    """*record*; for a Quarantine with its place on the page."""
     return msgspec.structs.replace(record, place=place + record.place) if isinstance(record, Quarantine) else record
 
 
 def _referenced(found: Any, place: str, page: Page) -> Iterator[Record]:
-    """A post seen only through another, under its own author; not those that are gone, blocked, or no posts."""
+    """A post seen only through another, under its own author; not those that are gone, blocked, or not posts."""
     if not isinstance(found, dict) or "author" not in found or f"/{POST}/" not in str(found.get("uri")):
         return
     if "record" not in found and "value" not in found:
@@ -312,7 +312,7 @@ def _referenced(found: Any, place: str, page: Page) -> Iterator[Record]:
 
 
 def _quoted_view(embed: dict[str, Any] | None) -> dict[str, Any]:
-    """The quoted post in an embed, as the server shows it or as the author named it; empty if there is none."""
+    """The quoted post in an embed, as shown by the server or referenced by the author; empty if there is none."""
     found = _part(embed, "record")
     return _part(found, "record") if "uri" not in found else found
 
@@ -340,9 +340,9 @@ def post(view: PostView, owner: str | None) -> Post:
 
 
 def _repost(view: PostView, reason: ReasonView, page: Page) -> Post:
-    """A repost on the timeline of the page's key; without the words of an author who opted out.
+    """A repost on the timeline of the page's key; without text if its author opted out.
 
-    Its time is the server's. Older servers give it no URI, so it is named after what it reposts.
+    Its time is the server's. Older servers give it no URI, so its id is derived from the reposted post.
     """
     words = PostRecord() if hidden(view, page) else view.record or PostRecord()
     return Post(
@@ -359,7 +359,7 @@ def _repost(view: PostView, reason: ReasonView, page: Page) -> Post:
 
 
 def _words(record: PostRecord) -> dict[str, Any]:
-    """What the author wrote, and what in it is a hashtag, a mention or a link."""
+    """The text, and its hashtags, mentions and links."""
     raw, tags, mentions, urls = record.text.encode(), [], [], []
     for facet in sorted(record.facets or (), key=lambda facet: facet.index.byte_start):
         for feature in facet.features:
@@ -384,7 +384,7 @@ def _words(record: PostRecord) -> dict[str, Any]:
 
 
 def _quoted_uri(embed: dict[str, Any] | None) -> str | None:
-    """The URI of the post that an embed quotes; None if it quotes none (a list or a feed is no post)."""
+    """The URI of the post that an embed quotes; None if it quotes none (a list or a feed is not a post)."""
     uri = str(_quoted_view(embed).get("uri", ""))
     return uri if f"/{POST}/" in uri else None
 

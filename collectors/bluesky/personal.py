@@ -1,4 +1,4 @@
-"""What is personal in the answers of the AT protocol, and how it names people. Pure."""
+"""Declaration of personal data in AT protocol answers, and of how it names people. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ACTOR = re.compile(f"{DID}|{DOMAIN}", re.I)
 
 
 def handle_of(url: str) -> str | None:
-    """The handle (in lower case) or DID whose page *url* is; None if it is no account's page."""
+    """The handle (in lower case) or DID whose page *url* is; None if it is not an account's page."""
     path = [unquote(piece) for piece in urlsplit(url).path.split("/") if piece]
     if len(path) != 2 or path[0] != "profile":
         return None
@@ -92,7 +92,7 @@ class _Found(msgspec.Struct, rename="camel"):
 
 
 def _masked(value: Any, owner: Mapping[str, Any]) -> Any:
-    """Blanks for all but the handles that are mentioned, so that byte offsets still point at these; and an @ at the
+    """Blanks for everything but mentioned handles, so that byte offsets still point to these; and an @ at the
     beginning, which Table 6 counts."""
     if not isinstance(value, str):
         return ""

@@ -1,9 +1,9 @@
-"""Queries that find accounts on Bluesky: starter packs, lists, feeds and searches; what to ask and what answers tell.
+"""Queries that find accounts on Bluesky: starter packs, lists, feeds and searches; requests, outcomes and records.
 
 A key is the `at://` URI of a starter pack, list or feed (`typed.query_of`), a domain, or the words of a search. The
-handles under a domain are searched for: no method lists them, so such a walk never counts as complete. A starter pack
-is walked by the list behind it. Lists and feeds are asked for by the DID of their owner: where it has a handle, the
-walk begins with it. `Want.carry` holds `uri` (of what is walked), `seen` (items before this page) and `claimed`.
+handles under a domain are searched for, as no method lists them, so such a walk is never complete. A starter pack
+is read by its list. Lists and feeds are requested by the DID of their owner: given a handle, the
+walk starts by resolving it. `Want.carry` has `uri` (of the list), `seen` (items before this page) and `claimed`.
 
 Lexicons of github.com/bluesky-social/atproto (read November 2026): app.bsky.graph.getStarterPack, getList,
 app.bsky.feed.getFeed, searchPosts, app.bsky.actor.searchActors; 100 items a page each.
@@ -41,7 +41,7 @@ LISTS = {"starter_pack": "items", "list": "items", "feed": "feed", "search_actor
 
 
 def kinds(limit: Limit) -> dict[str, Kind]:
-    """What each kind of query is and costs."""
+    """The properties and costs of each kind of query."""
     accounts = Kind(page=PAGE, limit=limit, paged=True, of="query", yields="accounts", bytes=110.0)
     posts = Kind(page=PAGE, limit=limit, paged=True, of="query", yields="posts", bytes=150.0)
     one = msgspec.structs.replace
@@ -56,7 +56,7 @@ def kinds(limit: Limit) -> dict[str, Kind]:
 
 
 class PackView(msgspec.Struct):
-    """A starter pack: the list behind it (app.bsky.graph.defs#starterPackView)."""
+    """A starter pack, with its list (app.bsky.graph.defs#starterPackView)."""
 
     list: RefView | None = None
 
@@ -68,16 +68,16 @@ class ListView(msgspec.Struct, rename="camel"):
 
 
 class ItemView(msgspec.Struct):
-    """Somebody on a list (app.bsky.graph.defs#listItemView)."""
+    """An entry of a list (app.bsky.graph.defs#listItemView)."""
 
     subject: ActorView
 
 
-# ---- asking -----------------------------------------------------------------------------------------------------
+# ---- requests ---------------------------------------------------------------------------------------------------
 
 
 def asking(want: Want, place: str) -> tuple[str, list[tuple[str, str]]]:
-    """The method and the parameters to ask next; *place* is the server's own cursor."""
+    """The method and parameters of the next request; *place* is the server's cursor."""
     kind, key = want.target.kind, want.target.key
     if not want.target.cursor and kind == "starter_pack":
         return "app.bsky.graph.getStarterPack", [("starterPack", key)]
@@ -90,16 +90,16 @@ def asking(want: Want, place: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _handle(want: Want) -> str:
-    """The handle that the URI of a list or feed begins with; empty if it begins with a DID, or is none."""
+    """The handle that the URI of a list or feed begins with; empty if it begins with a DID, or is not one."""
     owner = want.target.key.removeprefix("at://").partition("/")[0]
     return owner if want.target.kind in ("list", "feed") and not owner.startswith("did:") else ""
 
 
-# ---- what answers mean ------------------------------------------------------------------------------------------
+# ---- outcomes ---------------------------------------------------------------------------------------------------
 
 
 def outcome(page: Page, body: dict[str, Any], at: str) -> Outcome:
-    """The head of a walk, or a page of it; *at* stands before the server's cursor in ours. Raise a decoding error."""
+    """The outcome of a walk's head, or a page; *at* is the prefix of the server's cursor. Raise a decoding error."""
     want = page.wants[0]
     target = want.target
     if LISTS[target.kind] in body:
@@ -116,10 +116,10 @@ def outcome(page: Page, body: dict[str, Any], at: str) -> Outcome:
 
 
 def _of_page(want: Want, body: dict[str, Any], at: str) -> Outcome:
-    """A page: short and empty ones go on as long as there is a new cursor.
+    """The outcome of a page: short and empty ones continue while there is a new cursor.
 
-    Accounts that are suspended or away vanish from lists while the count stays, and searches need not reach all their
-    hits: only a walk that saw what is claimed shows that it is complete.
+    Suspended or deactivated accounts vanish from lists but are counted, and searches need not reach all their
+    hits: only a walk that saw the claimed number is known to be complete.
     """
     target, items = want.target, msgspec.convert(body[LISTS[want.target.kind]] or [], list[Any])
     seen, following = seen_before(want) + len(items), body.get("cursor")
@@ -139,20 +139,20 @@ def _of_page(want: Want, body: dict[str, Any], at: str) -> Outcome:
 
 
 def _listed(body: dict[str, Any]) -> int | None:
-    """How many a list says are on it."""
+    """The length of a list as claimed by it."""
     try:
         return count(msgspec.convert(body.get("list") or {}, ListView).list_item_count)
     except msgspec.ValidationError:
         return None
 
 
-# ---- what they tell ---------------------------------------------------------------------------------------------
+# ---- records ----------------------------------------------------------------------------------------------------
 
 
 def read(page: Page) -> Iterator[Record]:
-    """The accounts that a page of a query lists, and posts. Raise a decoding error if the body is not what it says."""
-    content, mended = lenient.clean(page.content())
-    yield from (left.quarantine() for left in mended)
+    """The accounts that a page of a query lists, and posts. Raise a decoding error if the body is not such a page."""
+    content, repaired = lenient.clean(page.content())
+    yield from (left.quarantine() for left in repaired)
     body = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     want, name = page.wants[0], LISTS[page.kind]
     if name not in body:
@@ -168,7 +168,7 @@ def read(page: Page) -> Iterator[Record]:
 
 
 def _item(page: Page, raw: msgspec.Raw, place: str, position: int) -> Iterator[Record]:
-    """Somebody on a list, or the author of a post with the post."""
+    """An entry of a list, or the author of a post with the post."""
     shape: Any = {"items": ItemView, "actors": ActorView, "feed": FeedItem, "posts": PostView}[LISTS[page.kind]]
     found, left_out = lenient.read(raw, shape, records.VITAL)
     view = found.post if isinstance(found, FeedItem) else found
@@ -178,8 +178,8 @@ def _item(page: Page, raw: msgspec.Raw, place: str, position: int) -> Iterator[R
     yield records.account(who)
     yield Listed(page.key, "bluesky", who.did, position)
     if isinstance(view, PostView):
-        told = view.record.created_at if view.record else None
-        yield from unread_time(f"{place}.record.createdAt of {view.uri}", told)
+        created = view.record.created_at if view.record else None
+        yield from unread_time(f"{place}.record.createdAt of {view.uri}", created)
         if not records.hidden(view, page):
             yield records.post(view, None)
         yield from records.quoted(view, place, page)

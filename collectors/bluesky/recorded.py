@@ -1,4 +1,4 @@
-"""Answers of the AT protocol that others recorded: which target an answer would have here."""
+"""Targets for AT protocol answers recorded by other tools."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from collectors.bluesky import typed
 from collectors.bluesky.parse import OPT_OUT
 from collectors.parsing import lenient
 from collectors.parsing.coerce import each, get, record
+from storage.privacy.declared import OUT
 from storage.records import Page, Target
 
-OPTED_OUT, WHOSE = "their account opted out", "the recording does not show whose list it is"
+WHOSE = "the recording does not show whose list it is"
 # the kind, and the parameter that is its key, by method
 ACTORS = {"app.bsky.feed.getAuthorFeed": "timeline", "app.bsky.graph.getFollows": "following",
           "app.bsky.graph.getFollowers": "followers"}  # fmt: skip
@@ -26,9 +27,9 @@ QUERIES = {
 
 
 def recorded(page: Page, seen: dict[str, str]) -> Target | str | None:
-    """The target that *page* answers; why it is left out; None if it is no answer of the kinds that are read.
+    """The target that *page* answers; why it is left out; None if it is not of a supported kind.
 
-    *seen* holds DIDs by the handles of earlier answers. Raise a decoding error for a body that is no JSON.
+    *seen* has DIDs by the handles of earlier answers. Raise a decoding error for a body that is not JSON.
     """
     parts = urlsplit(page.url)
     method = parts.path.rpartition("/xrpc/")[2]
@@ -49,30 +50,26 @@ def recorded(page: Page, seen: dict[str, str]) -> Target | str | None:
     if method in ACTORS:
         return _walked(ACTORS[method], actor, cursor, body, seen)
     if method == "com.atproto.repo.listRecords" and said.get("collection") == "app.bsky.graph.follow":
-        return Target("bluesky", "follow_records", said.get("repo", ""), cursor or "at:") if "records" in body else None
+        key = seen.get(said.get("repo", "").lower(), said.get("repo", ""))
+        return Target("bluesky", "follow_records", key, cursor or "at:") if "records" in body else None
     if method in QUERIES and said.get(QUERIES[method][1]):
         return Target("bluesky", QUERIES[method][0], said[QUERIES[method][1]], cursor or "at:")
     return None
 
 
 def _walked(kind: str, actor: str, cursor: str, body: dict[str, Any], seen: dict[str, str]) -> Target | str:
-    """A page of somebody's list; the account itself stands in it, if the recording is whole."""
+    """A page of an account's list; the account itself is in it, if the recording is complete."""
     shown = [get(item, "post", "author") for item in each(body.get("feed"))] + [body.get("subject")]
     for one in shown:
         _remember(one, seen)
     key = actor if actor.startswith("did:") else seen.get(actor, "")
-    if not key:
-        return WHOSE
-    out = any(
-        get(label, "val") == OPT_OUT and not get(label, "neg")
-        for one in shown if get(one, "did") == key for label in each(get(one, "labels"))
-    )  # fmt: skip
-    return OPTED_OUT if out or f"out {key}" in seen else Target("bluesky", kind, key, cursor)
+    return Target("bluesky", kind, key, cursor) if key else WHOSE
 
 
 def _remember(view: Any, seen: dict[str, str]) -> None:
     it = record(view)
-    if isinstance(it.get("did"), str) and isinstance(it.get("handle"), str):
-        seen[it["handle"].lower()] = it["did"]
+    if isinstance(it.get("did"), str):
+        if isinstance(it.get("handle"), str):
+            seen[it["handle"].lower()] = it["did"]
         if any(get(label, "val") == OPT_OUT and not get(label, "neg") for label in each(it.get("labels"))):
-            seen[f"out {it['did']}"] = ""
+            seen[OUT + it["did"]] = ""

@@ -1,4 +1,4 @@
-"""Accounts, lists, starter packs and feeds of Bluesky as people type them."""
+"""Accounts, lists, starter packs and feeds of Bluesky as typed by users."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
 _SORTED = "234567abcdefghijklmnopqrstuvwxyz"
 _TID = re.compile(r"[2-7a-j][2-7a-z]{12}")
 _RECORD = re.compile(r"[A-Za-z0-9._:~-]{1,512}")  # https://atproto.com/specs/record-key
-COLLECTIONS = {  # of the records that a query names, by kind
+COLLECTIONS = {  # of the records named in a query, by kind
     "starter_pack": "app.bsky.graph.starterpack",
     "list": "app.bsky.graph.list",
     "feed": "app.bsky.feed.generator",
@@ -23,7 +23,7 @@ _HOSTS = {"bsky.app", "www.bsky.app", "staging.bsky.app"}
 
 
 def actor(typed: str) -> str | None:
-    """The handle (in lower case) or DID of an account, for either, an `at://` URI or its page; None for all else."""
+    """The handle (in lower case) or DID of an account, from either, an `at://` URI or its page; else None."""
     given = typed.strip()
     if given.lower().startswith("at://"):
         given = given[5:].partition("/")[0]
@@ -35,7 +35,7 @@ def actor(typed: str) -> str | None:
 
 
 def made_at(post: str) -> datetime | None:
-    """When a post was made, as its author's client says: a record key of 13 letters counts microseconds in base 32.
+    """When a post was made, claimed by its author's client: a record key of 13 letters counts microseconds in base 32.
 
     https://atproto.com/specs/tid
     """
@@ -47,7 +47,7 @@ def made_at(post: str) -> datetime | None:
 
 
 def page_of(typed: str) -> str | None:
-    """The address of the account's page, for what `actor` reads or for another address; None for all else."""
+    """The address of the account's page, from what `actor` reads or another address; None for anything else."""
     if found := actor(typed):
         return f"https://bsky.app/profile/{found}"
     address = web(typed)
@@ -55,9 +55,9 @@ def page_of(typed: str) -> str | None:
 
 
 def query_of(kind: str, typed: str) -> str | None:
-    """The key of a query: the `at://` URI of a starter pack, list or feed, for that or its page; a search as it is.
+    """The key of a query: the `at://` URI of a starter pack, list or feed, from that or its page; a search unchanged.
 
-    None for what names no such thing.
+    None for anything else.
     """
     given = typed.strip()
     if kind == "domain":

@@ -1,1 +1,1 @@
-"""Searches for documents over interfaces made for it: feeds, sitemaps, SRU and Discourse."""
+"""Searches for documents over public interfaces: feeds, sitemaps, search engines, web archives, forums."""

@@ -1,6 +1,6 @@
-"""Searches for documents: which interface asks and reads what, and what became of it.
+"""Searches for documents: the interfaces, their requests and outcomes.
 
-A target's kind is the interface, its key the search (`storage.searches`), so that parsing needs nothing else.
+A target's kind is the interface, its key the search (`storage.searches`), which is all that parsing needs.
 """
 
 from __future__ import annotations
@@ -12,30 +12,42 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
-from collectors.coverage import discourse, feeds, sru
+from collectors.coverage import captures, discourse, engines, feeds, sru
 from collectors.coverage.reading import Reading, documents
 from collectors.wire import http
+from storage.errors import UserError
 from storage.records import Failure, Page, Record, Want
 from storage.searches import Search, search_of
 
-# None of these interfaces documents a limit: one request a second and server is what robots are asked to keep to.
+# None of these interfaces documents a limit: one request per second and server is the usual courtesy for robots.
 LIMIT = Limit(60, 60)
 
 
 class Interface(NamedTuple):
-    """How an interface is asked and read, and what a search must say for it."""
+    """How an interface is queried and read, and the required keys of a search."""
 
     asking: Callable[[Search, Want], str]
     read: Callable[[Page, Search], Reading]
-    page: int = 1  # documents an answer
-    words: bool = True  # it searches; else words only choose among what it lists
-    address: bool = True  # it has no server of its own
+    page: int = 1  # documents per answer
+    words: bool = True  # it can search; else words only filter its list
+    address: bool = True  # a search must give an address
+    days: bool = False  # it needs the first and the last day
+    secret: bool = False
+    ended: Callable[[Page], bool] = lambda page: False  # whether a refusal is no end of the walk, but one of its steps
 
 
 INTERFACES: Mapping[str, Interface] = {
     "feed": Interface(feeds.asking, feeds.feed, 50, words=False),
-    "sitemap": Interface(feeds.asking, feeds.sitemap, 1_000, words=False),
+    "sitemap": Interface(feeds.asking, feeds.sitemap, 1_000, words=False, ended=feeds.missing),
     "sru": Interface(sru.asking, sru.read, sru.PAGE, address=False),
+    "wayback": Interface(captures.wayback, captures.read_wayback, captures.PAGE, words=False),
+    "common_crawl": Interface(
+        captures.common_crawl, captures.read_common_crawl, captures.PAGE, words=False, ended=captures.ended
+    ),
+    "media_cloud": Interface(
+        engines.media_cloud, engines.read_media_cloud, engines.STORIES, address=False, days=True, secret=True
+    ),
+    "searxng": Interface(engines.searxng, engines.read_searxng, engines.RESULTS),
     "discourse": Interface(discourse.search, discourse.read_search, discourse.SEARCHED),
     "discourse_latest": Interface(discourse.latest, discourse.read_latest, discourse.LISTED, words=False),
     "discourse_topic": Interface(discourse.topic, discourse.read_topic, discourse.SHOWN, words=False),
@@ -45,8 +57,8 @@ INTERFACES: Mapping[str, Interface] = {
 class Options(BaseModel):
     """The collector's own keys in the study file."""
 
-    contact: str = Field("", description="Who answers for the collecting, in the user agent.")
-    allow_private: bool = Field(False, description="Ask servers on private networks too, such as one of your own.")
+    contact: str = Field("", description="Contact for server operators, for the user agent.")
+    allow_private: bool = Field(False, description="Allow servers on private networks, such as your own.")
 
 
 class Coverage:
@@ -56,39 +68,48 @@ class Coverage:
         name: Kind(page=one.page, limit=LIMIT, paged=True, of="search", yields="documents", bytes=150.0)
         for name, one in INTERFACES.items()
     }
-    Options = Options
+    environment = ("MEDIACLOUD_API_KEY",)
 
     @staticmethod
     def query_of(kind: str, typed: str) -> str | None:
-        """*typed*, the key of a search, if the interface can be asked for it."""
+        """*typed*, the key of a search, if the interface supports it."""
         try:
             search = search_of(typed)
         except ValueError:
             return None
         one = INTERFACES[kind]
         named = http.netloc(search.address) != "" if search.address else not one.address
-        return typed if named and (search.words or not one.words) else None
+        dated = not one.days or (search.first_day is not None and search.last_day is not None)
+        return typed if named and dated and (search.words or not one.words) else None
 
     @staticmethod
     def server(want: Want, options: Mapping[str, Any]) -> str:
-        """The server that *want* is asked at."""
+        """The server for *want*."""
         return urlsplit(_url(want)).netloc
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield answers, redirects too: what has moved is followed."""
+        """Yield answers, following redirects. Raise UserError without a key that is needed."""
         options = settings.checked(Options)
         for want in wants:
-            yield from http.ask(settings.wire, (want,), _url(want), contact=options.contact)
+            headers = {}
+            if INTERFACES[want.target.kind].secret and settings.wire.live:
+                if not settings.secret:
+                    raise UserError(f"no key for {want.target.kind}: set {self.environment[0]}")
+                headers["Authorization"] = f"Token {settings.secret}"
+            yield from http.ask(settings.wire, (want,), _url(want), headers=headers, contact=options.contact)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
-        """Yield what became of the target."""
+        """Yield the outcome of the target."""
         general, target = http.trouble(page), page.wants[0].target
         if general is not None:
             yield from general
+        elif INTERFACES[page.kind].ended(page):
+            yield self._read(page)
         elif page.status == 401:
             yield Refused(target, "the server asks for a key (401)")
         elif page.status in (403, 404, 410):
-            yield Absent(target, "refused" if page.status == 403 else "gone")
+            reason = "refused" if page.status == 403 else "gone"
+            yield Absent(target, reason, platform=urlsplit(page.url).netloc)
         elif page.status != 200:
             yield Later(target, f"HTTP {page.status}")
         else:
@@ -103,8 +124,7 @@ class Coverage:
         return Done(target, found.next, len(found.hits), complete=found.complete, why=found.why, carry=found.carry)
 
     def parse(self, page: Page) -> Iterator[Record]:
-        """Yield the documents, the absences, and what could not be read."""
-        yield from http.absences(self.outcome(page), urlsplit(page.url).netloc)
+        """Yield the documents, and what could not be read."""
         if page.status != 200:
             return
         one = INTERFACES[page.kind]

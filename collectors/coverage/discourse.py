@@ -1,6 +1,6 @@
-"""Discourse, the forum program: its search, its latest topics, and the posts of a topic, as any forum serves them.
+"""Discourse forums: the search, the latest topics, and the posts of a topic.
 
-docs.discourse.org (search.json, latest.json, t/{id}.json), read November 2026. Who wrote a post is not read.
+docs.discourse.org (search.json, latest.json, t/{id}.json), read November 2026. Authors are not read.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from collectors.wire.http import unreadable
 from storage.records import Page, Want
 from storage.searches import Search
 
-SEARCHED, LISTED, SHOWN = 50, 30, 20  # hits, topics and posts a page
+SEARCHED, LISTED, SHOWN = 50, 30, 20  # hits, topics and posts per page
 PAGES = 10  # of a search: a forum shows no more
 
 
 class Topic(msgspec.Struct):
-    """A topic of a list or of a search."""
+    """A topic in a list or a search."""
 
     id: int
     slug: str = "-"
@@ -31,7 +31,7 @@ class Topic(msgspec.Struct):
 
 
 class Post(msgspec.Struct):
-    """A post; `cooked` is its HTML, `blurb` what a search shows of it."""
+    """A post; `cooked` is its HTML, `blurb` the excerpt in a search."""
 
     id: int
     topic_id: int
@@ -42,7 +42,7 @@ class Post(msgspec.Struct):
 
 
 def search(found: Search, want: Want) -> str:
-    """The address of a page of a search; days wanted are the forum's own words `after:` and `before:`."""
+    """The address of a page of a search; days are given as the forum's operators `after:` and `before:`."""
     words = [found.words, f"after:{found.first_day}" if found.first_day else "",
              f"before:{found.last_day}" if found.last_day else ""]  # fmt: skip
     asked = {"q": " ".join(filter(None, words)), "page": want.target.cursor or "1"}
@@ -55,12 +55,12 @@ def latest(found: Search, want: Want) -> str:
 
 
 def topic(found: Search, want: Want) -> str:
-    """The address of a page of a topic; the register holds the topic's own."""
+    """The address of a page of a topic; the register has the topic's address."""
     return f"{found.address.rstrip('/').removesuffix('.json')}.json?page={want.target.cursor or '1'}"
 
 
 def read_search(page: Page, found: Search) -> Reading:
-    """The posts that a page of a search found, each with its topic's title."""
+    """The posts on a page of a search, each with its topic's title."""
     body = msgspec.json.decode(lenient.clean(page.content())[0], type=dict[str, msgspec.Raw])
     reading = Reading()
     topics = {one.id: one for one, _, _ in _all(body.get("topics"), Topic, "topics", reading)}
@@ -82,7 +82,7 @@ def read_search(page: Page, found: Search) -> Reading:
 
 
 def read_latest(page: Page, found: Search) -> Reading:
-    """The topics of a page of the latest; what begins before the first day wanted ends the walk."""
+    """The topics on a page of the latest; the first one before the first day ends the walk."""
     body = msgspec.json.decode(lenient.clean(page.content())[0], type=dict[str, msgspec.Raw])
     listed = msgspec.json.decode(_part(body, "topic_list"), type=dict[str, msgspec.Raw])
     reading, dates = Reading(), []
@@ -114,7 +114,7 @@ def read_topic(page: Page, found: Search) -> Reading:
 
 
 def _all(raws: msgspec.Raw | None, shape: Any, name: str, reading: Reading) -> Any:
-    """(object, place, raw) of each of *raws*; what cannot be read is counted in *reading*."""
+    """(object, place, raw) of each of *raws*; unreadable ones are counted in *reading*."""
     for number, raw in enumerate(msgspec.json.decode(raws, type=list[msgspec.Raw] | None) or () if raws else ()):
         place = f"{name}[{number}]"
         try:

@@ -1,7 +1,7 @@
-"""Feeds (RSS, Atom, RDF, JSON Feed) and sitemaps: lists of what a site published, which cannot be searched.
+"""Feeds (RSS, Atom, RDF, JSON Feed) and sitemaps: lists of a site's publications, without a search.
 
 RFC 4287, RFC 5005 (paged feeds), jsonfeed.org/version/1.1, sitemaps.org/protocol.html, and the news extension of
-sitemaps. feedparser reads broken feeds too; what it cannot read is counted.
+sitemaps. feedparser reads broken feeds too; unreadable entries are counted.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ HARMLESS = (feedparser.CharacterEncodingOverride, feedparser.NonXMLContentType)
 
 
 def asking(search: Search, want: Want) -> str:
-    """The address to ask next: the feed or sitemap, a further page of it, or a sitemap that it names."""
+    """The next address: the feed or sitemap, its next page, or a sitemap in an index."""
     return want.target.cursor or search.address
 
 
-# ---- feeds --------------------------------------------------------------------------------------------------------
+# ---- feeds -------------------------------------------------------------------------------------------------------
 
 
 def feed(page: Page, search: Search) -> Reading:
-    """The entries of a feed. Raise ValueError if it is none."""
+    """The entries of a feed. Raise ValueError if it is not one."""
     content = page.content()
     if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
         return _json_feed(content)
     headers = {"content-type": page.header("content-type") or "", "content-location": page.url}
-    # as a file: feedparser would take a text for an address or a path, and open that
+    # as a file: feedparser would take a string as an address or path, and open it
     found = feedparser.parse(io.BytesIO(content), response_headers=headers)
-    if not found.get("version") and not found.entries:  # of nothing it has no version
+    if not found.get("version") and not found.entries:  # without a version it is not a feed
         raise ValueError(f"no feed: {found.get('bozo_exception') or 'nothing in it is known'}")
     wrong = []
     if (why := found.get("bozo_exception")) and not isinstance(why, HARMLESS):
@@ -55,7 +55,7 @@ def feed(page: Page, search: Search) -> Reading:
 
 
 def _entry(entry: Mapping[str, Any], place: str, source: str | None) -> Hit:
-    """An entry. Its date is when it was published, or where a feed does not say that, updated."""
+    """An entry. Its date is that of publication, or else of the update."""
     content = max((one.get("value") or "" for one in entry.get("content", ())), key=len, default="")
     name = "published" if "published" in entry else "updated"
     parsed = entry.get(f"{name}_parsed")
@@ -70,7 +70,7 @@ def _entry(entry: Mapping[str, Any], place: str, source: str | None) -> Hit:
 
 
 def _text(entry: Mapping[str, Any], name: str) -> str | None:
-    """A text construct; one of plain text has no markup, so that its signs are not read as such."""
+    """A text construct; plain text has no markup, so its characters are not read as such."""
     value = entry.get(name)
     kind = (entry.get(f"{name}_detail") or {}).get("type")
     return value.replace("&", "&amp;").replace("<", "&lt;") if value and kind == "text/plain" else value
@@ -115,33 +115,44 @@ def _json_feed(content: bytes) -> Reading:
     return reading
 
 
-# ---- sitemaps -----------------------------------------------------------------------------------------------------
+# ---- sitemaps ----------------------------------------------------------------------------------------------------
 
 
 def sitemap(page: Page, search: Search) -> Reading:
     """The pages of a sitemap, or of an index the first sitemap; the others wait in `carry`. Raise ValueError.
 
-    Only the news extension gives a date of publication: `lastmod` says when a page changed.
+    Only the news extension gives a date of publication: `lastmod` is the time of the last change.
     """
+    left = [str(one) for one in page.wants[0].carry.get("left", ())]
+    why = str(page.wants[0].carry.get("why", ""))
+    if page.status != 200:
+        return _onward([], left, why or f"HTTP {page.status} for {page.url}")
     content = page.content()
-    if content[:2] == b"\x1f\x8b":  # the file itself is packed, whatever the header says
+    if content[:2] == b"\x1f\x8b":  # the file itself is gzipped, independent of the header
         content = msgspec.structs.replace(page, body=content, headers=(("Content-Encoding", "gzip"),)).content()
     root, wrong = xml(content, "sitemap")
     name = etree.QName(root).localname
     if name not in ("urlset", "sitemapindex"):
         raise ValueError(f"no sitemap: {name}")
-    left = [str(one) for one in page.wants[0].carry.get("left", ())]
-    why = ""
     if name == "sitemapindex":
         children = [loc for each in root if (loc := _child(each, "loc")) and not _too_old(each, search)]
         if len(children) + len(left) > CHILDREN:
             why = f"an index of more than {CHILDREN:,} sitemaps; the rest is not read"
         left = list(dict.fromkeys([*children, *left]))[:CHILDREN]
     hits = [_page_of(each, f"url[{number}]") for number, each in enumerate(root)] if name == "urlset" else []
-    onward = left.pop(0) if left else None
-    why = why or str(page.wants[0].carry.get("why", ""))
-    carry: dict[str, Any] = {"left": left, "why": why} if onward else {}
-    return Reading(hits, onward, carry, complete=not why, why=why, wrong=wrong)
+    reading = _onward(hits, left, why)
+    reading.wrong = wrong
+    return reading
+
+
+def missing(page: Page) -> bool:
+    """Whether a sitemap that an index names is not there: the others are read all the same."""
+    return bool(page.wants[0].target.cursor) and page.status in (401, 403, 404, 410)
+
+
+def _onward(hits: list[Hit], left: list[str], why: str) -> Reading:
+    onward = left[0] if left else None
+    return Reading(hits, onward, {"left": left[1:], "why": why} if onward else {}, complete=not why, why=why)
 
 
 def _page_of(each: Any, place: str) -> Hit:
@@ -151,7 +162,7 @@ def _page_of(each: Any, place: str) -> Hit:
 
 
 def _child(each: Any, *names: str) -> str | None:
-    """The text of the element on the path *names* below *each*, whatever its namespace."""
+    """The text of the element on the path *names* below *each*, in any namespace."""
     for name in names:
         each = next((one for one in each.iterchildren("{*}" + name)), None)
         if each is None:
@@ -160,6 +171,6 @@ def _child(each: Any, *names: str) -> str | None:
 
 
 def _too_old(each: Any, search: Search) -> bool:
-    """Whether a sitemap of an index changed last before the first day wanted."""
+    """Whether a sitemap of an index last changed before the first day."""
     changed = moment(_child(each, "lastmod"))
     return search.first_day is not None and changed is not None and changed.date() < search.first_day

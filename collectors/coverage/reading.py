@@ -1,6 +1,6 @@
-"""What an interface's answer is read into, and the documents made of it: addresses, titles and dates by one rule.
+"""Common forms of answers, and documents made from them: addresses, titles and dates by one rule.
 
-What cannot be read is absent and counted, as `Quarantine`; a date is never made up, and a title keeps its words only.
+Unreadable values are absent and counted, as `Quarantine`; dates are never invented, and titles are plain text.
 """
 
 from __future__ import annotations
@@ -21,31 +21,32 @@ from storage.folding import fold
 from storage.records import Document, Page, Quarantine, Record
 from storage.searches import Search
 
-# parameters that say where a reader came from, not what is read
+# parameters on the origin of a reader rather than the document
 TRACKING = (
     "fbclid", "gclid", "dclid", "msclkid", "mc_cid", "mc_eid", "igshid", "yclid", "_ga", "xtor", "wt_mc",
     "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "utm_id", "utm_name",
 )  # fmt: skip
 MARKUP = re.compile(r"</[a-z][a-z0-9]*\s*>|<(br|img|hr)\b[^>]*>|&(#\d+|#x[0-9a-f]+|[a-z][a-z0-9]*);", re.I)
+AMPERSAND = re.compile(rb"&(?!(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);)")  # that begins no entity
 AHEAD = timedelta(days=1)  # a day's date may be that of a time zone further east
 NONE = datetime(1970, 1, 1, tzinfo=UTC)  # what programs write for no date
 EARLIEST = datetime(1600, 1, 1, tzinfo=UTC)  # no newspaper is older
 
 
 class Hit(msgspec.Struct):
-    """A document as an answer names it; nothing in it is checked yet."""
+    """A document as given in an answer, unchecked."""
 
     place: str  # in the answer
     url: str | None
     title: str | None = None
-    source: str | None = None  # the publication, as the interface calls it
+    source: str | None = None  # the publication, as named by the interface
     date: str | datetime | None = None
     summary: str | None = None
     raw: bytes | str = b""
 
 
 class Reading(msgspec.Struct):
-    """An answer as read: its hits, and how the walk goes on (as in `Done`)."""
+    """A parsed answer: its hits, and the continuation of the walk (as in `Done`)."""
 
     hits: list[Hit] = []
     next: str | None = None
@@ -56,7 +57,7 @@ class Reading(msgspec.Struct):
 
 
 def documents(reading: Reading, page: Page, search: Search, *, filtered: bool) -> Iterator[Record]:
-    """The documents of *reading*; if *filtered*, the interface cannot search, and only those with all words count."""
+    """The documents of *reading*; if *filtered*, only those with all words, as the interface cannot search."""
     yield from reading.wrong
     for hit in reading.hits:
         url = urljoin(page.url, hit.url.strip()) if hit.url and hit.url.strip() else ""
@@ -77,9 +78,9 @@ def documents(reading: Reading, page: Page, search: Search, *, filtered: bool) -
 
 
 def canonical(url: str) -> str | None:
-    """The one form of *url* by which documents are told apart; None if it is no address on the web.
+    """The canonical form of *url*, which identifies a document; None if it is not a web address.
 
-    http counts as https, parameters are sorted, and fragments, closing slashes and tracking parameters left out.
+    http counts as https, parameters are sorted, and fragments, trailing slashes and tracking parameters removed.
     """
     if (found := web(url)) is None:
         return None
@@ -92,7 +93,7 @@ def canonical(url: str) -> str | None:
 
 
 def plain(text: str | None) -> str | None:
-    """*text* without markup, its white space single; None if nothing is left."""
+    """*text* without markup, with single spaces; None if nothing is left."""
     if text and MARKUP.search(text):
         try:
             text = str(html.fromstring(f"<div>{text}</div>").text_content())
@@ -102,16 +103,22 @@ def plain(text: str | None) -> str | None:
 
 
 def xml(content: bytes, what: str) -> tuple[Any, list[Quarantine]]:
-    """The root of an answer in XML, and what is broken in it: it is read as far as it goes. Raise ValueError."""
+    """The root of an XML answer, read as far as possible, and its errors. Raise ValueError."""
+    root, why = _parsed(content, what)
+    if why and (whole := AMPERSAND.sub(b"&amp;", content)) != content:
+        root, _ = _parsed(whole, what)  # else an address loses what stands behind its `&`
+    if root is None:
+        raise ValueError(f"no {what}: nothing in it is XML")
+    return root, [unreadable(what, f"broken, read as far as it goes: {why}", content)] if why else []
+
+
+def _parsed(content: bytes, what: str) -> tuple[Any, str]:
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(content, parser)
     except (etree.LxmlError, ValueError) as error:
         raise ValueError(f"no {what}: {error}") from error
-    if root is None:
-        raise ValueError(f"no {what}: nothing in it is XML")
-    why = [f"broken, read as far as it goes: {error.message}" for error in parser.error_log[:1]]
-    return root, [unreadable(what, one, content) for one in why]
+    return root, parser.error_log[0].message if len(parser.error_log) else ""
 
 
 def _excerpt(hit: Hit) -> str:
@@ -125,7 +132,7 @@ def _holds(words: str, *texts: str | None) -> bool:
 
 
 def _moment(date: str | datetime | None, fetched_at: datetime) -> tuple[datetime | None, str]:
-    """The moment that *date* is, in UTC, and why it is none although one is given."""
+    """*date* as a time in UTC, and the reason if it is given but invalid."""
     if date is None or (isinstance(date, str) and not date.strip()):
         return None, ""
     found = date if isinstance(date, datetime) else moment(date.strip())
@@ -137,6 +144,6 @@ def _moment(date: str | datetime | None, fetched_at: datetime) -> tuple[datetime
 
 
 def _within(at: datetime, search: Search) -> bool:
-    """Whether a document of this date is one of the days wanted; one without a date always is."""
+    """Whether this date is within the days searched; a document without a date always is."""
     day = at.date()
     return (search.first_day is None or day >= search.first_day) and (search.last_day is None or day <= search.last_day)

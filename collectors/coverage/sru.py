@@ -2,7 +2,7 @@
 
 OASIS searchRetrieve 1.0 (SRU 2.0), loc.gov/standards/sru. KOOP's server at repository.overheid.nl/sru speaks 2.0 with
 records in `gzd` (dcterms inside, `preferredUrl`), that of the KB at jsru.kb.nl 1.2 with Dublin Core. Both are read by
-the local names of their elements. Words are CQL, as the server documents it.
+the local names of their elements. Words are in CQL, as documented by the server.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from storage.records import Page, Want
 from storage.searches import Search
 
 KOOP = "https://repository.overheid.nl/sru"
-PAGE = 100  # records an answer; KOOP gives at most 1,000
-DATES = ("issued", "date", "available", "created", "modified")  # of dcterms, the nearest to publication first
+PAGE = 100  # records per answer; KOOP gives at most 1,000
+DATES = ("issued", "date", "available", "created", "modified")  # of dcterms, closest to publication first
 
 
 def asking(search: Search, want: Want) -> str:
-    """The address to ask next. One that says its version (and collection) itself keeps it."""
+    """The next address. A version (and collection) in the given address is kept."""
     base = search.address or KOOP
     own = base.partition("?")[2]
     wanted = {
@@ -35,7 +35,7 @@ def asking(search: Search, want: Want) -> str:
 
 
 def read(page: Page, search: Search) -> Reading:
-    """The records of an answer. Raise ValueError for one that is none, or that only says what is wrong."""
+    """The records of an answer. Raise ValueError if it is not one, or only an error message."""
     root, wrong = xml(page.content(), "answer of SRU")
     if etree.QName(root).localname != "searchRetrieveResponse":
         raise ValueError("no answer of SRU")
@@ -60,7 +60,7 @@ def read(page: Page, search: Search) -> Reading:
 def _hit(record: Any, place: str) -> Hit:
     data = next(_below(record, "recordData"), record)
     if not len(data) and data.text:  # recordPacking=string: the record as escaped text
-        with contextlib.suppress(ValueError):  # a text that is no XML has no address, which is counted
+        with contextlib.suppress(ValueError):  # a text that is not XML has no address, which is counted
             data, _ = xml(data.text.encode(), "record")
     url = _text(data, "preferredUrl") or next(
         (one.text.strip() for name in ("identifier", "url", "itemUrl") for one in _below(data, name)

@@ -1,4 +1,4 @@
-"""When nobody answers: whether that is the network's fault, or that of those who are wanted."""
+"""Connectivity: whether missing answers are due to the network or to the targets."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collectors.engine.transitions import OURS
 from storage.frontier.sqlite import SILENT
 from storage.records import Failure, Page, Target
 
-SILENCE = 12  # requests in a row without an answer: the network is lost, and asking on would only use up their tries
+SILENCE = 12  # consecutive requests without an answer: the network is lost, and more requests would only use up tries
 
 
 class Silence:
-    """Who has answered in a run, and how long nobody has."""
+    """The servers that answered in a run, and the current series of failures."""
 
     def __init__(self, max_tries: int) -> None:
         self.max_tries, self.requests = max_tries, 0
         self.heard: set[str] = set()  # the servers that answered
-        self.unheard = Counter[Target]()  # the tries of the silence that lasts
-        self.lost = False  # whether that silence is the network's, and not the targets'
+        self.unheard = Counter[Target]()  # the tries in the current series of failures
+        self.lost = False  # whether that series is due to the network
 
     def hear(self, answer: Page | Failure) -> str:
-        """Why the run must stop, before the silence fails those that are wanted; empty if it need not.
+        """Why the run must stop, before missing answers fail its targets; empty if it need not.
 
-        It is the network's if nobody has answered in this run, or if the very server that is silent has: a server that
-        never answers while others do is its targets' own trouble.
+        It is due to the network if no one answered in this run, or if the silent server did before: a server that
+        never answers while others do only affects its own targets.
         """
         server = answer.url.partition("//")[2].partition("/")[0]
         if not isinstance(answer, Failure):

@@ -1,7 +1,7 @@
-"""The requests of a run, counted by us against the limits that the platforms document or tell.
+"""The requests of a run, counted against the documented or announced limits of the platforms.
 
-A limit holds for a kind; where a platform is many servers, and its collector names the one a want is asked at, for
-each server over all kinds. Nothing here sleeps: it says until when to wait, by the clock of the wire.
+A limit applies to a kind; on a platform of many servers whose collector names the server of a want, to
+each server over all kinds. Nothing here sleeps: it returns the time to wait for, by the wire's clock.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from collectors.wire.exchange import Wire
 from storage.frontier.sqlite import Move
 from storage.records import Want
 
-NEAR = timedelta(minutes=15)  # a server's limit that ends later than this holds for its own target only
-HELD = 1000  # targets of servers at their limit, one after another, after which their kind waits as a whole
+NEAR = timedelta(minutes=15)  # a server's limit that ends later applies to its own target only
+HELD = 1000  # consecutive targets of servers at their limit, after which the whole kind waits
 
 
 class Windows:
-    """The limit windows of one run. A wire that replays knows none."""
+    """The limit windows of one run. A replay has none."""
 
     def __init__(self, collector: Collector, kinds: Mapping[str, Kind], options: Mapping[str, Any], wire: Wire) -> None:
         self.server = hooks_of(collector).server
         self.kinds, self.options, self.wire = kinds, options, wire
         self._windows: dict[str, _Window] = {}
-        self._held: dict[str, tuple[int, datetime]] = {}  # of a kind: targets in a row that were held, and for what
+        self._held: dict[str, tuple[int, datetime]] = {}  # by kind: consecutive targets held, and until when
 
     def may(self, kind: str) -> bool:
-        """Whether anything of *kind* may be asked for."""
+        """Whether *kind* may be requested now."""
         now = self.wire.now()
         in_a_row, until = self._held.get(kind, (0, now))
         if self.wire.live and in_a_row >= HELD and now >= until:
@@ -39,7 +39,7 @@ class Windows:
         )
 
     def hold(self, want: Want) -> datetime | None:
-        """Until when *want* must wait because its server has had all its requests; None if it need not."""
+        """The time until which *want* must wait for its server's limit; None if it need not."""
         if self.server is None or not self.wire.live:
             return None
         kind, now = want.target.kind, self.wire.now()
@@ -52,17 +52,17 @@ class Windows:
         return window.until
 
     def count(self, wants: tuple[Want, ...], moves: Iterable[Move]) -> None:
-        """Count a request, and close its server's window where *moves* say that the limit is reached."""
+        """Count a request, and close its server's window if *moves* say that the limit is reached."""
         if not wants or (kind := wants[0].target.kind) not in self.kinds:
             return
         now, place = self.wire.now(), self.server(wants[0], self.options) if self.server else kind
         self._window(place, kind).count(now)
-        told = [move.until for move in moves if move.to == "later" and move.free and move.until]
-        if self.server and told and now < max(told) <= now + NEAR:
-            self._window(place, kind).close(max(told))
+        resets = [move.until for move in moves if move.to == "later" and move.free and move.until]
+        if self.server and resets and now < max(resets) <= now + NEAR:
+            self._window(place, kind).close(max(resets))
 
     def opens_at(self) -> datetime | None:
-        """When the first of the windows that are full opens; None if none is."""
+        """When the first full window opens again; None if none is full."""
         now = self.wire.now()
         return min((window.until for window in self._windows.values() if window.full(now)), default=None)
 

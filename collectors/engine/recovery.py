@@ -1,4 +1,4 @@
-"""recover(): the state rebuilt from the archive alone."""
+"""recover(): rebuild the state from the archive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storage.sampling.admission import admitted
 
 
 def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dict[str, int]:
-    """Rebuild the state of *study* at *path* from its archive alone; return the number of targets per collector.
+    """Rebuild the state of *study* at *path* from its archive; return the number of targets per collector.
 
     The same outcomes are applied in the same order as when they were collected. Raise UserError on damage.
     """
@@ -26,7 +26,7 @@ def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dic
             frontier.declare(name, {kind: spec.yields for kind, spec in collector.kinds.items()})
     segments = archive.segments(study / "archive")
     try:
-        for only_admissions in (True, False):  # what was added before what became of it, whatever the files' order
+        for only_admissions in (True, False):  # additions before outcomes, in any order of files
             for segment in segments:
                 with frontier.transaction():
                     for entry in archive.read(segment):
@@ -44,20 +44,20 @@ def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dic
 
 def _retrace(entry: archive.Entry, frontier: Frontier, collectors: Mapping[str, Collector]) -> None:
     if isinstance(entry, archive.Note):
-        told = entry.data
+        note = entry.data
         if entry.kind == "admission":
-            frontier.add(admitted(told), entry.at)
+            frontier.add(admitted(note), entry.at)
         elif entry.kind == "revisit":
-            before = datetime.fromisoformat(told["before"]) if told.get("before") else None
-            frontier.revisit(told["collector"], told["kind"], entry.at, since=told.get("since", ""),
-                             whole=told.get("whole", False), before=before, only=told.get("only"))  # fmt: skip
+            before = datetime.fromisoformat(note["before"]) if note.get("before") else None
+            frontier.revisit(note["collector"], note["kind"], entry.at, since=note.get("since", ""),
+                             whole=note.get("whole", False), before=before, only=note.get("only"))  # fmt: skip
         elif entry.kind == "retry":
-            frontier.retry(told["collector"], told["kind"], entry.at)
+            frontier.retry(note["collector"], note["kind"], entry.at)
         elif entry.kind == "run-start":
-            frontier.start_run(told["run"], told["collector"], entry.at)
+            frontier.start_run(note["run"], note["collector"], entry.at)
         elif entry.kind == "run-end":
-            frontier.end_run(told["run"], told["status"], told["reason"], told["answers"], told["items"], entry.at,
-                             told.get("lost", False))  # fmt: skip
+            frontier.end_run(note["run"], note["status"], note["reason"], note["answers"], note["items"], entry.at,
+                             note.get("lost", False))  # fmt: skip
         return
     if entry.wants and (collector := collectors.get(entry.wants[0].target.collector)):
         at = entry.fetched_at if isinstance(entry, Page) else entry.failed_at

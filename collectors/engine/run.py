@@ -1,7 +1,7 @@
 """collect(): the one loop, frontier -> fetch -> archive -> outcome -> frontier, for every collector.
 
 An answer is appended to the archive; for up to GROUP answers or PAUSE seconds of them there is one fsync and one
-transaction on the frontier. A target moves on only after both: killed anywhere, the next run goes on without a gap.
+transaction on the frontier. A target changes only after both, so after a kill the next run continues without a gap.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from storage.privacy.suppression import Guard
 from storage.records import Failure, Meta, Page, Want
 
 GROUP, PAUSE = 64, 0.05  # answers and seconds of one group commit
-SLACK = 10.0  # seconds beyond a limit window that a run still waits
-PATIENCE = 960.0  # seconds a run waits for what is due later, where no window is longer
+SLACK = 10.0  # seconds beyond a limit window that a run waits
+PATIENCE = 960.0  # seconds a run waits for later targets, unless a window is longer
 
 STOPPING = {"refused": "refused", "credit": "out of credit"}
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """What a study may spend at most; None: no bound."""
+    """The maximum spending of a study; None: no limit."""
 
     usd: float | None = None
     posts: int | None = None
@@ -57,7 +57,7 @@ class Report(msgspec.Struct):
     answers: int = 0
     items: int = 0
     failures: int = 0  # requests without an answer
-    failed: int = 0  # targets whose tries are used up: nothing more is asked for them
+    failed: int = 0  # targets whose tries are used up
     due_at: datetime | None = None
 
 
@@ -78,11 +78,11 @@ def collect(
     progress: Callable[[Report], None] = lambda report: None,
     redact: Collection[str] | None = None,
 ) -> Report:
-    """Fetch what is due for one collector until nothing is, and return how it ended.
+    """Fetch what is due for one collector until nothing is, and return the report.
 
-    *limit* bounds the answers; *patience* the seconds to wait for what is due later (default: the longest limit
+    *limit* bounds the answers; *patience* the seconds to wait for later targets (default: the longest limit
     window). *about* goes into the run's first note. With *redact* (words of `[minimise] drop`) answers are redacted
-    before they are written. Raise UserError if another run holds this collector, or if it cannot redact.
+    before they are written. Raise UserError if another run uses this collector, or if it cannot redact.
     """
     settled = _redaction(name, collector, redact)
     with lock(study, f"collect-{name}"):
@@ -96,31 +96,31 @@ def collect(
 
 
 def _redaction(name: str, collector: Collector, drop: Collection[str] | None) -> Callable[[Page], Page]:
-    """What is done to an answer before it is written: nothing (*drop* None), or redaction as the collector declares."""
+    """The filter of answers before they are written: none (*drop* None), or redaction as declared by the collector."""
     if drop is None:
         return lambda page: page
     redacted = redaction(collector)
     if redacted is None:
-        told = "cannot redact what it reads; take [minimise] redact_archive out, or collect in a study without it"
-        raise UserError(f"the collector {name!r} {told}")
+        problem = "cannot redact what it reads; take [minimise] redact_archive out, or collect in a study without it"
+        raise UserError(f"the collector {name!r} {problem}")
     return lambda page: redacted(page, drop)
 
 
 def _installed() -> dict[str, str]:
-    """Where the collectors are that are installed, by name."""
+    """The installed collectors as import paths, by name."""
     return {point.name: point.value for point in entry_points(group="sneeuwbal.collectors")}
 
 
 def mend_archive(directory: Path, name: str) -> int:
-    """Cut and seal the segments that dead runs of *name* left open; return how many. The lock must be held."""
+    """Repair and seal the segments left open by dead runs of *name*; return their number. The lock must be held."""
     left = sorted(directory.glob(f"{name}-*{archive.OPEN}"))
     for path in left:
-        archiving.mend(path)
+        archiving.repair(path)
     return len(left)
 
 
 def run_id(name: str, now: datetime) -> str:
-    """The name of a run: when and what."""
+    """The name of a run: its time and collector."""
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{name}"
 
 
@@ -161,7 +161,7 @@ class _Run:
         self.usd, self.posts, self.requests = frontier.spent("posts")
 
     def whole(self, about: Meta) -> Report:
-        """The run from its first note to its last."""
+        """Run, from the first note to the last."""
         report, start = self.report, self.wire.now()
         self.writer.note("run-start", {"run": report.run, "collector": self.name, **about}, start)
         self.writer.sync()
@@ -188,9 +188,9 @@ class _Run:
             self.frontier.end_run(
                 report.run, report.status, report.reason, report.answers, report.items, now, self.silence.lost
             )
-        told = {"run": report.run, "collector": self.name, "status": report.status, "reason": report.reason}
+        outcome = {"run": report.run, "collector": self.name, "status": report.status, "reason": report.reason}
         self.writer.note(
-            "run-end", {**told, "answers": report.answers, "items": report.items, "lost": self.silence.lost}, now
+            "run-end", {**outcome, "answers": report.answers, "items": report.items, "lost": self.silence.lost}, now
         )
         self.progress(report)
 
@@ -201,7 +201,7 @@ class _Run:
             with closing(wants), closing(_generator(self.collector.fetch(wants, self.settings))) as answers:
                 for answer in answers:
                     did = self._take(answer)
-                    if did == {"on"}:  # what it led to has been asked for
+                    if did == {"on"}:  # its target has been requested
                         continue
                     if self._must_stop() or ("next" in did and not self._affords_more(answer)):
                         break
@@ -217,7 +217,7 @@ class _Run:
         return self.report.status != "complete"
 
     def _wait(self) -> bool:
-        """Sleep until something is due, if that is soon; else say when and return False."""
+        """Sleep until something is due, if that is soon; else report when and return False."""
         due = self.frontier.next_due(self.name, list(self.kinds))
         if due is None:
             return False
@@ -231,7 +231,7 @@ class _Run:
         self.wire.sleep(max(until, self.wire.now() + timedelta(milliseconds=1)), self.stop)
         return not self._must_stop()
 
-    # ---- what is asked
+    # ---- requests
 
     def _wants(self) -> Generator[Want]:
         """Lease lazily, kind by kind, as long as limits and budget allow."""
@@ -268,36 +268,36 @@ class _Run:
         return max(GROUP, 2 * spec.batch) if self.limit is None else max(1, min(GROUP, self.limit)) * spec.batch
 
     def _may(self, kind: str) -> bool:
-        """Whether the limits let us ask for *kind* now."""
+        """Whether the limits allow a request of *kind* now."""
         if not self.windows.may(kind):
             return False
         return self.frontier.blocked_until(self.name, kind) <= self.wire.now().timestamp()
 
     def _affords(self, kind: str) -> bool:
-        """Whether the dearest answer of *kind* still fits the budget; if not, the run stops before it is passed."""
+        """Whether the most expensive answer of *kind* fits the budget; if not, the run stops before exceeding it."""
         spec, usd, posts = self.kinds[kind], self.budget.usd, self.budget.posts
         dearest = spec.price * max(spec.page, spec.batch)
         if usd is not None and dearest and self.usd + dearest > usd:
-            told = f"{self.usd:.2f} of {usd:.2f} USD spent, and the next request for {kind} may cost {dearest:.2f}"
+            spent = f"{self.usd:.2f} of {usd:.2f} USD spent, and the next request for {kind} may cost {dearest:.2f}"
         elif posts is not None and spec.yields == "posts" and self.posts + max(spec.page, spec.batch) > posts:
-            told = f"{self.posts} of {posts} posts collected, and the next request for {kind} may bring more"
+            spent = f"{self.posts} of {posts} posts collected, and the next request for {kind} may bring more"
         elif self.budget.requests is not None and self.requests >= self.budget.requests:
-            told = f"{self.requests} of {self.budget.requests} requests made"
+            spent = f"{self.requests} of {self.budget.requests} requests made"
         else:
             return True
-        self.report.status, self.report.reason = "out of budget", f"{told}; raise [budget] to go on"
+        self.report.status, self.report.reason = "out of budget", f"{spent}; raise [budget] to continue"
         return False
 
     def _affords_more(self, answer: Page | Failure) -> bool:
-        """Whether a stream may go on: its next page comes without being asked for."""
+        """Whether a stream may continue, as its next page arrives without a request."""
         kind = answer.wants[0].target.kind
         return not self.kinds[kind].stream or self._affords(kind)
 
-    # ---- what came
+    # ---- answers
 
     def _take(self, answer: Page | Failure) -> set[str]:
-        """Archive *answer* and note what it does; return that, in the words of moves."""
-        answer = self.writer.clean(answer)  # first, so that no cursor or reason made of it holds a secret
+        """Archive *answer* and record its transitions; return their names."""
+        answer = self.writer.clean(answer)  # first, so that no cursor or reason made from it contains a secret
         if isinstance(answer, Page) and not answer.record_id:
             answer = msgspec.structs.replace(answer, record_id=archiving.new_id())
         kept = self.guard.entry(answer)
@@ -330,7 +330,7 @@ class _Run:
                 self.report.status, self.report.reason = STOPPING[word], why
 
     def _save(self) -> None:
-        """One fsync and one transaction for all that came since the last."""
+        """Make one fsync and one transaction for all answers since the last."""
         if not self.unsaved:
             return
         self.writer.sync()
@@ -341,5 +341,5 @@ class _Run:
 
 
 def _generator(answers: Iterator[Page | Failure]) -> Generator[Page | Failure]:
-    """*answers* as something that can be closed, whatever the collector returns."""
+    """*answers* as a closable iterator, whatever the collector returns."""
     yield from answers

@@ -1,4 +1,4 @@
-"""What an answer does to the frontier: the collectors' outcomes in the frontier's words. Pure: `recover` repeats it."""
+"""The effect of an answer on the frontier: outcomes of collectors as transitions. Pure: `recover` repeats it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from storage.frontier.cycles import bounded
 from storage.frontier.sqlite import Move
 from storage.records import Failure, Page, Want
 
-OURS = {"robots", "private-address", "redirect", "too-large", "invalid-key"}  # failures that we decided on
+OURS = {"robots", "private-address", "redirect", "too-large", "invalid-key"}  # failures decided by us
 
 
 def kinds_of(collector: Collector, options: Mapping[str, Any]) -> dict[str, Kind]:
-    """The collector's kinds, with the limits and prices that the study file sets instead of its own."""
+    """The collector's kinds, with the study file's limits and prices instead of its own."""
     limits, prices = options.get("limits") or {}, options.get("prices") or {}
     kinds = {}
     for name, kind in collector.kinds.items():
@@ -29,7 +29,7 @@ def kinds_of(collector: Collector, options: Mapping[str, Any]) -> dict[str, Kind
 
 
 def moves_of(answer: Page | Failure, collector: Collector, kinds: Mapping[str, Kind]) -> list[Move]:
-    """What *answer* does to the frontier: the collector's outcomes, in the frontier's words. Pure."""
+    """The transitions of *answer*, from the collector's outcomes. Pure."""
     wants = {want.target: want for want in answer.wants if want.target.kind in kinds}
     if not wants:
         return []
@@ -45,7 +45,7 @@ def moves_of(answer: Page | Failure, collector: Collector, kinds: Mapping[str, K
 
 
 def failed(failure: Failure, want: Want) -> Outcome:
-    """The outcome of an answer that never came."""
+    """The outcome of a failure."""
     if failure.reason in OURS:
         return Absent(want.target, f"refused: {failure.reason}")
     return Later(want.target, failure.reason)

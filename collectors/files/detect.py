@@ -1,4 +1,4 @@
-"""A heap of files: the format of each, found by its name and by what can be read in it."""
+"""Detection of file formats by name and content."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from collectors.importing.chunks import Unreadable, open_bytes
 from collectors.importing.file_collector import OPTIONS
 from storage.errors import UserError
 
-HEAD = 1 << 16  # bytes in which an id of API v1.1 shows itself
+HEAD = 1 << 16  # bytes in which an id of API v1.1 must occur
 
 
 def formats_of(paths: Sequence[Path], options: Mapping[str, Any]) -> tuple[dict[str, list[Path]], list[str]]:
-    """The files at *paths* and in the folders below them, by format; and a line on each that is none of them."""
+    """The files at *paths* and in the folders below them, by format; and a line on each other file."""
     found: dict[str, list[Path]] = {}
     refused: list[str] = []
     for path in paths:
         if not path.exists():
-            raise UserError(f"{path}: there is no such file; check the path")
+            raise UserError(f"{path}: no such file; check the path")
         for file in _units(path):
             form, why = _format(file, options)
             if form:
@@ -32,7 +32,7 @@ def formats_of(paths: Sequence[Path], options: Mapping[str, Any]) -> tuple[dict[
 
 
 def options_for(form: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of *options* that the format has."""
+    """The options of *options* that the format supports."""
     return {name: value for name, value in options.items() if not OPTIONS.get(name) or form in OPTIONS[name].split()}
 
 
@@ -51,7 +51,7 @@ def _units(path: Path) -> Iterator[Path]:
 
 
 def _format(path: Path, options: Mapping[str, Any]) -> tuple[str, str]:
-    """The format of a file, or why it has none."""
+    """The format of a file, or why it is not supported."""
     if path.is_dir():
         candidates = ["linkedin"]
     else:
@@ -72,7 +72,7 @@ def _format(path: Path, options: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _first_version(path: Path) -> bool:
-    """Whether JSON of X is that of API v1.1, whose values both bear `id` and `id_str`."""
+    """Whether JSON of X is from API v1.1, whose values have both `id` and `id_str`."""
     try:
         with open_bytes(path) as stream:
             return b'"id_str"' in stream.read(HEAD)

@@ -1,8 +1,8 @@
-"""HAR files: what a browser's network panel or a proxy recorded, of the platforms that are read here.
+"""HAR files: recordings of a browser's network panel or a proxy, of supported platforms.
 
 http://www.softwareishard.com/blog/har-12-spec/: `log.entries`, each with `startedDateTime`, `request.url`, and
-`response` with `status`, `headers` and the decoded body as `content.text`, in base64 where `content.encoding` says so.
-Requests are never copied: they hold credentials.
+`response` with `status`, `headers` and the decoded body as `content.text`, in base64 if `content.encoding` says so.
+Requests are never copied: they contain credentials.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from collectors.files.recordings import Recording, read
+from collectors.files.recordings import Recording, read, redacted
 from collectors.importing import chunks
 from collectors.importing.chunks import EXCERPT, Piece, Unreadable, as_far, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector
@@ -23,11 +23,11 @@ from collectors.x.personal import FILES
 from storage.records import Want
 
 _ENTRIES = re.compile(rb'"entries"\s*:\s*(?=\[)')
-SENT = {"content-encoding", "content-length", "transfer-encoding"}  # said of the body as it was sent
+SENT = {"content-encoding", "content-length", "transfer-encoding"}  # describe the body as sent
 
 
 def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
-    """One piece an answer."""
+    """One piece per answer."""
     (done,) = places(want.target.cursor, 1)
     known, damage, count = Recording(), list[Unreadable](), 0
     with open_bytes(path) as stream:
@@ -44,7 +44,7 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
 
 
 def _entries(stream: BinaryIO, name: str) -> Iterator[bytes]:
-    """The entries of the log as they stand there."""
+    """The entries of the log, undecoded."""
     head = b""
     while not (found := _ENTRIES.search(head)):
         if len(head) > chunks.MAX_UNIT or not (data := stream.read(chunks.PIECE)):
@@ -55,7 +55,7 @@ def _entries(stream: BinaryIO, name: str) -> Iterator[bytes]:
         try:
             yield from (body[1:-1] for body, _, _ in cutter.feed(data))
         except Unreadable:
-            if cutter.depth < 0:  # the list ended, and the log around it
+            if cutter.depth < 0:  # the end of the list, and of the log
                 return
             raise
         data = stream.read(chunks.PIECE)
@@ -80,4 +80,4 @@ def _piece(entry: Any, count: int) -> Piece:
     )  # fmt: skip
 
 
-collector = FileCollector("har", cut, read, personal=FILES)
+collector = FileCollector("har", cut, read, personal=FILES, redacted=redacted)

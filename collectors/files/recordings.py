@@ -1,13 +1,13 @@
-"""Answers that others recorded: of X, and of any platform whose collector recognises its own (`Hooks.recorded`).
+"""Answers recorded by other tools: of X, and of any platform whose collector recognises its own (`Hooks.recorded`).
 
-What the hook found out lies in `Page.asked`: `recorded` (the collector), and the `kind`, `key` and `cursor` of the
-target that the answer would have here. It is read by that collector, as if it had asked.
+The hook's result is in `Page.asked`: `recorded` (the collector), and the `kind`, `key` and `cursor` of the
+answer's target. It is read by that collector, like its own answer.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import entry_points
@@ -19,8 +19,12 @@ import msgspec
 from collectors.files import x_v1, x_v2
 from collectors.importing.chunks import Piece
 from collectors.importing.file_collector import place, read_json
+from collectors.parsing.redact import Shapes, redaction
 from collectors.wire.http import UNREADABLE
-from storage.privacy.declared import Hooks, hooks_of
+from collectors.x.personal import PERSONAL
+from storage.errors import UserError
+from storage.outcomes import absences
+from storage.privacy.declared import OUT, Hooks, hooks_of
 from storage.records import Page, Post, Quarantine, Record, Target, Want
 
 HOSTS = {"api.twitter.com", "api.x.com", "stream.twitter.com", "sitestream.twitter.com", "userstream.twitter.com"}
@@ -34,14 +38,14 @@ def _recognising() -> Mapping[str, tuple[Any, Hooks]]:
 
 
 class Recording:
-    """What is found out on the way through one recording, whose answers come in their order."""
+    """The state while reading one recording, whose answers are in order."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, dict[str, str]] = {}  # by collector, for its hook to remember things in
+        self._seen: dict[str, dict[str, str]] = {}  # by collector, a memory for its hook
         self._left_out: Counter[str] = Counter()
 
     def piece(self, piece: Piece) -> Piece | None:
-        """*piece*, an answer, as its platform's; None for one that is left out, and counted."""
+        """*piece*, an answer, assigned to its platform; None if it is left out and counted."""
         if (urlsplit(piece.url).hostname or "") in HOSTS:
             return piece
         page = Page((), piece.url, piece.status, piece.headers, piece.body, piece.at or datetime.now(UTC))
@@ -51,6 +55,8 @@ class Recording:
                 target = hooks.recorded(page, self._seen.setdefault(name, {}))
             except UNREADABLE:
                 continue
+            if isinstance(target, Target) and self._opted_out(name, target):
+                target = "their account opted out"
             if isinstance(target, str):
                 self._left_out[target] += 1
                 return None
@@ -60,11 +66,16 @@ class Recording:
         self._left_out["no collector reads them"] += 1
         return None
 
+    def _opted_out(self, name: str, target: Target) -> bool:
+        """Whether *target* is a list of an account that opted out, which is not requested here either."""
+        kind = _recognising()[name][0].kinds.get(target.kind)
+        return kind is not None and kind.of == "account" and OUT + target.key in self._seen[name]
+
     def rest(self, after: str) -> Iterator[Piece]:
-        """A piece at the end that says how many answers were left out, and why."""
+        """A last piece with the number of answers left out, and why."""
         if self._left_out:
-            told = "; ".join(f"{count} answers: {why}" for why, count in sorted(self._left_out.items()))
-            yield Piece(b"", after, asked={"left_out": told})
+            summary = "; ".join(f"{count} answers: {why}" for why, count in sorted(self._left_out.items()))
+            yield Piece(b"", after, asked={"left_out": summary})
 
 
 def read(page: Page) -> Iterator[Record]:
@@ -84,15 +95,30 @@ def read(page: Page) -> Iterator[Record]:
     return x_v1.once(read_json(page, lambda value: x_v1.records(value, context)))
 
 
+def redacted(page: Page, drop: Collection[str]) -> Page:
+    """*page* redacted as its own platform declares. Raise UserError if that cannot be."""
+    target = page.meant
+    redact = redaction(_recognising()[page.collector][0]) if "recorded" in page.asked else None
+    if urlsplit(page.url).hostname in HOSTS and urlsplit(page.url).path.startswith("/2/"):
+        target = Target("x", "sample" if page.asked.get("unit") == "line" else "timeline", "")
+        redact = Shapes(PERSONAL).redacted
+    if redact is None and page.body:
+        raise UserError(
+            f"answers of {urlsplit(page.url).hostname} cannot be redacted; take [minimise] redact_archive out, or"
+            " import in a study without it"
+        )
+    left = redact(msgspec.structs.replace(page, wants=(Want(target, ""),)), drop) if redact else page
+    return msgspec.structs.replace(left, wants=page.wants)
+
+
 def _recognised(page: Page) -> Iterator[Record]:
-    """Its posts belong to the comparison set that is given, if one is."""
-    name = str(page.asked["recorded"])
-    target = Target(name, *(str(page.asked.get(part, "")) for part in ("kind", "key", "cursor")))
+    """The records of an answer of another platform; its posts belong to the given comparison set, if any."""
     sample = page.asked.get("sample")
-    found = _recognising()[name][0].parse(msgspec.structs.replace(page, wants=(Want(target, ""),)))
-    for one in found:
+    collector, answer = _recognising()[page.collector][0], msgspec.structs.replace(page, wants=(Want(page.meant, ""),))
+    yield from absences(collector.outcome(answer))
+    for one in collector.parse(answer):
         if isinstance(one, Post) and sample:
-            if one.timeline_of is not None:  # what it only refers to is left out of a set
+            if one.timeline_of is not None:  # referenced posts are not part of a set
                 yield msgspec.structs.replace(one, sample=sample)
         else:
             yield one

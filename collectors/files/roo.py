@@ -1,6 +1,6 @@
 """The Dutch register of organisations (ROO, exportOO.xml): organisations, and the holders of published functions.
 
-The namespace carries the version of the export, so elements are known by their local names.
+The namespace contains the version of the export, so elements are matched by local name.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
-from xml.etree.ElementTree import Element, ParseError  # types only; what parses is defusedxml
+from xml.etree.ElementTree import Element, ParseError  # types only; defusedxml parses
 
 from defusedxml import DefusedXmlException
 from defusedxml import ElementTree as DefusedTree
@@ -27,7 +27,7 @@ _TAG_END = re.compile(rb"""[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*>""")
 
 
 def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
-    """Groups of whole top-level organisations, each a document of its own in the open tags around them."""
+    """Groups of whole top-level organisations, each as a document with the enclosing tags."""
     offset, index = places(want.target.cursor, 2)
     with open_bytes(path) as stream:
         scan = _Scan()
@@ -53,7 +53,7 @@ def _pieces(stream: BinaryIO, scan: _Scan) -> Iterator[Piece]:
 
 
 class _Scan:
-    """Finds where the top-level organisations begin and end, in bytes."""
+    """Finds the byte offsets of the top-level organisations."""
 
     def __init__(self) -> None:
         parser = DefusedTree.DefusedXMLParser(target=self, forbid_dtd=True)
@@ -62,8 +62,8 @@ class _Scan:
         self.prolog: bytes | None = None
         self.open: list[bytes] = []  # raw start tags around the organisations
         self.depth = self.level = self.count = 0
-        self.begun: int | None = None  # where the group begins
-        self.ended = self.inside = 0  # behind its last whole organisation; how many are in it
+        self.begun: int | None = None  # start of the group
+        self.ended = self.inside = 0  # end of its last complete organisation; their number
         self.ready: list[Piece] = []
 
     def feed(self, data: bytes) -> list[Piece]:
@@ -82,7 +82,7 @@ class _Scan:
         return self._taken()
 
     def rest(self) -> list[Piece]:
-        """The whole organisations that wait, where the document breaks off."""
+        """The buffered complete organisations, if the document breaks off."""
         if self.inside:
             self._cut()
         return self._taken()
@@ -196,7 +196,7 @@ def _organisation(it: Element, parent: str | None, group: str | None) -> Iterato
 
 
 def _offices(function: Element, organisation: str) -> Iterator[Record]:
-    """One office a holder; one without a name if the function is vacant."""
+    """One office per holder; one without a name if it is vacant."""
     title = _text(function, "naam")
     holders = _all(function, "medewerkers", "medewerker")
     if title and not holders:

@@ -1,6 +1,6 @@
-"""Answers of a survey: SPSS, Stata, CSV with a codebook, and exports of LimeSurvey and Qualtrics.
+"""Survey answers: SPSS, Stata, CSV with a codebook, and exports of LimeSurvey and Qualtrics.
 
-A file is one survey, named after it. A respondent is `SURVEY-NUMBER`, by which `forget` knows them. Addresses, names
+A file is one survey, named after it. A respondent is `SURVEY-NUMBER`, also for `forget`. Addresses, names
 and places that survey tools record of respondents never reach the archive.
 """
 
@@ -27,8 +27,8 @@ from storage.records import Page, Quarantine, Record, SurveyAnswer, SurveyVariab
 SYSTEM, USER, NOT_ASKED = "system", "user", "not asked"  # kinds of missing answers
 LIMESURVEY = ({"id", "lastpage"}, {"response id", "last page"}, {"antwoord id", "laatste pagina"})
 QUALTRICS = "ResponseId"
-NOT_SHOWN = "N/A"  # what LimeSurvey writes where a question was not put to a respondent
-# what survey tools add about a respondent as a person
+NOT_SHOWN = "N/A"  # what LimeSurvey writes if a question was not shown to a respondent
+# personal data that survey tools add about respondents
 DROPPED = {
     "ipaddress", "ip address", "ipaddr", "ip-adres", "recipientlastname", "recipientfirstname", "recipientemail",
     "externalreference", "externaldatareference", "locationlatitude", "locationlongitude", "refurl", "referrer url",
@@ -36,23 +36,23 @@ DROPPED = {
 }  # fmt: skip
 CODEBOOK = ("variable", "label", "code", "answer", "missing")
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-FEW = 100  # distinct texts at most of a variable that is a choice; each is then given 5 times or more on average
+FEW = 100  # maximum distinct texts of a choice variable; each then occurs 5 times or more on average
 PERSONAL = Personal(fields={"respondent": "id", "texts": "texts"})
 _encode = msgspec.json.Encoder().encode
 Cells = Mapping[str, Any]
 
 
 class Variable(msgspec.Struct):
-    """A variable of the codebook; *missing*: its codes that are no answers, or `low..high`."""
+    """A variable of the codebook; *missing*: its codes for missing answers, or `low..high`."""
 
     name: str
     label: str = ""
-    kind: str = ""  # choice | number | date | text; "": as its values show
+    kind: str = ""  # choice | number | date | text; "": derived from its values
     answers: dict[str, str] = {}  # by code
     missing: list[str] = []
 
     def is_missing(self, code: str) -> bool:
-        """Whether *code* is declared to be no answer."""
+        """Whether *code* is declared as missing."""
         for one in self.missing:
             low, dots, high = one.partition("..")
             if code == one or (dots and NUMBER.fullmatch(code) and float(low) <= float(code) <= float(high)):
@@ -61,11 +61,11 @@ class Variable(msgspec.Struct):
 
 
 class Source(msgspec.Struct):
-    """A survey as a file holds it: the rows each with its place in the file, and why it cannot be read."""
+    """A survey in a file: rows with their places in the file, or why they cannot be read."""
 
     variables: list[Variable]
     rows: Iterable[tuple[int, Cells, str]]
-    respondent: str = ""  # the column that numbers them, where the format says so
+    respondent: str = ""  # the column with their numbers, if the format defines it
     not_asked: str = ""
 
 
@@ -73,7 +73,7 @@ class Source(msgspec.Struct):
 
 
 def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
-    """The codebook, then groups of respondents, a line each."""
+    """The codebook, then groups of respondents, one per line."""
     (done,) = places(want.target.cursor, 1)
     source = _source(path)(path, options)
     rows = list(source.rows)
@@ -103,7 +103,7 @@ def _piece(lines: Sequence[bytes], first: int, after: str) -> Piece:
 
 
 def _respondent(source: Source, options: Mapping[str, Any]) -> str:
-    """The column that numbers the respondents; empty: their places in the file do."""
+    """The column with respondent numbers; empty: their positions in the file."""
     wanted = str(options.get("respondent") or source.respondent)
     names = {one.name.casefold(): one.name for one in source.variables}
     if wanted and wanted.casefold() not in names:
@@ -114,7 +114,7 @@ def _respondent(source: Source, options: Mapping[str, Any]) -> str:
 def _line(
     line: int, cells: Cells, wrong: str, number: str, variables: Sequence[Variable], not_asked: str, seen: set[str]
 ) -> dict[str, Any]:
-    """A respondent: codes by variable, why answers are missing, and what they wrote."""
+    """A respondent: codes by variable, reasons of missing answers, and free texts."""
     key = slug(_code(cells.get(number)) or "") if number else str(line)
     if not wrong and (not key or len(key) > 31):
         wrong = f"{number}: not the number of a respondent"
@@ -149,7 +149,7 @@ def _code(value: Any) -> str | None:
 
 
 def _kind(variable: Variable, values: Iterable[Any]) -> str:
-    """What a variable is, by its codes and values."""
+    """The kind of a variable, from its codes and values."""
     if any(not variable.is_missing(code) for code in variable.answers):
         return "choice"
     known = [code for code in map(_code, values) if code is not None and code != NOT_SHOWN]
@@ -165,7 +165,7 @@ def slug(name: str) -> str:
 
 
 def survey_of(file: str) -> str:
-    """The name of the survey in *file*: the file's, without endings, at most 32 letters."""
+    """The name of the survey in *file*: the file's, without extensions, at most 32 letters."""
     return slug(file.partition(".")[0])[:32] or "survey"
 
 
@@ -177,7 +177,7 @@ def _source(path: Path) -> Callable[[Path, Mapping[str, Any]], Source]:
 
 
 def _packaged(path: Path, options: Mapping[str, Any]) -> Source:
-    """A file of a statistics package, which holds its own codebook."""
+    """A file of a statistics package, which contains its codebook."""
     try:
         import pyreadstat
     except ImportError as error:
@@ -189,7 +189,7 @@ def _packaged(path: Path, options: Mapping[str, Any]) -> Source:
     read, kept = readers.get(ending, (pyreadstat.read_sav, {"user_missing": True}))
     try:
         columns, meta = read(str(path), output_format="dict", **kept)
-    except Exception as error:  # pyreadstat raises types of its own, and others, for a broken file
+    except Exception as error:  # pyreadstat raises various types for a broken file
         raise Unreadable(f"cannot be read as {ending}: {error}") from error
     tagged = {name: list(tags) for name, tags in meta.missing_user_values.items()}  # Stata's .a to .z
     variables = [
@@ -217,7 +217,7 @@ def _range(of: Mapping[str, Any]) -> str:
 
 
 def _csv(path: Path, options: Mapping[str, Any]) -> Source:
-    """A table with a codebook beside it, or the export of a survey tool."""
+    """A table with a separate codebook, or the export of a survey tool."""
     encoding, delimiter = str(options.get("encoding") or ""), str(options.get("delimiter") or "")
     found = csvfile.table(lambda: open_bytes(path), path.name, encoding, delimiter)
     rows = (
@@ -239,7 +239,7 @@ def _csv(path: Path, options: Mapping[str, Any]) -> Source:
         source.not_asked = NOT_SHOWN
     elif not options.get("codebook") and not options.get("respondent"):
         raise Unreadable(
-            "no export of LimeSurvey or Qualtrics: give --codebook FILE, or --respondent COLUMN that numbers the "
+            "not an export of LimeSurvey or Qualtrics; give --codebook FILE, or --respondent COLUMN with numbers of "
             "respondents"
         )
     source.variables = [Variable(name, text(str(labels.get(name) or "")) or "") for name in found.columns if name]
@@ -249,15 +249,15 @@ def _csv(path: Path, options: Mapping[str, Any]) -> Source:
 
 
 def _described(variables: Sequence[Variable], path: Path) -> None:
-    """Put what the codebook *path* says into *variables*: a row a code, or a variable without codes."""
+    """Add the codebook *path* to *variables*: a row per code, or per variable without codes."""
     _columns, rows = csvfile.records(path, ("variable",))
     of = {one.name.casefold(): one for one in variables}
     for line, row in rows:
         row = {name.strip().casefold(): cell.strip() for name, cell in row.items()}
         if unknown := [name for name in row if name not in (*CODEBOOK, "kind")]:
-            raise UserError(f"{path}: no column {unknown[0]} is known; the columns are {', '.join(CODEBOOK)}, kind")
+            raise UserError(f"{path}: unknown column {unknown[0]}; the columns are {', '.join(CODEBOOK)}, kind")
         if (one := of.get(row["variable"].casefold())) is None:
-            raise UserError(f"{path}, line {line}: the answers have no column {row['variable']}")
+            raise UserError(f"{path}, line {line}: no column {row['variable']} in the answers")
         one.label, one.kind = row.get("label") or one.label, row.get("kind") or one.kind
         if one.kind not in ("", "choice", "number", "date", "text"):
             raise UserError(f"{path}, line {line}: kind is {one.kind!r}; give choice, number, date or text")

@@ -1,6 +1,6 @@
 """A table of people, posts or follow ties: CSV, Excel or Parquet, with a mapping from fields to its columns.
 
-Only the columns of the mapping reach the archive, one row a line in JSON with its place in the file.
+Only the mapped columns reach the archive, one row per line in JSON with its place in the file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collectors.files.table_posts import BARE, IDS, KEYS, POSTS, TIES, ident, po
 from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector, guarded, place
 from collectors.parsing.addresses import web
-from collectors.parsing.cells import LOST, fault, from_float, missing, rounded, rounded_column, whole
+from collectors.parsing.cells import LOST, fault, from_float, missing, no_person, rounded, rounded_column, whole
 from collectors.parsing.coerce import decode, get, record, text
 from collectors.parsing.people import profile_url, row_id, shown
 from storage import csvfile
@@ -33,7 +33,7 @@ PEOPLE = ("profile_id", "url", "name", "headline", "description", "location",
           "employer", "title", "started", "ended", "x", "mastodon", "bluesky", "website")  # fmt: skip
 FIELDS = tuple(dict.fromkeys((*PEOPLE, *TIES, *POSTS)))
 _encode = msgspec.json.Encoder().encode
-Row = tuple[int, list[Any] | str]  # place in the file; cells, or why there are none
+Row = tuple[int, list[Any] | str]  # place in the file; cells, or why they are missing
 
 
 # ---- cutting ------------------------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
     kind = kind_of(columns)
     asked = {"rows": kind, "platform": str(options.get("platform") or "")} if kind != "people" else {}
     if asked and not asked["platform"]:
-        raise UserError(f"{path.name} is a table of {kind}: say of which platform, for example --platform x")
+        raise UserError(f"{path.name} is a table of {kind}; give its platform, for example --platform x")
     lines: list[bytes] = []
     first = size = last = 0
     damage: list[Unreadable] = []
@@ -71,7 +71,7 @@ def _piece(lines: list[bytes], first: int, after: str, asked: Mapping[str, str])
 
 
 def kind_of(fields: Collection[str]) -> str:
-    """What the rows of a table with these *fields* are: people, posts, ids (of posts without their text) or ties."""
+    """The type of the rows of a table with these *fields*: people, posts, ids (of posts without their text) or ties."""
     if set(TIES) <= set(fields):
         return "ties"
     return ("posts" if "text" in fields else "ids") if "post_id" in fields else "people"
@@ -81,12 +81,12 @@ def _line(number: int, row: list[Any] | str, columns: Mapping[str, int], width: 
     if isinstance(row, str) or len(row) != width:
         wrong = row if isinstance(row, str) else f"{len(row)} cells where {width} are expected"
         return _encode({"line": number, "wrong": wrong})
-    told = {field: value for field, index in columns.items() if (value := _cell(row[index])) is not None}
-    return _encode({"line": number, **told})
+    fields = {field: value for field, index in columns.items() if (value := _cell(row[index])) is not None}
+    return _encode({"line": number, **fields})
 
 
 def _cell(value: Any) -> str | None:
-    """A cell as text; None for an empty one. Whole numbers lose the .0 that spreadsheets add."""
+    """A cell as text; None for an empty one. Whole numbers without the .0 that spreadsheets add."""
     if value is None or (isinstance(value, float) and value != value):
         return None
     if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
@@ -95,11 +95,11 @@ def _cell(value: Any) -> str | None:
         value = value.decode("utf-8", "replace")
     if isinstance(value, date):
         return value.isoformat()
-    return text(str(value).strip())
+    return text(str(value).replace("\0", "").strip())
 
 
 def mapped(names: list[str], options: Mapping[str, Any], file: str) -> dict[str, int]:
-    """The place of each field's column: as `columns` in the options says, else where the names are the same."""
+    """The index of each field's column: as in the option `columns`, else by equal names."""
     places_ = {name.strip().casefold(): index for index, name in reversed(list(enumerate(names)))}
     wanted: Mapping[str, str] = options.get("columns") or tool(set(places_))
     wanted = wanted or {field: field for field in FIELDS if field in places_}
@@ -108,7 +108,7 @@ def mapped(names: list[str], options: Mapping[str, Any], file: str) -> dict[str,
     unknown = [field for field in wanted if field not in FIELDS]
     missing = [column for column in wanted.values() if column.strip().casefold() not in places_]
     if unknown:
-        raise UserError(f"columns: {', '.join(unknown)} is no field; the fields are {', '.join(FIELDS)}")
+        raise UserError(f"columns: unknown field {', '.join(unknown)}; the fields are {', '.join(FIELDS)}")
     if missing:
         raise UserError(f"{file}: no column {', '.join(missing)}; the columns are {', '.join(names)}")
     if kind_of(wanted) == "people" and not {"profile_id", "url", "name"} & set(wanted):
@@ -138,10 +138,10 @@ def _csv(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterator[Ro
 
     encoding, delimiter = str(options.get("encoding") or ""), str(options.get("delimiter") or "")
     found = csvfile.table(lambda: open_bytes(path), path.name, encoding, delimiter, header)
-    told = ((row.line, row.wrong or list(row.cells)) for row in found.rows if row.wrong or row.cells)
-    if not wanted and len(found.columns) == 1 and BARE.fullmatch(found.columns[0]):  # nothing but ids, without a header
-        return ["post_id"], chain([(found.above, list(found.columns))], told)
-    return found.columns, told
+    rows = ((row.line, row.wrong or list(row.cells)) for row in found.rows if row.wrong or row.cells)
+    if not wanted and len(found.columns) == 1 and BARE.fullmatch(found.columns[0]):  # only ids, without a header
+        return ["post_id"], chain([(found.above, list(found.columns))], rows)
+    return found.columns, rows
 
 
 def _excel(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterator[Row]]:
@@ -155,7 +155,7 @@ def _excel(path: Path, options: Mapping[str, Any]) -> tuple[list[str], Iterator[
         sheet = book[options["sheet"]] if options.get("sheet") else book.worksheets[0]
         found = enumerate(sheet.iter_rows(values_only=True), 1)
         _, head = next(found, (0, ()))
-    except Exception as error:  # openpyxl lets anything through that a broken workbook makes it do
+    except Exception as error:  # openpyxl raises any exception for a broken workbook
         raise Unreadable(f"{path.name} cannot be read as a workbook: {error}") from error
     names = ["" if name is None else str(name) for name in head]
     return names, ((number, list(row)) for number, row in _safe(found, path) if any(cell is not None for cell in row))
@@ -198,7 +198,7 @@ LINKS = ("x", "mastodon", "bluesky", "website")
 
 
 def page_of(field: str) -> Callable[[str], str | None]:
-    """What makes an address of what people type in *field*: the hook of the collector of that name, if it has one."""
+    """The function from text in *field* to an address: the hook of the collector of that name, if any."""
     return _hooks(field).page_of or web
 
 
@@ -241,7 +241,7 @@ def _row(page: Page, it: Mapping[str, Any], spoilt: set[str]) -> Iterator[Record
             wrong[field] = f"{given[field]} has lost its last digits, like most here; give ids as text"
     if wrong:
         yield Quarantine(where, "; ".join(f"{field}: {why}" for field, why in wrong.items()), str(given)[:1000])
-    told = {
+    fields = {
         field: whole(value) or value if field in NUMBERED - {"name"} else value
         for field, value in given.items()
         if field not in wrong or LOST in value
@@ -249,40 +249,36 @@ def _row(page: Page, it: Mapping[str, Any], spoilt: set[str]) -> Iterator[Record
     if ({"profile_id"} if kind == "people" else {"post_id", "account_id", *TIES}) & set(wrong):
         return
     if kind == "people":
-        yield from _person({field: shown(told.get(field)) for field in PEOPLE}, where)
+        yield from _person({field: shown(fields.get(field)) for field in PEOPLE}, where)
     elif kind in ("posts", "ids"):
         platform = page.asked["platform"]
         yield from post(
-            told, platform, where, page.asked.get("sample"), bare=kind == "ids", made_at=_hooks(platform).made_at
+            fields, platform, where, page.asked.get("sample"), bare=kind == "ids", made_at=_hooks(platform).made_at
         )
-    elif set(TIES) <= set(told):
-        yield from tie(told, page.asked["platform"])
+    elif set(TIES) <= set(fields):
+        yield from tie(fields, page.asked["platform"])
     else:
         yield Quarantine(where, "a tie without both its ends")
 
 
-def _person(told: Mapping[str, str | None], where: str) -> Iterator[Record]:
-    if told["url"] and profile_url(told["url"]) is None:
-        yield Quarantine(where, f"url: {told['url'][:100]} is no address of a page")
-    url = profile_url(told["url"] or "") or (
-        profile_url(told["profile_id"] or "") if _web(told["profile_id"]) else None
-    )
-    key = told["profile_id"] if told["profile_id"] and not _web(told["profile_id"]) else url
-    if key is None and told["name"] is None:
+def _person(it: Mapping[str, str | None], where: str) -> Iterator[Record]:
+    if it["url"] and profile_url(it["url"]) is None:
+        yield Quarantine(where, f"url: {it['url'][:100]} is no address of a page")
+    url = profile_url(it["url"] or "") or (profile_url(it["profile_id"] or "") if _web(it["profile_id"]) else None)
+    key = it["profile_id"] if it["profile_id"] and not _web(it["profile_id"]) else url
+    if key is None and it["name"] is None:
         yield Quarantine(where, "a row without a name, an id or a URL")
         return
-    key = key or row_id(told["name"] or "", told["employer"] or "", told["title"] or "", space="table-row")
+    key = key or row_id(it["name"] or "", it["employer"] or "", it["title"] or "", space="table-row")
     platform = urlsplit(url).hostname or "table" if url else "table"
-    yield Profile(key, platform, url, told["name"], told["headline"], told["description"], told["location"])
-    if told["employer"] or told["title"]:
-        yield Position(
-            key, 0, told["employer"], told["title"], _day(told["started"]), _day(told["ended"]), told["ended"] is None
-        )
-    yield from _links(key, told, where)
+    yield Profile(key, platform, url, it["name"], it["headline"], it["description"], it["location"])
+    if it["employer"] or it["title"]:
+        yield Position(key, 0, it["employer"], it["title"], _day(it["started"]), _day(it["ended"]), it["ended"] is None)
+    yield from _links(key, it, where)
 
 
 def _day(value: str | None) -> str | None:
-    """A date without the time that spreadsheets add."""
+    """A date, without the time that spreadsheets add."""
     return value[:10] if value and re.match(r"\d{4}-\d\d-\d\d[T ]", value) else value
 
 
@@ -290,10 +286,10 @@ def _web(value: str | None) -> bool:
     return bool(value and value.lower().startswith(("http://", "https://")))
 
 
-def _links(key: str, told: Mapping[str, str | None], where: str) -> Iterator[Record]:
-    """The accounts and the site that a row names, as addresses of their pages; what is none is quarantined."""
+def _links(key: str, fields: Mapping[str, str | None], where: str) -> Iterator[Record]:
+    """The accounts and the site in a row, as addresses of their pages; invalid ones are quarantined."""
     for field in LINKS:
-        if (value := told[field]) is None:
+        if (value := fields[field]) is None or no_person(value):
             continue
         found = page_of(field)(value)
         if found is None:

@@ -1,4 +1,4 @@
-"""Rows of tables that are posts, or follow ties, of one platform."""
+"""Table rows that are posts, or follow ties, of one platform."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from collectors.parsing.coerce import moment, number
+from collectors.parsing.coerce import from_epoch, moment, number
 from storage.records import Account, Follow, Mention, Post, Quarantine, Record
 
 TIES = ("follower", "followed")
@@ -15,7 +15,7 @@ POSTS = ("post_id", "text", "account_id", "handle", "name", "created_at", "lang"
          "reply_to_post", "reply_to_account", "conversation_id", "source")  # fmt: skip
 KEYS = {"post_id", "account_id", "retweeted_post", "retweeted_account", "quoted_post", "reply_to_post",
         "reply_to_account", "conversation_id", *TIES}  # fmt: skip
-# the columns of tools that are known: a table that has the first two is theirs
+# the columns of known tools, in lower case: a table with the first two is theirs
 TOOLS: tuple[Mapping[str, str], ...] = (
     {"post_id": "status_id", "text": "text", "account_id": "user_id", "handle": "screen_name",
      "created_at": "created_at", "lang": "lang", "hashtags": "hashtags", "mentions": "mentions_screen_name",
@@ -30,29 +30,41 @@ TOOLS: tuple[Mapping[str, str], ...] = (
      "created_at": "timestamp", "lang": "language_guess", "hashtags": "hashtags", "mentions": "mentions",
      "urls": "urls", "likes": "like_count", "reposts": "retweet_count", "replies": "reply_count",
      "is_retweet": "is_retweet", "conversation_id": "thread_id", "source": "source"},  # 4CAT
+    {"account_id": "facebook id", "post_id": "url", "text": "message", "handle": "user name", "name": "page name",
+     "created_at": "post created", "urls": "link", "likes": "likes", "reposts": "shares",
+     "replies": "comments"},  # CrowdTangle, which gives posts no id but their address
+    {"account_id": "post_owner.id", "post_id": "id", "text": "text", "handle": "post_owner.username",
+     "name": "post_owner.name", "created_at": "creation_time", "lang": "lang", "likes": "statistics.like_count",
+     "reposts": "statistics.share_count", "replies": "statistics.comment_count"},  # Meta Content Library
 )  # fmt: skip
-IDS = {"id", "id_str", "tweet_id", "tweetid", "status_id"}  # columns of tables that hold nothing else
-BARE = re.compile(r"x?\d{2,20}|at://\S+/\S+|https?://\S+/\d{5,}")  # an id of a post where a header would stand
-_PREFIXED = re.compile(r"x(\d+)")  # rtweet writes ids so, that spreadsheets leave them alone
-_LIST = re.compile(r"c\((.*)\)", re.DOTALL)  # as R writes one
+IDS = {"id", "id_str", "tweet_id", "tweetid", "status_id"}  # columns of tables with ids only
+BARE = re.compile(r"x?\d{2,20}|at://\S+/\S+|https?://\S+/\d{5,}")  # an id of a post in place of a header
+_PREFIXED = re.compile(r"x(\d+)")  # rtweet's prefix protects ids from spreadsheets
+_STATUS = re.compile(
+    r"(?:https?://)?(?:\w+\.)?(?:twitter|x)\.com/(?:[^/]+|i/web)/status(?:es)?/(\d+)(?:[/?#].*)?", re.I
+)
+_TAG = re.compile(r"[^\s,;|#＃'\"\[\](){}]+")  # \w would cut a tag at its combining marks
+ZONES = {"UTC": "+00:00", "EST": "-05:00", "EDT": "-04:00", "PST": "-08:00", "PDT": "-07:00"}
+_ZONE = re.compile(rf" ({'|'.join(ZONES)})$")
+_LIST = re.compile(r"c\((.*)\)", re.DOTALL)  # in R's notation
 
 
 def tool(names: set[str]) -> Mapping[str, str]:
-    """The mapping of the tool that wrote a table with the columns *names*; empty if none is known."""
+    """The mapping of the tool that wrote a table with the columns *names*; empty if unknown."""
     for one in TOOLS:
-        if {one["post_id"], one["text"]} <= names:
+        if {*list(one.values())[:2]} <= names:
             return {field: column for field, column in one.items() if column in names}
     return {}
 
 
 def ident(value: str | None) -> str | None:
-    """An id as the platform has it."""
-    match = _PREFIXED.fullmatch(value) if value else None
+    """An id in the platform's form."""
+    match = (_PREFIXED.fullmatch(value) or _STATUS.fullmatch(value.strip())) if value else None
     return match[1] if match else value
 
 
 def tie(it: Mapping[str, str], platform: str) -> Iterator[Record]:
-    """The follow tie of a row. An end that is no number or URI is a handle, and is known by it (`@name`)."""
+    """The follow tie of a row. An end that is not a number or URI is a handle (`@name`)."""
     ends = [_end(it[name], platform) for name in TIES]
     for _, account in ends:
         if account is not None:
@@ -78,7 +90,7 @@ def post(
 ) -> Iterator[Record]:
     """The post of a row with its author, on the author's timeline. Raise ValueError without an id or a text.
 
-    *bare*: the table has no texts. *made_at* gives the time where the row has none.
+    *bare*: the table has no texts. *made_at* derives the time if the row has none.
     """
     key, said, handle = ident(it.get("post_id")), it.get("text"), (it.get("handle") or "").removeprefix("@") or None
     if key is None or (said is None and not bare):
@@ -107,7 +119,7 @@ def post(
         author,
         kind,
         lang=it.get("lang"),
-        hashtags=tuple(re.findall(r"\w+", _items(it.get("hashtags")))),
+        hashtags=tuple(_TAG.findall(_items(it.get("hashtags")))),
         mentions=tuple(Mention(one.strip("@.-")) for one in re.findall(r"[\w.@-]+", _items(it.get("mentions")))),
         urls=tuple(re.findall(r"https?://[^\s,'\"|\])]+", it.get("urls") or "")),
         conversation_id=ident(it.get("conversation_id")),
@@ -130,9 +142,13 @@ def _items(cell: str | None) -> str:
 
 
 def _moment(value: str | None) -> datetime | None:
-    """A moment in any of the usual forms; one without a zone is in UTC, as these tools write it."""
+    """A time in any of the usual forms; without a zone it is in UTC, as these tools write it."""
     if value is None:
         return None
     if value.isdigit() and len(value) in (9, 10):
         return datetime.fromtimestamp(int(value), UTC)
+    if value.isdigit() and len(value) in (12, 13):
+        return from_epoch(value)
+    if zone := _ZONE.search(value):  # as CrowdTangle writes it
+        value = f"{value[: zone.start()]}{ZONES[zone[1]]}"
     return moment(value) or (moment(f"{value.strip()}+00:00") if len(value.strip()) > 10 else None)

@@ -1,4 +1,4 @@
-"""twarc's JSONL of API v2: one page of answers a line, or one post a line (flattened); also bare lists of posts.
+"""twarc's JSONL of API v2: one page per line, or one post per line (flattened); also bare lists of posts.
 
 A piece is dated by the newest `__twarc.retrieved_at` in it.
 """

@@ -1,7 +1,7 @@
-"""WARC files of others: the answers of platforms' APIs in them, each as it was recorded (Social Feed Manager ...).
+"""WARC files of other tools: the recorded answers of platforms' APIs (Social Feed Manager ...).
 
 A page keeps the URL, status, headers and time of the recorded answer, and is read by its URL (`recordings`). Requests
-are never copied: they hold credentials. Answers that no collector reads are left out, and counted.
+are never copied: they contain credentials. Answers that no collector reads are left out, and counted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 
-from collectors.files.recordings import Recording, read
+from collectors.files.recordings import Recording, read, redacted
 from collectors.importing.chunks import Piece, Unreadable, cursor, line_pieces, open_bytes, places
 from collectors.importing.file_collector import FileCollector
 from collectors.x.personal import FILES
@@ -33,7 +33,7 @@ _CHUNK = re.compile(rb"(?:\r?\n)?([0-9a-fA-F]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 
 def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
-    """One piece an answer; what came from a stream in groups of lines."""
+    """One piece per answer; streams in groups of lines."""
     done, offset, line = places(want.target.cursor, 3)
     known = Recording()
     with open_bytes(path) as stream:
@@ -49,7 +49,7 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
 
 
 def _records(stream: Any, name: str) -> Iterator[Any]:
-    """The records of an archive; Unreadable where it is damaged."""
+    """The records of an archive; raise Unreadable where it is damaged."""
     found = iter(ArchiveIterator(stream))
     while True:
         try:
@@ -92,7 +92,7 @@ def _kept(name: str, value: str) -> tuple[str, str]:
 
 
 def _read(stream: Any) -> bytes:
-    """The body, at most a byte more than is kept."""
+    """The body, up to one byte more than the maximum."""
     parts, size = [], 0
     while size <= MAX_BODY and (part := stream.read(min(1 << 16, MAX_BODY + 1 - size))):
         parts.append(part)
@@ -101,7 +101,7 @@ def _read(stream: Any) -> bytes:
 
 
 def dechunked(body: bytes) -> bytes:
-    """*body* without the marks of chunks, extensions and trailers left out; as it is where it is not chunked."""
+    """*body* without chunk headers, extensions and trailers; unchanged if it is not chunked."""
     parts: list[bytes] = []
     at = 0
     while match := _CHUNK.match(body, at):
@@ -136,4 +136,4 @@ def _at(one: Any) -> datetime | None:
     return at if at.tzinfo else None
 
 
-collector = FileCollector("warc", cut, read, personal=FILES)
+collector = FileCollector("warc", cut, read, personal=FILES, redacted=redacted)

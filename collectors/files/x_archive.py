@@ -1,4 +1,4 @@
-"""The archive of their own posts that X gives to members: `tweets.js`, alone or in its ZIP.
+"""The archive of a member's own posts from X: `tweets.js`, alone or in its ZIP.
 
 Only the posts are read, and from `account.js` the account's id: never the e-mail address, messages and the rest.
 """
@@ -25,7 +25,7 @@ BLOCK = 1 << 16
 
 
 def opened(path: Path) -> tuple[list[Callable[[], BinaryIO]], str]:
-    """What opens the JSON in *path*, a script's assignment left out, and the account's id where the ZIP says it."""
+    """Functions that open the JSON in *path*, without the script's assignment, and the account's id if known."""
     if not zipfile.is_zipfile(path):
         with open_bytes(path) as stream:
             script = _SCRIPT.match(stream.read(200))
@@ -55,16 +55,16 @@ def _json(stream: BinaryIO, name: str, size: int) -> BinaryIO:
 def _owner(stream: BinaryIO) -> str:
     with closing(stream):
         try:
-            told = decode(_SCRIPT.sub(b"", stream.read(BLOCK), count=1))
+            account = decode(_SCRIPT.sub(b"", stream.read(BLOCK), count=1))
         except ValueError:
             return ""
-    return ident(get(told, 0, "account", "accountId")) or ""
+    return ident(get(account, 0, "account", "accountId")) or ""
 
 
 def post(tweet: Mapping[str, Any], context: Context) -> Iterator[Record]:
-    """A post of the archive, on its owner's timeline. Raise ValueError if it is not known whose it is.
+    """A post of the archive, on its owner's timeline. Raise ValueError if the owner is unknown.
 
-    The archive tells no more of a retweet than its cut text, which begins with `RT @`.
+    Of a retweet the archive has only the cut text, which begins with `RT @`.
     """
     if not context.of:
         raise ValueError("a post of an archive that does not say whose it is; give --of ID, or the whole ZIP")

@@ -1,4 +1,4 @@
-"""X's API v1.1 as it was kept in files: posts, accounts, lists of ids, stream messages; one value a line, or arrays."""
+"""X's API v1.1 in files: posts, accounts, lists of ids, stream messages; one value per line, or arrays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from storage.records import Absence, Account, Deletion, Follow, Page, Quarantine
 
 
 def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
-    """The pieces of a v1.1 file, or of a member's archive; its parts one behind the other."""
+    """The pieces of a v1.1 file, or of a member's archive, its parts one after the other."""
     parts, owner = x_archive.opened(path)
     number, _, start = want.target.cursor.rpartition("/")
     for index, open_ in enumerate(parts):
@@ -35,18 +35,18 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
 
 
 def read(page: Page) -> Iterator[Record]:
-    """The records of a piece; an account shown by many statuses comes once."""
+    """The records of a piece; an account shown by many statuses occurs once."""
     context = context_of(page)
     return once(read_json(page, lambda value: records(value, context)))
 
 
 def context_of(page: Page) -> Context:
-    """What was given with the file about its values."""
+    """The options given for the file's values."""
     return Context(page.asked.get("of", ""), page.asked.get("listed", ""), page.asked.get("sample"))
 
 
 def once(found: Iterator[Record]) -> Iterator[Record]:
-    """*found* without accounts that were just seen with the same content."""
+    """*found* without accounts just seen with the same content."""
     seen: set[Account] = set()
     for one in found:
         if isinstance(one, Account):
@@ -57,7 +57,7 @@ def once(found: Iterator[Record]) -> Iterator[Record]:
 
 
 def from_url(url: str, context: Context) -> Context:
-    """*context* with the subject of a follow list, as the request's URL names it."""
+    """*context* with the subject of a follow list, from the request's URL."""
     parts = urlsplit(url)
     match = re.search(r"/(followers|friends)/(?:ids|list)(?:\.json)?$", parts.path)
     if not match:
@@ -71,7 +71,7 @@ _REASONS = {17: "unknown", 34: "unknown", 50: "unknown", 63: "suspended", 64: "s
 
 
 def refused(page: Page) -> Iterator[Record]:
-    """What an answer without data says of the account it was asked for; nothing for limits and broken servers.
+    """The absence in an answer without data; nothing for limits and server errors.
 
     Codes as in X's list of response codes of API v1.1.
     """
@@ -80,24 +80,24 @@ def refused(page: Page) -> Iterator[Record]:
     asked = parse_qs(urlsplit(page.url).query)
     key = next((asked[name][0] for name in ("user_id", "screen_name", "id") if name in asked), None)
     try:
-        told = record(decode(page.content()))
+        body = record(decode(page.content()))
     except ValueError:
-        told = {}
-    codes = [get(error, "code") for error in each(told.get("errors"))]
+        body = {}
+    codes = [get(error, "code") for error in each(body.get("errors"))]
     reason = next((_REASONS[code] for code in codes if isinstance(code, int) and code in _REASONS), None)
-    if told.get("error") == "Not authorized.":
+    if body.get("error") == "Not authorized.":
         reason = "protected"
     if key and reason:
-        yield Absence(PLATFORM, "post" if "id" in asked else "account", key, reason, _unknown(told))
+        yield Absence(PLATFORM, "post" if "id" in asked else "account", key, reason, _unknown(body))
     else:
-        yield Quarantine(urlsplit(page.url).path, f"an answer with status {page.status}: {_unknown(told)}")
+        yield Quarantine(urlsplit(page.url).path, f"an answer with status {page.status}: {_unknown(body)}")
 
 
-# ---- what a value is ----------------------------------------------------------------------------------------
+# ---- values -------------------------------------------------------------------------------------------------
 
 
 def records(value: Any, context: Context) -> Iterator[Record]:
-    """The records in one decoded value. Raise ValueError for a value that is nothing known."""
+    """The records in one decoded value. Raise ValueError for an unknown value."""
     if isinstance(value, list):
         for one in value:
             yield from records(one, context)
@@ -166,7 +166,7 @@ def _follow(context: Context, other: str) -> Follow:
 
 
 def _mapped(by_id: Mapping[str, Any], context: Context) -> Iterator[Record]:
-    """statuses/lookup with map=true: what is not to be had is null."""
+    """statuses/lookup with map=true: what is not available is null."""
     for key, one in by_id.items():
         if one is None:
             yield Absence(PLATFORM, "post", str(key), "unknown")

@@ -9,22 +9,22 @@ from typing import Any
 import msgspec
 
 from collectors.parsing.coerce import each, flag, get, ident, moment, number, real, record, text
-from storage.records import Account, Mention, Post, Record
+from storage.records import Account, Mention, Post, Quarantine, Record
 
 PLATFORM = "x"
 _ANCHOR = re.compile(r"<a [^>]*>(.*?)</a>", re.DOTALL)
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What a value does not say of itself: whose list it is, and the comparison set it belongs to."""
+    """Data missing from a value: the owner of its list, and its comparison set."""
 
-    of: str = ""  # the account whose list it is
+    of: str = ""  # the owner of the list
     listed: str = ""  # followers | following
     sample: str | None = None
 
 
 def user(it: Any, context: Context) -> Iterator[Record]:
-    """The account, and the status that may lie in it."""
+    """The account, and the status in it, if any."""
     it = record(it)
     found = account(it)
     if found is None:
@@ -57,7 +57,7 @@ def account(it: Mapping[str, Any]) -> Account | None:
     )
 
 
-# ---- posts --------------------------------------------------------------------------------------------------
+# ---- posts -------------------------------------------------------------------------------------------------
 
 
 def status(it: Mapping[str, Any], context: Context, on_timeline: bool = True) -> Iterator[Record]:
@@ -67,8 +67,11 @@ def status(it: Mapping[str, Any], context: Context, on_timeline: bool = True) ->
         yield author
     inner = record(it.get("retweeted_status"))
     quoted = record(it.get("quoted_status"))
-    yield _post(it, author.account_id if author else None, inner, quoted, context, on_timeline)
-    for one in (inner, quoted) if context.sample is None else ():  # a set is its own posts
+    post = _post(it, author.account_id if author else None, inner, quoted, context, on_timeline)
+    yield post
+    if post.created_at is None and (given := it.get("created_at")) not in (None, ""):
+        yield Quarantine(f"post {post.post_id}", f"created_at: {str(given)[:50]} is no moment that is read")
+    for one in (inner, quoted) if context.sample is None else ():  # a set has its own posts only
         if ident(one.get("id_str"), one.get("id")):
             yield from status(one, context, on_timeline=False)
 
@@ -135,7 +138,7 @@ def _delivered(it: Mapping[str, Any]) -> _Said:
 
 
 def _full(it: Mapping[str, Any]) -> _Said:
-    """Text, hashtags and mentions in full: of the long form where there is one."""
+    """Text, hashtags and mentions in full: from the long form if there is one."""
     long = record(it.get("extended_tweet"))
     if isinstance(long.get("full_text"), str):
         return long["full_text"], *_tags(record(long.get("entities")))
@@ -144,7 +147,7 @@ def _full(it: Mapping[str, Any]) -> _Said:
 
 
 def _entities(it: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The entities; some libraries wrote them beside the text."""
+    """The entities, which some libraries wrote next to the text."""
     return record(it.get("entities")) if "entities" in it else it
 
 

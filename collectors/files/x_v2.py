@@ -1,6 +1,6 @@
-"""Answers of X's API v2 that lie in files: whole pages, flattened posts, bare lists, compliance notices.
+"""Answers of X's API v2 in files: whole pages, flattened posts, bare lists, compliance notices.
 
-The v2 JSON itself is read by `collectors.x.parse`; here values are only told apart, and requests known by
+The v2 JSON itself is read by `collectors.x.parse`; here values are only classified, and requests recognised by
 their URLs.
 """
 
@@ -15,25 +15,27 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from collectors.files.x_v1 import once
-from collectors.importing.file_collector import excerpt, guarded, place
+from collectors.importing.file_collector import documents, excerpt, guarded, place
 from collectors.importing.json_stream import elements
+from collectors.parsing import lenient
 from collectors.parsing.coerce import decode, each, get, ident, moment, record, text
 from collectors.x import outcome, parse
-from storage.records import Absence, Deletion, Page, Post, Quarantine, Record, Target, Want
+from storage.outcomes import absences
+from storage.records import Deletion, Page, Post, Quarantine, Record, Target, Want
 
-OWN = "its own author's"  # stands for the timeline of each post's author until the author is known
+OWN = "its own author's"  # placeholder for the timeline of each post's author until the author is known
 _LISTS = re.compile(r"/2/users/(\d+)/(followers|following)$")
 _encode = msgspec.json.Encoder().encode
 
 
 class _Keys(msgspec.Struct):
-    """What tells a post from an account and from all else."""
+    """The fields that distinguish a post, an account and anything else."""
 
     text: Any = None
     username: Any = None
 
 
-class _Told(msgspec.Struct):
+class _Twarc(msgspec.Struct):
     url: str = ""
 
 
@@ -49,38 +51,38 @@ class _Shape(msgspec.Struct):
     action: Any = None
     users: Any = None
     tweets: Any = None
-    twarc: _Told | None = msgspec.field(default=None, name="__twarc")
+    twarc: _Twarc | None = msgspec.field(default=None, name="__twarc")
 
 
 _shape = msgspec.json.Decoder(_Shape).decode
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What a value does not say of itself."""
+    """Data missing from a value."""
 
     url: str = ""  # of the request
     sample: str | None = None
-    compliance: str = ""  # post | account: what compliance notices are about
+    compliance: str = ""  # post | account: the object type of compliance notices
 
 
 def read(page: Page) -> Iterator[Record]:
-    """The records of one recorded answer, or of a piece of a file of them."""
+    """The records of one recorded answer, or of a piece of a file."""
     url = page.url if page.url.startswith("http") else ""
     context = Context(url, page.asked.get("sample"), _about(page))
     return once(_read(page, context))
 
 
 def refused(page: Page) -> Iterator[Record]:
-    """What an answer without data says of what it was asked for."""
+    """The records of an answer without data."""
     wants = _asked(page.url)
-    found = outcome.absences(msgspec.structs.replace(page, wants=wants)) if wants else []
+    found = list(absences(outcome.outcome(msgspec.structs.replace(page, wants=wants)))) if wants else []
     if not found and page.status != 429 and page.status < 500:
         yield Quarantine(urlsplit(page.url).path, f"an answer with status {page.status}", excerpt(page.body))
     yield from found
 
 
 def _about(page: Page) -> str:
-    """What compliance notices in this file are about: as given, else as the file's name says."""
+    """The object type of compliance notices in this file: as given, else from the file's name."""
     name = place(page).lower()
     given: str = page.asked.get("compliance", "")
     return given or ("account" if "user" in name else "post" if "tweet" in name or "post" in name else "")
@@ -97,7 +99,8 @@ def _read(page: Page, context: Context) -> Iterator[Record]:
     for index, raw in units:
         if raw.strip():
             where = place(page, index)
-            yield from _placed(where, guarded(where, raw, lambda raw=raw: answer(raw, context)))  # type: ignore[misc]
+            for one in documents(raw):
+                yield from _placed(where, guarded(where, one, lambda one=one: answer(one, context)))  # type: ignore[misc]
 
 
 def _placed(where: str, found: Iterator[Record]) -> Iterator[Record]:
@@ -107,7 +110,7 @@ def _placed(where: str, found: Iterator[Record]) -> Iterator[Record]:
         yield one
 
 
-# ---- one value ----------------------------------------------------------------------------------------------
+# ---- one value ---------------------------------------------------------------------------------------------
 
 
 def answer(raw: bytes, context: Context) -> Iterator[Record]:
@@ -115,7 +118,8 @@ def answer(raw: bytes, context: Context) -> Iterator[Record]:
     try:
         shape = _shape(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        value = decode(raw)  # half surrogates; or ValueError
+        value, left = lenient.value(raw)
+        yield from (each.quarantine() for each in left)
         raw = _encode(value)
         shape = _lenient(value)
     url = shape.twarc.url if shape.twarc else context.url
@@ -130,7 +134,7 @@ def answer(raw: bytes, context: Context) -> Iterator[Record]:
     elif shape.users is not None or shape.tweets is not None:
         yield from _posts(_encode({"includes": decode(raw)}), context)
     elif shape.meta is not None:
-        return  # a page with nothing on it
+        return  # an empty page
     else:
         raise ValueError(f"neither a page of API v2 nor a post: {excerpt(raw)[:80]}")
 
@@ -168,22 +172,22 @@ def _posts(raw: bytes, context: Context) -> Iterator[Record]:
 
 def _accounts(raw: bytes, url: str, context: Context) -> Iterator[Record]:
     """The accounts of a page, with the edges if it is a follow list."""
-    wants = _asked(url) or (Want(Target("x", "accounts", ""), ""),)
-    page = Page(wants, url, 200, (), raw, datetime.now(UTC))
-    for one in parse.parse(page):
-        if not (isinstance(one, Absence) and not one.key):
-            yield one
+    asked = _asked(url)
+    page = Page(asked or (Want(Target("x", "accounts", ""), ""),), url, 200, (), raw, datetime.now(UTC))
+    if asked:
+        yield from absences(outcome.outcome(page))
+    yield from parse.parse(page)
 
 
 def _absent(raw: bytes, url: str, kinds: set[str]) -> Iterator[Record]:
-    """What was asked for by id and did not come."""
+    """Absences of ids that were requested but not returned."""
     wants = _asked(url)
     if wants and wants[0].target.kind in kinds:
-        yield from outcome.absences(Page(wants, url, 200, (), raw, datetime.now(UTC)))
+        yield from absences(outcome.outcome(Page(wants, url, 200, (), raw, datetime.now(UTC))))
 
 
 def _asked(url: str) -> tuple[Want, ...]:
-    """The targets of a request, as its URL names them; none if it names none that are known here."""
+    """The targets of a request, from its URL; none if unknown."""
     parts = urlsplit(url)
     if match := _LISTS.search(parts.path):
         return (Want(Target("x", match[2], match[1]), ""),)
@@ -200,11 +204,11 @@ def _asked(url: str) -> tuple[Want, ...]:
     return ()
 
 
-# ---- notices ------------------------------------------------------------------------------------------------
+# ---- notices -----------------------------------------------------------------------------------------------
 
 
 def _notice(it: Mapping[str, Any], context: Context) -> Record:
-    """A line of a compliance job: what must no longer be kept."""
+    """A line of a compliance job: a deletion."""
     key = ident(it.get("id"))
     if it.get("action") != "delete" or key is None:
         raise ValueError(f"a compliance notice that asks for {it.get('action')!s}, which is not done here")
@@ -214,7 +218,7 @@ def _notice(it: Mapping[str, Any], context: Context) -> Record:
 
 
 def _event(it: Mapping[str, Any], raw: str) -> Record:
-    """An event of a compliance stream; all else is not read."""
+    """An event of a compliance stream; anything else is ignored."""
     for name, kind in (("delete", "post"), ("tweet_delete", "post"), ("user_delete", "account")):
         event = record(get(it, "data", name))
         key = ident(get(event, "tweet", "id"), get(event, "post", "id"), get(event, "user", "id"))
@@ -223,11 +227,11 @@ def _event(it: Mapping[str, Any], raw: str) -> Record:
     return Quarantine("data", "neither posts nor accounts", raw)
 
 
-# ---- flattened posts ----------------------------------------------------------------------------------------
+# ---- flattened posts ---------------------------------------------------------------------------------------
 
 
 def unflattened(post: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of one post: what `twarc2 flatten` wrote into it goes back into the includes."""
+    """A page of one post: what `twarc2 flatten` inlined is moved back into the includes."""
     users: dict[str, Any] = {}
     tweets: dict[str, Any] = {}
     places: dict[str, Any] = {}
@@ -251,7 +255,7 @@ def _collect(post: Mapping[str, Any], users: dict[str, Any], tweets: dict[str, A
 
 
 def _bare(post: Mapping[str, Any]) -> dict[str, Any]:
-    """A post as the API gives it."""
+    """A post in the API's form."""
     bare = {name: value for name, value in post.items() if name not in ("author", "in_reply_to_user", "__twarc")}
     if isinstance(author := post.get("author"), dict) and "author_id" not in bare:
         bare["author_id"] = ident(author.get("id"))

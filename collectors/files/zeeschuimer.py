@@ -1,7 +1,7 @@
-"""Zeeschuimer: posts captured while browsing, one item a line; items of X and of LinkedIn are read.
+"""Zeeschuimer: posts captured while browsing, one item per line; items of X and LinkedIn are read.
 
 Both envelopes: `{item_id, timestamp_collected, source_platform, data}`, and 4CAT's `{**data, "__import_meta"}`. Items
-of X are brought into the shape of API v1.1, which their `legacy` part still has, and read as such. The browser rounds
+of X are converted to the form of API v1.1, which their `legacy` part still has. The browser rounds
 `item_id` and `data.id`; `data.rest_id` is the id.
 """
 
@@ -57,7 +57,7 @@ def records(value: Any, context: x_v1_posts.Context) -> Iterator[Record]:
 
 
 def _status(data: Any) -> dict[str, Any] | None:
-    """A captured post in the shape of API v1.1; None if there is nothing to read in it."""
+    """A captured post in the form of API v1.1; None if it has no data."""
     data = record(data)
     data = record(data["tweet"]) if "tweet" in data else data
     legacy = record(data.get("legacy"))

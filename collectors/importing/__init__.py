@@ -1,1 +1,1 @@
-"""What file formats share: files cut into chunks, and the collector that walks them."""
+"""Shared by file formats: files cut into chunks, and the collector that reads them."""

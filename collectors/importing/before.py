@@ -1,4 +1,4 @@
-"""Pieces of files as archives held them before November 2026: what is in `Page.asked` stood in headers of our own."""
+"""Conversion of file pieces archived before November 2026, when the data of `Page.asked` were in private headers."""
 
 from __future__ import annotations
 

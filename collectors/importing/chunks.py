@@ -1,4 +1,4 @@
-"""A file cut into pieces: whole lines, whole elements, never more than a few megabytes in memory."""
+"""A file cut into pieces: whole lines, whole elements, with at most a few megabytes in memory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import msgspec
 
 from collectors.importing.unpack import FREE, MAX_RATIO, Unreadable, bounded, open_bytes
 
-PIECE = 1 << 20  # bytes of a piece, give or take a line
-MAX_UNIT = 16 << 20  # bytes of one line or element; what is longer is refused
+PIECE = 1 << 20  # approximate bytes of a piece
+MAX_UNIT = 16 << 20  # bytes of one line or element; longer ones are rejected
 EXCERPT = 1000
 __all__ = [
     "EXCERPT", "FREE", "MAX_RATIO", "MAX_UNIT", "PIECE", "Piece", "Unreadable", "as_far", "bounded", "checked_zip",
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """A part of a file as it stands there, and the place behind it."""
+    """A part of a file, and the place after it."""
 
     body: bytes
     after: str = ""  # cursor of the next piece; the collector empties it at the end of the file
@@ -30,16 +30,16 @@ class Piece(msgspec.Struct, frozen=True):
     items: int = 0
     unit: str = "line"  # line | item | row | record | organisation
     type: str = "application/x-ndjson"
-    refused: str = ""  # why this part is not read; the body is its beginning
-    headers: tuple[tuple[str, str], ...] = ()  # of a recorded answer; else only its type is known
-    asked: Mapping[str, Any] = {}  # what else parse must know: see `Page.asked`
-    at: datetime | None = None  # when the data were collected, if the file says so
+    refused: str = ""  # why this part was rejected; the body is its beginning
+    headers: tuple[tuple[str, str], ...] = ()  # of a recorded answer; else only its type
+    asked: Mapping[str, Any] = {}  # other data for parse: see `Page.asked`
+    at: datetime | None = None  # when the data were collected, if known
     url: str = ""  # of a recorded answer; else the file's own
     status: int = 200
 
 
 def cursor(*places: int) -> str:
-    """The cursor for some places in a file."""
+    """The cursor of some places in a file."""
     return ":".join(map(str, places))
 
 
@@ -63,7 +63,7 @@ def skip(stream: BinaryIO, count: int) -> None:
 
 
 def look_ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """*pieces* with an empty cursor on the last one; what breaks off ends in a refused piece."""
+    """*pieces* with an empty cursor on the last one; a file that breaks off ends in a rejected piece."""
     last: Piece | None = None
     try:
         for piece in pieces:
@@ -82,7 +82,7 @@ T = TypeVar("T")
 
 
 def as_far(found: Iterator[T], damage: list[Unreadable]) -> Iterator[T]:
-    """*found* up to where it cannot be read on, which joins *damage*: its caller closes its piece, then raises it."""
+    """*found* up to the damage, which is added to *damage*: the caller closes its piece, then raises it."""
     try:
         yield from found
     except Unreadable as error:
@@ -93,7 +93,7 @@ def as_far(found: Iterator[T], damage: list[Unreadable]) -> Iterator[T]:
 
 
 def line_pieces(stream: BinaryIO, start: str = "", size: int | None = None) -> Generator[Piece]:
-    """Yield groups of whole lines of *stream* from the cursor *start*; a line over MAX_UNIT comes as refused."""
+    """Yield groups of whole lines of *stream* from the cursor *start*; a line over MAX_UNIT is marked as rejected."""
     offset, before = places(start, 2)
     skip(stream, offset)
     while body := stream.read(size or PIECE):
@@ -129,7 +129,7 @@ MAX_MEMBER = 512 << 20  # unpacked bytes of one file in a zip
 
 
 def checked_zip(path: Path) -> zipfile.ZipFile:
-    """*path* as a zip with a harmless directory. Raise Unreadable for a damaged one, strange paths, or a bomb."""
+    """*path* as a ZIP with a safe directory. Raise Unreadable for a damaged one, strange paths, or a bomb."""
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
@@ -147,7 +147,7 @@ def checked_zip(path: Path) -> zipfile.ZipFile:
 
 
 def open_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
-    """A file in a zip, never more of it than its directory promised. Raise Unreadable if it is locked."""
+    """A file in a ZIP, limited to the size in its directory. Raise Unreadable if it is encrypted."""
     try:
         file = archive.open(entry)
         return bounded(iter(lambda: file.read(1 << 14), b""), entry.filename, entry.compress_size)

@@ -1,10 +1,10 @@
-"""A file as a collector: its pieces are the pages, its places the cursors."""
+"""A file as a collector: pieces are pages, places are cursors."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,21 +17,22 @@ from collectors.base import Done, Kind, Outcome, Settings
 from collectors.importing.before import asked_before
 from collectors.importing.chunks import EXCERPT, Piece, Unreadable, look_ahead
 from collectors.importing.json_stream import elements
-from collectors.importing.unpack import garbled
+from collectors.importing.unpack import unfit
+from collectors.parsing import lenient
 from collectors.parsing.coerce import decode
 from collectors.wire.exchange import Wire
 from storage.errors import UserError
 from storage.privacy.declared import Personal
 from storage.records import BadBody, Failure, Page, Quarantine, Record, Target, Want
 
-ROWS = Personal()  # tables: of a row that names a forgotten person only tokens stay
+ROWS = Personal()  # tables: a row that names a forgotten person keeps only tokens
 OPEN_FILES = 8  # files read at the same time
 Cut = Callable[[Path, Want, Mapping[str, Any]], Generator[Piece]]
 Read = Callable[[Page], Iterator[Record]]
 
 
 class FileCollector:
-    """The collector of one format: *cut* makes the pieces of a file, *read* the records of a piece."""
+    """The collector of one format: *cut* yields the pieces of a file, *read* the records of a piece."""
 
     asked_before = staticmethod(asked_before)
 
@@ -43,30 +44,29 @@ class FileCollector:
         kinds: tuple[str, ...] = ("file",),
         personal: Personal = ROWS,
         yields: str = "",
+        redacted: Callable[[Page, Collection[str]], Page] | None = None,
     ) -> None:
-        """*yields* is what the items of the first kind are."""
-        self.personal = personal
+        """*yields* is the type of the first kind's items; *redacted* the hook."""
+        self.personal, self.redacted = personal, redacted
         self.name, self._cut, self._read = name, cut, read
         self.kinds: Mapping[str, Kind] = {
             kind: Kind(paged=True, yields=yields if kind == kinds[0] else "") for kind in kinds
         }
 
     def check(self, path: Path, options: Mapping[str, Any]) -> Quarantine | None:
-        """What is wrong with *path* if nothing in it can be read, else None.
+        """The error in *path* if nothing in it can be read, else None.
 
         Raise UserError if it cannot be opened as this format at all.
         """
-        if path.is_file() and garbled(path):
-            raise UserError(
-                f"{path}: neither text nor a whole archive: damaged, or encrypted; copy or download it again"
-            )
+        if path.is_file() and (what := unfit(path)):
+            raise UserError(f"{path}: {what}")
         want = Want(Target(self.name, list(self.kinds)[-1], key_of_name(path)), "")
         wrong: Quarantine | None = None
         try:
             with closing(self._cut(path, want, options)) as pieces:
                 for piece in pieces:
                     if piece.url:
-                        return None  # a recorded answer of a host that is read here, whatever it says
+                        return None  # a recorded answer of a supported host, with any content
                     page = _page(want, piece, options, file_url(want.target.key), datetime.now(UTC))
                     for one in self.parse(page):
                         if not isinstance(one, Quarantine):
@@ -80,12 +80,12 @@ class FileCollector:
         return wrong
 
     def targets(self, path: Path, options: Mapping[str, Any]) -> list[Target]:
-        """What there is to fetch in *path*: one target a kind. Read with other options it is another target."""
+        """The targets in *path*: one per kind. Other options make another target."""
         key = key_of(path) + _variant(options)
         return [Target(self.name, kind, key) for kind in self.kinds]
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield the piece of the file at each want's cursor; `paths` in the options leads from keys to files."""
+        """Yield the piece of the file at each want's cursor; `paths` in the options maps keys to files."""
         wire = settings.wire
         opened: _Opened = wire.resource(f"files-{self.name}", _Opened)
         for want in wants:
@@ -111,7 +111,7 @@ class FileCollector:
         return msgspec.structs.replace(_page(want, piece, options, piece.url or url, at), run=wire.run)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
-        """Done, with the place behind the piece; cut short where the file could not be read on."""
+        """Done, with the place after the piece; cut short where the file could not be read further."""
         after, refused = page.asked.get("next"), page.asked.get("refused", "")
         cut_short = bool(refused) and not after
         for target in page.targets:
@@ -120,7 +120,7 @@ class FileCollector:
             )
 
     def parse(self, page: Page) -> Iterator[Record]:
-        """Yield what the piece tells; a part that cannot be read is a Quarantine with its place."""
+        """Yield the records of the piece; an unreadable part is a Quarantine with its place."""
         refused = page.asked.get("refused")
         if refused:
             yield Quarantine(place(page, 0), refused, excerpt(page.body))
@@ -132,7 +132,7 @@ class FileCollector:
 
 
 class _Opened:
-    """Files that are being read, at the place where the last piece ended."""
+    """Open files, at the end of the last piece."""
 
     def __init__(self) -> None:
         self._pieces: OrderedDict[Target, Iterator[Piece]] = OrderedDict()
@@ -149,11 +149,11 @@ class _Opened:
         self._pieces.clear()
 
 
-# ---- names and what is said of a piece ------------------------------------------------------------------------
+# ---- names and metadata of pieces ----------------------------------------------------------------------------
 
 
 def key_of(path: Path) -> str:
-    """The name of a file and the beginning of the SHA-256 of its content: the same on every machine."""
+    """The name of a file with the start of its content's SHA-256: the same on every machine."""
     digest = hashlib.sha256()
     for part in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
         if path.is_dir():
@@ -165,27 +165,27 @@ def key_of(path: Path) -> str:
 
 
 def _variant(options: Mapping[str, Any]) -> str:
-    """A mark for the options that change what a file means, so that it can be imported again with better ones."""
-    told = sorted(
+    """A suffix for options that change a file's meaning, so that it can be imported again with other ones."""
+    stated = sorted(
         (name, digest_of(key_of(Path(str(value)))) if name == "codebook" else str(value))
         for name, value in options.items()
         if name in OPTIONS and name != "paths" and value
     )
-    return "+" + hashlib.sha256(repr(told).encode()).hexdigest()[:8] if told else ""
+    return "+" + hashlib.sha256(repr(stated).encode()).hexdigest()[:8] if stated else ""
 
 
 def digest_of(key: str) -> str:
-    """The part of a key that stands for the file's content."""
+    """The part of a key that identifies the file's content."""
     return key.rpartition("@")[2].partition("+")[0]
 
 
 def key_of_name(path: Path) -> str:
-    """A key for looking into a file, before its content is known."""
+    """A key for inspecting a file, before its content is known."""
     return f"{_name(path)}@"
 
 
 def _name(path: Path) -> str:
-    """The name of a file as text, even if its bytes are none."""
+    """The name of a file as text, with invalid bytes replaced."""
     return (path.name or path.resolve().name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -195,7 +195,7 @@ def name_of(key: str) -> str:
 
 
 def file_url(key: str) -> str:
-    """The URL of a file in the archive; it names no folder."""
+    """The URL of a file in the archive, without its folder."""
     return "file:///" + quote(name_of(key))
 
 
@@ -208,11 +208,11 @@ OPTIONS = {
 
 
 def checked(format_: str, options: Mapping[str, Any]) -> None:
-    """Raise UserError for an option that is unknown, not of this format, or no sensible value."""
+    """Raise UserError for an unknown option, one of another format, or an invalid value."""
     for name, value in options.items():
         if name not in OPTIONS or (OPTIONS[name] and format_ not in OPTIONS[name].split()):
             known = [one for one, formats in OPTIONS.items() if one != "paths" and (not formats or format_ in formats)]
-            raise UserError(f"{name} is no option of the format {format_}; its options are {', '.join(known)}")
+            raise UserError(f"{name} is not an option of the format {format_}; its options are {', '.join(known)}")
         allowed = {"listed": ("followers", "following"), "compliance": ("post", "account")}.get(name)
         if allowed and value and value not in allowed:
             raise UserError(f"{name} is {value!r}; give {' or '.join(allowed)}")
@@ -231,18 +231,18 @@ def _collected(options: Mapping[str, Any]) -> datetime | None:
 
 
 def _page(want: Want, piece: Piece, options: Mapping[str, Any], url: str, at: datetime) -> Page:
-    """*piece* as the answer to *want*; `asked` holds what outcome and parse must know beside the bytes."""
+    """*piece* as the answer to *want*; `asked` has other data for outcome and parse."""
     asked = {
         "unit": piece.unit, "first": piece.first, "items": piece.items, "next": piece.after, "refused": piece.refused,
         "sample": options.get("sample"), "of": options.get("of"), "listed": options.get("listed"), **piece.asked,
     }  # fmt: skip
     headers = piece.headers or (("Content-Type", piece.type),)
-    told = {name: value for name, value in asked.items() if value}
-    return Page((want,), url, piece.status, headers, piece.body, at, asked=told)
+    stated = {name: value for name, value in asked.items() if value}
+    return Page((want,), url, piece.status, headers, piece.body, at, asked=stated)
 
 
 def place(page: Page, index: int | None = None) -> str:
-    """Where the unit *index* of a piece stands in its file: `name:line`, or `name item 12`; the name for None."""
+    """The place of the unit *index* of a piece in its file: `name:line`, or `name item 12`; the name for None."""
     name = name_of(page.key) if page.wants else unquote(page.url.rpartition("/")[2])
     if index is None:
         return name
@@ -251,7 +251,7 @@ def place(page: Page, index: int | None = None) -> str:
 
 
 def excerpt(raw: bytes | str) -> str:
-    """The beginning of what could not be read."""
+    """The beginning of unreadable data."""
     return raw[:EXCERPT] if isinstance(raw, str) else raw[:EXCERPT].decode("utf-8", "replace")
 
 
@@ -259,7 +259,7 @@ BROKEN = (ValueError, TypeError, LookupError, AttributeError, RecursionError, Ov
 
 
 def guarded(where: str, raw: bytes, make: Callable[[], Iterator[Record]]) -> Iterator[Record]:
-    """What *make* yields, or one Quarantine if it breaks: a unit is taken whole or not at all."""
+    """The records from *make*, or one Quarantine if it fails: a unit is read entirely or not at all."""
     try:
         found = list(make())
     except BROKEN as error:
@@ -268,15 +268,30 @@ def guarded(where: str, raw: bytes, make: Callable[[], Iterator[Record]]) -> Ite
     yield from found
 
 
+def documents(raw: bytes) -> Iterator[bytes]:
+    """The JSON documents on a line, without what separates records elsewhere (RFC 7464, commas)."""
+    return lenient.documents(raw.strip(b" \t\r\n\x1e").rstrip(b","))
+
+
+def _documents(where: str, raw: bytes, make: Callable[[Any], Iterator[Record]]) -> Iterator[Record]:
+    def made(one: bytes) -> Iterator[Record]:
+        value, left = lenient.value(one)
+        yield from (each.quarantine(f"{where}, ") for each in left)
+        yield from make(value)
+
+    for one in documents(raw):
+        yield from guarded(where, one, lambda one=one: made(one))  # type: ignore[misc]
+
+
 def read_json(page: Page, make: Callable[[Any], Iterator[Record]]) -> Iterator[Record]:
-    """What *make* yields for each JSON value of a piece; a value that cannot be read is a Quarantine."""
+    """The records from *make* for each JSON value of a piece; an unreadable value is a Quarantine."""
     content = page.content()
     if page.asked.get("unit", "line") == "line":
         for index, line in enumerate(content.split(b"\n")):
             raw = line.strip()
             raw = raw.removeprefix(b"\xef\xbb\xbf") if not index else raw
             if raw:
-                yield from guarded(place(page, index), raw, lambda raw=raw: make(decode(raw)))  # type: ignore[misc]
+                yield from _documents(place(page, index), raw, make)
         return
     yield from _read_array(page, content, make)
 
@@ -285,12 +300,10 @@ def _read_array(page: Page, content: bytes, make: Callable[[Any], Iterator[Recor
     content = content.removeprefix(b"\xef\xbb\xbf")
     try:
         value = decode(content)
-    except ValueError as error:
+    except ValueError:
         parts = elements(content) if content.lstrip().startswith(b"[") else []
-        if not parts:
-            yield Quarantine(place(page, 0), str(error), excerpt(content))
-        for index, raw in enumerate(parts):
-            yield from guarded(place(page, index), raw, lambda raw=raw: make(decode(raw)))  # type: ignore[misc]
+        for index, raw in enumerate(parts or [content]):
+            yield from _documents(place(page, index), raw, make)
         return
     values = value if isinstance(value, list) else [value]
     for index, one in enumerate(values):

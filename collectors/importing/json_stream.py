@@ -1,13 +1,26 @@
-"""JSON that is not one value a line: cut behind whole elements, without reading them."""
+"""JSON that is not one value per line, cut after whole elements without decoding them."""
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO
 
 from collectors.importing import chunks
-from collectors.importing.chunks import EXCERPT, MAX_UNIT, Piece, Unreadable, as_far, cursor, line_pieces, places, skip
+from collectors.importing.chunks import (
+    EXCERPT,
+    FREE,
+    MAX_UNIT,
+    Piece,
+    Unreadable,
+    as_far,
+    bounded,
+    cursor,
+    line_pieces,
+    places,
+    skip,
+)
 from storage.records import MAX_BODY
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}"]', re.DOTALL)
@@ -15,15 +28,25 @@ _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}"]', re.DOTALL)
 
 def json_pieces(open_: Callable[[], BinaryIO], start: str = "") -> Generator[Piece]:
     """Yield the pieces of a JSON file: lines, the elements of an array, or one value spread over many lines."""
-    with open_() as stream:
+    with _utf8(open_) as stream:
         shape = _shape(stream)
-    with open_() as stream:
+    with _utf8(open_) as stream:
         if shape == "array":
             yield from _array_pieces(stream, start)
         elif shape == "lines":
             yield from line_pieces(stream, start)
         else:
             yield _document(stream)
+
+
+def _utf8(open_: Callable[[], BinaryIO]) -> BinaryIO:
+    """The opened file; one in UTF-16 with a mark, as PowerShell writes what is redirected, as UTF-8."""
+    with open_() as stream:
+        if stream.read(2) not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return open_()
+    stream = open_()
+    texts = codecs.iterdecode(iter(lambda: stream.read(1 << 16), b""), "utf-16", "replace")
+    return bounded((text.encode("utf-8", "replace") for text in texts), "", FREE)
 
 
 def _shape(stream: BinaryIO) -> str:
@@ -51,7 +74,7 @@ def _document(stream: BinaryIO) -> Piece:
 
 
 def _array_pieces(stream: BinaryIO, start: str) -> Iterator[Piece]:
-    """Yield groups of whole elements, each group a JSON array of its own."""
+    """Yield groups of whole elements, each as a JSON array."""
     offset, index = places(start, 2)
     skip(stream, offset)
     cutter = Cutter(inside=offset > 0)
@@ -66,7 +89,7 @@ def _array_pieces(stream: BinaryIO, start: str) -> Iterator[Piece]:
 
 
 def _cut(stream: BinaryIO, cutter: Cutter) -> Iterator[tuple[bytes, int, int]]:
-    """What *cutter* makes of *stream*; of one that breaks off the whole elements, before it is said."""
+    """The pieces of *stream* from *cutter*; if it breaks off, the whole elements before the error."""
     try:
         while data := stream.read(chunks.PIECE):
             yield from cutter.feed(data)
@@ -78,21 +101,21 @@ def _cut(stream: BinaryIO, cutter: Cutter) -> Iterator[tuple[bytes, int, int]]:
 
 
 class Cutter:
-    """Cuts a stream of JSON arrays behind whole elements."""
+    """Cuts a stream of JSON arrays after whole elements."""
 
     def __init__(self, inside: bool = False, size: int | None = None) -> None:
         self.size, self.depth = size or chunks.PIECE, int(inside)
         self.buffer = b""
         self.base = self.scanned = self.begun = 0  # of the buffer in the stream; in the buffer
-        self.ends: list[int] = []  # of the whole elements that wait, in the buffer
+        self.ends: list[int] = []  # of the buffered whole elements
 
     def feed(self, data: bytes) -> Iterator[tuple[bytes, int, int]]:
-        """Yield (array, end in the stream, elements) for what *data* completes."""
+        """Yield (array, end in the stream, elements) for the elements completed by *data*."""
         self.buffer += data
         for match in _TOKEN.finditer(self.buffer, self.scanned):
             token = match[0]
             if token == b'"':
-                break  # a string that goes on in the next read
+                break  # a string that continues in the next read
             self.scanned = match.end()
             if token in (b"[", b"{"):
                 self.depth += 1
@@ -115,12 +138,12 @@ class Cutter:
         self.begun, self.ends = end, []
 
     def rest(self) -> Iterator[tuple[bytes, int, int]]:
-        """The whole elements that wait."""
+        """The buffered whole elements."""
         if self.ends:
             yield from self._cut(self.ends[-1])
 
     def _forget(self) -> None:
-        """Drop what has been yielded; raise Unreadable if what is left only grows."""
+        """Drop yielded data; raise Unreadable if the rest grows too long."""
         if len(self.buffer) - self.begun > MAX_UNIT + self.size:
             raise Unreadable(f"the element at byte {self.base + self.begun} is longer than {MAX_UNIT >> 20} MiB")
         drop = self.begun if self.depth else self.scanned
@@ -131,7 +154,7 @@ class Cutter:
 
 
 def elements(body: bytes) -> list[bytes]:
-    """The elements of a JSON array as they stand there, unread; what breaks off is the last."""
+    """The undecoded elements of a JSON array; an incomplete one is the last."""
     cutter = Cutter(size=1)
     try:
         found = [part[1:-1] for part, _, _ in cutter.feed(body)]

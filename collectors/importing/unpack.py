@@ -1,4 +1,4 @@
-"""Compressed files read as far as they go: what stands before the damage is given, then the damage with its place."""
+"""Compressed files, read as far as possible: the data before the damage, then the damage with its place."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 BLOCK = 1 << 14  # compressed bytes at a time
 OUT = 1 << 18  # unpacked bytes at a time
 MAX_RATIO = 200  # of decompressed to compressed bytes: JSON reaches 30, a bomb 1,000
-FREE = 64 << 20  # bytes that any compressed file may grow to
+FREE = 64 << 20  # bytes that any compressed file may unpack to
 
 
 class Unreadable(ValueError):
-    """The file cannot be read on from here: why. What was read before stays."""
+    """The reason why a file cannot be read further. Data read before are kept."""
 
 
 class _Gzip:
@@ -25,9 +26,17 @@ class _Gzip:
 
     def __init__(self) -> None:
         self._one = zlib.decompressobj(31)
+        self._error: zlib.error | None = None
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        return self._one.decompress(self._one.unconsumed_tail + data, max_length)
+        if self._error:
+            raise self._error
+        before, given = self._one.copy(), self._one.unconsumed_tail + data
+        try:
+            return self._one.decompress(given, max_length)
+        except zlib.error as error:  # zlib keeps what it had unpacked on the way, and a wrong checksum comes last
+            self._error = error
+            return _bytewise(before, given)
 
     @property
     def eof(self) -> bool:
@@ -35,17 +44,27 @@ class _Gzip:
 
     @property
     def needs_input(self) -> bool:
-        return not self._one.unconsumed_tail
+        return not self._one.unconsumed_tail and not self._error
 
     @property
     def unused_data(self) -> bytes:
         return self._one.unused_data
 
 
+def _bytewise(one: Any, given: bytes) -> bytes:
+    """What *given* unpacks to before it is damaged."""
+    parts = []
+    with suppress(zlib.error):
+        for at in range(len(given)):
+            parts.append(one.decompress(given[at : at + 1]))
+    return b"".join(parts)
+
+
 _MAGIC: tuple[tuple[bytes, Callable[[], Any]], ...] = (
     (b"\x1f\x8b", _Gzip), (b"\xfd7zXZ\x00", lzma.LZMADecompressor), (b"BZh", bz2.BZ2Decompressor),
 )  # fmt: skip
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_PACKED = (_ZSTD, *(magic for magic, _ in _MAGIC))
 BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
@@ -64,23 +83,46 @@ def open_bytes(path: Path) -> BinaryIO:
 _TEXT = (".zip", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".xml", ".js", ".har")
 
 
-def garbled(path: Path) -> bool:
-    """Whether a file with the name of text or a ZIP begins with what neither does: control characters among high bytes.
+_OTHERS = {
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word file; save it as .xlsx or CSV", b"%PDF": "a PDF; export a table instead",
+    b"Rar!": "a RAR archive; unpack it first", b"7z\xbc\xaf": "a 7z archive; unpack it first",
+    b"<html": "a web page, whatever its name; download the file again",
+    b"<!doc": "a web page, whatever its name; download the file again",
+}  # fmt: skip
+
+
+def unfit(path: Path) -> str:
+    """Why no format can be read from *path*, with the fix; empty if it looks readable."""
+    with suppress(Unreadable, *BROKEN), path.open("rb") as file, open_bytes(path) as stream:
+        head = stream.read(512)
+        if file.read(6).startswith(_PACKED) and head.startswith(_PACKED):
+            return "packed twice; unpack it once"
+        if head[257:262] == b"ustar":
+            return "a tar archive; unpack it first"
+        start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+        for magic, what in _OTHERS.items():
+            if head.startswith(magic) or start.startswith(magic):
+                return what
+    return (
+        "neither text nor a whole archive: damaged, or encrypted; copy or download it again" if _garbled(path) else ""
+    )
+
+
+def _garbled(path: Path) -> bool:
+    """Whether a file named as text or ZIP begins with what neither does: control characters among high bytes.
 
     UTF-16 without a mark has the former without the latter.
     """
     with path.open("rb") as file:
         head = file.read(1 << 12)
-    if not path.name.lower().endswith(_TEXT) or head.startswith((b"PK", b"PAR1", _ZSTD, b"\xff\xfe", b"\xfe\xff")):
-        return False
-    if head.startswith(tuple(magic for magic, _ in _MAGIC)):
+    if not path.name.lower().endswith(_TEXT) or head.startswith((b"PK", b"PAR1", *_PACKED, b"\xff\xfe", b"\xfe\xff")):
         return False
     control = sum(byte < 32 and byte not in b"\0\t\n\v\f\r\x1a\x1b" for byte in head)
     return control * 16 > len(head) and sum(byte > 127 for byte in head) * 4 > len(head)
 
 
 def _members(path: Path, magic: bytes, make: Callable[[], Any]) -> Iterator[bytes]:
-    """The content of all members of a file, one behind the other."""
+    """The content of all members of a file, one after the other."""
     with path.open("rb") as file:
         data, begun = file.read(BLOCK), 0
         while data:
@@ -124,13 +166,13 @@ def _zstd(path: Path) -> Iterator[bytes]:
             except OSError as error:
                 if step == 1:
                     raise Unreadable(f"damaged behind {got} unpacked bytes: {error}") from error
-        step = 1  # the library gives nothing of the last block that it could not fill
+        step = 1  # the library returns nothing of an incomplete last block
 
 
 def bounded(parts: Iterator[bytes], name: str, packed: int) -> BinaryIO:
-    """The *parts* of what *packed* bytes unpack to as a stream, up to MAX_RATIO times that.
+    """The unpacked *parts* of *packed* bytes as a stream, up to MAX_RATIO times their size.
 
-    Reading on behind the last byte, where the file goes on in disorder, raises Unreadable.
+    Reading past the last byte before damage raises Unreadable.
     """
     return cast("BinaryIO", _Stream(parts, name, max(FREE, packed * MAX_RATIO)))
 

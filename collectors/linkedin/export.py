@@ -1,7 +1,7 @@
-"""A member's own LinkedIn export: one donation is one start contact, with profile, positions and connections.
+"""A member's own LinkedIn export: one donation is one seed, with profile, positions and connections.
 
 Columns as LinkedIn writes them ("Download your data"): Connections.csv, Profile.csv, Positions.csv. What the study does
-not need never reaches the archive: only the columns below are kept, so no e-mail address, birth date or address is.
+not need never reaches the archive: only the columns below are kept, so no e-mail address, birth date or address.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from storage.records import BadBody, Connection, Page, Position, Profile, Profil
 KEPT = ("First Name", "Last Name", "URL", "Company", "Position", "Connected On")
 PROFILE = ("First Name", "Last Name", "Headline", "Summary", "Geo Location", "Twitter Handles", "Websites")
 POSITIONS = ("Company Name", "Title", "Started On", "Finished On")
-# the columns as they are called where the account's language is Dutch, German, French or Spanish
+# the column names in Dutch, German, French and Spanish exports
 _TRANSLATED = {
     "First Name": "voornaam vorname prénom nombre",
     "Last Name": "achternaam nachname nom apellidos apellido",
@@ -60,15 +60,15 @@ _COLUMNS = {_folded(name): name for name in (*KEPT, *PROFILE, *POSITIONS)} | {
 _EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;]+")
 
 
-_KIND = re.compile(r"^[^\W\d_]+:(?!//)")  # what kind of website it is, before its address
-_BETWEEN = re.compile(r",(?=\s*[^\W\d_]+:)")  # two websites; an address may hold a comma
+_KIND = re.compile(r"^[^\W\d_]+:(?!//)")  # the type of a website, before its address
+_BETWEEN = re.compile(r",(?=\s*[^\W\d_]+:)")  # separates two websites; an address may contain a comma
 
 
 # ---- the export ---------------------------------------------------------------------------------------------
 
 
 def _open(path: Path, wanted: str) -> tuple[csvfile.Open, datetime | None] | None:
-    """What opens *wanted* of an export (ZIP, folder, or the one CSV), and when it was made; None if it is not in it."""
+    """Functions that open the files *wanted* of an export (ZIP, folder or one CSV), and its date; None if missing."""
     if path.is_dir():
         found = sorted(p for p in path.rglob("*.csv") if p.name.casefold() == wanted)
         return (lambda: found[0].open("rb"), None) if found else None
@@ -84,7 +84,7 @@ def _open(path: Path, wanted: str) -> tuple[csvfile.Open, datetime | None] | Non
 
 
 def _made(entry: zipfile.ZipInfo) -> datetime | None:
-    """When LinkedIn wrote a file of the export (a zip keeps no zone: taken as UTC); None if it does not say."""
+    """When LinkedIn wrote a file of the export (a zip keeps no zone: taken as UTC); None if unknown."""
     try:
         return datetime(*entry.date_time, tzinfo=UTC) if entry.date_time[0] > 2002 else None
     except ValueError:
@@ -95,7 +95,7 @@ _KNOWN = ("connections.csv", "profile.csv", "positions.csv")
 
 
 def owner_of(key: str, options: Mapping[str, Any]) -> str:
-    """The profile id of the member whose export it is: `owner` in the options, else an id of this donation's own."""
+    """The profile id of the export's owner: `owner` in the options, else an id for this donation."""
     given = options.get("owner")
     if isinstance(given, Mapping):
         given = given.get(key) or given.get(name_of(key))
@@ -103,7 +103,7 @@ def owner_of(key: str, options: Mapping[str, Any]) -> str:
 
 
 def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
-    """The pieces of an export without what must not be kept: the profile in one, the connections in groups of rows."""
+    """The pieces of an export, with permitted data only: the profile in one, the connections in groups of rows."""
     asked = {"owner": owner_of(want.target.key, options)}
     if want.target.kind == "profile":
         yield _profile_piece(path, asked)
@@ -146,7 +146,7 @@ def _piece(header: list[str], kept: list[list[str]], after: str, first: int, ask
 
 
 def _table(open_: csvfile.Open, name: str, needed: tuple[str, ...]) -> tuple[list[str], Iterator[csvfile.Row]]:
-    """The columns of a file by their English names, and the rows below them; what stands above is passed over."""
+    """The columns of a file by their English names, and the rows below them; a preamble is skipped."""
 
     def english(names: list[str]) -> list[str]:
         return [_COLUMNS.get(_folded(one), one) for one in names]
@@ -162,7 +162,7 @@ def _table(open_: csvfile.Open, name: str, needed: tuple[str, ...]) -> tuple[lis
 
 
 def _kept(header: list[str], row: csvfile.Row) -> list[str]:
-    """The cells that may be kept; of a row with too few or too many, where e-mail could stand anywhere, only a note."""
+    """The cells that may be kept; of a row with too few or too many, which could have e-mail anywhere, only a note."""
     if row.wrong:
         return [row.wrong]
     if not row.cells:
@@ -180,7 +180,7 @@ def _profile_piece(path: Path, asked: dict[str, str]) -> Piece:
 
 
 def _few(path: Path, name: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """The rows of a small CSV, of *columns* only; of rows that do not fit only why."""
+    """The rows of a small CSV, with *columns* only; of rows that do not fit only the reason."""
     opened = _open(path, name)
     if opened is None:
         return []
@@ -213,7 +213,7 @@ def read(page: Page) -> Iterator[Record]:
 
 
 def _table_of(page: Page) -> str:
-    """The file the rows stand in."""
+    """The file of the rows."""
     name = place(page)
     return name if name.lower().endswith(".csv") else f"{name}/Connections.csv"
 
@@ -234,8 +234,8 @@ def _connected(owner: str, row: Mapping[str, Any], name: str) -> Iterator[Record
         return
     if not (first or last):
         blank = not any(row.get(column) for column in KEPT)
-        told = ",".join(str(row.get(column) or "") for column in KEPT)
-        yield Quarantine(where, "a blank row" if blank else "a row without a name", "" if blank else told)
+        cells = ",".join(str(row.get(column) or "") for column in KEPT)
+        yield Quarantine(where, "a blank row" if blank else "a row without a name", "" if blank else cells)
         return
     if spoilt := [f"{column}: {why}" for column in KEPT if (why := fault(row.get(column)))]:
         yield Quarantine(where, "; ".join(spoilt), ",".join(str(row.get(column) or "") for column in KEPT))
@@ -280,5 +280,5 @@ def _listed(value: Any, between: re.Pattern[str]) -> list[str]:
     return [one.strip() for one in between.split((text(value) or "").strip("[] ")) if one.strip()]
 
 
-# a donated list tells employer and title of the persons on it: it is no mere list of links ("connections")
+# a donated list has employer and title of the people on it, unlike a list of links ("connections")
 collector = FileCollector("linkedin", cut, read, ("profile", "donation"), yields="profiles")

@@ -1,4 +1,4 @@
-"""Posts of LinkedIn as its web client receives them ("Voyager"), captured by Zeeschuimer."""
+"""LinkedIn posts as received by its web client ("Voyager"), captured by Zeeschuimer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage.records import Account, Mention, Post, Record
 
 PLATFORM = "linkedin"
 _ACTIVITY = re.compile(r"urn:li:(?:activity|ugcPost|share):(\d+)")
-_FIRST = datetime(2003, 5, 5, tzinfo=UTC)  # the network opened
+_FIRST = datetime(2003, 5, 5, tzinfo=UTC)  # LinkedIn's launch
 
 
 def post(data: Mapping[str, Any], collected: datetime | None, sample: str | None) -> Iterator[Record]:
@@ -58,7 +58,7 @@ def _post(
 
 
 def _urn(data: Mapping[str, Any]) -> str | None:
-    """The first activity id among the places where the client keeps it."""
+    """The first activity id in the fields where the client keeps it."""
     for value in (
         get(data, "updateMetadata", "urn"),
         data.get("preDashEntityUrn"),
@@ -75,7 +75,7 @@ def _urn(data: Mapping[str, Any]) -> str | None:
 def _made(urn: str, collected: datetime | None) -> datetime | None:
     """When the id was made: its upper bits count milliseconds since 1970. None if absurd.
 
-    The client itself shows no more than "2w".
+    The client itself shows only "2w".
     """
     made = from_epoch(int(urn.rpartition(":")[2][:20]) >> 22)
     if made is None or made < _FIRST or made > (collected or made) + timedelta(days=1):

@@ -1,9 +1,9 @@
-"""Profiles of LinkedIn members in JSON, as vendors deliver them: one a line, in an array, or one in a file.
+"""LinkedIn profiles from data vendors in JSON: one per line, in an array, or one in a file.
 
-Shapes as public documents and code of November 2026 show them: Proxycurl (`experiences`, dates as objects), Bright Data
+Formats from public documents and code of November 2026: Proxycurl (`experiences`, dates as objects), Bright Data
 (`experience`, with `positions` below an employer), Apify's scrapers (`jobStartedOn`, or a `caption` "Jan 2025 -
 Present"; `startDate.text`), People Data Labs (`company` and `title` as objects), Coresignal (`date_from`). What is not
-named below never reaches the archive: no e-mail address, telephone number, birth date or picture does.
+named below never reaches the archive: no e-mail address, telephone number, birth date or picture.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ HEADLINE = ("headline", "occupation", "position", "sub_title")
 ABOUT = ("summary", "about", "description")
 PLACE = ("location_name", "addressWithCountry", "location", "city")
 JOBS = ("experience", "experiences", "workExperience", "positions")
-BELOW = ("positions", "subComponents")  # several at one employer
+BELOW = ("positions", "subComponents")  # positions at one employer
 EMPLOYER = ("company", "companyName", "company_name", "organization")
 TITLE = ("title", "position", "jobTitle", "job_title", "position_title", "role")
 START = ("starts_at", "start_date", "startDate", "jobStartedOn", "startedOn", "date_from")
 END = ("ends_at", "end_date", "endDate", "jobEndedOn", "endedOn", "date_to")
 NOW = ("is_current", "isCurrent", "jobStillWorking")
-AROUND = ("profile", "data", "person", "results", "profiles", "items")  # what profiles may lie in
-INSIDE = ("name", "text", "linkedinText", "full", "default", "year", "month", "day")  # of values that are objects
+AROUND = ("profile", "data", "person", "results", "profiles", "items")  # wrappers of profiles
+INSIDE = ("name", "text", "linkedinText", "full", "default", "year", "month", "day")  # fields of object values
 OF_A_JOB = frozenset((*EMPLOYER, *TITLE, *START, *END, *NOW, "caption", "subtitle", "breakdown"))
 OF_A_PERSON = frozenset((*URL, *SLUG, *NAME, *HEADLINE, *ABOUT, *PLACE, *PARTS[0], *PARTS[1]))
 _EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;]+")
@@ -50,7 +50,7 @@ _YEAR_MONTH = re.compile(r"\d{4}(?:-\d\d){0,2}(?=[T ]|$)")
 
 
 def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
-    """The pieces of a file, with nothing of a profile but what is named above."""
+    """The pieces of a file, with only the fields named above."""
     for piece in json_pieces(lambda: open_bytes(path), want.target.cursor):
         if piece.refused:
             yield msgspec.structs.replace(piece, body=b"")
@@ -65,7 +65,7 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
 
 
 def _kept(raw: bytes) -> list[dict[str, Any]]:
-    """What stays of the profiles in one value; of what cannot be read only why."""
+    """The kept parts of the profiles in one value; if unreadable, only the reason."""
     try:
         return [_reduced(one) for one in _people(decode(raw.strip()))] if raw.strip() else []
     except ValueError as error:
@@ -73,13 +73,13 @@ def _kept(raw: bytes) -> list[dict[str, Any]]:
 
 
 def _people(value: Any) -> Iterator[Any]:
-    """The profiles in *value*, which may lie in lists and wrappers."""
+    """The profiles in *value*, in lists and wrappers too."""
     if isinstance(value, list):
         for one in value:
             yield from _people(one)
     elif isinstance(value, dict) and not any(name in value for name in JOBS):
         inner = next((value[name] for name in AROUND if isinstance(value.get(name), list | dict)), None)
-        if isinstance(inner, dict):  # the address may stand around the profile
+        if isinstance(inner, dict):  # the address may be outside the profile
             inner = {**{name: value[name] for name in URL if name in value}, **inner}
         yield from [value] if inner is None else _people(inner)
     else:
@@ -100,7 +100,7 @@ def _job(job: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """*value* if it is a text or number, of an object the few parts that are read; e-mail addresses are blanked."""
+    """*value* if it is a text or number; the supported fields of an object; e-mail addresses are blanked."""
     if isinstance(value, dict):
         return {name: _plain(value[name]) for name in INSIDE if not isinstance(value.get(name), dict | list | None)}
     if isinstance(value, str):
@@ -122,12 +122,12 @@ def _profiles(value: Any, page: Page) -> Iterator[Record]:
 
 
 def _profile(it: Mapping[str, Any], page: Page) -> Iterator[Record]:
-    """A profile and its positions. Raise ValueError for what is none."""
+    """A profile and its positions. Raise ValueError if it is not one."""
     if it.get("wrong"):
         raise ValueError(str(it["wrong"]))
     name = _first(it, NAME) or " ".join(part for names in PARTS if (part := _first(it, names))) or None
     slug = next((ident(it.get(one)) for one in SLUG if ident(it.get(one))), None)
-    pages = (profile_url(told) for one in URL if (told := _first(it, (one,))) and "/in/" in told)
+    pages = (profile_url(value) for one in URL if (value := _first(it, (one,))) and "/in/" in value)
     key = next((one for one in pages if one), None) or (profile_url(f"https://{LINKEDIN}/in/{slug}") if slug else None)
     jobs = [job for one in JOBS for entry in each(it.get(one)) for job in _jobs(record(entry), page)]
     if key is None and (name is None or not any(one in it for one in JOBS)):
@@ -143,7 +143,7 @@ Job = tuple[str | None, str | None, str | None, str | None, bool]
 
 
 def _jobs(it: Mapping[str, Any], page: Page, employer: str | None = None) -> Iterator[Job]:
-    """The position of an entry, or those that lie below its employer."""
+    """The position of an entry, or those below its employer."""
     title, company = _first(it, TITLE), employer or _first(it, EMPLOYER)
     below = [one for name in BELOW for one in each(it.get(name)) if _first(record(one), TITLE)]
     if below and employer is None:
@@ -155,15 +155,15 @@ def _jobs(it: Mapping[str, Any], page: Page, employer: str | None = None) -> Ite
     if company is None and subtitle:
         company = subtitle.partition(" · ")[0]
     started, ended = _dates(it)
-    now = next((told for name in NOW if (told := flag(it.get(name))) is not None), None)
+    now = next((value for name in NOW if (value := flag(it.get(name))) is not None), None)
     current = ended is None or in_future(ended, page.fetched_at.date()) if now is None else now
     if company or title:
         yield company, title, started, ended, current
 
 
 def _dates(it: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Beginning and end; of a caption "Jan 2025 - Present · 3 mos" where there are no others."""
-    started, ended = (next((told for name in names if (told := _date(it.get(name)))), None) for names in (START, END))
+    """Start and end; else from a caption "Jan 2025 - Present · 3 mos"."""
+    started, ended = (next((value for name in names if (value := _date(it.get(name)))), None) for names in (START, END))
     caption = _first(it, ("caption",))
     if caption and started is None and ended is None:
         parts = re.split(r"\s+[-–—]\s+", caption.partition(" · ")[0], maxsplit=1)
@@ -185,10 +185,10 @@ def _date(value: Any) -> str | None:
                 break
             whole.append(f"{part:02}")
         return stated_day("-".join(whole))
-    told = str(value) if isinstance(value, int) and not isinstance(value, bool) else shown(value)
-    if told and (iso := _YEAR_MONTH.match(told)):
-        told = iso.group()
-    return stated_day(day(told))
+    value = str(value) if isinstance(value, int) and not isinstance(value, bool) else shown(value)
+    if value and (iso := _YEAR_MONTH.match(value)):
+        value = iso.group()
+    return stated_day(day(value))
 
 
 def _first(it: Mapping[str, Any], names: tuple[str, ...]) -> str | None:

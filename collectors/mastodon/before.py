@@ -1,6 +1,6 @@
-"""Answers of Mastodon as archives held them before November 2026.
+"""Conversion of Mastodon answers archived before November 2026.
 
-What is in `Page.asked` and `Want.carry` now stood in the fragments of addresses and cursors: `signed`, `via`,
+The present data of `Page.asked` and `Want.carry` were in the fragments of addresses and cursors: `signed`, `via`,
 `overruled`, `remote`, `claimed=N`, `empty`, `head`; and a cursor could be called `webfinger`.
 """
 

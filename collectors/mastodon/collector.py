@@ -1,12 +1,12 @@
-"""Mastodon and the servers that speak its API (GoToSocial, Takahe, Pleroma ...): what to ask, and what answers mean.
+"""Mastodon and the servers that speak its API (GoToSocial, Takahe, Pleroma ...): requests and outcomes.
 
-An account's key is its URI (its URL where a server tells no URI), as in `accounts.account_id`: its host is the
-server to ask. Every walk begins with the account itself, which gives the server's own id for it, its opt-outs and
-its claims; the list follows, by the `Link` header alone. A cursor is the path to ask next, or the server to ask.
+An account's key is its URI (its URL if the server gives no URI), as in `accounts.account_id`: its host is the
+server to query. Every walk begins with the account itself, which gives the server's own id for it, its opt-outs and
+its claims; the list follows, by the `Link` header alone. A cursor is the next path, or the server to query.
 
-`Page.asked` holds `signed` (our token was sent), `elsewhere` (one server is asked about everyone) and `overruled`
-(opt-outs are); `Want.carry` holds `step` (webfinger: where a handle lives; head: the account itself, by its name),
-`claimed` (what the profile says of this list), `remote` (asked elsewhere than at the account's own server) and `empty`
+`Page.asked` has `signed` (our token was sent), `elsewhere` (one server is queried for everyone) and `overruled`
+(opt-outs are); `Want.carry` has `step` (webfinger: the server of a handle; head: the account itself, by its name),
+`claimed` (the list's length in the profile), `remote` (requested from another server than the account's) and `empty`
 (the page before was empty).
 Parsing is in `collectors.mastodon.parse`.
 """
@@ -60,24 +60,23 @@ LISTS = {"timeline": "statuses", "following": "following", "followers": "followe
 class Options(BaseModel):
     """The collector's own keys in the study file."""
 
-    base_url: str | None = Field(None, description="One server to ask about everyone, instead of everyone's own.")
-    hosts: dict[str, str] = Field({}, description="Addresses to reach servers at, for tests.")
-    allow_private: bool = Field(False, description="Ask servers on private networks too, if names lead there.")
-    honour_opt_outs: bool = Field(True, description="Leave timelines alone whose owner says noindex or not indexable.")
-    token_host: str | None = Field(None, description="The server that the secret belongs to (default: of base_url).")
-    contact: str = Field("", description="Who answers for the collecting, in the user agent.")
+    base_url: str | None = Field(None, description="One server for all accounts, instead of each account's own.")
+    hosts: dict[str, str] = Field({}, description="Addresses of servers, for tests.")
+    allow_private: bool = Field(False, description="Allow servers on private networks.")
+    honour_opt_outs: bool = Field(True, description="Skip timelines whose owner set noindex or is not indexable.")
+    token_host: str | None = Field(None, description="The server the secret belongs to (default: that of base_url).")
+    contact: str = Field("", description="Contact for server operators, for the user agent.")
 
 
 class Mastodon:
-    """The collector: one want a request."""
+    """The collector: one want per request."""
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     # identi.ca, the first server of the network that others' posts on such servers may come from
     opened: ClassVar[Mapping[str, date]] = {"mastodon": date(2008, 7, 2)}
-    Options = Options
     personal = PERSONAL
     handle_of = staticmethod(handle_of)
-    recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # by what a thing is looked up
+    recheck: ClassVar[Mapping[str, str]] = {"account": "user"}  # the kinds for look-ups by id
     asked_before = staticmethod(asked_before)
 
     page_of = staticmethod(typed.page_of)
@@ -88,13 +87,13 @@ class Mastodon:
 
     @staticmethod
     def canonical(seed: str) -> str:
-        """The key of an account: `user@server` without the @ before it; an address with its scheme."""
+        """The key of an account: `user@server` without a leading @; an address with its scheme."""
         handle = HANDLE.match(seed.strip().removeprefix("acct:"))
         return f"{handle[1]}@{handle[2].lower()}" if handle else web(seed) or seed.strip()
 
     @staticmethod
     def server(want: Want, options: Mapping[str, Any]) -> str:
-        """The server that *want* is asked at."""
+        """The server for *want*."""
         found = _host(want)
         return str(options.get("base_url") or (found[0] if found else ""))
 
@@ -117,26 +116,25 @@ class Mastodon:
             yield _of_list(page)
 
     def parse(self, page: Page) -> Iterator[Record]:
-        """Yield the accounts, follows, posts and absences that the page tells."""
-        yield from http.absences(self.outcome(page), "mastodon")
+        """Yield the accounts, follows and posts of the page."""
         if page.status != 200 or page.wants[0].carry.get("step") == records.WEBFINGER:
             return
         try:
             yield from queries.read(page) if page.kind in queries.QUERIES else records.read(page)
         except http.UNREADABLE as error:
-            if page.kind != "user":  # a web site that is no server answers a look-up with its own pages
+            if page.kind != "user":  # a web site that is not a server answers a look-up with its own pages
                 yield http.unreadable("body", error, page.body)
 
 
-# ---- asking -----------------------------------------------------------------------------------------------------
+# ---- requests ---------------------------------------------------------------------------------------------------
 
 
 def _ask(wire: Wire, want: Want, options: Options, secret: str | None) -> list[Page | Failure]:
-    """Ask what *want* needs next."""
+    """Make the next request for *want*."""
     found = _host(want)
     if found is None:
-        told = f"{want.target.key!r} names no account; write user@server, or the address of the account"
-        return http.refuse(wire, (want,), "invalid-key", told)
+        detail = f"{want.target.key!r} is not an account; write user@server, or the address of the account"
+        return http.refuse(wire, (want,), "invalid-key", detail)
     host, name = found
     if options.base_url:
         origin, alias = options.base_url.rstrip("/"), None
@@ -155,7 +153,7 @@ def _ask(wire: Wire, want: Want, options: Options, secret: str | None) -> list[P
 
 
 def _host(want: Want) -> tuple[str, str] | None:
-    """The server to ask for *want* and the account's name there; None if its key names none."""
+    """The server for *want* and the account's name there; None if its key is invalid."""
     key, cursor = want.target.key, want.target.cursor
     if want.target.kind in queries.QUERIES:
         return (queries.host(want), "") if queries.host(want) else None
@@ -179,11 +177,11 @@ def _path(want: Want, name: str) -> str:
     return f"/api/v1/accounts/lookup?acct={quote(name)}"
 
 
-# ---- what answers mean ------------------------------------------------------------------------------------------
+# ---- outcomes ---------------------------------------------------------------------------------------------------
 
 
 def _account(page: Page) -> AccountView | None:
-    """The account that is the body of *page*; None if the body is something else."""
+    """The account in the body of *page*; None if it is something else."""
     try:
         return _read_account(page) if page.status == 200 else None
     except http.UNREADABLE:
@@ -195,7 +193,7 @@ def _read_account(page: Page) -> AccountView:
 
 
 def _of_user(page: Page) -> Outcome:
-    """A handle is looked for at the host it names, then, if that is not the server itself, where WebFinger says."""
+    """The outcome of a handle's look-up: at its host, then, if that is not the server, at the one from WebFinger."""
     target, cursor = page.wants[0].target, page.wants[0].target.cursor
     if page.wants[0].carry.get("step") == records.WEBFINGER:
         return _of_webfinger(page)
@@ -215,7 +213,7 @@ def _of_user(page: Page) -> Outcome:
 
 
 def _of_webfinger(page: Page) -> Outcome:
-    """Where WebFinger says the account's server is; absent if it says nothing, or the host that was asked already."""
+    """The outcome of WebFinger: the account's server; absent if there is none, or the host already asked."""
     target = page.wants[0].target
     if page.status == 410:
         return Absent(target, "gone")
@@ -224,18 +222,18 @@ def _of_webfinger(page: Page) -> Outcome:
     server = http.netloc(link)
     if not server or found is None:
         return Absent(target, "unknown")
-    if server == found[0]:  # it knows the account, but no look-up
+    if server == found[0]:  # it knows the account, but has no look-up
         return Done(target, next=_by_name(urlsplit(link or "").path.rstrip("/").rpartition("/")[2]))
     return Done(target, next=f"https://{server}")
 
 
 def _by_name(name: str) -> str:
-    """Where a server without the look-up shows an account: Pleroma takes a name for an id, others have ids in URIs."""
+    """The path of an account on a server without look-up: Pleroma accepts a name as an id, others have ids in URIs."""
     return f"/api/v1/accounts/{quote(name.lstrip('@').partition('@')[0], safe='')}"
 
 
 def _of_list(page: Page) -> Outcome:
-    """The account at the head of a walk, or a page of its list."""
+    """The outcome of the head of a walk, or of a page."""
     target, found = page.wants[0].target, _host(page.wants[0])
     if page.status == 404 and not target.cursor and found and not OWN_ID.match(urlsplit(target.key).path):
         return Done(target, next=_by_name(found[1]), carry={"step": records.HEAD})  # gone, or the server has no look-up
@@ -254,7 +252,7 @@ def _of_list(page: Page) -> Outcome:
 
 
 def _of_head(page: Page, account: AccountView) -> Outcome:
-    """Where the list of *account* is, or why it must not be read."""
+    """The outcome of a head: the path of *account*'s list, or why it must not be read."""
     target = page.wants[0].target
     if not account.answers_to(target.key):
         return Absent(target, f"gone: the name now belongs to {account.account_id}")
@@ -272,9 +270,9 @@ def _of_head(page: Page, account: AccountView) -> Outcome:
 
 
 def _of_page(page: Page, items: list[Any]) -> Outcome:
-    """A page of a list, newest first; the walk ends without a next link, on a second empty page, or at the old mark.
+    """The outcome of a page, newest first: a walk ends without a next link, on a second empty page, or at the mark.
 
-    Ids say what is older: they are the order the server pages by, and no claim of the author's.
+    Age is judged by ids: they are the server's order of pages, not a claim of the author.
     """
     want = page.wants[0]
     target, carry, newest, reached = want.target, want.carry, "", False
@@ -296,7 +294,7 @@ def _of_page(page: Page, items: list[Any]) -> Outcome:
 
 
 def _whole(page: Page, seen: int) -> tuple[bool, str]:
-    """Whether a list that ended is all there is, as far as the walk shows; and if not, why."""
+    """Whether an ended list is complete, as far as the walk shows; and if not, why."""
     carry = page.wants[0].carry
     claim = carry.get("claimed", 0)
     if carry.get("remote"):
@@ -306,14 +304,14 @@ def _whole(page: Page, seen: int) -> tuple[bool, str]:
     if page.kind != "timeline" and seen < claim:
         unlinked = "no link to a next page; " if page.header("link") is None else ""
         return False, f"{unlinked}{seen} of the {claim} that the profile claims"
-    if seen < claim:  # no list of posts shows whether the rest is private: the server ended it, and the reason is kept
+    if seen < claim:  # whether the rest is private is unknown: the server ended it, and the reason is kept
         return True, f"{seen} of the {claim} that the profile claims, private posts included"
     return True, ""
 
 
 def _unlinked(page: Page, items: list[Any]) -> str | None:
-    """The next page of a timeline where a server gives no `Link` at all (Pixelfed): from the oldest post shown on, as
-    documented for `max_id`, if the profile claims more. Follow lists have no such way: their ids are internal."""
+    """The next page of a timeline on a server without `Link` headers (Pixelfed): from the oldest post on, as
+    documented for `max_id`, if the profile claims more. Not for follow lists, whose ids are internal."""
     claim, seen = page.wants[0].carry.get("claimed"), page.wants[0].position + len(items)
     ids = [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
     if page.kind != "timeline" or page.header("link") is not None or not ids or (claim and seen >= claim):
@@ -332,7 +330,7 @@ def _error(page: Page) -> str | None:
 
 
 def _denied(page: Page) -> Outcome:
-    """401, 403 and 422: our token is refused, or the server asks for one."""
+    """The outcome of 401, 403 and 422: our token is rejected, or the server requires one."""
     target, why = page.wants[0].target, _error(page) or f"HTTP {page.status}"
     if page.status == 401 and page.asked.get("signed"):
         return Refused(target, why)

@@ -1,4 +1,4 @@
-"""What the pages of Mastodon's API tell, as records. Pure: a page in, records out."""
+"""Parser of Mastodon's API. Pure: a page in, records out."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from collectors.parsing.lenient import Count
 from collectors.wire.http import UNREADABLE, count, moment, netloc, unread_time, unreadable
 from storage.records import Account, AccountField, Follow, Mention, Page, Post, Record
 
-HEAD = "head"  # the step of a walk that has still to find its account, by its name
-WEBFINGER = "webfinger"  # the step that asks where the account of a handle lives
+HEAD = "head"  # the step of a walk that must find its account by name
+WEBFINGER = "webfinger"  # the step that finds the server of a handle
 
-PUBLIC = (None, "public", "unlisted")  # what a token might show beyond these is not kept
-# What an account or a post is not read without, if it is there: words, who may see them, and whose they are.
+PUBLIC = (None, "public", "unlisted")  # anything else that a token shows is not kept
+# Fields of an account or post that must be readable if present: text, visibility, and author.
 VITAL = ("content", "visibility", "reblog", "quote", "noindex", "indexable", "hide_collections", "suspended",
          "hide_follows", "hide_followers", "in_reply_to_id")  # fmt: skip
 
@@ -39,14 +39,14 @@ class FieldView(msgspec.Struct):
 
 
 class PleromaView(msgspec.Struct):
-    """What Pleroma and Akkoma add to an account (docs-develop.pleroma.social, "Differences in Mastodon API")."""
+    """Fields that Pleroma and Akkoma add to an account (docs-develop.pleroma.social, "Differences in Mastodon API")."""
 
     hide_follows: bool | None = None
     hide_followers: bool | None = None
 
 
 class AccountView(msgspec.Struct):
-    """An account as the API shows it (https://docs.joinmastodon.org/entities/Account/); older servers tell no *uri*."""
+    """An account as the API shows it (https://docs.joinmastodon.org/entities/Account/); older servers give no *uri*."""
 
     id: str | int
     acct: str
@@ -74,17 +74,17 @@ class AccountView(msgspec.Struct):
 
     @property
     def account_id(self) -> str:
-        """What names the account everywhere: its URI, or its URL."""
+        """The account's id: its URI, or its URL."""
         return self.uri or self.url or ""
 
     @property
     def opted_out(self) -> bool:
-        """Whether the owner asks that the posts are left alone."""
+        """Whether the owner opted out."""
         return self.noindex is True or self.indexable is False
 
     @property
     def is_remote(self) -> bool:
-        """Whether the account lives on another server than the one that tells of it."""
+        """Whether the account is on another server than the one that shows it."""
         return "@" in self.acct
 
     def answers_to(self, key: str) -> bool:
@@ -99,13 +99,13 @@ class AccountView(msgspec.Struct):
         return self.hide_collections is True or own.get(kind) is True
 
     def claims(self, kind: str) -> int | None:
-        """How long the profile says a list is."""
+        """The length of a list as claimed by the profile."""
         claims = {"following": self.following_count, "followers": self.followers_count}
         return count(claims.get(kind, self.statuses_count))
 
     def flags(self) -> tuple[str, ...]:
         """Opt-outs and states, in a fixed order."""
-        told = {
+        states = {
             "noindex": self.noindex,
             "not-indexable": self.indexable is False,
             "not-discoverable": self.discoverable is False,
@@ -119,17 +119,17 @@ class AccountView(msgspec.Struct):
             "memorial": self.memorial,
         }
         moved = (f"moved:{self.moved.account_id}",) if isinstance(self.moved, AccountView) else ()
-        return (*(name for name, is_so in told.items() if is_so), *moved)
+        return (*(name for name, is_so in states.items() if is_so), *moved)
 
     def handle(self, domain: str = "") -> str:
-        """user@server; for an account of the server itself by *domain*, or the host of its page."""
+        """user@server; for a local account with *domain*, or the host of its page."""
         if self.is_remote:
             return self.acct
         return f"{self.acct}@{domain or netloc(self.url or self.uri)}"
 
 
 class MentionView(msgspec.Struct):
-    """A mention: the API gives the account's page, never its URI."""
+    """A mention: the API gives the account's page, not its URI."""
 
     id: str | int
     acct: str
@@ -143,7 +143,7 @@ class TagView(msgspec.Struct):
 
 
 class ApplicationView(msgspec.Struct):
-    """The application a post was sent with."""
+    """The application that sent a post."""
 
     name: str | None = None
 
@@ -194,7 +194,7 @@ class Descriptor(msgspec.Struct):
 
 
 def self_link(page: Page) -> str | None:
-    """The account's own URI in a WebFinger answer; None if the body is none."""
+    """The account's own URI in a WebFinger answer; None if the body is not one."""
     try:
         links = lenient.read(page.content(), Descriptor)[0].links
     except UNREADABLE:
@@ -209,8 +209,8 @@ def read(page: Page) -> Iterator[Record]:
         yield from accounts(view, domain=_domain(page, view))
         yield from (left.quarantine(excerpt=page.content()) for left in left_out)
         return
-    content, mended = lenient.clean(page.content())
-    yield from (left.quarantine() for left in mended)
+    content, repaired = lenient.clean(page.content())
+    yield from (left.quarantine() for left in repaired)
     for n, raw in enumerate(msgspec.json.decode(content, type=list[msgspec.Raw])):
         try:
             if page.kind == "timeline":
@@ -226,13 +226,13 @@ def read(page: Page) -> Iterator[Record]:
 
 
 def is_account(page: Page) -> bool:
-    """Whether an account was asked for: a look-up, or the head of a walk."""
+    """Whether an account was requested: a look-up, or the head of a walk."""
     want = page.wants[0]
     return page.kind == "user" or not want.target.cursor or want.carry.get("step") == HEAD
 
 
 def _domain(page: Page, view: AccountView) -> str:
-    """The domain of a handle that was asked for: a server's handles may carry another name than its pages."""
+    """The domain of the requested handle: a server's handles may have another domain than its pages."""
     name, _, domain = page.key.removeprefix("acct:").lstrip("@").partition("@")
     return domain if page.kind == "user" and domain and name.lower() == view.acct.lower() else ""
 
@@ -285,12 +285,12 @@ def _statuses(view: StatusView, page: Page) -> Iterator[Record]:
 
 
 def hidden(view: StatusView, page: Page) -> bool:
-    """Whether the words of another's post stay out, as its author asks, unless the study overrules that."""
+    """Whether the text of another's post is left out, as its author opted out and the study honours that."""
     return view.account.opted_out and not page.asked.get("overruled")
 
 
 def post(view: StatusView, page: Page, owner: str | None) -> Post:
-    """One post. A reblog has the words, tags and links of what it reblogs, unless their author opted out."""
+    """One post. A reblog has the text, tags and links of the original, unless its author opted out."""
     shown = view.reblog or view
     if shown is not view and hidden(shown, page):
         shown = StatusView(shown.id, shown.uri, shown.account)
@@ -330,7 +330,7 @@ def _kind(view: StatusView, quoted: str | None) -> str:
 
 
 def _parent(view: StatusView, page: Page) -> str | None:
-    """The post replied to, by its address in the server's API: its URI is not told."""
+    """The post replied to, by its address in the server's API, as its URI is not given."""
     if view.in_reply_to_id is None:
         return None
     parts = urlsplit(page.url)
@@ -338,7 +338,7 @@ def _parent(view: StatusView, page: Page) -> str | None:
 
 
 def _parent_account(view: StatusView) -> str | None:
-    """The account replied to: the author's own, or one that is mentioned; None if the page does not tell."""
+    """The account replied to: the author's own, or one that is mentioned; None if unknown."""
     wanted = str(view.in_reply_to_account_id)
     if wanted == str(view.account.id):
         return view.account.account_id
@@ -347,7 +347,7 @@ def _parent_account(view: StatusView) -> str | None:
 
 
 def _known(mention: MentionView, view: StatusView) -> str | None:
-    """The id of the account mentioned: its page where the server tells no URIs; else only if it is the author's."""
+    """The id of the account mentioned: its page if the server gives no URIs; else only the author's."""
     if str(mention.id) == str(view.account.id):
         return view.account.account_id
     return mention.url if view.account.uri is None else None

@@ -1,4 +1,4 @@
-"""What is personal in the answers of Mastodon's API, and how its servers name people. Pure."""
+"""Declaration of personal data in answers of Mastodon's API, and of how its servers name people. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from collectors.mastodon.parse import AccountView, Descriptor, Error, FieldView, StatusView, content_of
 from storage.privacy.declared import Field, Handles, Personal
 
-# sites that write their users as /@name and are no servers of this kind
+# sites with users at /@name that are not such servers
 OTHERS = {
     "codepen.io", "dev.to", "flipboard.com", "hackernoon.com", "kick.com", "linktr.ee", "medium.com", "npmjs.com",
     "odysee.com", "pinterest.com", "rumble.com", "steemit.com", "substack.com", "t.me", "threads.com", "threads.net",
@@ -21,7 +21,7 @@ HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]+")
 
 
 def handle_of(url: str) -> str | None:
-    """The handle (user@server) whose page *url* is, in lower case; None if it is no account's page."""
+    """The handle (user@server) whose page *url* is, in lower case; None if it is not an account's page."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".").lower().removeprefix("www.")
     if host in OTHERS or host.endswith((".medium.com", ".substack.com")) or not HOST.fullmatch(host):
@@ -38,7 +38,7 @@ def handle_of(url: str) -> str | None:
 
 
 def _links(value: Any, owner: Any) -> str:
-    """Of HTML stay the links that count as such, and whether its text begins with @."""
+    """Keep the links of HTML, and whether its text begins with @."""
     text, urls = content_of(value) if isinstance(value, str) else ("", ())
     return "@" * text.startswith("@") + "".join(f'<a href="{escape(url)}"></a>' for url in urls)
 

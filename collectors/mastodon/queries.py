@@ -1,6 +1,6 @@
-"""Queries that find accounts on a Mastodon server: who posts with a hashtag, and its directory of profiles.
+"""Queries that find accounts on a Mastodon server: authors of posts with a hashtag, and its directory of profiles.
 
-Keys are `#tag@server` and the server's host. What a server shows of a hashtag is what it knows: its own people's posts,
+Keys are `#tag@server` and the server's host. A server shows the posts with a hashtag that it knows: its own people's,
 and those of others that reached it. `Want.carry` holds `seen` (items before this page).
 
 https://docs.joinmastodon.org/methods/timelines/#tag (40 a page) and /methods/directory/ (80 a page).
@@ -31,7 +31,7 @@ _TAG = re.compile(r"#?([^\s#@/?]+)@([^\s@/?#]+)")
 
 
 def kinds(limit: Limit) -> dict[str, Kind]:
-    """What each kind of query is and costs."""
+    """The properties and costs of each kind of query."""
     return {
         HASHTAG: Kind(page=40, limit=limit, paged=True, of="query", yields="posts", seeds="hashtags", bytes=150.0),
         DIRECTORY: Kind(page=80, limit=limit, paged=True, of="query", yields="accounts", seeds="directories",
@@ -55,7 +55,7 @@ def query_of(kind: str, typed: str) -> str | None:
 
 
 def host(want: Want) -> str:
-    """The server that *want* is asked at."""
+    """The server for *want*."""
     return want.target.key.rpartition("@")[2]
 
 
@@ -74,7 +74,7 @@ def _directory(offset: int) -> str:
 
 
 def outcome(page: Page) -> Outcome:
-    """A page of a query, the newest first; a directory ends with an empty page, a hashtag without a next link."""
+    """The outcome of a page, newest first; a directory ends with an empty page, a hashtag without a next link."""
     want = page.wants[0]
     target = want.target
     if page.status in (404, 410):
@@ -100,9 +100,9 @@ def outcome(page: Page) -> Outcome:
 
 
 def read(page: Page) -> Iterator[Record]:
-    """The accounts that a page of a query lists, and posts. Raise a decoding error if the body is no list."""
-    content, mended = lenient.clean(page.content())
-    yield from (left.quarantine() for left in mended)
+    """The accounts that a page of a query lists, and posts. Raise a decoding error if the body is not a list."""
+    content, repaired = lenient.clean(page.content())
+    yield from (left.quarantine() for left in repaired)
     for n, raw in enumerate(msgspec.json.decode(content, type=list[msgspec.Raw])):
         try:
             yield from _item(page, raw, n)

@@ -1,6 +1,6 @@
-"""Answers of Mastodon's API that others recorded: which target an answer would have here.
+"""Targets for answers of Mastodon's API recorded by other tools.
 
-A list names its account by the server's own id: whose that is, an earlier answer of the recording says (the account
+A list names its account by the server's id, which an earlier answer of the recording resolves (the account
 itself, a list that it is on, a post), or the posts of a timeline themselves.
 """
 
@@ -15,21 +15,21 @@ import msgspec
 from collectors.mastodon.parse import VITAL, AccountView, StatusView
 from collectors.mastodon.queries import DIRECTORY, HASHTAG
 from collectors.parsing import lenient
+from storage.privacy.declared import OUT
 from storage.records import Page, Target
 
 _ACCOUNT = re.compile(r"/api/v1/accounts/(?!verify_credentials)(\w+)")
 _LIST = re.compile(r"/api/v1/accounts/(\w+)/(statuses|following|followers)")
 _TAG = re.compile(r"/api/v1/timelines/tag/([^/]+)")
 KINDS = {"statuses": "timeline", "following": "following", "followers": "followers"}
-OPTED_OUT, WHOSE = "their account opted out", "the recording does not show whose list it is"
-OUT = "out "  # before the id of an account that opted out
+WHOSE = "the recording does not show whose list it is"
 
 
 def recorded(page: Page, seen: dict[str, str]) -> Target | str | None:
-    """The target that *page* answers; why it is left out; None if it is no answer of the kinds that are read.
+    """The target that *page* answers; why it is left out; None if it is not of a supported kind.
 
-    *seen* holds what earlier answers said: addresses of accounts by server and id, and who opted out. Raise a decoding
-    error for a body that is no JSON.
+    *seen* has data of earlier answers: addresses of accounts by server and id, and opt-outs. Raise a decoding
+    error for a body that is not JSON.
     """
     parts = urlsplit(page.url)
     path = parts.path.rstrip("/")
@@ -49,8 +49,7 @@ def recorded(page: Page, seen: dict[str, str]) -> Target | str | None:
             return None if views is None else WHOSE
         if key is None:
             return WHOSE
-        kind = KINDS[match[2]]
-        return OPTED_OUT if kind == "timeline" and OUT + key in seen else Target("mastodon", kind, key, place)
+        return Target("mastodon", KINDS[match[2]], key, place)
     if match := _TAG.fullmatch(path):
         views = _views(value, StatusView)
         _remember(views, host, seen)
@@ -67,7 +66,7 @@ def recorded(page: Page, seen: dict[str, str]) -> Target | str | None:
 
 
 def _views(value: Any, shape: Any) -> list[Any] | None:
-    """The accounts or posts in a list, but for those that cannot be read; None if it is no such list."""
+    """The readable accounts or posts in a list; None if it is not such a list."""
     if not isinstance(value, list):
         return None
     views = []

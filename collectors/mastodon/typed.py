@@ -1,4 +1,4 @@
-"""An account of Mastodon as people type it."""
+"""Mastodon accounts as typed by users."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def made_at(post: str) -> datetime | None:
 
 
 def page_of(typed: str) -> str | None:
-    """The address of the account's page, for `@user@server`, `acct:user@server` or an address; None for all else."""
+    """The address of the account's page, from `@user@server`, `acct:user@server` or an address; else None."""
     if (match := _ADDRESS.fullmatch(typed.strip())) and (host := host_of(match[2])):
         return f"https://{host}/@{match[1]}"
     found = web(typed)

@@ -1,1 +1,1 @@
-"""What the pure parsers share: values of unknown quality, names and addresses of persons, redaction."""
+"""Shared by parsers: values of unknown quality, names and addresses of persons, redaction."""

@@ -1,4 +1,4 @@
-"""Web addresses as people type them: one reader for tables, seeds, pages and links."""
+"""Web addresses as typed by users: one reader for tables, seeds, pages and links."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _TOP = re.compile(r"[^\W\d_]{2,}|xn--[a-z0-9-]+", re.IGNORECASE)
 
 
 def web(typed: str) -> str | None:
-    """The address that *typed* is, with its scheme, its host in lower case and ASCII; None if it is none.
+    """*typed* as an address with its scheme, its host in lower case and ASCII; None if it is not one.
 
     `example.org/a`, `//example.org/a`, `HTTP://EXAMPLE.ORG/a` and `<https://example.org/a>` are; a name, an e-mail
-    address, a host without a known form, another scheme and what holds a space are not.
+    address, an invalid host, another scheme and anything with a space are not.
     """
     given = typed.strip().removeprefix("<").removesuffix(">").strip()
     if not given or any(char.isspace() or ord(char) < 32 for char in given):
@@ -37,7 +37,7 @@ def web(typed: str) -> str | None:
 
 
 def host_of(typed: str) -> str | None:
-    """A host name in lower case and ASCII, without a closing point; None if it can be none on the public internet."""
+    """A host name in lower case and ASCII, without a final dot; None if it cannot be on the public internet."""
     host = typed.rstrip(".").lower()
     labels = host.split(".")
     if len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)) or not _TOP.fullmatch(labels[-1]):

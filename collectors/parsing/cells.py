@@ -1,13 +1,14 @@
-"""Cells of tables that a spreadsheet or a floating-point column has spoilt: what is wrong with a value, if anything."""
+"""Cells of tables damaged by a spreadsheet or a floating-point column: the error in a value, if any."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from decimal import Decimal
 
 LOST = "\ufffd"
-# in every language an error is # and capitals, closed by ! or ?; these have no such sign
+# errors in any language are # and capitals, ending in ! or ?; these lack such a sign
 _PLAIN = {
     "#N/A", "#N/B", "#NV", "#N/D", "#N/D!", "#I/T", "#YOK", "#Н/Д", "#HIÁNYZIK", "#NENÍ_K_DISPOZICI", "#GETTING_DATA",
     "#GETTING_DATA...", "#EN ATTENTE", "#SAKNAS", "#NIET_BESCHIKBAAR",
@@ -15,18 +16,29 @@ _PLAIN = {
 _ERROR = re.compile(r"#[¡¿]?[^\W\d_][\w/ ]*[!?]|#{3,}|Err:\d{3}")
 _ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d+")
 _WHOLE = re.compile(r"(\d+)[.,]0+")
-EXACT = 15  # digits that a spreadsheet keeps of a number
-# how R, pandas and SQL write that there is no value
+EXACT = 15  # digits of a number that a spreadsheet keeps
+CHANCE = 1e-3  # probability that a column of exact ids is taken for a rounded one
+# missing values as people write them in a column of accounts
+_NOBODY = {
+    "-", "--", "?", "/", "geen", "nvt", "n.v.t", "onbekend", "nee", "no", "none", "null", "nan", "unknown", "na", "n.a",
+    "n/a", "keine", "unbekannt", "aucun", "inconnu", "ninguno",
+}  # fmt: skip
+# missing values in R, pandas and SQL
 _NOTHING = {"NA", "N/A", "n/a", "NaN", "nan", "<NA>", "NaT", "NULL", "null", "None"}
 
 
 def missing(value: str) -> bool:
-    """Whether *value* is how a program writes a missing one."""
+    """Whether *value* is a program's notation for a missing value."""
     return value in _NOTHING
 
 
+def no_person(value: str) -> bool:
+    """Whether *value*, in a column of accounts or addresses, is how people write that there is none."""
+    return value.strip().rstrip(".").casefold() in _NOBODY
+
+
 def fault(value: str | None) -> str:
-    """Why *value* is no value: a spreadsheet's error, or a character lost; empty if nothing is wrong."""
+    """The error in *value*: a spreadsheet's error, or a lost character; empty if there is none."""
     if value is None:
         return ""
     bare = value.strip()
@@ -53,16 +65,28 @@ def rounded(value: str | None) -> str:
 
 
 def rounded_column(values: Iterable[str | None]) -> bool:
-    """Whether most of the long numbers among *values* are such as only rounding makes.
+    """Whether the long numbers among *values* look rounded: more than half, and not by chance."""
+    long = {value for value in values if value and value.isascii() and value.isdigit() and len(value) > EXACT + 1}
+    lost = [value for value in long if from_float(value)]
+    if len(lost) < 2 or len(lost) * 2 <= len(long):
+        return False
+    choices = math.log(2) * len(long) if len(lost) < len(long) else 0.0  # which of them were rounded
+    return choices + sum(map(_by_chance, lost)) < math.log(CHANCE)
 
-    A number of 17 digits or more is by chance what a float or 15 digits can hold in less than one case of ten.
+
+def _by_chance(value: str) -> float:
+    """The logarithm of the probability that an exact id looks like *value*, which a float or 15 digits can hold.
+
+    The lowest 12 bits of an id of X number the posts of one millisecond: none is set in up to three quarters of them.
     """
-    long = [value for value in values if value and value.isascii() and value.isdigit() and len(value) > EXACT + 1]
-    return sum(map(from_float, long)) * 2 > len(long)
+    if int(value) % 4096 == 0 and int(float(value)) == int(value):
+        return math.log(0.8)
+    zeros = len(value) - len(value.rstrip("0"))
+    return min(math.log(2 / math.ulp(float(value))), -zeros * math.log(10))
 
 
 def from_float(value: str) -> bool:
-    """Whether the digits of *value* are those of a floating-point number, written out or padded with zeros."""
+    """Whether the digits of *value* are those of a floating-point number, in full or padded with zeros."""
     if not (value.isascii() and value.isdigit() and EXACT + 1 < len(value) < 40):
         return False
     nearest = float(value)

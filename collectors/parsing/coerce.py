@@ -1,4 +1,4 @@
-"""Values out of JSON of unknown quality: the value if it is of the wanted kind, else None. Nothing is guessed."""
+"""Values from JSON of unknown quality: the value if it has the expected type, else None. Nothing is guessed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MONTHS = {
 }
 _OLD = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d\d) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d) (\d{4})")
 _DAY = re.compile(r"(?:(\d{1,2})\.? (?:de )?)?(?:([^\W\d_]{3,})\.? (?:de )?)?(\d{4})")
-# the first letters of the months in English, Dutch, German, French and Spanish, accents left out
+# the first letters of the months in English, Dutch, German, French and Spanish, without accents
 _MONTH = re.compile(
     "(jan|ene)|(feb|fev)|(mar|mrt|maa|mrz|mae)|(apr|avr|abr)|(ma[iy]|mei)|(jun|juin)|(jul|juil)|(aug|aou|ago)|(sep)|"
     "(o[ck]t)|(nov)|(de[cz]|dic)"
@@ -27,7 +27,7 @@ _MONTH = re.compile(
 
 
 def decode(raw: bytes) -> Any:
-    """The JSON value in *raw*, half surrogates replaced. Raise ValueError (also for what nests too deep)."""
+    """The JSON value in *raw*, half surrogates replaced. Raise ValueError (also for too deep nesting)."""
     try:
         return _decode(raw)
     except RecursionError as error:
@@ -39,7 +39,7 @@ def decode(raw: bytes) -> Any:
 
 
 def _lenient(raw: bytes) -> Any:
-    """Read what msgspec refuses and JSON allows: escapes of half a surrogate pair."""
+    """Decode what msgspec rejects and JSON allows: escapes of half a surrogate pair."""
     try:
         value = json.loads(raw)
         clean = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -55,7 +55,7 @@ def _reason(error: Exception) -> str:
 
 
 def get(value: Any, *path: str | int) -> Any:
-    """What lies at *path* under *value*; None where a step is missing."""
+    """The value at *path* under *value*; None if a step is missing."""
     for step in path:
         if isinstance(value, dict):
             value = value.get(step)
@@ -77,7 +77,7 @@ def each(value: Any) -> list[Any]:
 
 
 def text(value: Any) -> str | None:
-    """*value* if it is a string with something in it."""
+    """*value* if it is a non-empty string."""
     return value if isinstance(value, str) and value.strip() else None
 
 
@@ -111,7 +111,7 @@ def flag(value: Any) -> bool | None:
 
 
 def moment(value: Any) -> datetime | None:
-    """*value* as a moment in UTC: `Sat Jun 25 19:09:37 +0000 2016`, or ISO 8601 with a zone."""
+    """*value* as a time in UTC: `Sat Jun 25 19:09:37 +0000 2016`, or ISO 8601 with a zone."""
     if not isinstance(value, str):
         return None
     try:
@@ -128,7 +128,7 @@ def moment(value: Any) -> datetime | None:
 
 
 def from_epoch(milliseconds: Any) -> datetime | None:
-    """The moment *milliseconds* after 1970."""
+    """The time *milliseconds* after 1970."""
     if isinstance(milliseconds, str) and milliseconds.isascii() and milliseconds.isdigit():
         milliseconds = int(milliseconds[:20])
     if isinstance(milliseconds, bool) or not isinstance(milliseconds, int | float):
@@ -140,7 +140,7 @@ def from_epoch(milliseconds: Any) -> datetime | None:
 
 
 def day(value: str | None) -> str | None:
-    """A date as an export writes it (`15 Mar 2024`, `Mar 2015`, `2011`) in ISO; another as it is; None for nothing.
+    """A date from an export (`15 Mar 2024`, `Mar 2015`, `2011`) in ISO; others unchanged; None for an empty one.
 
     Months are read in English, Dutch, German, French and Spanish.
     """

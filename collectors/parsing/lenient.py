@@ -1,8 +1,8 @@
-"""JSON of unknown quality, read by one rule everywhere: a bad value costs that value, and is counted with its place.
+"""JSON of unknown quality, read by one rule: an invalid value is dropped and counted with its place.
 
-Half a surrogate pair, bytes that are no UTF-8 and broken escapes become U+FFFD in their text; NaN, infinities and
-numbers too large are left out; so are a field of another type than documented, what nests too deep, and whatever
-stands behind the document. Each is returned as `Left`, for a Quarantine. Only what is no JSON at all raises.
+Half a surrogate pair, bytes that are not UTF-8 and broken escapes become U+FFFD in their text; NaN, infinities and
+numbers too large are left out; so are fields of another type than documented, too deeply nested values, and anything
+after the document. Each is returned as `Left`, for a Quarantine. Only a body that is not JSON at all raises.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import msgspec
 from storage.records import Quarantine
 
 T = TypeVar("T")
-MOST = 25  # pieces left out of one object; with more it is another object than we think
-DEPTH = 100  # levels of nesting; what lies deeper is left out
-DIGITS = 40  # of an integer: no id has more
+MOST = 25  # values left out of one object; with more it is an unexpected object
+DEPTH = 100  # levels of nesting; deeper values are left out
+DIGITS = 40  # maximum digits maximum digits of an integer: no id has more
 EXCERPT = 1000  # characters
 Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # an integer that fits its column
 
@@ -35,24 +35,24 @@ _REPLACED = "a character that is none was replaced: half a surrogate pair, or no
 
 
 class Left(NamedTuple):
-    """A value that was left out or mended: its path (`.fields[0].value`), why, and what it was."""
+    """A value that was left out or repaired: its path (`.fields[0].value`), the reason, and the original."""
 
     path: str
     why: str
     excerpt: str = ""
 
     def quarantine(self, place: str = "", excerpt: bytes | str = "") -> Quarantine:
-        """This as a record; *place* is where the object stands, *excerpt* stands in where the value itself is gone."""
+        """This as a record; *place* is that of the object, *excerpt* is used if the value itself is lost."""
         shown = excerpt.decode("utf-8", "replace") if isinstance(excerpt, bytes) else excerpt
         return Quarantine(place + self.path or "page", self.why[:500], (self.excerpt or shown)[:EXCERPT])
 
 
 class _Bad(str):
-    """A number that none is."""
+    """A number that cannot be represented."""
 
 
 def value(content: bytes | msgspec.Raw) -> tuple[Any, list[Left]]:
-    """The JSON value in *content*, and what was left out or mended. Raise msgspec.DecodeError for what is no JSON."""
+    """The JSON value in *content*, and the values left out or repaired. Raise msgspec.DecodeError if it is not JSON."""
     try:
         return msgspec.json.decode(content), []
     except _REFUSED:
@@ -60,21 +60,21 @@ def value(content: bytes | msgspec.Raw) -> tuple[Any, list[Left]]:
 
 
 def clean(content: bytes) -> tuple[bytes, list[Left]]:
-    """*content* as JSON that every decoder takes, and what was left out or mended.
+    """*content* as JSON that every decoder takes, and the values left out or repaired.
 
-    Raise msgspec.DecodeError for what is no JSON.
+    Raise msgspec.DecodeError if it is not JSON.
     """
     try:
         msgspec.json.decode(content, type=msgspec.Raw)
         content.decode()
     except _REFUSED:
         found, left = _tolerant(content)
-        return json.dumps(found, ensure_ascii=False).encode(), left  # msgspec writes no integers beyond 64 bits
+        return json.dumps(found, ensure_ascii=False).encode(), left  # msgspec cannot write integers beyond 64 bits
     return content, []
 
 
 def documents(content: bytes) -> Iterator[bytes]:
-    """The JSON documents that stand one behind the other in *content*; what is none, to the end, as it is."""
+    """The JSON documents, one after the other, in *content*; a rest that is not JSON, unchanged."""
     try:
         msgspec.json.decode(content, type=msgspec.Raw)
     except _REFUSED:
@@ -91,10 +91,10 @@ def documents(content: bytes) -> Iterator[bytes]:
 
 
 def read(content: bytes | msgspec.Raw, type_: type[T], vital: Collection[str] = ()) -> tuple[T, list[Left]]:
-    """*content* as *type_*, and what was left out of it or mended.
+    """*content* as *type_*, and the values left out or repaired.
 
-    Numbers and truth values written as text count as such. Raise msgspec.MsgspecError for what is no JSON, for an
-    object without a field that it must have, and for one whose field that cannot be read is among the *vital* ones.
+    Numbers and truth values written as text count as such. Raise msgspec.MsgspecError if it is not JSON, for an
+    object without a required field, and for one with an unreadable *vital* field.
     """
     try:
         return msgspec.json.decode(content, type=type_), []
@@ -107,7 +107,7 @@ def read(content: bytes | msgspec.Raw, type_: type[T], vital: Collection[str] = 
 
 
 def convert(found: Any, type_: type[T], vital: Collection[str] = ()) -> tuple[T, list[Left]]:
-    """*found*, a decoded value, as *type_*: what `read` does behind the decoding. *found* is changed."""
+    """*found*, a decoded value, as *type_*: the second step of `read`. Modifies *found*."""
     left: list[Left] = []
     while True:
         try:
@@ -133,14 +133,14 @@ def _name(path: str) -> str:
 
 
 def _taken_out(found: Any, path: str) -> Any:
-    """What *path* leads to under *found*, which is without it then."""
+    """Remove the value at *path* from *found*, and return it."""
     *steps, last = (name or int(index) for name, index in _STEP.findall(path))
     for step in steps:
         found = found[step]
     return found.pop(last)
 
 
-# ---- JSON that msgspec refuses ----------------------------------------------------------------------------------
+# ---- JSON that msgspec rejects ---------------------------------------------------------------------------------
 
 
 def _integer(digits: str) -> int | str:
@@ -156,33 +156,34 @@ _decoder = json.JSONDecoder(strict=False, parse_constant=_Bad, parse_float=_real
 
 
 def _tolerant(content: bytes) -> tuple[Any, list[Left]]:
-    # bytes that are no UTF-8 become halves of surrogate pairs, and so do broken escapes: one search finds all
+    # bytes that are not UTF-8 become halves of surrogate pairs, and so do broken escapes: one search finds all
     text, left = content.decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip(), list[Left]()
     try:
         found, rest = _first(_shallow(text, left))
     except (ValueError, RecursionError) as error:
-        raise msgspec.DecodeError(f"not JSON: {error}") from error
+        why = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON: {error}"
+        raise msgspec.DecodeError(why) from error
     if isinstance(found, _Bad):
         raise msgspec.DecodeError(f"not JSON: {found[:40]}")
     if rest:
         left.append(Left("", "something stands behind the document", _HALF.sub("\ufffd", rest[:EXCERPT])))
-    return _mended(found, "", left), left
+    return _repaired(found, "", left), left
 
 
 def _first(text: str) -> tuple[Any, str]:
-    """The first document in *text*, and what stands behind it."""
+    """The first document in *text*, and the rest."""
     try:
         found, end = _decoder.raw_decode(text)
     except ValueError:
-        mended = _ESCAPE.sub(lambda found: found[1] or "\\udfff", text)
-        if mended == text:
+        repaired = _ESCAPE.sub(lambda found: found[1] or "\\udfff", text)
+        if repaired == text:
             raise
-        return _first(mended)
+        return _first(repaired)
     return found, text[end:].strip()
 
 
 def _shallow(text: str, left: list[Left]) -> str:
-    """*text* with null for what lies deeper than DEPTH levels."""
+    """*text* with null for values deeper than DEPTH levels."""
     kept, depth, start = [], 0, 0
     for token in _TOKEN.finditer(text):
         if token[0] in "[{":
@@ -199,21 +200,21 @@ def _shallow(text: str, left: list[Left]) -> str:
     return "".join([*kept, text[start:]])
 
 
-def _mended(found: Any, path: str, left: list[Left]) -> Any:
-    """*found* without what is no number, and with texts that can be written."""
+def _repaired(found: Any, path: str, left: list[Left]) -> Any:
+    """*found* without invalid numbers, and with texts that can be encoded."""
     if isinstance(found, str):
         if not _HALF.search(found):
             return found
-        mended = _HALF.sub("\ufffd", found)
-        left.append(Left(path, _REPLACED, mended[:EXCERPT]))
-        return mended
+        repaired = _HALF.sub("\ufffd", found)
+        left.append(Left(path, _REPLACED, repaired[:EXCERPT]))
+        return repaired
     if isinstance(found, list):
         pairs = ((f"{path}[{n}]", each) for n, each in enumerate(found))
-        return [None if _bad(each, place, left) else _mended(each, place, left) for place, each in pairs]
+        return [None if _bad(each, place, left) else _repaired(each, place, left) for place, each in pairs]
     if isinstance(found, dict):
         named = ((_HALF.sub("\ufffd", name), each) for name, each in found.items())
         return {
-            name: _mended(each, f"{path}.{name}", left)
+            name: _repaired(each, f"{path}.{name}", left)
             for name, each in named
             if not _bad(each, f"{path}.{name}", left)
         }

@@ -1,4 +1,4 @@
-"""Persons in exports and tables: their ids, and values that only look like values."""
+"""Persons in exports and tables: ids, and placeholder values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from collectors.parsing.profile_urls import canonical
 LINKEDIN = "www.linkedin.com"
 _DATE = re.compile(r"\d{4}(?:-\d{2}(?:-\d{2})?)?(?![\d])")
 _NO_PART = re.compile(r"(?:-00)+$")
-STILL = {  # what stands for an end in a position that has none
+STILL = {  # notations for a position without an end
     "present", "now", "current", "currently", "today", "ongoing", "to date", "to present", "until now", "null", "none",
     "heden", "nu", "huidig", "tot heden", "t/m heden", "tot nu", "tot op heden", "vandaag",
     "heute", "bis heute", "jetzt", "aktuell", "gegenwart", "présent", "aujourd'hui", "aujourd’hui", "à ce jour",
@@ -26,37 +26,37 @@ STILL = {  # what stands for an end in a position that has none
 
 
 def profile_url(url: str) -> str | None:
-    """*url* of a profile in its canonical form; None for what is no web address, or only that of a site."""
+    """*url* of a profile in its canonical form; None if it is not a web address, or only a site's."""
     found = web(url)
     return canonical(found) if found and urlsplit(found).path.strip("/") else None
 
 
-def row_id(*told: str, space: str = "linkedin-row") -> str:
-    """A stable id for a person known by *told* only (name, employer, title), without regard to case and spacing."""
-    clean = "\x1f".join(" ".join(unicodedata.normalize("NFC", one).casefold().split()) for one in told)
+def row_id(*facts: str, space: str = "linkedin-row") -> str:
+    """A stable id for a person from *facts* only (name, employer, title), without regard to case and spacing."""
+    clean = "\x1f".join(" ".join(unicodedata.normalize("NFC", one).casefold().split()) for one in facts)
     return f"urn:{space}:{hashlib.sha256(clean.encode('utf-8', 'replace')).hexdigest()[:20]}"
 
 
 def shown(value: Any) -> str | None:
-    """*value* unless it is empty, masked by asterisks, or a spreadsheet's error: such a value is an absent one."""
+    """*value* unless it is empty, masked by asterisks, or a spreadsheet's error: which all mean an absent value."""
     found = text(value)
     if found is None or not found.strip(" *") or (fault(found) and LOST not in found):
         return None
     return found.strip()
 
 
-def stated_day(told: str | None) -> str | None:
-    """A date as given (2011, 2011-05 or 2011-05-01); what is no date as it is; None for nothing, and for what only
-    stands in for a date (`0000-00-00`, `present`, `heden`)."""
-    if not told or told.casefold().strip(" .()-–—") in STILL | {""}:
+def stated_day(given: str | None) -> str | None:
+    """A date as given (2011, 2011-05 or 2011-05-01); other text unchanged; None for nothing, and for
+    placeholders (`0000-00-00`, `present`, `heden`)."""
+    if not given or given.casefold().strip(" .()-–—") in STILL | {""}:
         return None
-    found = _DATE.match(told)
+    found = _DATE.match(given)
     if not found:
-        return told
+        return given
     day = _NO_PART.sub("", found.group())
     return None if day.startswith("0000") else day
 
 
 def in_future(ended: str, today: date) -> bool:
-    """Whether a day, month or year lies wholly after *today*."""
+    """Whether a day, month or year is entirely after *today*."""
     return bool(_DATE.fullmatch(ended)) and ended > today.isoformat()[: len(ended)]

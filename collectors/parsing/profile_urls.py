@@ -1,4 +1,4 @@
-"""Addresses of people: one form for each, so that a person has one id on pages, in lists and in exports."""
+"""Canonical addresses of profiles, so that a person has one id on pages, in lists and in exports."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _LOCALE = re.compile(r"^(/in/[^/]+)/[a-z]{2}(?:[-_][a-z]{2})?$")
 _BARE = re.compile(r"^[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?:/|$)", re.I)
 _PLAIN = re.compile(
     r"https?://[a-z0-9]+(?:[.-][a-z0-9]+)*\.[a-z]{2,}(?:/[\w~-]+(?:\.[\w~-]+)*)+", re.A
-)  # in its one form already
+)  # already canonical
 
 
 @lru_cache(maxsize=4096)
 def canonical(url: str) -> str:
-    """The one form of a profile's URL: no fragment, tracking, default port or closing slash; LinkedIn's one host.
+    """The canonical form of a profile's URL: no fragment, tracking, default port or final slash; one LinkedIn host.
 
-    What is no web address comes back as it is.
+    Anything else is returned unchanged.
     """
     given = url.strip()
     if _PLAIN.fullmatch(given) and "linkedin.com" not in given:

@@ -1,7 +1,7 @@
-"""Answers without what a study does not want: of a JSON document stays what the collector's own shapes name.
+"""Redaction of answers: a JSON document keeps only what the collector's shapes name.
 
-The shapes are the structs that `outcome` and `parse` decode: what they do not name no table needs, and it goes. What
-`[minimise] drop` names is blank. What cannot be read as JSON is left out whole. Pure.
+The shapes are the structs that `outcome` and `parse` decode: other fields are not needed and are removed. What
+`[minimise] drop` names is blank. A body that is not JSON is removed entirely. Pure.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from storage.privacy.declared import CONTENT, Personal
 from storage.records import BadBody, Page
 
 OTHER = "what no table needs"  # in `Page.redacted`, before the words of `drop`
-UNREADABLE = b"redacted"  # no JSON, as what it stands for
-MARKS = ("$type", "@type")  # say what an object is
+UNREADABLE = b"redacted"  # not JSON, like the original
+MARKS = ("$type", "@type")  # the type of an object
 Redact = Callable[[Page, Collection[str]], Page]
 
 
 def redaction(collector: Any) -> Redact | None:
-    """How *collector* redacts a page: by a function of its own, or by the shapes that it declares; None: not at all."""
+    """The redaction of *collector*: its own function, or by its declared shapes; None: none."""
     hooks = hooks_of(collector)
     own, personal = hooks.redacted, hooks.personal
     return own or (Shapes(personal).redacted if personal is not None and personal.shapes else None)
 
 
 def reply_mark(value: Any, owner: Mapping[str, Any]) -> Any:
-    """Of a text stays whether it begins with @, which Table 6 counts."""
+    """Keep of a text whether it begins with @, for Table 6."""
     return "@" if isinstance(value, str) and value.startswith("@") else ""
 
 
 class Shapes:
-    """What is kept of a platform's JSON documents, as it declares."""
+    """The redaction of a platform's JSON documents, as declared."""
 
     def __init__(self, personal: Personal) -> None:
         self._personal = personal
@@ -44,7 +44,7 @@ class Shapes:
         self._untyped = {at: [inspect.type_info(one) for one in types] for at, types in personal.untyped.items()}
 
     def redacted(self, page: Page, drop: Collection[str]) -> Page:
-        """*page* with nothing but what the tables are made from, without what *drop* names, and saying so."""
+        """*page* with only what the tables need, without the categories in *drop*, and marked as redacted."""
         if not page.body:
             return page
         kind = page.kind if page.wants else ""
@@ -67,7 +67,7 @@ class Shapes:
             return UNREADABLE + end
 
     def _kept(self, value: Any, infos: list[inspect.Type], words: frozenset[str]) -> Any:
-        """What stays of *value*, which may have any of the types *infos*."""
+        """The kept part of *value*, which may have any of the types *infos*."""
         infos = [one for info in infos for one in _flat(info)]
         if any(isinstance(info, inspect.AnyType) for info in infos):
             return value
@@ -99,7 +99,7 @@ class Shapes:
 
 
 def _blank(fields: list[inspect.Field]) -> bool | None:
-    """Whether a field that is emptied must still hold a text to be decoded; None: null will do."""
+    """The value of an emptied field: a text if its type requires one, else None."""
     nullable = (inspect.NoneType, inspect.AnyType)
     if any(isinstance(one, nullable) for field in fields for one in _flat(field.type)):
         return None
@@ -115,7 +115,7 @@ def _flat(info: inspect.Type) -> Iterator[inspect.Type]:
 
 
 def replaced(page: Page, body: bytes, drop: Collection[str], headers: tuple[tuple[str, str], ...] = ()) -> Page:
-    """*page* with *body*, plain, in place of its own, and with *headers*; it says what was dropped."""
+    """*page* with the plain *body* and *headers* instead of its own, and a list of what was dropped."""
     hidden = {"content-encoding", *(name.lower() for name, _ in headers)}
     kept = tuple((name, value) for name, value in page.headers if name.lower() not in hidden)
     words = tuple(dict.fromkeys((*page.redacted, OTHER, *sorted(drop))))

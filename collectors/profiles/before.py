@@ -1,4 +1,4 @@
-"""Pages as archives held them before November 2026: that opt-outs were overruled stood in a response header."""
+"""Conversion of pages archived before November 2026, when overruled opt-outs were marked in a response header."""
 
 from __future__ import annotations
 

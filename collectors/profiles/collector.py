@@ -25,7 +25,7 @@ from collectors.profiles.page import CONNECTIONS, PROFILE, document_of, subject_
 from collectors.profiles.redact import PERSONAL, redacted
 from collectors.wire.retry_after import retry_after
 from collectors.wire.scrapy_parent import crawl
-from storage.records import Absence, BadBody, Connection, Failure, Page, ProfileLink, Quarantine, Record, Want
+from storage.records import BadBody, Connection, Failure, Page, ProfileLink, Quarantine, Record, Want
 
 KINDS: Mapping[str, Kind] = {
     PROFILE: Kind(of="profile", yields="profiles", bytes=2_900.0),
@@ -38,11 +38,11 @@ GONE, PRIVATE, REFUSED = {404, 410}, {401, 403, 407}, {451, 999}
 
 
 class Robots(BaseModel):
-    """Whether robots.txt is obeyed; not to obey needs a reason, which is recorded with the run's settings."""
+    """Whether to obey robots.txt; ignoring it needs a reason, which is recorded with the run's settings."""
 
     model_config = ConfigDict(extra="forbid")
-    obey: bool = Field(True, description="Whether robots.txt is obeyed.")
-    reason: str = Field("", description="Why not, for example the site's written permission.")
+    obey: bool = Field(True, description="Whether to obey robots.txt.")
+    reason: str = Field("", description="Reason for not obeying it, such as the site's written permission.")
 
     @model_validator(mode="after")
     def _reason(self) -> Robots:
@@ -56,15 +56,15 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     connections_path: str = Field(
-        "{url}/connections", pattern=r"\{url\}", description="Where the connection list of the profile {url} begins."
+        "{url}/connections", pattern=r"\{url\}", description="Address of the connection list of the profile {url}."
     )
-    robots: Robots = Field(Robots(), description="Whether robots.txt is obeyed, and if not, why.")
-    autothrottle: bool = Field(True, description="Whether Scrapy's AutoThrottle sets the pace.")
-    delay: float = Field(0.0, ge=0, description="Seconds between two requests to one host, at least.")
-    concurrency: int = Field(8, ge=1, le=64, description="Requests to one host at the same time, at most.")
-    max_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Bytes of one page, at most.")
-    user_agent: str | None = Field(None, description="User agent, in place of the one that names the study's contact.")
-    allow_private: bool = Field(False, description="Whether addresses outside the public internet may be asked.")
+    robots: Robots = Field(Robots(), description="Whether to obey robots.txt, and if not, why.")
+    autothrottle: bool = Field(True, description="Whether to use Scrapy's AutoThrottle.")
+    delay: float = Field(0.0, ge=0, description="Minimum seconds between two requests to one host.")
+    concurrency: int = Field(8, ge=1, le=64, description="Maximum concurrent requests to one host.")
+    max_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Maximum bytes of one page.")
+    user_agent: str | None = Field(None, description="User agent, instead of the one with the study's contact.")
+    allow_private: bool = Field(False, description="Allow addresses outside the public internet.")
 
 
 class Profiles:
@@ -86,17 +86,17 @@ class Profiles:
 
     @staticmethod
     def page_of(typed: str) -> str | None:
-        """The canonical URL of a profile, for its address with the scheme; None for all else."""
+        """The canonical URL of a profile, from its address with the scheme; None for anything else."""
         return canonical(typed) if re.fullmatch(r"https?://[^\s/]+\S*", typed.strip()) else None
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield the answers to *wants* as they come; the only I/O."""
+        """Yield the answers to *wants* as they arrive; the only I/O."""
         path = settings.options.get("connections_path") or "{url}/connections"
         answers = crawl(((want, _url(want, path)) for want in wants), settings, settings.wire)
         return answers if settings.options.get("honour_opt_outs", True) else map(overruled, answers)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
-        """Yield one outcome per target; nothing for a redirect (its end follows) and for robots.txt."""
+        """Yield one outcome per target; nothing for a redirect (its target follows) and for robots.txt."""
         for want in page.wants:
             if want.target.kind in self.kinds and not redirected(page):
                 yield self._outcome(page, want)
@@ -110,11 +110,11 @@ class Profiles:
             limited = status == 429 and until is not None
             return Later(target, f"status {status}", until, free=limited, whole_kind=limited)
         if status in GONE:
-            return Absent(target, "gone")
+            return _absent(page, want, "gone")
         if status in PRIVATE:
-            return Absent(target, "private")
+            return _absent(page, want, "private")
         if status in REFUSED or 400 <= status < 500:
-            return Absent(target, "refused")
+            return _absent(page, want, "refused")
         return Later(target, f"status {status}")
 
     def _read(self, page: Page, want: Want) -> Outcome:
@@ -124,13 +124,13 @@ class Profiles:
         except BadBody as error:
             return Later(target, f"the body cannot be decoded: {error}")
         if walled(page, content):
-            return Absent(target, "private")
+            return _absent(page, want, "private")
         if opted_out(page, content):
-            return Absent(target, "opted-out")
+            return _absent(page, want, "opted-out")
         if target.kind == CONNECTIONS:
             return self._list(page, want, content)
-        if b"**" in content and any(isinstance(record, Absence) for record in _profile(page, want, content)):
-            return Absent(target, "masked")
+        if b"**" in content and _masked(page, want, content):
+            return _absent(page, want, "masked")
         return Done(target, items=1)
 
     def _list(self, page: Page, want: Want, content: bytes) -> Outcome:
@@ -158,7 +158,7 @@ class Profiles:
             yield from document.links("next")
 
     def shown(self, document: Document, owner: str) -> tuple[list[str], list[Any]]:
-        """Whom a list shows, each once and without its owner; and the entries that name no page."""
+        """The people on a list, without duplicates and its owner; and the entries without a page."""
         found: list[str | None] = []
         unread: list[Any] = []
         if self._listed:
@@ -175,11 +175,8 @@ class Profiles:
         return [key for key in keys if key != canonical(owner)], unread
 
     def parse(self, page: Page) -> Iterator[Record]:
-        """Yield what the page tells: a profile, or connections; an absence if the target is not to be had."""
+        """Yield what the page tells: a profile, or connections; nothing if the target is not to be had."""
         for want in page.wants:
-            for outcome in self.outcome(page):
-                if isinstance(outcome, Absent) and outcome.target == want.target:
-                    yield _absence(want, outcome.why, page)
             if page.status != 200 or want.target.kind not in self.kinds:
                 continue
             try:
@@ -190,7 +187,7 @@ class Profiles:
             if walled(page, content) or opted_out(page, content):
                 continue
             if want.target.kind == PROFILE:
-                yield from (r for r in _profile(page, want, content) if not isinstance(r, Absence))
+                yield from _profile(page, want, content)
             else:
                 yield from self._connections(page, want, content)
 
@@ -208,7 +205,7 @@ class Profiles:
         yield from (Quarantine("knows", "no address of a profile", str(each)[:1000]) for each in unread)
 
     def redacted(self, page: Page, drop: Collection[str]) -> Page:
-        """*page* with nothing but what the tables are made from, and without what *drop* names."""
+        """*page* with only what the tables need, and without the categories in *drop*."""
         return redacted(page, drop, self.shown, self.following)
 
 
@@ -216,7 +213,7 @@ collector = Profiles()
 
 
 def _url(want: Want, path: str) -> str:
-    """Where a want is asked for."""
+    """The address of a want."""
     target = want.target
     if target.kind == PROFILE:
         return target.key
@@ -236,39 +233,51 @@ def _excerpt(content: bytes) -> str:
     return content[:1000].decode("utf-8", "replace")
 
 
-def _absence(want: Want, why: str, page: Page) -> Absence:
-    detail = None if page.status == 200 else f"status {page.status}"
-    return Absence(platform(want.target.key), want.target.kind, canonical(want.target.key), why, detail)
+def _absent(page: Page, want: Want, why: str) -> Absent:
+    detail, key = "" if page.status == 200 else f"status {page.status}", canonical(want.target.key)
+    return Absent(want.target, why, detail, platform(want.target.key), key)
 
 
 def _nobody(document: Document, content: bytes) -> Iterator[Quarantine]:
-    """A page without a Person: the blocks that could not be read, or the page itself."""
+    """The Quarantine of a page without a Person: its unreadable blocks, or the page itself."""
     for place, reason, excerpt in document.broken:
         yield Quarantine(place, reason, excerpt)
     if not document.broken:
         yield Quarantine("page", "no schema.org Person that the page is about", _excerpt(content))
 
 
-def _profile(page: Page, want: Want, content: bytes) -> Iterator[Record]:
-    """The records of a profile page, or the one that says why there are none."""
+def _subject(page: Page, want: Want, content: bytes) -> tuple[Document, dict[str, Any] | None]:
+    """The page and the Person it is about. Raise ValueError for a page that cannot be read."""
+    document = document_of(page, content)
+    return document, subject_of(document, {canonical(want.target.key), canonical(page.url)})
+
+
+def _masked(page: Page, want: Want, content: bytes) -> bool:
     try:
-        document = document_of(page, content)
+        found = _subject(page, want, content)[1]
+    except ValueError:
+        return False
+    return found is not None and person.is_masked(found)
+
+
+def _profile(page: Page, want: Want, content: bytes) -> Iterator[Record]:
+    """The records of a profile page; none if it is masked."""
+    try:
+        document, found = _subject(page, want, content)
     except ValueError as error:
         yield Quarantine("page", str(error), _excerpt(content))
         return
     key, url = canonical(want.target.key), canonical(page.url)
-    found = subject_of(document, {key, url})
     if found is None:
         yield from _nobody(document, content)
         return
     if person.is_masked(found):
-        yield _absence(want, "masked", page)
         return
     profile = person.profile(found, key, platform(key), url)
     jobs = list(person.positions(found, key, document.whole, page.fetched_at.date()))
     links = [*person.links(found, key, {key, url}, canonical)]
     links += [ProfileLink(key, link, "me") for link in document.links("me") if canonical(link) not in {key, url}]
-    yield from (Quarantine(*one) for one in document.mended)
+    yield from (Quarantine(*one) for one in document.repaired)
     emptied = {"names", "descriptions", "locations"} & set(page.redacted)
     said = profile.name or profile.headline or profile.description or profile.location
     if not (jobs or links or said or emptied):

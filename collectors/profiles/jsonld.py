@@ -1,7 +1,7 @@
-"""What a page says for machines: schema.org in JSON-LD, microdata or RDFa, read by extruct, in one shape.
+"""The structured data of a page: schema.org in JSON-LD, microdata or RDFa, read by extruct, in one form.
 
-JSON-LD is asked first, as it is cheap; microdata and RDFa (twenty times dearer) only where it holds no Person.
-A node is a dict as JSON-LD has it: `@type`, `@id` and properties with short names.
+JSON-LD is read first, as it is cheap; microdata and RDFa (twenty times slower) only if it has no Person.
+A node is a dict as in JSON-LD: `@type`, `@id` and properties with short names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collectors.parsing import lenient
 Node = dict[str, Any]
 _BEFORE = re.compile(r"^\s*(?:(?://|/\*)?\s*(?:<!--|<!\[CDATA\[)\s*(?:\*/)?)+")
 _AFTER = re.compile(r"(?:(?://|/\*)?\s*(?:-->|\]\]>)\s*(?:\*/)?)+\s*;?\s*$")
-_AROUND = " \t\r\n\f;,\ufeff\xa0\u200b"  # what may stand around a block and says nothing
+_AROUND = " \t\r\n\f;,\ufeff\xa0\u200b"  # insignificant characters around a block
 _SCHEMA = re.compile(r"(?:https?://(?:www\.)?schema\.org/|schema:)(\w+)")
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
 _BREAK = re.compile(r"<br\s*/?>", re.I)
@@ -32,17 +32,17 @@ _PARSER = lxml.html.HTMLParser(encoding="utf-8")
 
 
 class Document:
-    """One HTML page. Raise ValueError if it is none."""
+    """One HTML page. Raise ValueError if it is not HTML."""
 
     def __init__(self, content: bytes, content_type: str | None, url: str) -> None:
         self.url = url
         encoding, self.text = html_to_unicode(content_type, content, auto_detect_fun=_undeclared)
         self.broken: list[tuple[str, str, str]] = []  # place, reason, excerpt
-        self.mended: list[tuple[str, str, str]] = []  # the same, of what was read all the same
+        self.repaired: list[tuple[str, str, str]] = []  # the same, of what was read all the same
         if (lost := self.text.count("\ufffd") - content.count("\ufffd".encode())) > 0:
-            self.mended.append(("page", f"{lost} characters that are not {encoding} were replaced", ""))
+            self.repaired.append(("page", f"{lost} characters that are not {encoding} were replaced", ""))
         text = self.text.replace("\x00", "") if "\x00" in self.text else self.text
-        if 0 <= text.find("</body>") < len(text) - 32:  # libxml2 would drop what stands behind the end
+        if 0 <= text.find("</body>") < len(text) - 32:  # libxml2 would drop anything after the end
             text = text.replace("</body>", "").replace("</html>", "")
         try:
             self.tree = lxml.html.document_fromstring(text.encode(), _PARSER)
@@ -51,7 +51,7 @@ class Document:
 
     @cached_property
     def base(self) -> str:
-        """The URL that relative links start from."""
+        """The base URL of relative links."""
         found = self.tree.find(".//base[@href]")
         return self.url if found is None else urljoin(self.url, found.get("href"))
 
@@ -62,7 +62,7 @@ class Document:
                 yield target
 
     def absolute(self, link: str | None) -> str | None:
-        """*link* as an absolute web address; None if it is none."""
+        """*link* as an absolute web address; None if it is not one."""
         try:
             target = urljoin(self.base, (link or "").strip())
         except ValueError:
@@ -71,7 +71,7 @@ class Document:
 
     @cached_property
     def nodes(self) -> list[Node]:
-        """All top-level nodes, from the first syntax that holds a Person."""
+        """All top-level nodes, from the first syntax with a Person."""
         for read in (self._json_ld, self._microdata, self._rdfa):
             nodes = list(_flat(read()))
             if any("Person" in types(node) or "mainEntity" in node for node in nodes):
@@ -87,13 +87,13 @@ class Document:
         return found
 
     def whole(self, value: Any) -> Any:
-        """*value*; if it only refers to a node of this page, that node."""
+        """*value*, or the node of this page that it refers to."""
         if isinstance(value, dict) and isinstance(name := value.get("@id"), str) and len(value) <= 2:
             return self._by_id.get(name, value)
         return value
 
     def persons(self) -> tuple[list[Node], list[Node]]:
-        """The Persons that the page says it is about, and all at its top level; each once."""
+        """The Persons that the page is about, and all at its top level, without duplicates."""
         about = [self.whole(each) for node in self.nodes for each in listed(node.get("mainEntity"))]
         return _once(about), _once([*about, *map(self.whole, self.nodes)])
 
@@ -102,7 +102,7 @@ class Document:
         for number, script in enumerate(scripts, 1):
             try:
                 items, left = _json(script.text_content() or "")
-                self.mended += [(f"JSON-LD block {number}{one.path}", one.why, one.excerpt) for one in left]
+                self.repaired += [(f"JSON-LD block {number}{one.path}", one.why, one.excerpt) for one in left]
                 yield from items
             except (ValueError, RecursionError, msgspec.MsgspecError) as error:
                 text = script.text or ""
@@ -123,7 +123,7 @@ class Document:
         text = _BREAK.sub("\n", self.text)
         try:
             nodes = RDFaExtractor().extract(text, base_url=self.base)
-        except Exception as error:  # whatever a broken page does to the RDFa library, the page is only flagged
+        except Exception as error:  # the RDFa library may raise anything for a broken page, which is only flagged
             self.broken.append(("RDFa", f"{type(error).__name__}: {error}", ""))
             return
         yield from _from_rdfa(nodes, text)
@@ -133,7 +133,7 @@ _LD = "application/ld+json"
 
 
 def _undeclared(content: bytes) -> str:
-    """The encoding of a page that declares none: UTF-8 if it is that, else Windows-1252, as browsers have it."""
+    """The encoding of a page that declares none: UTF-8 if valid, else Windows-1252, as in browsers."""
     try:
         content.decode()
     except UnicodeDecodeError:
@@ -142,8 +142,8 @@ def _undeclared(content: bytes) -> str:
 
 
 def _json(text: str) -> tuple[list[Any], list[lenient.Left]]:
-    """The items of one block, and what of it was mended; marks and comments in it, and entities, are forgiven."""
-    import jstyleson  # type: ignore[import-untyped]  # what extruct reads comments and commas too many with
+    """The items of one block, and its repairs; stray characters, comments and entities are tolerated."""
+    import jstyleson  # type: ignore[import-untyped]  # extruct's reader of comments and superfluous commas
 
     bare = _AFTER.sub("", _BEFORE.sub("", text.strip(_AROUND))).strip(_AROUND)
     uncommented = jstyleson.dispose(_COMMENT.sub("", text)).strip(_AROUND)
@@ -158,7 +158,7 @@ def _json(text: str) -> tuple[list[Any], list[lenient.Left]]:
 
 
 def _several(text: str) -> tuple[list[Any], list[lenient.Left]]:
-    """The JSON documents in *text*, one behind the other or parted by commas and semicolons."""
+    """The JSON documents in *text*, one after the other or separated by commas and semicolons."""
     found: list[Any] = []
     left: list[lenient.Left] = []
     rest = text.encode("utf-8", "surrogatepass")
@@ -175,7 +175,7 @@ def _several(text: str) -> tuple[list[Any], list[lenient.Left]]:
 
 
 def _renamed(value: Any, terms: dict[str, str]) -> Any:
-    """*value* with the short names of schema.org: without prefixes, full IRIs, and the page's own words for them."""
+    """*value* with the short names of schema.org: without prefixes, full IRIs, and the page's own terms."""
     if isinstance(value, list):
         return [_renamed(each, terms) for each in value]
     if not isinstance(value, dict):
@@ -184,13 +184,13 @@ def _renamed(value: Any, terms: dict[str, str]) -> Any:
         for term, meaning in context.items() if isinstance(context, dict) else ():
             iri = meaning.get("@id") if isinstance(meaning, dict) else meaning
             terms = {**terms, term: iri} if isinstance(iri, str) else terms
-    # one that has its short name already keeps it
+    # a short name is kept
     renamed = {_property(name, terms): _renamed(inner, terms) for name, inner in value.items() if name != "@context"}
     return {**renamed, **({"@context": value["@context"]} if "@context" in value else {})}
 
 
 def _property(name: str, terms: dict[str, str]) -> str:
-    """The short name of a property of schema.org; of any other its name as it is."""
+    """The short name of a property of schema.org; of any other its name unchanged."""
     iri = terms.get(name, name)
     prefix, colon, rest = iri.partition(":")
     if colon and prefix in terms and not rest.startswith("//"):
@@ -251,7 +251,7 @@ def _from_microdata(item: Any) -> Any:
 
 
 def _from_rdfa(nodes: list[Node], text: str) -> Iterator[Node]:
-    """Expanded RDFa nodes with short names, the values in their order on the page, references resolved."""
+    """Expanded RDFa nodes with short names, values in page order, references resolved."""
     by_id = {node.get("@id"): node for node in nodes}
 
     def short(node: Node, depth: int) -> Node:

@@ -1,8 +1,8 @@
-"""Pages that ask to be left alone: `noindex` for robots, in a header or in the page.
+"""Opt-outs of pages: `noindex` for robots, in a header or in the page.
 
-One reading of both. What is said to robots in general counts, to sneeuwbal by its name, and to googlebot, the name by
-which sites speak to the robots of searchers; what is said to another robot by its name does not. `none` holds noindex,
-and so does `unavailable_after` once its moment is past.
+Both are read by one rule. Directives for all robots count, for sneeuwbal, and for googlebot, the name by
+which sites address search engines; those for other robots do not. `none` includes noindex,
+and so does `unavailable_after` once its time has passed.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from html import unescape
 
 import msgspec
 
 from storage.records import Failure, Page
 
-OVERRULED = "overruled"  # in `Page.asked` where the study does not honour opt-outs
+OVERRULED = "overruled"  # in `Page.asked` if the study does not honour opt-outs
 TAG = '<meta name="robots" content="noindex">'
-OURS = {"", "*", "robots", "sneeuwbal", "googlebot"}  # the robots that are meant where we are
+OURS = {"", "*", "robots", "sneeuwbal", "googlebot"}  # names that address us
 VALUED = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}  # directives with a colon
 _META = re.compile(rb"""<meta\b((?:[^>"']|"[^"]*"|'[^']*')*+)>""", re.I)
 _ATTRIBUTE = re.compile(rb"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
@@ -34,10 +35,10 @@ def opted_out(page: Page, content: bytes) -> bool:
 
 
 def _asks(value: str, now: datetime) -> bool:
-    """Whether a list of directives (`otherbot: noindex, nofollow`) asks us to leave the page alone."""
+    """Whether a list of directives (`otherbot: noindex, nofollow`) includes noindex for us."""
     robot = ""
     for directive in re.split(r"[,;]", _WEEKDAY.sub("", value)):
-        before, colon, behind = (part.strip().lower() for part in directive.partition(":"))
+        before, colon, behind = (part.strip(" \t\"'.").lower() for part in directive.partition(":"))
         if colon and before not in VALUED:
             robot, before, behind = before, *(part.strip() for part in behind.partition(":")[::2])
         past = before == "unavailable_after" and (until := _moment(behind)) is not None and until <= now
@@ -58,16 +59,17 @@ def _moment(text: str) -> datetime | None:
 
 
 def _metas(content: bytes) -> Iterator[str]:
-    """What the page's meta elements say to us; in UTF-16 too."""
+    """The directives in the page's meta elements; in UTF-16 too."""
     for attributes in _META.findall(content.replace(b"\x00", b"") if b"\x00" in content[:200] else content):
         said = {name.lower(): b"".join(value) for name, *value in _ATTRIBUTE.findall(attributes)}
-        names = said.get(b"name", said.get(b"http-equiv", b"")).decode("latin-1").lower()
+        named = next((said[key] for key in (b"name", b"http-equiv", b"property") if key in said), b"")
+        names = named.decode("latin-1").lower()
         if (OURS - {""} | {"x-robots-tag"}) & set(re.split(r"[,\s]+", names)):
-            yield said.get(b"content", b"").decode("latin-1")
+            yield unescape(said.get(b"content", b"").decode("latin-1"))
 
 
 def overruled(answer: Page | Failure) -> Page | Failure:
-    """*answer*, saying that its opt-outs are not honoured."""
+    """*answer*, marked as not honouring opt-outs."""
     if isinstance(answer, Failure):
         return answer
     return msgspec.structs.replace(answer, asked={**answer.asked, OVERRULED: True})

@@ -1,4 +1,4 @@
-"""What a page of a profile site is: its document, the Person that it is about, or a log-in form."""
+"""A page of a profile site: its document, the Person it is about, or a log-in form."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _WALL = re.compile(r"/(?:authwall|checkpoint|log-?in|sign-?in|sign-?up|uas/login
 
 
 def document_of(page: Page, content: bytes) -> Document:
-    """The HTML of *page*. Raise ValueError if it is none."""
+    """The HTML of *page*. Raise ValueError if it is not HTML."""
     return Document(content, page.header("content-type"), page.url)
 
 
 def walled(page: Page, content: bytes) -> bool:
-    """Whether a log-in form stands in the page's place."""
+    """Whether the page is a log-in form."""
     if page.url != page.key and _WALL.search(urlsplit(page.url).path):
         return True
     return b"Person" not in content and b'type="password"' in content
 
 
 def subject_of(document: Document, mine: set[str]) -> Node | None:
-    """The Person that the page is about; None if that cannot be told."""
+    """The Person that the page is about; None if unknown."""
     main, all_ = document.persons()
     for some in (main, all_):
         own = [

@@ -21,6 +21,7 @@ SCHOOLS = {
 _NO_LETTERS = re.compile(r"[\W_]*\*[\W_]*")
 _HALF_HIDDEN = re.compile(r"\w\*{3,}|\*{3,}\w")
 _BREAK = re.compile(r"\s*<(?:br\s*/?|/p|/li|/div)>\s*", re.I)
+_BETWEEN = re.compile(r"[\s,;|]+(?=https?://)", re.I)  # links that share a text
 Whole = Callable[[Any], Any]
 
 
@@ -67,7 +68,7 @@ def profile(person: Node, key: str, platform: str, url: str) -> Profile:
 
 
 def _prose(value: Any) -> str | None:
-    """Running text, with its markup undone and its lines kept."""
+    """Plain text, with markup removed and line breaks kept."""
     for each in listed(value):
         if isinstance(each, dict):
             each = each.get("@value")
@@ -98,7 +99,7 @@ def _place(value: Any) -> str | None:
 def positions(person: Node, key: str, whole: Whole, today: date) -> Iterator[Position]:
     """The jobs on the page: `worksFor` with `jobTitle` by order, and past employers under `alumniOf`.
 
-    A position is current if it has no end, or one that lies after *today*, the day of the answer.
+    A position is current if it has no end, or one after *today*, the day of the answer.
     """
     found = [*_works(person, whole, today), *_past(person, whole)]
     kept = [job for job in found if job[0] or job[1]]
@@ -112,17 +113,19 @@ Job = tuple[str | None, str | None, str | None, str | None, bool]
 def _works(person: Node, whole: Whole, today: date) -> Iterator[Job]:
     titles = texts(_one_language(person.get("jobTitle")))
     entries = [whole(each) for each in listed(person.get("worksFor"))]
+    if len(titles) != len(entries):  # an empty entry takes no title
+        entries = [entry for entry in entries if entry]
     for number, entry in enumerate(entries):
         given = titles[number] if number < len(titles) else None
         for employer, title, started, ended in _roles(entry, "worksFor", whole):
             yield employer, title or given, started, ended, ended is None or in_future(ended, today)
-            given = None  # the next role there is another one
+            given = None  # the next role at the employer is another one
     for title in titles[len(entries) :]:
         yield None, title, None, None, True
 
 
 def _one_language(value: Any) -> list[Any]:
-    """*value* as a list; of texts told in several languages, those in the first: the same thing is not two."""
+    """*value* as a list; of texts in several languages, those in the first, as they mean the same."""
     every = listed(value)
     languages = [each.get("@language") if isinstance(each, dict) else None for each in every]
     if None in languages or len(set(languages)) < 2:
@@ -179,17 +182,18 @@ def _title(role: Node) -> str | None:
 
 
 def _date(role: Node, name: str) -> str | None:
-    """A date as given (2011, 2011-05 or 2011-05-01); what is no date is given as it is, what is hidden is None, and so
-    is what only stands in for a date (`0000-00-00`, `present`, `heden`)."""
+    """A date as given (2011, 2011-05 or 2011-05-01); other text is unchanged, masked text is None, and so
+    is a placeholder (`0000-00-00`, `present`, `heden`)."""
     return stated_day(first(role.get(name)))
 
 
 def links(person: Node, key: str, mine: set[str], canonical: Callable[[str], str]) -> Iterator[ProfileLink]:
-    """The links that the Person names: `sameAs`, and a `url` that is not the profile's own (*mine*)."""
+    """The links of the Person: `sameAs`, and a `url` that is not the profile's own (*mine*)."""
     for name, rel in (("sameAs", "sameAs"), ("url", "website")):
         for each in listed(person.get(name)):
             if isinstance(each, dict):
                 each = each.get("@id", each.get("url", each.get("@value")))
-            link = each.strip() if isinstance(each, str) else ""
-            if link and not masked(link) and "." in link and canonical(link) not in mine:
-                yield ProfileLink(key, link, rel)
+            several = _BETWEEN.split(each.strip()) if isinstance(each, str) else ()
+            for link in several:
+                if link and not masked(link) and "." in link and canonical(link) not in mine:
+                    yield ProfileLink(key, link, rel)

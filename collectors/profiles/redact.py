@@ -1,8 +1,8 @@
-"""Pages of profiles without what a study does not want: written anew, from what the parser reads. Pure.
+"""Redaction of profile pages: they are rewritten from what the parser reads. Pure.
 
-A name may stand anywhere on a page (title, headings, links, pictures), so nothing of the page itself is kept: what
-takes its place holds in JSON-LD the Person that the page is about, or whom its list shows, and the links that count.
-Identifiers stay: an address often holds a name.
+A name may occur anywhere on a page (title, headings, links, pictures), so nothing of the page itself is kept: its
+replacement has in JSON-LD the Person the page is about, or the people on its list, and the links that count.
+Identifiers are kept, although an address often contains a name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from storage.records import BadBody, Page
 
 Shown = Callable[[Document, str], tuple[list[str], list[Any]]]
 Following = Callable[[Document, Page], Iterator[str]]
-# What is personal in the properties of a schema.org Person
+# Personal data in the properties of a schema.org Person
 PERSONAL = Personal(
     fields={
         "@id": "id", "url": "address", "href": "address", "@type": "kept", "@context": "kept", "type": "kept",
@@ -40,7 +40,7 @@ OF_JOB = ("@type", "@id", "@value", "name", "legalName", "roleName", "jobTitle",
           "endDate", "worksFor", "alumniOf", "member")  # fmt: skip
 OF_PLACE = ("@type", "@value", "name", "addressLocality", "addressRegion", "addressCountry")
 OF_TEXT, OF_LINK = ("@type", "@id", "@value", "name"), ("@type", "@id", "@value", "url")
-JOBS = ("worksFor", "alumniOf", "member")  # what `person` looks up in the page where it is only referred to
+JOBS = ("worksFor", "alumniOf", "member")  # looked up by `person` in the page if only referred to
 INSIDE = {"address": OF_PLACE, "url": OF_LINK, "sameAs": OF_LINK, "jobTitle": OF_JOB, **dict.fromkeys(JOBS, OF_JOB)}
 HIDDEN = "***"
 DEPTH = 6
@@ -48,9 +48,9 @@ ROBOTS = "/robots.txt"
 
 
 def redacted(page: Page, drop: Collection[str], shown: Shown, following: Following) -> Page:
-    """*page* with nothing but what the tables are made from, and without what *drop* names.
+    """*page* with only what the tables need, and without the categories in *drop*.
 
-    *shown* gives whom a list shows, *following* the addresses of its next page.
+    *shown* returns the people on a list, *following* the addresses of its next page.
     """
     if not page.body or (not page.wants and urlsplit(page.url).path == ROBOTS):
         return page
@@ -78,9 +78,9 @@ def redacted(page: Page, drop: Collection[str], shown: Shown, following: Followi
 
 
 def _page(document: Document, nodes: list[Node], own: Iterable[str]) -> bytes:
-    """A page that says *nodes*, and which addresses are the person's *own*."""
+    """A page with *nodes*, and links to the person's *own* addresses."""
     blocks = [json.dumps(node).replace("<", "\\u003c") for node in nodes]
-    if not nodes:  # what could not be read still cannot be read, block by block
+    if not nodes:  # unreadable blocks stay unreadable, one by one
         blocks = [UNREADABLE.decode()] * len(document.broken)
     scripts = "".join(f'<script type="application/ld+json">{block}</script>' for block in blocks)
     links = "".join(f'<link rel="me" href="{escape(link)}">' for link in own)
@@ -89,7 +89,7 @@ def _page(document: Document, nodes: list[Node], own: Iterable[str]) -> bytes:
 
 
 def _listed(read: Shown, document: Document, page: Page) -> list[Node]:
-    """A Person who knows those that the list shows."""
+    """A Person who knows the people on the list."""
     shown, unread = read(document, page.key)
     if not shown and not document.persons()[1]:
         return []
@@ -110,7 +110,7 @@ def _shown(document: Document, page: Page, drop: Collection[str]) -> list[Node]:
 
 
 def _of(document: Document, value: Any, names: tuple[str, ...], look_up: bool, depth: int = 0) -> Any:
-    """*value* with nothing but *names*, down to its depths; what is only referred to is put in its place."""
+    """*value* with only *names*, recursively, with references replaced by their nodes."""
     if isinstance(value, list):
         return [_of(document, each, names, look_up, depth) for each in value]
     if isinstance(value, dict) and len(value) == 1 and value.keys() & {"@list", "@set"}:

@@ -1,4 +1,4 @@
-"""Which places strangers' data must not send us to: this machine, and private networks."""
+"""The addresses that collected data must not lead to: this machine, and private networks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the IPv4 address stands in the last 32 bits
+TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the IPv4 address is in the last 32 bits
 
 
 class PrivateAddress(Exception):
@@ -18,7 +18,7 @@ class PrivateAddress(Exception):
 
 
 def public(address: str) -> bool:
-    """Whether *address* (IPv4 or IPv6) is on the public internet; raise ValueError if it is no address."""
+    """Whether *address* (IPv4 or IPv6) is on the public internet; raise ValueError if it is not an address."""
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
@@ -32,7 +32,7 @@ def public(address: str) -> bool:
 
 
 def is_private(origin: str) -> bool:
-    """Whether *origin* is by its name such a place; a name that only leads there is found when it is connected to."""
+    """Whether *origin* is by name such an address; a name that resolves to one is found when connecting."""
     try:
         name = (urlsplit(origin).hostname or "").rstrip(".")
     except ValueError:
@@ -44,10 +44,10 @@ def is_private(origin: str) -> bool:
 
 
 def named(options: Mapping[str, Any]) -> frozenset[str]:
-    """The hosts that the study itself names in the *options* of a collector, so that they need not be public.
+    """The hosts in a collector's *options*, which need not be public.
 
     That of `base_url`; of other `..._url` and of `hosts` only those that are by their name not public: other names
-    are looked up where others answer for them.
+    are resolved by others.
     """
     others = [value for key, value in options.items() if key.endswith("_url") and value]
     hosts = options.get("hosts")
@@ -58,7 +58,7 @@ def named(options: Mapping[str, Any]) -> frozenset[str]:
 
 
 class PublicOnly(httpcore.NetworkBackend):
-    """Connections to public addresses only: what a name leads to is looked up once, checked, and connected to."""
+    """Connections to public addresses only: a name is resolved once, checked, and connected to."""
 
     def __init__(self) -> None:
         self._inner = httpcore.SyncBackend()

@@ -1,7 +1,7 @@
-"""The wire under the clients: live, or replayed from an archive. The code above it never knows which.
+"""The wire under the clients: live, or replayed from an archive. The code above it cannot tell which.
 
-A client call is made inside `wire.ask(wants)`; the adapter below the client (`adapters` for requests, under tweepy,
-and httpx; Scrapy's download handler in `downloading`) puts what came, as it came, into the exchange. Bodies stay
+A client call is made inside `wire.ask(wants)`; the adapter below the client (`transports` for requests, under tweepy,
+and httpx; Scrapy's download handler in `scrapy_download`) puts answers as received into the exchange. Bodies stay
 content-encoded and are de-chunked; the client gets the same bytes. Under `Replay` the n-th request for a target gets
 its n-th recorded answer, nothing is slept, and the clock is the recorded one.
 """
@@ -24,11 +24,11 @@ from storage.archive import reader as archive
 from storage.errors import Partial
 from storage.records import Failure, Page, Target, Want
 
-TIMEOUT = 30.0  # seconds for a connection, and between two pieces of an answer
+TIMEOUT = 30.0  # seconds for a connection, and between two parts of an answer
 
 
 class Exchange:
-    """What one client call brought: every answer or failure, in order."""
+    """The answers and failures of one client call, in order."""
 
     def __init__(self, wire: Wire, wants: tuple[Want, ...], asked: Mapping[str, Any]) -> None:
         self.wire, self.wants, self.asked = wire, wants, asked
@@ -36,29 +36,29 @@ class Exchange:
 
     @property
     def answer(self) -> Page | Failure:
-        """The last answer; a failure if the call brought none."""
+        """The last answer; a failure if there is none."""
         return self.answers[-1] if self.answers else self.fail("other", "no request was made", "")
 
     def page(self, url: str, status: int, headers: Iterable[tuple[str, str]], body: bytes, method: str = "GET") -> Page:
-        """Keep an answer and return it."""
+        """Add an answer and return it."""
         kept = canonical(headers, body)
         page = Page(self.wants, url, status, kept, body, self.wire.now(), "", method, self.wire.run, asked=self.asked)
         self.answers.append(page)
         return page
 
     def fail(self, reason: str, detail: str, url: str) -> Failure:
-        """Keep a failure and return it."""
+        """Add a failure and return it."""
         failure = Failure(self.wants, reason, detail[:500], self.wire.now(), url, "", self.wire.run)
         self.answers.append(failure)
         return failure
 
     def keep(self, answer: Page | Failure) -> None:
-        """Keep a recorded answer."""
+        """Add a recorded answer."""
         self.answers.append(answer)
 
 
 def canonical(headers: Iterable[tuple[str, str]], body: bytes) -> tuple[tuple[str, str], ...]:
-    """*headers* as the archive keeps them: no Transfer-Encoding, the Content-Length of the body as it lies there."""
+    """*headers* for the archive: no Transfer-Encoding, and the Content-Length of the archived body."""
     kept = [(name, value) for name, value in headers if name.lower() not in {"transfer-encoding", "content-length"}]
     return (*kept, ("Content-Length", str(len(body))))
 
@@ -69,15 +69,15 @@ class Wire:
     live = True
 
     def __init__(self, run: str = "", timeout: float = TIMEOUT, private: bool = False) -> None:
-        """*private*: any host of a private network may be asked, not only those that the study itself names."""
+        """*private*: allow any host of a private network, not only those in the study file."""
         self.run, self.timeout, self.private = run, timeout, private
-        self.named: frozenset[str] = frozenset()  # the hosts that the study itself names: `collect` knows them
+        self.named: frozenset[str] = frozenset()  # the hosts in the study file, set by `collect`
         self.exchange: Exchange | None = None
         self._resources: dict[str, Any] = {}
 
     @property
     def spec(self) -> Mapping[str, Any]:
-        """What `open_wire` needs to make the same wire in another process."""
+        """The arguments of `open_wire` for the same wire in another process."""
         return {"live": True, "run": self.run, "timeout": self.timeout}
 
     def now(self) -> datetime:
@@ -89,11 +89,11 @@ class Wire:
         stop.wait(max(0.0, (until - self.now()).total_seconds()))
 
     def recorded(self, wants: tuple[Want, ...], url: str) -> Page | Failure | None:
-        """The recorded answer to *wants*; None on a live wire: ask."""
+        """The recorded answer to *wants*; None on a live wire."""
         return None
 
     def batches(self, wants: Iterator[Want], size: Callable[[str], int]) -> Iterator[tuple[Want, ...]]:
-        """Group neighbouring wants of one kind, at most *size(kind)* together; one marked `alone` by itself."""
+        """Group neighbouring wants of one kind, at most *size(kind)* together; those marked `alone` by themselves."""
         for kind, group in groupby(wants, key=lambda want: want.target.kind):
             batch: list[Want] = []
             for want in group:
@@ -112,7 +112,7 @@ class Wire:
 
     @contextmanager
     def ask(self, wants: tuple[Want, ...], asked: Mapping[str, Any] | None = None) -> Iterator[Exchange]:
-        """An exchange for one client call on behalf of *wants*; *asked* is what `Page.asked` shall say of it."""
+        """An exchange for one client call on behalf of *wants*; *asked* becomes `Page.asked`."""
         self.exchange = Exchange(self, wants, asked or {})
         try:
             yield self.exchange
@@ -120,13 +120,13 @@ class Wire:
             self.exchange = None
 
     def asking(self) -> Exchange:
-        """The exchange of the call that is being made."""
+        """The exchange of the current call."""
         if self.exchange is None:
             raise RuntimeError("a request outside wire.ask()")
         return self.exchange
 
     def resource(self, name: str, make: Callable[[], Any]) -> Any:
-        """Something that lives as long as the wire (a client, a crawling child); made once."""
+        """A resource with the lifetime of the wire (a client, a crawling child), created once."""
         if name not in self._resources:
             self._resources[name] = make()
         return self._resources[name]
@@ -157,7 +157,7 @@ class Replay(Wire):
 
     @property
     def spec(self) -> Mapping[str, Any]:
-        """What `open_wire` needs to make the same wire in another process."""
+        """The arguments of `open_wire` for the same wire in another process."""
         return {"live": False, "run": self.run, "directory": str(self.directory), "index": str(self.index)}
 
     def _build(self) -> None:
@@ -207,7 +207,7 @@ class Replay(Wire):
         return row
 
     def recorded(self, wants: tuple[Want, ...], url: str) -> Page | Failure | None:
-        """The next recorded answer to *wants*, with the tries as they were counted. Raise NotRecorded if none is."""
+        """The next recorded answer to *wants*, with its number of tries. Raise NotRecorded if there is none."""
         found = self._next(wants[0].target)
         if found is None:
             raise NotRecorded(wants[0])
@@ -224,7 +224,7 @@ class Replay(Wire):
         return msgspec.structs.replace(entry, wants=wants, run=self.run)
 
     def _split(self, batch: tuple[Want, ...]) -> Iterator[tuple[Want, ...]]:
-        """Cut a batch where the recorded one was cut, so that one recorded answer serves each part."""
+        """Split a batch like the recorded one, so that each part has a recorded answer."""
         groups: dict[str, list[Want]] = {}
         for want in batch:
             found = self._next(want.target)
@@ -233,7 +233,7 @@ class Replay(Wire):
 
 
 class NotRecorded(Partial):
-    """A request that the archive has no answer to: its target, and where it came from."""
+    """A request without an answer in the archive: its target, and where it came from."""
 
     def __init__(self, want: Want) -> None:
         target = want.target
@@ -241,11 +241,11 @@ class NotRecorded(Partial):
             f" at cursor {target.cursor}" if target.cursor else ""
         )
         came = f"wave {want.wave}" + (f", from {want.via}" if want.via else ", a seed")
-        super().__init__(f"not recorded: {name} ({came}); replay an archive that holds it, or collect it live")
+        super().__init__(f"not recorded: {name} ({came}); replay an archive with it, or collect it live")
 
 
 def open_wire(spec: Mapping[str, Any]) -> Wire:
-    """The wire that *spec* describes."""
+    """The wire described by *spec*."""
     if spec["live"]:
         return Wire(spec["run"], spec["timeout"])
     return Replay(Path(spec["directory"]), Path(spec["index"]), spec["run"])

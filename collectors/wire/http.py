@@ -1,4 +1,4 @@
-"""What the collectors over plain HTTP APIs share: the one httpx client, and what refusals and limits mean.
+"""Shared by collectors of HTTP APIs: the httpx client, and the meaning of refusals and limits.
 
 Nothing here knows a platform. `ask` is the only I/O; the rest reads a page.
 """
@@ -13,26 +13,26 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from collectors.base import Absent, Later, Outcome, OutOfCredit, redirected
+from collectors.base import Later, Outcome, OutOfCredit, redirected
 from collectors.wire.exchange import Exchange, Wire
 from collectors.wire.retry_after import latest
 from collectors.wire.transports import Transport
-from storage.records import Absence, Failure, Page, Quarantine, Want
+from storage.records import Failure, Page, Quarantine, Want
 
 AGENT = "sneeuwbal/0.1"
-MOST = 2**53  # of what a profile claims: more is kept as this much
-REDIRECTS = 5  # hops a request follows at most
+MOST = 2**53  # maximum of a claimed count
+REDIRECTS = 5  # maximum redirects of a request
 UNREADABLE = (
     ValueError,
     TypeError,
     RecursionError,
     msgspec.MsgspecError,
-)  # what reading a body, or a piece of it, may raise
+)  # exceptions from reading a body or a part of it
 RESETS = ("x-ratelimit-reset", "ratelimit-reset")
 
 
 def client(wire: Wire, contact: str = "") -> httpx.Client:
-    """The httpx client of *wire*, made once: it records, or replays, whatever it is asked."""
+    """The httpx client of *wire*, created once: it records or replays all requests."""
 
     def make() -> httpx.Client:
         agent = f"{AGENT} ({contact})" if contact else AGENT
@@ -58,28 +58,28 @@ def ask(
     contact: str = "",
     asked: Mapping[str, Any] | None = None,
 ) -> list[Page | Failure]:
-    """The answers to one GET on behalf of *wants*: the redirects, and what they led to; never an exception."""
+    """The answers to one GET on behalf of *wants*: redirects and the final one; never an exception."""
     with wire.ask(wants, asked) as exchange:
         http = client(wire, contact)
         try:
             request = http.build_request("GET", url, headers=headers)
-            http.send(request, stream=True).close()  # the wire has kept the body as it came: nothing is decoded here
+            http.send(request, stream=True).close()  # the wire has kept the body as received: nothing is decoded here
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             last = exchange.answers[-1] if exchange.answers else None
-            if last is None or (isinstance(last, Page) and redirected(last)):  # it was not the wire that failed
+            if last is None or (isinstance(last, Page) and redirected(last)):  # the failure is not from the wire
                 _give_up(exchange, "redirect" if last else "other", str(error) or type(error).__name__, url)
         return list(exchange.answers)
 
 
 def refuse(wire: Wire, wants: tuple[Want, ...], reason: str, detail: str, url: str = "") -> list[Page | Failure]:
-    """A failure without a request: what is wanted must not, or cannot, be asked for."""
+    """A failure without a request: the target must not, or cannot, be requested."""
     with wire.ask(wants) as exchange:
         _give_up(exchange, reason, detail, url)
         return list(exchange.answers)
 
 
 def _give_up(exchange: Exchange, reason: str, detail: str, url: str) -> None:
-    """Keep a failure that is not the wire's; in a replay the recorded one, for its time."""
+    """Add a failure that is not from the wire; in a replay the recorded one, for its time."""
     recorded = exchange.wire.recorded(exchange.wants, url)
     if recorded is None:
         exchange.fail(reason, detail, url)
@@ -88,7 +88,7 @@ def _give_up(exchange: Exchange, reason: str, detail: str, url: str) -> None:
 
 
 def reachable(host: str, hosts: Mapping[str, str]) -> tuple[str, str | None]:
-    """The origin to ask for *host*, and the Host header to send where the study file gives another address for it."""
+    """The origin for *host*, and the Host header if the study file gives another address for it."""
     address = hosts.get(host)
     if address is None:
         return f"https://{host}", None
@@ -96,7 +96,7 @@ def reachable(host: str, hosts: Mapping[str, str]) -> tuple[str, str | None]:
 
 
 def netloc(url: str | None) -> str:
-    """Host and port of *url* in lower case; empty if it is no web address."""
+    """Host and port of *url* in lower case; empty if it is not a web address."""
     try:
         parts = urlsplit(url or "")
         return parts.netloc.lower() if parts.scheme in ("https", "http") and parts.hostname else ""
@@ -104,11 +104,11 @@ def netloc(url: str | None) -> str:
         return ""
 
 
-# ---- what an answer says about when and whether to ask again ----------------------------------------------------
+# ---- retries -----------------------------------------------------------------------------------------------------
 
 
 def trouble(page: Page) -> Iterator[Outcome] | None:
-    """The outcomes of an answer that says nothing about its targets (402, 408, 429, 5xx, a redirect); else None."""
+    """The outcomes of an answer without data on its targets (402, 408, 429, 5xx, a redirect); else None."""
     if redirected(page):
         return iter(())
     if page.status == 429:
@@ -122,9 +122,9 @@ def trouble(page: Page) -> Iterator[Outcome] | None:
 
 
 def _limited(page: Page) -> Iterator[Outcome]:
-    """A limit of the server that was asked: `collect` holds all that is asked there, if the limit ends soon.
+    """A limit of the server: `collect` holds all requests there, if the limit ends soon.
 
-    Without a usable moment each target backs off and counts its tries, so that requests stay bounded.
+    Without a usable time each target backs off and counts its tries, so that requests stay bounded.
     """
     until = retry_at(page)
     for target in page.targets:
@@ -132,15 +132,15 @@ def _limited(page: Page) -> Iterator[Outcome]:
 
 
 def retry_at(page: Page) -> datetime | None:
-    """When the server wants to be asked again; None where it names no moment in the future."""
+    """The time at which the server allows a retry; None if it gives no time in the future."""
     return latest(page, "retry-after", *(RESETS if page.status == 429 else ()))
 
 
-# ---- small words for parsers ------------------------------------------------------------------------------------
+# ---- helpers for parsers ----------------------------------------------------------------------------------------
 
 
 def moment(text: str | None) -> datetime | None:
-    """ISO 8601 as an aware moment in UTC (UTC too without a zone, as the servers read it); None if it is none."""
+    """ISO 8601 as an aware time in UTC (also without a zone, like the servers); None if it is not one."""
     if not text:
         return None
     try:
@@ -151,30 +151,22 @@ def moment(text: str | None) -> datetime | None:
 
 
 def count(number: int | None) -> int | None:
-    """A count; None where the platform gives none (some say -1)."""
+    """A count; None if the platform gives none (some say -1)."""
     return number if number is not None and number >= 0 else None
 
 
 def seen_before(want: Want) -> int:
-    """The items of a walk before this page, as `Want.carry` holds them."""
+    """The items of a walk before this page, from `Want.carry`."""
     found = want.carry.get("seen", 0)
     return found if isinstance(found, int) else 0
 
 
-def absences(outcomes: Iterator[Outcome], platform: str) -> Iterator[Absence]:
-    """The absences among *outcomes* as records: `why` is a reason, with a detail after a colon."""
-    for outcome in outcomes:
-        if isinstance(outcome, Absent):
-            reason, _, detail = outcome.why.partition(": ")
-            yield Absence(platform, outcome.target.kind, outcome.target.key, reason, detail or None)
-
-
 def unread_time(place: str, text: str | None) -> Iterator[Quarantine]:
-    """A claimed time that is no time, to be counted; nothing for one that is, or is not given."""
+    """A Quarantine for an invalid claimed time; nothing for a valid or missing one."""
     if text and moment(text) is None:
         yield Quarantine(place, "no usable time: not a moment in ISO 8601", text[:1000])
 
 
 def unreadable(place: str, reason: object, excerpt: bytes) -> Quarantine:
-    """A piece that cannot be read."""
+    """A Quarantine for an unreadable item."""
     return Quarantine(place, str(reason)[:500], excerpt[:1000].decode("utf-8", "replace"))

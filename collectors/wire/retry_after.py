@@ -1,4 +1,4 @@
-"""When an answer says that one may ask again: the one reader of such headers, and its one bound."""
+"""The reader of retry times in headers, with a common bound."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from email.utils import parsedate_to_datetime
 
 from storage.records import Page
 
-FARTHEST = timedelta(days=2)  # nothing further ahead is believed
-OLDEST = 10**9  # a smaller number is a distance in seconds, not a moment in Unix seconds
+FARTHEST = timedelta(days=2)  # later times are not believed
+OLDEST = 10**9  # a smaller number is a duration in seconds, not a Unix time
 MILLISECONDS = 10**11  # a larger number counts milliseconds
 
 
 def retry_after(page: Page) -> datetime | None:
-    """The latest moment in the future that `Retry-After` names; None without one, or if it is FARTHEST away or more."""
+    """The latest future time in `Retry-After`; None without one, or if it is FARTHEST away or more."""
     found = latest(page, "retry-after")
     return found if found and found < page.fetched_at + FARTHEST else None
 
 
 def latest(page: Page, *names: str, distances: bool = True) -> datetime | None:
-    """The latest moment in the future that headers called *names* give, FARTHEST away at most; None without one.
+    """The latest future time in the headers *names*, at most FARTHEST away; None without one.
 
     A value is seconds from now (if *distances*), Unix seconds or milliseconds, ISO 8601, or an HTTP date.
     """

@@ -1,7 +1,7 @@
 """The crawling child: Scrapy, its wire recorded or replaced; `collectors.wire.scrapy_parent` starts it.
 
-Only what the study needs of Scrapy is on: robots.txt, AutoThrottle, redirects, limits of size and time. Cookies,
-retries, decompression, proxies and referers are off: the archive wants answers as received, and the frontier retries.
+Only the needed parts of Scrapy are on: robots.txt, AutoThrottle, redirects, limits of size and time. Cookies,
+retries, decompression, proxies and referers are off: the archive needs answers as received, and the frontier retries.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ HEADERS = {
     "Accept-Language": "nl,en;q=0.8",
 }
 MAX_BYTES = 16 * 1024 * 1024  # of one answer on the wire
-FLUSH = 0.01  # seconds that answers wait for company
-SLOW = 2  # wants of a host with a Crawl-delay that are in Scrapy's hands at a time
+FLUSH = 0.01  # seconds that answers are buffered
+SLOW = 2  # maximum wants in Scrapy of a host with a Crawl-delay
 
 
 class Pages(Spider):
-    """Fetches what the parent wants."""
+    """Fetches the parent's wants."""
 
     name = ROBOT
 
@@ -50,23 +50,23 @@ class Pages(Spider):
         super().__init__()
         self.socket, self.wire, self.hosts, self.private = link_socket, wire, hosts, private
         self.reached = {authority(address)[1].partition(":")[0] for address in hosts.values()}
-        self.refused: set[str] = set()  # names that lead to private addresses
+        self.refused: set[str] = set()  # names that resolve to private addresses
         self.collector = ""
         self.delays: dict[str, float] = {}  # Crawl-delay by host
-        self.slow: defaultdict[str, int] = defaultdict(int)  # wants of slow hosts in Scrapy's hands
+        self.slow: defaultdict[str, int] = defaultdict(int)  # wants of slow hosts in Scrapy
         self.waiting: defaultdict[str, deque[Request]] = defaultdict(deque)
         self.parked = 0
         self.link = Link(self)
         Resolver.spider = self
 
     async def start(self) -> AsyncIterator[Any]:
-        """Talk to the parent for ever; its end is ours."""
+        """Serve the parent until it ends."""
         await asyncio.get_running_loop().create_connection(lambda: self.link, sock=self.socket)
         await asyncio.Event().wait()
         yield None
 
     def take(self, want: Want, url: str) -> None:
-        """Ask for *url*, unless its host is slow and has enough to do."""
+        """Request *url*, unless its host is slow and busy."""
         self.collector = want.target.collector
         if not url.startswith(("http://", "https://")):
             self._fail(want, url, "other", "neither http nor https")
@@ -87,7 +87,7 @@ class Pages(Spider):
         self.crawler.engine.crawl(request)
 
     def done(self, response: Response) -> None:
-        """The last answer to a want was recorded below; say so."""
+        """Report that a want has had its last answer."""
         request = response.request
         assert request is not None
         if "Location" in response.headers and response.status in MOVED:
@@ -99,7 +99,7 @@ class Pages(Spider):
         self._next(request)
 
     def failed(self, failure: TwistedFailure) -> None:
-        """No answer came to a want: tell why."""
+        """Report why a want got no answer."""
         request: Request = failure.request  # type: ignore[attr-defined]
         want, error = request.meta["want"], failure.value
         assert error is not None
@@ -128,7 +128,7 @@ class Pages(Spider):
         self.link.settle(want)
 
     def _next(self, request: Request) -> None:
-        """Let the next want of a slow host go."""
+        """Release the next want of a slow host."""
         host = request.meta.get("slow")
         if host is None:
             return
@@ -151,7 +151,7 @@ class Pages(Spider):
 
 
 class Link(asyncio.Protocol):
-    """The socket to the parent: wants come in, answers go out in batches. Without a parent the process ends."""
+    """The socket to the parent: receives wants, sends answers in batches. Without a parent the process ends."""
 
     def __init__(self, spider: Pages) -> None:
         self.spider = spider
@@ -162,11 +162,11 @@ class Link(asyncio.Protocol):
         self._encoder = msgspec.msgpack.Encoder()
 
     def connection_made(self, transport: Any) -> None:
-        """Keep the way out."""
+        """Store the transport."""
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Take the wants of every whole message."""
+        """Read the wants of every complete message."""
         self._buffer += data
         while len(self._buffer) >= 4:
             size = int.from_bytes(self._buffer[:4], "big")
@@ -178,7 +178,7 @@ class Link(asyncio.Protocol):
                 self.spider.take(want, url)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """End at once: all that was answered is with the parent, and nobody waits for the rest."""
+        """Exit at once: all answers have been sent, and the rest is not needed."""
         os._exit(0)
 
     def answer(self, answer: Page | Failure) -> None:
@@ -190,12 +190,12 @@ class Link(asyncio.Protocol):
         self._soon()
 
     def settle(self, want: Want) -> None:
-        """Say that *want* has had its last answer."""
+        """Report that *want* has had its last answer."""
         self._out.settled += 1
         self._soon()
 
     def missing(self, want: Want) -> None:
-        """Say that the recording has no answer to *want*."""
+        """Report that the recording has no answer to *want*."""
         self._out.missing = want
         self._soon()
 
@@ -207,7 +207,7 @@ class Link(asyncio.Protocol):
             asyncio.get_running_loop().call_later(FLUSH, self.flush)
 
     def flush(self) -> None:
-        """Send what has gathered."""
+        """Send the buffered answers."""
         self._waiting = False
         out, self._out = self._out, Answers()
         if out.pages or out.failures or out.settled or out.missing:
@@ -279,9 +279,9 @@ _EXTENSIONS = (
 
 
 def main() -> None:
-    """Run until the parent goes."""
+    """Run until the parent ends."""
     end_with_parent()
-    for signum in (signal.SIGINT, signal.SIGTERM):  # they go to the whole group; the parent decides
+    for signum in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the parent decides
         signal.signal(signum, signal.SIG_IGN)
     link = socket.socket(fileno=int(sys.argv[1]))
     size = int.from_bytes(_read(link, 4), "big")
@@ -294,7 +294,7 @@ def main() -> None:
 
 
 def _read(link: socket.socket, size: int) -> bytes:
-    """Exactly *size* bytes; the process ends if the parent is gone."""
+    """Exactly *size* bytes; the process exits if the parent has ended."""
     data = b""
     while len(data) < size:
         piece = link.recv(size - len(data))

@@ -1,4 +1,4 @@
-"""What the crawling child puts under and into Scrapy: the recording handler, the resolver, and robots.txt."""
+"""The crawling child's parts of Scrapy: the recording handler, the resolver, and robots.txt."""
 
 from __future__ import annotations
 
@@ -27,15 +27,20 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
 
-ROBOT = "sneeuwbal"  # the name robots.txt rules may be made for
+ROBOT = "sneeuwbal"  # the name for rules in robots.txt
 ROBOTS = "robots"  # kind and walk of robots.txt
 _MARKS = {  # the longer ones first: UTF-32 begins as UTF-16 does
     codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
 }  # fmt: skip
 _INVISIBLE = re.compile("[\x00\u00ad\u200b-\u200f\u2060\ufeff]")
+_AGENT = re.compile(
+    r"^([ \t]*user[ -]?agent[ \t]*:[ \t]*)[\"']?(\w[\w-]*)[\"'/].*$", re.I | re.M
+)  # sneeuwbal/1.0, 'sneeuwbal'
+# a path without its slash, or behind its host
+_HOSTED = re.compile(r"^([ \t]*(?:dis)?allow[ \t]*:[ \t]*)(?:https?://[^/\s]+/|(?=[\w.%~-]))", re.I | re.M)
 _ELEMENT = re.compile(r"<[^<>\n]*>")
-MAX_ROBOTS = 512 * 1024  # of robots.txt that are read (RFC 9309, 2.5: at least 500 KiB)
+MAX_ROBOTS = 512 * 1024  # maximum bytes of robots.txt (RFC 9309, 2.5: at least 500 KiB)
 REASONS = {
     "DownloadTimeoutError": "timeout",
     "TimeoutError": "timeout",
@@ -51,7 +56,7 @@ REASONS = {
 
 
 class RobotsUnread(Exception):
-    """robots.txt could not be read: nothing of the host may be asked now (RFC 9309, 2.3.1.4)."""
+    """robots.txt could not be read: nothing on the host may be requested now (RFC 9309, 2.3.1.4)."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"robots.txt could not be read: {detail}")
@@ -59,11 +64,11 @@ class RobotsUnread(Exception):
 
 
 class Parked(Exception):
-    """A host turned out to be slow: the want goes to the end of its queue."""
+    """The host is slow: the want goes to the end of its queue."""
 
 
 class Recorded(Exception):
-    """A failure that the recording holds."""
+    """A recorded failure."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
@@ -71,7 +76,7 @@ class Recorded(Exception):
 
 
 class Answering(Protocol):
-    """Where answers go."""
+    """The receiver of answers."""
 
     def answer(self, answer: Page | Failure) -> None:
         """Send *answer* to the parent."""
@@ -79,13 +84,13 @@ class Answering(Protocol):
 
 
 class Crawl(Protocol):
-    """What downloading needs of the spider that it downloads for."""
+    """The spider's interface for downloading."""
 
     wire: Wire
-    hosts: Mapping[str, str]  # addresses to reach servers at
-    private: bool  # whether private networks may be asked
-    reached: set[str]  # hosts of the addresses that the study gives
-    refused: set[str]  # names that lead to private addresses
+    hosts: Mapping[str, str]  # addresses of servers
+    private: bool  # whether private networks are allowed
+    reached: set[str]  # hosts of the study's addresses
+    refused: set[str]  # names that resolve to private addresses
     delays: dict[str, float]  # Crawl-delay by host
     collector: str
 
@@ -100,7 +105,7 @@ class Crawl(Protocol):
 
 
 def reason_of(error: BaseException, request: Request, spider: Crawl) -> tuple[str, str]:
-    """The word for *error*, and what it says."""
+    """The reason for *error*, and its message."""
     detail = str(error) or type(error).__name__
     host = urlparse_cached(request).hostname or ""
     if isinstance(error, RobotsUnread):
@@ -116,24 +121,26 @@ def reason_of(error: BaseException, request: Request, spider: Crawl) -> tuple[st
 
 
 def robots_text(body: bytes) -> str:
-    """The text of a robots.txt, whatever its encoding and line ends, without marks that would hide its first rule.
+    """The text of a robots.txt in any encoding and with any line ends, without marks that would hide its first rule.
 
-    RFC 9309 says UTF-8; a byte-order mark, UTF-16, invisible characters and HTML around the rules are met and read.
+    RFC 9309 says UTF-8; a byte-order mark, UTF-16, invisible characters, HTML around the rules, versions behind names
+    and paths without a leading slash occur and are read.
     """
     mark = next((mark for mark in _MARKS if body.startswith(mark)), b"")
     if mark:
         text = body.decode(_MARKS[mark], "replace")
-    elif b"\x00" in body[:4]:  # UTF-16 without its mark: every second byte of ASCII is empty
+    elif b"\x00" in body[:4]:  # UTF-16 without its mark: every second byte of ASCII is zero
         text = body.decode("utf-16-be" if body[::2].count(0) > body[1::2].count(0) else "utf-16-le", "replace")
     else:
         text = body.decode("utf-8", "replace")
-    text = _INVISIBLE.sub("", text)
-    return _ELEMENT.sub("\n", text) if text.lstrip().startswith("<") else text
+    text = "\n".join(_INVISIBLE.sub("", text).splitlines())
+    text = _ELEMENT.sub("\n", text) if text.lstrip().startswith("<") else text
+    return _HOSTED.sub(r"\1/", _AGENT.sub(r"\1\2", text))
 
 
 class Robots:
-    """robots.txt in Scrapy's place. Scrapy's own (2.19) lets the second and later of the requests that wait for the
-    first robots.txt of a host pass unchecked, and allows everything where it could not be read; RFC 9309 forbids it.
+    """Replacement of Scrapy's robots.txt middleware, which (2.19) lets the second and later requests that wait for the
+    first robots.txt of a host pass unchecked, and allows everything if it could not be read, against RFC 9309.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -148,8 +155,8 @@ class Robots:
         return cls(crawler)
 
     async def process_request(self, request: Request) -> None:
-        """Refuse what robots.txt forbids."""
-        request.meta.pop("download_slot", None)  # a redirect goes into the slot of its own host
+        """Reject requests forbidden by robots.txt."""
+        request.meta.pop("download_slot", None)  # a redirect belongs to the slot of its own host
         if "want" not in request.meta:
             return
         place = urlparse_cached(request)
@@ -159,7 +166,7 @@ class Robots:
         try:
             rules = await asyncio.shield(self.rules[base])
         except Exception:
-            self.rules.pop(base, None)  # so that it is asked again
+            self.rules.pop(base, None)  # so that it is requested again
             raise
         if not rules.can_fetch(request.url, ROBOT):
             raise IgnoreRequest("forbidden by robots.txt")
@@ -168,7 +175,7 @@ class Robots:
             raise Parked(place.hostname)
 
     async def _read(self, base: str) -> Protego:
-        """The rules of a host; raise RobotsUnread if they cannot be known."""
+        """The rules of a host; raise RobotsUnread if they cannot be read."""
         spider = cast("Crawl", self.crawler.spider)
         request = Request(f"{base}/robots.txt", priority=1000, callback=NO_CALLBACK)
         try:
@@ -185,9 +192,9 @@ class Robots:
 
 
 class Resolver(CachingThreadedResolver):
-    """Scrapy's, but private addresses are not found."""
+    """Scrapy's resolver, which does not find private addresses."""
 
-    spider: Crawl  # the one of this process
+    spider: Crawl  # this process's spider
 
     def getHostByName(self, name: str, timeout: Any = ()) -> Any:  # noqa: N802 (Twisted's name)
         """The address of *name*."""
@@ -202,10 +209,10 @@ class Resolver(CachingThreadedResolver):
 
 
 class Recorder(HTTP11DownloadHandler):
-    """Scrapy's handler for HTTP; every answer is kept as received. In a replay the recording answers instead."""
+    """Scrapy's handler for HTTP; which keeps every answer as received. In a replay the recording answers instead."""
 
     async def download_request(self, request: Request) -> Response:
-        """The answer to *request*, kept."""
+        """Download *request*, and keep the answer."""
         spider = cast("Crawl", self.crawler.spider)
         want = request.meta.get("want")
         if want is None:
@@ -215,7 +222,7 @@ class Recorder(HTTP11DownloadHandler):
         return response
 
     async def _ask(self, request: Request, spider: Crawl, want: Want) -> tuple[Response, Page]:
-        """The answer as Scrapy wants it, and as it is kept."""
+        """The answer for Scrapy, and for the archive."""
         host = urlparse_cached(request).hostname or ""
         if not spider.wire.live:
             answer = spider.wire.recorded((want,), request.url)
@@ -239,7 +246,7 @@ class Recorder(HTTP11DownloadHandler):
         return response, page
 
     def _routed(self, request: Request, spider: Crawl, host: str) -> Request:
-        """*request*, on its way to the address that `hosts` gives; raise PrivateAddress if it may not be made."""
+        """*request*, routed to the address in `hosts`; raise PrivateAddress if it is not allowed."""
         netloc = urlparse_cached(request).netloc
         address = spider.hosts.get(netloc) or spider.hosts.get(host)
         if address:
@@ -248,20 +255,20 @@ class Recorder(HTTP11DownloadHandler):
             url = urlunsplit((scheme or parts.scheme, place, parts.path, parts.query, ""))
             routed = request.replace(url=url)
             routed.headers["Host"] = netloc
-            routed._meta = request.meta  # the latency is noted there
+            routed._meta = request.meta  # the latency is stored there
             return routed
         if not spider.private and (host in spider.reached or not _public_name(host)):
             raise PrivateAddress(host)
         return request
 
     async def _robots(self, request: Request, spider: Crawl) -> Response:
-        """robots.txt, kept, and decoded for its reader."""
+        """Keep a robots.txt, and decode it for its reader."""
         asked = (request.meta.get("redirect_urls") or [request.url])[0]
         want = Want(Target(spider.collector, ROBOTS, asked), ROBOTS)
         try:
             response, page = await self._ask(request, spider, want)
         except NotRecorded:
-            return Response(request.url, 404)  # what was recorded was allowed
+            return Response(request.url, 404)  # recorded requests were allowed
         except Exception as error:
             reason, detail = reason_of(error, request, spider)
             failure = Failure((want,), reason, detail[:500], spider.wire.now(), request.url, "", spider.wire.run)

@@ -1,8 +1,8 @@
-"""Scrapy in a child process, for every collector that reads web pages; here the parent's side.
+"""Scrapy in a child process, for collectors of web pages; the parent's side.
 
 A Twisted reactor cannot be started twice in one process, so the crawl runs in a child
 (`collectors.wire.scrapy_child`) that lives as long as the wire. The parent hands it wants, in batches, only
-while it has room; every answer, redirects and robots.txt too, comes back as it was received. The frontier is ours:
+while it has capacity; every answer, including redirects and robots.txt, is returned as received. The frontier is ours:
 Scrapy only fetches.
 """
 
@@ -26,34 +26,34 @@ from storage.errors import Partial
 from storage.records import Failure, Page, Want
 
 BATCH = 16  # wants sent together
-WINDOW = 8  # wants in the child at most, as a multiple of its concurrency
-PARKED = 512  # wants of slow hosts that take no room in the child, at most
-CONCURRENCY = 8  # requests at the same time to one host
+WINDOW = 8  # maximum wants in the child, as a multiple of its concurrency
+PARKED = 512  # maximum wants of slow hosts, which take no capacity in the child
+CONCURRENCY = 8  # concurrent requests to one host
 CHILD = "from collectors.wire.scrapy_child import main; main()"
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What the child is told first: its wire and the collector's options."""
+    """The first message to the child: its wire and the collector's options."""
 
     wire: Mapping[str, Any]
     options: Mapping[str, Any]
 
 
 class Answers(msgspec.Struct):
-    """What the child sends: answers in the order they came, and how many wants are settled or set aside."""
+    """A message from the child: answers in order of arrival, and the numbers of wants settled or set aside."""
 
     pages: list[Page] = []
     failures: list[Failure] = []
     settled: int = 0
-    parked: int = 0  # wants that wait for a slow host and take no room
-    missing: Want | None = None  # a want that the recording has no answer to
+    parked: int = 0  # wants that wait for a slow host and take no capacity
+    missing: Want | None = None  # a want without a recorded answer
 
 
 def crawl(requests: Iterator[tuple[Want, str]], settings: Settings, wire: Wire) -> Iterator[Page | Failure]:
-    """Yield the answers to *requests* (want, URL) as they come; *requests* is read lazily.
+    """Yield the answers to *requests* (want, URL) as they arrive; *requests* is read lazily.
 
     Options: `concurrency`, `delay`, `autothrottle`, `timeout`, `max_bytes`, `robots`, `user_agent`, `contact`,
-    `hosts`, `allow_private`. Raise NotRecorded in a replay of what was not recorded, Partial if the child dies.
+    `hosts`, `allow_private`. Raise NotRecorded in a replay without an answer, Partial if the child dies.
     """
     options = {name: value for name, value in settings.options.items() if name in OPTIONS}
     name = "crawl " + msgspec.json.encode(options, order="deterministic").decode()
@@ -61,7 +61,7 @@ def crawl(requests: Iterator[tuple[Want, str]], settings: Settings, wire: Wire) 
     try:
         yield from _exchange(child, requests, wire)
     except BaseException:
-        child.close()  # what it still holds is nobody's any more; the next crawl starts another
+        child.close()  # what it still has is not needed; the next crawl starts another
         raise
 
 
@@ -72,7 +72,7 @@ OPTIONS = {
 
 
 def _exchange(child: Child, requests: Iterator[tuple[Want, str]], wire: Wire) -> Iterator[Page | Failure]:
-    """Keep the child supplied, and yield what it answers until every want is settled."""
+    """Keep the child supplied, and yield its answers until every want is settled."""
     outstanding, parked, more = 0, 0, True
 
     def supply() -> None:
@@ -101,7 +101,7 @@ def _exchange(child: Child, requests: Iterator[tuple[Want, str]], wire: Wire) ->
 
 
 class Child:
-    """The crawling process, and the socket to it. It ends by itself when its parent does."""
+    """The crawling process, and the socket to it. It ends when its parent does."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -153,7 +153,7 @@ class Child:
         self.send(self.job)
 
     def _died(self) -> Partial:
-        """What to say about a child that ended by itself."""
+        """The error for a child that ended unexpectedly."""
         assert self._process is not None
         code = self._process.wait()
         self._log.seek(0)

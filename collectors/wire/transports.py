@@ -1,4 +1,4 @@
-"""What records and replays under requests (tweepy) and httpx: one adapter each. The wire itself is in `wire`."""
+"""Recording and replaying adapters for requests (tweepy) and httpx. The wire itself is in `exchange`."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from storage.records import Failure, Page
 
 MAX_WIRE = 64 * 1024 * 1024  # bytes of one answer on the wire
 MAX_LINE = 4 * 1024 * 1024  # bytes of one line of a stream
-STREAM_LINES = 500  # lines of a stream that make one page
+STREAM_LINES = 500  # lines of a stream per page
 
 
 class TooLarge(Exception):
-    """An answer that grows past MAX_WIRE is cut off and recorded as a failure."""
+    """An answer larger than MAX_WIRE, which is cut off and recorded as a failure."""
 
 
 # ---- requests (tweepy) --------------------------------------------------------------------------------------
 
 
 class Adapter(HTTPAdapter):
-    """Records and replays under a requests session. Redirects, cookies and retries are none of its business."""
+    """A recording and replaying adapter of a requests session, without redirects, cookies and retries."""
 
     def __init__(self, wire: Wire, base_url: str | None = None) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class _Lines:
 
 
 class _Stream(io.RawIOBase):
-    """An iterable of byte pieces as a file that can be read."""
+    """An iterable of bytes as a readable file."""
 
     def __init__(self, lines: _Lines) -> None:
         self._lines, self._pieces, self._rest = lines, iter(lines), b""
@@ -202,7 +202,7 @@ class _Stream(io.RawIOBase):
 
 
 def _lines(response: requests.Response) -> Iterator[bytes]:
-    """The lines of a stream as they come; raise TooLarge for one that is longer than MAX_LINE."""
+    """The lines of a stream as they arrive; raise TooLarge for one longer than MAX_LINE."""
     rest = b""
     for chunk in response.iter_content(1 << 14):
         *whole, last = chunk.split(b"\n")
@@ -216,7 +216,7 @@ def _lines(response: requests.Response) -> Iterator[bytes]:
 
 
 def _bounded(pieces: Iterator[bytes]) -> bytes:
-    """The pieces joined; raise TooLarge past MAX_WIRE."""
+    """The parts joined; raise TooLarge above MAX_WIRE."""
     body = bytearray()
     for piece in pieces:
         body += piece
@@ -229,14 +229,14 @@ def _bounded(pieces: Iterator[bytes]) -> bytes:
 
 
 class Transport(httpx.BaseTransport):
-    """Records and replays under an httpx client."""
+    """A recording and replaying transport of an httpx client."""
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self._inner = httpx.HTTPTransport(trust_env=False) if wire.live else None
         self._network = PublicOnly()
         self._network.all = wire.private
-        if self._inner is not None:  # httpx has no door of its own for this
+        if self._inner is not None:  # httpx has no public API for this
             self._inner._pool._network_backend = self._network
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -250,7 +250,7 @@ class Transport(httpx.BaseTransport):
             answer = self._ask(exchange, request, url)
         if isinstance(answer, Failure):
             raise httpx.TransportError(answer.detail)
-        body = b"" if redirected(answer) else answer.body  # httpx unpacks what it follows, and it may be a bomb
+        body = b"" if redirected(answer) else answer.body  # httpx decompresses redirects, which may be bombs
         return httpx.Response(answer.status, headers=list(answer.headers), stream=httpx.ByteStream(body))
 
     def _ask(self, exchange: Exchange, request: httpx.Request, url: str) -> Page | Failure:

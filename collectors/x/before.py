@@ -1,4 +1,4 @@
-"""Answers of X as archives held them before November 2026: the last page of a stream had `#end` behind its address."""
+"""Conversion of X answers archived before November 2026: the last page of a stream had `#end` after its address."""
 
 from __future__ import annotations
 

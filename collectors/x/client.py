@@ -1,4 +1,4 @@
-"""tweepy as we use it: raw answers, no waiting, no redirects, no cookies, and the token in no log."""
+"""tweepy, configured: raw answers, no waiting, no redirects, no cookies, and no token in logs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from collectors.x.stream import POSTS, Sample, archived, pages, recorded
 from storage.records import Failure, Page, Want
 
 HOSTS = ("https://api.twitter.com", "https://api.x.com")
-# What tweepy raises for an answer it does not like: its own, requests', and what it stumbles over in odd answers
-# (a reset that is no number, JSON that is no object). The answer itself is in the exchange all the same.
+# Exceptions of tweepy for an unexpected answer: its own, requests', and accidental ones for odd answers
+# (a reset that is not a number, JSON that is not an object). The answer itself is in the exchange anyway.
 ANSWERED = (tweepy.TweepyException, requests.RequestException, ValueError, TypeError, AttributeError)
 
 USER_FIELDS = ["created_at", "description", "entities", "id", "location", "name", "protected", "public_metrics", "url",
@@ -43,16 +43,16 @@ _PLAIN = [
 
 
 class Vocabulary(msgspec.Struct, frozen=True):
-    """Names of what is asked for: the parameter, its fields, the expansions, and those of them for strangers' posts."""
+    """Names in requests: the parameter, its fields, the expansions, and those for others' posts."""
 
     word: str
     fields: list[str]
     expansions: list[str]
-    sample: list[str]  # of the stream: what posts refer to, not who wrote it
+    sample: list[str]  # of the stream: references of posts, without their authors
 
     @property
     def parameter(self) -> str:
-        """The parameter that lists the fields of posts, as tweepy spells it (it does not know the new one)."""
+        """The parameter that lists the fields of posts, as spelled by tweepy (which lacks the new one)."""
         return "tweet_fields" if self.word == "tweet" else f"{self.word}.fields"
 
 
@@ -76,12 +76,12 @@ VOCABULARIES = (
     _spelled("post"),
 )
 
-# At DEBUG tweepy logs the Authorization header; its warnings are about parameter names newer than itself.
+# At DEBUG tweepy logs the Authorization header; its warnings are about newer parameter names.
 logging.getLogger("tweepy").setLevel(logging.ERROR)
 
 
 class Client:
-    """Asks X on a wire, and remembers which vocabulary it takes."""
+    """A client of X on a wire, which remembers the accepted vocabulary."""
 
     def __init__(
         self,
@@ -94,14 +94,14 @@ class Client:
     ) -> None:
         self.wire, self.options, self.token, self.base_url, self.sets = wire, options, token, base_url, sets or {}
         self.archive = archive
-        self.seen: dict[str, set[str]] = {}  # of each set: the ids of its posts so far
+        self.seen: dict[str, set[str]] = {}  # by set: the ids of its posts so far
         self.vocabularies = [each for each in VOCABULARIES if options.vocabulary in ("auto", each.word)]
         self.tweepy = tweepy.Client(token, return_type=requests.Response, wait_on_rate_limit=False)
         self._prepare(self.tweepy.session)
         self.tweepy.session.hooks["response"].append(_without_body)
 
     def _prepare(self, session: requests.Session) -> None:
-        """Everything goes through the wire, and nowhere else."""
+        """Send all requests through the wire."""
         session.trust_env = False  # a .netrc would replace the token
         session.max_redirects = 0
         session.adapters.clear()
@@ -113,7 +113,7 @@ class Client:
         self.tweepy.session.close()
 
     def ask(self, wants: tuple[Want, ...]) -> Iterator[Page | Failure]:
-        """Yield the answer to *wants*, all of one kind; for a stream its pages."""
+        """Yield the answer to *wants*, all of one kind; of a stream its pages."""
         if wants[0].target.kind == "sample":
             yield from map(self._heard, self._sample(wants))
             return
@@ -127,13 +127,13 @@ class Client:
         yield self._heard(answer)
 
     def _heard(self, answer: Page | Failure) -> Page | Failure:
-        """*answer*; the next vocabulary is spoken from now on if it refuses this one."""
+        """*answer*; switch to the next vocabulary if it rejects this one."""
         if len(self.vocabularies) > 1 and isinstance(answer, Page) and wrong_vocabulary(answer):
             self.vocabularies.pop(0)
         return answer
 
     def _sample(self, wants: tuple[Want, ...]) -> Iterator[Page | Failure]:
-        """The sample stream until there are enough posts. Who wrote a referenced post is not asked for."""
+        """The sample stream until there are enough posts. Authors of referenced posts are not requested."""
         (want,), words = wants, self.vocabularies[0]
         key = want.target.key
         if key not in self.seen:
@@ -149,7 +149,7 @@ class Client:
         with self.wire.ask(wants) as exchange:
             yield from pages(exchange, stream, seen, start) if self.wire.live else recorded(exchange, stream, start)
 
-    # ---- one method a kind
+    # ---- one method per kind
 
     def _of_posts(self) -> dict[str, Any]:
         words = self.vocabularies[0]
@@ -170,7 +170,7 @@ class Client:
         self.tweepy.get_tweets([want.target.key for want in wants], **self._of_posts())
 
     def _timeline(self, wants: tuple[Want, ...]) -> None:
-        """A page of a timeline. The mark is that of a walk that reached its end, so `since_id` loses nothing."""
+        """A page of a timeline. The mark is from a completed walk, so `since_id` loses nothing."""
         want, options = wants[0], self.options
         self.tweepy.get_users_tweets(
             want.target.key,
@@ -203,7 +203,7 @@ class Client:
         }
 
     def _search(self, wants: tuple[Want, ...]) -> None:
-        """A page of recent search, without `since_id`: X refuses one that is older than its seven days."""
+        """A page of recent search, without `since_id`: X rejects one older than its seven days."""
         want = wants[0]
         self.tweepy.search_recent_tweets(
             want.target.key,
@@ -226,8 +226,8 @@ CALLS: dict[str, Callable[[Client, tuple[Want, ...]], None]] = {
 
 
 def _without_body(response: requests.Response, *_: Any, **__: Any) -> requests.Response:
-    """The answer as tweepy sees it: status and headers. The body lies in the exchange, still compressed (it may be
-    a bomb), and tweepy would unpack it only to log it."""
+    """The answer for tweepy: status and headers. The body is in the exchange, still compressed (it may be
+    a bomb), and tweepy would decompress it only to log it."""
     bare = requests.Response()
     bare.status_code, bare.url, bare.request = response.status_code, response.url, response.request
     bare.headers.update({name: value for name, value in response.headers.items() if name.lower() != "content-encoding"})

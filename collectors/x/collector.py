@@ -1,6 +1,6 @@
-"""X through its API v2: users, timelines, follow lists, the sample stream, recent search. By tweepy.
+"""X through its API v2: users, timelines, follow lists, the sample stream, recent search. With tweepy.
 
-`outcome` and `parse` are pure and lie in modules of their own; this one holds the order of things.
+`outcome` and `parse` are pure and in their own modules; this one connects them.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class X:
     kinds: Mapping[str, Kind] = KINDS
     opened: Mapping[str, date] = {"x": date(2006, 3, 21)}
     needs_secret = True
-    environment = ("BEARER_TOKEN",)  # as twarc names it
+    environment = ("BEARER_TOKEN",)  # twarc's name
     outcome = staticmethod(outcome)
     parse = staticmethod(parse)
     personal = PERSONAL
     handle_of = staticmethod(handle_of)
-    recheck: Mapping[str, str] = {"account": "user_id", "post": "post"}  # by what a thing is looked up
+    recheck: Mapping[str, str] = {"account": "user_id", "post": "post"}  # the kinds for look-ups by id
     asked_before = staticmethod(asked_before)
 
     page_of = staticmethod(typed.page_of)
@@ -41,13 +41,13 @@ class X:
 
     @staticmethod
     def canonical(seed: str) -> str:
-        """The key of an account: its handle, also where its address was given."""
+        """The key of an account: its handle, also from its address."""
         return typed.handle(seed)
 
     def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
         """Yield X's answers. Raise UserError without a bearer token on a live wire.
 
-        Of the common options it reads `base_url`, and `sets`: how many posts each comparison set shall have.
+        Of the common options it uses `base_url`, and `sets`: the number of posts of each comparison set.
         """
         from collectors.x.client import Client  # it imports tweepy, which loading and planning do not need
 

@@ -1,4 +1,4 @@
-"""The problems X tells of, in whatever form it tells them: what they are about, and what they mean."""
+"""The problems in X's answers, in any form: their subject and meaning."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from collectors.x.models import UNREADABLE, Problem
 from storage.records import Page
 
 TOKENS = {"pagination_token", "next_token"}
-# Problems with a field, and with X itself: nothing about whether the thing is there (OpenAPI 2.166 and 2.167)
+# Problems with a field, and with X itself: not about the existence of a target (OpenAPI 2.166 and 2.167)
 FIELDS = ("not-authorized-for-field", "field-unauthorized", "field-hydration-failure")
 FAILED = ("internal-error",)
 WORDS = {"tweet.fields", "post.fields", "expansions"}
 
 
 def problems_of(page: Page) -> list[Problem]:
-    """The problems an answer tells of, the answer itself among them if it is one; none if it is not JSON."""
+    """The problems in an answer, including the answer itself if it is one; none if it is not JSON."""
     try:
         answer, _ = lenient.read(page.content(), Problem)
     except UNREADABLE:
@@ -35,9 +35,9 @@ def _nested(problem: Problem) -> list[Problem]:
 
 
 def reason_of(problem: Problem) -> str | None:
-    """Why the thing that *problem* is about is not to be had; None if it says nothing of the kind."""
+    """The reason why *problem*'s subject is not available; None if it gives none."""
     text, type_ = problem.text, str(problem.type)
-    if type_.endswith(FIELDS):  # a field was left out; its owner is there
+    if type_.endswith(FIELDS):  # a field is missing; its owner exists
         return None
     if "suspended" in text:
         return "suspended"
@@ -62,25 +62,25 @@ def about(problems: list[Problem], key: str) -> Problem | None:
 
 
 def named(problem: Problem) -> set[str]:
-    """The values in square brackets of a problem's text, what it lists as allowed left out."""
+    """The values in square brackets of a problem's text, without the list of allowed ones."""
     text = _blame(problem)
     return {value.strip().lower() for piece in re.findall(r"\[([^\]]*)\]", text) for value in piece.split(",")}
 
 
 def blames(problem: Problem, words: set[str]) -> bool:
-    """Whether *problem* names one of *words* (parameters, or fields in their values) as what is wrong."""
+    """Whether *problem* names one of *words* (parameters, or fields in their values) as the error."""
     listed = problem.parameters if isinstance(problem.parameters, dict) else {}
     found = {*re.findall(r"[\w.]+", _blame(problem)), str(problem.parameter), *listed}
     return any(one == word or one.startswith(word + ".") for word in words for one in found)
 
 
 def _blame(problem: Problem) -> str:
-    """A problem's text without the list of what would have been right."""
+    """A problem's text without the list of allowed values."""
     return " ".join(str(word) for word in (problem.detail, problem.message) if word).partition("is not one of")[0]
 
 
 def wrong_vocabulary(page: Page) -> bool:
-    """Whether X refused the names of fields that were asked for: a 400 that names one of them."""
+    """Whether X rejected requested field names: a 400 that names one of them."""
     if page.status != 400 or "expansions=" not in page.url:
         return False
     return any(blames(problem, WORDS) for problem in problems_of(page))

@@ -1,4 +1,4 @@
-"""What each kind of target of X costs: batch, page, requests and USD. The one dated table.
+"""The costs of each kind of target of X: batch, page, requests and USD, dated.
 
 Limits are per 15 minutes with an app's bearer token (with a user's token: the second column); the study file may set
 others under `[collectors.x.limits]`. Sources, read in November 2026: stored copies of X's documents ("rate limits",
@@ -14,7 +14,7 @@ from storage.sampling.rules import POST_TIES
 
 QUARTER = 900  # seconds
 
-# USD an item delivered, pay per use since February 2026. De-duplicated per UTC day; failed requests are free; at most
+# USD per item delivered, pay per use since February 2026. De-duplicated per UTC day; failed requests are free; at most
 # 3 million posts a month.
 POST, USER, FOLLOW = 0.005, 0.010, 0.010
 

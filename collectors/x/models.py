@@ -1,8 +1,8 @@
-"""The shapes of X's v2 JSON: typed structs that hold only what is needed, in both vocabularies (tweet and post).
+"""The shapes of X's v2 JSON: typed structs with only the needed fields, in both vocabularies (tweet and post).
 
-A page is decoded in one go. Where that fails each item is decoded alone, and only the value that cannot be read
+A page is decoded at once. If that fails, each item is decoded alone, and only the unreadable value
 becomes a Quarantine; an item does if that value is its id or one of the VITAL. Fields that are not
-named here are skipped, so a page with new ones still reads.
+named here are skipped, so pages with new fields can be read.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from collectors.parsing import lenient
 from collectors.parsing.lenient import Count
 from storage.records import BadBody, Quarantine
 
-# What a post or account is not read without, if it is there: the words, whose they are, and who may see them.
+# Fields of a post or account that must be readable if present: text, author, and visibility.
 VITAL = ("text", "author_id", "referenced_tweets", "referenced_posts", "protected")
 EXCERPT = 1000  # characters of a piece that could not be read
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, BadBody)
 
 
 class Problem(msgspec.Struct):
-    """One of the `errors` of an answer (RFC 7807), or an answer that is one. Nothing in it is taken for granted."""
+    """One of the `errors` of an answer (RFC 7807), or an answer that is one. No field is guaranteed."""
 
     type: Any = None
     title: Any = None
@@ -61,14 +61,14 @@ class _Url(msgspec.Struct):
 class Entities(msgspec.Struct):
     """Hashtags, mentions and links of a text."""
 
-    # {} stands for an empty list in pages that went through R
+    # {} is an empty list in pages processed with R
     hashtags: list[_Tag] | dict[str, Any] | None = None
     mentions: list[_MentionEntity] | dict[str, Any] | None = None
     urls: list[_Url] | dict[str, Any] | None = None
 
 
 class Note(msgspec.Struct):
-    """The whole text of a long post."""
+    """The full text of a long post."""
 
     text: str | None = None
     entities: Entities | None = None
@@ -93,7 +93,7 @@ class _Point(msgspec.Struct):
 
 
 class Geo(msgspec.Struct):
-    """Where a post was tagged."""
+    """The location tag of a post."""
 
     place_id: str | None = None
     coordinates: _Point | None = None
@@ -166,7 +166,7 @@ class _Place(msgspec.Struct):
 
 
 class Includes(msgspec.Struct):
-    """What the items of a page refer to."""
+    """The referenced objects of a page."""
 
     users: list[UserItem] | None = None
     tweets: list[PostItem] | None = None
@@ -198,7 +198,7 @@ class _TopIncludes(msgspec.Struct):
 
 
 class _Top(msgspec.Struct):
-    """A page whose items are still to be read, each alone."""
+    """A page with undecoded items."""
 
     data: list[Any] | dict[str, Any] | None = None
     includes: _TopIncludes | None = None
@@ -213,12 +213,12 @@ _users = msgspec.json.Decoder(UserPage)
 
 
 def post_page(content: bytes) -> tuple[PostPage | None, list[Quarantine]]:
-    """A page of posts (None if nothing of it can be read), and the pieces that could not be read."""
+    """A page of posts (None if unreadable), and its unreadable items."""
     return _decoded(content, _posts, PostItem)
 
 
 def user_page(content: bytes) -> tuple[UserPage | None, list[Quarantine]]:
-    """A page of users (None if nothing of it can be read), and the pieces that could not be read."""
+    """A page of users (None if unreadable), and its unreadable items."""
     return _decoded(content, _users, UserItem)
 
 
@@ -246,7 +246,7 @@ def _decoded(content: bytes, whole: Any, one: Any) -> tuple[Any, list[Quarantine
 
 
 def _each(items: Iterable[Any] | None, type_: type[Any], place: str, bad: list[Quarantine]) -> list[Any]:
-    """Each item alone; ids that are JSON integers count as their digits, those that went through a float do not."""
+    """Decode each item alone; integer ids are converted to text, ids damaged by a float are not."""
     kept = []
     for number, item in enumerate(items or ()):
         here, excerpt = f"{place}[{number}]", lenient.shown(item)

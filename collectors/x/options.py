@@ -14,16 +14,16 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     vocabulary: Literal["auto", "tweet", "post"] = Field(
-        "auto", description="Names of fields: the old ones (tweet), the new ones (post), or what the platform takes."
+        "auto", description="Names of fields: old (tweet), new (post), or whichever the platform accepts."
     )
-    timeline_page: int = Field(100, ge=5, le=100, description="Posts a page of a timeline.")
-    follows_page: int = Field(1000, ge=1, le=1000, description="Accounts a page of a follow list.")
-    search_page: int = Field(100, ge=10, le=100, description="Posts a page of a search.")
+    timeline_page: int = Field(100, ge=5, le=100, description="Posts per page of a timeline.")
+    follows_page: int = Field(1000, ge=1, le=1000, description="Accounts per page of a follow list.")
+    search_page: int = Field(100, ge=10, le=100, description="Posts per page of a search.")
     queries: list[Annotated[str, Field(min_length=1, max_length=4096)]] = Field(
-        [], description="Recent searches; the posts of each are kept apart.", examples=[["#sneeuw lang:nl"]]
+        [], description="Recent searches; the posts of each are kept separately.", examples=[["#sneeuw lang:nl"]]
     )
     exclude: list[Literal["replies", "retweets"]] = Field(
-        [], description="What X leaves out of timelines.", examples=[["replies"]]
+        [], description="Posts that X should leave out of timelines.", examples=[["replies"]]
     )
-    since: date | None = Field(None, description="Timelines: nothing before this day (UTC).", examples=["2012-01-01"])
-    until: date | None = Field(None, description="Timelines: nothing from this day on (UTC).", examples=["2013-02-24"])
+    since: date | None = Field(None, description="Timelines: first day of posts (UTC).", examples=["2012-01-01"])
+    until: date | None = Field(None, description="Timelines: day after the last one (UTC).", examples=["2013-02-24"])

@@ -1,4 +1,4 @@
-"""What an answer of X means for its targets: pure, and cheap (only ids, meta and errors are decoded)."""
+"""Outcomes of X's answers: pure, and cheap (only ids, meta and errors are decoded)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from collectors.x.errors import FAILED, TOKENS, about, blames, named, problems_o
 from collectors.x.limits import REACH, REACH_WITHOUT_REPLIES, SEARCH_DAYS
 from collectors.x.models import UNREADABLE, Problem
 from collectors.x.retry_after import limited
-from storage.records import Absence, Page, Target, Want
+from storage.records import Page, Target, Want
 
-LOOKUPS = {"user": "username", "user_id": "id", "post": "id"}  # kinds asked in batches, and what names an item
+LOOKUPS = {"user": "username", "user_id": "id", "post": "id"}  # kinds requested in batches, and the id of an item
 ID = re.compile(r"[0-9]{1,19}")
 WELL_FORMED = {"user": re.compile(r"[A-Za-z0-9_]{1,15}"), "user_id": ID, "post": ID}
 LAST = "last"  # in `Page.asked` of the last page of a stream (`collectors.x.stream`)
-NEAR = 0.98  # of the reach of a timeline: deleted posts count for the platform's limit and are not delivered
+NEAR = 0.98  # share of a timeline's reach: deleted posts count towards the platform's limit but are not delivered
 
 
 class _Item(msgspec.Struct):
@@ -37,7 +37,7 @@ class _Meta(msgspec.Struct):
 
 
 class Answer(msgspec.Struct):
-    """What of an answer says what became of its targets."""
+    """The parts of an answer that determine its outcomes."""
 
     data: list[_Item] | _Item | None = None
     meta: _Meta | None = None
@@ -59,35 +59,37 @@ class _Claimants(msgspec.Struct):
 
 
 class WithClaims(msgspec.Struct):
-    """What the accounts beside a timeline claim."""
+    """The claims of the accounts included with a timeline."""
 
     includes: _Claimants | None = None
 
 
 def outcome(page: Page) -> Iterator[Outcome]:
-    """Yield what became of each target of *page*."""
+    """Yield what became of each target of *page*; of what is not to be had with the platform's own words."""
+    found = list(_outcomes(page))
+    problems = problems_of(page) if any(isinstance(one, Absent) for one in found) else []
+    for one in found:
+        if isinstance(one, Absent):
+            detail = _detail(about(problems, one.target.key)) or ""
+            one = Absent(one.target, one.why, detail, platform="x")
+        yield one
+
+
+def _outcomes(page: Page) -> Iterator[Outcome]:
     status = page.status
     if status == 200:
         yield from _answered(page)
     elif status == 429:
         yield from _limited(page)
     elif status == 402:
-        yield from (OutOfCredit(target, _told(page)) for target in page.targets)
+        yield from (OutOfCredit(target, _message(page)) for target in page.targets)
     elif status == 401:
-        yield from (Refused(target, _told(page)) for target in page.targets)
+        yield from (Refused(target, _message(page)) for target in page.targets)
     elif 400 <= status < 500:
         yield from _rejected(page)
     else:  # 5xx, and a redirect, which is not followed
         until = retry_after(page)
         yield from (Later(target, f"HTTP {status}", until) for target in page.targets)
-
-
-def absences(page: Page) -> list[Absence]:
-    """The targets of *page* that are not to be had, with the platform's own words."""
-    missing = [one for one in outcome(page) if isinstance(one, Absent)]
-    problems = problems_of(page) if missing else []
-    found = ((one, about(problems, one.target.key)) for one in missing)
-    return [Absence("x", one.target.kind, one.target.key, one.why, _detail(problem)) for one, problem in found]
 
 
 def _detail(problem: Problem | None) -> str | None:
@@ -122,7 +124,7 @@ def _streamed(page: Page, want: Want) -> Outcome:
 
 
 def posts_of(page: Page) -> int:
-    """How many posts a page of the stream holds."""
+    """The number of posts on a page of the stream."""
     return sum(b'"data"' in line for line in _content(page).splitlines())
 
 
@@ -148,7 +150,7 @@ def _items(answer: Answer) -> list[_Item]:
 
 
 def _looked_up(page: Page, answer: Answer) -> Iterator[Outcome]:
-    """Each target of a batch: found, absent for the reason given, or left out without a word."""
+    """The outcome of each target of a batch: found, absent for the reason given, or left out without a reason."""
     name = LOOKUPS[page.kind]
     found = {str(getattr(item, name)).lower() for item in _items(answer)}
     failed = next((one for one in answer.errors or [] if str(one.type).endswith(FAILED)), None)
@@ -188,7 +190,7 @@ def _walked(page: Page, want: Want, answer: Answer) -> Outcome:
 
 
 def _posted(id_: str) -> datetime:
-    """When a post was sent: the upper bits of its id count milliseconds since 4 November 2010."""
+    """The time of a post: the upper bits of its id count milliseconds since 4 November 2010."""
     return datetime.fromtimestamp(((int(id_) >> 22) + 1_288_834_974_657) / 1000, UTC)
 
 
@@ -209,7 +211,7 @@ def _reach(page: Page) -> int:
 
 
 def _cut_short(page: Page, total: int, reach: int) -> bool:
-    """Whether a timeline that ends here ends at the platform's reach. The account's own claim decides near it."""
+    """Whether a timeline that ends here ends at the platform's reach. Near it, the account's claim decides."""
     if total < NEAR * reach:
         return False
     claim = _claimed(page) if reach == REACH else None
@@ -217,7 +219,7 @@ def _cut_short(page: Page, total: int, reach: int) -> bool:
 
 
 def _claimed(page: Page) -> int | None:
-    """How many posts the account of this timeline says it has, if the page says so."""
+    """The number of posts claimed by the account of this timeline, if given."""
     try:
         includes = lenient.read(page.content(), WithClaims)[0].includes
     except UNREADABLE:
@@ -232,7 +234,7 @@ def _claimed(page: Page) -> int | None:
 # ---- 4xx ----------------------------------------------------------------------------------------------------
 
 
-def _told(page: Page) -> str:
+def _message(page: Page) -> str:
     """The platform's own words for a refusal, short."""
     problems = problems_of(page)
     words = [str(problem.detail or problem.message or problem.title) for problem in problems[-1:]]
@@ -243,22 +245,22 @@ def _limited(page: Page) -> Iterator[Outcome]:
     capped = any(str(problem.type).endswith("usage-capped") for problem in problems_of(page))
     for want in page.wants:
         if capped:
-            yield OutOfCredit(want.target, _told(page))
+            yield OutOfCredit(want.target, _message(page))
         else:
             until, free = limited(page, want)
             yield Later(want.target, "rate limit", until, free=free, whole_kind=True)
 
 
 def _rejected(page: Page) -> Iterator[Outcome]:
-    """400, 403, 404 and the like: about the client, the vocabulary, a cursor, one bad name, or the target itself."""
-    problems, told = problems_of(page), _told(page)
+    """400, 403, 404 and the like: due to client, vocabulary, cursor, one invalid name, or the target."""
+    problems, message = problems_of(page), _message(page)
     types = {str(problem.type).rpartition("/")[2] for problem in problems}
     if not problems:
         yield from (Later(target, f"HTTP {page.status} without an answer of the API") for target in page.targets)
     elif types & {"client-forbidden", "unsupported-authentication", "oauth1-permissions"}:
-        yield from (Refused(target, told) for target in page.targets)
+        yield from (Refused(target, message) for target in page.targets)
     elif "usage-capped" in types:
-        yield from (OutOfCredit(target, told) for target in page.targets)
+        yield from (OutOfCredit(target, message) for target in page.targets)
     elif wrong_vocabulary(page):
         yield from (Later(target, "vocabulary", page.fetched_at) for target in page.targets)
     elif page.targets[0].cursor and page.status == 400 and any(blames(problem, TOKENS) for problem in problems):
@@ -266,26 +268,26 @@ def _rejected(page: Page) -> Iterator[Outcome]:
     elif len(page.wants) > 1:
         yield from _spoilt(page, problems)
     else:
-        yield _alone(page, page.targets[0], problems, told)
+        yield _alone(page, page.targets[0], problems, message)
 
 
 def _spoilt(page: Page, problems: list[Problem]) -> Iterator[Outcome]:
-    """A batch that one bad name spoilt: that one is asked for alone, the others again together."""
+    """A batch that failed because of one name: that one is requested alone, the others again together."""
     blamed = set().union(*(named(problem) for problem in problems))
     bad = {target for target in page.targets if target.key.lower() in blamed}
     bad = bad or {target for target in page.targets if not WELL_FORMED[page.kind].fullmatch(target.key)}
     for target in page.targets:
         if not bad or target in bad:
-            yield Split(target, _told(page))
+            yield Split(target, _message(page))
         else:
             yield Later(target, "another name spoilt the batch", page.fetched_at, free=True)
 
 
-def _alone(page: Page, target: Target, problems: list[Problem], told: str) -> Outcome:
+def _alone(page: Page, target: Target, problems: list[Problem], message: str) -> Outcome:
     reason = next((reason for problem in problems if (reason := reason_of(problem))), None)
     if reason:
         return Absent(target, reason)
     if page.status == 400:
         malformed = page.kind in WELL_FORMED and not WELL_FORMED[page.kind].fullmatch(target.key)
-        return Absent(target, "unknown") if malformed or about(problems, target.key) else Later(target, told)
-    return Later(target, told) if page.status == 404 else Absent(target, "refused")
+        return Absent(target, "unknown") if malformed or about(problems, target.key) else Later(target, message)
+    return Later(target, message) if page.status == 404 else Absent(target, "refused")

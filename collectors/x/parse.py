@@ -1,4 +1,4 @@
-"""What an answer of X tells, as records. Pure: bytes in, records out; both vocabularies (tweet and post) are read."""
+"""Parser of X's answers. Pure: bytes in, records out; for both vocabularies (tweet and post)."""
 
 from __future__ import annotations
 
@@ -23,28 +23,25 @@ from collectors.x.models import (
     post_page,
     user_page,
 )
-from collectors.x.outcome import LOOKUPS, absences
+from collectors.x.outcome import LOOKUPS
 from storage.records import Absence, Account, Follow, Listed, Mention, Page, Post, Quarantine, Record
 
 
 def parse(page: Page) -> Iterator[Record]:
-    """Yield what *page* tells: accounts, posts, follows, absences; Quarantine for what cannot be read."""
+    """Yield what *page* tells: accounts, posts, follows, what else is absent; Quarantine for what cannot be read."""
     if page.status != 200:
-        yield from absences(page)
         return
     try:
         content = page.content()
     except UNREADABLE as error:
         yield Quarantine("page", str(error))
         return
-    missing = absences(page) if page.kind in LOOKUPS or b'"errors"' in content else []
-    yield from missing
     records = _records(content, page.kind, page.key)
-    if not missing:
+    if b'"errors"' not in content:
         yield from records
         return
-    told = {(absence.kind, absence.key) for absence in missing}
-    yield from (one for one in records if not (isinstance(one, Absence) and (one.kind, one.key) in told))
+    asked = {(target.kind, target.key) for target in page.targets}  # what became of them, their outcomes say
+    yield from (one for one in records if not (isinstance(one, Absence) and (one.kind, one.key) in asked))
 
 
 def _records(content: bytes, kind: str, key: str) -> Iterator[Record]:
@@ -62,15 +59,17 @@ def posts(
     """Yield the records of one page of posts in X's v2 JSON.
 
     *timeline_of* is the account whose timeline it is; *sample* the comparison set the page belongs to: of such a
-    page only the set's own posts are given, not those they refer to. *searched* is the search that found the posts.
+    page only the set's own posts are yielded, not referenced ones. *searched* is the search that found the posts.
     """
     found, bad = post_page(content)
     yield from bad
     if found is not None:
-        yield from _told(found, timeline_of, sample, searched)
+        yield from _posts(found, timeline_of, sample, searched)
 
 
-def _told(page: PostPage, timeline_of: str | None, sample: str | None, searched: str | None = None) -> Iterator[Record]:
+def _posts(
+    page: PostPage, timeline_of: str | None, sample: str | None, searched: str | None = None
+) -> Iterator[Record]:
     includes = page.includes or Includes()
     referenced = {post.id: post for post in (*(includes.tweets or ()), *(includes.posts or ()))}
     places = {place.id: place.full_name or place.id for place in includes.places or ()}
@@ -113,7 +112,7 @@ def _accounts(content: bytes, kind: str, key: str) -> Iterator[Record]:
 
 
 def _sample(content: bytes, name: str) -> Iterator[Record]:
-    """The posts of a stream: a page of JSON a line. Lines that hold no post (notices) tell nothing."""
+    """The posts of a stream: a page of JSON per line. Lines without a post (notices) are skipped."""
     for number, line in enumerate(content.splitlines(), 1):
         if not line.strip():
             continue
@@ -131,7 +130,7 @@ def _listed(data: Any) -> list[Any]:
 
 
 def account(user: UserItem) -> Account:
-    """A user as the page shows it; its counts are claims. What is empty is absent, as API v1.1 and files have it."""
+    """A user as shown by the page; counts are claims. Empty values are absent, as in API v1.1 and files."""
     link = user.entities.url.urls if user.entities and user.entities.url else None
     url = (link[0].expanded_url or link[0].url) if isinstance(link, list) and link else None
     metrics = user.public_metrics or UserMetrics()
@@ -161,7 +160,7 @@ def account(user: UserItem) -> Account:
 def _record(
     post: PostItem, referenced: dict[str, PostItem], places: dict[str, str], timeline_of: str | None, sample: str | None
 ) -> Post:
-    """A post as delivered; what a retweet or a long post's cut left out goes into the `full_` fields."""
+    """A post as delivered; parts cut off in a retweet or long post are in the `full_` fields."""
     links = post.referenced_posts or post.referenced_tweets
     refers = {link.type: link.id for link in links} if isinstance(links, list) else {}
     retweeted = refers.get("retweeted")
@@ -208,7 +207,7 @@ _NO_METRICS = PostMetrics()
 
 
 def _kind(refers: dict[str, str], replied_to: str | None) -> str:
-    """What a post is. Early replies name only the account they answer, and no post."""
+    """The kind of a post. Early replies name only the account they answer, not the post."""
     if "retweeted" in refers:
         return "retweet"
     if "replied_to" in refers or replied_to:
@@ -219,7 +218,7 @@ def _kind(refers: dict[str, str], replied_to: str | None) -> str:
 def _full(
     post: PostItem, origin: PostItem | None, retweeted: str | None
 ) -> tuple[str | None, tuple[str, ...] | None, tuple[Mention, ...] | None]:
-    """Whole text, hashtags and mentions where the delivered ones are cut: a retweet's original, a long post's note."""
+    """Full text, hashtags and mentions if the delivered ones are cut off: a retweet's original, a long post's note."""
     whole = origin if retweeted else post
     if whole is None:
         return None, None, None
@@ -257,10 +256,10 @@ def _where(geo: Geo | None) -> tuple[float | None, float | None]:
 
 
 def _missing(problems: list[Problem] | None) -> Iterator[Absence]:
-    """What the page refers to and does not give: other people's posts and accounts."""
+    """Absences of referenced posts and accounts that the page lacks."""
     for problem in problems or ():
         reason, key = reason_of(problem), problem.resource_id or problem.value
-        if reason and isinstance(key, str) and problem.resource_type in ("user", "tweet", "post"):
+        if reason and key and isinstance(key, str) and problem.resource_type in ("user", "tweet", "post"):
             by_name = problem.resource_type == "user" and "username" in str(problem.parameter)
             kind = "user" if by_name else "user_id" if problem.resource_type == "user" else "post"
             detail = problem.detail if isinstance(problem.detail, str) else None

@@ -1,4 +1,4 @@
-"""What is personal in X's answers, and how X names people. Pure."""
+"""Declaration of personal data in X's answers, and of how X names people. Pure."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ RESERVED = {
 
 
 def handle_of(url: str) -> str | None:
-    """The handle whose page *url* is, in lower case; None if it is no account's page."""
+    """The handle whose page *url* is, in lower case; None if it is not an account's page."""
     parts = urlsplit(url)
     path = [unquote(piece) for piece in parts.path.split("/") if piece]
-    if not path and parts.fragment.startswith("!"):  # as links were written in 2011
+    if not path and parts.fragment.startswith("!"):  # links of 2011
         path = [unquote(piece) for piece in re.split(r"[/?]", parts.fragment[1:]) if piece]
     if not path or len(path) > 2 or (len(path) == 2 and path[1].lower() not in PAGES):
         return None
@@ -34,11 +34,11 @@ def handle_of(url: str) -> str | None:
 
 
 def _note(value: Any, owner: Any) -> Any:
-    """An empty note would be none, and then the hashtags in it would not count."""
+    """Keep a blank: an empty note would be dropped, with the hashtags in it."""
     return " " if value else value
 
 
-# API v2 in both vocabularies; then v1.1 and the web client, as files hold them
+# API v2 in both vocabularies; then v1.1 and the web client, as in files
 PERSONAL = Personal(
     platform="x",
     handles=Handles(

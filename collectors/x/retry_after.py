@@ -1,4 +1,4 @@
-"""When X may be asked again: from whatever the answer says, within bounds."""
+"""The time of a retry on X: from the answer, within bounds."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collectors.wire.retry_after import latest, retry_after
 from storage.records import Page, Want
 
 WINDOW = timedelta(minutes=15)
-FIRST = timedelta(seconds=5)  # wait after a 429 that says nothing; four times as long each try, up to a window
-GUESSES = 4  # such waits that count as tries; from there on a window at a time for as long as it takes
+FIRST = timedelta(seconds=5)  # wait after a 429 without a time; four times as long each try, up to a window
+GUESSES = 4  # such waits that count as tries; after these, a window at a time
 MARGIN = timedelta(seconds=1)  # the reset is given in whole seconds
 
-# The daily limits stand in headers of their own; where one of them is used up the short window does not matter.
+# The daily limits have their own headers; if one of them is used up, the short window does not matter.
 RESETS = ("x-app-limit-24hour", "x-user-limit-24hour", "x-rate-limit", "x-ratelimit")
 
 
 def limited(page: Page, want: Want) -> tuple[datetime, bool]:
-    """When to ask again after a 429, and whether that is free (X said when) or counts as a try (we guess).
+    """The time of a retry after a 429, and whether it is free (X gave the time) or counts as a try (a guess).
 
-    A reset that is missing or past is answered by growing waits, never by asking at once.
+    A missing or past reset leads to growing waits, never to an immediate retry.
     """
     named = _named(page)
     if named is not None:

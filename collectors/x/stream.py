@@ -1,7 +1,7 @@
-"""The sample stream by tweepy: pages of lines as they pass, a place in the set as their cursor.
+"""The sample stream by tweepy: pages of lines, with a place in the set as their cursor.
 
-A page is handed on as soon as it is full, so that a run that is killed goes on where it was. `Page.asked` of the last
-one says so: that is how `outcome`, which sees one page only, knows the end.
+A page is passed on as soon as it is full, so that a killed run continues where it was. `Page.asked` of the last
+one marks it, so that `outcome`, which sees one page only, knows the end.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collectors.x.outcome import LAST, posts_of
 from storage.archive import reader as archive
 from storage.records import Failure, Page, Target, Want
 
-POSTS = 100_000  # of a set whose size the study file does not say
+POSTS = 100_000  # default size of a set
 
 
 class _Post(msgspec.Struct):
@@ -35,7 +35,7 @@ class _Line(msgspec.Struct):
 
 
 def post_id(line: bytes) -> str:
-    """The id of the post in a line of the stream; empty for a notice, or what cannot be read."""
+    """The id of the post in a line of the stream; empty for a notice or an unreadable line."""
     try:
         found = lenient.read(line, _Line)[0].data
     except UNREADABLE:
@@ -44,10 +44,10 @@ def post_id(line: bytes) -> str:
 
 
 def archived(directory: Path, key: str) -> set[str]:
-    """The ids of the posts of set *key* that earlier processes archived: a stream taken up again may repeat them."""
+    """The ids of the posts of set *key* archived earlier: a resumed stream may repeat them."""
     ids: set[str] = set()
     for segment in archive.segments(directory):
-        with suppress(archive.Damage):  # told by load and verify; here a post less is known
+        with suppress(archive.Damage):  # reported by load and verify; here only a post is missed
             for entry in archive.read(segment):
                 if isinstance(entry, Page) and entry.status == 200 and entry.wants and _of(entry.targets[0]) == key:
                     ids.update(map(post_id, entry.content().splitlines()))
@@ -55,13 +55,13 @@ def archived(directory: Path, key: str) -> set[str]:
 
 
 def _of(target: Target) -> str | None:
-    """The set that *target* is a place in; None for anything else."""
+    """The set of *target*; None for anything else."""
     return target.key if (target.collector, target.kind) == ("x", "sample") else None
 
 
 class Sample(tweepy.StreamingClient):  # type: ignore[misc]
-    """A stream that ends when *seen* has grown to *wished* posts, or at the first trouble: asking again is the
-    frontier's business."""
+    """A stream that ends when *seen* has *wished* posts, or at the first error: retries are the
+    frontier's task."""
 
     def __init__(self, token: str, wished: int, seen: Iterable[str] = ()) -> None:
         super().__init__(token, daemon=True)
@@ -88,12 +88,12 @@ class Sample(tweepy.StreamingClient):  # type: ignore[misc]
         self.disconnect()
 
     def on_exception(self, exception: Exception) -> None:
-        """Keep it for the one who asked."""
+        """Store the exception for the caller."""
         self.error = exception
 
 
 def recorded(exchange: Exchange, stream: Sample, start: Callable[[bool], None]) -> Iterator[Page | Failure]:
-    """Yield the recorded page that comes next."""
+    """Yield the next recorded page."""
     start(False)
     if stream.error is not None:
         raise stream.error
@@ -103,9 +103,9 @@ def recorded(exchange: Exchange, stream: Sample, start: Callable[[bool], None]) 
 def pages(
     exchange: Exchange, stream: Sample, seen: set[str], start: Callable[[bool], Thread]
 ) -> Iterator[Page | Failure]:
-    """Yield what *stream* brings, as it comes, until *seen* has grown to as many posts as are wished.
+    """Yield pages of *stream* as they arrive, until *seen* has the wished number of posts.
 
-    What the stream brings beyond the page where that is reached is dropped.
+    Later pages are dropped.
     """
     (want,) = exchange.wants
     thread = start(True)
@@ -131,7 +131,7 @@ def pages(
 
 
 def _arriving(exchange: Exchange, thread: Thread) -> Iterator[tuple[Page | Failure, bool]]:
-    """Each answer as soon as it is whole, and whether the connection broke behind it. A short page may be the last."""
+    """Each answer once complete, and whether the connection broke after it. A short page may be the last."""
     waiting = exchange.answers
     while True:
         running = thread.is_alive()

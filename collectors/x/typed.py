@@ -1,4 +1,4 @@
-"""Accounts, lists and searches of X as people type them."""
+"""Accounts, lists and searches of X as typed by users."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HANDLE = re.compile(r"@?(\w{1,15})", re.ASCII)
 
 
 def page_of(typed: str) -> str | None:
-    """The address of the account's page, for a handle or for an address in any form; None for what is neither."""
+    """The address of the account's page, from a handle or an address in any form; None for anything else."""
     if match := _HANDLE.fullmatch(typed.strip()):
         return f"https://x.com/{match[1]}"
     found = web(typed)
@@ -23,7 +23,7 @@ def page_of(typed: str) -> str | None:
 
 
 def handle(typed: str) -> str:
-    """The key of an account as a seed names it: its handle in lower case; what is none as it is."""
+    """The key of an account as a seed names it: its handle in lower case; other text unchanged."""
     found = page_of(typed)
     parts = urlsplit(found or "")
     if found is None or not _HOSTS.fullmatch(parts.hostname or ""):
@@ -42,7 +42,7 @@ def made_at(post: str) -> datetime | None:
 
 
 def query_of(kind: str, typed: str) -> str | None:
-    """The key of a query: the number of a list (also of its address), or a search as it is; None for neither."""
+    """The key of a query: the number of a list (also from its address), or a search unchanged; None for neither."""
     given = typed.strip()
     if kind != "list_members":
         return given if 0 < len(given) <= 4096 else None

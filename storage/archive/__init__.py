@@ -1,1 +1,1 @@
-"""The archive: WARC files written, read, mended, merged and listed, without secrets."""
+"""The archive: WARC files written, read, repaired, merged and listed, without secrets."""

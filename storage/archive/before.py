@@ -1,7 +1,7 @@
-"""Answers archived before November 2026 in today's form.
+"""Conversion of answers archived before November 2026 to today's form.
 
-Until then, what had to be known about the asking stood in addresses, cursors and invented headers. Only the collector
-knows where: its hook `asked_before(answer)` gives the same answer with `Page.asked` and `Want.carry`.
+Until then, request parameters were kept in addresses, cursors and invented headers. Only the collector
+knows where: its hook `asked_before(answer)` returns the same answer with `Page.asked` and `Want.carry`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Answer = TypeVar("Answer", bound=Page | Failure)
 
 
 def modern(answer: Answer) -> Answer:
-    """*answer*, read from a record that does not say how it was asked, in today's form."""
+    """*answer*, read from a record without request parameters, in today's form."""
     hook = _hook(answer.wants[0].target.collector) if answer.wants else None
     found: Answer = hook(answer) if hook else answer
     return found
@@ -26,7 +26,7 @@ def modern(answer: Answer) -> Answer:
 
 @cache
 def _hook(collector: str) -> Callable[[Any], Any] | None:
-    """The hook of *collector*; None if it is not installed, or younger than this change."""
+    """The hook of *collector*; None if it is not installed, or has none."""
     for point in entry_points(group="sneeuwbal.collectors", name=collector):
         return hooks_of(point.load()).asked_before
     return None

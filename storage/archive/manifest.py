@@ -16,9 +16,9 @@ def checksum(path: Path) -> str:
 
 
 def read(directory: Path) -> dict[str, str]:
-    """The noted checksum of each segment of the archive *directory*, by name; the newest line of a name counts.
+    """The recorded checksum of each segment of the archive *directory*, by name; the newest line of a name counts.
 
-    A last line that was cut off by a crash is left out.
+    A last line cut off by a crash is ignored.
     """
     try:
         text = (directory / NAME).read_text("utf-8")
@@ -29,9 +29,9 @@ def read(directory: Path) -> dict[str, str]:
 
 
 def note(path: Path, name: str | None = None) -> None:
-    """Note the checksum of the segment *path* under its final *name* (its own, if left out), synced.
+    """Record the checksum of the segment *path* under its final *name* (default: its own), synced.
 
-    One append a line: several processes may seal at once.
+    Each line is one append, so several processes may seal at once.
     """
     line = f"{checksum(path)}  {name or path.name}\n"
     handle = os.open(path.parent / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -1,6 +1,6 @@
-"""Bring the segments of other machines' archives into one: in any order, and however often, with the same result.
+"""Merge the segments of other machines' archives into one: in any order, any number of times, with the same result.
 
-A segment is known by its name. One that was still being written when it was taken is taken again later, longer.
+A segment is identified by its name. One that was still open when copied is copied again later.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ CHUNK = 1 << 20
 
 
 def gather(study: Path, sources: Iterable[Path]) -> int:
-    """Bring what is new in the archives *sources* into the archive of *study*; return the segments taken.
+    """Copy new segments of the archives *sources* into the archive of *study*; return their number.
 
-    Sealed segments are hard links where the disk allows. Raise UserError for a source without segments, and for two
+    Sealed segments are hard-linked if possible. Raise UserError for a source without segments, and for two
     different segments of one name.
     """
     place, taken = study / "archive", 0
@@ -31,7 +31,7 @@ def gather(study: Path, sources: Iterable[Path]) -> int:
             folder = source / "archive" if (source / "archive").is_dir() else source
             found = archive.segments(folder) if folder.exists() else []
             if not found:
-                raise UserError(f"{source}: holds no archive; give a directory with *.warc.gz, or a study")
+                raise UserError(f"{source}: no archive; give a directory with *.warc.gz, or a study")
             taken += sum(_take(path, place) for path in found)
     return taken
 
@@ -58,7 +58,7 @@ def _take(path: Path, place: Path) -> bool:
 
 
 def _bring(path: Path, part: Path, end: int) -> None:
-    """Link the whole of *path*, or copy it up to *end*, synced."""
+    """Link *path* as a whole, or copy it up to *end*, synced."""
     if end == path.stat().st_size and not path.name.endswith(archive.OPEN):
         try:
             os.link(path, part)
@@ -82,5 +82,5 @@ def _compare(path: Path, ours: Path, length: int) -> None:
         while left > 0:
             size = min(CHUNK, left)
             if one.read(size) != other.read(size):
-                raise UserError(f"{path}: is not the {ours.name} that is here already; rename one of the two")
+                raise UserError(f"{path}: differs from the existing {ours.name}; rename one of the two")
             left -= size

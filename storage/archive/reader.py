@@ -1,11 +1,11 @@
-"""The archive: every answer as it came, in WARC files, synced before anything is derived from it.
+"""The archive: every answer as received, in WARC files, synced before anything is derived from it.
 
-Before each `response` record stands a `metadata` record in JSON that says what it answers (run, wants) and how it
-was asked; failures, run starts and ends, admissions and gaps are `metadata` records alone. A segment is called
+Each `response` record is preceded by a `metadata` record in JSON with what it answers (run, wants) and how it
+was requested; failures, run starts and ends, admissions and gaps are `metadata` records alone. A segment is called
 `*.warc.gz.open` while one process writes it; a sync mark follows each group of records, and readers of an open
 segment stop at the last one. The files are plain WARC 1.1: warcio, pywb and ReplayWeb.page read them.
 
-Here is what they hold and how it is read; `storage.archive.writer` writes them.
+This module reads them; `storage.archive.writer` writes them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from storage.archive.before import modern
 from storage.records import Failure, Meta, Page, Want
 
 SEALED, OPEN = ".warc.gz", ".warc.gz.open"
-MAX_RECORD = 512 * 1024 * 1024  # decompressed bytes of one record; what is larger is damage or an attack
+MAX_RECORD = 512 * 1024 * 1024  # decompressed bytes of one record; a larger one is damage or an attack
 FORMAT = "application/vnd.sneeuwbal+json"
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What is not an answer: a run's start or end, an admission, a gap, the end of a walk, a sync mark."""
+    """A record other than an answer: a run's start or end, an admission, a gap, the end of a walk, a sync mark."""
 
     kind: str
     at: datetime
@@ -50,7 +50,7 @@ class Head(msgspec.Struct, omit_defaults=True):
     detail: str = ""
     kind: str = ""
     data: Meta = {}
-    asked: Mapping[str, Any] | None = None  # None: written before it had a place
+    asked: Mapping[str, Any] | None = None  # None: written before the field existed
 
 
 encode = msgspec.json.Encoder().encode
@@ -59,7 +59,7 @@ SYNC = encode(Head("note", kind="sync"))
 
 
 class Damage(ValueError):
-    """A segment that cannot be read on: where, and why."""
+    """A segment that cannot be read further: where, and why."""
 
 
 def segments(directory: Path) -> list[Path]:
@@ -71,9 +71,9 @@ def segments(directory: Path) -> list[Path]:
 
 
 def members(path: Path, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int, bytes]]:
-    """Yield (offset, end, content) of each whole gzip member of *path*; stop quietly at a torn last one.
+    """Yield (offset, end, content) of each whole gzip member of *path*; stop at an incomplete last one.
 
-    Raise Damage where the bytes are not gzip at all, or one member grows past MAX_RECORD.
+    Raise Damage if the bytes are not gzip, or a member is larger than MAX_RECORD.
     """
     with opened(path) as file:
         file.seek(start)
@@ -100,7 +100,7 @@ def members(path: Path, start: int = 0, end: int | None = None) -> Iterator[tupl
 
 
 def opened(path: Path) -> BinaryIO:
-    """The segment *path* for reading, under its final name if it was sealed meanwhile."""
+    """Open the segment *path*, under its final name if it was sealed meanwhile."""
     try:
         return path.open("rb")
     except FileNotFoundError:
@@ -110,7 +110,7 @@ def opened(path: Path) -> BinaryIO:
 
 
 def synced_end(path: Path) -> int:
-    """The offset behind the last sync mark of *path*; for a sealed segment behind its last whole member."""
+    """The offset after the last sync mark of *path*; for a sealed segment after its last complete member."""
     last = 0
     for _, end, content in members(path):
         if not path.name.endswith(OPEN) or _is_sync(content):
@@ -123,16 +123,16 @@ def _is_sync(content: bytes) -> bool:
 
 
 def read(path: Path, start: int = 0, end: int | None = None) -> Iterator[Entry]:
-    """Yield what *path* holds between two offsets (of members), in order. Sync marks and foreign records are left out.
+    """Yield the entries of *path* between two offsets (of members), in order, without sync marks and foreign records.
 
-    Of an open segment only what a sync mark covers is read. Raise Damage where it cannot be read on.
+    An open segment is read up to its last sync mark. Raise Damage where it cannot be read further.
     """
     for _, _, entry in read_at(path, start, end):
         yield entry
 
 
 def read_at(path: Path, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int, Entry]]:
-    """Like `read`, with the offsets of each entry: where it begins and where the next one does."""
+    """Like `read`, with the offset of each entry and of the next one."""
     waiting: list[tuple[int, int, Entry]] = []
     open_ = path.name.endswith(OPEN) and end is None
     head: tuple[int, str, Head] | None = None
@@ -148,7 +148,7 @@ def read_at(path: Path, start: int = 0, end: int | None = None) -> Iterator[tupl
                 yield from waiting
                 waiting.clear()
                 continue
-            found: tuple[int, int, Entry] = (offset, after, _told(parsed, fields))
+            found: tuple[int, int, Entry] = (offset, after, _record(parsed, fields))
         elif kind == "response" and head is not None and head[1] == fields.get("warc-record-id"):
             found = (head[0], after, _page(head[2], fields, block))
             head = None
@@ -161,7 +161,7 @@ def read_at(path: Path, start: int = 0, end: int | None = None) -> Iterator[tupl
 
 
 def foreign(path: Path) -> int:
-    """How many records of *path* are not ours (they are left out by `read`)."""
+    """The number of records of *path* written by other programs (`read` skips them)."""
     ours = 0
     total = 0
     for offset, _, content in members(path):
@@ -197,7 +197,7 @@ def _date(fields: dict[str, str]) -> datetime:
     return datetime.fromisoformat(fields["warc-date"])
 
 
-def _told(head: Head, fields: dict[str, str]) -> Failure | Note:
+def _record(head: Head, fields: dict[str, str]) -> Failure | Note:
     at, record_id = _date(fields), fields["warc-record-id"]
     if head.what == "failure":
         url = fields.get("warc-target-uri", "")
@@ -225,7 +225,7 @@ def http_message(block: bytes) -> tuple[int, tuple[tuple[str, str], ...], bytes]
 
 
 def entry_at(path: Path, offset: int, end: int) -> Entry:
-    """The entry between two offsets that `read_at` gave. Raise Damage if there is none."""
+    """The entry between two offsets from `read_at`. Raise Damage if there is none."""
     for entry in read(path, offset, end):
         return entry
     raise Damage(f"{path.name}: no entry at byte {offset}")

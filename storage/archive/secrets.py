@@ -1,4 +1,4 @@
-"""Secrets cut out of what is kept: as they are, and as URLs, JSON, HTML and Base64 spell them."""
+"""Removal of secrets from stored data: verbatim, and as URLs, JSON, HTML and Base64 encode them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ HIDDEN_HEADERS = {
 SECRET_PARAMETER = re.compile(r"token|secret|password|api_?key|access_?key|signature|auth", re.I)
 PAGE_TOKENS = {"pagination_token", "next_token", "previous_token"}
 REDACTED = "REDACTED"
-LONG = 8  # characters: a shorter secret has no Base64 of its own worth looking for
+LONG = 8  # characters: the Base64 of a shorter secret is not specific enough
 
 Answer = TypeVar("Answer", bound=Page | Failure)
 
 
 def spellings(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Every way in which the *secrets* may come back, the longest first."""
+    """Every encoding in which the *secrets* may occur, longest first."""
     found: set[str] = set()
     for secret in filter(None, secrets):
         plain = {secret, unquote(secret)}
@@ -46,7 +46,7 @@ def spellings(secrets: Iterable[str]) -> tuple[str, ...]:
 
 
 def _base64(secret: bytes) -> Iterable[str]:
-    """What of *secret* stands in the Base64 of a text that holds it, at each of the three offsets."""
+    """The part of *secret* that is constant in the Base64 of a text containing it, at each of the three offsets."""
     for before in range(3):
         text = base64.b64encode(b"\0" * before + secret)
         first, last = -(-before * 8 // 6), (before + len(secret)) * 8 // 6
@@ -63,7 +63,7 @@ def cut(text: str, secrets: Sequence[str]) -> str:
 
 
 def redact(answer: Answer, secrets: Sequence[str]) -> Answer:
-    """*answer* without cookies, secrets and secret-looking URL parameters. A body changes only if it holds one."""
+    """*answer* without cookies, secrets and secret-looking URL parameters. A body changes only if it contains one."""
     url, wants = clean_url(cut(answer.url, secrets)), tuple(_want(want, secrets) for want in answer.wants)
     if isinstance(answer, Failure):
         return msgspec.structs.replace(answer, url=url, wants=wants, detail=clean_text(cut(answer.detail, secrets)))
@@ -82,14 +82,14 @@ def _header(value: str, secrets: Sequence[str]) -> str:
 
 
 def _want(want: Want, secrets: Sequence[str]) -> Want:
-    """*want*; changed only where a secret came back as the next page's cursor."""
+    """*want*; changed only if a secret was returned as the next page's cursor."""
     text = msgspec.json.encode(want).decode()
     clean = cut(text, secrets)
     return want if clean == text else msgspec.json.decode(clean, type=Want)
 
 
 def _asked(asked: Mapping[str, Any], secrets: Sequence[str]) -> Mapping[str, Any]:
-    """*asked*; changed only where it holds a secret."""
+    """*asked*; changed only if it contains a secret."""
     text = msgspec.json.encode(asked).decode()
     clean = cut(text, secrets)
     return asked if clean == text else msgspec.json.decode(clean, type=dict[str, Any])
@@ -98,7 +98,7 @@ def _asked(asked: Mapping[str, Any], secrets: Sequence[str]) -> Mapping[str, Any
 def _redact_body(
     page: Page, headers: tuple[tuple[str, str], ...], secrets: list[bytes]
 ) -> tuple[bytes, tuple[tuple[str, str], ...]]:
-    """The body and its headers; a body that holds a secret comes back decoded, as far as it can be."""
+    """The body and its headers; a body that contains a secret is returned decoded, as far as possible."""
     readable = _readable(page)
     if not any(secret in text for secret in secrets for text in (readable, page.body)):
         return page.body, headers
@@ -114,7 +114,7 @@ def _readable(page: Page) -> bytes:
 
 
 def _unpacked(body: bytes) -> bytes:
-    """All that can be decompressed of *body*, however many members and however torn; at most MAX_BODY bytes."""
+    """The decompressible part of *body*, with any number of members, damaged or not; at most MAX_BODY bytes."""
     out = b""
     while body and len(out) <= MAX_BODY:
         reader = zlib.decompressobj(wbits=47 if body[:1] in (b"\x1f", b"\x78") else -15)
@@ -127,7 +127,7 @@ def _unpacked(body: bytes) -> bytes:
 
 
 def clean_url(url: str) -> str:
-    """*url* without user name and password, and with the values of secret-looking parameters cut out."""
+    """*url* without user name and password, and the values of secret-looking parameters."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -147,5 +147,5 @@ ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
 
 
 def clean_text(text: str) -> str:
-    """*text* with the addresses in it cleaned."""
+    """*text* with its addresses cleaned."""
     return ADDRESS.sub(lambda found: clean_url(found[0]), text) if "://" in text else text

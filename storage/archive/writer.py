@@ -1,4 +1,4 @@
-"""Writing the archive: segments, sync marks and seals, secrets cut out; and the mending of a torn segment."""
+"""Writing the archive: segments, sync marks and seals, without secrets; and the repair of a torn segment."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from storage.archive.reader import FORMAT, OPEN, SEALED, SYNC, Damage, Entry, He
 from storage.archive.secrets import clean_text, cut, redact, spellings
 from storage.records import Failure, Meta, Page, compress
 
-MAX_SEGMENT = 128 * 1024 * 1024  # compressed bytes, then a new segment is begun
+MAX_SEGMENT = 128 * 1024 * 1024  # compressed bytes of a segment
 
 
 class Writer:
-    """Appends records to segments in *directory*; one writer a process and collector.
+    """Appends records to segments in *directory*; one writer per process and collector.
 
-    *secrets* are cut out of everything, however they are spelt. Nothing is safe before `sync`.
+    *secrets* are removed from everything, in any encoding. Data are safe only after `sync`.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Writer:
         return self.put(self.clean(answer))
 
     def put(self, answer: Page | Failure) -> str:
-        """Write *answer*, which is clean; return its record id."""
+        """Write *answer*, already redacted; return its record id."""
         record_id = answer.record_id or new_id()
         self._write(encoded(msgspec.structs.replace(answer, record_id=record_id)))
         return record_id
@@ -69,7 +69,7 @@ class Writer:
         return record_id
 
     def sync(self) -> None:
-        """Put a sync mark and make all that was written safe; begin a new segment if this one is full."""
+        """Write a sync mark and sync; start a new segment if this one is full."""
         if self._file is None or not self._unsynced:
             return
         self._file.write(_record("metadata", new_id(), self._now(), "", FORMAT, SYNC))
@@ -96,7 +96,7 @@ class Writer:
     def _begin(self) -> None:
         stem = f"{self.name}-{self._now():%Y%m%dT%H%M%S%f}-{os.getpid()}"
         self._number += 1
-        while (self.directory / f"{stem}-{self._number:05d}{SEALED}").exists():  # the clock of a replay may stand still
+        while (self.directory / f"{stem}-{self._number:05d}{SEALED}").exists():  # a replay's clock may not advance
             self._number += 1
         self._path = self.directory / f"{stem}-{self._number:05d}{OPEN}"
         self._file = self._path.open("xb")
@@ -112,7 +112,7 @@ class Writer:
 
 
 def encoded(entry: Entry) -> bytes:
-    """*entry* as gzip members, as it is: with its record id and nothing cut."""
+    """*entry* as gzip members, unchanged, with its record id."""
     if isinstance(entry, Page):
         head = Head("answer", entry.run, entry.wants, entry.method, entry.redacted, asked=entry.asked)
         data = _record("metadata", new_id(), entry.fetched_at, entry.url, FORMAT, encode(head), entry.record_id)
@@ -133,16 +133,16 @@ def new_id() -> str:
 
 
 def seal(path: Path) -> Path:
-    """Note the checksum of an open segment, give it its final name, and return that."""
+    """Record the checksum of an open segment, and rename it; return its final name."""
     final = path.with_name(path.name.removesuffix(".open"))
-    manifest.note(path, final.name)  # first: a sum without a segment is harmless, for mending seals it again
+    manifest.note(path, final.name)  # first: a checksum without a segment is harmless, as a repair seals it again
     path.rename(final)
     sync_directory(path.parent)
     return final
 
 
 def sync_directory(path: Path) -> None:
-    """Make renames and new files in *path* safe."""
+    """Sync the directory *path*, so that renames and new files are safe."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -163,7 +163,7 @@ def _record(kind: str, record_id: str, at: datetime, url: str, type_: str, block
 
 
 def _http(page: Page) -> bytes:
-    """The HTTP message of *page*: as received, but de-chunked."""
+    """The HTTP message of *page*: as received, but not chunked."""
     lines = [f"HTTP/1.1 {page.status} {_REASONS.get(page.status, 'Answer')}"]
     for name, value in page.headers:
         if name.lower() not in {"transfer-encoding", "content-length"}:
@@ -180,18 +180,18 @@ def _header_safe(text: str) -> str:
     return text.replace("\r", " ").replace("\n", " ")
 
 
-def mend(path: Path) -> tuple[Path, int]:
-    """Cut the torn tail off a segment that its dead writer left open, and seal it; return it and the bytes cut.
+def repair(path: Path) -> tuple[Path, int]:
+    """Remove the torn tail of a segment left open by a dead writer, and seal it; return it and the bytes removed.
 
-    Whole members behind the last sync mark stay: an answer that no state knows is harmless. An answer that lost
-    its head is left out by `read`.
+    Complete members after the last sync mark are kept: an answer unknown to the state is harmless. An answer that lost
+    its metadata is skipped by `read`.
     """
     last = 0
     try:
         for _, end, _ in members(path):
             last = end
     except Damage:
-        pass  # what is behind the last whole member is cut
+        pass  # the rest after the last complete member is removed
     cut = path.stat().st_size - last
     with path.open("r+b") as file:
         file.truncate(last)

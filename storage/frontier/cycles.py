@@ -1,6 +1,6 @@
-"""Lists whose pages lead round in a circle: noticed with one cursor kept of a walk.
+"""Detection of lists whose pages form a cycle, with one stored cursor per walk.
 
-The cursor kept is that of the page whose number is the last power of two: a walk that comes to it again is in a circle
+The stored cursor is that of the page whose number is the last power of two: a walk that meets it again is in a cycle
 (R. P. Brent, BIT 20, 1980, 176-184).
 """
 
@@ -10,18 +10,19 @@ import hashlib
 
 import msgspec
 
-from storage.records import Done, Outcome, Want
+from storage.outcomes import Done, Outcome
+from storage.records import Want
 
 CIRCLE = "the list leads back to a page that was read before"
 
 
 def mark(cursor: str) -> str:
-    """What is kept of *cursor*: no name or token that may stand in it."""
+    """A hash of *cursor*, which may contain a name or token."""
     return hashlib.sha256(cursor.encode()).hexdigest()[:16]
 
 
 def bounded(outcome: Outcome, want: Want) -> Outcome:
-    """*outcome* of *want*; the end of the walk, cut short, if its list leads round in a circle."""
+    """*outcome* of *want*; if its list is in a cycle, an end of the walk, marked as cut short."""
     if not isinstance(outcome, Done) or not outcome.next or outcome.next == want.target.cursor:
         return outcome
     if mark(outcome.next) != want.anchor:

@@ -1,16 +1,15 @@
-"""The frontier: what to fetch next, in SQLite. Private to collecting, and rebuilt from the archive by `recover`.
+"""The frontier: what to fetch next, in SQLite. Used by collection only, and rebuilt from the archive by `recover`.
 
-A row is one thing wanted: (collector, kind, key), with the place of its walk (*cursor*), its high-water mark
+A row is one target: (collector, kind, key), with the position of its walk (*cursor*), its high-water mark
 (*since*) and when it is due (*due_at*, Unix seconds; 0: at once; NULL: finished). One index answers what is due;
-back-off, revisits and limits all move *due_at*. `apply` is the only thing that changes a row after it was added:
-collecting and recovering both call it, so a state rebuilt from the archive is the state that was lost.
+back-off, revisits and limits all move *due_at*. `apply` alone changes a row after it was added:
+collecting and recovering both call it, so a rebuilt state equals the lost one.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,69 +19,35 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from storage.archive.before import modern
-from storage.errors import UserError
 from storage.frontier.cycles import mark
-from storage.records import Failure, Target, Want
+from storage.frontier.schema import encoded, opened
+from storage.records import Target, Want
 
-ADMITTED = "admitted"  # the kind of a target that nobody fetches: somebody whom the snowball admitted
-VERSION = 3
+ADMITTED = "admitted"  # the kind of a target that is not fetched: a person admitted by the snowball
 MAX_TRIES = 6
-BUSY = 30.0  # seconds to wait for another program that holds the state
-SILENT = ("timeout", "connection", "dns", "cut")  # reasons of failures that a lost network gives, too
+SILENT = ("timeout", "connection", "dns", "cut")  # reasons of failures that may be due to a lost network
 BACKOFF = (5.0, 3600.0)  # seconds: the first wait, doubled each try, and the longest
-
-SCHEMA = """
-CREATE TABLE kinds (
-    id INTEGER PRIMARY KEY, collector TEXT NOT NULL, kind TEXT NOT NULL,
-    blocked_until REAL NOT NULL DEFAULT 0, why TEXT NOT NULL DEFAULT '', yields TEXT NOT NULL DEFAULT '',
-    UNIQUE (collector, kind));
-CREATE TABLE targets (
-    id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, key TEXT NOT NULL, cursor TEXT NOT NULL DEFAULT '',
-    walk INTEGER NOT NULL DEFAULT 1, wave INTEGER NOT NULL DEFAULT 0, via TEXT NOT NULL DEFAULT '',
-    since TEXT NOT NULL DEFAULT '', newest TEXT NOT NULL DEFAULT '', position INTEGER NOT NULL DEFAULT 0,
-    state TEXT NOT NULL DEFAULT 'open', why TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0,
-    alone INTEGER NOT NULL DEFAULT 0, due_at REAL, lease TEXT, changed_at REAL,
-    pages INTEGER NOT NULL DEFAULT 0, anchor TEXT NOT NULL DEFAULT '', carry TEXT NOT NULL DEFAULT '{}');
-CREATE UNIQUE INDEX by_name ON targets (kind, key);
-CREATE INDEX by_due ON targets (kind, due_at, id) WHERE due_at IS NOT NULL AND lease IS NULL;
-CREATE INDEX by_lease ON targets (lease) WHERE lease IS NOT NULL;
-CREATE TABLE runs (
-    run_id TEXT PRIMARY KEY, collector TEXT, started_at REAL, ended_at REAL, status TEXT, reason TEXT,
-    answers INTEGER NOT NULL DEFAULT 0, items INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE spend (
-    day TEXT, collector TEXT, kind TEXT, requests INTEGER NOT NULL DEFAULT 0, items INTEGER NOT NULL DEFAULT 0,
-    usd REAL NOT NULL DEFAULT 0, PRIMARY KEY (day, collector, kind));
-"""
-FROM_1 = """
-ALTER TABLE targets ADD COLUMN pages INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE targets ADD COLUMN anchor TEXT NOT NULL DEFAULT '';
-"""
-FROM_2 = """
-ALTER TABLE targets ADD COLUMN carry TEXT NOT NULL DEFAULT '{}';
-ALTER TABLE kinds ADD COLUMN yields TEXT NOT NULL DEFAULT '';
-"""
 
 
 class Move(msgspec.Struct, frozen=True):
-    """What an outcome does to one row; the words of `collectors.base` reduced to what a row can do."""
+    """A transition of one row: an outcome of `collectors.base` reduced to its effect."""
 
     target: Target
     walk: str
     to: str  # next | end | later | alone | absent | keep | on
     why: str = ""
-    cursor: str = ""  # next: where the walk goes on
+    cursor: str = ""  # next: where the walk continues
     items: int = 0
     newest: str = ""
-    until: datetime | None = None  # later: when; None: back-off
+    until: datetime | None = None  # later: the time; None: back-off
     free: bool = False
     whole_kind: bool = False
     restart: bool = False
-    stuck: bool = False  # end: the mark stays where it was
-    tries: int | None = None  # later: those before this one, as they were when it was asked
-    price: float = 0.0  # USD an item
-    requests: int = 0  # 1 on the first move of an answer
-    carry: Mapping[str, Any] = {}  # next: what its page must know beside the cursor
+    stuck: bool = False  # end: the mark is not moved
+    tries: int | None = None  # later: the number of tries before this one
+    price: float = 0.0  # USD per item
+    requests: int = 0  # 1 for the first transition of an answer
+    carry: Mapping[str, Any] = {}  # next: data for its page besides the cursor
 
 
 class Frontier:
@@ -90,26 +55,8 @@ class Frontier:
 
     def __init__(self, path: Path, *, max_tries: int = MAX_TRIES) -> None:
         self.path, self.max_tries = path, max_tries
-        self.db = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
-        try:
-            self.db.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            raise  # locked, or the disk is full: told as what it is
-        except sqlite3.DatabaseError as error:
-            raise UserError(f"{path}: {error}; move it away and run `sneeuwbal recover`") from error
-        self.db.execute("PRAGMA synchronous=NORMAL")  # a lost transaction is fetched again; the archive was synced
-        self.db.execute("PRAGMA cache_size=-65536")
-        version = self.db.execute("PRAGMA user_version").fetchone()[0]
-        if version > VERSION:
-            raise UserError(
-                f"{path}: written by a newer sneeuwbal (state {version}); upgrade, or run `sneeuwbal recover`"
-            )
-        if version < VERSION:
-            change = {0: SCHEMA, 1: FROM_1 + FROM_2, 2: FROM_2}[version]
-            self.db.executescript(f"BEGIN IMMEDIATE; {change} PRAGMA user_version={VERSION}; COMMIT;")
+        self.db = opened(path)
         self._kinds: dict[tuple[str, str], int] = {}
-        if 0 < version < 3:
-            self._renew_cursors()
 
     def close(self) -> None:
         """Close the file."""
@@ -117,7 +64,7 @@ class Frontier:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing."""
+        """A transaction."""
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -126,20 +73,8 @@ class Frontier:
             raise
         self.db.execute("COMMIT")
 
-    def _renew_cursors(self) -> None:
-        """Bring walks that are under way, and whose cursors hold more than a place, into today's form."""
-        rows = self.db.execute(
-            "SELECT t.id, k.collector, k.kind, t.key, t.cursor FROM targets AS t JOIN kinds AS k ON k.id=t.kind"
-            " WHERE t.cursor<>''"
-        ).fetchall()
-        for number, *name in rows:
-            (want,) = modern(Failure((Want(Target(*name), ""),), "other", "", datetime.now(UTC))).wants
-            self.db.execute(
-                "UPDATE targets SET cursor=?, carry=? WHERE id=?", (want.target.cursor, _json(want.carry), number)
-            )
-
     def kind(self, collector: str, kind: str) -> int:
-        """The number of a kind; made at its first use."""
+        """The number of a kind, created at its first use."""
         name = (collector, kind)
         if name not in self._kinds:
             self.db.execute("INSERT INTO kinds (collector, kind) VALUES (?,?) ON CONFLICT DO NOTHING", name)
@@ -148,14 +83,14 @@ class Frontier:
         return self._kinds[name]
 
     def declare(self, collector: str, yields: Mapping[str, str]) -> None:
-        """Note what the kinds of *collector* yield (`collectors.base.Kind`): `spent` counts by it."""
+        """Store what the kinds of *collector* yield (`collectors.base.Kind`), for the counts of `spent`."""
         for kind, what in yields.items():
             self.db.execute("UPDATE kinds SET yields=? WHERE id=?", (what, self.kind(collector, kind)))
 
     # ---- adding and leasing
 
     def add(self, wants: Iterable[Want], now: datetime) -> int:
-        """Make targets due at once, unless they are known; return how many are new. Call it in a transaction."""
+        """Add unknown targets, due at once; return the number added. Call it in a transaction."""
         before = self.db.total_changes
         self.db.executemany(
             "INSERT INTO targets (kind, key, wave, via, since, state, due_at, changed_at) VALUES (?,?,?,?,?,?,?,?)"
@@ -177,7 +112,7 @@ class Frontier:
         return self.db.total_changes - before
 
     def unknown(self, wants: Sequence[Want]) -> list[Want]:
-        """Those of *wants* that the frontier does not know, in their order, each target once."""
+        """Those of *wants* not in the frontier, in order, each target once."""
         self.db.execute("CREATE TEMP TABLE IF NOT EXISTS asked (n INTEGER, kind INTEGER, key TEXT)")
         self.db.execute("DELETE FROM asked")
         self.db.executemany(
@@ -191,7 +126,7 @@ class Frontier:
         return [wants[n] for (n,) in rows.fetchall()]
 
     def led_to(self, collector: str, kind: str) -> int:
-        """How many targets of a kind were no seeds."""
+        """The number of targets of a kind that are not seeds."""
         row = self.db.execute(
             "SELECT count(*) FROM targets WHERE kind=? AND via<>''", (self.kind(collector, kind),)
         ).fetchone()
@@ -229,10 +164,10 @@ class Frontier:
         before: datetime | None = None,
         only: Sequence[str] | None = None,
     ) -> int:
-        """Begin a new walk for all finished targets of a kind, the absent too; return how many.
+        """Start a new walk for all finished targets of a kind, absent ones included; return their number.
 
-        *since* is the mark of those that have none of their own; *whole*: to the end of the list, past every mark;
-        *before*: only those that were finished before then; *only*: those with these keys.
+        *since* is the mark of those that have none; *whole*: to the end of the list, ignoring marks;
+        *before*: only those finished before that time; *only*: those with these keys.
         """
         return self.db.execute(
             "UPDATE targets SET walk=walk+1, cursor='', carry='{}', position=0, pages=0, anchor='', newest='', tries=0,"
@@ -251,7 +186,7 @@ class Frontier:
         ).rowcount
 
     def retry(self, collector: str, kind: str, now: datetime) -> int:
-        """Make what failed of a kind due again, where its walk stopped; return how many."""
+        """Make failed targets of a kind due again, where their walks stopped; return their number."""
         return self.db.execute(
             "UPDATE targets SET tries=0, alone=0, state='open', why='', due_at=0, changed_at=?"
             " WHERE kind=? AND state='failed'",
@@ -259,7 +194,7 @@ class Frontier:
         ).rowcount
 
     def free_dead_leases(self, collector: str, run: str) -> int:
-        """Take back the leases of runs that are gone; only the holder of the collector's lock may call it."""
+        """Release the leases of ended runs; only the holder of the collector's lock may call it."""
         return self.db.execute(
             "UPDATE targets SET lease=NULL WHERE lease IS NOT NULL AND lease<>?"
             " AND kind IN (SELECT id FROM kinds WHERE collector=?)",
@@ -285,21 +220,21 @@ class Frontier:
         ]  # fmt: skip
 
     def release(self, wants: Iterable[Want]) -> None:
-        """Give leases back unused."""
+        """Return leases unused."""
         self.db.executemany(
             "UPDATE targets SET lease=NULL WHERE kind=? AND key=?",
             ((self.kind(want.target.collector, want.target.kind), want.target.key) for want in wants),
         )
 
     def postpone(self, want: Want, until: datetime) -> None:
-        """Give a lease back unused, to be taken again at *until*."""
+        """Return a lease unused, due again at *until*."""
         self.db.execute(
             "UPDATE targets SET lease=NULL, due_at=?, why='rate limit' WHERE kind=? AND key=? AND state='open'",
             (until.timestamp(), self.kind(want.target.collector, want.target.kind), want.target.key),
         )
 
     def next_due(self, collector: str, kinds: Sequence[str]) -> tuple[datetime, str] | None:
-        """When the next target of these kinds is due, and why not before; None if nothing is wanted any more."""
+        """When the next target of these kinds is due, and why not earlier; None if there are none."""
         best: tuple[float, str] | None = None
         for kind in kinds:
             number = self.kind(collector, kind)
@@ -316,16 +251,16 @@ class Frontier:
         return (datetime.fromtimestamp(best[0], UTC), best[1]) if best else None
 
     def blocked_until(self, collector: str, kind: str) -> float:
-        """Unix seconds before which nothing of this kind may be asked; 0 if it may."""
+        """Unix seconds until which this kind is blocked; 0 if it is not."""
         row = self.db.execute("SELECT blocked_until FROM kinds WHERE id=?", (self.kind(collector, kind),)).fetchone()
         return float(row[0])
 
     # ---- what an answer does
 
     def apply(self, moves: Iterable[Move], now: datetime) -> int:
-        """Carry out *moves*; return how many targets failed with them. Call it in a transaction.
+        """Apply *moves*; return the number of targets that failed. Call it in a transaction.
 
-        A move of an older walk, or of no known row, changes nothing.
+        A transition of an older walk, or of an unknown row, has no effect.
         """
         failed = 0
         for move in moves:
@@ -344,7 +279,7 @@ class Frontier:
             " newest=CASE newest WHEN '' THEN ? ELSE newest END, pages=pages+1,"
             " anchor=CASE WHEN (pages+1) & pages = 0 THEN ? ELSE anchor END,"
             " tries=0, why='', alone=0, due_at=0, lease=NULL, changed_at=?" + self._WHERE,
-            (move.cursor, _json(move.carry), move.items, move.newest, mark(move.cursor), now, *where),
+            (move.cursor, encoded(move.carry), move.items, move.newest, mark(move.cursor), now, *where),
         )
 
     def _end(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
@@ -356,7 +291,7 @@ class Frontier:
         )
 
     def _later(self, move: Move, where: tuple[int, str, int, str], now: float) -> bool:
-        """Whether that was the last try."""
+        """Schedule another try; return whether this was the last one."""
         until = move.until.timestamp() if move.until else 0.0
         if move.whole_kind and until:
             self.db.execute("UPDATE kinds SET blocked_until=?, why=? WHERE id=?", (until, move.why, where[0]))
@@ -391,7 +326,7 @@ class Frontier:
         self.db.execute("UPDATE targets SET why=?, lease=NULL, changed_at=?" + self._WHERE, (move.why, now, *where))
 
     def _on(self, move: Move, where: tuple[int, str, int, str], now: float) -> None:
-        """Nothing: a redirect, whose end follows."""
+        """Do nothing: a redirect, whose target follows."""
 
     _STEPS: ClassVar = {"next": _next, "end": _end, "later": _later, "alone": _alone, "absent": _absent, "keep": _keep,
                         "on": _on}  # fmt: skip
@@ -413,9 +348,9 @@ class Frontier:
     # ---- runs and counts
 
     def start_run(self, run: str, collector: str, now: datetime) -> None:
-        """Note the start of a run; runs of this collector that never ended were killed."""
+        """Record the start of a run; runs of this collector without an end were killed."""
         self.db.execute(
-            "UPDATE runs SET status='killed', reason='the process ended without a word', ended_at=coalesce(ended_at, ?)"
+            "UPDATE runs SET status='killed', reason='the process ended unexpectedly', ended_at=coalesce(ended_at, ?)"
             " WHERE collector=? AND status='running'",
             (now.timestamp(), collector),
         )
@@ -427,7 +362,7 @@ class Frontier:
     def end_run(
         self, run: str, status: str, reason: str, answers: int, items: int, now: datetime, lost: bool = False
     ) -> None:
-        """Note the end of a run. If the network was *lost* in it, what got no answer has all its tries again."""
+        """Record the end of a run. If the network was *lost*, targets without an answer get all their tries back."""
         if lost:
             self.db.execute(
                 f"UPDATE targets SET tries=0 WHERE state='open' AND why IN ({', '.join('?' * len(SILENT))}) AND kind IN"
@@ -440,7 +375,7 @@ class Frontier:
         )
 
     def spent(self, what: str) -> tuple[float, int, int]:
-        """USD, items of the kinds that yield *what* (posts, for example), and requests so far, over all collectors."""
+        """USD, items of the kinds that yield *what* (such as posts), and requests so far, over all collectors."""
         row = self.db.execute(
             "SELECT coalesce(sum(s.usd),0), coalesce(sum(s.items) FILTER (WHERE k.yields=?),0),"
             " coalesce(sum(s.requests),0) FROM spend AS s LEFT JOIN kinds AS k USING (collector, kind)",
@@ -449,19 +384,15 @@ class Frontier:
         return float(row[0]), int(row[1]), int(row[2])
 
     def counts(self) -> list[tuple[str, str, str, str, int]]:
-        """(collector, kind, state, why, number) of all targets; *why* only where it explains a state."""
+        """(collector, kind, state, why, number) of all targets; *why* only if it explains the state."""
         return self.db.execute(
             "SELECT k.collector, k.kind, t.state, CASE t.state WHEN 'done' THEN '' ELSE t.why END AS reason, count(*)"
             " FROM targets AS t JOIN kinds AS k ON k.id=t.kind GROUP BY 1,2,3,4 ORDER BY k.id, t.state, reason"
         ).fetchall()
 
 
-def _json(carry: Mapping[str, Any]) -> str:
-    return msgspec.json.encode(carry).decode()
-
-
 def backoff(key: str, tries: int) -> float:
-    """Seconds to wait after *tries* failures: doubling, bounded, and spread by the key so that not all come at once."""
+    """Seconds to wait after *tries* failures: doubling, bounded, and spread by the key."""
     first, most = BACKOFF
     spread = 0.75 + (zlib.crc32(f"{key}/{tries}".encode()) % 1000) / 2000
     return float(min(most, first * 2.0 ** (tries - 1)) * spread)

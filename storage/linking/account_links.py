@@ -1,6 +1,6 @@
-"""Accounts of one person by their own words: links both ways, pages that a server verified, moves.
+"""Accounts of one person by their own statements: mutual links, verified pages, moves.
 
-What one of two accounts says alone is a proposal, and only if they are called alike; a person decides.
+A link in one direction is only a proposal, and only if the names agree; a person decides.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from storage.privacy.declared import Platform, account_of
 
 
 def fill(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> int:
-    """Fill `base.account_links` anew from fields, bios and moves; return how many are accepted."""
+    """Refill `base.account_links` from fields, bios and moves; return the number accepted."""
     db.execute("DELETE FROM base.account_links")
     _read(db, list(declared))
     db.execute(MACROS)
@@ -25,7 +25,7 @@ def fill(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> int:
 
 
 def decide(db: duckdb.DuckDBPyConnection) -> None:
-    """Let the decisions about two accounts in the TEMP table `decided` win."""
+    """Apply the decisions about two accounts in the TEMP table `decided`."""
     db.execute("""CREATE OR REPLACE TEMP TABLE decided_pairs AS
         SELECT least(profile_id, account_id) AS account_id, greatest(profile_id, account_id) AS other_id, decision,
                decided_by, note, number
@@ -41,7 +41,7 @@ def decide(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _read(db: duckdb.DuckDBPyConnection, platforms: list[Platform]) -> None:
-    """Read the addresses that accounts show and that were not read before."""
+    """Read the accounts' addresses that were not read before."""
     rows = db.execute("""SELECT DISTINCT url FROM account_fields
         WHERE url IS NOT NULL AND url NOT IN (SELECT url FROM base.address_readings) ORDER BY 1""").fetchall()
     found = [(url, *(account_of(platforms, url) or (None, None))) for (url,) in rows]
@@ -52,8 +52,8 @@ def _read(db: duckdb.DuckDBPyConnection, platforms: list[Platform]) -> None:
     db.unregister("read_now")
 
 
-# Handles with a server or domain stand in bios too; a bare word could be anything. A page that its server verified and
-# that is the whole of another's domain name is that account's own: only its owner could make either.
+# Handles with a server or domain occur in bios too; a bare word could be anything. A page that its server verified and
+# that is another account's entire domain name belongs to that account: only its owner could create both.
 LINKS = r"""
 WITH bearers AS (
     SELECT platform, lower(handle) AS handle, account_id FROM handles

@@ -1,4 +1,4 @@
-"""Actors: the profiles and accounts of one person, joined by the links that were accepted."""
+"""Actors: the profiles and accounts of one person, joined by accepted links."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROFILES = "SELECT DISTINCT profile_id FROM base.links WHERE decision = 'accepte
 
 
 def join(db: duckdb.DuckDBPyConnection) -> int:
-    """Fill `base.actors` anew from the accepted links; return the number of actors with several subjects."""
+    """Refill `base.actors` from the accepted links; return the number of actors with several subjects."""
     profiles = {row[0] for row in db.execute(PROFILES).fetchall()}
     rows = []
     components = list(_components(db.execute(JOINED).fetchall()))

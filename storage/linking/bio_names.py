@@ -1,4 +1,4 @@
-"""Running text as words, separators and the names of organisations, each with its offsets."""
+"""Text as words, separators and names of organisations, with offsets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from storage.linking.organisations import Group, Match, Matcher, Organisations, 
 
 
 class Name(NamedTuple):
-    """An organisation as a text may call it.
+    """A name of an organisation in a text.
 
-    *strength*: full (nobody else is called so), ministry (a ministry's name in full, which another country may have
-    too), short (an abbreviation), word (an ordinary word or topic too), ambiguous (an abbreviation that is mostly
+    *strength*: full (unique), ministry (a ministry's full name, which another country may have
+    too), short (an abbreviation), word (also an ordinary word or topic), ambiguous (an abbreviation that mostly means
     something else), foreign (a ministry that every country has), weak (hardly a name by itself).
     """
 
@@ -25,7 +25,7 @@ class Name(NamedTuple):
 
 
 class Names:
-    """The names of a list of organisations, as they stand in running text."""
+    """The names of a list of organisations, as found in text."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Names:
         matcher: Matcher,
         handles: Mapping[str, str] | None = None,
     ) -> None:
-        """Index the names of *organisations*; *matcher* says whose they are.
+        """Index the names of *organisations*; *matcher* maps a name to its organisation.
 
         *handles* maps handles (`minfin`, `minfin@social.example`, `minfin.example.org`) to organisations.
         Raise ValueError for a handle of an organisation that the list does not have.
@@ -72,11 +72,11 @@ class Names:
         return self._phrases.get(phrase)
 
     def tagged(self, tag: str) -> Name | None:
-        """The organisation that a hashtag's word names, written together or not."""
+        """The organisation named by a hashtag's word, with or without spaces."""
         return self._phrases.get(tag) or self._squeezed.get(tag)
 
     def at(self, handle: str) -> Name | None:
-        """The organisation that bears *handle* (without @), or whose name it spells, which is less."""
+        """The organisation with *handle* (without @), or, as weaker evidence, the one whose name it spells."""
         whole = handle.casefold()
         local = re.split(r"[@.]", whole, maxsplit=1)[0]
         if found := self._handles.get(whole) or self._handles.get(local):
@@ -86,7 +86,7 @@ class Names:
 
 
 def _phrases(organisations: Organisations) -> Iterator[tuple[str, str, str]]:
-    """Each name in *organisations* as a text may write it, as the matcher should be asked for it, and its strength."""
+    """Each name in *organisations*: as written in texts, as looked up in the matcher, and its strength."""
     for group in organisations.group:
         yield from _of_group(group)
     for agency in organisations.organisation:
@@ -123,7 +123,7 @@ def _strength(name: str) -> str:
 
 
 def _patterns(organisations: Organisations, matcher: Matcher) -> Iterator[tuple[re.Pattern[str], Name]]:
-    """The regular expressions of the list, over normalised words, and whose they are."""
+    """The regular expressions of the list, over normalised words, and their organisations."""
     for group in organisations.group:
         for asked in (f"ministerie van {period.name}" for period in group.history if period.name):
             if match := matcher.match(asked):
@@ -141,7 +141,7 @@ def _compiled(patterns: Collection[str], match: Match) -> Iterator[tuple[re.Patt
 
 # ---- words and separators --------------------------------------------------------------------------------------
 
-LONGEST = 40  # characters of a word that are looked at
+LONGEST = 40  # characters of a word that are examined
 
 
 class Item(NamedTuple):
@@ -153,7 +153,7 @@ class Item(NamedTuple):
     name: Name | None = None
 
 
-# The first alternative is nobody's words: addresses of pages and mailboxes.
+# The first alternative is not text: addresses of pages and mailboxes.
 _TOKEN = re.compile(
     r"(?P<opaque>(?:https?://|www\.)\S+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.\w[\w.-]*)"
     r"|(?<![\w@])@(?P<handle>\w[\w.-]*(?:@\w[\w.-]*)?)|(?P<tag>#(?=[^\W_]))|(?P<word>[^\W_]+|&)"
@@ -171,7 +171,7 @@ def read_items(text: str, names: Names) -> list[Item]:
     at = 0
     for first, after, name in _chosen([*_named(tokens, names), *_patterned(tokens, names)]):
         out += tokens[at:first]
-        # a weak name is no employer that could stand between a role and another one ('officier van justitie bij ...')
+        # a weak name is not an employer between a role and another one ('officier van justitie bij ...')
         plain = " ".join(token.text for token in tokens[first:after])
         shown = plain[:LONGEST] if name.strength == "weak" else "OTHER"
         out.append(Item(shown, tokens[first].start, tokens[after - 1].end, name))
@@ -200,13 +200,13 @@ def _tokens(text: str, names: Names) -> Iterator[Item]:
 
 
 def _plain(word: str) -> str:
-    """*word* normalised as the names are."""
+    """*word*, normalised like the names."""
     low = word.lower()
     return low if low.isascii() and low not in ("and", "&") else normalise(word)
 
 
 def _separators(text: str, start: int, end: int) -> Iterator[Item]:
-    """What stands between two words, as separators: none for a space, a quote, or a dot in an abbreviation."""
+    """The separators between two words: none for a space, a quote, or a dot in an abbreviation."""
     gap = text[start:end]
     inside = start > 0 and end < len(text)
     if inside and gap in ("", " ", ".", "'", "’"):
@@ -225,7 +225,7 @@ def _separators(text: str, start: int, end: int) -> Iterator[Item]:
 
 
 def _mark(char: str, hanging: bool) -> str:
-    """The separator that *char* is; *hanging*: right behind a word, as the hyphen of 'Immigratie- en ...'."""
+    """The separator that *char* is; *hanging*: directly after a word, like the hyphen of 'Immigratie- en ...'."""
     if char in _MARKS:
         return _MARKS[char]
     if char == "@":
@@ -241,7 +241,7 @@ def _mark(char: str, hanging: bool) -> str:
 
 
 def _named(tokens: Sequence[Item], names: Names) -> Iterator[tuple[int, int, Name]]:
-    """The names in *tokens* (first, after the last, whose), the longest at each word."""
+    """The names in *tokens* (first, after the last, organisation), the longest at each word."""
     for first, token in enumerate(tokens):
         if token.name is not None:
             yield first, first + 1, token.name

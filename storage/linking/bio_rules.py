@@ -1,9 +1,9 @@
-"""What bios say of an organisation and their writer: one table of rules over the words around its name.
+"""What bios say about an organisation and their author: a table of rules over the words around its name.
 
-A rule is a regular expression over words in lower case, without accents, joined by single spaces; `ORG` stands for the
+A rule is a regular expression over words in lower case, without accents, joined by single spaces; `ORG` means the
 organisation, `OTHER` for another one, `@` and `#` before them for a handle and a hashtag, and `| . , : ( ) -` for
 separators (`|`: a line break, bullet, slash, spaced dash or emoji; `-`: a hyphen in a word). An apostrophe is a space;
-`&` and `and` are `en`. Every repetition is bounded, and so are the words that a rule sees: reading is linear.
+`&` and `and` are `en`. Repetitions and the number of words around a name are bounded: reading takes linear time.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ YEAR = r"(?:19|20)\d\d"
 YEARS = rf"{YEAR} (?:- |\| |tot |to |until ){YEAR}"
 JOB = rf"(?:{ROLE}|{TRADES['media']})"
 WORD = r"(?:(?:[@#] )?[\w-]+ )"
-# Words up to the organisation: before nobody's employer, another employer, something that is no job, a new start.
+# Words up to the organisation, without an employer, another organisation, something that is not a job, a new start.
 ASIDE = rf"(?:(?!{BY} )(?:[@#] )?[\w-]+ )"
 PLAIN = (
     rf"(?:(?!OTHER|{AT} |via |met |from |uit |to |tussen |naast |tegen |over |about |die |dat |who |that "
@@ -70,9 +70,9 @@ END = r"(?= [|.,:()]| #|$)"
 
 
 class Rule(NamedTuple):
-    """A way of speaking of an organisation: its name, what it says of the writer, how sure, and its words.
+    """A phrasing about an organisation: its name, what it says about the author, its confidence, and its patterns.
 
-    `sure` is the confidence that the writer is a member; for ties it is a row of `TIES`.
+    `sure` is the confidence that the author is a member; for ties it is a row of `TIES`.
     """
 
     name: str
@@ -82,11 +82,11 @@ class Rule(NamedTuple):
 
 
 def _rule(name: str, stance: str, sure: float | str, *patterns: str) -> Rule:
-    """A rule of which one of *patterns* should match."""
+    """A rule that matches if one of *patterns* does."""
     return Rule(name, stance, sure, re.compile("|".join(patterns)))
 
 
-# How sure a tie is, by the strength of the name (`bio_names.Name`).
+# Confidence of a tie, by the strength of the name (`bio_names.Name`).
 STRENGTHS = ("full", "ministry", "short", "word", "ambiguous", "foreign", "weak")
 TIES: dict[str, dict[str, float]] = {
     tie: dict(zip(STRENGTHS, row, strict=True))
@@ -157,7 +157,7 @@ RULES: tuple[Rule, ...] = (
     _rule("place", "about-others", 0.1, rf"\b{PLACE} {ASIDE}{{0,4}}{ORG}"),
     _rule("speaks-for-it-elsewhere", "about-others", "elsewhere",
           rf"\bORG (?:bij|at|namens) (?!(?:de |het |the )?{UNIT})[\w-]+"),
-    # what is left are ties
+    # the rest are ties
     _rule("employer-field", "current", "explicit",
           rf"\b{FIELD} (?:: |\| )(?:{PLAIN}{{0,4}}(?:[,|] )?)?(?:{BY} )?{ORG}"),
     _rule("works-at", "current", "explicit",
@@ -195,7 +195,7 @@ RULES: tuple[Rule, ...] = (
     _rule("mentioned", "mentioned", "mention", r"\bORG\b"),
 )  # fmt: skip
 
-# What lowers a tie: words before the organisation, or right behind it.
+# What lowers a tie: words before the organisation, or directly after it.
 CAVEATS: tuple[Rule, ...] = (
     _rule("student", "student", 0.45, rf"(?<!oud - )(?<!ex - )(?<!former )(?<!formerly )\b{STUDENT} [^.]*?\bORG\b"),
     _rule("hired", "hired", 0.4,
@@ -208,7 +208,7 @@ CAVEATS: tuple[Rule, ...] = (
 ELSEWHERE = _rule("another-country", "about-others", 0.1,
                   rf"\b{COUNTRY} (?:\w+ )?(?:, )?{ORG}",
                   rf"\bORG (?:[,(|] )?(?:of |in |van |te )?(?:the )?{COUNTRY}")  # fmt: skip
-# What lowers a name beside a trade: a journalist | a ministry.
+# What lowers a name next to a trade: a journalist | a ministry.
 OUTSIDER = _rule("outsider", "about-others", 0.35, r"\bORG\b")
 
 
@@ -216,7 +216,7 @@ PROPER = "a proper name"  # behind a rule's name in `View.ties`: where a name th
 
 
 class View(NamedTuple):
-    """How a population of certain trades is read: who is an outsider to it, which ties say more, what is usual."""
+    """How bios of a population of certain trades are read: who is an outsider, which ties say more, what is usual."""
 
     outsiders: re.Pattern[str]
     ties: dict[str, str]
@@ -225,12 +225,12 @@ class View(NamedTuple):
 
 @cache
 def view(trades: frozenset[str]) -> View:
-    """The view of people of *trades*: to journalists a reporter is no outsider, a member of parliament is its member.
+    """The view for people of *trades*: a reporter is no outsider to journalists, a member of parliament belongs to it.
 
-    Raise ValueError for a trade that there is not.
+    Raise ValueError for an unknown trade.
     """
     if unknown := trades - {*TRADES, "politics"}:
-        raise ValueError(f"no trade {min(unknown)!r}; there are {', '.join(sorted({*TRADES, 'politics'}))}")
+        raise ValueError(f"no trade {min(unknown)!r}; the trades are {', '.join(sorted({*TRADES, 'politics'}))}")
     others = "|".join(pattern for trade, pattern in TRADES.items() if trade not in trades) or "(?!)"
     outsiders = re.compile(rf"\b(?:{others}) [^|.]*?(?:[|.] )?(?:[(@] )?{OWN}|\bORG (?:- )?(?:\w+ )?(?:{others})")
     ties = {"member-of": "explicit"} if "politics" in trades else {}
@@ -258,7 +258,7 @@ FLAGS: tuple[Rule, ...] = (
 )  # fmt: skip
 CONTRADICTING = {"denied", "ironic", "former"}
 
-# Between two organisations of which the same is said; of one group; and in a list.
+# Two organisations with the same relation; of one group; and in a list.
 PART = r"(?:onderdeel van|part of|(?:een )?(?:dienst|agentschap|uitvoeringsorganisatie) van|an agency of)"
 JOINED = re.compile(rf"\bOTHER (?:(?:en|als|plus) |(?:[,(|] )?{PART} ){OWN}")
 WITHIN = re.compile(rf"\bOTHER (?:[(|,] |- |van |of ){OWN}")

@@ -1,4 +1,4 @@
-"""The words of bios, in Dutch and English: who people are, what they do somewhere, and what takes it back."""
+"""The vocabulary of bios, in Dutch and English: professions, relations, and what negates them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 
 
 def _any(words: str) -> str:
-    """A pattern of the alternatives in *words*: `_` is a space, `*` the rest of a word."""
+    """A regular expression of the alternatives in *words*: `_` is a space, `*` the rest of a word."""
     return "(?:" + "|".join(word.replace("*", r"\w*").replace("_", " ") for word in words.split()) + r")\b"
 
 
 # ---- patterns ---------------------------------------------------------------------------------------------------
 
-# Professions and ranks; the first row are Dutch endings.
+# Professions and ranks; the first ones are Dutch endings.
 ROLE = _any(
     """
     *adviseur *adviseuse *adviseurs *medewerker *medewerkster *leider *leidster *manager *inspecteur *jurist
@@ -39,14 +39,14 @@ ROLE = _any(
     postdoc fellow actuary legal_counsel legal_adviser legal_advisor
     """
 )
-# Fields of work, which tell of a job only with a handle ('communicatie @...').
+# Fields of work, which indicate a job only with a handle ('communicatie @...').
 WORK = _any(
     """
     *communicatie *beleid *innovatie *webcare *strategie legal policy comms communications operations engineering data
     ict hr strategy
     """
 )
-# Professions that deal with an organisation as outsiders do, unless its people are of that trade themselves.
+# Professions that deal with an organisation as outsiders, unless the population is of that trade.
 TRADES: dict[str, str] = {
     "media": _any(
         """
@@ -84,7 +84,7 @@ FAMILY = _any(
     colleague getrouwd married gehuwd fiance* verloofd* gezin
     """
 )
-# What says by itself that somebody works somewhere, and what does only together with `bij` or `at`.
+# What shows by itself that someone works somewhere, and what does only with `bij` or `at`.
 WORKS = _any(
     """
     werk werkt werkend werkende werkzaam dienst baan functie job work works working employed serve serves serving
@@ -100,7 +100,7 @@ IS_THERE = _any(
     mondays fridays
     """
 )
-# What somebody may be, do or have at an organisation without being of its staff.
+# What someone may be, do or have at an organisation without being on its staff.
 NO_JOB = _any(
     """
     *schuld schuld klant klanten client clients customers customer(?=_(?:at|of)) abonnee lid member bezwaar klacht
@@ -235,7 +235,7 @@ NAMESAKE_AFTER = _any(
     fanclub solutions advocaten academy vakbond vereniging stichting koor orkest club museumwinkel
     """
 )
-# The same, right behind it.
+# The same, directly after it.
 NAMESAKE_NEXT = _any(
     """
     services software school personeel watch straat street square plein laan avenue park hotel cafe gemeente
@@ -265,22 +265,22 @@ FIELD = _any(
     """
 )
 
-# ---- names that need more than being there ---------------------------------------------------------------------
+# ---- names that need more evidence than occurring --------------------------------------------------------------------
 
-# Abbreviations that are mostly something else: a club, a country, a first name, a slang word, a state.
+# Abbreviations that mostly mean something else: a club, a country, a first name, a slang word, a state.
 OTHER_READINGS = {
     "ad", "adr", "az", "bz", "def", "duo", "eli", "ez", "fin", "im", "ind", "iw", "jv", "nea", "rgd", "vj", "vro", "vw",
 }  # fmt: skip
-# Names that are ordinary words or topics as well.
+# Names that are also ordinary words or topics.
 ORDINARY = {
     "defensie", "douane", "landmacht", "luchtmacht", "marechaussee", "marine", "justis", "metro", "parool", "trouw",
     "telegraaf", "standaard", "tijd", "elsevier", "guardian", "independent", "times", "post", "express", "mirror",
     "sun", "economist",
 }  # fmt: skip
-# How sure a handle is that nobody said is the organisation's, but that spells its name.
+# Confidence of a handle that spells the organisation's name, but is not in the list.
 SPELLED = {"short": "ambiguous", "ambiguous": "weak"}
 
-# How people write a ministry's name; the marked forms say that it is the Dutch one.
+# How people write a ministry's name; the marked forms mean the Dutch one.
 DUTCH_FORMS = (
     "ministerie van {}", "ministerie {}", "ministerie voor {}", "ministerie v {}", "min van {}", "min v {}", "min {}",
 )  # fmt: skip
@@ -290,7 +290,7 @@ MARKED_FORMS = (
     "ministry of {} nl",
 )  # fmt: skip
 ENGLISH_FORMS = ("ministry of {}", "ministry of the {}", "ministry for {}", *MARKED_FORMS)
-# What says that a ministry in English is the Dutch one.
+# What shows that a ministry in English is the Dutch one.
 HOME = re.compile(
     r"\b(?:netherlands|nederland\w*|the hague|den haag|nl|holland|rijksoverheid"
     r"|dutch (?:civil|government|policy|public|diplomat|state|national))\b"

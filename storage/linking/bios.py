@@ -1,7 +1,7 @@
-"""Bios, headlines and profile fields, read as sentences: what they say of their writer and an organisation.
+"""Bios, headlines and profile fields, read as sentences: what they say about their author and an organisation.
 
-Precision comes before recall: a name that is only there, or that could be somebody else's, makes nobody a member. What
-is unclear is for review, and whatever was found is returned, with the words that decided.
+Precision comes before recall: a bare name, or one that could be another organisation's, makes no one a member. What
+is unclear goes to review, and all findings are returned, with the words that decided.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from storage.linking import bio_words as words
 from storage.linking.bio_names import Item, Name, Names, read_items
 
 MEMBER, REVIEW = 0.8, 0.3  # least confidence of each verdict
-LEFT, RIGHT = 16, 8  # words and separators around a name that the rules look at
+LEFT, RIGHT = 16, 8  # words and separators around a name that the rules examine
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """What one passage of a bio says of its writer and an organisation.
+    """What one passage of a bio says about its author and an organisation.
 
     *stance* is current, former, hopeful, student, hired, supplier, about-others, ironic ... (`bio_rules`); *confidence*
-    that the writer is a member now, 0 to 1; *verdict* member, review or none; *against* the rules that lowered it;
+    that the author is a member now, 0 to 1; *verdict* member, review or none; *against* the rules that lowered it;
     *quoted* the words between the offsets *start* and *end*. A disclaimer ("views my own") has no organisation.
     """
 
@@ -41,10 +41,10 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 def read_bio(text: str, names: Names, trades: Collection[str] = ()) -> list[Evidence]:
-    """The evidence in *text*, in its order, of membership of the organisations that *names* knows.
+    """The evidence in *text*, in order, of membership of the organisations in *names*.
 
-    *trades* are those of the population (`bio_words.TRADES`, and politics): who is of none of them is an outsider.
-    A member of an organisation that the text also denies, mocks or speaks of in the past goes to review.
+    *trades* are those of the population (`bio_words.TRADES`, and politics): people of none of them are outsiders.
+    A membership that the text also denies, mocks or puts in the past goes to review.
     """
     items = read_items(text, names)
     whole = " ".join(item.text for item in items)
@@ -61,7 +61,7 @@ def read_bio(text: str, names: Names, trades: Collection[str] = ()) -> list[Evid
 
 
 def _clearer(name: Name, at_home: bool, clear: Collection[str]) -> Name:
-    """*name*, without doubt about whose it is if the bio says the country or names the same group in full."""
+    """*name*, made unambiguous if the bio gives the country or the group's full name."""
     if name.strength == "foreign" and at_home:
         return name._replace(strength="ministry")
     if name.strength == "ambiguous" and name.group in clear:
@@ -70,7 +70,7 @@ def _clearer(name: Name, at_home: bool, clear: Collection[str]) -> Name:
 
 
 class _Passage:
-    """The words around one name, as the rules read them."""
+    """The words around one name, in the form the rules read."""
 
     def __init__(self, text: str, items: Sequence[Item], number: int) -> None:
         first = max(0, number - LEFT)
@@ -84,7 +84,7 @@ class _Passage:
         self.ends = list(accumulate(len(word) + 1 for word in shown))
 
     def quote(self, start: int, end: int) -> tuple[int, int]:
-        """Where in the text the words from *start* to *end* of the passage stand, the name among them."""
+        """The offsets in the text of the words from *start* to *end* of the passage, the name included."""
         first = min(bisect_right(self.ends, start), self.at)
         last = max(bisect_right(self.ends, max(start, end - 1)), self.at)
         return self.items[first].start, self.items[last].end
@@ -93,7 +93,7 @@ class _Passage:
 def _judged(
     passage: _Passage, name: Name, view: rules.View, flags: Sequence[rules.Rule], before: Sequence[Evidence]
 ) -> Evidence:
-    """The evidence of one name: by the first rule that matches, lowered by what speaks against it."""
+    """The evidence of one name: by the first matching rule, lowered by evidence against it."""
     rule, match = next((rule, match) for rule in rules.RULES if (match := rule.pattern.search(passage.words)))
     span = passage.quote(*match.span())
     if isinstance(rule.sure, float):
@@ -113,7 +113,7 @@ def _judged(
 
 
 def _against(passage: _Passage, name: Name, view: rules.View, rule: rules.Rule) -> Iterator[rules.Rule]:
-    """What in the passage speaks against the tie that *rule* found."""
+    """The rules in the passage that speak against the tie found by *rule*."""
     for caveat in rules.CAVEATS:
         if caveat.name not in view.usual and caveat.pattern.search(passage.words):
             yield caveat
@@ -124,7 +124,7 @@ def _against(passage: _Passage, name: Name, view: rules.View, rule: rules.Rule) 
 
 
 def _shared(passage: str, name: Name, before: Evidence) -> tuple[str, str, float] | None:
-    """Rule, stance and confidence of a name that shares what is said of the one before it ('BZK en OCW')."""
+    """Rule, stance and confidence of a name that shares the relation of the one before it ('BZK en OCW')."""
     if rules.JOINED.search(passage) or (before.group == name.group and rules.WITHIN.search(passage)):
         return "shared", before.stance, min(before.confidence, rules.TIES["role"][name.strength])
     if before.stance != "current" and rules.LISTED.search(passage):
@@ -158,7 +158,7 @@ def _reconciled(found: Sequence[Evidence]) -> Iterator[Evidence]:
 
 
 def _disclaimers(text: str, items: Sequence[Item], whole: str) -> Iterator[Evidence]:
-    """Disclaimers, which are no evidence by themselves, shown for whoever reviews."""
+    """Disclaimers, which are not evidence by themselves, shown to reviewers."""
     ends = list(accumulate(len(item.text) + 1 for item in items))
     for match in rules.DISCLAIMER.finditer(whole):
         start = items[bisect_right(ends, match.start())].start

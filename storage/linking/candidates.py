@@ -1,9 +1,9 @@
-"""Candidates: accounts that may be a profile's though it links to none of them, proposed for a person to decide.
+"""Candidates: accounts that may belong to a profile without a link to them, proposed for a decision by a person.
 
 The model is Fellegi and Sunter's (1969), computed by splink. Its m and u probabilities are priors, fixed here and not
-trained: every pair that is compared shares a family name, so that expectation-maximisation would take sharing one for
-being the same person; and a study of fifty people is too small to train on. They were set before anything was measured;
-only how common a name is comes from the names seen. Nothing here is random.
+trained: every compared pair shares a family name, so expectation-maximisation would take sharing one for
+being the same person; and a study of fifty people is too small to train on. They were set before any measurement;
+only the frequencies of names come from the data. Nothing here is random.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import pyarrow as pa
 from storage.errors import UserError
 from storage.linking.names import MACROS
 
-SURE = 0.9  # from here on precision was 0.99 or more on true links of politicians (tests/test_linkage_real.py)
-SHARE = 0.5  # of the profiles, how many are expected to have an account among those seen
+SURE = 0.9  # from here, precision was at least 0.99 on true links of politicians (tests/test_linkage_real.py)
+SHARE = 0.5  # expected share of profiles with an account among those seen
 
-# (m, u, condition): how often a pair that matches is so, and how often one that does not; the first that holds counts.
-# Name and handle are one comparison: a namesake's handle is like the name too, so they are no independent evidence.
+# (m, u, condition): its frequency among matching pairs, and among others; the first that holds counts.
+# Name and handle are one comparison: a namesake's handle resembles the name too, so they are not independent evidence.
 Level = tuple[float, float, str]
 HOLDS_FAMILY = "length(family_l) >= 4 AND contains(letters_r, family_l)"
 WHO: tuple[Level, ...] = (
@@ -41,11 +41,11 @@ PLACE: tuple[Level, ...] = ((0.5, 0.1, "list_has_any(place_l, place_r)"), (0.5, 
 PARTICLE: tuple[Level, ...] = ((0.97, 0.3, "particle_l = particle_r"), (0.03, 0.7, "ELSE"))  # van, ter, de ...
 WORK: tuple[Level, ...] = ((0.4, 0.05, "list_has_any(work_l, work_r)"), (0.6, 0.95, "ELSE"))
 
-# `keys` are what pairs are looked up by: the family name, and every piece of four letters and more of a handle.
+# `keys` index the pairs: the family name, and every part of a handle with four letters or more.
 PREPARE = r"""
 CREATE OR REPLACE TEMP MACRO parts(name) AS list_filter(words(name), lambda w: w NOT IN (
     'drs', 'mba', 'msc', 'mpa', 'phd', 'llm', 'mrs', 'official', 'mep', 'senator', 'rep', 'sen', 'minister'));
-CREATE OR REPLACE TEMP MACRO told(text) AS list_distinct(list_filter(words(text), lambda w: length(w) >= 4
+CREATE OR REPLACE TEMP MACRO key_words(text) AS list_distinct(list_filter(words(text), lambda w: length(w) >= 4
     AND w NOT IN ('area', 'region', 'regio', 'netherlands', 'nederland', 'provincie', 'omgeving', 'with', 'voor')));
 CREATE OR REPLACE TEMP MACRO particles(name) AS nullif(array_to_string(list_filter(string_split(lower(name), ' '),
     lambda w: w IN ('van', 'de', 'der', 'den', 'het', 'ter', 'ten', 'te', 'von', 'du', 'di', 'da', 'del')), ' '), '');
@@ -55,8 +55,8 @@ WITH named AS (
     WHERE c.profile_id NOT IN (SELECT profile_id FROM {study}links WHERE platform = $platform)
 )
 SELECT profile_id AS unique_id, list_sort(list_distinct(all_words)) AS words, all_words[1] AS given,
-       all_words[-1] AS family, NULL::VARCHAR AS letters, told(location) AS place,
-       told(concat_ws(' ', employer, organisation, title, array_to_string(group_names, ' '))) AS work,
+       all_words[-1] AS family, NULL::VARCHAR AS letters, key_words(location) AS place,
+       key_words(concat_ws(' ', employer, organisation, title, array_to_string(group_names, ' '))) AS work,
        array_to_string(list_sort(list_distinct(all_words)), ' ') AS sorted, particles(name) AS particle,
        CASE WHEN length(all_words[-1]) >= 4 THEN [all_words[-1]]
             ELSE [all_words[1] || all_words[-1], all_words[-1] || all_words[1], all_words[-1]] END AS keys,
@@ -72,8 +72,8 @@ WITH lettered AS (
           SELECT account_id FROM {study}link_candidates WHERE decision = 'organisation' AND account_id IS NOT NULL)
 )
 SELECT account_id AS unique_id, list_sort(list_distinct(all_words)) AS words, NULL::VARCHAR AS given,
-       NULL::VARCHAR AS family, letters, told(concat_ws(' ', location, description)) AS place,
-       told(description) AS work, array_to_string(list_sort(list_distinct(all_words)), ' ') AS sorted,
+       NULL::VARCHAR AS family, letters, key_words(concat_ws(' ', location, description)) AS place,
+       key_words(description) AS work, array_to_string(list_sort(list_distinct(all_words)), ' ') AS sorted,
        particles(name) AS particle, all_words,
        list_distinct(list_concat(all_words, flatten(list_transform(range(4, 16), lambda n: list_transform(
            range(1, length(letters) - n + 2), lambda i: substr(letters, i, n)))))) AS keys,
@@ -92,8 +92,8 @@ GROUP BY word;
 """
 
 # The chance of a namesake is that of the given name times that of the family name among all names seen (shrunk towards
-# one in 500 and one in 5,000 by a thousand names); where it is above a level's u, it takes u's place.
-# An account is one person's and, as far as a proposal goes, a person's account is one: rivals share the odds.
+# one in 500 and one in 5,000 by a thousand names); if it is above a level's u, it replaces u.
+# An account belongs to one person and, for a proposal, a person has one account: rivals share the odds.
 PROPOSE = """
 WITH odds AS (
     SELECT unique_id_l AS profile_id, unique_id_r AS account_id,
@@ -118,7 +118,7 @@ ORDER BY confidence DESC, profile_id, account_id
 
 
 def candidates(db: duckdb.DuckDBPyConnection, platform: str, threshold: float = 0.5, study: str = "") -> pa.Table:
-    """Rows as in `base.links`, decision `candidate`: who may bear which account of *platform*, likeliest first.
+    """Rows as in `base.links`, decision `candidate`: the likely owners of accounts of *platform*, likeliest first.
 
     *study* is the prefix of the views ("study." where the study is attached); *db* gets temporary tables. Confidence
     is the posterior probability, at least *threshold*. Raise UserError if splink is not installed.
@@ -140,7 +140,7 @@ def candidates(db: duckdb.DuckDBPyConnection, platform: str, threshold: float = 
 
 
 def _score(db: duckdb.DuckDBPyConnection, prior: float, into: str) -> None:
-    """Leave the match probability of every pair that shares a key in table *into*."""
+    """Write the match probability of every pair that shares a key to table *into*."""
     try:
         from splink import DuckDBAPI, Linker, SettingsCreator, block_on
     except ImportError as error:

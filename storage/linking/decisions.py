@@ -1,4 +1,4 @@
-"""Decisions by hand: `decisions.csv`, to which lines are added and from which none is taken; the last one wins."""
+"""Decisions by hand: `decisions.csv`, an append-only file in which the last decision wins."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class Decision(msgspec.Struct, frozen=True):
 
     @property
     def about(self) -> tuple[str, ...]:
-        """What it is about: of two decisions about the same the later holds."""
+        """The subject of the decision: of two about the same subject the later holds."""
         whose = (self.profile_id, self.platform, self.account.lower())
         return (*whose, self.organisation.casefold()) if self.decision in MEMBERSHIPS else whose
 
 
 def decisions(path: Path) -> list[Decision]:
-    """The decisions in *path*, the last one about each thing; none if there is no file. Raise UserError."""
+    """The decisions in *path*, the last one on each subject; none if there is no file. Raise UserError."""
     if not path.exists():
         return []
     last: dict[tuple[str, ...], Decision] = {}
     names, rows = csvfile.records(path, REQUIRED)
     if missing := [name for name in REQUIRED if name not in names]:
-        raise UserError(f"{path}: has no column {missing[0]!r}; its first line should be {','.join(COLUMNS)}")
+        raise UserError(f"{path}: no column {missing[0]!r}; the first line should be {','.join(COLUMNS)}")
     for line, row in rows:
         one = _decision(f"{path}, line {line}", {name: cell.strip() for name, cell in row.items()})
         last.pop(one.about, None)
@@ -65,25 +65,25 @@ def decisions(path: Path) -> list[Decision]:
 def _decision(place: str, row: dict[str, str]) -> Decision:
     decision, profile, account = row["decision"], row["profile_id"], row["account"].removeprefix("@")
     if decision not in DECISIONS:
-        raise UserError(f"{place}: {decision!r} is no decision; write one of {', '.join(DECISIONS)}")
+        raise UserError(f"{place}: {decision!r} is not a decision; use one of {', '.join(DECISIONS)}")
     if decision in MEMBERSHIPS:
         if not profile and not (row["platform"] and account):
-            raise UserError(f"{place}: does not say who; fill in profile_id, or platform and account")
+            raise UserError(f"{place}: no person; fill in profile_id, or platform and account")
         if decision == "member" and not row.get("organisation"):
-            raise UserError(f"{place}: does not say of what; fill in organisation")
+            raise UserError(f"{place}: no organisation; fill in organisation")
     elif not row["platform"] or not account or not (profile or decision == "organisation"):
-        raise UserError(f"{place}: does not say who; fill in profile_id, platform and account")
+        raise UserError(f"{place}: no person or account; fill in profile_id, platform and account")
     try:
         at = datetime.fromisoformat(row["decided_at"])
     except ValueError as error:
-        raise UserError(f"{place}: {row['decided_at']!r} is no moment; write it like 2013-02-23T12:00:00Z") from error
+        raise UserError(f"{place}: {row['decided_at']!r} is not a time; write it as 2013-02-23T12:00:00Z") from error
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     note, organisation = row.get("note", ""), row.get("organisation", "")
     return Decision(at, profile, row["platform"], account, decision, row["decided_by"], note, organisation)
 
 
-# A handle names the account that bears it now; failing that, the one that bore it last. What is decided of two accounts
-# names the other one as its profile.
+# A handle names the account that has it now, else the one that had it last. A decision on two accounts
+# has the other one as its profile.
 RESOLVED = f"""
 CREATE OR REPLACE TEMP TABLE decided AS
 SELECT m.*, b.account_id,
@@ -98,7 +98,7 @@ QUALIFY row_number() OVER (PARTITION BY m.number ORDER BY b.last_seen DESC NULLS
 
 
 def resolve(db: duckdb.DuckDBPyConnection, made: Sequence[Decision]) -> None:
-    """Make the TEMP table `decided`: *made* in their order, with the account of each and what it is about."""
+    """Make the TEMP table `decided`: *made* in their order, with the account and subject of each."""
     names = [*COLUMNS, "number"]
     rows = [(*msgspec.structs.astuple(one), number) for number, one in enumerate(made)]
     kinds = [pa.timestamp("us", "UTC"), *([pa.string()] * (len(COLUMNS) - 1)), pa.int64()]

@@ -1,7 +1,7 @@
-"""Evidence that profiles and accounts belong to organisations of the study, from what they say of themselves.
+"""Evidence that profiles and accounts belong to organisations of the study, from their own statements.
 
-Each distinct text is read once (`base.readings`): the cost of a load follows what is new. Precision comes before
-recall: what is unclear is for review, and an account that is an organisation's own belongs to nobody.
+Each distinct text is read once (`base.readings`), so a load costs as much as its new texts. Precision comes before
+recall: unclear evidence goes to review, and an organisation's own account belongs to no person.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from storage.linking.bios import read_bio
 from storage.linking.organisations import Matcher, Organisations
 
 READ_FROM = ("bio", "fields", "links", "domain", "list")  # sources that need more than positions and decisions
-AT_ONCE = 20_000  # texts read before what they say is written
-SURE, PERHAPS = 0.95, 0.4  # confidence of what only the organisation can give, and of a link that anybody can make
-WHOLE = ("name", "abbreviation", "prefixed")  # rules by which a text is an organisation, and not only of one
+AT_ONCE = 20_000  # texts read per batch of writes
+SURE, PERHAPS = 0.95, 0.4  # confidence of evidence only the organisation can give, and of a link anyone can make
+WHOLE = ("name", "abbreviation", "prefixed")  # rules that match an organisation's name as a whole
 
 
 class Population(NamedTuple):
-    """Who is a member: the sources that count (`[population] from`), and what is needed to read them."""
+    """What makes a member: the sources that count (`[population] from`), and the inputs to read them."""
 
     sources: frozenset[str]
     lists: tuple[str, ...]
@@ -38,7 +38,7 @@ class Population(NamedTuple):
     domains: Sequence[tuple[str, str, str]]  # domain, organisation, group
     handles: frozenset[str]  # of the organisations' own accounts
     matcher: Matcher
-    fingerprint: str  # of all that a reading depends on, besides the text
+    fingerprint: str  # of everything a reading depends on besides the text
 
     @property
     def reads(self) -> bool:
@@ -72,7 +72,7 @@ def trades_of(nouns: Iterable[str]) -> tuple[str, ...]:
 
 
 def fill(db: duckdb.DuckDBPyConnection, who: Population | None) -> int:
-    """Fill `base.evidence` anew, decisions left out; return the number of texts that were read now."""
+    """Refill `base.evidence`, without decisions; return the number of newly read texts."""
     db.execute("DELETE FROM base.evidence")
     read = 0
     if who is None:
@@ -95,7 +95,7 @@ def fill(db: duckdb.DuckDBPyConnection, who: Population | None) -> int:
     return read
 
 
-# What an account says of itself is one text: its bio, and a line for each field, so that one corrects the other.
+# An account's statements are one text: its bio, and a line per field, so that one corrects the other.
 TEXTS = """
 CREATE OR REPLACE TEMP TABLE texts AS
 WITH lines AS (
@@ -141,7 +141,7 @@ SELECT b.account_id AS subject, b.platform, 'domain' AS source,
 FROM below AS b JOIN domains AS d USING (domain)
 """
 
-# a page that links back was made by whoever runs the domain; a link to one can be made by anybody
+# a page that links back was made by the owner of the domain; a link to it can be made by anyone
 FROM_LINKS = f"""
 INSERT INTO base.evidence BY NAME
 WITH hosts AS (
@@ -169,7 +169,7 @@ FROM listed AS l WHERE list_contains($lists, l.list_id)
 
 
 def _read(db: duckdb.DuckDBPyConnection, who: Population) -> int:
-    """Read the texts that were not read before with this list and these rules; return how many."""
+    """Read the texts not yet read with this list and these rules; return their number."""
     if db.execute("FROM base.readings_made_from").fetchall() != [(who.fingerprint,)]:
         db.execute("DELETE FROM base.readings; DELETE FROM base.readings_made_from")
         db.execute("INSERT INTO base.readings_made_from VALUES (?)", [who.fingerprint])
@@ -186,9 +186,9 @@ def _read(db: duckdb.DuckDBPyConnection, who: Population) -> int:
 
 
 def decide(db: duckdb.DuckDBPyConnection, match: Callable[[str], Any]) -> None:
-    """Add the decisions about membership of the TEMP table `decided`, which win. Raise UserError for no organisation.
+    """Add the decisions on membership of the TEMP table `decided`, which win. Raise UserError for an unknown one.
 
-    An organisation is named as in the tables, or as an employer may be.
+    An organisation is named as in the tables, or like an employer.
     """
     rows = db.execute("""SELECT number, organisation FROM decided WHERE about = 'membership' AND organisation <> ''
         ORDER BY number""").fetchall()
@@ -198,7 +198,7 @@ def decide(db: duckdb.DuckDBPyConnection, match: Callable[[str], Any]) -> None:
     for number, name in rows:
         whose = known.get(name.lower()) or match(name) or match(f"ministerie van {name}")
         if whose is None:
-            raise UserError(f"decisions.csv: no organisation {name!r}; name one of the view `organisations`")
+            raise UserError(f"decisions.csv: no organisation {name!r}; use a name of the view `organisations`")
         found.append((str(number), whose[0], whose[1]))
     _table(db, "named", ("number", "organisation", "group_name"), found)
     db.execute("""INSERT INTO base.evidence BY NAME
@@ -223,7 +223,7 @@ READING = pa.schema([
 
 
 def _readings(digest: str, text: str, who: Population) -> Iterator[tuple[Any, ...]]:
-    """The rows of one text; one without an organisation if it names none, so that it is known as read."""
+    """The rows of one text; a row without an organisation if it names none, which marks it as read."""
     found = [one for one in read_bio(text, who.names, who.trades) if one.organisation]
     if not found:
         yield digest, *([None] * 8)
@@ -233,7 +233,7 @@ def _readings(digest: str, text: str, who: Population) -> Iterator[tuple[Any, ..
 
 
 def _not_people(db: duckdb.DuckDBPyConnection, who: Population) -> None:
-    """Take the membership from the organisations' own accounts, and send what calls itself automated to review."""
+    """Remove membership from the organisations' own accounts, and send self-declared bots to review."""
     shown = db.execute("""SELECT account_id, handle, name FROM base.current_accounts
         WHERE account_id IN (SELECT subject FROM base.evidence WHERE verdict <> 'none') ORDER BY 1""").fetchall()
     domains = {domain for domain, _, _ in who.domains}
@@ -249,7 +249,7 @@ def _not_people(db: duckdb.DuckDBPyConnection, who: Population) -> None:
 
 
 def _is_own(handle: str, name: str | None, who: Population, domains: set[str]) -> bool:
-    """Whether an account is an organisation's own: by its handle, or because it is called so."""
+    """Whether an account is an organisation's own: by its handle or its name."""
     whole = handle.casefold()
     if whole in who.handles or whole.partition("@")[0] in who.handles or whole in domains:
         return True

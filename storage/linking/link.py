@@ -1,7 +1,7 @@
-"""Profiles to accounts by explicit links, employers to organisations; decisions by hand win.
+"""Link profiles to accounts by explicit links, and employers to organisations; decisions by hand win.
 
 Every link carries its evidence: the URL that the profile shows and the page that showed it. Precision comes before
-recall: an account that two profiles claim, or that is an organisation's, is linked to nobody until someone decides.
+recall: an account that two profiles claim, or an organisation's, is not linked until someone decides.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from storage.privacy.declared import Platform, account_of, handles_of
 
 
 def read_links(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> None:
-    """Fill `base.link_handles`: which URLs on profiles are pages of accounts, as the platforms *declared* say."""
+    """Fill `base.link_handles`: the URLs on profiles that are pages of accounts, as the platforms *declared* say."""
     declared = list(declared)
     urls = [row[0] for row in db.execute("SELECT DISTINCT url FROM base.profile_links ORDER BY url").fetchall()]
     found = [(url, *read) for url in urls if url and (read := account_of(declared, url))]
@@ -30,7 +30,7 @@ def read_links(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> N
 
 
 def _insert(db: duckdb.DuckDBPyConnection, table: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Insert *rows* as one batch (a statement a row would be slow)."""
+    """Insert *rows* as one batch (a statement per row would be slow)."""
     if not rows:
         return
     columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
@@ -47,27 +47,27 @@ Match = tuple[str, str, str]  # organisation, group, rule
 
 
 class Linking(NamedTuple):
-    """What linking needs from the study: rows of `base.organisations`, the matcher of employers, decisions by hand.
+    """The study's inputs for linking: rows of `base.organisations`, the matcher of employers, decisions by hand.
 
-    *rules* is all that the matcher was made from, as text: where it changes, everything is linked anew.
+    *rules* is everything the matcher was made from, as text: if it changes, everything is linked again.
     """
 
     organisations: Sequence[Sequence[Any]]
     matcher: Any  # an object with `match(employer) -> Match | None`, or such a function
     decisions: Path
     rules: str = ""
-    population: Population | None = None  # None: positions and decisions alone make members
+    population: Population | None = None  # None: only positions and decisions make members
 
 
 ORGANISATION = (
     "organisation", "group_name", "name", "abbreviation", "kind", "started", "ended", "published_profiles",
     "published_accounts",
 )  # fmt: skip
-WHOLE = {"name", "abbreviation", "prefixed"}  # rules by which a text is an organisation, and not only of one
+WHOLE = {"name", "abbreviation", "prefixed"}  # rules that match an organisation's name as a whole
 
 
 def link(db: duckdb.DuckDBPyConnection, linking: Linking, declared: Iterable[Platform]) -> dict[str, int]:
-    """Fill organisations, employers and links anew; return the number of links by decision."""
+    """Refill organisations, employers and links; return the number of links by decision."""
     by_id = sorted(name for name, handles in handles_of(declared).items() if handles.ids)
     match: Callable[[str], Match | None] = getattr(linking.matcher, "match", linking.matcher)
     made = decisions(linking.decisions)
@@ -104,7 +104,7 @@ def employers(db: duckdb.DuckDBPyConnection, match: Callable[[str], Match | None
 def surveyed(db: duckdb.DuckDBPyConnection, match: Callable[[str], Match | None]) -> None:
     """Fill `base.survey_organisations`: answers to the survey's question for the organisation, as *match* reads them.
 
-    A group's bare name, which alone on a profile may be a trade, is the group here.
+    A group's bare name, which on a profile could be a trade, means the group here.
     """
     names = db.execute("SELECT lower(name), organisation, group_name FROM base.organisations WHERE kind = 'group'")
     groups = {name: (organisation, group, "name") for name, organisation, group in names.fetchall()}
@@ -124,7 +124,7 @@ WHERE code IS NOT NULL AND missing IS NULL AND variable IN (
 ORDER BY ALL"""
 
 
-# Who holds the handle: of several accounts that bore it, the one that did when the profile first showed the link.
+# The owner of the handle: of several accounts, the one that had it when the profile first showed the link.
 CLAIMS = """
 CREATE OR REPLACE TEMP TABLE claims AS
 WITH shown AS (
@@ -153,7 +153,7 @@ QUALIFY row_number() OVER (
 
 
 def _claims(db: duckdb.DuckDBPyConnection, match: Callable[[str], Match | None], by_id: Sequence[str]) -> None:
-    """The tables that the rules look at: what profiles claim, and which of the accounts are organisations'."""
+    """Make the rules' tables: the profiles' claims, and the organisations' accounts."""
     db.execute(CLAIMS, [list(by_id)])
     named = db.execute(
         "SELECT account_id, name, handle FROM accounts WHERE account_id IN (SELECT account_id FROM claims) ORDER BY 1"
@@ -168,16 +168,16 @@ def _is_organisation(match: Callable[[str], Match | None], text: str | None) -> 
     return found is not None and found[2] in WHOLE
 
 
-# A link on one's own profile is strong evidence; what speaks against it makes it a proposal for a person to decide:
+# A link on one's own profile is strong evidence; evidence against it makes it a proposal for a decision by a person:
 # two profiles claim the account (unless the account links back to one of them), or its name is another's.
 BY_RULE = r"""
-WITH told AS (
+WITH judged AS (
     SELECT c.*, p.name AS person, a.name AS bearer,
            coalesce(bare(a.url) IN (bare(p.profile_id), bare(p.url)), FALSE) AS returned,
            names_agree(p.name, a.name, c.handle) AS agrees
     FROM claims AS c LEFT JOIN accounts AS a USING (account_id) LEFT JOIN profiles AS p USING (profile_id)
 ), counted AS (
-    SELECT *, count(*) FILTER (returned) OVER (PARTITION BY account_id) AS ties_back FROM told
+    SELECT *, count(*) FILTER (returned) OVER (PARTITION BY account_id) AS ties_back FROM judged
 )
 SELECT profile_id, account_id, platform, handle, CASE WHEN returned THEN rel || ', both ways' ELSE rel END AS rule,
        url AS evidence, 1.0 AS confidence, 'rule' AS decided_by,
@@ -192,7 +192,7 @@ SELECT profile_id, account_id, platform, handle, CASE WHEN returned THEN rel || 
 FROM counted
 """
 
-# Decisions win; what several profiles still claim by rule is a conflict.
+# Decisions win; an account that several profiles still claim by rule is a conflict.
 BY_HAND = (
     """UPDATE base.links AS l SET decision = 'organisation', decided_by = d.decided_by, decided_at = d.decided_at
     FROM decided AS d WHERE d.about = 'link' AND d.decision = 'organisation' AND d.account_id = l.account_id

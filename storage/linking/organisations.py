@@ -1,6 +1,6 @@
-"""Whose staff a study is about: a list of groups with their agencies, and the matcher of employers.
+"""The organisations of a study: a list of groups with their agencies, and the matcher of employers.
 
-Precision comes before recall: an employer that could be somebody else's is left unmatched.
+Precision comes before recall: an ambiguous employer is left unmatched.
 """
 
 from __future__ import annotations
@@ -24,39 +24,39 @@ TABLES = ("group", "organisation")
 
 
 class Period(Table):
-    """A group's name until a day (included), or whose part it was; the last period has no end."""
+    """A group's name until a day (included), or the group it was part of; the last period has no end."""
 
-    key: str | None = Field(None, description="Abbreviation shown in tables; the id, if left out.")
-    name: str | None = Field(None, description="Name in that time.")
-    until: date | None = Field(None, description="Last day of it; none for the last period.")
-    part_of: str | None = Field(None, description="Id of the group that it was part of then, instead of a name.")
+    key: str | None = Field(None, description="Abbreviation shown in tables; default: the id.")
+    name: str | None = Field(None, description="Name in that period.")
+    until: date | None = Field(None, description="Last day of the period; none for the last one.")
+    part_of: str | None = Field(None, description="Id of the group it was part of, instead of a name.")
 
 
 class Named(Table):
-    """What every entry of a list may have."""
+    """Keys of every entry of a list."""
 
-    aliases: tuple[str, ...] = Field((), description="Other names, matched as a whole, whatever the case.")
-    abbreviations: tuple[str, ...] = Field((), description="Matched as a whole; with the case if short.")
+    aliases: tuple[str, ...] = Field((), description="Other names, matched as a whole, in any case.")
+    abbreviations: tuple[str, ...] = Field((), description="Matched as a whole; case-sensitive if short.")
     patterns: tuple[str, ...] = Field((), description="Regular expressions over the normalised employer, whole words.")
     handles: tuple[str, ...] = Field((), description="Its own accounts: a name, name@server or a domain name.")
-    domains: tuple[str, ...] = Field((), description="Its internet domains; whatever is below one is its own too.")
+    domains: tuple[str, ...] = Field((), description="Its internet domains, with all their subdomains.")
 
 
 class Group(Named):
-    """A group through its names: whoever works for one of them works for the name of the study's time."""
+    """A group with its successive names: all count as the name in the study period."""
 
-    id: str = Field(description="What other entries call it.")
-    name: str | None = Field(None, description="Its name, if it had only one.")
-    periods: tuple[Period, ...] = Field((), description="Its names in order of time.")
+    id: str = Field(description="Its id in other entries.")
+    name: str | None = Field(None, description="Its name, if there was only one.")
+    periods: tuple[Period, ...] = Field((), description="Its names in chronological order.")
     prefixed: tuple[str, ...] = Field((), description="Names matched only after 'Ministerie van'.")
-    english: tuple[str, ...] = Field((), description="Names after 'Ministry of' that only this country has.")
+    english: tuple[str, ...] = Field((), description="Names after 'Ministry of' that are unique to this country.")
     english_marked: tuple[str, ...] = Field(
-        (), description="Such names that need 'Dutch' or 'Netherlands' beside them."
+        (), description="Names of this kind that need 'Dutch' or 'Netherlands' next to them."
     )
 
     @property
     def history(self) -> tuple[Period, ...]:
-        """Its periods, of which there is at least one."""
+        """Its periods, at least one."""
         return self.periods or (Period(key=self.id, name=self.name),)
 
 
@@ -74,11 +74,11 @@ class Agency(Named):
 
     RENAMED: ClassVar[Mapping[str, str]] = {"ministry": "group"}
 
-    name: str = Field(description="Its name, also its key in the tables.")
+    name: str = Field(description="Its name, which is also its key in the tables.")
     group: str = Field(description="Id of the group it counts for.")
-    moved: tuple[Move, ...] = Field((), description="Groups it moved to later, in order of time.")
-    kind: str = Field("agency", description="agency, inspectorate, office ...; shown, never computed with.")
-    units: bool = Field(False, description="Whether the name may be followed by that of a part or place.")
+    moved: tuple[Move, ...] = Field((), description="Groups it moved to later, in chronological order.")
+    kind: str = Field("agency", description="agency, inspectorate, office ...; for display only.")
+    units: bool = Field(False, description="Whether the name may be followed by that of a unit or place.")
 
 
 class Match(NamedTuple):
@@ -90,7 +90,7 @@ class Match(NamedTuple):
 
 
 class Nouns(Table):
-    """What the list calls a member of the population and a group, in one language."""
+    """The nouns for members and groups, in one language."""
 
     member: str = Field(description="One member: civil servant.")
     members: str = Field(description="Several: civil servants.")
@@ -106,11 +106,11 @@ class Organisations(Table):
 
     population: dict[Literal["en", "nl"], Nouns] = Field({}, description="Nouns for members and groups, by language.")
     group: tuple[Group, ...] = Field((), description="The groups.")
-    organisation: tuple[Agency, ...] = Field((), description="What counts for them.")
-    exclude: tuple[str, ...] = Field((), description="Regular expressions: such employers match by full name only.")
-    trades: tuple[str, ...] = Field((), description="Trades that are usual among its people: media, advice, politics.")
+    organisation: tuple[Agency, ...] = Field((), description="Their organisations.")
+    exclude: tuple[str, ...] = Field((), description="Regular expressions: matching employers need the full name.")
+    trades: tuple[str, ...] = Field((), description="Usual trades of its people: media, advice, politics.")
     one_word_names: bool = Field(
-        True, description="Whether a group's name of one word matches alone; false: only after 'Ministerie van'."
+        True, description="Whether a one-word group name matches by itself; false: only after 'Ministerie van'."
     )
 
     def settings(self) -> list[tuple[str, str]]:
@@ -128,7 +128,7 @@ class Organisations(Table):
         return {group.id: group for group in self.group}
 
     def at(self, group: str, day: date | None) -> Period:
-        """The period of *group* (an id) on *day*, or of the one that it was part of; None: today's."""
+        """The period of *group* (an id) on *day*, or of the group it was part of; None: today."""
         for period in self.by_id[group].history:
             if period.until is None or (day is not None and day <= period.until):
                 return self.at(period.part_of, day) if period.part_of else period
@@ -148,15 +148,15 @@ class Organisations(Table):
         return self.key_at(held, day)
 
     def unknown(self, key: str, day: date | None) -> str:
-        """Why *key* is none of the groups on *day*, with the mend; empty if it is one."""
+        """Why *key* is not a group on *day*, with the fix; empty if it is one."""
         keys = {self.key_at(group.id, day) for group in self.group}
         when = day.isoformat() if day else "today"
-        return "" if key in keys else f"there is no such group ({when}); {nearest(key, keys)}"
+        return "" if key in keys else f"no such group ({when}); {nearest(key, keys)}"
 
     def rows(self, day: date | None = None, published: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """The rows of `base.organisations` on *day*; *published* holds profiles and accounts by group.
+        """The rows of `base.organisations` on *day*; *published* has profiles and accounts by group.
 
-        Raise UserError for a published group that there was not on that day.
+        Raise UserError for a published group that did not exist on that day.
         """
         figures = published or {}
         for name in figures:
@@ -169,8 +169,8 @@ class Organisations(Table):
                 if period.part_of is None and period == self.at(group.id, day):
                     key = period.key or group.id
                     row = figures.get(key)
-                    told = (getattr(row, "profiles", None), getattr(row, "accounts", None))
-                    out.append((key, key, period.name, key, "group", _iso(started), _iso(period.until), *told))
+                    counts = (getattr(row, "profiles", None), getattr(row, "accounts", None))
+                    out.append((key, key, period.name, key, "group", _iso(started), _iso(period.until), *counts))
                 started = period.until + timedelta(days=1) if period.until else None
         for agency in self.organisation:
             short = agency.abbreviations[0] if agency.abbreviations else None
@@ -180,13 +180,13 @@ class Organisations(Table):
 
 
 def load_list(name: str | Path) -> Organisations:
-    """The list that ships as *name* ("nl"), or that of the file *name*; raise UserError with all mistakes."""
+    """The built-in list *name* ("nl"), or the list in the file *name*; raise UserError with all mistakes."""
     shipped = LISTS / f"organisations-{name}.toml"
     return read(shipped if shipped.is_file() else Path(name), Organisations, lambda data: list(_checks(data)))
 
 
 def shipped() -> list[str]:
-    """The names of the lists that ship."""
+    """The names of the built-in lists."""
     return sorted(path.stem.removeprefix("organisations-") for path in LISTS.glob("organisations-*.toml"))
 
 
@@ -195,20 +195,18 @@ def _iso(day: date | None) -> str | None:
 
 
 def _checks(data: Mapping[str, Any]) -> Iterator[Mistake]:
-    """What a model cannot know of a list: references, order, and patterns that are none."""
+    """Mistakes in a list that a model cannot find: references, order, invalid patterns."""
     tables = {table: [row for row in data.get(table) or () if isinstance(row, dict)] for table in TABLES}
     ids = [str(row.get("id")) for row in tables["group"]]
     for number, row in enumerate(tables["group"]):
         at = ("group", number)
         if ids.index(str(row.get("id"))) != number:
-            yield Mistake((*at, "id"), f"{row.get('id')!r} is used twice; give each group an id of its own")
+            yield Mistake((*at, "id"), f"{row.get('id')!r} is used twice; choose another id")
         periods = [period for period in row.get("periods") or () if isinstance(period, dict)]
         ends = [period.get("until") for period in periods]
         dated = [end for end in ends if isinstance(end, date)]
         if periods and (ends[-1] is not None or len(dated) != len(ends) - 1 or dated != sorted(dated)):
-            yield Mistake(
-                (*at, "periods"), "should be in order of time, each but the last with the day it lasted until"
-            )
+            yield Mistake((*at, "periods"), "should be in chronological order, each but the last with its last day")
         for period in periods:
             if (other := period.get("part_of")) is not None and (other not in ids or other == row.get("id")):
                 yield Mistake((*at, "periods"), f"no other group has the id {other!r}; {nearest(str(other), ids)}")
@@ -236,7 +234,7 @@ def _pattern_mistakes(data: Mapping[str, Any], tables: Mapping[str, list[dict[st
 
 
 def normalise(name: str) -> str:
-    """*name* in lower case, without accents and punctuation; `and` and `&` as `en`, legal forms left out."""
+    """*name* in lower case, without accents and punctuation; `and` and `&` as `en`, without legal forms."""
     plain = unicodedata.normalize("NFKD", name).casefold().replace("&", " en ")
     plain = "".join(char for char in plain if not unicodedata.combining(char))
     plain = re.sub(r"\b([bn])\.\s?v\b\.?", r"\1v", plain)
@@ -258,7 +256,7 @@ _UNIT = re.compile(
 
 
 class Matcher:
-    """Finds the organisation of an employer as people write it; groups are of *day* (None: today)."""
+    """Finds the organisation of an employer as people write it; groups are those of *day* (None: today)."""
 
     def __init__(self, organisations: Organisations, day: date | None = None) -> None:
         """Index the names of *organisations*."""
@@ -308,7 +306,7 @@ class Matcher:
         self._patterns += [(re.compile(rf"\b(?:{pattern})\b"), found) for pattern in entry.patterns]
 
     def match(self, employer: str | None) -> Match | None:
-        """The organisation that *employer* names; None if none, or if it could be somebody else's."""
+        """The organisation that *employer* names; None if there is none or it is ambiguous."""
         if not employer:
             return None
         if employer not in self._known:
@@ -318,19 +316,19 @@ class Matcher:
     def _match(self, employer: str) -> Match | None:
         if "***" in employer or not employer.strip("*. "):
             return None
-        # a remark on what it was called before says nothing about what it is
-        told = re.sub(r"\s*[(\[]\s*(voorheen|voormalig|formerly|former)\b[^)\]]*[)\]]", "", employer, flags=re.I)
-        plain = normalise(told)
+        # a remark on a former name does not change what it is
+        current = re.sub(r"\s*[(\[]\s*(voorheen|voormalig|formerly|former)\b[^)\]]*[)\]]", "", employer, flags=re.I)
+        plain = normalise(current)
         if _FORMER.match(plain):
             return None
-        if found := self._whole(told):
+        if found := self._whole(current):
             return found
         if self._exclude.search(plain):
             return None
-        return self._part(told) or self._begins(plain) or self._pattern(plain)
+        return self._part(current) or self._begins(plain) or self._pattern(plain)
 
     def _whole(self, text: str) -> Match | None:
-        """By the whole text: a name, an abbreviation, or a group's name after 'Ministerie van'."""
+        """Match the whole text: a name, an abbreviation, or a group's name after 'Ministerie van'."""
         plain = normalise(text)
         if found := self._names.get(plain):
             return Match(*found, "name")
@@ -348,7 +346,7 @@ class Matcher:
         return None
 
     def _part(self, text: str) -> Match | None:
-        """By the first part of 'IND - Den Haag', or the second of 'Directie X, Ministerie van Y'."""
+        """Match the first part of 'IND - Den Haag', or the second of 'Directie X, Ministerie van Y'."""
         parts = [part for part in _SEPARATOR.split(text) if part]
         if len(parts) < 2:
             return None
@@ -362,7 +360,7 @@ class Matcher:
         return None
 
     def _begins(self, plain: str) -> Match | None:
-        """By the beginning: 'Ministerie van Y' or a known name, followed by a part or place."""
+        """Match the beginning: 'Ministerie van Y' or a known name, followed by a unit or place."""
         dutch = _DUTCH_PREFIX.fullmatch(plain)
         text, names = (dutch[1], self._dutch) if dutch else (plain, self._units)
         words = text.split()
@@ -372,17 +370,17 @@ class Matcher:
         return None
 
     def _pattern(self, plain: str) -> Match | None:
-        """By the patterns of the list."""
+        """Match the patterns of the list."""
         return next((Match(*found, "pattern") for pattern, found in self._patterns if pattern.search(plain)), None)
 
 
 def _cased(text: str) -> str:
-    """An abbreviation as it is compared: with its case if it has four letters or fewer."""
+    """An abbreviation for comparison: case-sensitive if it has four letters or fewer."""
     short = re.sub(r"[\s.]+", "", unicodedata.normalize("NFKC", text))
     return short if sum(char.isalpha() for char in short) <= 4 else short.casefold()
 
 
 def _unmarked(plain: str) -> str:
-    """*plain* without 'the Netherlands' behind it."""
+    """*plain* without a final 'the Netherlands'."""
     marked = _MARK.fullmatch(plain)
     return marked[1] if marked else plain

@@ -1,4 +1,4 @@
-"""What collectors declare: hooks, how a platform names people, and which fields of its answers are personal.
+"""Declarations of collectors: hooks, how a platform names people, and which fields of its answers are personal.
 
 A collector declares it once (`personal`, `handle_of`, `recheck`; see `Hooks`). Minimising, redaction in the
 archive, forgetting, retention and links to accounts all follow from it.
@@ -36,7 +36,7 @@ from storage.records import (
 
 CONTENT = ("texts", "names", "descriptions", "locations", "coordinates")  # the words of `[minimise] drop`
 
-# The personal fields of the records, whatever the platform, by what `Personal` calls them
+# The personal fields of the records of any platform, by their category in `Personal`
 RECORDS: Mapping[type, Mapping[str, str]] = {
     Profile: {
         "profile_id": "id", "url": "address", "name": "names", "headline": "descriptions",
@@ -62,99 +62,101 @@ RECORDS: Mapping[type, Mapping[str, str]] = {
     Absence: {"key": "id"},
     Deletion: {"key": "id"},
 }  # fmt: skip
+OUT = "out "
 IDENTIFIERS = ("id", "author", "refers", "handle")
 
 
 def gone(value: Any, owner: Mapping[str, Any]) -> Any:
-    """Nothing is left."""
+    """Leave nothing of the value."""
     return None
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A personal field, and what redaction leaves of its value (given the value and the object that it is in)."""
+    """A personal field, and what redaction leaves of its value (given the value and its object)."""
 
-    category: str  # "": no table needs it but for what is left, so it is always redacted
+    category: str  # "": tables need only what is left, so it is always redacted
     left: Callable[[Any, Mapping[str, Any]], Any] = gone
 
 
 class Handles(msgspec.Struct, frozen=True):
-    """What the handles of a platform look like, and where they stand."""
+    """The form of a platform's handles, and where they occur."""
 
     form: Literal["word", "domain", "address"] = "word"  # name | name.example | name@server.example
     pattern: str = r"\w(?:[\w.-]{0,62}\w)?"  # of a whole handle
-    hosts: tuple[str, ...] = ()  # of the addresses that `handle_of` reads; none: it is asked about any other host
-    before: tuple[str, ...] = ()  # what stands before a handle in an address, as "site.example/users/"
+    hosts: tuple[str, ...] = ()  # of the addresses that `handle_of` reads; none: any other host
+    before: tuple[str, ...] = ()  # what precedes a handle in an address, as "site.example/users/"
     addresses: tuple[str, ...] = ()  # of an account, made of {user} and {server}
     ids: bool = False  # an address may name an account by its id instead
 
 
 class Personal(msgspec.Struct, frozen=True):
-    """What is personal in the answers of a platform.
+    """The personal data in the answers of a platform.
 
-    *fields* says what a field of a JSON object means, by its name or by (struct, name):
-    - texts, names, descriptions, locations, coordinates: the content, as `[minimise] drop` calls it;
+    *fields* maps a field of a JSON object, by its name or by (struct, name), to its meaning:
+    - texts, names, descriptions, locations, coordinates: content, as named in `[minimise] drop`;
     - id, handle, address: the object is the account or post with this id, handle or web address;
     - author: the object was written by this account (an id, or an object that is the account);
-    - repeats: the object passes on this post (an id, an object, or a list of references);
+    - repeats: the object reposts this post (an id, an object, or a list of references);
     - refers: ids of other accounts and posts; body: an object that holds the object's texts; kept: its structure.
-    Of an object that is a forgotten person's, content is emptied, ids become tokens, and what is not named here goes.
+    In an object of a forgotten person, content is emptied, ids become tokens, and unlisted fields are removed.
     """
 
-    platform: str = ""  # as in its records; "": its answers tell of several
+    platform: str = ""  # as in its records; "": its answers cover several
     handles: Handles | None = None
-    numbers: bool = True  # False: a bare number in an answer is a server's own id, and names nobody elsewhere
+    numbers: bool = True  # False: a bare number in an answer is a local id of a server
     fields: Mapping[str | tuple[type, str], str | Field] = {}
-    shapes: Mapping[str, tuple[Any, ...]] = {}  # by kind of target ("": others), what `outcome` and `parse` decode
-    untyped: Mapping[tuple[type, str], tuple[type, ...]] = {}  # shapes of fields that the structs leave open
-    lines: tuple[str, ...] = ()  # kinds whose answers hold a document a line
+    shapes: Mapping[str, tuple[Any, ...]] = {}  # by kind of target ("": others), decoded by `outcome` and `parse`
+    untyped: Mapping[tuple[type, str], tuple[type, ...]] = {}  # shapes of fields that are untyped in the structs
+    lines: tuple[str, ...] = ()  # kinds whose answers have one document per line
 
     def field(self, of: type, name: str) -> Field | None:
-        """What is declared of the field *name* of *of*; None if nothing is."""
+        """The declaration of the field *name* of *of*; None if there is none."""
         found = self.fields.get((of, name), self.fields.get(name))
         return Field(found) if isinstance(found, str) else found
 
 
 @dataclass(frozen=True)
 class Hooks:
-    """What a collector may declare beside its four names: the whole list, with the default of what it leaves out.
+    """The optional declarations of a collector, with their defaults.
 
     A module-level `Options`, a pydantic model, checks its table of the study file.
     """
 
-    #: the one form of a seed of the study file
+    #: the canonical form of a seed of the study file
     canonical: Callable[[str], str] = str
-    #: the address of an account's page, of an account as people type it: what has none is no seed
+    #: the address of an account's page, from an account as typed; without one it is not a seed
     page_of: Callable[[str], str | None] | None = None
-    #: what a seed is, for whoever typed another thing: "a handle on X; it has at most 15 letters"
+    #: a description of a seed, for error messages: "a handle on X; it has at most 15 letters"
     seed_form: str = "an account"
-    #: the key of a query of a kind, as people type it; None if it can be none
+    #: the key of a query of a kind, as typed; None if it is invalid
     query_of: Callable[[str, str], str | None] | None = None
-    #: it can ask nothing without a secret
+    #: whether it needs a secret
     needs_secret: bool = False
-    #: environment variables that may hold its secret too, as other tools name them
+    #: environment variables of other tools that may contain its secret
     environment: Collection[str] = ()
-    #: the server that a want is asked at, where a platform is many: limits are then counted for each server, over all
-    #: kinds, and a limit that a server names holds for that server only
+    #: the server of a want, on a platform of many servers: limits are then counted per server, over all
+    #: kinds, and a limit set by a server applies to that server only
     server: Callable[[Want, Mapping[str, Any]], str] | None = None
-    #: which fields of its answers are personal, and how its people are named. Redaction in the archive, `forget` and
-    #: its guard follow from it. Without it `redact_archive` refuses, and `forget` empties whatever object names the
+    #: the personal fields of its answers, and how its people are named. Redaction in the archive, `forget` and
+    #: suppression follow from it. Without it `redact_archive` is an error, and `forget` empties objects that name the
     #: person
     personal: Personal | None = None
-    #: redaction of its own, where answers are no JSON: what outcome and parse need (both then say the same), without
+    #: its own redaction, for answers that are not JSON: keeps what outcome and parse need (with equal results), without
     #: what `[minimise] drop` names. Pure
     redacted: Callable[[Page, Collection[str]], Page] | None = None
-    #: the handle whose page a web address is: links from profiles
+    #: the handle of the account whose page a web address is, for links from profiles
     handle_of: Callable[[str], str | None] | None = None
-    #: the kinds that look things up by their ids, for `compliance`: {"account": kind, "post": kind}
+    #: the kinds that look up items by their ids, for `compliance`: {"account": kind, "post": kind}
     recheck: Mapping[str, str] = field(default_factory=dict)
-    #: the target that an answer recorded by others has here, why it must be left out, or None if it is none of its own.
-    #: The mapping is one for all answers of a recording, in their order: to remember whose list an id means
+    #: the target of an answer recorded by other tools, the reason to leave it out, or None if it is not its own.
+    #: The mapping is shared by all answers of a recording, in order, to remember the owner of a list and, as OUT and
+    #: their key, accounts that opted out: no list of theirs is read
     recorded: Callable[[Page, dict[str, str]], Target | str | None] | None = None
-    #: when a post was made, as its id says; None if it does not
+    #: when a post was made, derived from its id; None if it cannot be
     made_at: Callable[[str], datetime | None] | None = None
-    #: the first day of each platform it tells of: a time from before counts as none
+    #: the first day of each platform it covers: an earlier time counts as none
     opened: Mapping[str, date] = field(default_factory=dict)
-    #: an answer, archived before `Page.asked` was, in today's form
+    #: an answer archived before `Page.asked` existed, in today's form
     asked_before: Callable[[Any], Any] | None = None
 
 
@@ -164,7 +166,7 @@ def hooks_of(collector: object) -> Hooks:
 
 
 class Platform(msgspec.Struct, frozen=True):
-    """What an installed collector declares; *personal* None: nothing."""
+    """The declarations of an installed collector; *personal* None: no personal data declared."""
 
     collector: str
     personal: Personal | None = None
@@ -179,12 +181,12 @@ class Platform(msgspec.Struct, frozen=True):
 
     @property
     def handles(self) -> Handles | None:
-        """What its handles look like; None if it declares none."""
+        """The form of its handles; None if it declares none."""
         return self.personal.handles if self.personal else None
 
 
 def resolved(collectors: Mapping[str, Any]) -> dict[str, Any]:
-    """The collectors themselves: those named "module:object" are imported."""
+    """The collectors as objects: those named "module:object" are imported."""
     found: dict[str, Any] = {}
     for name, one in collectors.items():
         if isinstance(one, str):
@@ -197,7 +199,7 @@ def resolved(collectors: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def platforms(collectors: Mapping[str, Any]) -> dict[str, Platform]:
-    """What *collectors* (objects, or "module:object") declare, by the collector's name."""
+    """The declarations of *collectors* (objects, or "module:object"), by name."""
     return {name: _platform(name, one) for name, one in resolved(collectors).items()}
 
 
@@ -214,15 +216,15 @@ def _platform(name: str, collector: Any) -> Platform:
 
 
 def handles_of(declared: Iterable[Platform]) -> dict[str, Handles]:
-    """What handles look like, by platform."""
+    """The forms of handles, by platform."""
     return {one.name: one.handles for one in declared if one.handles is not None}
 
 
 def account_of(declared: Iterable[Platform], url: str) -> tuple[str, str] | None:
-    """The (platform, handle) whose page *url* is; None if it is no account's page.
+    """The (platform, handle) of the account whose page *url* is; None if it is not one.
 
-    A page of one post, a search, a share button: none of these is an account's page. A platform that names the host
-    is asked first, and alone.
+    The page of a post, a search or a share button is not an account's page. A platform that declares the host
+    decides alone.
     """
     text = url.strip()
     if not re.match(r"[a-z][a-z0-9+.-]*://", text, re.I):
@@ -243,7 +245,7 @@ def account_of(declared: Iterable[Platform], url: str) -> tuple[str, str] | None
 
 
 class Names(msgspec.Struct, frozen=True):
-    """The names of the fields of each meaning in a platform's answers."""
+    """The names of the fields in a platform's answers, by meaning."""
 
     content: frozenset[str] = frozenset()
     texts: frozenset[str] = frozenset()
@@ -258,7 +260,7 @@ class Names(msgspec.Struct, frozen=True):
 
 
 def names_in(declared: Iterable[Personal]) -> Names:
-    """The names of fields by what any of *declared* says that they mean."""
+    """The names of fields by their meaning in any of *declared*."""
     found: dict[str, set[str]] = {}
     for category, name in (pair for one in declared for pair in _pairs(one)):
         found.setdefault(category, set()).add(name)

@@ -1,7 +1,7 @@
-"""Erases a person from archive entries: removes their own data, and puts tokens for them into other people's answers.
+"""Erasure of a person from archive entries: their own data are removed, and replaced by tokens in others' answers.
 
-An object that is the person's (their account in a list of followers, their post in somebody's retweet) keeps only
-tokens for its ids, so that it is still counted. Its texts, names and numbers go. Everything else is left as it was.
+An object of the person (their account in a list of followers, their post in someone's retweet) keeps only
+tokens for its ids, so that it is still counted. Its texts, names and numbers are removed. The rest is unchanged.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from storage.records import BadBody, Failure, Page, Want
 
 
 class Cutter(Bodies):
-    """Cuts the people with *names* out of entries of the archive."""
+    """Erases the people with *names* from entries of the archive."""
 
     def entry(self, entry: Entry) -> Entry | None:
-        """*entry* without the people; the very same object if they are not in it; None if it was all theirs."""
+        """*entry* without the people; the same object if they are not in it; None if it was entirely theirs."""
         left = self._entry(entry)
         if isinstance(left, Page) and left is not entry and self._undeclared:
             self.undeclared.add(left.collector)
@@ -62,7 +62,7 @@ class Cutter(Bodies):
         return msgspec.structs.replace(page, wants=left, url=url, headers=headers, body=body, asked=asked)
 
     def body(self, page: Page) -> bytes | None:
-        """The body without the people; None if they are not in it. What cannot be read and names them is emptied."""
+        """The body without the people; None if they are not in it. An unreadable body that names them is emptied."""
         try:
             content = page.content()
         except BadBody:

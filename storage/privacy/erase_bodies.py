@@ -1,4 +1,4 @@
-"""Bodies of answers without the people who are erased: JSON, HTML and tables."""
+"""Erasure of people from bodies of answers: JSON, HTML and tables."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import msgspec
 from storage.privacy.forgotten import Name
 from storage.privacy.identifiers import EVIDENT, Tokens
 
-STRUCTURE = {"@type", "$type", "@context"}  # stays of what is theirs, whatever the platform
+STRUCTURE = {"@type", "$type", "@context"}  # kept of their objects, on any platform
 ANCHOR = re.compile(r"(<a\b[^>]*?href=(?:\"([^\"]*)\"|'([^']*)')[^>]*>)(.*?)(</a>)", re.I | re.S)
 SCRIPT = re.compile(r"(<script\b[^>]*ld\+json[^>]*>)(.*?)(</script>)", re.I | re.S)
 REPEATED = re.compile(r"^(RT @\w+:).*", re.S)
-REPEAT = ("retweeted", None)  # the type of a reference to what is passed on, where it has a type
+REPEAT = ("retweeted", None)  # the type of a reference to a reposted post, if typed
 ESCAPED = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
 SPACES = re.compile(r"\\[nrtfb]")  # as JSON writes them
-AUTHORITY = re.compile(r"^[a-z]+://(?=did:)")  # of the address of a record
-NEAR = 400  # characters around a person's address in which their whole name is theirs
+AUTHORITY = re.compile(r"^[a-z]+://(?=did:)")  # the start of a record's address
+NEAR = 400  # characters around a person's address in which their full name means them
 
 
 def unescaped(content: bytes) -> str:
-    """*content* as text, with what JSON escapes written out (white space as a blank)."""
+    """*content* as text, with JSON escapes decoded (white space as a blank)."""
     if b"\\u" in content or b"\\/" in content:
         try:
             content = msgspec.json.encode(msgspec.json.decode(content))
@@ -35,7 +35,7 @@ def unescaped(content: bytes) -> str:
 
 
 class Bodies(Tokens):
-    """Cuts people out of JSON documents, HTML and lines of text."""
+    """Erases people from JSON documents, HTML and lines of text."""
 
     def _json(self, content: bytes) -> bytes | None:
         try:
@@ -46,7 +46,7 @@ class Bodies(Tokens):
             return None if cut == lines else b"\n".join(cut)
 
     def _line(self, line: bytes) -> bytes:
-        """A line of newline-delimited JSON, or of something broken."""
+        """Erase people from a line of newline-delimited JSON, valid or not."""
         if not line.strip():
             return line
         try:
@@ -64,7 +64,7 @@ class Bodies(Tokens):
         return None if cut == document else msgspec.json.encode(cut)
 
     def _learn(self, value: Any) -> None:
-        """Learn the ids that a document gives to what is theirs, for the places that refer to them."""
+        """Collect the ids that a document gives to their objects, for references to them."""
         if isinstance(value, dict):
             if self._theirs(value):
                 for key in self._fields.ids if self._fields else ():
@@ -81,7 +81,7 @@ class Bodies(Tokens):
     def _theirs(self, value: Mapping[str, Any]) -> bool:
         """Whether an object is the person, or was written by the person."""
         fields = self._fields
-        if fields is None:  # nothing is known of its fields: what holds an identifier of theirs is theirs
+        if fields is None:  # its fields are unknown: an object with their identifier is theirs
             return any(self._is(item, key) for key, item in value.items())
         if any(self._is(item, key) for key, item in value.items() if key in fields.ids or key in fields.handles):
             return True
@@ -107,7 +107,7 @@ class Bodies(Tokens):
         return text in self._local or self._address(text)
 
     def _address(self, text: str) -> bool:
-        """Whether *text* is an address of theirs, or of something of theirs."""
+        """Whether *text* is an address of theirs, or of one of their objects."""
         text = AUTHORITY.sub("", text.lower())
         if not EVIDENT.match(text):
             return False
@@ -134,12 +134,12 @@ class Bodies(Tokens):
         return self._fields.texts if self._fields else frozenset()
 
     def _head(self, text: str) -> str:
-        """The part of a repost that is not theirs: `RT @handle:`, or nothing."""
+        """The part of a repost that is not theirs: `RT @handle:`, or ""."""
         found = REPEATED.match(text)
         return found[1] if found else ""
 
     def _id_here(self, text: str, key: str) -> bool:
-        """Whether the number *text*, the value of *key*, is an id of theirs and not just a number."""
+        """Whether the number *text*, the value of *key*, is their id rather than a plain number."""
         if text not in self._known or (text not in self._local and not self._numbers):
             return False
         return len(text) >= 8 or self._is_reference(key)
@@ -170,13 +170,13 @@ class Bodies(Tokens):
         return self._is_reference(key)
 
     def retweet(self, text: str) -> str:
-        """*text* without what the person said, if it repeats that after a token (RT @token: ...)."""
+        """*text* without the person's words, if it repeats them after a token (RT @token: ...)."""
         head, mark, rest = text.partition("RT @")
         token, colon, _ = rest.partition(":")
         return f"{head}{mark}{token}{colon}" if mark and token in self._repeated else text
 
     def _passes_on(self, value: Mapping[str, Any]) -> bool:
-        """Whether an object passes on a post of theirs."""
+        """Whether an object reposts a post of theirs."""
         for key in self._fields.repeats if self._fields else ():
             found = value.get(key)
             for one in found if isinstance(found, list) else [found]:
@@ -188,7 +188,7 @@ class Bodies(Tokens):
         return False
 
     def _strip(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """What is left of an object of theirs."""
+        """The erased form of an object of theirs."""
         fields = self._fields
         if fields is None:
             return {key: self._unknown(item, key) for key, item in value.items()}
@@ -214,7 +214,7 @@ class Bodies(Tokens):
         return left
 
     def _unknown(self, item: Any, key: str) -> Any:
-        """What is left of a field of theirs that nothing is declared of: no text but their identifiers."""
+        """The erased form of an undeclared field of theirs: only tokens for their identifiers."""
         return "" if isinstance(item, str) and key not in STRUCTURE and not self._is(item, key) else item
 
     def _forced(self, item: Any, key: str) -> Any:
@@ -228,12 +228,12 @@ class Bodies(Tokens):
         return int(token) if isinstance(item, int) else token
 
     def _facets(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """A text with facets at byte offsets: cut piece by piece, with the offsets adjusted."""
+        """Erase from a text with facets at byte offsets, and adjust the offsets."""
         raw, out, facets, at = self._copied.blank(str(value["text"])).encode(), b"", [], 0
         try:
             for facet in sorted(value["facets"], key=lambda one: one["index"]["byteStart"]):
                 start, end = facet["index"]["byteStart"], facet["index"]["byteEnd"]
-                if start < at:  # they overlap: leave the offsets
+                if start < at:  # they overlap: keep the offsets
                     return {**value, "text": self._string(str(value["text"]), "text")}
                 out += self._part(raw[at:start])
                 begin = len(out)
@@ -251,7 +251,7 @@ class Bodies(Tokens):
     # ---- pages and tables
 
     def markup(self, text: str) -> str:
-        """HTML without the people: their objects in ld+json, what links to them says, their names nearby."""
+        """HTML without the people: their objects in ld+json, the texts of links to them, their names nearby."""
         text = SCRIPT.sub(lambda found: found[1] + self._block(found[2]) + found[3], text)
         places = [m for pattern in self._patterns for m in pattern.finditer(text) if m.groupdict()]
         for match in sorted(places, key=lambda one: one.start(), reverse=True):
@@ -282,7 +282,7 @@ class Bodies(Tokens):
         return found[1] + mark + (cut.rpartition("/")[2] if mark else "") + found[5]
 
     def table(self, text: str) -> str:
-        """Lines of text or CSV: of a line that names one of the people only the token stays."""
+        """Lines of text or CSV without the people: a line that names one of them keeps only the token."""
         return "".join(self._row(line) if self.finds(line) else line for line in text.splitlines(keepends=True))
 
     def _row(self, line: str) -> str:

@@ -1,6 +1,6 @@
-"""Forgetting a person: taking them out of archive, state, files, reports and backups.
+"""Forgetting a person: removing them from archive, state, files, reports and backups.
 
-What is cut is not put anywhere else. Every step can be done again: killed in the middle, the same command finishes.
+Removed data are not kept elsewhere. Every step is idempotent: after a kill, the same command finishes.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ from storage.privacy.pseudonyms import ID
 from storage.records import Failure
 from storage.tables.database import WORK
 
-ROW = 1 << 16  # characters of one row of a table: more is a quotation mark that was never closed
+ROW = 1 << 16  # characters of one row of a table: more means an unclosed quotation mark
 TEXT = {".toml", ".csv", ".txt", ".json", ".jsonl", ".ndjson", ".md", ".log", ".tsv", ".yaml", ".yml", ""}
 KEPT = {FILE, ID, "secrets.toml", outside_copies.FILE, "removed.csv", manifest.NAME}
 PACKED = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".parquet", ".arrow", ".xlsx", ".pdf", ".png"}
 
 
 class Cut(msgspec.Struct):
-    """What was done, in numbers and places: nothing of the person."""
+    """The result, in numbers and places, without personal data."""
 
-    removed: int = 0  # records of the archive that were theirs
-    changed: int = 0  # records of others with tokens in them now
+    removed: int = 0  # records of the archive removed
+    changed: int = 0  # records changed: tokens replace the person
     segments: int = 0
     state: int = 0  # rows of the state
     files: list[str] = []
     reports: int = 0
-    databases: list[str] = []  # deleted; load makes them again
-    unread: list[str] = []  # could not be looked into
-    review: list[str] = []  # places where the person's name, or a namesake's, still stands
+    databases: list[str] = []  # deleted; recreated by `load`
+    unread: list[str] = []  # could not be examined
+    review: list[str] = []  # places that still have the person's name, or a namesake's
 
 
 def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = None) -> None:
-    """Take the people of *cutter* out of all files below *place*; count in *cut*. Nobody may write meanwhile.
+    """Remove the people of *cutter* from all files below *place*, and count in *cut*. No one may write meanwhile.
 
-    The database *published* stays: `load --fresh` replaces it. Other databases are deleted.
+    The database *published* is kept until `load --fresh` replaces it. Other databases are deleted.
     """
-    shutil.rmtree(place / WORK, ignore_errors=True)  # what a killed load left
+    shutil.rmtree(place / WORK, ignore_errors=True)  # left by a killed load
     reports = [path for path in place.rglob("reports") if path.is_dir() and not path.is_symlink()]
     for folder in reports:
         cut.reports += sum(1 for each in folder.iterdir() if each.is_dir() and not each.is_symlink())
@@ -79,24 +79,24 @@ def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = No
 
 
 class Cutting(Protocol):
-    """What says of each entry what is left of it."""
+    """A rewriter of archive entries."""
 
     @property
     def people(self) -> Set[str]:
-        """Names whose places are noted for review."""
+        """Names whose places are listed for review."""
         ...
 
     def entry(self, entry: archive.Entry) -> archive.Entry | None:
-        """What is left: the very same object, another, or nothing."""
+        """The rewritten entry: the same object, another, or None."""
         ...
 
     def finds(self, text: str) -> bool:
-        """Whether a record that is not ours must go."""
+        """Whether a record of another program must be removed."""
         ...
 
 
 def rewrite(directory: Path, cutter: Cutting, cut: Cut) -> None:
-    """Rewrite the segments of an archive as *cutter* says."""
+    """Rewrite the segments of an archive with *cutter*."""
     for path in archive.segments(directory):
         _segment(path, cutter, cut)
 
@@ -127,7 +127,7 @@ def _segment(path: Path, cutter: Cutting, cut: Cut) -> None:
             os.fsync(new.fileno())
     except archive.Damage as error:
         fresh.unlink(missing_ok=True)
-        raise UserError(f"{error}; mend or remove the segment: what cannot be read cannot be forgotten") from error
+        raise UserError(f"{error}; repair or remove the segment: what cannot be read cannot be erased") from error
     if before == (cut.removed, cut.changed):
         fresh.unlink()
         return
@@ -140,7 +140,7 @@ def _segment(path: Path, cutter: Cutting, cut: Cut) -> None:
 
 
 def _between(path: Path, start: int, end: int, cutter: Cutting, cut: Cut, out: object) -> None:
-    """Copy the records that `read` leaves out: marks, and what is not ours; of the latter not those that name them."""
+    """Copy the records that `read` skips: marks, and those of other programs that do not name the people."""
     if start >= end:
         return
     with path.open("rb") as old:
@@ -153,7 +153,7 @@ def _between(path: Path, start: int, end: int, cutter: Cutting, cut: Cut, out: o
 
 
 def _review(path: Path, entry: archive.Entry, cutter: Cutting, cut: Cut) -> None:
-    """Note where a name of the people still stands: it may be a namesake's."""
+    """List places that still have a name of the people, which may be a namesake's."""
     if not cutter.people or isinstance(entry, archive.Note | Failure):
         return
     try:
@@ -165,7 +165,7 @@ def _review(path: Path, entry: archive.Entry, cutter: Cutting, cut: Cut) -> None
 
 
 def _state(path: Path, cutter: Cutter) -> int:
-    """Take them out of a SQLite file, and out of its free pages; return the number of rows."""
+    """Remove them from a SQLite file and its free pages; return the number of rows."""
     db = sqlite3.connect(path, timeout=30, isolation_level=None)
     try:
         db.execute("PRAGMA secure_delete=ON")
@@ -197,7 +197,7 @@ def _state(path: Path, cutter: Cutter) -> int:
 
 
 def cut_file(path: Path, shown: str, cutter: Cutter, cut: Cut) -> None:
-    """Take them out of a text file, listed as *shown*: table rows and list values go, tokens replace the rest."""
+    """Remove them from a text file, listed as *shown*: table rows and list values go, tokens replace the rest."""
     old = path.read_bytes()
     text = old.decode("utf-8", "surrogateescape")
     if path.suffix == ".toml":
@@ -218,7 +218,7 @@ def cut_file(path: Path, shown: str, cutter: Cutter, cut: Cut) -> None:
 
 
 def _table_rows(text: str) -> Iterator[str]:
-    """The rows of a table as they stand there: a line, or several where a quoted cell holds line ends."""
+    """The rows of a table as written: a line each, or several if a quoted cell has line breaks."""
     row = ""
     for line in text.splitlines(keepends=True):
         row += line

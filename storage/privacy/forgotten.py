@@ -1,8 +1,8 @@
-"""Who is forgotten: keyed digests that recognise a person who is seen again, and cannot be reversed.
+"""The forgotten people: keyed digests that recognise a person seen again, and cannot be reversed.
 
-`forgotten.csv` in the study holds a digest per identifier (account, handle, profile, post, e-mail address) and no
+`forgotten.csv` in the study has a digest per identifier (account, handle, profile, post, e-mail address) and no
 identifier. The key is that of the study's pseudonyms. In other people's records an identifier becomes a token: the
-same one every time, of the same kind as what it stands for, so that what refers to it still does.
+same one every time, of the same kind as the identifier, so that references still match.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from storage.privacy.quoted_text import RUN, Copied
 
 FILE = "forgotten.csv"
 HEAD = ("digest", "kind", "forgotten_at")
-HOST = "forgotten.invalid"  # RFC 2606: no such host can be
-CHECK = "check"  # the kind of the line that tells whether the key is the right one
-IDS = {"account": "id", "profile": "id", "post": "id"}  # where an id stands does not tell which it is
-STAND_IN = "stand-in"  # the kind of what stands for a name
+HOST = "forgotten.invalid"  # RFC 2606: no such host can exist
+CHECK = "check"  # the kind of the line that checks the key
+IDS = {"account": "id", "profile": "id", "post": "id"}  # an id's place does not show its kind
+STAND_IN = "stand-in"  # the kind of a name's token
 WORDS = "words"  # the kind of RUN words of theirs in a row
 EMAIL = "email"
 SEEN = 500_000  # look-ups remembered
@@ -39,7 +39,7 @@ ADDRESS = re.compile(r"https?://[^\s\"'<>)\\,]+", re.I)
 DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
 BARE = re.compile(r"(?<![\w.:/@-])[\w-]{1,64}(?![\w.:/@-])")
 FORMS = ("word", "domain", "address")
-# what DOTTED may be in: bodies are long, these are not
+# for DOTTED: bodies are long, these are not
 RUN_OF_DOTTED = re.compile(r"(?<![\w+-])[\w+-]*+[.@][\w.+@-]*+")
 DOTTED = re.compile(r"[\w.+-]*@?[\w-]++(?:\.[\w-]++)+")
 
@@ -55,26 +55,26 @@ class Name(msgspec.Struct, frozen=True, order=True):
 
     @property
     def key(self) -> str:
-        """What is digested: the case never tells two people apart."""
+        """The text to digest; the case does not distinguish people."""
         return self.text.lower().rstrip("/")
 
 
 class Forgotten:
-    """The people that the study in *study* has forgotten."""
+    """The people forgotten in the study in *study*."""
 
     def __init__(self, study: Path, collectors: Mapping[str, Any]) -> None:
-        """*collectors*: all that are installed, as objects or "module:object"; what they declare says who is named."""
+        """*collectors* are all installed ones, as objects or "module:object": they declare how people are named."""
         self.path = study / FILE
         self._study, self._collectors = study, collectors
         self.kinds: dict[str, str] = {}  # digest -> kind
-        self._seen: dict[Name, str | None] = {}  # what was looked up before
+        self._seen: dict[Name, str | None] = {}  # earlier look-ups
         if self.path.exists():
             with self.path.open(encoding="utf-8", newline="") as file:
                 self.kinds = {row["digest"]: row["kind"] for row in csv.DictReader(file)}
             self._check()
 
     def __bool__(self) -> bool:
-        """Whether anybody is forgotten."""
+        """Whether anyone is forgotten."""
         return bool(self.kinds)
 
     @cached_property
@@ -83,12 +83,12 @@ class Forgotten:
 
     @cached_property
     def platforms(self) -> dict[str, Platform]:
-        """What each collector declares."""
+        """The declarations of each collector."""
         return platforms(self._collectors)
 
     @cached_property
     def handles(self) -> dict[str, Handles]:
-        """What handles look like, by platform."""
+        """The forms of handles, by platform."""
         return handles_of(self.platforms.values())
 
     @cached_property
@@ -96,18 +96,18 @@ class Forgotten:
         return Sightings(self.platforms.values())
 
     def _check(self) -> None:
-        """Raise UserError if the key is another than the one that the digests were made with."""
+        """Raise UserError if the key is not the one that the digests were made with."""
         if self.kinds.get(self._pseudonyms.digest(CHECK, "")) != CHECK:
-            raise UserError(f"{self.path}: was made with another key; put the key file back (docs/law-and-ethics.md)")
+            raise UserError(f"{self.path}: was made with another key; restore the key file (docs/law-and-ethics.md)")
 
     def add(self, names: Iterable[Name]) -> int:
-        """Remember *names* as digests, and what stands for them; return how many are new."""
+        """Store *names* and their tokens as digests; return the number of new ones."""
         names = list(names)
         known = [*names, *self._tokens(names)]
         return self._remember({self._digest(name.kind, name.key): name.kind for name in known})
 
     def add_tokens(self, names: Iterable[Name]) -> int:
-        """Remember what stands for *names*, so that nobody asks for it; they themselves may come back."""
+        """Store the tokens for *names*, so that they are never fetched; the names themselves may be collected again."""
         return self._remember({self._digest(STAND_IN, token.key): STAND_IN for token in self._tokens(names)})
 
     def _tokens(self, names: Iterable[Name]) -> Iterator[Name]:
@@ -131,7 +131,7 @@ class Forgotten:
         return len(new)
 
     def began(self, text: str) -> bool:
-        """Whether the person whom *text* names is already forgotten, completely or in part."""
+        """Whether the person named by *text* is already forgotten, completely or in part."""
         if not self.kinds:
             return False
         return any(self._digest(name.kind, name.key) in self.kinds for name in names_of(text, self.platforms.values()))
@@ -146,8 +146,8 @@ class Forgotten:
         return self._pseudonyms.digest(f"forgotten {IDS.get(kind, kind)}", key)
 
     def copied(self) -> Copied:
-        """What finds the words of forgotten people in others' texts."""
-        # bits, not letters: every word of every body is looked up
+        """A finder of forgotten people's words in others' texts."""
+        # raw bits, for speed: every word of every body is looked up
         words = {b32decode(f"{digest.upper()}====") for digest, kind in self.kinds.items() if kind == WORDS}
         if not words:
             return Copied()
@@ -155,7 +155,7 @@ class Forgotten:
         return Copied(known=lambda run: raw(f"forgotten {WORDS}", run) in words)
 
     def token(self, name: Name) -> str:
-        """What stands for *name* in others' records: never a real identifier, and the same every time."""
+        """The token for *name* in others' records: never a real identifier, and the same every time."""
         digest = self._digest(name.kind, name.key)
         if name.text.isdigit():
             return str(-(int.from_bytes(digest.encode()[:16], "big") % 10**18))  # no platform has negative ids
@@ -171,7 +171,7 @@ class Forgotten:
         return f"{digest[:16]}.{HOST}" if form == "domain" else f"forgotten-{digest[:16]}"
 
     def sight(self, text: str, ours: str = "") -> set[Name]:
-        """The identifiers of forgotten people in *text*, and in *ours*, where any word may be a handle."""
+        """The identifiers of forgotten people in *text*, and in *ours*, in which any word may be a handle."""
         found = set()
         for name in self._sightings.candidates(text) | self._sightings.words(ours):
             if name not in self._seen:
@@ -184,12 +184,12 @@ class Forgotten:
 
 
 def words_of(runs: Iterable[str]) -> Iterator[Name]:
-    """What is remembered of a person's own words: those runs of them that are long enough to be nobody else's."""
+    """The stored runs of a person's own words: those long enough to be unique."""
     return (Name(WORDS, run) for run in runs if run.count(" ") == RUN - 1)
 
 
 def bare(key: str) -> str:
-    """A target's key as it is digested: without the marks that handles may begin with."""
+    """A target's key for its digest: without the marks that handles may begin with."""
     return key.lower().removeprefix("acct:").lstrip("@").rstrip("/")
 
 
@@ -233,12 +233,12 @@ class Sightings:
 
 
 def names_of_fields(declared: Iterable[Platform]) -> Names:
-    """The names of fields by what any platform says that they mean."""
+    """The names of fields by their meaning on any platform."""
     return names_in(one.personal for one in declared if one.personal is not None)
 
 
 def _places_of(handles: Handles, fields: Names) -> re.Pattern[str]:
-    """Where a handle that is a mere word stands: behind an @, in an address, as the value of a field."""
+    """A pattern for handles that are plain words: after an @, in an address, as the value of a field."""
     word = handles.pattern
     places = [rf"(?<![\w.])@({word})(?![\w@])", rf"\"(?:{_any(fields.handles)})\"\s*:\s*\"({word})\""]
     if handles.before:
@@ -251,7 +251,7 @@ def _any(texts: Iterable[str]) -> str:
 
 
 def _pieces(address: str) -> Iterator[str]:
-    """*address*, and the ones above it: a post's address begins with its author's."""
+    """*address* and its parents: a post's address begins with its author's."""
     above = address.split("#")[0].split("?")[0]
     yield address
     for _ in range(5):
@@ -262,7 +262,7 @@ def _pieces(address: str) -> Iterator[str]:
 
 
 def names_of(text: str, declared: Iterable[Platform]) -> list[Name]:
-    """What *text* may name: the address of a profile or account, a handle, an id; "platform:handle" says where."""
+    """The names that *text* may be: the address of a profile or account, a handle, an id; or "platform:handle"."""
     text, declared = text.strip(), list(declared)
     found: list[Name] = []
     if text.lower().startswith(("http://", "https://")):
@@ -284,7 +284,7 @@ def names_of(text: str, declared: Iterable[Platform]) -> list[Name]:
 
 
 def addresses_of(name: Name, handles: Handles) -> list[Name]:
-    """The addresses that an account usually has by its handle: answers show pages where they mean accounts."""
+    """The usual addresses of an account by its handle, as answers refer to accounts by their pages."""
     user, _, server = name.text.partition("@")
     if "{server}" in "".join(handles.addresses) and not server:
         return []
@@ -292,5 +292,5 @@ def addresses_of(name: Name, handles: Handles) -> list[Name]:
 
 
 def path_of(address: str) -> str:
-    """The path of *address*: how pages of the same site write it."""
+    """The path of *address*, as pages of the same site write it."""
     return urlsplit(address).path.rstrip("/")

@@ -1,4 +1,4 @@
-"""Tokens for the identifiers of forgotten people: where these stand in text, and what replaces them."""
+"""Tokens for the identifiers of forgotten people, and how these are found in text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from storage.privacy.forgotten import EMAIL, Forgotten, Name, bare, names_of_fie
 from storage.privacy.quoted_text import Copied
 from storage.records import Target, Want
 
-EVIDENT = re.compile(r"[a-z][a-z0-9+.-]*:", re.I)  # a URI, a DID: nobody else's wherever it stands
+EVIDENT = re.compile(r"[a-z][a-z0-9+.-]*:", re.I)  # a URI or DID: unique anywhere
 
 
 class Tokens:
@@ -24,7 +24,7 @@ class Tokens:
         self._copied = copied or Copied()
         self.names, self._forgotten = set(names), forgotten
         self.people = frozenset(name for name in people if len(name) > 3)
-        self.undeclared: set[str] = set()  # collectors met that declare nothing of people
+        self.undeclared: set[str] = set()  # collectors met that declare no personal data
         self._tokens = {name.key: forgotten.token(name) for name in self.names}
         self._paths = {path_of(name.text).lower(): self._tokens[name.key] for name in names if name.kind == "profile"}
         self._by_key: dict[str, list[Name]] = {}
@@ -33,7 +33,7 @@ class Tokens:
         handles = forgotten.handles
         self._words = {kind for kind, one in handles.items() if one.form == "word"}  # kinds of names that are words
         self._dotted = {EMAIL, *handles} - self._words
-        self._local: dict[str, str] = {}  # ids that one page gives what is theirs
+        self._local: dict[str, str] = {}  # ids that a page gives to their objects
         self._known = self._tokens  # and both together
         self._issued = set(self._tokens.values())
         self._repeated = {self._tokens[name.key] for name in self.names if name.kind in self._words}
@@ -41,7 +41,7 @@ class Tokens:
         self._look_at("")
 
     def owns(self, want: Want) -> bool:
-        """Whether *want* is of a person to be forgotten."""
+        """Whether *want* is for a person to be forgotten."""
         key = bare(want.target.key)
         kinds = (want.target.collector, "account", "profile", "post")
         return any(name.key == key and name.kind in kinds for name in self._by_key.get(key, ()))
@@ -51,14 +51,14 @@ class Tokens:
         return self.owns(Want(Target(collector, "", key), ""))
 
     def _look_at(self, collector: str) -> None:
-        """Use the patterns and fields that *collector* declares; "": those of all collectors."""
+        """Use the patterns and fields declared by *collector*; "": those of all collectors."""
         self._here = self._forgotten.platforms.get(collector)
         if collector not in self._seen:
             self._seen[collector] = (self._patterns_here(), self._fields_of(collector))
         self._patterns, self._fields = self._seen[collector]
 
     def _fields_of(self, collector: str) -> Names | None:
-        """What the fields of its answers mean; None if it does not say."""
+        """The meaning of the fields of its answers; None if undeclared."""
         if not collector:
             return names_of_fields(self._forgotten.platforms.values())
         if self._here is None or self._here.personal is None:
@@ -68,27 +68,27 @@ class Tokens:
 
     @property
     def _undeclared(self) -> bool:
-        """Whether the collector looked at does not say what is personal."""
+        """Whether the current collector declares no personal data."""
         return self._fields is None and (self._here is None or self._here.personal is None)
 
     @property
     def _platform(self) -> str:
-        """The platform whose answer is looked at; "" if that has no people of its own, and may name any other's."""
+        """The platform of the current answer; "" if it has no people of its own, and may name any other's."""
         return self._here.name if self._here is not None and self._here.name in self._forgotten.handles else ""
 
     @property
     def _numbers(self) -> bool:
-        """Whether a mere number may be an account or a post here."""
+        """Whether a plain number may be an account or a post here."""
         return self._here is None or self._here.personal is None or self._here.personal.numbers
 
     def _means(self, name: Name) -> bool:
-        """Whether *name*, a mere word or number, means the person here, and not somebody else of another platform."""
+        """Whether *name*, a plain word or number, means the person here, rather than someone on another platform."""
         if name.kind in self._words:
             return self._platform in ("", name.kind)
         return self._numbers or not name.text.isdigit()
 
     def _patterns_here(self) -> list[re.Pattern[str]]:
-        """What finds identifiers in text: addresses and DIDs with what follows in their path, handles, long numbers."""
+        """Patterns for identifiers in text: addresses and DIDs with the rest of their path, handles, long numbers."""
         names = [name for name in self.names if self._means(name)]
         long = [n.text.rstrip("/") for n in names if EVIDENT.match(n.text)]
         plain = [n.text for n in names if n.kind in self._dotted]
@@ -104,7 +104,7 @@ class Tokens:
             before = self._forgotten.handles[kind].before
             if before and (words := [n.text for n in self.names if n.kind == kind]):
                 behind = "|".join(rf"(?<=\b{re.escape(one)})" for one in before)
-                last = "".join(sorted({re.escape(one[-1]) for one in before}))  # looked at first: it is soon done
+                last = "".join(sorted({re.escape(one[-1]) for one in before}))  # tested first, as it is cheap
                 found.append(re.compile(rf"(?<=[{last}])(?:{behind}){_any(words)}(?!\w)", re.I))
         if any(n.text.isdigit() and len(n.text) >= 5 for n in names):
             found.append(re.compile(r"(?<![\w.-])\d{5,25}(?!\w)"))
@@ -114,7 +114,7 @@ class Tokens:
         return found
 
     def _url(self, url: str) -> str:
-        """A request's address: its path and query may name bare handles and ids, a batch with commas between."""
+        """A request's address with tokens: path and query may have bare handles and ids, comma-separated in a batch."""
         address, mark, query = self.text(url).partition("?")
         pairs = parse_qsl(query, keep_blank_values=True)
         cut = [(name, ",".join(self.whole(one) for one in value.split(","))) for name, value in pairs]
@@ -123,31 +123,31 @@ class Tokens:
         return "/".join(steps) + mark + (query if cut == pairs else urlencode(cut))
 
     def _step(self, step: str) -> str:
-        """A step of a path: a token if it is an identifier of theirs, whole."""
+        """A step of a path: a token if all of it is an identifier of theirs."""
         names = self._by_key.get(step.lower().lstrip("@"), [])
         return self._tokens[names[0].key] if any(self._means(name) for name in names) else step
 
     def finds(self, text: str) -> bool:
-        """Whether an identifier of the people stands in *text*, or words of theirs."""
+        """Whether *text* contains an identifier or words of the people."""
         if any(self._hit(match) is not None for pattern in self._patterns for match in pattern.finditer(text)):
             return True
         return bool(self._copied) and self._copied.finds(text)
 
     def holds(self, document: str) -> bool:
-        """Whether the people stand in a JSON *document*: in its text, or as a value that is a bare handle or id."""
+        """Whether a JSON *document* names the people: in its text, or as a value that is a bare handle or id."""
         if self.finds(document):
             return True
         bare_words = [n.text for n in self.names if self._means(n) and (n.kind in self._words or opaque(n))]
         return bool(bare_words) and re.search(rf'"@?{_any(bare_words)}"', document, re.I) is not None
 
     def text(self, text: str) -> str:
-        """*text* with tokens for identifiers, and without what they wrote."""
+        """*text* with tokens for identifiers, and without their words."""
         for pattern in self._patterns:
             text = pattern.sub(lambda match: self._hit(match) or match.group(), text)
         return self._copied.cut(text) if self._copied else text
 
     def _hit(self, match: re.Match[str]) -> str | None:
-        """The token for what *match* found; None if it is nobody's."""
+        """The token for the identifier in *match*; None if it is not theirs."""
         found = match.group()
         lowered = found.lower()
         token = self._tokens.get(lowered.rstrip("/")) or self._local.get(lowered) or self._paths.get(lowered)
@@ -165,7 +165,7 @@ class Tokens:
 
 
 def opaque(name: Name) -> bool:
-    """Whether *name* is an id that says nothing of itself: only a field tells what it is."""
+    """Whether *name* is an id whose kind only its field shows."""
     return (
         name.kind in ("account", "post", "profile", "id") and not name.text.isdigit() and not EVIDENT.match(name.text)
     )

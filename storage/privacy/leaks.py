@@ -1,4 +1,4 @@
-"""A search for people in what is to be published: ids, handles, addresses, names and texts of the database."""
+"""A search for people in a publication: ids, handles, addresses, names and texts of the database."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from storage.privacy.pseudonymise import shared
 from storage.records import Account, AccountField, Mention, Post, Profile
 
 TEXT = {".html", ".csv", ".svg", ".json", ".md", ".toml", ".txt", ".gexf", ".graphml", ".js", ".css"}
+MOST = 10  # lines of what is found
 SHORTEST = {"id": 7, "handle": 5, "address": 12, "name": 7, "text": 25}
 WORD = re.compile(r"[^\s\"'<>,;()\[\]{}=|\\]+")
 SOURCES: Mapping[type, str] = {
@@ -23,7 +24,7 @@ SOURCES: Mapping[type, str] = {
     Mention: "(SELECT unnest(mentions, recursive := true) FROM base.posts)",
     Post: "base.posts",
 }
-KINDS: Mapping[str, str] = {  # by what `RECORDS` says of a field; places name nobody by themselves
+KINDS: Mapping[str, str] = {  # by the category of a field in `RECORDS`; places alone identify no one
     **dict.fromkeys(("id", "author", "refers"), "id"),
     "handle": "handle",
     "address": "address",
@@ -38,8 +39,8 @@ KNOWN = " UNION ".join(
 )
 
 
-def leaks(source: Path, folder: Path, most: int = 10) -> list[str]:
-    """Where below *folder* somebody of the database *source* is named: at most *most* lines, without the name."""
+def leaks(source: Path, folder: Path) -> list[str]:
+    """The places below *folder* that name a person of the database *source*: at most MOST lines, without the name."""
     words, phrases = _known(source)
     found: list[str] = []
     for path in sorted(folder.rglob("*")):
@@ -47,15 +48,15 @@ def leaks(source: Path, folder: Path, most: int = 10) -> list[str]:
             continue
         for place, text in _texts(path):
             if what := _leak(text, words, phrases):
-                found.append(f"{place}: holds {what} of a person")
+                found.append(f"{place}: contains {what} of a person")
                 break
-        if len(found) >= most:
+        if len(found) >= MOST:
             break
     return found
 
 
 def _known(source: Path) -> tuple[dict[str, str], dict[str, list[tuple[str, str]]]]:
-    """What identifies somebody: single words, and phrases by their first word."""
+    """Identifying texts: single words, and phrases by their first word."""
     with duckdb.connect(str(source), read_only=True) as db:
         rows = db.execute(KNOWN).fetchall()
         open_ = shared("base")
@@ -100,7 +101,7 @@ def _columns(db: duckdb.DuckDBPyConnection, table: str, place: str) -> Iterator[
 
 
 def _leak(text: str, words: dict[str, str], phrases: dict[str, list[tuple[str, str]]]) -> str | None:
-    """What of a person stands in *text*: its kind."""
+    """The kind of personal data in *text*."""
     pieces = WORD.findall(text.lower())
     for number, piece in enumerate(pieces):
         bare = piece.strip(".:!?@/#")

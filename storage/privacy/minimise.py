@@ -1,4 +1,4 @@
-"""What is not kept of people: fields dropped before loading, and how long records of a kind stay."""
+"""Data minimisation: fields dropped before loading, and retention of records by kind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.records import Page, Post, Quarantine
 
 
 def minimised(records: Iterable[Any], drop: Iterable[str]) -> Iterator[Any]:
-    """*records* without what *drop* names. Of a text stays whether it begins with @, which Table 6 counts."""
+    """*records* without the categories in *drop*. Whether a text begins with @ is kept, for Table 6."""
     drop = frozenset(drop)
     emptied = {
         kind: {name: None for name, category in fields.items() if category in drop and name != "text"}
@@ -30,12 +30,12 @@ def minimised(records: Iterable[Any], drop: Iterable[str]) -> Iterator[Any]:
 
 
 class Expiry:
-    """Which records of the archive are older than the study keeps them; what `forgetting.rewrite` asks."""
+    """A rewriter that removes records older than the study keeps them."""
 
     people: frozenset[str] = frozenset()
 
     def __init__(self, keep_days: Mapping[str, int], now: datetime, yields: Mapping[tuple[str, str], str]) -> None:
-        """*yields* says what the kinds yield, by (collector, kind); *keep_days* names that, or a kind."""
+        """*yields* is the yield of each (collector, kind); the keys of *keep_days* are yields or kinds."""
         self._ends = {name: now - timedelta(days=days) for name, days in keep_days.items()}
         self._yields = yields
 
@@ -44,10 +44,10 @@ class Expiry:
         if isinstance(entry, Note) or not entry.wants:
             return entry
         at = entry.fetched_at if isinstance(entry, Page) else entry.failed_at
-        target = entry.wants[0].target
+        target = entry.meant if isinstance(entry, Page) else entry.wants[0].target
         end = self._ends.get(self._yields.get((target.collector, target.kind), ""), self._ends.get(target.kind))
         return None if end is not None and at < end else entry
 
     def finds(self, text: str) -> bool:
-        """Records that are not ours have no kind, and stay."""
+        """Keep records of other programs, which have no kind."""
         return False

@@ -1,16 +1,16 @@
-"""What was written outside the study: copies, lists for review, exports, packages. Forgetting must find them."""
+"""The list of files written outside the study (copies, lists for review, exports, packages), for `forget`."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
 
-FILE = "copies.csv"  # kind and path, one a line
-CUT = ("backup", "review")  # kinds that people are cut out of; others must be made anew
+FILE = "copies.csv"  # kind and path, one per line
+CUT = ("backup", "review")  # kinds from which people can be erased; others must be made again
 
 
 def remember(study: Path, kind: str, path: Path) -> None:
-    """Note that *path*, a *kind* of copy of *study*, was written."""
+    """Record that *path*, a *kind* of copy of *study*, was written."""
     row = [kind, str(path.resolve())]
     if row not in _rows(study):
         with (study / FILE).open("a", encoding="utf-8", newline="") as file:
@@ -18,7 +18,7 @@ def remember(study: Path, kind: str, path: Path) -> None:
 
 
 def known(study: Path) -> list[tuple[str, Path]]:
-    """The copies that were made of *study*, by kind and path, also those that are gone."""
+    """The recorded copies of *study*, by kind and path, including deleted ones."""
     return [(row[0], Path(row[1])) for row in _rows(study) if len(row) == 2]
 
 

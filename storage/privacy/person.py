@@ -1,4 +1,4 @@
-"""The person to be forgotten: their profiles and accounts, and all the names they ever had."""
+"""A person to forget: their profiles and accounts, and all names they ever had."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 class Person(msgspec.Struct, frozen=True):
-    """All that is known of a person who is to be forgotten."""
+    """Everything known about a person to forget."""
 
     names: frozenset[Name]
     people: frozenset[str] = frozenset()  # names as written
-    texts: frozenset[str] = frozenset()  # what they wrote
-    known: bool = True  # False: the database knows nobody so called
+    texts: frozenset[str] = frozenset()  # texts they wrote
+    known: bool = True  # False: not found in the database
 
 
 def person_of(text: str, database: Path, declared: Iterable[Platform]) -> Person:
-    """The person whose account or profile *text* names (an address, handle or id), with all the names they ever had.
+    """The person whose account or profile is *text* (an address, handle or id), with all names they ever had.
 
-    Profiles and accounts that the study links count as one person. Raise UserError if *text* names nobody at all.
+    Profiles and accounts that the study links count as one person. Raise UserError if *text* cannot be a name.
     """
     declared = list(declared)
     asked = names_of(text, declared)
     if not asked:
-        raise UserError(f"{text!r} is no account or profile; give an address, a handle or an id")
+        raise UserError(f"{text!r} is not an account or profile; give an address, a handle or an id")
     if not database.exists():
         return Person(frozenset(_widened(asked, declared)), known=False)
     with duckdb.connect(str(database), read_only=True) as db:
         profiles, accounts = _seeds(db, [name.key for name in asked])
-        for _ in range(3):  # a person's profile, its accounts, and the other profiles that these are linked to
+        for _ in range(3):  # a person's profile, its accounts, and the other profiles linked to these
             profiles, accounts = _linked(db, profiles, accounts)
         if not profiles and not accounts:
             known = db.execute(RESPONDENT, [[name.key for name in asked]]).fetchone() is not None
@@ -57,7 +57,7 @@ def person_of(text: str, database: Path, declared: Iterable[Platform]) -> Person
 
 
 def _widened(names: Iterable[Name], declared: Iterable[Platform]) -> Iterator[Name]:
-    """*names*, and the addresses that their handles give."""
+    """*names*, and the addresses derived from their handles."""
     handles = handles_of(declared)
     for name in names:
         yield name
@@ -83,7 +83,7 @@ UNION SELECT 'text', description FROM base.accounts WHERE list_contains($1, acco
 UNION SELECT 'post', post_id FROM base.posts
     WHERE list_contains($1, account_id) AND split_part(post_id, '/', 3) <> account_id  -- found by the account's id
 """
-# a retweet has another's words
+# a retweet contains another's words
 WORDS = """
 SELECT text, CASE WHEN retweeted_post IS NULL THEN full_text END FROM base.posts
 WHERE list_contains($1, account_id) AND kind <> 'retweet'
@@ -92,7 +92,7 @@ WHERE list_contains($1, p.account_id) AND p.kind <> 'retweet'
 """
 
 
-# a retweet of theirs is their words, however many pass it on
+# a retweet of their post is their words
 OTHERS = """
 SELECT account_id, text FROM base.posts
 WHERE account_id IS NOT NULL AND text IS NOT NULL AND kind <> 'retweet' AND quoted_post IS NULL
@@ -105,7 +105,7 @@ UNION ALL SELECT profile_id, unnest(list_filter([headline, description], lambda 
 
 
 def others(person: Person, database: Path) -> Iterator[tuple[str, str]]:
-    """Who else says what (who, text): of themselves, and in posts that do not pass on or answer *person*."""
+    """Texts of others (author, text): descriptions, and posts that do not repost or answer *person*."""
     own = sorted(name.text for name in person.names if name.kind in ("account", "profile"))
     if not database.exists() or not own:
         return

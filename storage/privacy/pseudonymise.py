@@ -1,7 +1,7 @@
-"""A database without people: the same tables, with pseudonyms for everything that identifies somebody.
+"""A database without people: the same tables, with pseudonyms for everything that identifies a person.
 
-What a column holds is kept only if it is listed here: unlisted text columns come out empty. Pseudonyms
-are no anonymity: who has the posts elsewhere can find them by their counts and times, so times are coarse.
+A column is kept only if it is listed here: unlisted text columns become empty. Pseudonyms
+are not anonymity: someone with other copies of the posts can match counts and times, so times are coarse.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from storage.privacy.declared import IDENTIFIERS, RECORDS
 from storage.privacy.pseudonyms import FEW, Pseudonyms
 from storage.tables import database
 
-# columns of identifiers: the same pseudonym wherever the same identifier stands
+# columns of identifiers: the same identifier has the same pseudonym everywhere
 PERSONS = {name for fields in RECORDS.values() for name, what in fields.items() if what in IDENTIFIERS} | {
     "profile_a", "profile_b", "subject", "actor_id", "via", "walk", "cursor", "next_cursor", "content",
 }  # fmt: skip
-# text that is of no person: words of our own, of the study's list of organisations and of the public register
+# text without personal data: our own terms, the study's list of organisations and the public register
 KEPT = {
     "run_id", "archive", "collector", "kind", "outcome", "rule", "decision", "listed", "reason", "failure",
     "status", "version", "names", "yields", "organisation", "group_name", "abbreviation", "parent_id",
     "organisation_id", "token", "stance", "verdict",
 }  # fmt: skip
-# what strangers wrote, kept only where it has the form of what it should be
+# untrusted text, kept only if it has the expected form
 FORMS: Mapping[str, str] = {
     "record_id": "<urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}>",
     "lang": "[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,4})?",
@@ -36,7 +36,7 @@ FORMS: Mapping[str, str] = {
 }
 FLAGS = ("noindex", "not-indexable", "not-discoverable", "no-unauthenticated", "bot", "suspended", "memorial")
 DELETED = ("deleted", "suspended", "deactivated", "protected", "gone", "scrub_geo")
-# what only few wrote gives them away: a pseudonym
+# values of few people would identify them: pseudonyms
 SHARED: Mapping[str, str] = {
     "tags": """SELECT tag AS name FROM (
         SELECT account_id, {tag} AS tag FROM (
@@ -47,19 +47,26 @@ SHARED: Mapping[str, str] = {
     "platforms": """SELECT platform AS name FROM (
             SELECT platform, profile_id AS id FROM {db}.profiles UNION SELECT platform, account_id FROM {db}.accounts)
         GROUP BY platform HAVING count(DISTINCT id) >= {few} UNION SELECT collector FROM {db}.kinds""",
-    # what a text, a link or a list says of few: those few could be found by it
+    # texts, links and lists that could identify few people
     **{
         f"{column}s": f"""SELECT {column} AS name FROM {{db}}.evidence
             GROUP BY 1 HAVING count(DISTINCT subject) >= {{few}}"""
         for column in ("organisation", "group_name")
     },
-    # comparison sets keep their names; a search's name is its query, which may name somebody
+    # comparison sets keep their names; a search's name is its query, which may name a person
     "samples": """SELECT set.name AS name FROM (
         SELECT unnest(from_json(value, '[{{"name": "VARCHAR"}}]')) AS set FROM {db}.study WHERE key = 'comparison')""",
 }
-HIDDEN = {"longitude", "latitude"}  # whatever their type
+HIDDEN = {"longitude", "latitude"}  # of any type
 COARSE = {"created_at": "15 minutes", "indexed_at": "15 minutes"}
-ROUNDED = {"followers", "following", "posts", "likes", "reposts", "replies"}  # to two digits: exact ones find people
+ROUNDED = {
+    "followers",
+    "following",
+    "posts",
+    "likes",
+    "reposts",
+    "replies",
+}  # to two digits: exact counts identify
 SPECIAL: Mapping[tuple[str, str], str] = {
     ("posts", "text"): "CASE WHEN starts_with(text, '@') THEN '@' ELSE '' END",
     ("current_connections", "profile_a"): "least(pseudonym(profile_a), pseudonym(profile_b))",
@@ -86,11 +93,12 @@ SPECIAL: Mapping[tuple[str, str], str] = {
     ("study", "value"): "value",
 }
 OPEN = r"(study|population\.from|organisations|analysis|minimise|comparison|published|survey)(\..*)?"
-ROWS: Mapping[str, str] = {  # tables of which not every row may go
+ROWS: Mapping[str, str] = {  # tables of which not every row may be published
     "study": f"WHERE regexp_full_match(key, '{OPEN}') AND key <> 'study.contact'",
     "notes": "WHERE FALSE",
     "screenings": "WHERE FALSE",
-    "documents": "WHERE FALSE",  # titles and addresses name people, and are found by anybody
+    "observations": "WHERE FALSE",
+    "documents": "WHERE FALSE",  # titles and addresses name people, and anyone can look them up
     "post_versions": "WHERE FALSE",
     "quarantine": "WHERE FALSE",
     "link_handles": "WHERE FALSE",
@@ -101,7 +109,7 @@ ROWS: Mapping[str, str] = {  # tables of which not every row may go
     "address_readings": "WHERE FALSE",
     "made_from": "WHERE FALSE",
     "survey_organisations": "WHERE FALSE",
-    "survey_answers": "WHERE FALSE",  # a few answers together are often one person's only
+    "survey_answers": "WHERE FALSE",  # a few answers together often identify one person
 }
 TAGS = {"hashtags", "full_hashtags"}
 
@@ -126,7 +134,7 @@ def pseudonymise(source: Path, target: Path, pseudonyms: Pseudonyms) -> Path:
 
     db = database.open_private(target)
     try:
-        untyped: Any = db  # DuckDB's stubs know its types by words of their own
+        untyped: Any = db  # DuckDB's stubs have their own names for its types
         untyped.create_function("pseudonym", pseudonym, ["VARCHAR"], "VARCHAR", null_handling="special")
         untyped.create_function("pseudonyms_of", pseudonyms_of, ["VARCHAR[]"], "VARCHAR[]", null_handling="special")
         untyped.create_function("tags_of", tags_of, ["VARCHAR[]"], "VARCHAR[]", null_handling="special")
@@ -144,12 +152,12 @@ def pseudonymise(source: Path, target: Path, pseudonyms: Pseudonyms) -> Path:
 
 
 def is_public(key: str) -> bool:
-    """Whether the setting *key* names nobody."""
+    """Whether the setting *key* identifies no one."""
     return key != "study.contact" and re.fullmatch(OPEN, key) is not None
 
 
 def shared(db: str) -> dict[str, str]:
-    """Queries for what at least FEW write in the schema *db*: their tags (folded), employers and platforms."""
+    """Queries for values used by at least FEW people in the schema *db*: tags (folded), employers and platforms."""
     return {name: query.format(db=db, few=FEW, tag=folded()) for name, query in SHARED.items()}
 
 
@@ -174,7 +182,7 @@ def _copy(db: duckdb.DuckDBPyConnection, table: str) -> None:
 
 
 def _expression(table: str, name: str, kind: str) -> str:
-    """What becomes of a column: its SQL."""
+    """The SQL of a pseudonymised column."""
     if (table, name) in SPECIAL:
         return SPECIAL[table, name]
     quoted = f't."{name}"'

@@ -1,8 +1,8 @@
-"""Pseudonyms: stable within a study, unlinkable across studies, and no way back without the key.
+"""Pseudonyms: stable within a study, unlinkable across studies, and irreversible without the key.
 
-The key never lies in the study's directory: whoever copies a study, or is given its public report, holds no key.
-It is made at its first use, for its owner alone: a file of mode 0600, or an entry of the system's keyring if the study
-file says so. `SNEEUWBAL_PSEUDONYM_KEY` names another file to keep it in.
+The key is never in the study's directory, so copies of a study or its public report do not contain it.
+It is created at first use, for its owner only: a file of mode 0600, or an entry of the system's keyring if the study
+file says so. `SNEEUWBAL_PSEUDONYM_KEY` names another file for it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ SIZE = 32  # bytes of a key
 
 
 class Pseudonyms:
-    """The pseudonyms of the study in *study*: HMAC-SHA256 (RFC 2104), of which 80 bits are shown.
+    """The pseudonyms of the study in *study*: HMAC-SHA256 (RFC 2104), truncated to 80 bits.
 
-    Raise UserError if the key cannot be read or made, or if others can read it. With *make* False a key that is
-    not there is an error: a new one could not know what the old one named.
+    Raise UserError if the key cannot be read or made, or if others can read it. With *make* False a missing
+    key is an error, as a new one would give other pseudonyms.
     """
 
     def __init__(self, study: Path, *, make: bool = True) -> None:
@@ -41,7 +41,7 @@ class Pseudonyms:
         return f"{kind}-{self.digest(kind, id_)[:16]}"
 
     def person(self, id_: str) -> str:
-        """The pseudonym that is published: the same for an identifier whatever it identifies, in any case."""
+        """The published pseudonym of an identifier, independent of its kind and case."""
         return self.of("p", id_.lower())
 
     def many(self, kind: str, ids: Iterable[str | None]) -> list[str | None]:
@@ -49,18 +49,18 @@ class Pseudonyms:
         return [None if id_ is None else self.of(kind, id_) for id_ in ids]
 
     def digest(self, kind: str, id_: str) -> str:
-        """All 256 bits, in base 32: what is compared and never shown."""
+        """All 256 bits, in base 32, for comparison only."""
         return base64.b32encode(self.raw(kind, id_)).decode().rstrip("=").lower()
 
     def raw(self, kind: str, id_: str) -> bytes:
-        """The 256 bits of `digest`."""
+        """The 256 bits of `digest`, as bytes."""
         return hmac.digest(self._key, f"{kind}\0{id_}".encode("utf-8", "surrogatepass"), "sha256")
 
 
 def _of_file(path: Path, make: bool) -> bytes:
     key = _once(path, secrets.token_hex(SIZE), make)
     if path.stat().st_mode & 0o077:
-        raise UserError(f"{path}: the key of the pseudonyms can be read by others; chmod 600 it")
+        raise UserError(f"{path}: the key of the pseudonyms is readable by others; run `chmod 600`")
     return _long_enough(key, str(path))
 
 
@@ -68,8 +68,8 @@ def _of_keyring(name: str, make: bool) -> bytes:
     entry = f"pseudonyms {name}"
     key = keyring.get(entry)
     if key is None and not make:
-        raise UserError(f"the system's keyring holds no {entry!r} of {keyring.SERVICE}, the key of the pseudonyms; "
-                        "put it back")  # fmt: skip
+        raise UserError(f"the system's keyring has no {entry!r} of {keyring.SERVICE}, the key of the pseudonyms; "
+                        "restore it")  # fmt: skip
     if key is None:
         keyring.put(entry, secrets.token_hex(SIZE))
         key = keyring.get(entry) or ""
@@ -78,22 +78,22 @@ def _of_keyring(name: str, make: bool) -> bytes:
 
 def _long_enough(key: bytes, place: str) -> bytes:
     if len(key) < SIZE:
-        raise UserError(f"{place}: too short for a key; it should hold at least {SIZE} random bytes")
+        raise UserError(f"{place}: too short for a key; it should have at least {SIZE} random bytes")
     return key
 
 
 def key_path(study: Path, name: str) -> Path:
-    """The file that holds the key of *study*, whose id is *name*; raise UserError if it lies inside the study."""
+    """The key file of *study*, whose id is *name*; raise UserError if it is inside the study."""
     named = os.environ.get(VARIABLE)
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     path = Path(named) if named else home / "sneeuwbal" / "keys" / hashlib.sha256(name.encode()).hexdigest()[:32]
     if path.resolve().is_relative_to(study.resolve()):
-        raise UserError(f"{path}: the key of the pseudonyms should lie outside the study; set {VARIABLE} elsewhere")
+        raise UserError(f"{path}: the key of the pseudonyms should be outside the study; change {VARIABLE}")
     return path
 
 
 def _once(path: Path, text: str, make: bool) -> bytes:
-    """What *path* holds; *text* if it is new, written for its owner alone and never over another process's."""
+    """The content of *path*; if new, *text*, readable by the owner only; another process's file is kept."""
     try:
         if make and not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def _once(path: Path, text: str, make: bool) -> bytes:
             try:
                 os.write(handle, text.encode() + b"\n")
                 os.fsync(handle)
-                os.link(new, path)  # fails if another process was first: then its key holds
+                os.link(new, path)  # fails if another process was first: then its key is used
             except FileExistsError:
                 pass
             finally:
@@ -110,4 +110,4 @@ def _once(path: Path, text: str, make: bool) -> bytes:
                 new.unlink()
         return path.read_bytes().removesuffix(b"\n")
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; pseudonyms need it ({VARIABLE} names the key file)") from error
+        raise UserError(f"{path}: {error.strerror}; pseudonyms need it ({VARIABLE} sets the key file)") from error

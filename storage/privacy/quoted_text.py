@@ -1,25 +1,25 @@
-"""Finds a person's own words in other people's texts: by runs of words, whatever separates the words."""
+"""Finds a person's own words in other people's texts: by runs of words, with any separators."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-RUN = 8  # words in a row that are nobody else's by chance, unless
-COMMON = 3  # others say them without naming the person: a set phrase
+RUN = 8  # consecutive words that are unlikely to match by chance, unless
+COMMON = 3  # others use them without naming the person: a set phrase
 LEAST = (5, 25)  # words and letters of a text that counts as a whole
 PIECE = re.compile(r"<[^<>]*>|\w+")  # a tag of HTML, or a word
 CUT = "…"
 
 
 class Copied:
-    """Finds the words of *texts* in other texts: RUN of them in a row, or all of a shorter one.
+    """Finds the words of *texts* in other texts: RUN consecutive ones, or all of a shorter text.
 
-    Where the texts are not known any more, *known* says of RUN words whether they were theirs.
+    If the texts are no longer known, *known* says whether RUN words were theirs.
     """
 
     def __init__(self, texts: Iterable[str] = (), known: Callable[[str], bool] | None = None) -> None:
-        self.runs: set[str] = set()  # words of theirs in a row, with a blank between
+        self.runs: set[str] = set()  # runs of their words, separated by blanks
         self._sizes: set[int] = set() if known is None else {RUN}
         self._known = known or self.runs.__contains__
         for text in texts:
@@ -35,7 +35,7 @@ class Copied:
         return bool(self._sizes)
 
     def leave_common(self, texts: Iterable[tuple[str, str]]) -> None:
-        """Leave out what COMMON others say too, by *texts* of others (who, what): set phrases are nobody's own."""
+        """Leave out set phrases: runs that COMMON others use too, by *texts* of others (author, text)."""
         said: dict[str, set[str]] = {}
         for who, text in texts:
             words = [match.group().lower() for match in _words(text)]
@@ -47,19 +47,19 @@ class Copied:
         self.runs.difference_update(run for run, others in said.items() if len(others) >= COMMON)
 
     def finds(self, text: str) -> bool:
-        """Whether copied words stand in *text*."""
+        """Whether *text* contains copied words."""
         return next(self._spans(text), None) is not None
 
     def cut(self, text: str) -> str:
-        """*text* with a sign of what was cut in the place of copied words."""
+        """*text* with a mark in place of copied words."""
         return self._with(text, lambda gone: CUT)
 
     def blank(self, text: str) -> str:
-        """*text* with blanks for copied words, as many bytes of UTF-8 as they were."""
+        """*text* with blanks for copied words, of the same length in UTF-8."""
         return self._with(text, lambda gone: " " * len(gone.encode("utf-8", "surrogatepass")))
 
     def _with(self, text: str, left: Callable[[str], str]) -> str:
-        """*text* cut until nothing of theirs is in it: what stood around a cut may be theirs in a row with it gone."""
+        """*text* cut until no copied words are left: the words around a cut may form a new run."""
         while True:
             parts, at = [], 0
             for start, end in self._spans(text):
@@ -70,7 +70,7 @@ class Copied:
             text = "".join([*parts, text[at:]])
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where copied words begin and end, in order, overlaps taken together."""
+        """The spans of copied words, in order, overlaps merged."""
         found = list(_words(text)) if self._sizes else []
         words = [match.group().lower() for match in found]
         open_: tuple[int, int] | None = None
@@ -89,5 +89,5 @@ class Copied:
 
 
 def _words(text: str) -> Iterator[re.Match[str]]:
-    """The words of *text*, tags left out."""
+    """The words of *text*, without tags."""
     return (match for match in PIECE.finditer(text) if not match.group().startswith("<"))

@@ -1,4 +1,4 @@
-"""What must be removed because its platform says so: absences and deletions that are later than it was last seen."""
+"""Items to remove because their platform says so: absences and deletions later than their last sighting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REASONS = ("gone", "suspended", "protected", "deactivated", "deleted", "private"
 
 
 class Gone(msgspec.Struct, frozen=True):
-    """A post or account that is gone, and by which names it is known here."""
+    """A post or account that is gone, and its names here."""
 
     platform: str
     kind: str
@@ -27,7 +27,7 @@ class Gone(msgspec.Struct, frozen=True):
     names: frozenset[Name]
 
 
-# a token stands for what was removed already: see Forgotten.token
+# a token marks what was already removed: see Forgotten.token
 TOKENS = """CREATE OR REPLACE TEMP MACRO is_token(id) AS
     regexp_matches(id, '^-[0-9]|^did:forgotten|forgotten[.]invalid|^forgotten-')"""
 POSTS = """
@@ -43,7 +43,7 @@ SELECT p.platform, p.post_id, arg_max(t.reason, t.at) FROM base.posts AS p JOIN 
 WHERE NOT is_token(p.post_id)
 GROUP BY 1, 2 ORDER BY 1, 2
 """
-# By its id: a handle that is gone may have been changed, and may look like another's id.
+# By id: a missing handle may have been changed, and may look like another's id.
 ACCOUNTS = """
 SELECT a.platform, a.account_id, arg_max(t.reason, t.at) FROM base.current_accounts AS a JOIN (
     SELECT platform, key, if(reason = 'unknown', 'gone', reason) AS reason, last_seen AS at FROM base.absences
@@ -58,7 +58,7 @@ SELECT a.platform, a.account_id, arg_max(t.reason, t.at) FROM base.current_accou
 WHERE NOT is_token(a.account_id)
 GROUP BY 1, 2 ORDER BY 1, 2
 """
-# (collector, kind, key); a token names nobody
+# (collector, kind, key); a token is not a name
 RECHECKS = """
 SELECT r.collector, r.kind, a.account_id FROM base.current_accounts AS a JOIN rechecked AS r USING (platform)
 WHERE r.of = 'account' AND NOT is_token(a.account_id)
@@ -70,7 +70,7 @@ ORDER BY ALL
 
 
 def _declare(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> None:
-    """Tables of the kinds that look accounts and posts up by their ids, and of those whose keys are handles."""
+    """Make tables of the kinds that look up accounts and posts by id, and of those whose keys are handles."""
     declared = list(declared)
     db.execute(TOKENS)
     db.execute("CREATE OR REPLACE TEMP TABLE rechecked (platform VARCHAR, collector VARCHAR, of VARCHAR, kind VARCHAR)")
@@ -84,7 +84,7 @@ def _declare(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> Non
 
 
 def gone(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> list[Gone]:
-    """The posts and accounts that are not available any more, as the platform said after they were last seen."""
+    """The posts and accounts that the platform reported as unavailable after they were last seen."""
     _declare(db, declared)
     reasons = [list(REASONS)]
     found = [Gone(platform, "post", reason, frozenset({Name("post", key)}))
@@ -100,7 +100,7 @@ def gone(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> list[Go
 
 
 def rechecks(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> list[tuple[str, str, str]]:
-    """What the platforms must be asked again: (collector, kind, key) of the accounts and posts held."""
+    """The look-ups for compliance: (collector, kind, key) of the stored accounts and posts."""
     _declare(db, declared)
     return [(str(name), str(kind), str(key)) for name, kind, key in db.execute(RECHECKS).fetchall()]
 

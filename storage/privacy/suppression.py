@@ -1,4 +1,4 @@
-"""Keeps forgotten people out of everything that is collected, loaded or admitted."""
+"""Suppression of forgotten people in collection, loading and admission."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ RELATIVE = re.compile(r"href=[\"'](/[^\"'\s?#]{2,300})")
 
 
 class Guard:
-    """Keeps forgotten people out of what comes into the study in *study*; free where nobody is forgotten.
+    """Keeps forgotten people out of the study in *study*; free of cost if no one is forgotten.
 
-    *collectors* are all that are installed, as objects or "module:object"; only targets can be looked at without.
+    *collectors* are all installed ones, as objects or "module:object"; without them only targets can be checked.
     """
 
     def __init__(self, study: Path, collectors: Mapping[str, Any] = MappingProxyType({})) -> None:
@@ -31,7 +31,7 @@ class Guard:
         self._copied = self.forgotten.copied()
 
     def entry(self, entry: Entry) -> Entry | None:
-        """*entry* without forgotten people; the very same object if none is in it; None if it is all theirs."""
+        """*entry* without forgotten people; the same object if none is in it; None if it is entirely theirs."""
         if not self.forgotten:
             return entry
         ours = _ours(entry)
@@ -48,21 +48,21 @@ class Guard:
         return Cutter(names, self.forgotten, copied=self._copied).entry(entry)
 
     def wants(self, wants: Sequence[Want]) -> list[Want]:
-        """Those of *wants* that are of nobody forgotten."""
+        """Those of *wants* that do not name a forgotten person."""
         if not self.forgotten:
             return list(wants)
         return [want for want in wants if not self.forgotten.holds(want.target.collector, want.target.key)]
 
 
 def _ours(entry: Entry) -> str:
-    """What we wrote beside an answer, or in a note: in it even a bare word may be a handle."""
+    """Our metadata of an answer, or a note: in it even a bare word may be a handle."""
     if isinstance(entry, Note):
         return msgspec.json.encode(entry.data).decode().replace('\\"', '"')
     return f"{unquote(entry.url)} {msgspec.json.encode(entry.wants).decode()}"
 
 
 def _readable(entry: Entry) -> str:
-    """All text of *entry* itself, escapes undone and relative links made whole."""
+    """All text of *entry*, with escapes decoded and relative links made absolute."""
     if isinstance(entry, Note):
         return ""
     if isinstance(entry, Failure):

@@ -1,1 +1,1 @@
-"""Sampling: who is fetched next, by rules in SQL."""
+"""Sampling: the next targets, by rules in SQL."""

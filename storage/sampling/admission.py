@@ -1,7 +1,7 @@
-"""Admission: who is fetched next, decided by the study's rules in SQL over what is known.
+"""Admission: the next targets, selected by the study's rules in SQL over the published data.
 
-Reads the published database, never writes it. What is admitted is noted in the archive first (with who led to whom,
-and by which rule), then becomes due in the frontier. Running it twice admits nobody twice.
+Reads the published database, never writes it. Admissions are recorded in the archive first (with the paths
+and the rule), then become due in the frontier. Running it twice admits no one twice.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHUNK = 5_000  # targets in one admission note
 def admit(
     rules: Rules, frontier: Frontier, writer: archiving.Writer, db: duckdb.DuckDBPyConnection | None, now: datetime
 ) -> dict[str, int]:
-    """Note and queue everyone the rules let in and the frontier does not know; return how many by collector and kind.
+    """Record and queue everyone selected by the rules and not in the frontier; return the number by collector and kind.
 
     *db* is the published database, or None before the first load (then only the seeds are admitted).
     """
@@ -41,7 +41,7 @@ def admit(
 def enter(
     rule: str, wants: Sequence[Want], frontier: Frontier, writer: archiving.Writer, now: datetime
 ) -> dict[str, int]:
-    """Note and queue those of *wants* that the frontier does not know; return how many by collector and kind."""
+    """Record and queue those of *wants* not in the frontier; return the number by collector and kind."""
     counts: dict[str, int] = {}
     wants = Guard(frontier.path.parent).wants(wants)
     for start in range(0, len(wants), CHUNK):
@@ -60,7 +60,7 @@ def enter(
 
 
 def admitted(note: Meta) -> list[Want]:
-    """The wants of an admission note."""
+    """The wants in an admission note."""
     return [Want(Target(c, kind, key), "", wave, via, since) for c, kind, key, wave, via, since in note["wants"]]
 
 
@@ -86,7 +86,7 @@ def _admissions(rules: Rules, db: duckdb.DuckDBPyConnection | None, frontier: Fr
 
 
 def _bounded(rules: Rules, frontier: Frontier) -> bool:
-    """Whether a bound waits until the lists of the current wave are read: whom it lets in must not depend on when."""
+    """Whether a maximum waits until the lists of the wave are read, so that it admits the same people at any time."""
     lists = list(_of(rules, "list"))
     return rules.max_profiles is not None and any(frontier.next_due(name, [kind]) for name, kind in lists)
 
@@ -117,7 +117,7 @@ def _seeds(rules: Rules) -> Iterator[Want]:
 
 
 def _lists(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
-    """Connection lists of those admitted, as long as there are waves left."""
+    """Connection lists of the admitted, as long as waves are left."""
     rows = db.execute(
         "SELECT profile_id, wave FROM candidates WHERE profile_id IS NOT NULL"
         f" AND (is_seed OR {condition(rules.admit)}) AND wave < ?"
@@ -129,7 +129,7 @@ def _lists(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
 
 
 def _profiles(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> list[Want]:
-    """The profiles on the lists that were read: one wave further than whoever's list shows them, nearest first."""
+    """The profiles on the lists read: one wave further than the owners of the lists, nearest first."""
     rows = db.execute(
         "WITH lists AS (SELECT key, min(wave) AS wave FROM answers JOIN base.kinds USING (collector, kind)"
         " WHERE yields = 'connections' GROUP BY 1)"
@@ -147,7 +147,7 @@ def _profiles(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -
 
 
 def _handles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
-    """The accounts that profiles link to, by their handles."""
+    """The accounts that profiles link to, by handle."""
     rows = db.execute(
         "SELECT h.platform, lower(h.handle) AS handle, min(c.wave) AS wave,"
         " arg_min(c.profile_id, (c.wave, c.profile_id)) AS via"
@@ -161,7 +161,7 @@ def _handles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
 
 
 def _accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Start]:
-    """The accounts that profiles link to, and those that are seeds themselves."""
+    """The accounts that profiles link to, and seed accounts."""
     return db.execute(
         "WITH wanted AS ("
         " SELECT l.account_id, min(c.wave) AS wave, arg_min(c.profile_id, (c.wave, c.profile_id)) AS via, FALSE AS seed"
@@ -186,7 +186,7 @@ def _followed(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
 
 
 def _asked(rules: Rules, rows: list[Start]) -> list[Want]:
-    """Timelines and lists of the accounts *rows*; not those that the snowball itself asks for."""
+    """Timelines and lists of the accounts *rows*, except those that the snowball requests itself."""
     own = {(name, kind) for name, shown in rules.ties.items() for kind in shown} if rules.waves else set()
     if rules.timelines_of is not None:
         own |= {(name, kind) for name, kinds in rules.timelines.items() for kind in kinds}
@@ -196,11 +196,11 @@ def _asked(rules: Rules, rows: list[Start]) -> list[Want]:
 
 
 def _seed_accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> None:
-    """The TEMP table `seed_accounts` (account_id, via): who stands in [seeds], and whom the queries there found.
+    """The TEMP table `seed_accounts` (account_id, via): those in [seeds], and those found by its queries.
 
-    Their paths: the seed itself, what names it, and the query. A handle means whoever bore it when it was first looked
-    up: renamed, they stay the seed, and whoever takes the handle later is none. `named_accounts` has the accounts of
-    handles, those whose followers are seeds too.
+    A path is the seed itself, what names it, or the query. A handle means the account that had it at the first look-up:
+    renamed, it stays the seed, and a later owner of the handle is none. `named_accounts` has the accounts of handles,
+    those whose followers are seeds too.
     """
     paths = {(collector, key): path for collector, of in rules.paths.items() for key, path in of.items()}
     given = [[collector, key.lower(), "", paths.get((collector, key), key.lower())]

@@ -1,7 +1,7 @@
-"""The candidates: one relation over people, that rules are conditions on (its columns: `storage.sampling.rules`).
+"""The candidates: one relation over people, for the conditions of rules (its columns: `storage.sampling.rules`).
 
-A person is an actor: profiles and accounts that are known to be theirs (view `actors`). Counts are of actors, so that
-somebody with two accounts counts once.
+A person is an actor: the profiles and accounts known to be theirs (view `actors`). Counts are of actors, so that
+a person with two accounts counts once.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from storage.sampling.rules import COUNTS, Rules
 
-OPT_OUTS = ["noindex", "not-indexable", "no-unauthenticated"]  # flags of accounts that are not followed up
+OPT_OUTS = ["noindex", "not-indexable", "no-unauthenticated"]  # flags of accounts that are not collected
 
-# who leads to whom: of each tie (source, target, the target's handle where only that is known)
+# (source, target, the target's handle if only that is known) of each tie
 SHOWN = {
     "following": "SELECT platform, follower_id AS source, followed_id AS target, NULL AS handle FROM follows",
     "followers": "SELECT platform, followed_id, follower_id, NULL FROM follows",
@@ -30,10 +30,10 @@ SHOWN = {
 
 
 def prepare(db: duckdb.DuckDBPyConnection, rules: Rules, admitted: Sequence[tuple[str, str, int]], step: int) -> None:
-    """Make the TEMP table `candidates`, as the lists of those *admitted* up to wave *step* show it.
+    """Make the TEMP table `candidates`, from the lists of those *admitted* up to wave *step*.
 
-    *admitted* are (platform, account, wave). Beside it stand `actor_of` (subject, actor_id), `sources` (the admitted),
-    `shown` (what their lists and posts show), `led` (the same between actors),
+    *admitted* are (platform, account, wave). Also makes `actor_of` (subject, actor_id), `sources` (the admitted),
+    `shown` (ties in their lists and posts), `led` (the same between actors),
     `opted_out` (accounts).
     """
     names = ("platform", "account_id", "wave")
@@ -53,7 +53,7 @@ def prepare(db: duckdb.DuckDBPyConnection, rules: Rules, admitted: Sequence[tupl
     db.execute(_candidates(rules))
 
 
-# Whoever asked once: an account's own server shows all that its owner asks for, the lists of others less.
+# Opt-outs in any answer: an account's own server shows all requests of its owner, lists of others fewer.
 OPTED_OUT = f"""
 CREATE OR REPLACE TEMP TABLE opted_out AS
 SELECT DISTINCT account_id FROM base.accounts WHERE list_has_any(coalesce(flags, []), {OPT_OUTS})
@@ -67,7 +67,7 @@ CREATE OR REPLACE TEMP TABLE led AS
 SELECT s.tie, s.source, s.source_id, s.wave, o.actor_id AS target, s.target_id
 FROM shown AS s JOIN actor_of AS o ON o.subject = s.target_id WHERE o.actor_id <> s.source
 """
-# who is on which of the lists that the admitted keep
+# members of the lists that the admitted keep
 CO_LISTED = """
 CREATE OR REPLACE TEMP TABLE co_listed AS
 SELECT DISTINCT l.platform, l.list_id, o.actor_id

@@ -1,7 +1,7 @@
-"""The snowball along ties between accounts: wave by wave, each only when the lists of the one before are read.
+"""The snowball along ties between accounts: wave by wave, each after all lists of the previous one are read.
 
-So whom it admits depends on what the lists show, not on kills, limits or the order of answers. Whoever is admitted
-stands in the frontier as a target of the kind ADMITTED, which nobody fetches; all else is worked out anew each time.
+So admissions depend on the content of lists, not on kills, limits or the order of answers. An admitted person
+is in the frontier as a target of the kind ADMITTED, which is not fetched; the rest is recomputed each time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from storage.records import Target, Want
 from storage.sampling import candidates
 from storage.sampling.rules import Rules, condition
 
-Admission = tuple[str, list[Want]]  # a rule, and whom it admits
+Admission = tuple[str, list[Want]]  # a rule, and the targets it admits
 Row = tuple[str, str, int, str]  # platform, account, wave, via
 Start = tuple[str, str, int, str, bool]  # the same, and whether it is a seed
 
@@ -24,7 +24,7 @@ Start = tuple[str, str, int, str, bool]  # the same, and whether it is a seed
 def admissions(
     rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier, starts: Sequence[Start]
 ) -> Iterator[Admission]:
-    """Yield whom the rules admit now, and what is asked about them; each admission is in the frontier before the next.
+    """Yield the admissions and requests due now; each admission is in the frontier before the next.
 
     *starts* are the accounts to start from. Nothing is yielded while a list of the current wave is being read.
     """
@@ -39,7 +39,7 @@ def admissions(
 
 
 def _waves(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> Iterator[Admission]:
-    """One wave after the other, up to the first whose lists have still to be read."""
+    """Yield one wave after the other, up to the first with unread lists."""
     for step in range(rules.waves):
         candidates.prepare(db, rules, known(rules, frontier), step)
         yield from _lists(rules, db, step)
@@ -62,13 +62,12 @@ def _waves(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> I
 def at_hand(
     rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier, starts: Sequence[Start]
 ) -> tuple[list[Want], list[Start]]:
-    """Look-ups of those of *starts* whom a query found, where their own server must be asked first; and who may start.
+    """Look-ups of those of *starts* found by a query whose own server must be asked first; and those who may start.
 
-    A query shows accounts of other servers, which alone know whether somebody asks to be left alone.
+    A query shows accounts of other servers, and only these know whether someone opted out.
     """
     named = _named(rules) | {path for of in rules.paths.values() for path in of.values()}
-    looked_up = {name for name in rules.checked if rules.by_id[name] in rules.kinds[name]}
-    found = {start for start in starts if start[4] and start[3] not in named and start[0] in looked_up}
+    found = {start for start in starts if start[4] and start[3] not in named and start[0] in rules.checked}
     if not found:
         return [], list(starts)
     _available(rules, db, frontier)
@@ -79,12 +78,12 @@ def at_hand(
 
 
 def _named(rules: Rules) -> set[str]:
-    """The seeds by name; whoever else is one has the query that found them as their path."""
+    """The seeds by name; others have the query that found them as their path."""
     return {key.lower() for keys in rules.seeds.values() for key in keys}
 
 
 def waiting(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> bool:
-    """Whether something is being asked that the next wave waits for, or was answered but is not loaded yet."""
+    """Whether the next wave waits for a request, or for an answer that is not loaded yet."""
     kinds = [(collector, kind) for collector, shown in rules.ties.items() for kind in shown]
     named = ("handle", *(("profile", "list") if "connections" in rules.along else ()))
     kinds += [(collector, kind) for collector, of in rules.kinds.items() for kind, what in of.items() if what in named]
@@ -103,7 +102,7 @@ def waiting(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> 
 
 
 def known(rules: Rules, frontier: Frontier) -> list[tuple[str, str, int]]:
-    """Who is admitted: (platform, account, wave)."""
+    """The admitted: (platform, account, wave)."""
     return [(name, key, wave) for name in rules.kinds for key, wave, _ in frontier.targets(name, ADMITTED)]
 
 
@@ -112,7 +111,7 @@ def _admitted(rows: Sequence[Row]) -> list[Want]:
 
 
 def _lists(rules: Rules, db: duckdb.DuckDBPyConnection, step: int) -> Iterator[Admission]:
-    """What shows the ties of those admitted up to wave *step*, if `lists_of` says so."""
+    """The lists of ties of those admitted up to wave *step*, as selected by `lists_of`."""
     rows = db.execute(
         "SELECT DISTINCT platform, account_id, wave FROM sources WHERE wave <= $step AND actor_id IN"
         f" (SELECT actor_id FROM candidates WHERE {condition(rules.lists_of or 'everyone')}) ORDER BY 3, 1, 2",
@@ -127,7 +126,7 @@ def _lists(rules: Rules, db: duckdb.DuckDBPyConnection, step: int) -> Iterator[A
 
 
 def _unseen(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
-    """Those whom posts name but no answer has shown yet: they are looked up, so that they can be judged."""
+    """Look-ups of accounts named in posts but not shown by an answer yet, so that rules can be applied."""
     rows = db.execute(
         "SELECT s.platform, s.target_id, s.handle, min(s.wave) + 1, arg_min(s.source_id, (s.wave, s.source_id))"
         " FROM shown AS s LEFT JOIN accounts AS a ON a.account_id = s.target_id WHERE a.account_id IS NULL"
@@ -146,7 +145,7 @@ def _unseen(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
 def _available(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> None:
     """The TEMP table `available`: accounts that may be admitted.
 
-    Not those that ask to be left alone or are not to be had; `checked` says whether their own server has been asked.
+    Without opt-outs and absences; `checked` says whether their own server has been asked.
     """
     rows = [(name, key, state) for name, kind in rules.by_id.items() for key, _, state in frontier.targets(name, kind)]
     columns = list(zip(*rows, strict=True)) if rows else [(), (), ()]
@@ -165,11 +164,11 @@ def _available(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) 
     db.unregister("looked_up")
 
 
-# ---- whom a design lets in ----------------------------------------------------------------------------------------
+# ---- the designs ----------------------------------------------------------------------------------------
 
 
 def _chosen(rules: Rules, db: duckdb.DuckDBPyConnection, step: int) -> list[Row]:
-    """The accounts of those whom the design and the rule admit in the wave after *step*, in the order of admission."""
+    """The accounts that the design and the rule admit in the wave after *step*, in order of admission."""
     _eligible(rules, db, step)
     ((inside, in_wave),) = db.execute(
         "SELECT count(*), count(*) FILTER (wave = $wave)"
@@ -195,7 +194,7 @@ def _chosen(rules: Rules, db: duckdb.DuckDBPyConnection, step: int) -> list[Row]
 
 
 def _eligible(rules: Rules, db: duckdb.DuckDBPyConnection, step: int) -> None:
-    """The TEMP table `eligible`: the actors to whom the design leads."""
+    """The TEMP table `eligible`: the actors that the design leads to."""
     if rules.design == "walk":
         _walk(rules, db, step)
         return
@@ -212,9 +211,9 @@ def _eligible(rules: Rules, db: duckdb.DuckDBPyConnection, step: int) -> None:
 
 
 def _walk(rules: Rules, db: duckdb.DuckDBPyConnection, step: int) -> None:
-    """Where `k` walkers from each seed have come after each step: always on to a random one of those shown.
+    """The positions of `k` walkers from each seed after each step: each moves to a random one of those shown.
 
-    A walker stops at a list that shows nobody who may be admitted, and in front of somebody who is not admitted.
+    A walker stops at a list without anyone who may be admitted, and before someone who is not admitted.
     """
     db.execute(
         "CREATE OR REPLACE TEMP TABLE walkers AS SELECT DISTINCT actor_id AS began, n AS walker, 0 AS steps, actor_id"
@@ -234,7 +233,7 @@ def _walk(rules: Rules, db: duckdb.DuckDBPyConnection, step: int) -> None:
 
 
 def _unchecked(rules: Rules, db: duckdb.DuckDBPyConnection, chosen: Sequence[Row]) -> list[Want]:
-    """Those of *chosen* whose own server must say first that they have not opted out: other servers do not know."""
+    """Those of *chosen* whose own server must be asked first about opt-outs, as other servers do not know."""
     checked = {account for (account,) in db.execute("SELECT account_id FROM available WHERE checked").fetchall()}
     return [
         Want(Target(platform, rules.by_id[platform], account), "", wave, via)
@@ -244,7 +243,7 @@ def _unchecked(rules: Rules, db: duckdb.DuckDBPyConnection, chosen: Sequence[Row
 
 
 def _timelines(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> Iterator[Admission]:
-    """The timelines of those admitted, if `timelines_of` says so."""
+    """The timelines of the admitted, as selected by `timelines_of`."""
     rule = rules.timelines_of or "everyone"
     candidates.prepare(db, rules, known(rules, frontier), rules.waves)
     rows = db.execute(

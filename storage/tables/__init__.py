@@ -1,1 +1,1 @@
-"""Tables: archive to columns to DuckDB, published whole."""
+"""Tables: archive to columns to DuckDB, published atomically."""

@@ -1,7 +1,7 @@
-"""The database: made, opened, brought up to date, and published whole.
+"""The database: created, opened, upgraded, and published atomically.
 
-Users open `study.duckdb` read-only; it is never written. Whoever changes it works on a private copy and publishes
-that by a rename, so that a reader keeps the picture it opened.
+Users open `study.duckdb` read-only; it is never written. Changes are made in a private copy, published
+by a rename, so that a reader keeps the snapshot it opened.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from storage.errors import UserError
 from storage.locks import lock
 
 NAME = "study.duckdb"
-WORK = ".load"  # below the study directory: the private file and what is spilled beside it
+WORK = ".load"  # below the study directory: the private file and spilled columns
 STORAGE_VERSION = "v1.5.0"  # readable by DuckDB 1.5 and the command line of today
 MODE = 0o444
-VERSION = 9  # of the schema; a database of a higher one is left alone
-OTHER = "was made by another version of sneeuwbal; run `sneeuwbal load`, which makes it anew from the archive"
+VERSION = 9  # of the schema; databases of a higher version are not touched
+OTHER = "was made by another version of sneeuwbal; run `sneeuwbal load` to rebuild it from the archive"
 
 log = logging.getLogger("sneeuwbal")
 
 
 def schema() -> tuple[str, str]:
-    """Fingerprints of the tables, and of the views with the dictionary: what a database was made by."""
+    """Fingerprints of the tables, and of the views with the dictionary: the version of a database."""
     tables, views, dictionary = map(_file, ("tables.sql", "views.sql", "dictionary.toml"))
     return _digest(tables), _digest(views + dictionary)
 
@@ -58,7 +58,7 @@ def create(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _create_views(db: duckdb.DuckDBPyConnection) -> None:
-    """The views, each with what the dictionary says of it and of its columns."""
+    """Create the views, with the dictionary's comments on them and their columns."""
     db.execute(_file("views.sql"))
     words = tomllib.loads(_file("dictionary.toml"))
     comments = [(f"VIEW {view}", about["about"]) for view, about in words["views"].items()]
@@ -70,7 +70,7 @@ def _create_views(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _update(db: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Make the schema in a new database, and the views anew in one whose views are of another version."""
+    """Create the schema in a new database, and replace the views in one with another version of them."""
     made_by = _made_by(db, path)
     if made_by is None and not db.execute("SELECT 1 FROM duckdb_tables() WHERE schema_name = 'base'").fetchall():
         create(db)
@@ -85,24 +85,24 @@ def _update(db: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def _made_by(db: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, str] | None:
-    """The schema that *db* was made by; None if it does not say so (it is empty, or older than such marks).
+    """The schema version of *db*; None if it has none (it is empty, or older than versions).
 
-    Raise UserError if it is a newer one than ours.
+    Raise UserError if it is newer than this program.
     """
     known = "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'base' AND table_name = 'made_by'"
-    if not db.execute(known).fetchall():  # a result that is not fetched whole would hold up a `register`
+    if not db.execute(known).fetchall():  # an unfetched result would block a `register`
         return None
     ((version, *made_by),) = db.execute("FROM base.made_by").fetchall()
     if version > VERSION:
         raise UserError(
-            f"{path}: was made by a newer sneeuwbal (schema {version}, this one knows {VERSION}): "
+            f"{path}: was made by a newer sneeuwbal (schema {version}; this one supports {VERSION}): "
             "upgrade sneeuwbal, or run `sneeuwbal load --fresh`"
         )
     return made_by[0], made_by[1]
 
 
 def is_outdated(study: Path) -> bool:
-    """Whether the published database has tables of another version, so that it must be made anew from the archive."""
+    """Whether the published database has tables of another version, and must be rebuilt from the archive."""
     path = study / NAME
     if not path.exists():
         return False
@@ -110,12 +110,12 @@ def is_outdated(study: Path) -> bool:
         with duckdb.connect(str(path), read_only=True) as db:
             made_by = _made_by(db, path)
     except duckdb.Error:
-        return False  # whoever opens it next says what is wrong with it
+        return False  # the next open reports the error
     return made_by is None or made_by[0] != schema()[0]
 
 
 def open_private(path: Path, *, memory: str | None = None, threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """Open (or make) a database for writing, as catalog `study`, with our schema. Nobody else may have it open."""
+    """Open (or make) a database for writing, as catalog `study`, with our schema. No other process may have it open."""
     db = duckdb.connect()
     try:
         db.execute("SET TimeZone = 'UTC'")
@@ -125,7 +125,7 @@ def open_private(path: Path, *, memory: str | None = None, threads: int | None =
             db.execute(f"SET memory_limit = '{_quoted(memory)}'")
         if threads:
             db.execute(f"SET threads = {int(threads)}")
-        # without a write-ahead log: a killed load's file is thrown away, and `close_private` writes what counts
+        # without a write-ahead log: a killed load's file is discarded, and `close_private` writes the result
         how = f"STORAGE_VERSION '{STORAGE_VERSION}', RECOVERY_MODE no_wal_writes"
         db.execute(f"ATTACH '{_quoted(path)}' AS study ({how})")
         db.execute("USE study")
@@ -137,7 +137,7 @@ def open_private(path: Path, *, memory: str | None = None, threads: int | None =
 
 
 def close_private(db: duckdb.DuckDBPyConnection) -> None:
-    """Write everything into the one file and let go of it."""
+    """Write everything into the file and close it."""
     db.execute("CHECKPOINT study")
     db.execute("USE memory")
     db.execute("DETACH study")
@@ -145,10 +145,10 @@ def close_private(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def open_readonly(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open a published database (or the study directory that holds it) for reading."""
+    """Open a published database (or the one in a study directory) for reading."""
     path = path / NAME if path.is_dir() else path
     if not path.is_file():
-        raise UserError(f"{path}: there is no database yet: run `sneeuwbal load`")
+        raise UserError(f"{path}: no database yet; run `sneeuwbal load`")
     try:
         db = duckdb.connect(str(path), read_only=True)
     except duckdb.Error as error:
@@ -164,7 +164,7 @@ def open_readonly(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def open_current(path: Path) -> duckdb.DuckDBPyConnection:
-    """As `open_readonly`; raise UserError, too, if the tables are those of another version."""
+    """Like `open_readonly`; raise UserError also if the tables have another version."""
     db = open_readonly(path)
     made_by = _made_by(db, path)
     if made_by is None or made_by[0] != schema()[0]:
@@ -178,19 +178,19 @@ def _why_not(path: Path, error: str) -> str:
     first = error.splitlines()[0] if error else "unknown"
     if wal.exists():
         return (
-            f"{path}: cannot be read because of {wal.name}, which a careless reader left: delete that, nothing is lost"
+            f"{path}: cannot be read because of {wal.name}, left by another program: delete that file; nothing is lost"
         )
     if "version" in error.lower():
-        return f"{path}: was written by a newer DuckDB: install that, or run `sneeuwbal load --fresh` ({first})"
+        return f"{path}: was written by a newer DuckDB; install that, or run `sneeuwbal load --fresh` ({first})"
     return f"{path}: cannot be opened: {first}"
 
 
 @contextlib.contextmanager
 def working(study: Path) -> Iterator[Path]:
-    """Hold the study's load lock, waiting for it; yield a fresh working directory that is removed afterwards."""
+    """Wait for the study's load lock and hold it; yield a new working directory that is removed afterwards."""
     with lock(study, "load", wait=True):
         work = study / WORK
-        shutil.rmtree(work, ignore_errors=True)  # what a killed load left
+        shutil.rmtree(work, ignore_errors=True)  # left by a killed load
         try:
             work.mkdir(mode=0o700)
             yield work
@@ -198,9 +198,9 @@ def working(study: Path) -> Iterator[Path]:
             raise _why_not_written(study, error) from error
         except duckdb.IOException as error:
             if "No space left" in str(error):
-                raise UserError(f"{study}: the disk is full; make room: the database is as it was") from error
+                raise UserError(f"{study}: the disk is full; free some space: the database is unchanged") from error
             if "not a valid DuckDB database" in str(error):
-                raise UserError(f"{study / NAME}: is no database; run `sneeuwbal load --fresh`") from error
+                raise UserError(f"{study / NAME}: is not a database; run `sneeuwbal load --fresh`") from error
             raise
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -208,9 +208,9 @@ def working(study: Path) -> Iterator[Path]:
 
 def _why_not_written(study: Path, error: OSError) -> BaseException:
     if error.errno == errno.ENOSPC or "No space left" in str(error):
-        return UserError(f"{study}: the disk is full; make room: the database is as it was")
+        return UserError(f"{study}: the disk is full; free some space: the database is unchanged")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return UserError(f"{error.filename or study}: {error.strerror}; make the study directory writable for you")
+        return UserError(f"{error.filename or study}: {error.strerror}; make the study directory writable")
     return error
 
 
@@ -223,7 +223,7 @@ def start_private(study: Path, work: Path, *, fresh: bool) -> Path:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file, sharing its blocks where the file system can."""
+    """Copy a file, sharing its blocks if the file system supports it."""
     with source.open("rb") as reading, target.open("xb") as writing:
         left = os.fstat(reading.fileno()).st_size
         try:
@@ -240,13 +240,13 @@ def copy(source: Path, target: Path) -> None:
 
 
 def publish(private: Path, study: Path, group: str | None = None) -> Path:
-    """Put the closed *private* file in the place of the published one; return that.
+    """Replace the published file by the closed *private* file; return its path.
 
-    Readers who have the old one open keep it. *group* may read the file; nobody may write it.
+    Open readers keep the old one. *group* may read the file; no one may write it.
     """
     published = study / NAME
     if private.with_name(private.name + ".wal").exists():
-        raise RuntimeError(f"{private} was not closed: its write-ahead log is still there")
+        raise RuntimeError(f"{private} was not closed: its write-ahead log still exists")
     os.chmod(private, MODE if group is None else 0o440)
     if group is not None:
         shutil.chown(private, group=group)
@@ -259,7 +259,7 @@ def publish(private: Path, study: Path, group: str | None = None) -> Path:
     if stale.exists():
         aside = _free_name(stale)
         stale.rename(aside)
-        log.warning("%s: left by someone who opened the database for writing; moved to %s", stale, aside.name)
+        log.warning("%s: left by a program that opened the database for writing; moved to %s", stale, aside.name)
     os.replace(private, published)
     sync_directory(study)
     return published

@@ -1,4 +1,4 @@
-"""The current state, one row a key, and what is counted from notes and answers: made anew where something came."""
+"""The current state, one row per key, and tables derived from notes and answers, refreshed for new rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEYS = {
     "follows": ("follower_id", "followed_id", "platform"),
 }
 
-# A page about the profile itself tells more than a mention of it in a list, even an older one.
+# A profile's own page has more data than a mention in a list, even a newer one.
 SELECTS = {
     "profiles": """
         SELECT profile_id, platform, url, name, headline, description, location,
@@ -24,7 +24,7 @@ SELECTS = {
             ORDER BY own OR content IN (SELECT content FROM base.positions) DESC, last_seen DESC, content, run_id,
                      own DESC) = 1""",
     "accounts": """
-        WITH told AS (
+        WITH spans AS (
             SELECT account_id, min(first_seen) AS first_seen, max(last_seen) AS last_seen,
                    count(DISTINCT content) AS versions
             FROM base.accounts {where} GROUP BY account_id),
@@ -40,7 +40,7 @@ SELECTS = {
         SELECT a.account_id, a.platform, p.handle, p.name, a.description, a.location, a.url, a.verified, a.protected,
                a.created_at, a.followers, a.following, a.posts, a.flags, t.first_seen, t.last_seen, t.versions,
                a.record_id
-        FROM base.accounts AS a JOIN picked AS p ON a.rowid = p.chosen JOIN told AS t ON t.account_id = a.account_id""",
+        FROM base.accounts AS a JOIN picked AS p ON a.rowid = p.chosen JOIN spans AS t USING (account_id)""",
     "connections": """
         SELECT least(profile_id, other_id) AS profile_a, greatest(profile_id, other_id) AS profile_b,
                min(connected_on) AS connected_on, count(DISTINCT profile_id) AS lists,
@@ -54,7 +54,7 @@ SELECTS = {
         FROM base.follows {where} GROUP BY ALL""",
 }
 
-# Where a key has one row, there is nothing to compare. Most have, and these tables may have millions.
+# A key with one row needs no comparison. Most have one, and these tables may have millions.
 SINGLE = {
     "accounts": """
         SELECT account_id, platform, handle, name, description, location, url, verified, protected, created_at,
@@ -68,14 +68,14 @@ SINGLE = {
 
 
 def touch(db: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Remember which keys came (in the view `came`), so that `refresh` looks at these only."""
+    """Store the keys of new rows (in the view `came`), so that `refresh` handles these only."""
     if table in KEYS:
         keys = ", ".join(KEYS[table])
         db.execute(f"CREATE OR REPLACE TEMP TABLE touched_{table} AS SELECT DISTINCT {keys} FROM came")
 
 
 def refresh(db: duckdb.DuckDBPyConnection) -> None:
-    """Bring the current state and the derived tables up to what the tables hold."""
+    """Update the current state and the derived tables."""
     for table, keys in KEYS.items():
         if db.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [f"touched_{table}"]).fetchone():
             _refresh(db, table, keys)
@@ -104,10 +104,10 @@ def _refresh(db: duckdb.DuckDBPyConnection, table: str, keys: tuple[str, ...]) -
     db.execute(f"DROP TABLE touched_{table}; DROP TABLE IF EXISTS several")
 
 
-# A run is told by its notes; one without (an archive of others) by its answers. What was killed has no end.
+# A run is known by its notes; without notes (archives of other tools) by its answers. A killed run has no end.
 DERIVED = {
     "runs": """
-        WITH told AS (
+        WITH noted AS (
             SELECT data->>'run' AS run_id, data->>'collector' AS collector,
                    min(noted_at) FILTER (kind = 'run-start') AS started_at,
                    max(noted_at) FILTER (kind = 'run-end') AS ended_at,
@@ -115,13 +115,13 @@ DERIVED = {
                    max(data->>'version') AS version, max(CAST(data->'settings' AS VARCHAR)) AS settings
             FROM base.notes WHERE kind IN ('run-start', 'run-end') GROUP BY 1, 2)
         SELECT run_id, collector, started_at, ended_at, status, reason, version, CAST(settings AS JSON) AS settings
-        FROM told
+        FROM noted
         UNION ALL
         SELECT run_id, collector, min(fetched_at), NULL, NULL, NULL, NULL, NULL FROM base.fetches
-        WHERE run_id <> '' AND run_id NOT IN (SELECT run_id FROM told WHERE run_id IS NOT NULL)
+        WHERE run_id <> '' AND run_id NOT IN (SELECT run_id FROM noted WHERE run_id IS NOT NULL)
         GROUP BY run_id, collector""",
     "overrides": """
-        WITH told AS (
+        WITH ends AS (
             SELECT collector, started_at, ended_at, unnest([
                 {'rule': 'opt-outs', 'is_so': settings->>'$."minimise.opt_outs"' = '"override"',
                  'reason': settings->>'$."minimise.override_reason"'},
@@ -130,7 +130,7 @@ DERIVED = {
             FROM base.runs WHERE settings IS NOT NULL)
         SELECT one.rule, collector, CAST(one.reason AS JSON)->>'$' AS reason, min(started_at) AS since,
                max(coalesce(ended_at, started_at)) AS until, count(*) AS runs
-        FROM told WHERE one.is_so GROUP BY ALL""",
+        FROM ends WHERE one.is_so GROUP BY ALL""",
     "walks": """
         WITH one AS (
             SELECT *, next_cursor IS NULL AND outcome IN ('done', 'absent') AS closes FROM base.answers
@@ -144,7 +144,7 @@ DERIVED = {
                max(since) AS since
         FROM one GROUP BY walk, collector, kind, key""",
     "gaps": """
-        WITH told AS (
+        WITH ended AS (
             SELECT data->>'collector' AS collector, data->>'kind' AS kind, data->>'key' AS key,
                    coalesce(data->>'walk', '') AS walk, data->>'cursor' AS "cursor",
                    coalesce(data->>'until_id', data->>'until') AS until_id, data->>'low_water' AS low_water,
@@ -165,7 +165,7 @@ DERIVED = {
               AND coalesce(l.since, '') IN ('', w.since)
             GROUP BY ALL)
         SELECT t.*, coalesce(s.closed_at, w.ended_at) AS closed_at
-        FROM told AS t LEFT JOIN shut AS s USING (collector, kind, key, walk)
+        FROM ended AS t LEFT JOIN shut AS s USING (collector, kind, key, walk)
         LEFT JOIN base.walks AS w ON w.walk = t.walk AND w.collector = t.collector AND w.kind = t.kind
              AND w.key = t.key AND w.complete AND t.walk <> ''
         UNION ALL
@@ -175,13 +175,13 @@ DERIVED = {
         FROM base.walks AS w LEFT JOIN latest AS l USING (walk, collector, kind, key)
         LEFT JOIN healed AS h USING (walk, collector, kind, key)
         WHERE w.complete IS NOT TRUE AND w.pages > 0
-          AND (w.collector, w.kind, w.key, w.walk) NOT IN (SELECT (collector, kind, key, walk) FROM told
+          AND (w.collector, w.kind, w.key, w.walk) NOT IN (SELECT (collector, kind, key, walk) FROM ended
                WHERE collector IS NOT NULL AND kind IS NOT NULL AND key IS NOT NULL)""",
     "admissions": """
-        WITH told AS MATERIALIZED (
+        WITH notes AS MATERIALIZED (
             SELECT from_json(data->'wants', '[["VARCHAR"]]') AS wants, data->>'rule' AS rule, noted_at AS admitted_at
             FROM base.notes WHERE kind = 'admission'),
-        each AS (SELECT unnest(wants) AS w, rule, admitted_at FROM told)
+        each AS (SELECT unnest(wants) AS w, rule, admitted_at FROM notes)
         SELECT DISTINCT w[1] AS collector, w[2] AS kind, w[3] AS key, CAST(w[4] AS INTEGER) AS wave, w[5] AS via,
                rule, admitted_at FROM each""",
 }

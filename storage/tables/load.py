@@ -1,7 +1,7 @@
-"""Load: archive to tables, in large batches, by one worker process a core.
+"""Load: archive to tables, in large batches, with one worker process per core.
 
-Workers read stretches of the archive, parse, and spill columns to disk; then one statement a table brings them in.
-The result is built in a private file and published whole: killed anywhere, the published file is as it was.
+Workers read stretches of the archive, parse, and spill columns to disk; then one statement per table inserts them.
+The result is built in a private file and published atomically: after a kill, the published file is unchanged.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ import msgspec
 
 from storage.archive import reader as archive
 from storage.archive.reader import OPEN
+from storage.by_hand import FILES as BY_HAND
+from storage.by_hand import evidence, read_observations, read_screening
 from storage.errors import UserError
 from storage.linking import link
 from storage.linking.link import Linking
 from storage.privacy import forgotten, retention
 from storage.privacy.declared import hooks_of, platforms, resolved
-from storage.screening import FILE as SCREENING
-from storage.screening import read_screening
 from storage.tables import database, latest, merge
-from storage.tables.parse_worker import Keep, Parser, Told, Unit, cores, die_with_parent, spill, split, torn
+from storage.tables.parse_worker import Keep, Parser, Result, Unit, cores, die_with_parent, spill, split, torn
 
 SMALL = 2 * 1024 * 1024  # compressed bytes; less is read in this process
 STRETCH = 4 * 1024 * 1024  # compressed bytes a worker reads at a time: small enough that both end together
-RATE = 1_000_000  # bytes of archive that a core loads in a second, about: `python -m benchmarks.load`
+RATE = 1_000_000  # bytes of archive that a core loads per second, approximately: `python -m benchmarks.load`
 MEMORY = "400MB"  # of DuckDB, once the workers are gone; more is not faster (5 million accounts, 2 cores)
 
-MEND = "put it back, or run `sneeuwbal load --fresh`"
+FIX = "restore it, or run `sneeuwbal load --fresh`"
 COUNTED = ("profiles", "connections", "accounts", "follows", "posts", "referenced_posts", "sample_posts")
 
 Parsers = Mapping[str, "str | Parser"]
@@ -44,15 +44,15 @@ Progress = Callable[[int, int], None]
 class LoadReport(msgspec.Struct):
     """What a load did."""
 
-    fresh: bool  # from nothing
-    segments: int = 0  # that held something new
+    fresh: bool  # everything was loaded again
+    segments: int = 0  # with new entries
     bytes: int = 0  # of archive read
     entries: int = 0
-    read: dict[str, int] = {}  # rows that came, per table; what is known already included
-    rows: dict[str, int] = {}  # in each view of COUNTED now
-    before: dict[str, int] = {}  # the same, before this load
+    read: dict[str, int] = {}  # rows read, by table, including known ones
+    rows: dict[str, int] = {}  # rows in each view of COUNTED
+    before: dict[str, int] = {}  # the same before this load
     quarantined: int = 0
-    damage: list[str] = []  # one line per segment that could not be read whole
+    damage: list[str] = []  # one line per damaged segment
 
     links: dict[str, int] = {}  # by decision
     published: bool = False
@@ -62,18 +62,18 @@ class LoadReport(msgspec.Struct):
         """Whether something of the archive could not be read."""
         return bool(self.damage)
 
-    def told(self) -> str:
-        """One line for the terminal, with what the tables hold now; one more for each damaged segment."""
+    def summary(self) -> str:
+        """One line for the terminal with the sizes of the tables, and one per damaged segment."""
         if not self.segments:
             line = "load: nothing new in the archive"
             if self.published:
-                line += "; employers matched and accounts linked anew"
+                line += "; employers and accounts linked again"
         else:
             rows = ", ".join(self._counted(name) for name in COUNTED if self.rows.get(name))
-            how = "from nothing" if self.fresh else "added"
+            how = "fresh" if self.fresh else "added"
             line = f"load ({how}): {self.entries:,} entries of {self.segments} segments: {rows or 'no rows'}"
         if self.quarantined:
-            line += f"; {self.quarantined:,} pieces could not be read (view `quarantine`)"
+            line += f"; {self.quarantined:,} items could not be read (view `quarantine`)"
         return "\n".join([line, *self.damage])
 
     def _counted(self, view: str) -> str:
@@ -95,12 +95,12 @@ def load(
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> LoadReport:
-    """Load what is new in the archive of *study* (all of it if *fresh*), link, and publish the database.
+    """Load new entries of the archive of *study* (all of it if *fresh*), link, and publish the database.
 
-    A database of an older schema is made anew from the archive; *say* gets one line about it first.
+    A database of an older schema is rebuilt from the archive; *say* gets one line about it first.
 
     *parsers* maps a collector's name to "module:object" or to the object. *archives* are directories or files, by
-    default `archive/`. *settings* are the rows of the view `study`. *progress* is told bytes done and bytes in all.
+    default `archive/`. *settings* are the rows of the view `study`. *progress* receives bytes done and bytes in total.
     Nothing is published if nothing has changed. Raise UserError for a database that is newer than this program, or
     does not belong to the archive, and for a mistake in the decisions.
     """
@@ -120,7 +120,8 @@ def load(
             units = plan(paths, _known(db), report, workers)
             report.damage += _gone(study, paths) if report.fresh else []
             kinds = _kinds(parsers)
-            made_from = _fingerprint(linking, rows, kinds, study / SCREENING)
+            beside = [study / name for name in BY_HAND] + [study / name for name in evidence(study)]
+            made_from = _fingerprint(linking, rows, kinds, *beside)
             report.before = _count(db)
             if units or report.fresh or made_from != _made_from(db):
                 _declare(db, kinds)
@@ -131,6 +132,7 @@ def load(
                     report.links = link.link(db, linking, platforms(parsers).values())
                 retention.read_removed(db, study)
                 read_screening(db, study)
+                read_observations(db, study)
                 db.execute("DELETE FROM base.made_from")
                 db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
                 report.rows = _count(db)
@@ -143,22 +145,22 @@ def load(
 
 
 def _made_anew(directory: Path, workers: int) -> str:
-    """What is said before a database of an older schema is made anew, and about how long that will take."""
+    """The message before a database of an older schema is rebuilt, with an estimate of the time."""
     size = sum(path.stat().st_size for path in archive.segments(directory))
     minutes = size / (RATE * workers) / 60
     return (
-        f"{database.NAME} was made by an older sneeuwbal: making it anew from {size / 1e6:,.0f} MB of archive, "
+        f"{database.NAME} was made by an older sneeuwbal: rebuilding it from {size / 1e6:,.0f} MB of archive, "
         f"in about {f'{minutes:,.0f} minutes' if minutes >= 1.5 else 'a minute'}"
     )
 
 
 def _dropped(rows: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """What `[minimise] drop` says among the settings *rows*."""
+    """The value of `[minimise] drop` among the settings *rows*."""
     return tuple(sorted(msgspec.json.decode(dict(rows).get("minimise.drop") or "[]")))
 
 
 def _published(study: Path) -> list[tuple[str, str]]:
-    """The settings that the published database was made with; none if it cannot tell."""
+    """The settings that the published database was made with; none if they are unknown."""
     if not (study / database.NAME).exists():
         return []
     try:
@@ -169,7 +171,7 @@ def _published(study: Path) -> list[tuple[str, str]]:
 
 
 def _count(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """How many rows each view of COUNTED has."""
+    """The number of rows of each view of COUNTED."""
     counts = ", ".join(f"(SELECT count(*) FROM {view})" for view in COUNTED)
     return dict(zip(COUNTED, db.execute(f"SELECT {counts}").fetchone() or (), strict=True))
 
@@ -177,13 +179,18 @@ def _count(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
 def _fingerprint(
     linking: Linking | None, settings: Sequence[tuple[str, str]] | None, kinds: Sequence[tuple[str, ...]], *files: Path
 ) -> str:
-    """A hash of what the tables depend on besides the archive."""
+    """A hash of everything the tables depend on besides the archive."""
     made = [repr(settings), repr(kinds), repr(database.schema())]
     if linking is not None:
         made += [repr([tuple(row) for row in linking.organisations]), linking.rules]
         files += (linking.decisions,)
-    made += [hashlib.blake2b(path.read_bytes()).hexdigest() if path.exists() else "" for path in files]
+    made += [_digest(path) if path.is_file() else "" for path in files]
     return hashlib.blake2b("\n".join(made).encode(), digest_size=16).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _made_from(db: duckdb.DuckDBPyConnection) -> str | None:
@@ -192,7 +199,7 @@ def _made_from(db: duckdb.DuckDBPyConnection) -> str | None:
 
 
 def _kinds(parsers: Parsers) -> list[tuple[str, ...]]:
-    """The rows of `base.kinds`: what the kinds of *parsers* declare."""
+    """The rows of `base.kinds`: the declared kinds of *parsers*."""
     return sorted(
         (name, kind, spec.of, spec.yields)
         for name, parser in resolved(parsers).items()
@@ -201,7 +208,7 @@ def _kinds(parsers: Parsers) -> list[tuple[str, ...]]:
 
 
 def _declare(db: duckdb.DuckDBPyConnection, kinds: Sequence[tuple[str, ...]]) -> None:
-    """Write the declaration of *kinds*; that of collectors which are not installed any more stays."""
+    """Write the declaration of *kinds*; that of collectors no longer installed is kept."""
     db.execute("DELETE FROM base.kinds WHERE list_contains(?, collector)", [sorted({row[0] for row in kinds})])
     if kinds:
         db.executemany("INSERT INTO base.kinds VALUES (?, ?, ?, ?)", [list(row) for row in kinds])
@@ -218,22 +225,22 @@ def _known(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def plan(paths: Iterable[Path], known: Mapping[str, int], report: LoadReport, workers: int) -> list[Unit]:
-    """The stretches of *paths* that are not in the tables yet. Raise UserError where archive and tables disagree."""
+    """The stretches of *paths* that are not in the tables yet. Raise UserError if archive and tables disagree."""
     new: list[tuple[Path, int, int]] = []
     seen: set[str] = set()
     for path in paths:
         name = path.name.removesuffix(".open")
         if name in seen:
-            continue  # the same segment, lying in two places
+            continue  # the same segment in two places
         seen.add(name)
         end = archive.synced_end(path) if path.name.endswith(OPEN) else path.stat().st_size
         start = known.get(name, 0)
         if start > end:
-            raise UserError(f"{path}: is shorter than what was loaded from it: {MEND}")
+            raise UserError(f"{path}: is shorter than when it was loaded: {FIX}")
         if start < end:
             new.append((path, start, end))
     if gone := sorted(set(known) - seen):
-        raise UserError(f"{gone[0]}: was loaded, but is not in the archive: {MEND}")
+        raise UserError(f"{gone[0]}: was loaded, but is not in the archive: {FIX}")
     report.segments, report.bytes = len(new), sum(end - start for _, start, end in new)
     size = max(SMALL // 4, min(STRETCH, report.bytes // (4 * workers)))
     stretches = [(path, cut, end) for path, start, end in new for cut in split(path, start, end, size)]
@@ -241,19 +248,19 @@ def plan(paths: Iterable[Path], known: Mapping[str, int], report: LoadReport, wo
 
 
 def _gone(study: Path, paths: Iterable[Path]) -> list[str]:
-    """One line on the segments whose answers the published database holds and that are not among *paths*."""
+    """One line on the segments with rows in the published database that are not among *paths*."""
     if not (study / database.NAME).exists():
         return []
     try:
         with duckdb.connect(str(study / database.NAME), read_only=True) as db:
             known = {name for (name,) in db.execute("SELECT DISTINCT archive FROM base.fetches").fetchall()}
     except duckdb.Error:
-        return []  # it cannot tell
+        return []  # they are unknown
     gone = sorted(known - {path.name.removesuffix(".open") for path in paths})
     if not gone:
         return []
     which = gone[0] if len(gone) == 1 else f"{gone[0]} and {len(gone) - 1:,} more"
-    return [f"{which}: was loaded before, but is not in the archive: what it held is left out; put it back and load"]
+    return [f"{which}: was loaded before, but is not in the archive: its data are left out; restore it and load"]
 
 
 def _bring_in(
@@ -266,18 +273,18 @@ def _bring_in(
     progress: Progress | None,
     keep: Keep = Keep(),  # noqa: B008 (frozen)
 ) -> None:
-    told = _spill_all(units, parsers, spilled, workers, progress, keep)
-    report.entries = sum(one.entries for one in told)
+    results = _spill_all(units, parsers, spilled, workers, progress, keep)
+    report.entries = sum(one.entries for one in results)
     report.read = merge.merge(db, spilled, _opened(parsers))
     shutil.rmtree(spilled, ignore_errors=True)
     report.quarantined = report.read.get("quarantine", 0)
-    _remember(db, told, report)
+    _remember(db, results, report)
     latest.refresh(db)
     link.read_links(db, platforms(parsers).values())
 
 
 def _opened(parsers: Parsers) -> dict[str, date]:
-    """The first day of each platform, as the collectors declare it in `opened`."""
+    """The first day of each platform, as declared by the collectors in `opened`."""
     days: dict[str, date] = {}
     for parser in resolved(parsers).values():
         days |= hooks_of(parser).opened
@@ -286,25 +293,25 @@ def _opened(parsers: Parsers) -> dict[str, date]:
 
 def _spill_all(
     units: list[Unit], parsers: Parsers, spilled: Path, workers: int, progress: Progress | None, keep: Keep
-) -> list[Told]:
-    """Have every unit read and spilled; a segment whose cuts were no places to cut is read again in one piece."""
+) -> list[Result]:
+    """Read and spill every unit; a segment that was cut at a wrong place is read again in one piece."""
     total = sum(unit.end - unit.start for unit in units)
-    told: list[Told] = []
+    results: list[Result] = []
     for one in _each(units, parsers, spilled, workers if total > SMALL else 1, keep):
-        told.append(one)
+        results.append(one)
         if progress is not None:
-            progress(sum(done.unit.end - done.unit.start for done in told), total)
-    for path in sorted({one.unit.path for one in told if not one.landed}):
-        pieces = sorted((one for one in told if one.unit.path == path), key=lambda one: one.unit.start)
+            progress(sum(done.unit.end - done.unit.start for done in results), total)
+    for path in sorted({one.unit.path for one in results if not one.landed}):
+        pieces = sorted((one for one in results if one.unit.path == path), key=lambda one: one.unit.start)
         for piece in pieces:
             shutil.rmtree(spilled / f"{piece.unit.number:06d}")
-            told.remove(piece)
+            results.remove(piece)
         first, last = pieces[0].unit, pieces[-1].unit
-        told.append(spill(msgspec.structs.replace(first, end=last.end), parsers, str(spilled), keep))
-    return told
+        results.append(spill(msgspec.structs.replace(first, end=last.end), parsers, str(spilled), keep))
+    return results
 
 
-def _each(units: list[Unit], parsers: Parsers, spilled: Path, workers: int, keep: Keep) -> Iterable[Told]:
+def _each(units: list[Unit], parsers: Parsers, spilled: Path, workers: int, keep: Keep) -> Iterable[Result]:
     if workers == 1 or len(units) < 2:
         yield from (spill(unit, parsers, str(spilled), keep) for unit in units)
         return
@@ -319,10 +326,10 @@ def _each(units: list[Unit], parsers: Parsers, spilled: Path, workers: int, keep
             raise
 
 
-def _remember(db: duckdb.DuckDBPyConnection, told: list[Told], report: LoadReport) -> None:
-    """Write down how far each segment was read, and what could not be."""
-    segments: dict[str, list[Told]] = {}
-    for one in sorted(told, key=lambda one: one.unit.start):
+def _remember(db: duckdb.DuckDBPyConnection, results: list[Result], report: LoadReport) -> None:
+    """Record how far each segment was read, and its damage."""
+    segments: dict[str, list[Result]] = {}
+    for one in sorted(results, key=lambda one: one.unit.start):
         segments.setdefault(one.unit.archive, []).append(one)
     for name, pieces in sorted(segments.items()):
         path, end = Path(pieces[0].unit.path), pieces[-1].unit.whole

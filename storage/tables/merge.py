@@ -1,8 +1,8 @@
-"""Columns on disk into tables: the same rows whatever the order, and however often they come.
+"""Merge columns on disk into tables: the same rows in any order and with any repetition.
 
-Each table says which columns are its key and which of several rows with one key stays. Rows of the table with a key
-that comes again are taken out and take part, so that loading bit by bit and all at once end the same. Only keys are
-held in memory; the wide rows stream past them.
+Each table has key columns and a rule for which of several rows with one key is kept. Rows of the table with a key
+that occurs again are removed and take part, so that incremental and full loads end the same. Only keys are
+kept in memory; the wide rows are streamed.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from storage.tables import latest
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """How rows come into `base.<table>`: *select* over the spilled columns, *key*, and *order*: the first row stays."""
+    """The rows of `base.<table>`: *select* over the spilled columns, *key*, and *order*: the first row is kept."""
 
     table: str
     key: tuple[str, ...]
     order: str
     select: str
-    least: tuple[str, ...] = ()  # columns that take the least value of all rows with the key
+    least: tuple[str, ...] = ()  # columns that get the least value of all rows with the key
     most: tuple[str, ...] = ()
 
 
@@ -39,8 +39,8 @@ def _hash(columns: tuple[str, ...]) -> str:
     return f"md5(concat_ws(chr(31), {parts}))"
 
 
-# Times that strangers claim, and what names the row. One that nobody can have is no time of the row, and is set aside
-# in `quarantine` as it was claimed: no analysis, figure or export meets it.
+# Times claimed by users, and the key of the row. An impossible time is not used, but kept
+# in `quarantine` as claimed: it is in no analysis, figure or export.
 CLAIMS = (
     ("posts", "created_at", "post_id"),
     ("posts", "indexed_at", "post_id"),
@@ -48,10 +48,8 @@ CLAIMS = (
     ("follows", "followed_at", "follower_id || ' ' || followed_id"),
     ("deletions", '"at"', "key"),
 )
-TOLERANCE = "1 hour"  # by which clocks may differ
-EARLIEST = date(
-    1970, 1, 2
-)  # where a platform does not say when it opened; the first day is what programs write for none
+TOLERANCE = "1 hour"  # tolerated difference of clocks
+EARLIEST = date(1970, 1, 2)  # if a platform's first day is unknown; the first day is what programs write for none
 NOBODYS = "no usable time: before the platform opened, or after the answer that claims it"
 
 RULES = (
@@ -198,9 +196,9 @@ RULES = (
 
 
 def merge(db: duckdb.DuckDBPyConnection, spilled: Path, opened: Mapping[str, date] | None = None) -> dict[str, int]:
-    """Bring all that was spilled below *spilled* into the tables; return the rows that came, per table.
+    """Merge everything spilled below *spilled* into the tables; return the number of rows read, by table.
 
-    *opened* says from which day on a platform can have been posted to.
+    *opened* is the first possible day of posts by platform.
     """
     _judge_times(db, opened or {})
     came = {}
@@ -214,14 +212,14 @@ def merge(db: duckdb.DuckDBPyConnection, spilled: Path, opened: Mapping[str, dat
 
 
 def _read(spilled: Path, table: str) -> str:
-    """What was spilled for *table*, as SQL; empty if nothing was."""
+    """The spilled rows of *table*, as SQL; empty if there are none."""
     files = [str(path).replace("'", "''") for path in sorted(spilled.glob(f"*/{table}.parquet"))]
     listed = ", ".join(f"'{file}'" for file in files)
     return f"FROM read_parquet([{listed}])" if files else ""
 
 
 def _judge_times(db: duckdb.DuckDBPyConnection, opened: Mapping[str, date]) -> None:
-    """Make the macro `usable`: a claimed time if somebody can have it, else none."""
+    """Create the macro `usable`: a claimed time if it is possible, else NULL."""
     cases = "".join(f" WHEN '{name.replace(chr(39), chr(39) * 2)}' THEN DATE '{day}'" for name, day in opened.items())
     day = f"CASE platform{cases} ELSE DATE '{EARLIEST}' END" if cases else f"DATE '{EARLIEST}'"
     db.execute(f"""
@@ -230,7 +228,7 @@ def _judge_times(db: duckdb.DuckDBPyConnection, opened: Mapping[str, date]) -> N
 
 
 def _unusable(spilled: Path) -> list[str]:
-    """The times that nobody can have, as rows of quarantine: SQL for each column that claims one."""
+    """The impossible times as rows of quarantine: SQL for each column with a claimed time."""
     return [
         f"""SELECT record_id, collector, page_kind, page_key, fetched_at, row_id + {number << 58} AS row_id,
             '{table}.{column.strip(chr(34))} of ' || {name} AS place, '{NOBODYS}' AS reason,
@@ -250,8 +248,8 @@ def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, source: str) -> int:
     folded += [f"max({name}) OVER same AS {name}" for name in rule.most]
     replaced = ", ".join(f"f.{name} AS {name}" for name in (*rule.least, *rule.most))
     if rule.table == "posts":
-        told = "CASE WHEN text IS NOT NULL THEN hash(text) END"  # hash(NULL) is a number
-        folded.append(f"min({told}) OVER same <> max({told}) OVER same AS changed")
+        digest = "CASE WHEN text IS NOT NULL THEN hash(text) END"  # hash(NULL) is a number
+        folded.append(f"min({digest}) OVER same <> max({digest}) OVER same AS changed")
     db.execute(f"""
         CREATE TEMP TABLE first AS SELECT {", ".join(["row_id", *folded])} FROM rivals
         WINDOW same AS (PARTITION BY {keys})
@@ -269,7 +267,7 @@ def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, source: str) -> int:
 
 
 def _take_out(db: duckdb.DuckDBPyConnection, rule: Rule) -> None:
-    """Move the rows of the table that have a key that comes again into `again`."""
+    """Move the rows of the table whose key occurs again into `again`."""
     table, keys = f"base.{rule.table}", ", ".join(rule.key)
     same = " AND ".join(f"t.{key} IS NOT DISTINCT FROM k.{key}" for key in rule.key)
     if db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is None:
@@ -282,7 +280,7 @@ def _take_out(db: duckdb.DuckDBPyConnection, rule: Rule) -> None:
 
 
 def _post_versions(db: duckdb.DuckDBPyConnection) -> None:
-    """Keep the texts of posts that were seen with more than one, now or before."""
+    """Keep the texts of posts that have had more than one."""
     key = "platform, post_id, sample"
     same = " AND ".join(f"r.{name} IS NOT DISTINCT FROM c.{name}" for name in key.split(", "))
     db.execute(f"""
@@ -290,7 +288,7 @@ def _post_versions(db: duckdb.DuckDBPyConnection) -> None:
         SELECT {key} FROM rivals SEMI JOIN (FROM first WHERE changed) USING (row_id)
         UNION SELECT {key} FROM base.post_versions""")
     if db.execute("SELECT 1 FROM changed LIMIT 1").fetchone() is not None:
-        # a post that had versions has its first and last moments there, per text, and not in `again`
+        # a post with versions has its first and last times there, per text, and not in `again`
         order = "timeline_of IS NULL, fetched_at DESC, record_id, row_id"
         db.execute(f"""
             CREATE TEMP TABLE texts AS

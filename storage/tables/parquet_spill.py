@@ -1,4 +1,4 @@
-"""Records to columns: each class of record becomes one Parquet file, with the page it came from beside each row."""
+"""Records to columns: each class of record becomes one Parquet file, with each row's page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from storage import records
 from storage.records import Mention, Quarantine
 
-FLUSH = 1_000  # rows of one class held as objects: few enough to be in the cache still when they become columns
+FLUSH = 1_000  # rows of one class held as objects: few enough to stay in the cache until they become columns
 GROUP = 40_000  # rows of one class held as columns before they are written
 MOMENT = pa.timestamp("us", "UTC")
 REPEATED = {  # columns whose values repeat, worth a dictionary
@@ -30,7 +30,7 @@ REPEATED = {  # columns whose values repeat, worth a dictionary
 
 
 class Context(msgspec.Struct, frozen=True):
-    """The page (or note) a row came from; it stands beside every row."""
+    """The page (or note) a row came from, added to every row."""
 
     record_id: str
     fetched_at: datetime
@@ -54,7 +54,7 @@ class Fetch(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What became of one target of a page."""
+    """The outcome of one target of a page."""
 
     collector: str
     kind: str
@@ -130,7 +130,7 @@ def required(record: type) -> set[str]:
 
 
 def column(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
-    """*values* as one Arrow array. Raise TypeError, ValueError or OverflowError for what does not fit."""
+    """*values* as one Arrow array. Raise TypeError, ValueError or OverflowError for a value that does not fit."""
     if pa.types.is_list(type_) and pa.types.is_struct(type_.value_type):
         return _struct_lists(values, type_)
     return pa.array(values, type_)
@@ -163,7 +163,7 @@ class Columns:
         self._writer: pq.ParquetWriter | None = None
 
     def mark(self, context: Context) -> None:
-        """Say that the rows since the last mark came from *context*."""
+        """Mark the rows since the last mark as coming from *context*."""
         new = len(self.rows) - self.marked
         if new:
             self.contexts.append(context)
@@ -171,22 +171,22 @@ class Columns:
             self.marked += new
 
     def flush(self) -> list[tuple[Context, Quarantine]]:
-        """Make columns of the rows that are held; return what did not fit its column, with its page."""
+        """Turn the buffered rows into columns; return the misfits with their pages."""
         if not self.rows:
             return []
         owner = np.repeat(np.arange(len(self.contexts), dtype=np.int32), self.counts)
         good, bad = self._arrays(0, len(self.rows))
-        told = [(self.contexts[owner[i]], _misfit(self.rows[i], why)) for i, why in bad]
+        misfits = [(self.contexts[owner[i]], _misfit(self.rows[i], why)) for i, why in bad]
         kept = np.delete(np.arange(len(self.rows)), [i for i, _ in bad])
         if len(kept):
             self.batches.append(self._batch(good, owner[kept], kept))
             self.held += len(kept)
         self.next += len(self.rows)
         self.rows, self.content, self.contexts, self.counts, self.marked = [], [], [], [], 0
-        return told
+        return misfits
 
     def write(self, least: int = 1) -> None:
-        """Write the columns that are held, if they have *least* rows or more."""
+        """Write the buffered columns, if they have *least* rows or more."""
         if self.held < least:
             return
         table = pa.Table.from_batches(self.batches).unify_dictionaries()
@@ -200,14 +200,14 @@ class Columns:
         self.batches, self.held = [], 0
 
     def close(self) -> None:
-        """Write what is held and finish the file."""
+        """Write the buffers and finish the file."""
         self.write()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
 
     def _arrays(self, start: int, end: int) -> tuple[list[pa.Array], list[tuple[int, str]]]:
-        """The columns of some rows, and the rows that do not fit: found by halving, as there are hardly any."""
+        """The columns of some rows, and the rows that do not fit, found by halving, as they are rare."""
         rows = self.rows[start:end]
         try:
             values = zip(*map(msgspec.structs.astuple, rows), strict=True)
@@ -245,10 +245,10 @@ def _misfit(record: Any, why: str) -> Quarantine:
 
 
 def _digest(found: Iterable[Any]) -> str:
-    """A hash of records, whatever their order."""
+    """A hash of records, independent of their order."""
     try:
         pieces = {msgspec.json.encode(record) for record in found}
-    except (TypeError, ValueError):  # what does not fit its column; it will be quarantined
+    except (TypeError, ValueError):  # a value that does not fit its column; it will be quarantined
         pieces = {repr(record).encode("utf-8", "backslashreplace") for record in found}
     return hashlib.blake2b(b"\n".join(sorted(pieces)), digest_size=16).hexdigest()
 
@@ -264,7 +264,7 @@ class Spill:
         self._rows = {kind: columns.rows for kind, columns in self.columns.items()}
 
     def add(self, context: Context, found: Iterable[Any]) -> None:
-        """Keep *found*, all from one page. What *found* raises comes through; what it gave until then is kept."""
+        """Add *found*, all from one page. Exceptions from *found* propagate; the records before them are kept."""
         starts = [len(self.columns[kind].rows) for kind in VERSIONED]
         try:
             for record in found:
@@ -279,7 +279,7 @@ class Spill:
             self.flush(FLUSH)
 
     def flush(self, least: int = 1) -> None:
-        """Make columns of each class that holds *least* rows or more."""
+        """Turn the rows of each class with *least* rows or more into columns."""
         for kind, columns in self.columns.items():
             if len(columns.rows) >= least:
                 for context, quarantine in columns.flush():
@@ -292,13 +292,13 @@ class Spill:
     def close(self) -> dict[str, int]:
         """Write everything; return the number of rows per table."""
         self.flush()
-        self.flush()  # what did not fit has become rows of quarantine
+        self.flush()  # misfits have become rows of quarantine
         for columns in self.columns.values():
             columns.close()
         return {TABLES[kind]: columns.written for kind, columns in self.columns.items() if columns.written}
 
     def _profiles(self, starts: list[int]) -> None:
-        """Give the page's profiles, positions and links the content hash that holds them together."""
+        """Give the page's profiles, positions and links their common content hash."""
         new = [self.columns[kind].rows[start:] for kind, start in zip(VERSIONED, starts, strict=True)]
         if not any(new):
             return

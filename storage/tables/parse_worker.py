@@ -1,6 +1,6 @@
-"""From a stretch of an archive to columns on disk: what each worker process of `load` does.
+"""From a stretch of an archive to columns on disk: the work of each worker process of `load`.
 
-Gzip members stand alone, so a segment can be read from the middle by several processes.
+Gzip members are independent, so several processes can read a segment from the middle.
 """
 
 from __future__ import annotations
@@ -20,23 +20,11 @@ from storage.archive import reader as archive
 from storage.archive.reader import Damage, Entry
 from storage.children import end_with_parent
 from storage.frontier.cycles import bounded
+from storage.outcomes import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split, absences
 from storage.privacy.declared import CONTENT, resolved
 from storage.privacy.minimise import minimised
 from storage.privacy.suppression import Guard
-from storage.records import (
-    Absent,
-    Done,
-    Failure,
-    Later,
-    Outcome,
-    OutOfCredit,
-    Page,
-    Quarantine,
-    Record,
-    Refused,
-    Split,
-    Want,
-)
+from storage.records import Absence, Failure, Page, Quarantine, Record, Want
 from storage.tables.parquet_spill import Answer, Context, Fetch, Noted, Spill
 
 MAGIC = b"\x1f\x8b\x08"
@@ -45,29 +33,29 @@ COLLECT = 500  # entries
 
 
 class Declared(Protocol):
-    """What load needs of the declaration of a kind (`collectors.base.Kind`)."""
+    """The part of a kind's declaration that load needs (`collectors.base.Kind`)."""
 
     @property
     def of(self) -> str:
-        """What its keys name."""
+        """The type of its keys."""
         ...
 
     @property
     def yields(self) -> str:
-        """What its items are."""
+        """The type of its items."""
         ...
 
 
 class Parser(Protocol):
-    """What load needs of a collector: its kinds, and `parse` and `outcome`, both pure."""
+    """The part of a collector that load needs: its kinds, and `parse` and `outcome`, both pure."""
 
     @property
     def kinds(self) -> Mapping[str, Declared]:
-        """What it can fetch."""
+        """The kinds it can fetch."""
         ...
 
     def parse(self, page: Page) -> Iterator[Record]:
-        """Yield what the page tells."""
+        """Yield the records of a page."""
         ...
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
@@ -76,7 +64,7 @@ class Parser(Protocol):
 
 
 class Keep(msgspec.Struct, frozen=True):
-    """What is left out: people forgotten in *study* ("" if nobody is), and the fields that *drop* names."""
+    """What to leave out: people forgotten in *study* ("" if there are none), and the fields in *drop*."""
 
     study: str = ""
     drop: tuple[str, ...] = ()
@@ -97,21 +85,21 @@ class Unit(msgspec.Struct, frozen=True):
         return Path(self.path).name.removesuffix(".open")
 
 
-class Told(msgspec.Struct):
-    """What reading one unit gave."""
+class Result(msgspec.Struct):
+    """The result of reading one unit."""
 
     unit: Unit
     entries: int = 0
     newest_at: str = ""
     damage: str = ""
-    landed: bool = True  # False: *end* was no place where a record begins; read this segment in one piece
+    landed: bool = True  # False: *end* is not the start of a record; read this segment in one piece
     rows: dict[str, int] = {}
 
 
 def member_at(path: Path, offset: int, end: int) -> int | None:
-    """Where at or behind *offset* a record of ours seems to begin that an entry begins with; None if nowhere.
+    """The first place at or after *offset* where an entry of ours seems to begin; None if there is none.
 
-    A page's body may hold bytes that look like one: whoever reads up to this place must land on it exactly.
+    A page's body may contain bytes that look like one: reading must reach this place exactly.
     """
     with archive.opened(path) as file:
         while offset < end:
@@ -167,33 +155,33 @@ def split(path: Path, start: int, end: int, size: int) -> list[tuple[int, int]]:
     return list(zip(cuts, [*cuts[1:], end], strict=True))
 
 
-def spill(unit: Unit, parsers: Mapping[str, str | Parser], directory: str, keep: Keep = Keep()) -> Told:  # noqa: B008 (frozen)
-    """Read *unit*, parse its pages, and write what they tell as columns into *directory*.
+def spill(unit: Unit, parsers: Mapping[str, str | Parser], directory: str, keep: Keep = Keep()) -> Result:  # noqa: B008 (frozen)
+    """Read *unit*, parse its pages, and write their records as columns into *directory*.
 
-    *keep* says what is left out.
+    *keep* says what to leave out.
     """
     out = Spill(Path(directory) / f"{unit.number:06d}", unit.number)
-    reader, told = _Reader(resolved(parsers), out, unit.archive, keep.drop), Told(unit)
+    reader, result = _Reader(resolved(parsers), out, unit.archive, keep.drop), Result(unit)
     guarded = Guard(Path(keep.study), parsers) if keep.study else None
     with _seldom_collected() as collect:
-        for found in _entries(unit, told):
+        for found in _entries(unit, result):
             entry = guarded.entry(found) if guarded else found
             if entry is None:
                 continue
-            told.entries += 1
-            told.newest_at = max(told.newest_at, reader.take(entry).isoformat(timespec="microseconds"))
-            if told.entries % COLLECT == 0:
+            result.entries += 1
+            result.newest_at = max(result.newest_at, reader.take(entry).isoformat(timespec="microseconds"))
+            if result.entries % COLLECT == 0:
                 collect()
-    told.rows = out.close()
-    return told
+    result.rows = out.close()
+    return result
 
 
 @contextlib.contextmanager
 def _seldom_collected() -> Iterator[Callable[[], object]]:
-    """Leave the garbage of cycles to be collected now and then: a million live records are dear to look through."""
+    """Collect cyclic garbage only now and then, as scanning a million live records is expensive."""
     enabled = gc.isenabled()
     gc.disable()
-    gc.freeze()  # what was imported is not garbage
+    gc.freeze()  # imported modules are not garbage
     try:
         yield gc.collect
     finally:
@@ -202,20 +190,20 @@ def _seldom_collected() -> Iterator[Callable[[], object]]:
             gc.enable()
 
 
-def _entries(unit: Unit, told: Told) -> Iterator[Entry]:
-    """The entries of *unit*; behind a damaged place reading goes on with the next whole record."""
+def _entries(unit: Unit, result: Result) -> Iterator[Entry]:
+    """The entries of *unit*; after damage, reading continues with the next complete record."""
     path, offset = Path(unit.path), unit.start
     while offset < unit.end:
         try:
             for at, after, entry in archive.read_at(path, offset, unit.whole):
                 if at >= unit.end:
-                    told.landed = at == unit.end
+                    result.landed = at == unit.end
                     return
                 offset = after
                 yield entry
             return
         except Damage as damage:
-            told.damage = told.damage or str(damage)
+            result.damage = result.damage or str(damage)
             following = member_at(path, offset + 1, unit.end)
             if following is None:
                 return
@@ -229,7 +217,7 @@ class _Reader:
         self.parsers, self.out, self.archive, self.drop = parsers, out, archive_name, drop
 
     def take(self, entry: Entry) -> Any:
-        """Keep what *entry* tells; return its time."""
+        """Add the records of *entry*; return its time."""
         if isinstance(entry, Page):
             self._page(entry)
             return entry.fetched_at
@@ -244,7 +232,7 @@ class _Reader:
         context = _context(page, page.record_id, page.fetched_at, page.run)
         fetch = Fetch(page.url, page.status, None, None, len(page.body), len(page.wants), self.archive)
         self.out.add(context, [fetch])
-        if not page.wants:  # robots.txt, a redirect: asked for on the way
+        if not page.wants:  # robots.txt or a redirect: fetched on the way
             return
         parser = self.parsers.get(context.collector)
         if parser is None:
@@ -257,20 +245,21 @@ class _Reader:
         self._try(context, "parse", minimised(found, drop) if drop else found)
 
     def _try(self, context: Context, place: str, found: Iterator[Any]) -> None:
-        """Keep *found*. A bug in a parser costs the rest of that page, and is told."""
+        """Add *found*. A bug in a parser costs the rest of that page, and is reported."""
         try:
             self.out.add(context, found)
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"[:500]
             self.out.add(context, [Quarantine(place, reason)])
 
-    def _answers(self, parser: Parser, page: Page) -> Iterator[Answer]:
+    def _answers(self, parser: Parser, page: Page) -> Iterator[Answer | Absence]:
         wants = {want.target: want for want in page.wants}
         for outcome in parser.outcome(page):
             want = wants.get(outcome.target)
             if want is None:
-                raise ValueError(f"the outcome is of a target that was not asked for: {outcome.target}")
+                raise ValueError(f"the outcome is for a target that was not requested: {outcome.target}")
             yield _answer(want, bounded(outcome, want))
+            yield from absences([outcome])
 
     def _failure(self, failure: Failure) -> None:
         context = _context(failure, failure.record_id, failure.failed_at, failure.run)
@@ -311,12 +300,12 @@ def _answer(want: Want, outcome: Outcome | Failure) -> Answer:
 
 
 def die_with_parent() -> None:
-    """End this worker as soon as its parent is gone: a pool's workers hold each other's pipes open, and would wait."""
+    """End this worker with its parent: a pool's workers keep each other's pipes open, and would wait."""
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         end_with_parent(parent.pid)
 
 
 def cores() -> int:
-    """How many processes can run at once here."""
+    """The number of processes that can run at once here."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -13,7 +13,6 @@ import msgspec
 from pydantic import BaseModel
 
 from sneeuwbal.contract import (
-    Absence,
     Absent,
     Account,
     Done,
@@ -129,8 +128,6 @@ def parse(page: Page) -> Iterator[Record]:
     body = _read(page)
     if isinstance(body, Quarantine):
         yield body
-    elif page.status == 404:
-        yield Absence(PLATFORM, page.kind, page.key, body.why)
     elif page.status == 200:
         for villager in body.villagers:
             yield _account(villager)

@@ -12,13 +12,13 @@ from analysis.report.figures.style import canvas, grid, label, narrow, wrapped
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 
-REASONS = 6  # named in the box of the excluded; the others are counted together
-LEFT = ("identified", "documents", "screened", "included")  # down the middle, each with what leaves beside it
+REASONS = 6  # shown in the box of exclusions; the others are combined
+LEFT = ("identified", "documents", "screened", "included")  # down the middle, each with its exclusions next to it
 BESIDE = {"identified": ("duplicates",), "documents": ("not_screened",), "screened": ("excluded", "disputed")}
 
 
 def flow(found: Findings, _: Words) -> Figure:
-    """Boxes from all records down to the documents included, with what leaves at each step beside them."""
+    """Boxes from all records down to the included documents, with the exclusions at each step."""
     rows = found.flow.set_index("step")
     figure = canvas(8.0, 5.2)
     axes = figure.subplots()
@@ -44,11 +44,11 @@ def _line(rows: Any, step: str, _: Words) -> str:
 
 
 def _reasons(found: Findings, _: Words) -> list[str]:
-    """The reasons of exclusion, most frequent first; the rare ones together."""
+    """The reasons of exclusion, most frequent first; rare ones combined."""
     frame = found.exclusions
-    told = [f"– {label(row.reason)}: {_.number(row.documents)}" for row in frame.head(REASONS).itertuples()]
+    lines = [f"– {label(row.reason)}: {_.number(row.documents)}" for row in frame.head(REASONS).itertuples()]
     rest = int(frame["documents"].iloc[REASONS:].sum())
-    return told + ([f"– {_('other reasons')}: {_.number(rest)}"] if rest else [])
+    return lines + ([f"– {_('other reasons')}: {_.number(rest)}"] if rest else [])
 
 
 def _box(axes: Any, x: float, y: float, text: str, width: int) -> None:
@@ -60,7 +60,7 @@ def _box(axes: Any, x: float, y: float, text: str, width: int) -> None:
 def over_time(found: Findings, _: Words) -> Figure:
     """Documents by month of publication, and those that are included."""
     months = found.document_months
-    months = months[months["documents"] > 0]  # what an empty month costs is nothing
+    months = months[months["documents"] > 0]  # empty months need no bar
     figure = canvas(8.0, 3.0)
     axes = figure.subplots()
     axes.bar(months.index, months["documents"], width=25, color=FAINT, label=_("documents found"))

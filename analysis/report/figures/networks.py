@@ -16,7 +16,7 @@ from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 
 PIXELS = 900
-LARGE = 60  # discs, of the largest, that no name of a smaller one may cover
+LARGE = 60  # number of largest discs that no other name may cover
 STEPS = 700_000  # points of edges counted at a time
 
 
@@ -63,7 +63,7 @@ def still(network: Network, names: list[str], labels: int = 90) -> Figure:
 
 
 def density(place: NDArray[Any], source: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64]:
-    """How many edges cross each pixel, counted along each edge at steps of a pixel."""
+    """The number of edges through each pixel, counted along each edge in steps of a pixel."""
     count = np.zeros(PIXELS * PIXELS)
     place = place.astype(np.float32)
     length = np.ceil(np.abs(place[source] - place[target]).max(axis=1)).astype(np.int64) + 1
@@ -86,7 +86,7 @@ def density(place: NDArray[Any], source: NDArray[Any], target: NDArray[Any]) -> 
 def _labelled(
     figure: Any, axes: Any, points: NDArray[Any], names: list[str], sizes: NDArray[Any], scale: float, most: int
 ) -> None:
-    """The largest nodes named where there is room: beside their disc, over no other name and no larger disc."""
+    """Labels of the largest nodes, next to their discs, where they cover no other name or larger disc."""
     behind = {"facecolor": "white", "alpha": 0.6, "edgecolor": "none", "pad": 0.6}  # a halo would make paths of texts
     pen, font = figure.canvas.get_renderer(), FontProperties(family=rcParams["font.family"])
     spots = axes.transData.transform(points)

@@ -37,7 +37,7 @@ HATCHES = ("", "////", "..", "xxx")
 
 
 def looks(found: Findings) -> dict[str, dict[str, Any]]:
-    """How each group is filled, in every figure the same: colour and hatch, by size; those put together are grey."""
+    """The fill of each group in all figures: colour and hatch, by size; merged ones are grey."""
     coverage = found.group_coverage.assign(members=lambda of: of["members"].astype(float).fillna(0))
     names = coverage.sort_values(["members", "group_name"], ascending=[False, True])["group_name"]
     fills = [{"facecolor": colour, "hatch": hatch} for hatch in HATCHES for colour in GROUPS]
@@ -82,13 +82,13 @@ def circle(found: Findings, _: Words) -> Figure:
     return figure
 
 
-LEAST_EXPECTED = 5.0  # connections by chance, from which more or fewer of them says something (Cochran 1954)
+LEAST_EXPECTED = 5.0  # expected connections from which differences are meaningful (Cochran 1954)
 
 
 def matrix(found: Findings, _: Words) -> Figure:
     """The groups' connections as a sorted matrix: numbers, coloured by observed over expected.
 
-    Grey where chance would give too few to tell: none where half a connection is expected is no finding.
+    Grey if too few are expected: none where half a connection is expected is not a finding.
     """
     names, counts = square(found.groups, "connections")
     _names, ratio = square(found.groups, "connections_ratio")
@@ -101,9 +101,9 @@ def matrix(found: Findings, _: Words) -> Figure:
     for row, column in np.ndindex(counts.shape):
         if not known[row, column]:
             axes.add_patch(Rectangle((column, row), 1, 1, fc=UNSURE, ec="white", lw=1))
-        told = "×" if np.isnan(counts[row, column]) else _.number(counts[row, column])
-        dark = known[row, column] and not -1.5 < shown[row, column] < 2.2  # what white can be read on
-        axes.text(column + 0.5, row + 0.5, told, ha="center", va="center",
+        text = "×" if np.isnan(counts[row, column]) else _.number(counts[row, column])
+        dark = known[row, column] and not -1.5 < shown[row, column] < 2.2  # dark enough for white text
+        axes.text(column + 0.5, row + 0.5, text, ha="center", va="center",
                   fontsize=5.5 if narrow() else 7.5, color="#ffffff" if dark else "#000000")  # fmt: skip
     axes.set_xticks(np.arange(len(names)) + 0.5, [label(name, 16) for name in names], rotation=45, ha="right")
     axes.set_yticks(np.arange(len(names)) + 0.5, [label(name, 16) for name in names])
@@ -121,7 +121,7 @@ def matrix(found: Findings, _: Words) -> Figure:
 
 
 def waves(found: Findings, _: Words) -> Figure:
-    """Whom each wave admitted, members and others, beside the new members that a request of it brought."""
+    """The people admitted in each wave, members and others, and the new members per request."""
     table = found.waves
     figure = canvas(7.6, 0.36 * len(table) + 1.3 if not narrow() else 0.6 * len(table) + 2.2)
     one, two = figure.subplots(2, 1, sharey=True) if narrow() else figure.subplots(1, 2, sharey=True)
@@ -149,7 +149,7 @@ def waves(found: Findings, _: Words) -> Figure:
 
 
 def found_by(found: Findings, _: Words) -> Figure:
-    """Which group's members led to which group's: a matrix of the members found."""
+    """A matrix of the members found, by their group and the group that led to them."""
     wide = found.found_by.pivot(index="found_by", columns="group_name", values="members").astype(float)
     order = wide.sum().add(wide.sum(axis=1), fill_value=0).sort_values(ascending=False, kind="stable").index
     known = wide.reindex(index=order, columns=order).to_numpy()
@@ -163,8 +163,8 @@ def found_by(found: Findings, _: Words) -> Figure:
                   fontsize=5.5 if narrow() else 7.5, color="#ffffff" if value > most / 2 else "#000000")  # fmt: skip
     axes.set_xticks(np.arange(len(order)) + 0.5, [label(name, 16) for name in order], rotation=45, ha="right")
     axes.set_yticks(np.arange(len(order)) + 0.5, [label(name, 16) for name in order])
-    axes.set_xlabel(_("{group} of those found"))
-    axes.set_ylabel(_("{group} of whoever led there"))
+    axes.set_xlabel(_("{group} of the people found"))
+    axes.set_ylabel(_("{group} that led to them"))
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -202,7 +202,7 @@ def communities(found: Findings, _: Words) -> Figure:
 
 
 def inward(found: Findings, _: Words) -> Figure:
-    """E-I indices: observed, beside what chance would give."""
+    """E-I indices, observed and expected by chance."""
     table = found.inward.iloc[::-1]
     figure = canvas(6.8, 0.32 * len(table) + 1.3)
     axes = figure.add_subplot()
@@ -223,7 +223,7 @@ def inward(found: Findings, _: Words) -> Figure:
 
 
 def shares(found: Findings, _: Words) -> Figure:
-    """Table 6 as bars: the study, the comparison set, what was published."""
+    """Table 6 as bars: the study, the comparison set, published values."""
     table = found.shares
     sets = [("share", _("this study"), BLUE), ("sample_share", _("comparison set"), ORANGE),
             ("published_share", _("published"), GREY),

@@ -1,14 +1,16 @@
-"""Every figure: its number and name, how it is drawn, the data behind it."""
+"""Every figure: number, name, drawing function and data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.report.figures import documents, networks, people, time
+from analysis.report.escape import clean
+from analysis.report.figures import documents, networks, people, survey, time
 from analysis.report.figures.style import nothing, styled
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
@@ -23,16 +25,16 @@ class Drawing:
     title: str
     draw: Callable[[Findings, Words], Figure]
     data: Callable[[Findings], pd.DataFrame]
-    still: bool = False  # stands for an explorable picture, so that the page has it as an image
+    still: bool = False  # the still of an explorable picture, embedded as an image
     number: int = 0
 
     @property
     def file(self) -> str:
-        """The name of its files: numbered, without ending."""
+        """The name of its files: numbered, without extension."""
         return f"{self.number:02d}-{self.name}"
 
     def drawn(self, found: Findings, words: Words, phone: bool = False) -> Figure:
-        """The figure in the report's style, for a *phone* if said."""
+        """The figure in the report's style, for a *phone* if set."""
         with styled(phone):
             return nothing(words) if self.data(found).empty else self.draw(found, words)
 
@@ -62,15 +64,30 @@ _ALL = (
     Drawing("found-by", "Which {groups} found which", people.found_by, lambda f: f.found_by),
     Drawing("flow", "The flow of documents", documents.flow, lambda f: f.flow),
     Drawing("documents", "Documents by month of publication", documents.over_time, lambda f: _reset(f.document_months)),
+    Drawing("triangulation", "Survey, profiles and timelines by {group}", survey.instruments,
+            lambda f: f.triangulation),
 )  # fmt: skip
 DRAWINGS = {
     one.name: Drawing(one.name, one.title, one.draw, one.data, one.still, at + 1) for at, one in enumerate(_ALL)
 }
 
 
-def drawing(name: str) -> Drawing:
-    """The figure called *name* (with or without its number); raise UserError for another."""
+SURVEY = "survey-"  # and the number of a graph
+
+
+def drawings(found: Findings) -> Mapping[str, Drawing]:
+    """Every figure of the report of *found*: those of each study, and one for each question of its survey."""
+    return DRAWINGS | {
+        f"{SURVEY}{at + 1}": Drawing(f"{SURVEY}{at + 1}", clean(graph.title), partial(survey.bars, number=at),
+                                     partial(survey.rows, number=at), number=len(DRAWINGS) + at + 1)
+        for at, graph in enumerate(found.survey_graphs)
+    }  # fmt: skip
+
+
+def drawing(name: str, found: Findings) -> Drawing:
+    """The figure of *found* called *name* (with or without its number); raise UserError for another."""
     short = name.split("-", 1)[1] if name[:2].isdigit() and "-" in name else name
-    if short not in DRAWINGS:
-        raise UserError(f"there is no figure {name!r}; the figures are {', '.join(DRAWINGS)}")
-    return DRAWINGS[short]
+    among = drawings(found) if short.startswith(SURVEY) else DRAWINGS
+    if short not in among:
+        raise UserError(f"no figure {name!r}; the figures are {', '.join(among)}")
+    return among[short]

@@ -1,4 +1,4 @@
-"""How the figures look, and how they become files: editable text, no clock, the same bytes for the same data."""
+"""The style of the figures, and their files: editable text, no clock, the same bytes for the same data."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
@@ -24,26 +26,26 @@ from analysis.report.escape import clean
 RAMP = LinearSegmentedColormap.from_list("ramp", palette.RAMP)
 
 SETTINGS: dict[str, Any] = {
-    "axes.edgecolor": FAINT, "axes.grid": False, "axes.labelcolor": INK, "axes.labelsize": 9,
+    "axes.edgecolor": FAINT, "axes.facecolor": "none", "axes.grid": False, "axes.labelcolor": INK, "axes.labelsize": 9,
     "axes.spines.right": False, "axes.spines.top": False, "axes.titlesize": 10, "figure.dpi": 100,
     "font.family": ["Noto Sans", "DejaVu Sans"], "font.size": 9, "legend.frameon": False, "legend.fontsize": 9,
-    "pdf.fonttype": 42, "savefig.dpi": 200, "svg.fonttype": "none", "svg.hashsalt": "sneeuwbal", "text.color": INK,
+    "pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "sneeuwbal", "text.color": INK,
     "text.parse_math": False, "xtick.color": INK, "ytick.color": INK, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5,
 }  # fmt: skip
 
 
 _narrow = ContextVar("narrow", default=False)
-PHONE = 4.1  # inches, at which texts can still be read on a phone
+PHONE = 4.1  # inches, readable on a phone
 
 
 def narrow() -> bool:
-    """Whether the figure being drawn is to be read on a phone."""
+    """Whether the current figure is for a phone."""
     return _narrow.get()
 
 
 @contextmanager
 def styled(phone: bool = False) -> Iterator[None]:
-    """Matplotlib in the report's style, for a phone if said; names from outside are never taken for mathematics."""
+    """Matplotlib in the report's style, for a phone if set; names are never parsed as mathematics."""
     token = _narrow.set(phone)
     try:
         with _settings():
@@ -88,7 +90,7 @@ def grid(axes: Any, axis: str = "y") -> None:
 
 
 def legend(figure: Any, axes: Any, **options: Any) -> None:
-    """The legend of *axes* beside it, or under it on a phone; none where nothing is labelled."""
+    """The legend of *axes* next to it, or below it on a phone; none without labels."""
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
         return
@@ -99,7 +101,7 @@ def legend(figure: Any, axes: Any, **options: Any) -> None:
 
 
 def nothing(words: Callable[[str], str]) -> Figure:
-    """A figure that says that there is nothing to draw."""
+    """A figure with the text that there is nothing to draw."""
     figure = canvas(4, 0.8)
     figure.text(0.5, 0.5, words("nothing to draw yet"), ha="center", va="center")
     return figure
@@ -108,31 +110,37 @@ def nothing(words: Callable[[str], str]) -> Figure:
 NOTHING: dict[str, dict[str, None]] = {
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None}, "pdf": {"CreationDate": None}, "png": {},
 }  # fmt: skip
+CANVASES = {"svg": FigureCanvasSVG, "pdf": FigureCanvasPdf, "png": FigureCanvasAgg}
+DPI = 200  # of png
 
 
 def saved(figure: Figure, form: str) -> bytes:
-    """*figure* as svg, pdf or png."""
+    """*figure* as svg, pdf or png, laid out once for all of them; `savefig` lays it out and draws it twice for each."""
     out = BytesIO()
     with styled():
-        figure.savefig(out, format=form, metadata=NOTHING[form], transparent=False, facecolor="white")
+        if figure.get_layout_engine() is not None:
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+        if form == "png":
+            figure.set_dpi(DPI)
+        canvas: Any = CANVASES[form](figure)
+        getattr(canvas, f"print_{form}")(out, metadata=NOTHING[form])
     return out.getvalue()
 
 
 def write(figure: Figure, path: Path) -> Path:
-    """Write *figure* to *path*, in the format of its ending."""
+    """Write *figure* to *path*, in the format of its extension."""
     path.write_bytes(saved(figure, path.suffix.removeprefix(".")))
     return path
 
 
-def inline(figure: Figure, name: str, alt: str) -> str:
-    """*figure* as SVG for the page: ids of its own, the page's colours, no size but its shape, described by *alt*."""
-    out = BytesIO()
-    with styled():
-        figure.savefig(out, format="svg", metadata=NOTHING["svg"], transparent=True)
-    text = out.getvalue().decode()
+def inline(figure: Figure, svg: bytes, name: str, alt: str) -> str:
+    """*figure*, saved as *svg*, for the page: ids of its own, the page's colours, no size but its shape, no paper."""
+    text = svg.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)  # a hundredth of a point is fine enough
+    text = re.sub(r'<g id="patch_1">.*?</g>', "", text, count=1, flags=re.DOTALL)  # the figure's white paper
+    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)  # a hundredth of a point is precise enough
     text = re.sub(r'(\bid="|"url\(#|\burl\(#|href="#)', rf"\g<1>{name}-", text)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)

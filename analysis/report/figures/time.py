@@ -17,7 +17,7 @@ from analysis.report.i18n import Words
 from analysis.report.section_parts import day_kind
 
 DAY = pd.Timedelta(days=1)
-MATERIAL = 0.1  # share of the accounts not collected from which a day is no measurement
+MATERIAL = 0.1  # share of accounts not collected from which a day is not measured
 
 
 def timeline(found: Findings, _: Words) -> Figure:
@@ -25,7 +25,7 @@ def timeline(found: Findings, _: Words) -> Figure:
     daily = found.daily
     figure = canvas(9.6, 4.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    broken = lost(daily)  # a line there would show a dip that nobody made
+    broken = lost(daily)  # a line there would show a false dip
     series = (("posts", "posts per day", FAINT, 0.6), ("posts_7", "mean of 7 days", BLUE, 0.9),
               ("posts_30", "mean of 30 days", RED, 1.5))  # fmt: skip
     for column, name, colour, width in series:
@@ -55,7 +55,7 @@ def timeline(found: Findings, _: Words) -> Figure:
 
 
 def gapped(daily: pd.DataFrame) -> pd.Series[bool]:
-    """The days of which posts of accounts were not collected; how few accounts may be hidden."""
+    """The days with posts that were not collected; the number of accounts may be hidden."""
     return daily["gap_accounts"].isna() | daily["gap_accounts"].fillna(0).gt(0)
 
 
@@ -65,12 +65,12 @@ def few(daily: pd.DataFrame) -> pd.Series[bool]:
 
 
 def lost(daily: pd.DataFrame) -> pd.Series[bool]:
-    """The days of which so many accounts were not collected that they are no measurement."""
+    """The days with too many accounts not collected to be measured."""
     return daily["gap_share"].fillna(0) >= MATERIAL
 
 
 def runs(marked: pd.Series[bool]) -> list[tuple[int, int]]:
-    """The first and last place of each run of marked days."""
+    """The first and last index of each run of marked days."""
     change = np.diff(np.concatenate([[0], marked.to_numpy(dtype=np.int8), [0]]))
     return list(zip(np.flatnonzero(change == 1).tolist(), (np.flatnonzero(change == -1) - 1).tolist(), strict=True))
 
@@ -104,7 +104,7 @@ def calendar(found: Findings, _: Words) -> Figure:
 
 
 def _edges(posts: pd.Series[Any]) -> list[int]:
-    """Borders between the colours, at the quantiles of the days with posts; the first colour is none."""
+    """Borders between the colours, at the quantiles of the days with posts; the first colour is for none."""
     there = posts.astype(float)
     there = there[there > 0]
     if there.empty:
@@ -155,7 +155,7 @@ def _year(axes: Any, days: pd.DataFrame, year: int, edges: list[int], _: Words) 
 
 
 def squares(across: Any, down: Any) -> Path:
-    """Unit squares at these places as one path: a tenth of the size of as many patches."""
+    """Unit squares at these places as one path: a tenth of the size of separate patches."""
     corners = np.array([[0.04, 0.04], [0.96, 0.04], [0.96, 0.96], [0.04, 0.96], [0.04, 0.04]])
     places = np.column_stack([np.asarray(across, dtype=float), np.asarray(down, dtype=float)])
     codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
@@ -187,7 +187,7 @@ def hours(found: Findings, _: Words) -> Figure:
 
 
 def working(found: Findings, _: Words) -> Figure:
-    """Posts per kind of day, and how many times more on working days, with the interval."""
+    """Posts per kind of day, and the ratio of working days, with its interval."""
     kinds, use = found.working_days, found.professional_use
     high = 0.3 * max(len(kinds), 3) + 1.3
     figure = canvas(9.6, high + 1.7 if narrow() else high)

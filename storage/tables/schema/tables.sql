@@ -10,7 +10,7 @@ CREATE TABLE base.made_from (fingerprint VARCHAR); -- of settings, organisations
 -- run starts and ends, admissions, gaps, walk ends: as noted; runs, gaps and admissions are made from these
 CREATE TABLE base.notes (record_id VARCHAR, kind VARCHAR, noted_at TIMESTAMPTZ, data JSON);
 
--- what was asked and what came: one row an answer or failure; one row per target it answers
+-- requests and answers: one row per answer or failure; one row per target it answers
 CREATE TABLE base.fetches (
     record_id VARCHAR, collector VARCHAR, kind VARCHAR, run_id VARCHAR, url VARCHAR, status INTEGER,
     failure VARCHAR, detail VARCHAR, fetched_at TIMESTAMPTZ, bytes BIGINT, targets INTEGER, archive VARCHAR);
@@ -122,14 +122,14 @@ CREATE TABLE base.study (key VARCHAR, value JSON);
 -- What was removed and why, without what it was; and who asked to be left alone.
 CREATE TABLE base.removed (removed_at TIMESTAMPTZ, platform VARCHAR, kind VARCHAR, token VARCHAR, reason VARCHAR);
 
--- Opt-outs that were not honoured, and why: told by the settings of the runs that did so.
+-- Opt-outs that were not honoured, and why, from the settings of the runs.
 CREATE TABLE base.overrides (
     rule VARCHAR, collector VARCHAR, reason VARCHAR, since TIMESTAMPTZ, until TIMESTAMPTZ, runs BIGINT);
 
 -- What the kinds of the installed collectors are, as they declare it: rules and views ask for that, not for a kind's name.
 CREATE TABLE base.kinds (collector VARCHAR, kind VARCHAR, names VARCHAR, yields VARCHAR);
 
--- Who is one person, and what shows that somebody belongs to an organisation of the study.
+-- Accounts of one person, and evidence of membership in organisations of the study.
 
 -- what a profile's own fields say; verified_at: when the server last saw the page link back
 CREATE TABLE base.account_fields (
@@ -158,7 +158,7 @@ CREATE TABLE base.account_links (
 -- the actor of each subject that is joined with another; every other subject is an actor by itself
 CREATE TABLE base.actors (subject VARCHAR, actor_id VARCHAR);
 
--- Who is on which list: one that somebody keeps, or what a query finds. A row an account and walk that showed it.
+-- Entries of lists: user lists, or results of queries. A row per account and walk that showed it.
 CREATE TABLE base.listed (
     platform VARCHAR, list_id VARCHAR, account_id VARCHAR, position BIGINT, walk VARCHAR,
     first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);
@@ -183,3 +183,7 @@ CREATE TABLE base.documents (
 -- What coders decided about documents, their last word each (screening.csv); filled by load.
 CREATE TABLE base.screenings (
     document VARCHAR, decision VARCHAR, reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMPTZ);
+
+-- What people saw and noted (observations.csv); filled by load.
+CREATE TABLE base.observations (
+    source VARCHAR, observed_at TIMESTAMPTZ, observer VARCHAR, note VARCHAR, file VARCHAR, sha256 VARCHAR);

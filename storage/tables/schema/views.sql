@@ -141,7 +141,7 @@ CREATE VIEW deletions AS SELECT * FROM base.deletions;
 CREATE VIEW fetches AS SELECT * FROM base.fetches;
 CREATE VIEW answers AS SELECT * FROM base.answers;
 
--- All that the lists and posts show which the snowball read to go along a tie; wave: of whoever they lead to.
+-- All that the lists and posts show which the snowball read to go along a tie; wave: of the accounts they lead to.
 CREATE VIEW leads AS
 WITH along AS (
     SELECT DISTINCT collector AS platform, key AS via, wave, unnest(string_split(substr(rule, 8), ', ')) AS tie
@@ -331,7 +331,7 @@ texts AS (
 SELECT platform, post_id, "before", "after", least(last_seen, seen_at) AS last_seen, seen_at, record_id
 FROM texts WHERE "before" <> "after";
 
--- posts that a later full walk of their timeline does not show; those the platform told of are in `deletions`
+-- posts that a later full walk of their timeline does not show; those reported by the platform are in `deletions`
 CREATE VIEW vanished_posts AS
 WITH owned AS (
     SELECT p.platform, p.post_id, p.account_id, p.created_at, p.last_seen, p.record_id, a.collector, a.kind, a.key
@@ -470,6 +470,7 @@ SELECT coalesce(f.document, s.document) AS document, s.decision, s.reason, s.dec
 FROM base.screenings AS s LEFT JOIN (SELECT DISTINCT address, document FROM document_finds) AS f ON f.address = s.document
 QUALIFY row_number() OVER (PARTITION BY coalesce(f.document, s.document), s.decided_by
                            ORDER BY s.decided_at DESC, s.document) = 1;
+CREATE VIEW observations AS FROM base.observations;
 CREATE VIEW screened AS
 SELECT document, CASE WHEN count(*) FILTER (decided_by = 'consensus') > 0
                       THEN any_value(decision) FILTER (decided_by = 'consensus')

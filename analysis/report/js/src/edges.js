@@ -1,4 +1,4 @@
-// All edges, counted per pixel in a half-float buffer, then shown in a log tone, so that what is dense stays to be told
+// All edges, counted per pixel in a half-float buffer, then shown in a log tone, so that dense areas stay distinguishable
 // from what is denser. Positions and colours of the nodes are textures; an edge is two numbers. A machine that cannot
 // draw all of them between two frames draws a batch at a time.
 

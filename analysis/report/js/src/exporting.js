@@ -95,10 +95,10 @@ function node(model, i) {
   const groups = model.groups.map((group) => (group.code[i] < 0 ? null : group.values[group.code[i]]));
   const values = [model.community[i], model.degree[i], model.score[i], ...groups];
   if (model.handle) values.push(model.handle[i] || null);
-  const told = values.map((value, at) => (value === null ? "" : `<attvalue for="${at}" value="${xml(value)}"/>`)).join("");
+  const attvalues = values.map((value, at) => (value === null ? "" : `<attvalue for="${at}" value="${xml(value)}"/>`)).join("");
   const [r, g, b] = [1, 3, 5].map((at) => parseInt(model.colours[i].slice(at, at + 2), 16));
   return (
-    `<node id="${xml(model.id[i])}" label="${xml(model.label[i])}"><attvalues>${told}</attvalues>` +
+    `<node id="${xml(model.id[i])}" label="${xml(model.label[i])}"><attvalues>${attvalues}</attvalues>` +
     `<viz:position x="${model.x[i]}" y="${model.y[i]}" z="0.0"/><viz:size value="${model.size[i]}"/>` +
     `<viz:color r="${r}" g="${g}" b="${b}"/></node>\n`
   );

@@ -29,7 +29,7 @@ class Network {
     const hint = w("Arrow keys move, + and - zoom, 0 fits, n and p step through the largest, Escape lets go");
     this.stage = el("div", { className: "stage", tabIndex: 0, role: "application" });
     this.stage.setAttribute("aria-label", `${document.querySelector(`#figure-${name} strong`).textContent} ${hint}`);
-    this.told = el("p", { className: "told", role: "status" });
+    this.status = el("p", { className: "status", role: "status" });
     this.info = el("div", { className: "info" });
     this.legend = el("fieldset", { className: "legend" });
     this.side = el("div", { className: "side", tabIndex: 0, role: "region" }, this.info, this.legend);
@@ -160,7 +160,7 @@ class Network {
 
   foot() {
     const file = (text, make) => el("button", { type: "button", textContent: text, onclick: make });
-    return el("div", { className: "foot" }, this.told, el("div", { className: "save" }, `${w("Save what is shown:")} `,
+    return el("div", { className: "foot" }, this.status, el("div", { className: "save" }, `${w("Save what is shown:")} `,
       file("PNG", () => png(this.view, this.name)),
       file("SVG", () => save(`${this.name}.svg`, svg(this.view), "image/svg+xml")),
       file("GEXF", () => save(`${this.name}.gexf`, gexf(this.model), "application/xml")),
@@ -198,7 +198,7 @@ class Network {
 
   count() {
     const { nodes, edges } = this.model.counts();
-    this.told.textContent = w("{shown} of {all} shown, {edges} ties between them")
+    this.status.textContent = w("{shown} of {all} shown, {edges} ties between them")
       .replace("{shown}", number(nodes)).replace("{all}", number(this.model.n)).replace("{edges}", number(edges));
   }
 

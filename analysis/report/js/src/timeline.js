@@ -57,9 +57,9 @@ export async function timeline(root) {
     } });
     return el("label", {}, box, swatches[at], name);
   });
-  const told = el("p", { className: "told", role: "status" });
+  const status = el("p", { className: "status", role: "status" });
   root.append(el("div", { className: "bar" }, el("label", {}, `${w("mean of")} `, width), el("label", {}, `${w("year")} `, year),
-    ...boxes), plot, told);
+    ...boxes), plot, status);
   root.hidden = false;
   let chart;
 
@@ -74,7 +74,7 @@ export async function timeline(root) {
     const sum = seen.reduce((total, value) => total + value, 0); // null counts as 0
     const hidden = seen.filter((value) => value === null).length;
     const [first, last] = [low, high].map((at) => new Date((start + at * 86400) * 1000).toISOString().slice(0, 10));
-    told.textContent = `${first} – ${last}: ${number(sum)} ${data.series[0].name}` +
+    status.textContent = `${first} – ${last}: ${number(sum)} ${data.series[0].name}` +
       (hidden ? ` (${w("days hidden")}: ${number(hidden)})` : "");
   };
   const draw = () => {

@@ -1,0 +1,106 @@
+"""Search engines with an interface: Media Cloud, the news archive of researchers, and a SearXNG of one's own.
+
+Media Cloud: the API behind its own client (github.com/mediacloud/api-client). SearXNG: docs.searxng.org,
+dev/search_api; `json` has to be switched on in its settings. Both read in November 2026.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from collectors.coverage.reading import Hit, Reading
+from collectors.parsing import lenient
+from collectors.wire.http import unreadable
+from storage.records import Page, Want
+from storage.searches import Search
+
+MEDIA_CLOUD = "https://search.mediacloud.org/api/search/story-list"
+STORIES, RESULTS = 1_000, 10  # an answer: what Media Cloud gives; what most engines give
+PAGES = 10  # of SearXNG: engines repeat themselves behind it
+
+
+class Story(msgspec.Struct):
+    """A story of Media Cloud."""
+
+    url: str
+    title: str | None = None
+    media_name: str | None = None
+    publish_date: str | None = None
+
+
+class Result(msgspec.Struct, rename={"date": "publishedDate"}):
+    """A result of SearXNG; `content` is an excerpt."""
+
+    url: str
+    title: str | None = None
+    content: str | None = None
+    date: str | None = None
+
+
+def media_cloud(search: Search, want: Want) -> str:
+    """The address of a page of stories; collections (`cs`) and sources (`ss`) stand in the search's address."""
+    base = search.address or MEDIA_CLOUD
+    own = base.partition("?")[2]
+    wanted = {
+        "q": search.words, "start": str(search.first_day), "end": str(search.last_day),
+        "platform": "onlinenews-mediacloud", "pagination_token": want.target.cursor,
+    }  # fmt: skip
+    more = urlencode({name: value for name, value in wanted.items() if value and f"{name}=" not in own})
+    return f"{base}{'&' if own else '?'}{more}"
+
+
+def read_media_cloud(page: Page, search: Search) -> Reading:
+    """The stories of an answer, and the token that leads on. Raise ValueError for one without stories."""
+    body = msgspec.json.decode(lenient.clean(page.content())[0], type=dict[str, msgspec.Raw])
+    reading = _read(body, "stories", Story)
+    token = msgspec.json.decode(body.get("pagination_token", msgspec.Raw(b"null")), type=str | None)
+    if token and token == page.wants[0].target.cursor:
+        reading.complete, reading.why = False, "the server leads on to where it was"
+    elif token and reading.hits:
+        reading.next = token
+    return reading
+
+
+def searxng(search: Search, want: Want) -> str:
+    """The address of a page of results."""
+    asked = {"q": search.words, "format": "json", "pageno": want.target.cursor or "1"}
+    return f"{search.address.rstrip('/')}/search?{urlencode(asked)}"
+
+
+def read_searxng(page: Page, search: Search) -> Reading:
+    """The results of an answer; engines that did not answer make the search incomplete. Raise ValueError."""
+    body = msgspec.json.decode(lenient.clean(page.content())[0], type=dict[str, msgspec.Raw])
+    reading, number = _read(body, "results", Result), int(page.wants[0].target.cursor or 1)
+    silent = msgspec.json.decode(body.get("unresponsive_engines", msgspec.Raw(b"[]")), type=list[list[str]])
+    why = [str(one) for one in page.wants[0].carry.get("why", ())]
+    why += [said for said in (" ".join(one) for one in silent) if said not in why]
+    if reading.hits and number >= PAGES:
+        reading.complete, reading.why = False, f"{PAGES} pages are asked at most"
+    elif reading.hits:
+        reading.next, reading.carry = str(number + 1), {"why": why} if why else {}
+    if why and reading.next is None:
+        reading.complete, reading.why = False, f"engines that did not answer: {', '.join(why)}"[:500]
+    return reading
+
+
+def _read(body: dict[str, msgspec.Raw], name: str, shape: Any) -> Reading:
+    """The documents in the list *name*; what cannot be read of them is counted."""
+    if name not in body:
+        raise ValueError(f"the answer has no {name}")
+    reading = Reading()
+    for number, raw in enumerate(msgspec.json.decode(body[name], type=list[msgspec.Raw])):
+        place = f"{name}[{number}]"
+        try:
+            one, left = lenient.read(raw, shape, ("url",))
+        except (msgspec.MsgspecError, ValueError) as error:
+            reading.wrong.append(unreadable(place, error, bytes(raw)))
+            continue
+        reading.wrong += [each.quarantine(place, bytes(raw)) for each in left]
+        if isinstance(one, Story):
+            reading.hits.append(Hit(place, one.url, one.title, one.media_name, one.publish_date, None, bytes(raw)))
+        else:
+            reading.hits.append(Hit(place, one.url, one.title, None, one.date, one.content, bytes(raw)))
+    return reading
