@@ -13,7 +13,7 @@ from storage.locks import lock
 ROOT = Path(__file__).parents[1]
 
 # `make fuzz` sets SNEEUWBAL_FUZZ: a property then gets as many examples as the profile says, otherwise a few.
-settings.register_profile("few", deadline=None)
+settings.register_profile("few", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is slow
 settings.register_profile(
     "fuzz", max_examples=10_000, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )

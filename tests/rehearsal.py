@@ -65,7 +65,7 @@ def killed(process: subprocess.Popen[Any], study: Path, grown: int | None) -> bo
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive, "a child outlived its parent"
     return True
 

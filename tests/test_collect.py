@@ -108,7 +108,7 @@ def test_a_replay_of_runs_without_a_network_ends_as_they_did(tmp_path: Path, mon
         nowhere = f"http://127.0.0.1:{closed.getsockname()[1]}"
     found = []
     for place in (nowhere, nowhere, url):
-        wire, state = Wire(timeout=5, private=True), Frontier(live / "state.sqlite")
+        wire, state = Wire(timeout=60, private=True), Frontier(live / "state.sqlite")
         found.append(collect(live, "toy", toy.collector, Settings({"base_url": place}, None, wire), frontier=state))
         state.close()
     assert [(report.status, report.failed) for report in found] == [

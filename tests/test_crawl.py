@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -39,7 +38,7 @@ def want(url: str) -> Want:
 
 
 def options(site, **more) -> dict:
-    return {"hosts": {"netwerk.example": site.address}, "autothrottle": False, "timeout": 1.5, **more}
+    return {"hosts": {"netwerk.example": site.address}, "autothrottle": False, "timeout": 60, **more}
 
 
 def answers(site, urls, wire=None, **more) -> list[Page | Failure]:
@@ -58,8 +57,9 @@ def close(handler):
     handler.connection.close()
 
 
-def slow(handler):
-    time.sleep(4)
+def held(released: threading.Event):
+    """An answer that does not come before *released*: the connection is closed then."""
+    return lambda handler: released.wait(120) and None
 
 
 SITE = {
@@ -81,7 +81,6 @@ SITE = {
     "/in/cut": (200, {"Content-Length": "100"}, b"only this"),
     "/in/cutchunk": (200, {"Transfer-Encoding": "chunked"}, b"ff\r\nonly this"),
     "/in/hangup": close,
-    "/in/slow": slow,
     "/in/large": (200, {}, b"x" * 300_000),
 }
 
@@ -112,7 +111,7 @@ def test_every_answer_comes_as_it_was_received_and_every_want_once():
     assert failed == {
         "/in/circle": ["other"], "/in/ftp": ["other"], "/in/inside": ["private-address"],
         "/in/metadata": ["private-address"], "/in/local": ["private-address"], "/in/forbidden": ["robots"],
-        "/in/cut": ["cut"], "/in/cutchunk": ["cut"], "/in/hangup": ["connection"], "/in/slow": ["timeout"],
+        "/in/cut": ["cut"], "/in/cutchunk": ["cut"], "/in/hangup": ["connection"],
         "/in/large": ["too-large"], "/prive/x": ["robots"], "http://does-not-exist.invalid/": ["dns"],
         "http://10.1.2.3/": ["private-address"], "nonsense": ["other"], "file:///etc/hostname": ["other"],
     }  # fmt: skip
@@ -269,15 +268,25 @@ def crawling(pid: int) -> list[psutil.Process]:
     return [p for p in psutil.Process(pid).children() if "collectors.wire.scrapy_child" in " ".join(p.cmdline())]
 
 
+def test_an_answer_that_does_not_come_in_time_is_a_timeout():
+    released = threading.Event()
+    with serving({"/robots.txt": ROBOTS, "/in/slow": held(released)}) as site:
+        (came,) = by_key(answers(site, [HOST + "/in/slow"], timeout=1))[HOST + "/in/slow"]
+        released.set()
+    assert came.reason == "timeout"
+
+
 def test_a_child_that_dies_is_told_and_nothing_hangs():
-    with serving({"/robots.txt": ROBOTS, "/in/slow": slow}) as site, closing(Wire()) as wire:
-        came = crawl(iter([(want(HOST + "/in/slow"), HOST + "/in/slow")]), Settings(options(site, timeout=9)), wire)
+    released = threading.Event()
+    with serving({"/robots.txt": ROBOTS, "/in/slow": held(released)}) as site, closing(Wire()) as wire:
+        came = crawl(iter([(want(HOST + "/in/slow"), HOST + "/in/slow")]), Settings(options(site)), wire)
         assert next(came).status == 200  # robots.txt
         crawling(os.getpid())[0].kill()
         with pytest.raises(Partial, match="the crawling process ended"):
             next(came)
+        released.set()
         url = HOST + "/in/a"
-        assert [a.status for a in crawl(iter([(want(url), url)]), Settings(options(site, timeout=9)), wire)] == [
+        assert [a.status for a in crawl(iter([(want(url), url)]), Settings(options(site)), wire)] == [
             200,
             404,
         ]
@@ -288,10 +297,11 @@ def test_the_child_ends_with_a_parent_that_was_killed():
         "import sys\n"
         "from tests.test_crawl import *\n"
         "url = 'http://netwerk.example/in/slow'\n"
-        "settings = Settings({'hosts': {'netwerk.example': sys.argv[1]}, 'timeout': 30})\n"
+        "settings = Settings({'hosts': {'netwerk.example': sys.argv[1]}, 'timeout': 120})\n"
         "for answer in crawl(iter([(want(url), url)]), settings, Wire()): print('up', flush=True)\n"
     )
-    with serving({"/robots.txt": ROBOTS, "/in/slow": slow}) as site:
+    released = threading.Event()
+    with serving({"/robots.txt": ROBOTS, "/in/slow": held(released)}) as site:
         here = Path(__file__).parent
         parent = subprocess.Popen(
             [sys.executable, "-c", script, site.address, str(here)], cwd=here.parent, stdout=subprocess.PIPE
@@ -300,13 +310,13 @@ def test_the_child_ends_with_a_parent_that_was_killed():
         (child,) = crawling(parent.pid)
         for signum in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the parent decides
             os.kill(child.pid, signum)
-        time.sleep(0.2)
         assert child.is_running()
         parent.kill()
         parent.wait()
         parent.stdout.close()
         psutil.wait_procs([child], timeout=60)
         assert not child.is_running()
+        released.set()
 
 
 def recorded(folder: Path, came) -> None:

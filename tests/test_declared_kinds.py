@@ -33,7 +33,7 @@ def test_a_kind_that_yields_posts_stays_within_the_budget_of_posts(tmp_path: Pat
     frontier = Frontier(tmp_path / "state.sqlite")
     with frontier.transaction():
         frontier.add([Want(Target("toy", name, str(key)), "") for key in (1, 2, 3, 4, 5)], datetime.now(UTC))
-    settings = Settings({"base_url": url}, None, Wire(timeout=5, private=True))
+    settings = Settings({"base_url": url}, None, Wire(timeout=60, private=True))
     report = collect(tmp_path, "toy", Stranger(), settings, frontier=frontier, budget=Budget(posts=12))
     frontier.close()
     server.shutdown()

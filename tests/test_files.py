@@ -167,7 +167,7 @@ def _text(path: Path, data: bytes) -> Path:
         ("warc", lambda d: _text(d / "a.warc", b"geen WARC"), "no WARC"),
         ("table", lambda d: _text(d / "a.csv", "1E5\n2\n".encode("utf-16")), "map at least"),
         ("table", lambda d: _zip(d / "a.xlsx", "xl/workbook.xml", bytes(300 << 20)), "unpacks to"),
-        ("fax", lambda d: d, "no format"),
+        ("fax", lambda d: d, "not a format"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_imported_is_refused_in_one_line(tmp_path: Path, format_: str, make: object, says: str) -> None:

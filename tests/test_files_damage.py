@@ -239,3 +239,29 @@ def test_random_bytes_are_called_so_with_the_mend(tmp_path: Path, form: str, nam
     assert str(path) in told
     assert "copy or download it again" in told
     assert "\n" not in told
+
+
+@pytest.mark.parametrize("form", ["x-v1", "twarc"])
+@pytest.mark.parametrize(
+    "way",
+    ["two on a line", "RFC 7464", "commas", "UTF-16 of PowerShell", "a byte-order mark", "NaN", "half an emoji"],
+)
+def test_lines_of_json_as_other_tools_write_them(tmp_path: Path, form: str, way: str) -> None:
+    made = "Wed Aug 27 13:08:45 +0000 2008" if form == "x-v1" else "2008-08-27T13:08:45.000Z"
+    one, two = (
+        json.dumps({"id_str": str(n), "id": str(n), "text": "een", "created_at": made, "lang": "nl"}) for n in (1, 2)
+    )
+    content = {
+        "two on a line": one + two,
+        "RFC 7464": f"\x1e{one}\n\x1e{two}\n",
+        "commas": f"{one},\n{two},\n",
+        "UTF-16 of PowerShell": f"\ufeff{one}\r\n{two}\r\n",
+        "a byte-order mark": f"\ufeff{one}\n{two}",
+        "NaN": f"{one[:-1]}, \"score\": NaN}}\n{two}",
+        "half an emoji": f"{one}\n{two}".replace("een", "een \\ud83d"),
+    }[way]  # fmt: skip
+    (tmp_path / "a.jsonl").write_bytes(content.encode("utf-16-le" if "UTF-16" in way else "utf-8"))
+    found = read(form, tmp_path / "a.jsonl")
+    assert [post.post_id for post in of(found, Post)] == ["1", "2"]
+    assert {post.created_at for post in of(found, Post)} == {datetime(2008, 8, 27, 13, 8, 45, tzinfo=UTC)}
+    assert len(of(found, Quarantine)) == {"NaN": 1, "half an emoji": 2}.get(way, 0)

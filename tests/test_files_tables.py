@@ -46,6 +46,16 @@ def test_an_edge_list_with_ids_or_handles(tmp_path: Path, form: str) -> None:
         files.targets("table", [path], {"columns": columns})
 
 
+@pytest.mark.parametrize("cell", ["#cafe\u0301 #टैग", "['cafe\u0301', 'टैग']", "cafe\u0301|टैग", "cafe\u0301;टैग"])
+def test_a_hashtag_in_a_table_is_not_cut_at_its_marks(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "a.csv").write_text(
+        f"post_id,created_at,text,hashtags\nhttps://x.com/a/status/17?s=20,1577836800000,een,{cell.replace(',', ' ')}\n"
+    )
+    (post,) = of(read("table", tmp_path / "a.csv", platform="x"), Post)
+    assert (post.post_id, post.created_at) == ("17", datetime(2020, 1, 1, tzinfo=UTC))
+    assert post.hashtags == ("cafe\u0301", "टैग")
+
+
 def test_a_rounded_end_is_no_tie(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("follower,followed\n1.23E+18,5\n#N/A,6\n7,\n1234567890123456789,8\n")

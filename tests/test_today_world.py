@@ -201,7 +201,7 @@ def test_the_command_serves_a_world_and_moves_its_clock(tmp_path: Path) -> None:
         assert json.loads(process.stdout.readline()) == {"day": 31.0}
         after = json.load(urllib.request.urlopen(url))
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert not before["profiles"]
     assert [one["did"] for one in after["profiles"]] == [truth(31).key(actor.account)]
     assert (tmp_path / "sneeuwbal.toml").is_file()

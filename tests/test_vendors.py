@@ -135,5 +135,5 @@ def test_what_is_no_profile_is_named_by_its_place_and_none_of_its_text_is_kept(t
     assert of(found, Position)[-1].current
     assert [one.place for one in of(found, Quarantine)] == ["a.jsonl:1", "a.jsonl:2"]
     (tmp_path / "b.json").write_text('{"error": "nothing"}')
-    with pytest.raises(UserError, match="another format"):
+    with pytest.raises(UserError, match="check the format"):
         files.targets("linkedin-json", [tmp_path / "b.json"], {})

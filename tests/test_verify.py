@@ -45,7 +45,7 @@ def url(server: ThreadingHTTPServer) -> str:
 def _collect(study: Path, url: str) -> None:
     frontier = Frontier(study / "state.sqlite")
     collect(
-        study, "toy", collector, Settings({"base_url": url}, None, Wire(timeout=5, private=True)), frontier=frontier
+        study, "toy", collector, Settings({"base_url": url}, None, Wire(timeout=60, private=True)), frontier=frontier
     )
     frontier.close()
 

@@ -145,7 +145,7 @@ def test_a_reset_a_day_away_ends_the_run_and_no_process_sleeps_for_it(tmp_path: 
     with serve(lambda request: Answer(429, b"", {"x-rate-limit-reset": str(reset)})) as server:
         frontier = Frontier(tmp_path / "state.sqlite")
         frontier.add([want("timeline", str(n)) for n in range(50)], datetime.now(UTC))
-        wire = Wire(timeout=5)
+        wire = Wire(timeout=60)
         report = collect(
             tmp_path, "x", collector, Settings({"base_url": server.url}, TOKEN, wire), frontier=frontier
         )  # the patience of a real run
@@ -227,7 +227,7 @@ def test_it_speaks_the_vocabulary_that_the_platform_accepts(
     tmp_path: Path, word: str, other: str, expansion: str, asked: int
 ) -> None:
     with serve(only(word, other, expansion)) as server:
-        frontier = run(tmp_path, server, Wire(timeout=5), [want("timeline", "1"), want("timeline", "2")])
+        frontier = run(tmp_path, server, Wire(timeout=60), [want("timeline", "1"), want("timeline", "2")])
     assert {row[2] for row in state(frontier)} == {"done"}
     assert len(server.asked) == asked
     for post in of(tmp_path, Post, lambda post: post.timeline_of):

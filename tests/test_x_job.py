@@ -87,7 +87,7 @@ def test_a_job_comes_through_its_troubles_and_replays_the_same_from_its_archive(
     again.mkdir()
     with serve(Small()) as server:
         frontier = Frontier(live / "state.sqlite")
-        wire = Wire(timeout=5)
+        wire = Wire(timeout=60)
         with frontier.transaction():
             frontier.add(job(), wire.now())
         collect(live, "x", collector, Settings({"base_url": server.url}, TOKEN, wire), frontier=frontier, patience=10)
@@ -118,7 +118,7 @@ def test_a_walk_that_was_cut_short_leaves_no_gap_behind_the_mark(tmp_path: Path)
         return posts(*ids[:100], **({"next_token": str(ids[100])} if len(ids) > 100 else {}))
 
     def walk(server: Loopback, limit: int | None) -> tuple[str, str]:
-        with closing(Wire(timeout=5)) as wire:
+        with closing(Wire(timeout=60)) as wire:
             options = Settings({"base_url": server.url}, TOKEN, wire)
             collect(tmp_path, "x", collector, options, frontier=frontier, patience=0.5, limit=limit)
         return frontier.db.execute("SELECT state, since FROM targets").fetchone()
@@ -151,7 +151,7 @@ def test_what_lies_between_the_reach_of_the_platform_and_the_old_mark_stays_an_o
 
     def walk() -> list[tuple[str, str, bool]]:
         frontier.revisit("x", "timeline", datetime.now(UTC))
-        with closing(Wire(timeout=5)) as wire:
+        with closing(Wire(timeout=60)) as wire:
             collect(tmp_path, "x", collector, Settings({"base_url": server.url}, TOKEN, wire), frontier=frontier)
         load(tmp_path, {"x": "collectors.x.collector:collector"}, workers=1)
         with duckdb.connect(str(tmp_path / "study.duckdb"), read_only=True) as db:
@@ -182,7 +182,7 @@ def test_a_list_that_leads_back_to_itself_leaves_the_mark_where_it_was(tmp_path:
         for expected in ((50, "the list repeats its cursor"), (120, "")):
             frontier.add([want("timeline", "1", since="50")], datetime.now(UTC))
             frontier.revisit("x", "timeline", datetime.now(UTC))
-            with closing(Wire(timeout=5)) as wire:
+            with closing(Wire(timeout=60)) as wire:
                 collect(tmp_path, "x", collector, Settings({"base_url": server.url}, TOKEN, wire), frontier=frontier)
             assert frontier.db.execute("SELECT CAST(since AS INTEGER), why FROM targets").fetchone() == expected
             whole = True
@@ -197,7 +197,7 @@ def test_a_sample_and_a_change_of_vocabulary_replay_too(tmp_path: Path) -> None:
     live.mkdir()
     again.mkdir()
     with serve(script) as server:
-        first = run(live, server, Wire(timeout=5), jobs)
+        first = run(live, server, Wire(timeout=60), jobs)
     second = run(again, None, Replay(live / "archive", tmp_path / "index.sqlite"), jobs)
     assert state(first) == state(second)
     assert {row[2] for row in state(first)} == {"done"}

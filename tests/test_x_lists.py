@@ -78,7 +78,7 @@ def test_a_search_is_walked_to_the_old_mark_and_asks_as_documented(tmp_path: Pat
     with serve(script) as server:
         frontier.add([want("search", "#sneeuw lang:nl")], now)
         for newest in (250, 330):
-            with closing(Wire(timeout=5)) as wire:
+            with closing(Wire(timeout=60)) as wire:
                 collect(tmp_path, "x", collector, Settings({"base_url": server.url}, TOKEN, wire), frontier=frontier)
             assert state(frontier) == {("search", "#sneeuw lang:nl", "done", "", str(first + newest))}
             frontier.revisit("x", "search", now)
@@ -260,7 +260,7 @@ def test_posts_and_accounts_are_looked_up_again_by_id_in_batches() -> None:
 def test_one_malformed_name_costs_two_more_requests_not_a_hundred(tmp_path: Path) -> None:
     known = {f"synthetic_{n}": n + 1 for n in range(99)}
     with serve(x_users(known)) as server:
-        frontier = run(tmp_path, server, Wire(timeout=5), [want("user", n) for n in [*known, "not a name"]])
+        frontier = run(tmp_path, server, Wire(timeout=60), [want("user", n) for n in [*known, "not a name"]])
     assert ("user", "not a name", "absent", "unknown", "") in state(frontier)
     assert sum(row[2] == "done" for row in state(frontier)) == 99
     assert len(server.asked) == 3
@@ -293,7 +293,9 @@ def test_the_members_of_a_list_and_who_wrote_what_a_search_finds_are_listed(tmp_
         )
 
     with serve(script) as server:
-        frontier = run(tmp_path, server, Wire(timeout=5), [want("list_members", "84839422"), want("search", "#sneeuw")])
+        frontier = run(
+            tmp_path, server, Wire(timeout=60), [want("list_members", "84839422"), want("search", "#sneeuw")]
+        )
     assert {(row[0], row[2]) for row in state(frontier)} == {("list_members", "done"), ("search", "done")}
     listed = {(one.list_id, one.account_id) for one in of(tmp_path, Listed)}
     assert listed == {("84839422", str(n)) for n in range(1, 131)} | {("#sneeuw", "42")}

@@ -141,7 +141,7 @@ def test_a_sample_whose_stream_breaks_goes_on_where_it_was(tmp_path: Path) -> No
     whole = stream(2000).body.split(b"\r\n")
     anew = Answer(200, b"\r\n".join(whole))
     with serve(in_turn(Answer(200, b"\r\n".join(whole[:700]), cut=999), anew)) as server:
-        wire = Wire(timeout=5)
+        wire = Wire(timeout=60)
         frontier = run(tmp_path, server, wire, [want("sample", "worldwide")], sets={"worldwide": 1600})
         assert state(frontier) == {("sample", "worldwide", "open", "cut", "")}
         with frontier.transaction():
@@ -163,7 +163,7 @@ def test_a_sample_taken_up_by_another_process_is_as_large_as_wished(tmp_path: Pa
         frontier = Frontier(tmp_path / "state.sqlite")
         frontier.add([want("sample", "worldwide")], datetime.now(UTC))
         for limit in (1, None):  # a process each: nothing but the study directory is the same
-            with closing(Wire(timeout=5)) as wire:
+            with closing(Wire(timeout=60)) as wire:
                 settings = Settings({"base_url": server.url, "sets": {"worldwide": 1600}}, TOKEN, wire)
                 collect(tmp_path, "x", collector, settings, frontier=frontier, limit=limit)
     assert {row[2] for row in state(frontier)} == {"done"}

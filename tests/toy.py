@@ -123,7 +123,7 @@ def main(study: Path, url: str) -> None:
     """Collect until nothing is due."""
     frontier = Frontier(study / "state.sqlite")
     report = collect(
-        study, "toy", collector, Settings({"base_url": url}, None, Wire(timeout=5, private=True)), frontier=frontier
+        study, "toy", collector, Settings({"base_url": url}, None, Wire(timeout=60, private=True)), frontier=frontier
     )
     print(report.status)
 

@@ -29,7 +29,7 @@ def want(kind: str, key: str = "42", cursor: str = "", **more: Any) -> Want:
 
 def fetch(server: Loopback, *wants: Want, wire: Wire | None = None, **options: Any) -> list[Page | Failure]:
     """The answers of *server* to *wants*."""
-    with closing(wire or Wire(timeout=5)) as open_wire:
+    with closing(wire or Wire(timeout=60)) as open_wire:
         settings = Settings({"base_url": server.url, **options}, TOKEN, open_wire)
         return list(collector.fetch(iter(wants), settings))
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from collectors.parsing.coerce import moment, number
+from collectors.parsing.coerce import from_epoch, moment, number
 from storage.records import Account, Follow, Mention, Post, Quarantine, Record
 
 TIES = ("follower", "followed")
@@ -40,6 +40,10 @@ TOOLS: tuple[Mapping[str, str], ...] = (
 IDS = {"id", "id_str", "tweet_id", "tweetid", "status_id"}  # columns of tables with ids only
 BARE = re.compile(r"x?\d{2,20}|at://\S+/\S+|https?://\S+/\d{5,}")  # an id of a post in place of a header
 _PREFIXED = re.compile(r"x(\d+)")  # rtweet's prefix protects ids from spreadsheets
+_STATUS = re.compile(
+    r"(?:https?://)?(?:\w+\.)?(?:twitter|x)\.com/(?:[^/]+|i/web)/status(?:es)?/(\d+)(?:[/?#].*)?", re.I
+)
+_TAG = re.compile(r"[^\s,;|#＃'\"\[\](){}]+")  # \w would cut a tag at its combining marks
 ZONES = {"UTC": "+00:00", "EST": "-05:00", "EDT": "-04:00", "PST": "-08:00", "PDT": "-07:00"}
 _ZONE = re.compile(rf" ({'|'.join(ZONES)})$")
 _LIST = re.compile(r"c\((.*)\)", re.DOTALL)  # in R's notation
@@ -55,7 +59,7 @@ def tool(names: set[str]) -> Mapping[str, str]:
 
 def ident(value: str | None) -> str | None:
     """An id in the platform's form."""
-    match = _PREFIXED.fullmatch(value) if value else None
+    match = (_PREFIXED.fullmatch(value) or _STATUS.fullmatch(value.strip())) if value else None
     return match[1] if match else value
 
 
@@ -115,7 +119,7 @@ def post(
         author,
         kind,
         lang=it.get("lang"),
-        hashtags=tuple(re.findall(r"\w+", _items(it.get("hashtags")))),
+        hashtags=tuple(_TAG.findall(_items(it.get("hashtags")))),
         mentions=tuple(Mention(one.strip("@.-")) for one in re.findall(r"[\w.@-]+", _items(it.get("mentions")))),
         urls=tuple(re.findall(r"https?://[^\s,'\"|\])]+", it.get("urls") or "")),
         conversation_id=ident(it.get("conversation_id")),
@@ -143,6 +147,8 @@ def _moment(value: str | None) -> datetime | None:
         return None
     if value.isdigit() and len(value) in (9, 10):
         return datetime.fromtimestamp(int(value), UTC)
+    if value.isdigit() and len(value) in (12, 13):
+        return from_epoch(value)
     if zone := _ZONE.search(value):  # as CrowdTangle writes it
         value = f"{value[: zone.start()]}{ZONES[zone[1]]}"
     return moment(value) or (moment(f"{value.strip()}+00:00") if len(value.strip()) > 10 else None)

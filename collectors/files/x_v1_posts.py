@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from collectors.parsing.coerce import each, flag, get, ident, moment, number, real, record, text
-from storage.records import Account, Mention, Post, Record
+from storage.records import Account, Mention, Post, Quarantine, Record
 
 PLATFORM = "x"
 _ANCHOR = re.compile(r"<a [^>]*>(.*?)</a>", re.DOTALL)
@@ -67,7 +67,10 @@ def status(it: Mapping[str, Any], context: Context, on_timeline: bool = True) ->
         yield author
     inner = record(it.get("retweeted_status"))
     quoted = record(it.get("quoted_status"))
-    yield _post(it, author.account_id if author else None, inner, quoted, context, on_timeline)
+    post = _post(it, author.account_id if author else None, inner, quoted, context, on_timeline)
+    yield post
+    if post.created_at is None and (given := it.get("created_at")) not in (None, ""):
+        yield Quarantine(f"post {post.post_id}", f"created_at: {str(given)[:50]} is no moment that is read")
     for one in (inner, quoted) if context.sample is None else ():  # a set has its own posts only
         if ident(one.get("id_str"), one.get("id")):
             yield from status(one, context, on_timeline=False)

@@ -15,8 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from collectors.files.x_v1 import once
-from collectors.importing.file_collector import excerpt, guarded, place
+from collectors.importing.file_collector import documents, excerpt, guarded, place
 from collectors.importing.json_stream import elements
+from collectors.parsing import lenient
 from collectors.parsing.coerce import decode, each, get, ident, moment, record, text
 from collectors.x import outcome, parse
 from storage.outcomes import absences
@@ -98,7 +99,8 @@ def _read(page: Page, context: Context) -> Iterator[Record]:
     for index, raw in units:
         if raw.strip():
             where = place(page, index)
-            yield from _placed(where, guarded(where, raw, lambda raw=raw: answer(raw, context)))  # type: ignore[misc]
+            for one in documents(raw):
+                yield from _placed(where, guarded(where, one, lambda one=one: answer(one, context)))  # type: ignore[misc]
 
 
 def _placed(where: str, found: Iterator[Record]) -> Iterator[Record]:
@@ -116,7 +118,8 @@ def answer(raw: bytes, context: Context) -> Iterator[Record]:
     try:
         shape = _shape(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        value = decode(raw)  # half surrogates; or ValueError
+        value, left = lenient.value(raw)
+        yield from (each.quarantine() for each in left)
         raw = _encode(value)
         shape = _lenient(value)
     url = shape.twarc.url if shape.twarc else context.url

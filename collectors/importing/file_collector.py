@@ -18,6 +18,7 @@ from collectors.importing.before import asked_before
 from collectors.importing.chunks import EXCERPT, Piece, Unreadable, look_ahead
 from collectors.importing.json_stream import elements
 from collectors.importing.unpack import unfit
+from collectors.parsing import lenient
 from collectors.parsing.coerce import decode
 from collectors.wire.exchange import Wire
 from storage.errors import UserError
@@ -267,6 +268,21 @@ def guarded(where: str, raw: bytes, make: Callable[[], Iterator[Record]]) -> Ite
     yield from found
 
 
+def documents(raw: bytes) -> Iterator[bytes]:
+    """The JSON documents on a line, without what separates records elsewhere (RFC 7464, commas)."""
+    return lenient.documents(raw.strip(b" \t\r\n\x1e").rstrip(b","))
+
+
+def _documents(where: str, raw: bytes, make: Callable[[Any], Iterator[Record]]) -> Iterator[Record]:
+    def made(one: bytes) -> Iterator[Record]:
+        value, left = lenient.value(one)
+        yield from (each.quarantine(f"{where}, ") for each in left)
+        yield from make(value)
+
+    for one in documents(raw):
+        yield from guarded(where, one, lambda one=one: made(one))  # type: ignore[misc]
+
+
 def read_json(page: Page, make: Callable[[Any], Iterator[Record]]) -> Iterator[Record]:
     """The records from *make* for each JSON value of a piece; an unreadable value is a Quarantine."""
     content = page.content()
@@ -275,7 +291,7 @@ def read_json(page: Page, make: Callable[[Any], Iterator[Record]]) -> Iterator[R
             raw = line.strip()
             raw = raw.removeprefix(b"\xef\xbb\xbf") if not index else raw
             if raw:
-                yield from guarded(place(page, index), raw, lambda raw=raw: make(decode(raw)))  # type: ignore[misc]
+                yield from _documents(place(page, index), raw, make)
         return
     yield from _read_array(page, content, make)
 
@@ -284,12 +300,10 @@ def _read_array(page: Page, content: bytes, make: Callable[[Any], Iterator[Recor
     content = content.removeprefix(b"\xef\xbb\xbf")
     try:
         value = decode(content)
-    except ValueError as error:
+    except ValueError:
         parts = elements(content) if content.lstrip().startswith(b"[") else []
-        if not parts:
-            yield Quarantine(place(page, 0), str(error), excerpt(content))
-        for index, raw in enumerate(parts):
-            yield from guarded(place(page, index), raw, lambda raw=raw: make(decode(raw)))  # type: ignore[misc]
+        for index, raw in enumerate(parts or [content]):
+            yield from _documents(place(page, index), raw, make)
         return
     values = value if isinstance(value, list) else [value]
     for index, one in enumerate(values):

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO
 
 from collectors.importing import chunks
-from collectors.importing.chunks import EXCERPT, MAX_UNIT, Piece, Unreadable, as_far, cursor, line_pieces, places, skip
+from collectors.importing.chunks import (
+    EXCERPT,
+    FREE,
+    MAX_UNIT,
+    Piece,
+    Unreadable,
+    as_far,
+    bounded,
+    cursor,
+    line_pieces,
+    places,
+    skip,
+)
 from storage.records import MAX_BODY
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}"]', re.DOTALL)
@@ -15,15 +28,25 @@ _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}"]', re.DOTALL)
 
 def json_pieces(open_: Callable[[], BinaryIO], start: str = "") -> Generator[Piece]:
     """Yield the pieces of a JSON file: lines, the elements of an array, or one value spread over many lines."""
-    with open_() as stream:
+    with _utf8(open_) as stream:
         shape = _shape(stream)
-    with open_() as stream:
+    with _utf8(open_) as stream:
         if shape == "array":
             yield from _array_pieces(stream, start)
         elif shape == "lines":
             yield from line_pieces(stream, start)
         else:
             yield _document(stream)
+
+
+def _utf8(open_: Callable[[], BinaryIO]) -> BinaryIO:
+    """The opened file; one in UTF-16 with a mark, as PowerShell writes what is redirected, as UTF-8."""
+    with open_() as stream:
+        if stream.read(2) not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return open_()
+    stream = open_()
+    texts = codecs.iterdecode(iter(lambda: stream.read(1 << 16), b""), "utf-16", "replace")
+    return bounded((text.encode("utf-8", "replace") for text in texts), "", FREE)
 
 
 def _shape(stream: BinaryIO) -> str:

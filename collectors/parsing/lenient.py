@@ -161,7 +161,8 @@ def _tolerant(content: bytes) -> tuple[Any, list[Left]]:
     try:
         found, rest = _first(_shallow(text, left))
     except (ValueError, RecursionError) as error:
-        raise msgspec.DecodeError(f"not JSON: {error}") from error
+        why = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON: {error}"
+        raise msgspec.DecodeError(why) from error
     if isinstance(found, _Bad):
         raise msgspec.DecodeError(f"not JSON: {found[:40]}")
     if rest:
