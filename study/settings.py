@@ -234,6 +234,9 @@ class Published(Table):
     last_post: date | None = Field(None, description="Day of the last post.")
     communities: Count | None = Field(None, description="Communities in the actor network.")
     hashtag_communities: Count | None = Field(None, description="Communities in the hashtag network.")
+    leads: str | None = Field(
+        None, description="The group that was said to lead in survey, profiles and accounts.", examples=["EZ"]
+    )
     groups: dict[str, PublishedGroup] = Field(
         {}, description="Table 5, by group.", examples=[{"EZ": {"profiles": 1024, "accounts": 244}}]
     )

@@ -109,7 +109,7 @@ def test_every_filter_says_what_went_in_and_what_came_out(made: tuple[Findings, 
 
 def test_every_word_of_the_report_has_its_dutch() -> None:
     from analysis import screening
-    from analysis.report import documents_section, filters, posts, section_parts, sections, summary
+    from analysis.report import documents_section, filters, posts, section_parts, sections, summary, survey_section
     from analysis.report.definitions import DEFINITIONS
 
     wanted = {text for texts in DEFINITIONS.values() for text in texts} | {one.title for one in DRAWINGS.values()}
@@ -133,6 +133,12 @@ def test_every_word_of_the_report_has_its_dutch() -> None:
     wanted |= {actors.PAIR, actors.BEYOND, actors.ACROSS, actors.WITH, posts.ZOOM, posts.HIDDEN, *HEADS.values()}
     wanted |= {
         *left_out.TEXTS,
+        *survey_section.BY.values(),
+        survey_section.LEADS,
+        survey_section.LEADS_NOT,
+        survey_section.HIDDEN,
+        *survey_section.LIMITS,
+        *survey_section.STATISTICS.values(),
         *sections.TITLES.values(),
         *sections.DIRECTED.values(),
         sections.ALONG,
@@ -323,8 +329,8 @@ def test_the_terminal_is_told_nothing_that_it_would_obey(recorded: Path, tmp_pat
 
 def test_figures_are_well_formed_and_their_text_can_be_edited(made: tuple[Findings, Made]) -> None:
     folder = made[1].page.parent / "figures"
-    of_documents = {"flow", "documents"}  # of which this study has none: see test_coverage
-    shown = [one for one in DRAWINGS.values() if one.name not in of_documents]
+    elsewhere = {"flow", "documents", "triangulation"}  # see test_coverage and test_survey_report
+    shown = [one for one in DRAWINGS.values() if one.name not in elsewhere]
     assert {path.stem for path in folder.glob("*.svg")} == {one.file for one in shown}
     for drawing in shown:
         text = (folder / f"{drawing.file}.svg").read_bytes()

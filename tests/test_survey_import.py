@@ -26,7 +26,8 @@ from storage.records import Quarantine, Record, SurveyAnswer, SurveyVariable
 from tests.importing import of, read
 
 Asked = tuple[duckdb.DuckDBPyConnection, respondents.Surveyed]
-PUBLISHED = (Path(__file__).parents[1] / "fixtures/study2013.toml").read_text().partition("[published.survey]")
+STUDY2013 = (Path(__file__).parents[1] / "fixtures/study2013.toml").read_text("utf-8")
+ROLES = STUDY2013[STUDY2013.index("[survey]") : STUDY2013.index("[published]\n")]
 FILE = """[study]
 name = "A survey of nobody"
 last_day = 2013-02-23
@@ -138,7 +139,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path, book = survey.write(place)
     folder = place / "study"
     folder.mkdir()
-    (folder / "sneeuwbal.toml").write_text(FILE + survey.STUDY + PUBLISHED[1] + PUBLISHED[2])
+    (folder / "sneeuwbal.toml").write_text(FILE + ROLES + STUDY2013[STUDY2013.index("[published.survey]") :])
     opened = open_study(folder)
     import_files(opened, "survey", [path], {"codebook": str(book)}, say=lambda line: None)
     return folder

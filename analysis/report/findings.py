@@ -18,6 +18,7 @@ from analysis import (
     rounds,
     share_matrix,
     shares,
+    triangulation,
 )
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network
@@ -302,6 +303,21 @@ class Findings(Surveys):
     def hashtag_course(self) -> pd.DataFrame:
         """Posts by month and community."""
         return self._course()
+
+    # ---- instruments side by side --------------------------------------------------------------------------
+
+    @property
+    def compared(self) -> bool:
+        """Whether the survey names groups of which the study has people."""
+        return self.surveyed and self.people and len(self.asked_by_group) > 0
+
+    @finding
+    def triangulation(self) -> pd.DataFrame:
+        """What survey, profiles and timelines say of each group; what another table hides is hidden here."""
+        parts = (self.asked_by_group, self.populations, self.inward)
+        made = triangulation.table(self.db, *parts, self.share_profile)
+        made.attrs["hidden"] = sum(part.attrs.get("hidden", 0) for part in parts)
+        return made
 
     # ---- change ------------------------------------------------------------------------------------------
 

@@ -43,6 +43,8 @@ def _of_others(found: Findings) -> Iterator[tuple[str, str]]:
         yield "documents", ""
     if not found.surveyed:
         yield "survey", UNSAID if found.asked else ""
+    if not found.compared:
+        yield "triangulation", ""
 
 
 OF_PEOPLE = (
