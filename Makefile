@@ -12,7 +12,10 @@ BIN := .venv/bin
 
 demo: .venv/ready
 	rm -rf demo
-	$(BIN)/sneeuwbal --study fixtures/recording replay fixtures/recording/archive --into demo
+	$(BIN)/sneeuwbal --study fixtures/recording replay fixtures/recording/archive --into demo --no-report
+	$(BIN)/python -m fixtures.survey demo
+	$(BIN)/sneeuwbal --study demo import survey demo/survey.csv --codebook demo/survey-codebook.csv
+	$(BIN)/sneeuwbal --study demo report
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -155,6 +155,25 @@ def shares(of: Surveyed) -> pd.DataFrame:
     return with_parameters(rows, survey=of.name, outcome=of.roles["outcome"], interval="Wilson", level=survey.LEVEL)
 
 
+def by_group(db: Database, of: Surveyed) -> pd.DataFrame:
+    """The outcome by the group whose organisation a respondent names: group_name, n, positive, share, low and high.
+
+    Answers that were recognised as no organisation of the study, or of none of its groups, are left out.
+    """
+    from statsmodels.stats.proportion import proportion_confint
+
+    columns = ["group_name", "n", "positive", "share", "low", "high"]
+    if not of.roles["organisation"]:
+        return with_parameters(pd.DataFrame(columns=columns), survey=of.name)
+    known = organisations(db, of).dropna(subset="group_name").set_index("answer")["group_name"]
+    group = of.frame[of.roles["organisation"]].astype(object).map(known)
+    by_group = of.positive[group.notna()].dropna().astype(int).groupby(group)
+    rows = by_group.agg(n="size", positive="sum").rename_axis("group_name").reset_index()
+    low, high = proportion_confint(rows["positive"], rows["n"], alpha=1 - survey.LEVEL, method="wilson")
+    rows["share"], rows["low"], rows["high"] = 100 * rows["positive"] / rows["n"], 100 * low, 100 * high
+    return with_parameters(rows[columns], survey=of.name, interval="Wilson", level=survey.LEVEL)
+
+
 def small(db: Database, of: Surveyed) -> pd.DataFrame:
     """Answers of fewer respondents than `[survey] minimum` to what is regressed on: n, and why they are kept, if so."""
     minimum = int(setting(db, "survey.minimum", survey.MINIMUM))

@@ -28,6 +28,7 @@ def command(
     if name is None:
         for one in figures():
             click.echo(f"{one.number:2d}  {one.name:20s}{one.title}")
+        click.echo("    survey-1 ...        A question of the survey each, as the report numbers them")
         return
     path = figure(read_study(directory), name, output, form=form, public=public, language=language)
     click.echo(f"{path}; data: {path.with_suffix('.csv')}, {path.with_suffix('.parquet')}")

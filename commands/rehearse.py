@@ -42,5 +42,7 @@ def command(
         sys.exit(code)
     with rehearsal(folder, scale or 0.02, seed, faults=faults) as ports:
         click.echo(f"the simulated world listens on {', '.join(str(port) for port in ports.values())}")
+        survey = ["import", "survey", str(folder / "survey.csv"), "--codebook", str(folder / "survey-codebook.csv")]
+        subprocess.run([*program(folder), *survey, *options[:hide_progress]], check=True)  # noqa: S603
         code = subprocess.run(run, env=environment()).returncode  # noqa: S603
     sys.exit(code)

@@ -30,7 +30,7 @@ def _module(name: str) -> tuple[str, ...]:
     return sys.executable, "-c", f"import runpy, sneeuwbal; runpy.run_module('{name}', None, '__main__', True)"
 
 
-WORLD = _module("fixtures.world")
+WORLD, SURVEY = _module("fixtures.world"), _module("fixtures.survey")
 TODAY = (*_module("fixtures.today"), "--theme", "journalists")
 STARTING = 600  # seconds for the world to start
 
@@ -64,11 +64,15 @@ def replay(
 
 @contextmanager
 def rehearsal(folder: Path, scale: float, seed: int, *, faults: bool = False) -> Iterator[dict[str, int]]:
-    """Run a simulated world within the block, with a study of it in *folder*; yield the world's ports by name."""
+    """Run a simulated world within the block, with a study of it in *folder*; yield the world's ports by name.
+
+    The answers of a synthetic survey lie beside the study file: survey.csv, and survey-codebook.csv.
+    """
     _new(folder)
     with tempfile.TemporaryDirectory() as place, world(scale, seed, Path(place) / "ports.json", faults) as ports:
         words = ["study", "--scale", str(scale), "--seed", str(seed), "--ports", str(Path(place) / "ports.json")]
         subprocess.run([*WORLD, *words, str(folder)], check=True)  # noqa: S603
+        subprocess.run([*SURVEY, str(folder)], check=True)  # noqa: S603
         yield ports
 
 

@@ -14,9 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from lxml import html
+from scipy.stats import spearmanr
 
+from analysis import respondents, triangulation
 from analysis.report.findings import Findings, Options
 from analysis.report.page import Facts, Made, write_report
+from analysis.report.sections import sections
 from analysis.respondents import NO_ANSWER
 from fixtures import survey
 from storage.privacy.pseudonyms import FEW
@@ -26,8 +29,8 @@ from tests.test_few import _determined
 from tests.test_report import ENGLISH
 
 FIXTURE = tomllib.loads((Path(__file__).parents[1] / "fixtures/study2013.toml").read_text("utf-8"))
-ROLES = tomllib.loads(survey.STUDY.replace("sex = {}", "sex = { order = false }"))
-SETTINGS = {**ROLES, "published": {"survey": FIXTURE["published"]["survey"]},
+ROLES = FIXTURE["survey"] | {"variables": FIXTURE["survey"]["variables"] | {"sex": {"order": False}}}
+SETTINGS = {"survey": ROLES, "published": {"survey": FIXTURE["published"]["survey"]},
             "study": {"last_day": "2013-02-23"}}  # fmt: skip
 
 
@@ -89,7 +92,11 @@ def test_a_study_of_a_survey_only_reports_without_a_word_about_timelines(reports
         assert word not in text, word
     assert not list((made.page.parent / "networks").iterdir())
     if language == "nl":
-        assert not [one for one in tree.itertext() if ENGLISH.search(one)]
+        notes = [
+            of["note"] for of in FIXTURE["published"]["survey"].values() if "note" in of
+        ]  # in their author's words
+        said = [re.sub("|".join(map(re.escape, notes)), "", one) for one in tree.itertext()]
+        assert not [one for one in said if ENGLISH.search(one)]
 
 
 def test_graphs_3_to_10_have_their_intervals_and_numbers(reports) -> None:
@@ -111,6 +118,7 @@ def test_what_disagrees_with_the_published_tests_is_said(reports) -> None:
     """Legal work's p; research, whose printed Wald no 21.9% of 73 has; leading position, 26% against 20%."""
     said = " ".join(reports["en"][1].sections[1].said)
     assert "job: legal is not that of its published value: 0.27 gives 0.603, printed is 0.601" in said
+    assert "26% against 20%, as printed, gives 6.01 at most" in said
     assert said.count("is not that of its published value") == 1
     assert "job: research 0.08 (published: 1.20)" in said
     assert "leading position 6.01 (published: 6.26)" in said
@@ -147,9 +155,9 @@ def test_nothing_in_public_depends_on_what_is_hidden(reports) -> None:
     other = frame[(frame["job"] == codes["secretarial"]) & (frame["public"] == 2)].index[0]
     frame.loc[[one, other], "job"] = [codes["secretarial"], codes["other"]]
     changed = Findings(filled(frame), Options(language="nl", least=FEW))
-    told = ("survey_shares", "survey_tests", "survey_ranks", "survey_regressions", "survey_small", "survey_often",
+    actual = ("survey_shares", "survey_tests", "survey_ranks", "survey_regressions", "survey_small", "survey_often",
             "survey_outcome", "survey_organisations", "survey_missing")  # fmt: skip
-    for name in told:
+    for name in actual:
         ours, theirs = getattr(reports["nl"][0], name), getattr(changed, name)
         pd.testing.assert_frame_equal(ours, theirs, rtol=1e-12)
         assert ours.attrs["parameters"] == theirs.attrs["parameters"]
@@ -170,7 +178,7 @@ def test_a_few_without_an_answer_are_hidden_too() -> None:
     assert "missing" not in found.survey_outcome.attrs["parameters"]
 
 
-def test_an_answer_that_counts_as_yes_with_another_is_not_told_by_their_sum() -> None:
+def test_an_answer_that_counts_as_yes_with_another_is_not_reported_by_their_sum() -> None:
     frame = answers().replace({"public": {2: 3}})
     frame.loc[frame.index[frame["public"] == 1][:3], "public"] = 2
     settings = {**SETTINGS, "survey": SETTINGS["survey"] | {"positive": ["1", "2"]}}
@@ -201,3 +209,70 @@ def test_answers_without_an_outcome_say_what_is_missing(tmp_path: Path) -> None:
     made = write_report(found, tmp_path, Facts("Unsaid", "", ""))
     assert [one.id for one in made.sections] == ["overview", "method"]
     assert "[survey] outcome" in re.sub(r"\s+", " ", made.page.read_text("utf-8"))
+
+
+# ---- side by side --------------------------------------------------------------------------------------------
+
+GROUPS = {
+    "EL&I": "EZ", "Belastingdienst": "FIN", "Financiën": "FIN", "DJI": "V&J", "IND": "V&J", "Rijkswaterstaat": "I&M",
+    "Algemene Zaken": "AZ", "Buitenlandse Zaken": "BZ", "another body": None,
+}  # fmt: skip
+
+
+def recognised(db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """*db* with the answers that name an organisation read as the study's groups."""
+    studies.insert(db, "survey_organisations", [
+        {"survey": "s", "variable": "organisation", "code": str(at), "answer": one, "group_name": GROUPS.get(one, one)}
+        for at, one in enumerate(survey.ORGANISATION, 1)
+    ])  # fmt: skip
+    return db
+
+
+def published_people() -> pd.DataFrame:
+    rows = [{"group_name": name, **of} for name, of in FIXTURE["published"]["groups"].items()]
+    return pd.DataFrame(rows)
+
+
+def test_the_published_figures_do_not_make_ez_lead_in_all_three() -> None:
+    """VWS 32% against EZ 29.4%, I&M 1,901 profiles against 1,024, and 266 accounts against 244."""
+    with recognised(filled(answers())) as db:
+        of = respondents.surveyed(db)
+        assert of is not None
+        asked = respondents.by_group(db, of)
+        frame = triangulation.table(db, asked, published_people(), pd.DataFrame({"group": [], "e_i_index": []}))
+    assert asked.set_index("group_name").loc["FIN", ["n", "positive"]].tolist() == [300, 55]
+    leads = triangulation.leaders(frame, FIXTURE["published"]["leads"]).set_index("measure")
+    assert leads["leader"].to_dict() == {"survey_share": "VWS", "profiles": "I&M", "accounts": "I&M"}
+    assert leads["place"].tolist() == [2, 2, 2]
+    assert leads["groups"].tolist() == [10, 11, 11]  # nobody of Defensie was asked
+    pairs = triangulation.agreement(frame).set_index(["one", "other"])
+    people = published_people()
+    rho = spearmanr(people["profiles"], people["accounts"]).statistic
+    row = pairs.loc[("profiles", "accounts")]
+    assert (row["groups"], row["rho"]) == (11, pytest.approx(rho))
+    assert row["low"] < rho < row["high"]
+
+
+@pytest.mark.parametrize("least", [0, FEW])
+def test_instruments_stand_side_by_side_and_hide_what_other_tables_hide(tmp_path: Path, least: int) -> None:
+    groups = {"EZ": 8, "VWS": 6, "AZ": 5, "DEF": 7, "BZ": 2}
+    who = {f"{name}{at}": name for name, many in groups.items() for at in range(many)}
+    settings = {**SETTINGS, "analysis": {"min_degree": 1}, "published": SETTINGS["published"] | {"leads": "EZ"}}
+    with recognised(filled(answers(), settings)) as db:
+        studies.people(db, who)
+        studies.accounts(db, who)
+        studies.follows(db, [(one, other) for one in list(who)[::2] for other in list(who)[1::3]])
+        studies.posts(db, [
+            {"account_id": one, "mentions": [{"handle": "h", "account_id": None}] if at % 2 else []}
+            for at, one in enumerate([*who, *who])
+        ])  # fmt: skip
+        found = Findings(db, Options(least=least, language="nl"))
+        frame = found.triangulation.set_index("group_name")
+        section = next(one for one in sections(found, found.words) if one.id == "triangulation")
+    assert frame.loc["EZ", "survey_share"] == pytest.approx(100 * 74 / 252)
+    assert frame.loc["EZ", ["profiles", "accounts", "posts_per_account"]].tolist() == [8, 8, 2]
+    assert pd.isna(frame.loc["DEF", "survey_share"])
+    assert "EZ loopt in alle drie voorop. Berekend: dat klopt niet" in section.said[1]
+    actual = frame.loc[["AZ", "BZ"], ["survey_share", "respondents"]].isna().all(axis=1).tolist()
+    assert actual == ([True, False] if least else [False, False])  # three of 21 at AZ; eight of 44 at BZ
+    assert frame.loc["BZ", ["profiles", "accounts", "posts_per_account", "interaction"]].isna().all() == bool(least)

@@ -169,6 +169,16 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "survey_often": ("Of those whose answer is positive, with Wilson's 95% interval.",),
     "survey_organisations": ("Answers are read as employers are; an empty group: not recognised.",),
+    "triangulation": (
+        "Survey: respondents who name an organisation of the {group}, and the share of them whose answer is positive, "
+        "with Wilson's 95% interval. Profiles and accounts: as in the table of {members}.",
+        "Posts per account: of those linked to {members}. E-I index: of the ties of the {group} after the degree "
+        "filter. Interaction: the share of their posts that mention somebody.",
+    ),
+    "agreement_of_instruments": (
+        "Spearman's rho over the {groups} that have both figures, with its 95% interval. It takes the figures as "
+        "known: that the survey is a sample widens the interval further.",
+    ),
     "survey_missing": (
         "Empty: nothing there. User missing: a code that the codebook calls no answer. Not asked: the question was not "
         "put to the respondent.",

@@ -25,7 +25,7 @@ from analysis.report.method import method
 from analysis.report.posts import activity, hashtags, hidden, shares
 from analysis.report.section_parts import BESIDE, numbered, paired, published_there, table, verdict
 from analysis.report.summary import brief
-from analysis.report.survey_section import survey
+from analysis.report.survey_section import survey, triangulation
 from analysis.report.tables import Table, missing
 
 
@@ -361,11 +361,11 @@ def _assortativity(frame: pd.DataFrame, _: Words) -> str:
 PARTS: Mapping[str, Callable[[Findings, Words], Section]] = {
     "populations": people, "snowball": snowball, "groups": groups, "actors": actors, "inwardness": inward,
     "activity": activity, "shares": shares, "hashtags": hashtags, "changes": changes,
-    "survey": survey, "documents": documents,
+    "survey": survey, "triangulation": triangulation, "documents": documents,
 }  # fmt: skip
 TITLES = {
     "populations": "Populations", "snowball": "The snowball", "groups": "{Groups}", "actors": "Actors",
     "inwardness": "Inward-looking or not", "activity": "Activity", "shares": "Shares",
-    "hashtags": "Hashtags", "changes": "Change between rounds", "survey": "Survey",
+    "hashtags": "Hashtags", "changes": "Change between rounds", "survey": "Survey", "triangulation": "Side by side",
     "documents": "Coverage searches",
 }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import respondents
+from analysis import triangulation as instruments
 from analysis.report.blocks import Fact, Picture, Section
 from analysis.report.escape import clean
 from analysis.report.figures.registry import SURVEY
@@ -66,6 +67,42 @@ def brief(found: Findings, _: Words) -> Iterator[tuple[str, str]]:
                      **{name: _.number(everyone[name], 1) for name in ("share", "low", "high")}), "survey"  # fmt: skip
 
 
+def triangulation(found: Findings, _: Words) -> Section:
+    """Survey, profiles and timelines side by side by group, and who leads in each."""
+    frame = found.triangulation
+    agree = instruments.agreement(frame)
+    agree = agree.assign(**{end: agree[end].map(lambda name: _.head(str(name))) for end in ("one", "other")})
+    agree.attrs = {"parameters": agree.attrs.get("parameters")}
+    hidden = _(HIDDEN).format(least=found.options.least) if frame.attrs.get("hidden") else ""
+    picture = Picture("triangulation", _("Dots of each measure by {group}; the same numbers as the table."), hidden)
+    sides = table(found, _, "triangulation", "Survey, profiles and timelines by {group}", frame, "surveyed",
+                  "asked_by_group", "populations", "triangulation", percent=("interaction",),
+                  hundredths=("survey_share", "low", "high"),
+                  places=dict.fromkeys(("survey_share", "low", "high", "posts_per_account"), 1))  # fmt: skip
+    pairs = table(found, _, "agreement_of_instruments", "How far the instruments agree", agree, places={"p": 3})
+    return Section("triangulation", _("Side by side"), tuple(_leading(found, _)), (picture, sides, pairs))
+
+
+def _leading(found: Findings, _: Words) -> Iterator[str]:
+    """Who leads in each instrument, and the place of whoever was said to."""
+    rows = instruments.leaders(found.triangulation, found.setting("published.leads")).to_dict("records")
+    rows = [row for row in rows if row["groups"]]
+    lead = "; ".join(f"{_(BY[row['measure']])}: {row['leader']}" for row in rows)
+    yield _("Who leads among the {groups} that have a figure: {lead}.").format(lead=lead)
+    if claimed := found.setting("published.leads"):
+        places = "; ".join(
+            _("{measure}: place {place} of {all}").format(
+                measure=_(BY[row["measure"]]), place=_.number(row["place"], 0), all=_.number(row["groups"])
+            )
+            for row in rows
+        )
+        text = LEADS if len(rows) == len(BY) and all(row["place"] == 1 for row in rows) else LEADS_NOT
+        yield _(text).format(claimed=claimed, places=places)
+
+
+BY = {"survey_share": "share of the survey", "profiles": "profiles", "accounts": "accounts"}
+LEADS = "Published: {claimed} leads in all three. Computed: so it does ({places})."
+LEADS_NOT = "Published: {claimed} leads in all three. Computed: it does not ({places})."
 STATISTICS = {"chi2": "chi-square", "rho": "Spearman's rho", "wald": "Wald"}
 
 

@@ -147,6 +147,23 @@ class Surveys(Searched):
         """Answers of too few respondents to be tested."""
         return respondents.small(self.db, self.survey)
 
+    def _of_groups(self, frame: pd.DataFrame) -> Cells:
+        """A group of which an answer is hidden would tell it, the other answers being known."""
+        name, size = self.survey.roles["organisation"], ("n", "positive", "share", "low", "high")
+        if name not in self.survey.variables:
+            parts = ("positive", "rest")
+            return Cells({"n": (*parts, *size[2:]), "positive": ("rest", *size[2:]), "rest": size[1:]}, None, parts,
+                         behind={"rest": frame["n"] - frame["positive"]})  # fmt: skip
+        untold = self._untold.loc[self._untold["variable"] == self.survey.title(name), "answer"]
+        listed = self.survey_organisations
+        few = frame["group_name"].isin(listed.loc[listed["answer"].isin(untold), "group_name"])
+        return Cells({"untold": size}, (), behind={"untold": _hiding(few)})
+
+    @counting(_of_groups)
+    def asked_by_group(self) -> pd.DataFrame:
+        """The survey by group."""
+        return respondents.by_group(self.db, self.survey)
+
     @counting(Cells(private=("n",)))  # beside the shares it would tell how many answered only one of the two
     def survey_organisations(self) -> pd.DataFrame:
         """The answers that name an organisation, recognised or not."""

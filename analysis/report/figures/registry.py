@@ -64,6 +64,8 @@ _ALL = (
     Drawing("found-by", "Which {groups} found which", people.found_by, lambda f: f.found_by),
     Drawing("flow", "The flow of documents", documents.flow, lambda f: f.flow),
     Drawing("documents", "Documents by month of publication", documents.over_time, lambda f: _reset(f.document_months)),
+    Drawing("triangulation", "Survey, profiles and timelines by {group}", survey.instruments,
+            lambda f: f.triangulation),
 )  # fmt: skip
 DRAWINGS = {
     one.name: Drawing(one.name, one.title, one.draw, one.data, one.still, at + 1) for at, one in enumerate(_ALL)

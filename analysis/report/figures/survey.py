@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from analysis.palette import BLUE, INK, ORANGE
 from analysis.report.figures.style import canvas, grid, label, narrow, wrapped
@@ -45,3 +47,41 @@ def bars(found: Findings, _: Words, number: int) -> Figure:
     axes.xaxis.set_major_formatter(lambda value, place: _.number(value, 0))
     grid(axes, "x")
     return figure
+
+
+MEASURES = ("survey_share", "profiles", "accounts", "posts_per_account", "e_i_index", "interaction")
+
+
+def instruments(found: Findings, _: Words) -> Figure:
+    """A panel a measure, a row a group: dots, the survey's with their intervals; what leads is orange."""
+    table = found.triangulation
+    across = 3 if narrow() else len(MEASURES)
+    down = -(-len(MEASURES) // across)
+    figure = canvas(9.6, down * (0.26 * len(table) + 0.9))
+    panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
+    at = np.arange(len(table))
+    for axes, measure in zip(panels, MEASURES, strict=True):
+        _panel(axes, table, measure, _)
+    panels[0].set_yticks(at, [label(name, 16) for name in table["group_name"]])
+    panels[0].invert_yaxis()
+    return figure
+
+
+def _panel(axes: Axes, table: pd.DataFrame, measure: str, _: Words) -> None:
+    at = np.arange(len(table))
+    values = table[measure].to_numpy(dtype=float, na_value=np.nan) * (100 if measure == "interaction" else 1)
+    if measure == "survey_share":
+        low, high = (table[end].to_numpy(dtype=float, na_value=np.nan) for end in ("low", "high"))
+        axes.hlines(at, low, high, color=INK, lw=1.1)
+    known = np.isfinite(values)
+    axes.plot(values[known], at[known], "o", color=BLUE, ms=5.5)
+    axes.margins(x=0.12)
+    if measure != "e_i_index":
+        most = known & (values == np.max(values[known], initial=-np.inf))
+        axes.plot(values[most], at[most], "o", color=ORANGE, ms=7)
+        axes.set_xlim(0, axes.get_xlim()[1])
+    axes.set_title(wrapped(_.head(measure), 18), fontsize=8.5)
+    axes.xaxis.set_major_locator(MaxNLocator(3))
+    places = 1 if measure == "e_i_index" else 0
+    axes.xaxis.set_major_formatter(lambda value, place: _.number(value, places))
+    grid(axes, "x")
