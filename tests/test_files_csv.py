@@ -75,8 +75,8 @@ def test_two_encodings_in_one_file_and_a_damaged_byte(tmp_path: Path) -> None:
     assert list(found) == ["name", "Financiën één", "Paleis café", "Zoë", "café \ufffd kré"]
     path = tmp_path / "a.csv"
     path.write_bytes(mixed)
-    (told,) = of(read("table", path), Quarantine)
-    assert (told.place, told.reason) == ("a.csv:5", "name: a character was lost (U+FFFD)")
+    (quarantined,) = of(read("table", path), Quarantine)
+    assert (quarantined.place, quarantined.reason) == ("a.csv:5", "name: a character was lost (U+FFFD)")
 
 
 @given(

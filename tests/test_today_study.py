@@ -66,7 +66,7 @@ def test_bare_collectors_read_the_lists_that_the_ties_need_and_no_others(studied
     assert not {one for one in asked if one.endswith((" followers", " follow_records"))}
 
 
-def test_the_map_of_who_found_whom_is_that_of_the_planted_follows(studied):
+def test_the_map_of_which_group_found_which_is_that_of_the_planted_follows(studied):
     truth, folder, _ = studied
     with duckdb.connect(str(folder / "study.duckdb"), read_only=True) as db:
         waves = dict(db.execute("SELECT key, wave FROM admissions WHERE kind = 'admitted'").fetchall())

@@ -20,7 +20,7 @@ from storage.records import Quarantine
 T = TypeVar("T")
 MOST = 25  # values left out of one object; with more it is an unexpected object
 DEPTH = 100  # levels of nesting; deeper values are left out
-DIGITS = 40  # maximum digits of an integer: no id has more
+DIGITS = 40  # maximum digits maximum digits of an integer: no id has more
 EXCERPT = 1000  # characters
 Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # an integer that fits its column
 
@@ -140,7 +140,7 @@ def _taken_out(found: Any, path: str) -> Any:
     return found.pop(last)
 
 
-# ---- JSON that msgspec rejects ----------------------------------------------------------------------------------
+# ---- JSON that msgspec rejects ---------------------------------------------------------------------------------
 
 
 def _integer(digits: str) -> int | str:
