@@ -96,7 +96,7 @@ def _other(beside: Study | None, study: Study, public: bool) -> Iterator[Other |
 
 PEOPLE = "SELECT group_name, count(*) AS people FROM memberships GROUP BY ALL ORDER BY people DESC"
 ANSWERS = "SELECT variable, answer, respondents FROM survey_codebook ORDER BY ordinal, place"
-DOCUMENTS = "SELECT title, url FROM documents ORDER BY published_at DESC"
+DOCUMENTS = "SELECT published_at, source, title FROM documents ORDER BY published_at DESC"
 
 
 def _example(done: page.Made) -> str:
