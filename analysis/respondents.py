@@ -174,8 +174,8 @@ def by_group(db: Database, of: Surveyed) -> pd.DataFrame:
         return with_parameters(pd.DataFrame(columns=columns), survey=of.name)
     known = organisations(db, of).dropna(subset="group_name").set_index("answer")["group_name"]
     group = of.frame[of.roles["organisation"]].astype(object).map(known)
-    told = of.positive[group.notna()].dropna().astype(int).groupby(group)
-    rows = told.agg(n="size", positive="sum").rename_axis("group_name").reset_index()
+    by_group = of.positive[group.notna()].dropna().astype(int).groupby(group)
+    rows = by_group.agg(n="size", positive="sum").rename_axis("group_name").reset_index()
     low, high = proportion_confint(rows["positive"], rows["n"], alpha=1 - survey.LEVEL, method="wilson")
     rows["share"], rows["low"], rows["high"] = 100 * rows["positive"] / rows["n"], 100 * low, 100 * high
     return with_parameters(rows[columns], survey=of.name, interval="Wilson", level=survey.LEVEL)

@@ -97,7 +97,7 @@ def _snowball(along: list[str], admit: str, posts: bool) -> Iterator[str]:
     if not along:
         yield "waves = 0  # these platforms show no ties to follow\n"
         return
-    yield f"along = {literal(along)}\nwaves = 2\nadmit = {literal(admit)}  # from whom the next wave starts\n"
+    yield f"along = {literal(along)}\nwaves = 2\nadmit = {literal(admit)}  # the start of the next wave\n"
     if along != ["connections"]:
         yield 'timelines_of = "members"\n' * posts
         yield "max_actors = 5000  # an upper bound; more people are left out\n"

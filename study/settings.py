@@ -103,9 +103,8 @@ class Snowball(Table):
     order: Order = Field(ORDER, description="Who is admitted first if a maximum applies.")
     design: Literal["all", "threshold", "random", "walk"] = Field(
         "all",
-        description="Who of those selected by the rule is admitted: all; threshold: those to whom at least k"
-        " admitted people lead; random: k drawn from each list; walk: those that k random walkers from each seed"
-        " reach.",
+        description="Who of those selected by the rule is admitted: all; threshold: those shown by at least k"
+        " admitted people; random: k drawn from each list; walk: those reached by k random walkers from each seed.",
     )
     k: int = Field(1, ge=1, description="The k of the design.")
     seed: Count = Field(1, description="Seed of the random choices.")
@@ -214,7 +213,7 @@ class PublishedTest(Table):
     n: Count | None = Field(None, description="Respondents in the category.")
     p: float | None = Field(None, ge=0, le=1, description="p as published.")
     below: float | None = Field(None, ge=0, le=1, description="The bound, if p < bound was published.")
-    note: str | None = Field(None, description="What is known of it; the report says it beside the test.")
+    note: str | None = Field(None, description="A remark, shown in the report next to the test.")
 
 
 class Published(Table):

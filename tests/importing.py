@@ -20,14 +20,14 @@ def walk(format_: str, *paths: Path, forget: bool = False, **options: Any) -> li
     """The pages of *paths*; with *forget*, every piece is asked of a collector that has just started."""
     collector = files.collector(format_)
     found = {target: path for path in paths for target in collector.targets(path, options)}
-    told = {"paths": files.paths_of(found), **options}
+    records = {"paths": files.paths_of(found), **options}
     got: list[Page] = []
-    settings = Settings(told, wire=Wire())
+    settings = Settings(records, wire=Wire())
     for target in found:
         cursor: str | None = ""
         while cursor is not None:
             if forget:
-                settings = Settings(told, wire=Wire())
+                settings = Settings(records, wire=Wire())
             want = Want(msgspec.structs.replace(target, cursor=cursor), "walk")
             (page,) = collector.fetch(iter([want]), settings)
             assert not isinstance(page, Failure), page

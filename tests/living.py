@@ -151,18 +151,18 @@ class Living:
         if person.state != "live":
             word = "User has been suspended" if person.state == "suspended" else "Could not find user with id"
             title = "Forbidden" if person.state == "suspended" else "Not Found Error"
-            told = {"value": number, "detail": f"{word}: [{number}].", "title": title, "resource_type": "user",
+            fields = {"value": number, "detail": f"{word}: [{number}].", "title": title, "resource_type": "user",
                     "parameter": "id", "resource_id": number, "type": GONE}  # fmt: skip
-            return Answer(200, {"errors": [told]})
+            return Answer(200, {"errors": [fields]})
         if what == "following":
             shown = [self.people[n] for n in person.following if self.people[n].state == "live"]
             return self._page(request, [self._user(other) for other in shown], {})
         since = int(request.query.get("since_id", 0))
-        posts = [self._told(post, number) for post in person.posts if post.number > since]
+        posts = [self._item(post, number) for post in person.posts if post.number > since]
         return self._page(request, posts, {"users": [self._user(person)]})
 
     @staticmethod
-    def _told(post: Message, author: str) -> dict[str, object]:
+    def _item(post: Message, author: str) -> dict[str, object]:
         at = FIRST_DAY + timedelta(days=post.day, seconds=post.number % 30_000)
         history = [str(number) for number in (post.first, post.number) if number]
         return {"id": str(post.number), "text": post.text, "author_id": author, "edit_history_tweet_ids": history,

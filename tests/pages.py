@@ -38,14 +38,14 @@ class Toy:
         raise NotImplementedError
 
     def outcome(self, page):
-        told = msgspec.json.decode(page.body)["outcomes"] if page.status == 200 else {}
+        actual = msgspec.json.decode(page.body)["outcomes"] if page.status == 200 else {}
         for want in page.wants:
             if page.status == 404:
                 yield Absent(want.target, "gone")
             elif page.status != 200:
                 yield Later(want.target, f"status {page.status}")
             else:
-                yield Done(want.target, **told)
+                yield Done(want.target, **actual)
 
     def parse(self, page):
         if page.status != 200:
@@ -70,8 +70,8 @@ def page(number, found, *, minutes=None, kind="profile", key=None, run="run-1", 
     want = Want(
         Target("toy", kind, key, str(outcomes.pop("cursor", ""))), walk or f"toy/{kind}/{key}/1", wave, via, since
     )
-    told = [[type(r).__name__, r] if not isinstance(r, str) else [r, {}] for r in found]
-    body = msgspec.json.encode({"records": told, "outcomes": outcomes})
+    result = [[type(r).__name__, r] if not isinstance(r, str) else [r, {}] for r in found]
+    body = msgspec.json.encode({"records": result, "outcomes": outcomes})
     moment = at(number if minutes is None else minutes)
     return Page((want,), f"https://toy.example/{key}", status, (("Content-Type", "application/json"),), body, moment,
                 f"<urn:uuid:{uuid.UUID(int=number)}>", "GET", run)  # fmt: skip

@@ -1,4 +1,4 @@
-"""A handful of people on three loopback servers, one of whom is to be forgotten: what each server says of them.
+"""A handful of people on three loopback servers, one of them to be forgotten: the data of each server.
 
 Canarella has a profile, an account on X and one on Mastodon. The others mention, follow, repeat and copy her; one
 bears her name. Everybody is invented.
@@ -72,7 +72,9 @@ class People:
         """A profile page, or the hub's list."""
         slug = handler.path.split("/")[2]
         if handler.path.endswith("/connections"):
-            knows = [{"@type": "Person", "url": _address(one), "name": told[0]} for one, told in _everyone().items()]
+            knows = [
+                {"@type": "Person", "url": _address(one), "name": expected[0]} for one, expected in _everyone().items()
+            ]
             person: dict[str, Any] = {"@type": "Person", "url": _address(HUB), "knows": knows}
         else:
             name, _, handle, user = _everyone().get(slug, ("Hub Seed", "", "", ""))
@@ -81,16 +83,16 @@ class People:
                       "description": f"profiel van {name} {BIO if slug == SLUG else ''}",
                       "sameAs": [f"https://twitter.com/{handle}", f"https://{SERVER}/@{user}"][: 2 * bool(handle)],
                       }  # fmt: skip
-        told = json.dumps({"@context": "https://schema.org", **person})
+        expected = json.dumps({"@context": "https://schema.org", **person})
         links = f'<a href="/in/{SLUG}">{NAME}</a>' if slug == "truus-toets" else ""
-        body = f'<title>{slug}</title>{links}<script type="application/ld+json">{told}</script>'
+        body = f'<title>{slug}</title>{links}<script type="application/ld+json">{expected}</script>'
         return 200, {"Content-Type": "text/html; charset=utf-8"}, body.encode()
 
     # ---- X
 
     def user(self, number: str) -> dict[str, Any]:
         """An account of X."""
-        name, _, handle, _ = next(told for told in _everyone().values() if told[1] == number)
+        name, _, handle, _ = next(expected for expected in _everyone().values() if expected[1] == number)
         return {"id": number, "username": handle, "name": name, "created_at": "2020-01-01T00:00:00.000Z",
                 "description": BIO if number == ID else "hallo",
                 "public_metrics": {"followers_count": 3, "following_count": 3, "tweet_count": 9}}  # fmt: skip
@@ -125,7 +127,11 @@ class People:
         if number in self.lost:
             return Answer(200, {"errors": [_problem(number, self.lost[number], "user", "id")]})
         if parts[3] == "following":
-            others = [told[1] for told in _everyone().values() if told[1] != number and told[1] not in self.lost]
+            others = [
+                expected[1]
+                for expected in _everyone().values()
+                if expected[1] != number and expected[1] not in self.lost
+            ]
             return Answer(200, {"data": [self.user(one) for one in others], "meta": {"result_count": len(others)}})
         posts = [one for one in self.posts(number) if one["id"] not in self.lost]
         includes: dict[str, Any] = {"users": [self.user(number)]}
@@ -135,14 +141,14 @@ class People:
         return Answer(200, {"data": posts, "includes": includes, "meta": {"result_count": len(posts)}})
 
     def _looked_up(self, keys: list[str], by_name: bool) -> Answer:
-        known = {(told[2] if by_name else told[1]): told[1] for told in _everyone().values()}
+        known = {(expected[2] if by_name else expected[1]): expected[1] for expected in _everyone().values()}
         found = [self.user(known[key]) for key in keys if key in known and known[key] not in self.lost]
         missing = [_problem(key, self.lost.get(known.get(key, ""), "gone"), "user", "usernames" if by_name else "ids")
                    for key in keys if key not in known or known[key] in self.lost]  # fmt: skip
         return Answer(200, {"data": found} | ({"errors": missing} if missing else {}))
 
     def _posts_looked_up(self, keys: list[str]) -> Answer:
-        all_ = {one["id"]: one for told in _everyone().values() for one in self.posts(told[1])}
+        all_ = {one["id"]: one for expected in _everyone().values() for one in self.posts(expected[1])}
         gone = {key for key in keys if key in self.lost or key not in all_ or all_[key]["author_id"] in self.lost}
         missing = [_problem(key, self.lost.get(key, "gone"), "tweet", "ids") for key in keys if key in gone]
         found = [all_[key] for key in keys if key not in gone]
@@ -181,10 +187,10 @@ def _user(number: int) -> str:
 
 def _mastodon(number: int) -> dict[str, Any]:
     user = _user(number)
-    told = {"username": user, "acct": user, "url": f"https://{SERVER}/@{user}",
+    fields = {"username": user, "acct": user, "url": f"https://{SERVER}/@{user}",
             "display_name": NAME if number in (1, 4) else user,
             "note": f"<p>{BIO if number == 1 else 'dag'}</p>"}  # fmt: skip
-    return account(number, **told)
+    return account(number, **fields)
 
 
 def _post(id_: str, author: str, text: str, **more: Any) -> dict[str, Any]:
@@ -195,9 +201,9 @@ def _problem(value: str, how: str, what: str, parameter: str) -> dict[str, Any]:
     titles = {"gone": ("Not Found Error", "resource-not-found"), "suspended": ("Forbidden", "resource-not-found"),
               "protected": ("Authorization Error", "not-authorized-for-resource")}  # fmt: skip
     title, type_ = titles[how]
-    told = f"User has been suspended: [{value}]." if how == "suspended" else f"Could not find: [{value}]."
+    text = f"User has been suspended: [{value}]." if how == "suspended" else f"Could not find: [{value}]."
     return {"value": value, "resource_id": value, "resource_type": what, "parameter": parameter, "title": title,
-            "detail": told, "type": f"https://api.twitter.com/2/problems/{type_}"}  # fmt: skip
+            "detail": text, "type": f"https://api.twitter.com/2/problems/{type_}"}  # fmt: skip
 
 
 class Served:

@@ -122,7 +122,7 @@ def recorded_study(folder: Path, scale: str = "0.05", min_degree: int = 8, hasht
 
 @contextmanager
 def served(scale: str = SCALE, *, faults: bool = False, more: Sequence[str] = ()) -> Iterator[World]:
-    """A world that is served as long as the block, told *more* on its command line."""
+    """A world served within the block, with *more* on its command line."""
     with tempfile.TemporaryDirectory() as place:
         ports = Path(place) / "ports.json"
         with world(float(scale), int(SEED), ports, faults, more):

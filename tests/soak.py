@@ -111,8 +111,8 @@ def admit(study: Path, world: Living, now: datetime) -> None:
     wants = [Want(Target("x", kind, str(person.number)), "", 0, "", "")
              for person in world.people for kind in ("timeline", "following")]  # fmt: skip
     writer = archiving.Writer(study / "archive", "snowball", now=lambda: now)
-    told = [[w.target.collector, w.target.kind, w.target.key, 0, "", ""] for w in wants]
-    writer.note("admission", {"rule": "seed", "wants": told}, now)
+    found = [[w.target.collector, w.target.kind, w.target.key, 0, "", ""] for w in wants]
+    writer.note("admission", {"rule": "seed", "wants": found}, now)
     writer.close()
     frontier = Frontier(study / "state.sqlite")
     with frontier.transaction():
@@ -163,7 +163,7 @@ class Soak:
                 due = [name for name in names if self._due(name, day)]
                 if "load" not in due and due and self.dice.random() < kills / (days - first) / 1.2:
                     self._strike(day)
-                _until(lambda due=due, day=day: all(self._done(name, day) for name in due), self._told)
+                _until(lambda due=due, day=day: all(self._done(name, day) for name in due), self._progress)
             self._write(day, "daemon", psutil.Process(self.daemon.pid).memory_info().rss / 2**20)
             while time.monotonic() - began < pace:
                 time.sleep(0.1)
@@ -222,7 +222,7 @@ class Soak:
         with (self.place / "memory.csv").open("a") as file:
             file.write(f"{(FIRST_DAY + timedelta(days=day)).date()},{what},{megabytes:.1f}\n")
 
-    def _told(self) -> str:
+    def _progress(self) -> str:
         rows = self._journal("SELECT job, code, why FROM jobs ORDER BY id DESC LIMIT 12")
         return f"{rows}\n{(self.place / 'daemon.log').read_text()[-3000:]}"
 
@@ -274,9 +274,9 @@ def compare(study: Path, world: Living) -> dict[str, tuple[set, set]]:
 READER = """
 import subprocess, sys, time, duckdb
 path, over, rest = sys.argv[1], sys.argv[2], float(sys.argv[3])
-told = "SELECT count(*), bit_xor(hash(post_id, text)) FROM posts"
+checksum = "SELECT count(*), bit_xor(hash(post_id, text)) FROM posts"
 old = duckdb.connect(path, read_only=True)  # one picture, kept from the first day to the last
-first, looked, pictures = old.execute(told).fetchone(), 0, set()
+first, looked, pictures = old.execute(checksum).fetchone(), 0, set()
 code = '''
 import sys, time, duckdb
 db = duckdb.connect(sys.argv[1], read_only=True)
@@ -285,8 +285,8 @@ time.sleep(0.3)
 assert db.execute(sys.argv[2]).fetchone() == a
 '''
 while not open(over).read():
-    pictures.add(subprocess.run([sys.executable, "-c", code, path, told], check=True, capture_output=True).stdout)
-    assert old.execute(told).fetchone() == first, "the picture changed under a reader"
+    pictures.add(subprocess.run([sys.executable, "-c", code, path, checksum], check=True, capture_output=True).stdout)
+    assert old.execute(checksum).fetchone() == first, "the picture changed under a reader"
     looked += 1
     time.sleep(rest)
 print(looked, len(pictures))
@@ -296,25 +296,25 @@ print(looked, len(pictures))
 @contextmanager
 def reader(study: Path, rest: float = 0.5) -> Iterator[list[int]]:
     """Somebody who reads all the time: one old picture, and the newest again and again. Yields [looks, pictures]."""
-    told: list[int] = []
+    found: list[int] = []
     over = study.parent / "over"
     over.write_text("")
     words = [sys.executable, "-c", READER, str(study / "study.duckdb"), str(over), str(rest)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield told
+            yield found
         finally:
             over.write_text("over")
             out, _ = process.communicate(timeout=60)
         assert process.returncode == 0, "a reader was disturbed"
-        told += map(int, out.split())
+        found += map(int, out.split())
 
 
-def _until(true: Callable[[], bool], told: Callable[[], str] = lambda: "", patience: float = PATIENCE) -> None:
+def _until(true: Callable[[], bool], expected: Callable[[], str] = lambda: "", patience: float = PATIENCE) -> None:
     until = time.monotonic() + patience
     while not true():
         if time.monotonic() > until:
-            raise TimeoutError(told())
+            raise TimeoutError(expected())
         time.sleep(0.05)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 # What names a run or a record, or says when something was seen, differs between two collections of the same world;
-# what the world told must not.
+# the data of the world must not.
 PROVENANCE = {
     "seen_at",
     "record_id",
@@ -35,7 +35,7 @@ OF_THE_RUN = {
 
 
 def differences(one: Path, other: Path, *, provenance: bool) -> dict[str, int]:
-    """How many rows of each view stand in one database only. Without *provenance*, of what the world told alone."""
+    """The number of rows of each view in one database only. Without *provenance*, only data of the world."""
     found: dict[str, int] = {}
     with duckdb.connect() as db:
         db.execute(f"ATTACH '{one}' AS a (READ_ONLY); ATTACH '{other}' AS b (READ_ONLY)")

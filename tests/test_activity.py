@@ -58,7 +58,7 @@ def test_a_zone_with_a_quarter_of_an_hour_is_cut_at_its_midnight(db):
     assert frame["posts"].tolist() == [1, 1]
 
 
-def test_active_accounts_are_distinct_and_located_and_geocoded_posts_are_told(db):
+def test_active_accounts_are_distinct_and_located_and_geocoded_posts_are_reported(db):
     small.accounts(db, [{"account_id": "a", "location": "Voorbeelddam"}, {"account_id": "b", "location": " "}])
     post_at(db, "2012-01-02T10:00:00Z", "2012-01-02T23:30:00Z", account="a", longitude=4.3, latitude=52.1)
     post_at(db, "2012-01-02T10:05:00Z", account="b", place="abc")
@@ -68,7 +68,7 @@ def test_active_accounts_are_distinct_and_located_and_geocoded_posts_are_told(db
     assert frame["geocoded"].tolist() == [2, 1]
 
 
-def test_posts_without_a_time_are_counted_and_told(db):
+def test_posts_without_a_time_are_counted_and_reported(db):
     post_at(db, "2012-01-02T10:00:00Z")
     small.posts(db, [{"post_id": "timeless", "created_at": None}] * 2)
     frame = activity.daily(db)
@@ -118,7 +118,7 @@ def test_public_holidays_of_the_netherlands_in_2012_and_2013():
     assert pd.Timestamp("2013-04-27") not in known.index
 
 
-def test_a_holiday_on_a_working_day_is_told_apart_from_the_weekend(db):
+def test_a_holiday_on_a_working_day_is_distinguished_from_the_weekend(db):
     calendar = days.calendar(date(2012, 4, 7), date(2012, 4, 10))  # the Saturday before Easter to the Tuesday after
     assert calendar["kind"].tolist() == ["weekend", "weekend", "public holiday", "working day"]
     post_at(db, *["2012-04-10T12:00:00Z"] * 6, "2012-04-09T12:00:00Z")
@@ -129,7 +129,7 @@ def test_a_holiday_on_a_working_day_is_told_apart_from_the_weekend(db):
     assert (monday["days"], monday["holidays"], monday["per_day_without_holidays"]) == (2, 1, 0)
 
 
-def test_school_holidays_of_a_file_are_told_apart_by_region(db, tmp_path):
+def test_school_holidays_of_a_file_are_distinguished_by_region(db, tmp_path):
     path = tmp_path / "school.csv"
     path.write_text(
         "region,name,first_day,last_day\nproef,summer,2012-07-02,2012-07-03\nelders,summer,2012-07-04,2012-07-06\n"

@@ -62,7 +62,7 @@ def _bare(entry: object) -> object:
 
 @given(st.lists(pages, min_size=1, max_size=4), st.data())
 @settings(max_examples=60, deadline=None)
-def test_a_segment_torn_at_any_byte_gives_a_prefix_and_is_mended(
+def test_a_segment_torn_at_any_byte_gives_a_prefix_and_is_repaired(
     tmp_path_factory: pytest.TempPathFactory, answers: list[Page], data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("a")

@@ -29,12 +29,12 @@ def did(number: int) -> str:
     return f"did:plc:{number:024d}"
 
 
-def actor(number: int, **told: Any) -> dict[str, Any]:
+def actor(number: int, **fields: Any) -> dict[str, Any]:
     """A documented profile."""
     return {
         "did": did(number), "handle": f"user{number}.example", "displayName": f"User {number}", "labels": [],
         "createdAt": "2024-01-01T00:00:00.000Z", "followersCount": 3, "followsCount": 3, "postsCount": 5,
-    } | told  # fmt: skip
+    } | fields  # fmt: skip
 
 
 def post(author: dict[str, Any], rkey: str, text: str = "hallo", seen: str = "2026-11-01T10:00:00.000Z",
@@ -116,9 +116,9 @@ def recorded(real: Path) -> Callable[[str], Any]:
 
 def test_recorded_follows_say_what_their_json_says(recorded: Callable[[str], Any]) -> None:
     body = recorded("get_follows.json")
-    told = list(collector.parse(page("following", body, cursor="6:start", keys=(body["subject"]["did"],))))
-    edges = [record for record in told if isinstance(record, Follow)]
-    accounts = [record for record in told if isinstance(record, Account)]
+    records = list(collector.parse(page("following", body, cursor="6:start", keys=(body["subject"]["did"],))))
+    edges = [record for record in records if isinstance(record, Follow)]
+    accounts = [record for record in records if isinstance(record, Account)]
     assert [edge.followed_id for edge in edges] == [view["did"] for view in body["follows"]]
     assert {edge.follower_id for edge in edges} == {body["subject"]["did"]}
     assert len(accounts) == len(body["follows"]) + 1
@@ -134,8 +134,8 @@ def test_recorded_follows_say_what_their_json_says(recorded: Callable[[str], Any
 def test_a_recorded_post_with_quote_and_pictures(recorded: Callable[[str], Any]) -> None:
     view = recorded("thread_view_post_with_embed_media.json")["thread"]["post"]
     owner = view["author"]["did"]
-    told = list(collector.parse(page("timeline", {"feed": [{"post": view}]}, cursor="at:", keys=(owner,))))
-    own, quoted = (record for record in told if isinstance(record, Post))
+    records = list(collector.parse(page("timeline", {"feed": [{"post": view}]}, cursor="at:", keys=(owner,))))
+    own, quoted = (record for record in records if isinstance(record, Post))
     inner = view["embed"]["record"]["record"]
     assert (own.kind, own.quoted_post, own.timeline_of) == ("quote", inner["uri"], owner)
     assert own.created_at == own.indexed_at == datetime(2023, 9, 28, 12, 49, 36, 735000, UTC)
@@ -151,15 +151,15 @@ def test_recorded_records_with_odd_dates_are_read(recorded: Callable[[str], Any]
             "record": record.get("value", record),
             "uri": "at://did:plc:x/app.bsky.feed.post/1",
         }
-        told = [
+        found = [
             r
             for r in collector.parse(page("timeline", {"feed": [{"post": view}]}, cursor="at:"))
             if isinstance(r, Post)
         ]
         claimed = datetime.fromisoformat(record.get("value", record)["createdAt"])
         expected = claimed if claimed.tzinfo else claimed.replace(tzinfo=UTC)
-        assert [r.created_at for r in told] == [expected]
-        assert told[0].text == record.get("value", record).get("text", "")
+        assert [r.created_at for r in found] == [expected]
+        assert found[0].text == record.get("value", record).get("text", "")
 
 
 def test_a_recorded_did_document_names_the_server(recorded: Callable[[str], Any]) -> None:
@@ -172,7 +172,7 @@ def test_a_recorded_did_document_names_the_server(recorded: Callable[[str], Any]
 # ---- the traps, on real sockets -----------------------------------------------------------------------------------
 
 
-def test_traps_07_10_12_who_is_left_out_of_a_batch_is_asked_alone_and_told_apart(tmp_path: Path) -> None:
+def test_traps_07_10_12_who_is_left_out_of_a_batch_is_asked_alone_and_distinguished(tmp_path: Path) -> None:
     actors = [actor(n) for n in range(60)]
     actors[7] |= {"error": "AccountDeactivated"}
     actors[8] |= {"error": "AccountTakedown"}
@@ -344,10 +344,10 @@ def test_trap_21_a_repost_is_the_act_of_one_and_the_words_of_another() -> None:
         {"post": post(owner, "2", embed=quote)},
         {"post": post(owner, "3", embed=feed_list)},
     ]
-    told = list(collector.parse(page("timeline", {"feed": feed}, cursor="at:", keys=(did(1),))))
-    assert not [record for record in told if isinstance(record, Quarantine)]
-    own = [record for record in told if isinstance(record, Post) and record.timeline_of == did(1)]
-    seen = {record.post_id for record in told if isinstance(record, Post) and record.timeline_of is None}
+    quarantined = list(collector.parse(page("timeline", {"feed": feed}, cursor="at:", keys=(did(1),))))
+    assert not [record for record in quarantined if isinstance(record, Quarantine)]
+    own = [record for record in quarantined if isinstance(record, Post) and record.timeline_of == did(1)]
+    seen = {record.post_id for record in quarantined if isinstance(record, Post) and record.timeline_of is None}
     assert [(p.kind, p.account_id) for p in own] == [
         (k, did(1)) for k in ("retweet", "retweet", "reply", "quote", "original")
     ]
@@ -493,7 +493,7 @@ def test_follow_records_come_from_the_accounts_own_server(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", REASONS)
 def test_named_errors_are_absences_whatever_their_status(name: str) -> None:
-    body = {"error": name, "message": "told"}
+    body = {"error": name, "message": "reason"}
     for status in (400, 404, 501):
         (found,) = collector.outcome(page("timeline", body, status, cursor="at:"))
         assert isinstance(found, Absent)
@@ -510,11 +510,11 @@ def test_credentials_batches_and_nonsense() -> None:
         assert isinstance(found, Later)
         assert [type(record) for record in collector.parse(page("timeline", body, cursor="at:"))] == [Quarantine]
     broken = post(actor(1), "1") | {"author": None}
-    told = list(
+    records = list(
         collector.parse(page("timeline", {"feed": [{"post": broken}, {"post": post(actor(1), "2")}, 7]}, cursor="at:"))
     )
-    assert [record.place for record in told if isinstance(record, Quarantine)] == ["feed[0]", "feed[2]"]
-    assert len([record for record in told if isinstance(record, Post)]) == 1
+    assert [record.place for record in records if isinstance(record, Quarantine)] == ["feed[0]", "feed[2]"]
+    assert len([record for record in records if isinstance(record, Post)]) == 1
 
 
 def test_pages_and_batches_are_what_the_lexicons_allow() -> None:

@@ -136,8 +136,8 @@ def test_every_field_is_marked_or_exempt_by_name(study: Path) -> None:
             "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE schema_name = 'base'"
         ).fetchall():
             if _marking(table, column, kind) is not None:
-                told = f"SELECT count(*) FROM base.{table} WHERE contains(CAST(\"{column}\" AS VARCHAR), '{MARK}')"
-                assert db.execute(told).fetchone() > (0,), f"{table}.{column}"
+                query = f"SELECT count(*) FROM base.{table} WHERE contains(CAST(\"{column}\" AS VARCHAR), '{MARK}')"
+                assert db.execute(query).fetchone() > (0,), f"{table}.{column}"
 
 
 def test_no_field_slips_into_the_pseudonymised_database(

@@ -98,8 +98,8 @@ def test_a_profile_that_changes_employer_and_back_gives_both_changes(tmp_path: P
     found = rows(tmp_path, "SELECT change, employer, last_seen, seen_at FROM employer_changes ORDER BY 4, 1")
     assert found == [("began", "IND", at(1), at(2)), ("left", "RWS", at(1), at(2)),
                      ("began", "RWS", at(2), at(3)), ("left", "IND", at(2), at(3))]  # fmt: skip
-    told = rows(tmp_path, 'SELECT field, "before", "after", seen_at FROM profile_changes ORDER BY seen_at')
-    assert told == [("headline", None, "New", at(2)), ("headline", "New", None, at(3))]
+    stored = rows(tmp_path, 'SELECT field, "before", "after", seen_at FROM profile_changes ORDER BY seen_at')
+    assert stored == [("headline", None, "New", at(2)), ("headline", "New", None, at(3))]
 
 
 def test_a_renamed_account_is_one_change_and_what_is_left_out_none(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def _timeline(number: int, posts: dict[str, str], **outcomes: object):
                 **outcomes)  # fmt: skip
 
 
-def test_edited_and_vanished_posts_are_told_apart_from_those_not_asked_for(tmp_path: Path) -> None:
+def test_edited_and_vanished_posts_are_distinguished_from_those_not_asked_for(tmp_path: Path) -> None:
     deleted = page(5, [Deletion("toy", "post", "2", "deleted", at(2.5))], kind="compliance", key="job")
     _load(tmp_path, [
         _timeline(1, {"1": "one", "2": "two", "3": "three"}),

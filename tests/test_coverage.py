@@ -395,17 +395,17 @@ def test_other_words_need_a_new_version_and_never_mix_with_the_old(study: Path, 
 
 
 def test_a_register_that_cannot_be_asked_is_a_mistake(tmp_path: Path) -> None:
-    def told(search: str) -> str:
+    def message_of(search: str) -> str:
         (tmp_path / "sneeuwbal.toml").write_text(f"[study]\nname = 'x'\n[[searches]]\nid = 'a'\n{search}")
         with pytest.raises(UserError) as error:
             read_study(tmp_path)
         return str(error.value)
 
-    assert "no interface 'fed'; did you mean 'feed'" in told("where = 'fed'")
-    assert "needs words or an address" in told("where = 'sru'")
-    assert "twice" in told("where = 'sru'\nwords = 'a'\n[[searches]]\nid = 'a'\nwhere = 'sru'\nwords = 'b'")
+    assert "no interface 'fed'; did you mean 'feed'" in message_of("where = 'fed'")
+    assert "needs words or an address" in message_of("where = 'sru'")
+    assert "twice" in message_of("where = 'sru'\nwords = 'a'\n[[searches]]\nid = 'a'\nwhere = 'sru'\nwords = 'b'")
     left_out = "where = 'sru'\nwords = 'a'\n[collectors.coverage]\nkinds = ['feed']"
-    assert "no collector of the study queries 'sru'" in told(left_out)
+    assert "no collector of the study queries 'sru'" in message_of(left_out)
 
 
 def page(kind: str, body: str | bytes, search: Search, url: str = "https://site.example/x", **want: Any) -> Page:
@@ -482,7 +482,7 @@ def test_a_forum_is_searched_listed_and_read_without_naming_anybody() -> None:
     assert (done.next, done.complete) == (None, False)
 
 
-def test_what_a_server_says_is_wrong_is_told() -> None:
+def test_what_a_server_says_is_wrong_is_reported() -> None:
     (later,) = collector.outcome(page("sru", DIAGNOSTIC, Search("s", 1, "(")))
     assert "Query syntax error" in later.why
     for kind in INTERFACES:

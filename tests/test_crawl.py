@@ -276,7 +276,7 @@ def test_an_answer_that_does_not_come_in_time_is_a_timeout():
     assert came.reason == "timeout"
 
 
-def test_a_child_that_dies_is_told_and_nothing_hangs():
+def test_a_child_that_dies_is_reported_and_nothing_hangs():
     released = threading.Event()
     with serving({"/robots.txt": ROBOTS, "/in/slow": held(released)}) as site, closing(Wire()) as wire:
         came = crawl(iter([(want(HOST + "/in/slow"), HOST + "/in/slow")]), Settings(options(site)), wire)

@@ -51,9 +51,9 @@ def test_many_processes_read_whole_pictures_while_loads_go_on(tmp_path):
             load(tmp_path, PARSERS)
         assert staying.execute("SELECT count(*) FROM posts").fetchone() == (5,)
     (tmp_path / "stop").touch()
-    told = [reader.communicate()[0] for reader in readers]
+    found = [reader.communicate()[0] for reader in readers]
     assert [reader.returncode for reader in readers] == [0, 0, 0]
-    assert all(int(text) >= 5 for text in told)
+    assert all(int(text) >= 5 for text in found)
     assert rows(tmp_path, "SELECT count(*) FROM posts") == [(25,)]
 
 
@@ -187,9 +187,11 @@ def test_older_programs_can_open_the_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "told"), [(errno.ENOSPC, "disk is full"), (errno.EACCES, "make the study directory")]
+    ("number", "expected"), [(errno.ENOSPC, "disk is full"), (errno.EACCES, "make the study directory")]
 )
-def test_a_disk_that_is_full_or_shut_is_told_in_one_line_and_changes_nothing(tmp_path, monkeypatch, number, told):
+def test_a_disk_that_is_full_or_shut_is_reported_in_one_line_and_changes_nothing(
+    tmp_path, monkeypatch, number, expected
+):
     write(tmp_path / "archive", some_pages(1, 5), "a1")
     load(tmp_path, PARSERS)
     write(tmp_path / "archive", some_pages(6, 5), "a2")
@@ -199,7 +201,7 @@ def test_a_disk_that_is_full_or_shut_is_told_in_one_line_and_changes_nothing(tmp
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(database, "copy", fails)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=expected):
         load(tmp_path, PARSERS)
     assert (tmp_path / "study.duckdb").read_bytes() == before
     assert not (tmp_path / ".load").exists()
@@ -266,7 +268,7 @@ def test_every_view_answers():
             assert db.execute(f"FROM {view}").fetchall() == []
 
 
-def test_who_needs_todays_tables_is_told_to_load_first(tmp_path):
+def test_who_needs_todays_tables_is_asked_to_load_first(tmp_path):
     write(tmp_path / "archive", some_pages(1, 5), "a1")
     load(tmp_path, PARSERS)
     database.open_current(tmp_path / "study.duckdb").close()

@@ -22,10 +22,10 @@ def test_help_comes_at_once_and_lists_every_command() -> None:
 
     modules = {path.stem.rstrip("_") for path in (ROOT / "commands").glob("*.py") if "@click" in path.read_text()}
     assert modules == {name.replace("-", "_") for name in cli.COMMANDS}
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "sneeuwbal", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert all(name in told.stdout for name in cli.COMMANDS)
+    assert all(name in result.stdout for name in cli.COMMANDS)
     heavy = "import sys, cli; assert not {'duckdb', 'scrapy', 'pandas', 'pydantic', 'httpx', 'jobs'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", heavy], cwd=ROOT, check=True)
 

@@ -1,4 +1,4 @@
-"""The doctor finds what is wrong with a study, names the mend, and tells no secret."""
+"""The doctor finds what is wrong with a study, names the fix, and reveals no secret."""
 
 import grp
 import os
@@ -70,10 +70,10 @@ def test_every_illness_is_found_and_named(study: Path, monkeypatch: pytest.Monke
     assert "database" in ill
     assert "chmod 600 secrets.toml" in ill["private files"]
     assert "recover" in ill["state"]
-    assert not any("verysecretindeed" in told for told in ill.values())
+    assert not any("verysecretindeed" in expected for expected in ill.values())
 
 
-def test_a_database_that_does_not_belong_to_the_group_is_told(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_does_not_belong_to_the_group_is_reported(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SNEEUWBAL_X_TOKEN", "t0k3n")
     own = (study / "study.duckdb").stat().st_gid
     other = next((each.gr_name for each in grp.getgrall() if each.gr_gid != own), None)
@@ -96,16 +96,16 @@ def test_a_process_that_holds_the_database_for_writing_is_named(study: Path, mon
         with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
             assert other.stdout is not None
             other.stdout.readline()
-            told = {check.name: check for check in checks(study)}["writers"]
+            result = {check.name: check for check in checks(study)}["writers"]
             assert other.stdin is not None
             other.stdin.close()
             other.wait()
-        assert told.passed is not writing
-        assert (f"process {other.pid}" in told.found) is writing
-        assert ("1 readers" in told.found) is not writing
+        assert result.passed is not writing
+        assert (f"process {other.pid}" in result.found) is writing
+        assert ("1 readers" in result.found) is not writing
 
 
-def test_a_clock_behind_the_archive_is_told(study: Path) -> None:
+def test_a_clock_behind_the_archive_is_reported(study: Path) -> None:
     now = datetime.now(UTC)
     segment = study / "archive" / "x-1.warc.gz"
     segment.write_bytes(b"")

@@ -85,7 +85,7 @@ def _groups(frame: pd.DataFrame, *keys: str) -> list[np.ndarray]:
 
 # ---- cells ---------------------------------------------------------------------------------------------------
 
-# each table of persons: its counts, and the keys of the lines whose totals are told ("": of all rows)
+# each table of persons: its counts, and the keys of the lines with known totals ("": of all rows)
 TABLES = [
     ("populations", ["profiles", "accounts", "x"], [""]),
     ("group_coverage", ["members", "readable", "linked"], [""]),
@@ -102,10 +102,10 @@ def test_no_hidden_cell_can_be_worked_out_from_the_totals(world: World, name: st
     full = getattr(world.full, name) if len(getattr(world.full, name)) == len(public) else public
     hidden = 0
     for column in columns:
-        told = pd.to_numeric(public[column])
+        actual = pd.to_numeric(public[column])
         values = pd.to_numeric(full[column]).to_numpy(dtype=float)
-        gone = told.isna().to_numpy()
-        assert not ((told > 0) & (told < FEW)).any(), column
+        gone = actual.isna().to_numpy()
+        assert not ((actual > 0) & (actual < FEW)).any(), column
         lines = [np.arange(len(public))] if keys == [""] else []
         if keys == ["either"]:
             names = {*public["group_name"], *public["other"]}
@@ -118,17 +118,17 @@ def test_no_hidden_cell_can_be_worked_out_from_the_totals(world: World, name: st
     assert hidden or name in ("communities_by_group", "most_central", "hashtags_by_group")
 
 
-def test_the_network_of_ministries_tells_no_more_than_its_table(world: World) -> None:
+def test_the_network_of_ministries_shows_no_more_than_its_table(world: World) -> None:
     table = few_hidden(groups.table(world.full.db), FEW)
     graph = without_few(groups.graph(world.full.db), table)
-    told = {frozenset((one, other)): data for one, other, data in graph.edges(data=True)}
-    told |= {frozenset((one,)): data for one, data in graph.nodes(data=True)}
+    fields = {frozenset((one, other)): data for one, other, data in graph.edges(data=True)}
+    fields |= {frozenset((one,)): data for one, data in graph.nodes(data=True)}
     hidden = table[table["connections"].isna()]
     assert len(hidden) > 2
     for one, other in hidden[["group_name", "other"]].itertuples(index=False):
-        assert not {"weight", "size", "ratio"} & set(told.get(frozenset((one, other)), {}))
+        assert not {"weight", "size", "ratio"} & set(fields.get(frozenset((one, other)), {}))
     shown = table[table["connections"].fillna(0) > 0]
-    assert all(told[frozenset((row["group_name"], row["other"]))]["weight"] == row["connections"]
+    assert all(fields[frozenset((row["group_name"], row["other"]))]["weight"] == row["connections"]
                for row in shown.to_dict("records"))  # fmt: skip
 
 
@@ -153,10 +153,10 @@ def test_a_day_of_few_accounts_is_hidden_whole_and_is_no_zero(world: World, tmp_
     assert days.loc[[QUIET, FREE], "hidden"].all()
     shown = days[~days["hidden"]]
     assert (shown[counts].astype(int) == full.loc[shown.index, counts]).all(axis=None)
-    told = [days["weekday"] == day for day, of in world.public.weekday["posts"].items() if pd.notna(of)]
-    told += [days["kind"] == kind for kind, of in world.public.working_days["posts"].items() if pd.notna(of)]
-    assert len(told) > 3
-    assert not _determined([np.arange(len(days)), *map(np.flatnonzero, told)], days["hidden"].to_numpy())
+    found = [days["weekday"] == day for day, of in world.public.weekday["posts"].items() if pd.notna(of)]
+    found += [days["kind"] == kind for kind, of in world.public.working_days["posts"].items() if pd.notna(of)]
+    assert len(found) > 3
+    assert not _determined([np.arange(len(days)), *map(np.flatnonzero, found)], days["hidden"].to_numpy())
     assert days["posts_7"].isna().all()  # each such week has a hidden day
     folder = world.made.page.parent
     data = pd.read_csv(folder / "figures" / "06-activity-timeline.csv", index_col="day")
@@ -178,8 +178,8 @@ def test_weekdays_kinds_and_hours_of_few_accounts_are_hidden(world: World) -> No
     assert hours.isna().loc[2, 10]  # nine to eleven, by the clock in Amsterdam
     assert not hours.isna().loc[0, 10]
     for day in range(7):
-        told = pd.notna(weekday.loc[day, "posts"])
-        assert not told or hours.loc[day].isna().sum() != 1
+        actual = pd.notna(weekday.loc[day, "posts"])
+        assert not actual or hours.loc[day].isna().sum() != 1
     assert by_hour.loc[2].sum() > 0
     months = world.public.months
     assert months["posts"].iloc[0] == world.full.months["posts"].iloc[0] == full["posts"].sum()
@@ -213,7 +213,7 @@ def test_no_sentence_counts_a_few_persons(world: World) -> None:
     assert COUNTED.search("the lists of 2 of 36 members")
 
 
-def test_how_few_are_in_two_ministries_is_not_told(world: World) -> None:
+def test_how_few_are_in_two_ministries_is_not_reported(world: World) -> None:
     assert world.full.selection.set_index("figure").loc["sum_of_rows", "computed"] == len(PEOPLE) + 1
     assert "sum_of_rows" not in set(world.public.selection["figure"])
     said = " ".join(_sentences(world.made))
@@ -221,7 +221,7 @@ def test_how_few_are_in_two_ministries_is_not_told(world: World) -> None:
     assert f"of {len(PEOPLE)} members could be read" in said
 
 
-def test_few_are_told_to_be_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_are_shown_as_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A study of four persons: their number is in no sentence, fact or cell."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     (tmp_path / "study").mkdir()

@@ -1,4 +1,4 @@
-"""Figures of groups: each is told apart, and none is coloured by what is too little to tell."""
+"""Figures of groups: each is distinct, and none is coloured by too few cases."""
 
 import numpy as np
 import pytest

@@ -94,16 +94,16 @@ def test_a_compressed_file_reads_like_the_plain_one(tmp_path: Path, pack: object
     assert counts(read("x-v1", path)) == {"Post": 9, "Account": 1}
 
 
-def test_a_line_that_cannot_be_read_is_told_with_its_place_and_the_rest_loads(tmp_path: Path) -> None:
+def test_a_line_that_cannot_be_read_is_reported_with_its_place_and_the_rest_loads(tmp_path: Path) -> None:
     path = tmp_path / "posts.jsonl"
     lines = [status(1), b'{"id_str": "5", "te', status(2), b"", b'{"a": 1}', b"[" * 5000, b'"\\ud800"', status(3)]
     path.write_bytes(b"\n".join(lines))
     found = read("x-v1", path)
     assert [post.post_id for post in of(found, Post)] == [str(10**18 + n) for n in (1, 2, 3)]
-    told = {quarantine.place: quarantine for quarantine in of(found, Quarantine)}
-    assert list(told) == ["posts.jsonl:2", "posts.jsonl:5", "posts.jsonl:6", "posts.jsonl:7"]
-    assert told["posts.jsonl:2"].excerpt == '{"id_str": "5", "te'
-    assert "nested too deeply" in told["posts.jsonl:6"].reason
+    quarantined = {quarantine.place: quarantine for quarantine in of(found, Quarantine)}
+    assert list(quarantined) == ["posts.jsonl:2", "posts.jsonl:5", "posts.jsonl:6", "posts.jsonl:7"]
+    assert quarantined["posts.jsonl:2"].excerpt == '{"id_str": "5", "te'
+    assert "nested too deeply" in quarantined["posts.jsonl:6"].reason
 
 
 def test_half_a_surrogate_pair_loses_a_character_and_not_the_post(tmp_path: Path) -> None:
@@ -125,10 +125,10 @@ def test_a_line_without_end_is_refused_and_what_follows_is_read(tmp_path: Path) 
         file.write(b"\n" + status(2))
     found = read("x-v1", path)
     assert counts(found) == {"Post": 2, "Account": 2, "Quarantine": 1}  # an account once a piece
-    (told,) = of(found, Quarantine)
-    assert told.place == "posts.jsonl:2"
-    assert "longer than" in told.reason
-    assert len(told.excerpt) <= 1000
+    (quarantined,) = of(found, Quarantine)
+    assert quarantined.place == "posts.jsonl:2"
+    assert "longer than" in quarantined.reason
+    assert len(quarantined.excerpt) <= 1000
 
 
 def test_a_compressed_bomb_is_not_read_on(tmp_path: Path) -> None:
@@ -171,9 +171,9 @@ def _text(path: Path, data: bytes) -> Path:
     ],
 )  # fmt: skip
 def test_what_cannot_be_imported_is_refused_in_one_line(tmp_path: Path, format_: str, make: object, says: str) -> None:
-    with pytest.raises(UserError, match=says) as told:
+    with pytest.raises(UserError, match=says) as actual:
         files.targets(format_, [make(tmp_path)], {})  # type: ignore[operator]
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(actual.value)
 
 
 def test_options_are_checked_before_anything_is_read(tmp_path: Path) -> None:
@@ -272,12 +272,12 @@ def test_a_file_is_one_target_however_it_is_called_and_another_when_read_otherwi
     for path in (one, two):
         path.parent.mkdir()
         path.write_bytes(b'{"ids": [1, 2]}')
-    told = {"of": "12", "listed": "followers"}
-    assert set(files.targets("x-v1", [one], told)) == set(files.targets("x-v1", [two, one], told))
+    fields = {"of": "12", "listed": "followers"}
+    assert set(files.targets("x-v1", [one], fields)) == set(files.targets("x-v1", [two, one], fields))
     other = files.targets("x-v1", [one], {"of": "13", "listed": "followers"})
-    assert set(other).isdisjoint(files.targets("x-v1", [one], told))
+    assert set(other).isdisjoint(files.targets("x-v1", [one], fields))
     (one.parent / "LICENSE").write_text("x")
-    assert set(files.targets("x-v1", [one.parent], told)) == set(files.targets("x-v1", [one], told))
+    assert set(files.targets("x-v1", [one.parent], fields)) == set(files.targets("x-v1", [one], fields))
 
 
 def test_a_file_that_is_gone_is_a_failure_and_no_crash(tmp_path: Path) -> None:
@@ -330,8 +330,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         with path.open("wb") as file:
             for _ in range(number):
                 file.write(line)
-        told = subprocess.run([sys.executable, "-c", MEMORY, str(path)], cwd=ROOT, check=True, capture_output=True)
-        posts, rss = map(int, told.stdout.split())
+        result = subprocess.run([sys.executable, "-c", MEMORY, str(path)], cwd=ROOT, check=True, capture_output=True)
+        posts, rss = map(int, result.stdout.split())
         assert posts == number
         used.append(rss)
     assert used[1] - used[0] < 30

@@ -118,5 +118,5 @@ def test_the_websites_of_a_member_are_addresses_without_their_labels(tmp_path: P
     found = read("linkedin", path)
     links = [one.url for one in of(found, ProfileLink) if one.rel == "website"]
     assert links == ["https://example.org/a,b", "https://example.net", "http://example.com/"]
-    told = [one.reason for one in of(found, Quarantine) if one.place == "Profile.csv"]
-    assert told == ["Websites: PERSONAL: is no web address", "Websites: Blog:geen is no web address"]
+    quarantined = [one.reason for one in of(found, Quarantine) if one.place == "Profile.csv"]
+    assert quarantined == ["Websites: PERSONAL: is no web address", "Websites: Blog:geen is no web address"]

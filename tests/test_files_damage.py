@@ -56,9 +56,9 @@ def test_what_is_packed_reads_like_the_plain_file_and_garbage_behind_it_costs_no
         path.write_bytes(PACKED[kind](data) + more)
         found = read("x-v1", path)
         assert len(of(found, Post)) == 500
-        told = of(found, Quarantine)
-        assert len(told) == wrong
-        assert all("byte" in one.reason for one in told)
+        quarantined = of(found, Quarantine)
+        assert len(quarantined) == wrong
+        assert all("byte" in one.reason for one in quarantined)
 
 
 @pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
@@ -98,7 +98,7 @@ def test_a_member_with_a_wrong_checksum_is_read_and_the_damage_said(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "expected"),
     [
         ("a.csv.gz", gzip.compress(gzip.compress(b"name\nAnn\n")), "packed twice; unpack it once"),
         ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "save it as .xlsx or CSV"),
@@ -109,11 +109,12 @@ def test_a_member_with_a_wrong_checksum_is_read_and_the_damage_said(tmp_path: Pa
             "a tar archive; unpack it first",
         ),
         ("a.csv", b"%PDF-1.7", "a PDF"),
+        ("a.csv", b"\xef\xbb\xbf\r\n \n", "empty"),
     ],
 )
-def test_what_no_format_reads_is_named_with_the_mend(tmp_path: Path, name: str, content: bytes, told: str) -> None:
+def test_what_no_format_reads_is_named_with_the_mend(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=expected):
         files.targets("table", [tmp_path / name], {})
 
 
@@ -231,14 +232,14 @@ def test_random_bytes_are_called_so_with_the_mend(tmp_path: Path, form: str, nam
     path = tmp_path / name
     path.write_bytes(random.Random(name).randbytes(5000))
     if form == "auto":
-        told = " ".join(formats_of([path], {})[1])
+        message = " ".join(formats_of([path], {})[1])
     else:
         with pytest.raises(UserError) as error:
             files.targets(form, [path], {})
-        told = str(error.value)
-    assert str(path) in told
-    assert "copy or download it again" in told
-    assert "\n" not in told
+        message = str(error.value)
+    assert str(path) in message
+    assert "copy or download it again" in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("form", ["x-v1", "twarc"])

@@ -73,7 +73,7 @@ def test_a_donation_arrives_with_its_member_and_every_connection(database: duckd
     assert "@example" not in text
 
 
-def test_an_account_is_one_version_whichever_of_the_apis_told_of_it(tmp_path: Path) -> None:
+def test_an_account_is_one_version_whichever_api_it_came_from(tmp_path: Path) -> None:
     """API v1.1 says "" where v2 leaves a field out, and the other way round: neither is a change of the account."""
     old = {"id_str": "9", "id": 9, "screen_name": "testa", "name": "Testa", "description": "", "location": "",
            "url": None, "verified": False, "protected": False, "followers_count": 3}  # fmt: skip

@@ -65,9 +65,9 @@ POSITIONS = (
 
 def export(folder: Path, rows: str = NOTES + HEADER + ROWS, **members: str) -> Path:
     path = folder / "Basic_LinkedInDataExport.zip"
-    told = {"Connections.csv": rows, "Profile.csv": PROFILE, "Positions.csv": POSITIONS, **members}
+    fields = {"Connections.csv": rows, "Profile.csv": PROFILE, "Positions.csv": POSITIONS, **members}
     with zipfile.ZipFile(path, "w") as file:
-        for name, text in told.items():
+        for name, text in fields.items():
             file.writestr(name, text)
     return path
 
@@ -103,14 +103,14 @@ def test_a_donation_is_one_start_contact_with_the_list_of_connections(tmp_path: 
 
 
 def test_rows_that_say_nothing_are_counted_with_their_lines(tmp_path: Path) -> None:
-    told = of(read("linkedin", export(tmp_path)), Quarantine)
-    assert [(one.place.rpartition(":")[2], one.reason) for one in told] == [
+    quarantined = of(read("linkedin", export(tmp_path)), Quarantine)
+    assert [(one.place.rpartition(":")[2], one.reason) for one in quarantined] == [
         ("8", "a blank row"),
         ("9", "a row without a name"),
         ("11", "8 cells where 7 are expected"),
         ("14", "the quotation marks do not match"),
     ]
-    assert all(one.place.startswith("Basic_LinkedInDataExport.zip/Connections.csv:") for one in told)
+    assert all(one.place.startswith("Basic_LinkedInDataExport.zip/Connections.csv:") for one in quarantined)
 
 
 @pytest.mark.parametrize("notes", ["", NOTES, "\ufeff" + NOTES.replace("\n", "\r\n")])
@@ -141,7 +141,7 @@ def test_the_columns_may_bear_translated_names(tmp_path: Path, head: str) -> Non
     assert (other.other_id, other.connected_on) == ("https://www.linkedin.com/in/testa-voorbeeld", "2024-03-15")
 
 
-def test_zip_folder_and_single_file_tell_the_same(tmp_path: Path) -> None:
+def test_zip_folder_and_single_file_give_the_same(tmp_path: Path) -> None:
     zipped = read("linkedin", export(tmp_path), owner="https://www.linkedin.com/in/start")
     folder = tmp_path / "export"
     folder.mkdir()
@@ -172,7 +172,7 @@ names = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_character
 
 @given(st.lists(st.tuples(names, names, names, names), max_size=12), st.integers(1, 400))
 @settings(deadline=None)
-def test_every_named_row_becomes_one_connection_and_every_other_is_told(
+def test_every_named_row_becomes_one_connection_and_every_other_is_reported(
     people: list[tuple[str, str, str, str]], size: int
 ) -> None:
     import tempfile
@@ -303,7 +303,7 @@ def test_captured_retweets_quotes_and_long_posts_give_the_inner_posts_to_their_a
     assert (by_id["5"].account_id, by_id["5"].timeline_of, by_id["5"].text) == ("8", None, "lang en #een")
 
 
-def test_a_capture_with_parts_missing_is_read_or_told_never_a_crash(tmp_path: Path) -> None:
+def test_a_capture_with_parts_missing_is_read_or_reported_never_a_crash(tmp_path: Path) -> None:
     bare = {"rest_id": "3", "legacy": {"full_text": "kaal", "user_id_str": "7"}}
     lines = [wrapped(bare), wrapped({"rest_id": "4"}), wrapped({"id": "x"}, "tiktok.com"), wrapped({"tombstone": {}})]
     found = read("zeeschuimer", captured(tmp_path, *lines))
@@ -377,8 +377,11 @@ def test_the_register_in_its_new_form(size: int, monkeypatch: pytest.MonkeyPatch
         Office(MINISTRY, "Secretaris-generaal", "F. Tief", "2024-01-01", None),
         Office(MINISTRY, "Directeur Niets"),
     ]
-    (told,) = of(found, Quarantine)
-    assert (told.place, told.reason) == ("export-2.6.9.xml organisation 3", "an organisation without a name")
+    (quarantined,) = of(found, Quarantine)
+    assert (quarantined.place, quarantined.reason) == (
+        "export-2.6.9.xml organisation 3",
+        "an organisation without a name",
+    )
 
 
 @pytest.mark.parametrize("size", [1 << 20, 10])

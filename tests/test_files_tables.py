@@ -71,15 +71,15 @@ CELLS = NAMES | SPOILT | st.text(st.characters(codec="utf-8", exclude_characters
 
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8))
 @settings(max_examples=examples(50))
-def test_every_row_of_an_edge_list_is_a_tie_or_is_told(pairs: list[tuple[str, str]]) -> None:
+def test_every_row_of_an_edge_list_is_a_tie_or_is_reported(pairs: list[tuple[str, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.csv")
         with path.open("w", encoding="utf-8", newline="") as lines:
             csv.writer(lines, quoting=csv.QUOTE_ALL).writerows([("follower", "followed"), ("1", "2"), *pairs])
         found = read("table", path, platform="x")
-    told = {one.place for one in of(found, Quarantine)}
+    quarantined = {one.place for one in of(found, Quarantine)}
     said = [pair for pair in pairs if any(cell.strip() for cell in pair)]
-    assert len(of(found, Follow)) + len(told) >= len(said) + 1
+    assert len(of(found, Follow)) + len(quarantined) >= len(said) + 1
     assert len(of(found, Follow)) <= len(said) + 1
 
 
@@ -257,7 +257,7 @@ def _recorded(platform: str) -> Iterator[tuple[str, datetime | None]]:
 @pytest.mark.parametrize("platform", ["x", "mastodon", "bluesky"])
 def test_the_time_in_an_id_is_that_which_the_platform_recorded(platform: str) -> None:
     made_at = {"x": x.made_at, "mastodon": mastodon.made_at, "bluesky": bluesky.made_at}[platform]
-    told = [(key, at, made_at(key)) for key, at in _recorded(platform) if at]
-    far = [(key, at, made) for key, at, made in told if made and abs((made - at).total_seconds()) > 5]
-    assert any(made for *_, made in told)
+    found = [(key, at, made_at(key)) for key, at in _recorded(platform) if at]
+    far = [(key, at, made) for key, at, made in found if made and abs((made - at).total_seconds()) > 5]
+    assert any(made for *_, made in found)
     assert not far

@@ -68,9 +68,9 @@ def test_every_recorded_v1_1_file_reads_and_its_posts_are_all_there(real: Path) 
     for path in paths:
         found = read("x-v1", path)
         assert len(of(found, Post)) == len(statuses(json.loads(path.read_bytes()))), path.name
-        told = of(found, Quarantine)
-        assert bool(told) == (not of(found, Post)), path.name
-        assert all(path.name in quarantine.place for quarantine in told)
+        quarantined = of(found, Quarantine)
+        assert bool(quarantined) == (not of(found, Post)), path.name
+        assert all(path.name in quarantine.place for quarantine in quarantined)
 
 
 def test_a_list_of_ids_tells_edges_once_it_is_said_whose_it_is(real: Path) -> None:
@@ -84,8 +84,8 @@ def test_a_list_of_ids_tells_edges_once_it_is_said_whose_it_is(real: Path) -> No
         found = of(read("x-v1", folder / f"{name}.json", of="12", listed=listed), Follow)
         assert [(f.follower_id if listed == "followers" else f.followed_id) for f in found] == ids
         assert {(f.followed_id if listed == "followers" else f.follower_id) for f in found} == {"12"}
-        (told,) = of(read("x-v1", folder / f"{name}.json"), Quarantine)
-        assert "--of" in told.reason
+        (quarantined,) = of(read("x-v1", folder / f"{name}.json"), Quarantine)
+        assert "--of" in quarantined.reason
 
 
 def test_exchanges_recorded_by_vcr_are_read_by_the_url_they_asked(real: Path) -> None:
@@ -127,16 +127,16 @@ def test_an_extended_post_keeps_what_was_delivered_and_what_was_cut(tmp_path: Pa
 
 
 def test_an_id_that_went_through_a_float_is_refused(tmp_path: Path) -> None:
-    (told,) = _read(tmp_path, {"id": 1.2345678901234567e18, "text": "x"})
-    assert "float" in told.reason
+    (actual,) = _read(tmp_path, {"id": 1.2345678901234567e18, "text": "x"})
+    assert "float" in actual.reason
     (post,) = of(_read(tmp_path, {"id": 1234567890123456789, "text": "x"}), Post)
     assert post.post_id == "1234567890123456789"
 
 
 def test_nothing_is_made_up_for_what_is_missing(tmp_path: Path) -> None:
     (post,) = of(_read(tmp_path, {"id_str": "1", "text": "x"}), Post)
-    told = {name for name in post.__struct_fields__ if getattr(post, name) not in (None, ())}
-    assert told == {"post_id", "platform", "text", "kind"}
+    fields = {name for name in post.__struct_fields__ if getattr(post, name) not in (None, ())}
+    assert fields == {"post_id", "platform", "text", "kind"}
 
 
 def test_a_stream_tells_deletions_and_a_map_tells_absences(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ PLACE = {"id": "p", "full_name": "Nergens"}
 PAGE = {"data": [RETWEET], "includes": {"users": [USER, OTHER], "tweets": [ORIGINAL], "places": [PLACE]}}
 
 
-def test_a_flattened_post_tells_the_same_as_the_page_it_came_from(tmp_path: Path) -> None:
+def test_a_flattened_post_gives_the_same_as_the_page_it_came_from(tmp_path: Path) -> None:
     inner = {"type": "retweeted", **ORIGINAL, "author": OTHER}
     flat = {**RETWEET, "author": USER, "geo": {**PLACE, "place_id": "p"}, "referenced_tweets": [inner]}
     one, two = tmp_path / "page.jsonl", tmp_path / "flat.jsonl"
@@ -217,19 +217,19 @@ def test_a_flattened_post_tells_the_same_as_the_page_it_came_from(tmp_path: Path
     )  # fmt: skip
 
 
-def test_a_follow_list_tells_whose_it_is_by_its_url_and_a_lookup_whom_it_left_out() -> None:
-    def told(value: Any, url: str) -> list[Any]:
+def test_a_follow_list_tells_whose_it_is_by_its_url_and_a_lookup_the_accounts_it_left_out() -> None:
+    def parsed(value: Any, url: str) -> list[Any]:
         return list(x_v2.answer(json.dumps({**value, "__twarc": {"url": url}}).encode(), x_v2.Context()))
 
-    found = told({"data": [USER]}, "https://api.twitter.com/2/users/12/followers?max_results=1000")
+    found = parsed({"data": [USER]}, "https://api.twitter.com/2/users/12/followers?max_results=1000")
     assert of(found, Follow) == [Follow("x", "7", "12", "followers")]
     missing = {"resource_type": "user", "value": "weg", "parameter": "usernames", "title": "Not Found Error",
                "type": "https://api.twitter.com/2/problems/resource-not-found"}  # fmt: skip
-    found = told(
+    found = parsed(
         {"data": [USER], "errors": [missing]}, "https://api.twitter.com/2/users/by?usernames=verzonnen,weg,stil"
     )
     assert {(one.key, one.reason) for one in of(found, Absence)} == {("weg", "unknown"), ("stil", "unknown")}
-    found = told({"data": [{"id": "1", "text": "x", "author_id": "7"}]}, "https://api.twitter.com/2/tweets?ids=1,2")
+    found = parsed({"data": [{"id": "1", "text": "x", "author_id": "7"}]}, "https://api.twitter.com/2/tweets?ids=1,2")
     assert [(one.kind, one.key) for one in of(found, Absence)] == [("post", "2")]
     assert [post.timeline_of for post in of(found, Post)] == ["7"]
 

@@ -18,7 +18,7 @@ from jobs.context import parsers
 from storage.archive import manifest
 from storage.archive import reader as archive
 from storage.errors import UserError
-from storage.privacy import person as whom
+from storage.privacy import person as people
 from storage.privacy.declared import platforms
 from storage.privacy.erase import Cutter
 from storage.privacy.forgotten import FILE, Forgotten, Name
@@ -76,18 +76,18 @@ def test_what_is_theirs_goes_and_what_refers_to_it_still_does(forgotten: Forgott
             "public_metrics": {"followers_count": 7}}  # fmt: skip
     body = {"data": [OTHERS, retweet], "includes": {"tweets": [theirs], "users": [user]}, "meta": {"next_token": "n"}}
     text = cut(forgotten, page(body))
-    told = msgspec.json.decode(text)
+    actual = msgspec.json.decode(text)
     assert bare_of_canaries(text)
     assert PERSON not in text
     assert "77000111222" not in text
-    assert told["data"][0] == OTHERS
-    assert told["meta"] == body["meta"]
-    left = told["includes"]["tweets"][0]
+    assert actual["data"][0] == OTHERS
+    assert actual["meta"] == body["meta"]
+    left = actual["includes"]["tweets"][0]
     assert left["text"] == ""
     assert set(left) == {"id", "author_id", "text"}
-    assert told["data"][1]["referenced_tweets"][0]["id"] == left["id"]
-    assert left["author_id"] == told["includes"]["users"][0]["id"] == forgotten.token(NAMES[0])
-    assert told["data"][1]["text"] == f"RT @{forgotten.token(NAMES[1])}:"
+    assert actual["data"][1]["referenced_tweets"][0]["id"] == left["id"]
+    assert left["author_id"] == actual["includes"]["users"][0]["id"] == forgotten.token(NAMES[0])
+    assert actual["data"][1]["text"] == f"RT @{forgotten.token(NAMES[1])}:"
 
 
 def test_shared_pages_lose_address_and_the_name_beside_it_but_no_namesake(forgotten: Forgotten) -> None:
@@ -144,7 +144,7 @@ def test_a_guard_knows_them_again_without_knowing_who(forgotten: Forgotten) -> N
     assert bare_of_canaries(forgotten.path.read_text())
 
 
-def test_another_key_is_told_and_not_taken(forgotten: Forgotten) -> None:
+def test_another_key_is_reported_and_not_taken(forgotten: Forgotten) -> None:
     """Digests under a lost key recognise nobody: the study stops instead of collecting them again."""
     key = Path(os.environ[VARIABLE])
     key.write_text("x" * 64)
@@ -222,7 +222,7 @@ OWN = "post_id, account_id, created_at, kind, lang, hashtags, urls, likes, repos
 
 
 def test_others_lose_nothing_but_the_mention(studies: tuple[Path, Path, dict[str, str]]) -> None:
-    """Every other's post is there; those that did not name the person are equal in every column told by its page."""
+    """Every other's post is there; those that did not name the person are equal in every column from its page."""
     before, after, who = studies
     with duckdb.connect() as db:
         db.execute(
@@ -239,9 +239,9 @@ def test_others_lose_nothing_but_the_mention(studies: tuple[Path, Path, dict[str
             if view == "posts":
                 assert sizes[0] - sizes[1] == wrote[0] > 0
         declared = platforms(parsers()).values()
-        person = whom.person_of(f"@{who['handle']}", before / "study.duckdb", declared)
+        person = people.person_of(f"@{who['handle']}", before / "study.duckdb", declared)
         copied = Copied(person.texts)
-        copied.leave_common(whom.others(person, before / "study.duckdb"))
+        copied.leave_common(people.others(person, before / "study.duckdb"))
         same = """SELECT a.text, a.full_text, b.text, b.full_text FROM a.posts AS a JOIN b.posts AS b USING (post_id)
             WHERE a.account_id <> $1 AND NOT contains(lower(a.text), $2) AND coalesce(a.retweeted_account, '') <> $1"""
         texts = db.execute(same, [*theirs, who["handle"]]).fetchall()

@@ -74,8 +74,8 @@ def _cli(study: Path, key: Path, *words: str, code: int = 0) -> str:
 def forgotten(place: Place, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Place, str]:
     """The study as it was before; it, its backup and its list after `forget`; and what the command said."""
     before = shutil.copytree(place.study, tmp_path_factory.mktemp("before") / "study", symlinks=True)
-    told = _cli(place.study, place.key, "forget", WHO, "--yes")
-    return before, place, told
+    result = _cli(place.study, place.key, "forget", WHO, "--yes")
+    return before, place, result
 
 
 def sung(*places: Path) -> list[str]:
@@ -91,7 +91,7 @@ def sung(*places: Path) -> list[str]:
 
 def test_no_trace_in_any_file(forgotten: tuple[Path, Place, str]) -> None:
     """Archive, state, database, reports, backup, list for review, notes, log; before, all of them had some."""
-    before, place, told = forgotten
+    before, place, actual = forgotten
     had = {line.partition(":")[0].split("-")[0] for line in sung(before)}
     assert {"mastodon", "x", "profiles", "snowball", "state.sqlite", "study.duckdb", "notes.md", "run.log"} <= had
     assert sung(place.study, place.backup, place.review) == []
@@ -103,13 +103,13 @@ def test_no_trace_in_any_file(forgotten: tuple[Path, Place, str]) -> None:
     assert "in twee regels" not in place.review.read_text()
     assert "Jan ook." in (place.study / "notes.md").read_text()
     assert not (place.study / "reports").exists()
-    assert not any(canary in told.lower() for canary in OWN)
-    assert NAME not in told
+    assert not any(canary in actual.lower() for canary in OWN)
+    assert NAME not in actual
 
 
 def test_a_name_goes_from_their_own_records_and_is_listed_elsewhere(forgotten: tuple[Path, Place, str]) -> None:
     """A namesake keeps name, profile, account and post; every record where the name still stands is in the list."""
-    _, place, told = forgotten
+    _, place, actual = forgotten
     with duckdb.connect(str(place.study / "study.duckdb"), read_only=True) as db:
         named = db.execute("SELECT profile_id FROM profiles WHERE name = ?", [NAME]).fetchall()
         assert named == [(f"http://{SITE}/in/naamgenoot",)]
@@ -119,7 +119,7 @@ def test_a_name_goes_from_their_own_records_and_is_listed_elsewhere(forgotten: t
     for path in archive.segments(place.study / "archive"):
         for entry in archive.read(path):
             if isinstance(entry, Page) and NAME.encode() in entry.content():
-                assert f"{path.name} {entry.record_id}" in told
+                assert f"{path.name} {entry.record_id}" in actual
 
 
 def test_others_words_stay_and_the_tombstone_is_the_same_everywhere(forgotten: tuple[Path, Place, str]) -> None:
@@ -177,8 +177,8 @@ def test_a_later_run_asks_nothing_of_them_and_does_not_bring_them_back(forgotten
     place.served.forget_what_was_asked()
     for collector in ("profiles", "x", "mastodon"):
         _cli(place.study, place.key, "collect", collector, "--again")
-    told = _cli(place.study, place.key, "run", "--no-report")
-    assert "load" in told
+    result = _cli(place.study, place.key, "run", "--no-report")
+    assert "load" in result
     new = place.served.asked()
     assert len(new) > 15
     assert [line for line in new if any(one in f"{line}'".lower() for one in OWN)] == []
@@ -197,8 +197,8 @@ def test_it_takes_every_lock(forgotten: tuple[Path, Place, str], name: str) -> N
     files = [path for path in files if not path.name.endswith(("-wal", "-shm"))]  # SQLite's own, gone when it closes
     states = {path: path.read_bytes() for path in files}
     with lock(place.study, name):
-        told = _cli(place.study, place.key, "forget", "@janproef", "--yes", code=2)
-    assert re.fullmatch(rf"sneeuwbal: {name} is already running in .* wait for it or stop it\n", told)
+        result = _cli(place.study, place.key, "forget", "@janproef", "--yes", code=2)
+    assert re.fullmatch(rf"sneeuwbal: {name} is already running in .* wait for it or stop it\n", result)
     assert states == {path: path.read_bytes() for path in states}
 
 

@@ -120,8 +120,8 @@ def test_machines_with_seeds_of_their_own_become_one_study_with_one_state(tmp_pa
     load(alone, {"toy": "tests.toy:collector"})
     recover(study, {"toy": toy.collector}, study / "state.sqlite")
     assert _targets(study) == _targets(alone)
-    told = "SELECT follower_id, followed_id FROM follows ORDER BY ALL"
-    assert rows(study, told) == rows(alone, told)
+    query = "SELECT follower_id, followed_id FROM follows ORDER BY ALL"
+    assert rows(study, query) == rows(alone, query)
     assert all(check.passed for check in checks(study, {"toy": toy.collector}))
 
 

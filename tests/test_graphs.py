@@ -239,7 +239,7 @@ def test_sampled_betweenness_states_its_error():
     assert (again["betweenness"] == sampled["betweenness"]).all()
 
 
-def test_why_there_are_no_communities_is_told():
+def test_why_there_are_no_communities_is_reported():
     assert "nothing passes the filter" in algorithms.communities(nx.Graph()).verdict()
     assert "nothing divides the network" in algorithms.communities(nx.complete_graph(12)).verdict()
 

@@ -43,9 +43,9 @@ def test_no_spelling_of_a_private_address_is_connected_to(host: str) -> None:
     name = host.strip("[]")
     if is_private(f"http://{host}/"):
         return
-    with pytest.raises((PrivateAddress, httpcore.ConnectError)) as told:
+    with pytest.raises((PrivateAddress, httpcore.ConnectError)) as actual:
         PublicOnly().connect_tcp(name, 9, timeout=2)
-    assert "refused" not in str(told.value).lower()  # nobody asked at port 9
+    assert "refused" not in str(actual.value).lower()  # nobody asked at port 9
 
 
 @given(st.ip_addresses(v=4))
@@ -145,10 +145,10 @@ def test_what_the_study_names_need_not_be_public() -> None:
 
 
 class Endless(Raw):
-    """A server whose every answer is 10 GB, as told, or for ever; counts what went out."""
+    """A server whose every answer is 10 GB, as announced, or endless; counts what went out."""
 
-    def __init__(self, told: bool) -> None:
-        self.told, self.sent = told, 0
+    def __init__(self, expected: bool) -> None:
+        self.expected, self.sent = expected, 0
         super().__init__(self._say)
 
     def _say(self, link: socket.socket) -> None:
@@ -157,7 +157,7 @@ class Endless(Raw):
             if b"/robots.txt" in request:
                 link.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                 return
-            length = b"Content-Length: 10737418240\r\n" if self.told else b""
+            length = b"Content-Length: 10737418240\r\n" if self.expected else b""
             try:
                 link.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + length + b"\r\n")
                 while self.sent < 10 << 30:
@@ -166,11 +166,11 @@ class Endless(Raw):
                 return
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["told", "untold"])
+@pytest.mark.parametrize("expected", [True, False], ids=["expected", "untold"])
 @pytest.mark.parametrize("name", ["x", "mastodon", "profiles"])
-def test_a_page_of_ten_gigabytes_is_cut_off_and_told(name: str, told: bool, tmp_path: Path) -> None:
+def test_a_page_of_ten_gigabytes_is_cut_off_and_reported(name: str, expected: bool, tmp_path: Path) -> None:
     """One state, `too-large`; no more is read than the limit and what lies in the sockets, nor held."""
-    server = Endless(told)
+    server = Endless(expected)
     made = {
         "x": (x.collector, {"base_url": f"http://{server.address}"}, ("timeline", "12")),
         "mastodon": (mastodon.collector, {"hosts": {"m.example": server.address}}, ("user", "a@m.example")),

@@ -38,9 +38,9 @@ def _study(folder: Path, days: list[int]) -> Path:
 @given(st.lists(st.integers(0, 700), unique=True, max_size=25), st.integers(1, 6))
 def test_of_the_reports_the_newest_the_latest_and_one_a_month_stay(tmp_path_factory, days, keep) -> None:
     study = _study(tmp_path_factory.mktemp("s") / "study", days)
-    told = prune(study, NOW, keep=keep, dry=True)
+    actual = prune(study, NOW, keep=keep, dry=True)
     assert len(list((study / "reports").glob("2*"))) == len(days)
-    assert prune(study, NOW, keep=keep) == told
+    assert prune(study, NOW, keep=keep) == actual
     left = sorted(path.name for path in (study / "reports").glob("2*"))
     made = sorted(f"{NOW - timedelta(days=day):%Y%m%dT%H%M%SZ}" for day in days)
     assert set(made[-keep:]) <= set(left)

@@ -63,7 +63,7 @@ def python(built: Path) -> Path:
     here = [path for path in sys.path if path.endswith("site-packages")]
     (wheel,) = built.glob("*.whl")
     found = home / "bin" / "python"
-    # pip of this environment, told to install into that one: no index is asked
+    # pip of this environment, installing into that one: no index is asked
     _run(sys.executable, "-m", "pip", "--python", found, "install", "--quiet", "--no-deps", "--no-index",
          "--disable-pip-version-check", wheel, cwd=built)  # fmt: skip
     names = {path.name for path in site.iterdir()}

@@ -43,8 +43,8 @@ def jobs(records: list[Any]) -> list[tuple[Any, ...]]:
     return [(job.employer, job.title, job.started, job.ended, job.current) for job in of(Position, records)]
 
 
-def person(**told: Any) -> str:
-    return json.dumps({**PERSON, **told}, ensure_ascii=False)
+def person(**fields: Any) -> str:
+    return json.dumps({**PERSON, **fields}, ensure_ascii=False)
 
 
 def prefixed(value: Any, prefix: str) -> Any:
@@ -130,9 +130,9 @@ def test_an_end_that_is_none_or_lies_ahead_leaves_a_position_current(end: Any, k
     assert jobs(found) == [("Ministerie van Financiën", "Adviseur", "2012", kept, current)]
 
 
-@pytest.mark.parametrize("told", [{"@type": "Person"}, {"@type": "Person", "foaf:name": "Testa", "age": 3}])
-def test_a_person_of_whom_nothing_can_be_read_is_set_aside(told: dict[str, Any]) -> None:
-    (only,) = read(json.dumps(told))
+@pytest.mark.parametrize("expected", [{"@type": "Person"}, {"@type": "Person", "foaf:name": "Testa", "age": 3}])
+def test_a_person_without_readable_data_is_set_aside(expected: dict[str, Any]) -> None:
+    (only,) = read(json.dumps(expected))
     assert isinstance(only, Quarantine)
     assert "nothing can be read" in only.reason
 
@@ -150,8 +150,8 @@ def test_a_page_is_read_in_the_encoding_that_a_browser_would_take(content_type: 
 
 def test_characters_that_had_to_be_replaced_are_counted() -> None:
     found = read(person(name="Jörg Müller"), head='<meta charset="utf-8">', content_type="text/html", encoding="cp1252")
-    (told,) = of(Quarantine, found)
-    assert told.reason.startswith("3 characters")
+    (quarantined,) = of(Quarantine, found)
+    assert quarantined.reason.startswith("3 characters")
 
 
 def test_links_that_share_a_text_are_apart() -> None:

@@ -118,12 +118,12 @@ def test_one_bad_value_costs_one_value(name: str) -> None:
         (outcome,) = collector.outcome(answer)
         assert isinstance(outcome, Done)
         assert (outcome.items, outcome.next) == (3, done[0].next)
-        told = [record for record in records if isinstance(record, Quarantine)]
+        quarantined = [record for record in records if isinstance(record, Quarantine)]
         readable = kind in ("an object", "a list", "true", "a float", "an integer too large", "thousands of digits")
         if found.get(ids[1]) != whole[ids[1]] and not readable:
-            assert told, (path, kind)
+            assert quarantined, (path, kind)
         if len(found) < 3:
-            assert told, (path, kind)
+            assert quarantined, (path, kind)
 
     run()
 
@@ -137,19 +137,19 @@ def test_a_text_keeps_what_can_be_read_of_it(name: str, bad: bytes) -> None:
     text = next(path for path in spots(json.loads(sound.body)) if 1 in path[:2] and path[-1] in ("text", "content"))
     records = list(collector.parse(spoilt(sound, text, bad)))
     assert [post.text for post in by_post(records).values()][1] in ("cut \ufffd", "caf\ufffd")
-    (told,) = [record for record in records if isinstance(record, Quarantine)]
-    assert "[1]" in told.place
-    assert "\ufffd" in told.excerpt
+    (quarantined,) = [record for record in records if isinstance(record, Quarantine)]
+    assert "[1]" in quarantined.place
+    assert "\ufffd" in quarantined.excerpt
 
 
 def test_a_coordinate_that_r_wrote_costs_the_coordinate() -> None:
     post = x_post(1)
     post["geo"]["coordinates"]["coordinates"] = {}
-    told, found = sorted(x.parse(x_page([post])), key=lambda one: isinstance(one, Post))
+    actual, found = sorted(x.parse(x_page([post])), key=lambda one: isinstance(one, Post))
     assert isinstance(found, Post)
     assert (found.longitude, found.place, found.text) == (None, "p", "post 1")
-    assert isinstance(told, Quarantine)
-    assert told.place == "data[0].geo.coordinates.coordinates"
+    assert isinstance(actual, Quarantine)
+    assert actual.place == "data[0].geo.coordinates.coordinates"
 
 
 def test_two_pages_on_one_line_of_a_stream_are_two_pages() -> None:

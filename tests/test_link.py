@@ -137,7 +137,7 @@ def test_an_organisations_account_is_nobodys_own(tmp_path):
     assert linked(tmp_path, other, by_hand, "b") == [("p1", "9", "organisation"), ("p2", "8", "organisation")]
 
 
-def test_a_link_to_nothing_is_told_as_such(tmp_path):
+def test_a_link_to_nothing_is_reported_as_such(tmp_path):
     assert linked(tmp_path, [person(1, "p1", "https://x.com/gone")]) == [("p1", None, "unresolved")]
 
 
@@ -201,20 +201,20 @@ def test_linking_again_changes_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ("2013-03-01,p1,x,anna,maybe,A,", "line 2: 'maybe' is not a decision"),
         ("yesterday,p1,x,anna,accepted,A,", "line 2: 'yesterday' is not a time"),
         ("2013-03-01,,x,anna,accepted,A,", "line 2: no person"),
     ],
 )
-def test_a_mistake_in_the_decisions_is_told_with_its_line_and_nothing_is_published(tmp_path, line, told):
-    with pytest.raises(UserError, match=told):
+def test_a_mistake_in_the_decisions_is_reported_with_its_line_and_nothing_is_published(tmp_path, line, expected):
+    with pytest.raises(UserError, match=expected):
         linked(tmp_path, [person(1, "p1")], line + "\n")
     assert not (tmp_path / "study.duckdb").exists()
 
 
-def test_decisions_without_their_columns_are_told(tmp_path):
+def test_decisions_without_their_columns_are_reported(tmp_path):
     (tmp_path / "decisions.csv").write_text("profile;account\n")
-    with pytest.raises(UserError, match="has no column 'decided_at'"):
+    with pytest.raises(UserError, match="no column 'decided_at'"):
         load(tmp_path, PARSERS, linking=Linking(ORGANISATIONS, matcher, tmp_path / "decisions.csv"))

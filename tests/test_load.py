@@ -181,7 +181,7 @@ def test_a_renamed_account_is_one_account_with_two_handles(tmp_path):
     assert rows(tmp_path, "SELECT handle, first_seen FROM handles ORDER BY 2") == [("old", at(1)), ("new", at(2))]
 
 
-def test_a_mention_in_a_list_does_not_hide_what_a_page_of_its_own_told(tmp_path):
+def test_a_mention_in_a_list_does_not_hide_what_a_page_of_its_own_reported(tmp_path):
     own = page(1, [Profile("p", "toy", name="Anna", description="text"), Position("p", 0, "RWS")])
     listed = page(2, [Profile("p", "toy", name="Anna"), Profile("q", "toy", name="Ben")], kind="list")
     full = page(3, [Account("7", "x", "anna", "Anna", "bio", followers=3)])
@@ -201,8 +201,8 @@ def test_an_id_that_is_looked_up_is_one_post_and_no_edit(tmp_path, order):
     for number in order:
         write(tmp_path / "archive", [page(number, found[number], minutes=order.index(number))], f"part-{number}")
         load(tmp_path, PARSERS)
-    told = "SELECT post_id, text, kind, account_id FROM referenced_posts ORDER BY 1"
-    assert rows(tmp_path, told) == [("8", None, None, None), ("9", "a text", "original", "7")]
+    query = "SELECT post_id, text, kind, account_id FROM referenced_posts ORDER BY 1"
+    assert rows(tmp_path, query) == [("8", None, None, None), ("9", "a text", "original", "7")]
     assert rows(tmp_path, "SELECT count(*) FROM post_versions") == [(0,)]
 
 
@@ -240,7 +240,7 @@ def test_a_walk_that_was_not_finished_is_a_gap_until_it_is(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("since", "told", "closed"),
+    ("since", "expected", "closed"),
     [
         ("150", {}, False),  # from the newer mark on: what the cut walk missed is still missing
         ("100", {"complete": False, "why": "cut"}, False),  # as far back, but cut itself
@@ -249,18 +249,18 @@ def test_a_walk_that_was_not_finished_is_a_gap_until_it_is(tmp_path):
         ("", {}, True),  # the whole list
     ],
 )
-def test_a_gap_is_closed_by_a_walk_that_went_back_as_far_and_by_no_other(tmp_path, since, told, closed):
+def test_a_gap_is_closed_by_a_walk_that_went_back_as_far_and_by_no_other(tmp_path, since, expected, closed):
     capped = page(1, [], kind="list", key="7", walk="w", since="100", items=9, newest="150", complete=False, why="cut")
-    write(tmp_path / "archive", [capped, page(2, [], kind="list", key="7", walk="v", since=since, **told)])
+    write(tmp_path / "archive", [capped, page(2, [], kind="list", key="7", walk="v", since=since, **expected)])
     load(tmp_path, PARSERS)
     found = rows(tmp_path, "SELECT low_water, closed_at FROM gaps WHERE walk = 'w'")
     assert found == [("100", at(2) if closed else None)]
 
 
 def test_a_follow_edge_ends_only_when_a_later_complete_walk_no_longer_shows_it(tmp_path):
-    def listed(number, walk, *followed, **told):
+    def listed(number, walk, *followed, **expected):
         edges = [Follow("toy", "7", other, "following") for other in followed]
-        return page(number, edges, kind="following", key="7", walk=walk, **told)
+        return page(number, edges, kind="following", key="7", walk=walk, **expected)
 
     write(tmp_path / "archive", [listed(1, "first", "1", "2"), listed(2, "cut short", "1", next="c")], "a")
     load(tmp_path, PARSERS)
@@ -321,14 +321,14 @@ def test_a_bug_in_a_parser_costs_the_rest_of_its_page_only(tmp_path):
     assert rows(tmp_path, "SELECT place, reason FROM quarantine") == [("parse", "KeyError: 'a bug in the parser'")]
 
 
-def test_a_collector_that_is_not_installed_is_told_and_costs_nothing_else(tmp_path):
+def test_a_collector_that_is_not_installed_is_reported_and_costs_nothing_else(tmp_path):
     write(tmp_path / "archive", [page(1, [])])
     load(tmp_path, {})
     assert rows(tmp_path, "SELECT reason FROM quarantine") == [("no collector called 'toy' is installed",)]
 
 
 @pytest.mark.parametrize("text", ["a\ud800b", "a\x00b", "a'b\"; DROP TABLE", "\u202e\U0001f600"])
-def test_any_text_is_kept_or_told(tmp_path, text, monkeypatch):
+def test_any_text_is_kept_or_reported(tmp_path, text, monkeypatch):
     from tests import pages
 
     monkeypatch.setattr(pages.Toy, "parse", lambda self, page: iter([Post("1", "x", "7", T0, text, "7")]))
@@ -338,7 +338,7 @@ def test_any_text_is_kept_or_told(tmp_path, text, monkeypatch):
     assert kept == [(text,)] or (kept == [] and len(rows(tmp_path, "FROM quarantine")) == 1)
 
 
-def test_a_record_without_its_key_is_told_and_not_kept(tmp_path, monkeypatch):
+def test_a_record_without_its_key_is_reported_and_not_kept(tmp_path, monkeypatch):
     from tests import pages
 
     found = [Follow("x", None, "2", "following"), Follow("x", "1", "2", "following"), Account(None, "x", "anna")]
@@ -356,7 +356,7 @@ def some_pages(count=40):
     return [page(n, [Post(str(n), "x", "7", T0, f"text {n}", "7")]) for n in range(1, count + 1)]
 
 
-def test_a_segment_cut_in_the_middle_gives_what_is_whole_and_is_told(tmp_path):
+def test_a_segment_cut_in_the_middle_gives_what_is_whole_and_is_reported(tmp_path):
     write(tmp_path / "archive", some_pages())
     (path,) = archive.segments(tmp_path / "archive")
     os.truncate(path, path.stat().st_size * 2 // 3)

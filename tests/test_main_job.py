@@ -95,9 +95,9 @@ def test_what_the_world_knows_is_what_the_tables_say(calm: Path, truth: Path) ->
         for name in ("profiles", "connections", "posts"):
             (here,) = db.execute(f"SELECT count(*) FROM s.{name}").fetchone()  # type: ignore[misc]
             assert here > 0
-        known, told = f"SELECT post_id FROM '{truth}/posts.parquet'", "SELECT post_id FROM s.posts"
-        lost = db.execute(f"SELECT count(*) FROM ({known} EXCEPT ALL {told})").fetchone()
-        made = db.execute(f"SELECT count(*) FROM ({told} EXCEPT ALL {known})").fetchone()
+        known, query = f"SELECT post_id FROM '{truth}/posts.parquet'", "SELECT post_id FROM s.posts"
+        lost = db.execute(f"SELECT count(*) FROM ({known} EXCEPT ALL {query})").fetchone()
+        made = db.execute(f"SELECT count(*) FROM ({query} EXCEPT ALL {known})").fetchone()
     assert (lost, made) == ((0,), (0,))
 
 

@@ -27,7 +27,7 @@ HOST = "social.example"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def account(number: int | str, **told: Any) -> dict[str, Any]:
+def account(number: int | str, **fields: Any) -> dict[str, Any]:
     """A documented account of HOST (Mastodon 4.5: the URI holds the id)."""
     name = f"user{number}"
     return {
@@ -35,10 +35,10 @@ def account(number: int | str, **told: Any) -> dict[str, Any]:
         "url": f"https://{HOST}/@{name}", "uri": f"https://{HOST}/ap/users/{number}",
         "created_at": "2020-01-01T00:00:00.000Z", "followers_count": 3, "following_count": 3, "statuses_count": 5,
         "discoverable": True, "indexable": True, "noindex": False, "hide_collections": False, "fields": [],
-    } | told  # fmt: skip
+    } | fields  # fmt: skip
 
 
-def status(number: int | str, author: dict[str, Any], **told: Any) -> dict[str, Any]:
+def status(number: int | str, author: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """A documented post."""
     return {
         "id": str(number), "uri": f"{author['url']}/statuses/{number}", "account": author,
@@ -46,7 +46,7 @@ def status(number: int | str, author: dict[str, Any], **told: Any) -> dict[str, 
         "created_at": "2026-11-01T10:00:00.000Z", "edited_at": None, "visibility": "public", "language": "nl",
         "in_reply_to_id": None, "in_reply_to_account_id": None, "reblog": None, "mentions": [], "tags": [],
         "favourites_count": 0, "reblogs_count": 0, "replies_count": 0,
-    } | told  # fmt: skip
+    } | fields  # fmt: skip
 
 
 def page(kind: str, body: Any, status: int = 200, *, cursor: str = "", headers: Any = (), key: str = "",
@@ -143,18 +143,18 @@ def test_recorded_accounts_say_what_their_json_says(real: Path) -> None:
     found = list(bodies(real, lambda body: isinstance(body, dict) and "acct" in body))
     assert len(found) > 20
     for url, _, body in found:
-        told, *fields = collector.parse(page("user", body, url=url, key="someone@nowhere.example"))
+        actual, *fields = collector.parse(page("user", body, url=url, key="someone@nowhere.example"))
         assert [(one.account_id, one.name) for one in fields] == [
-            (told.account_id, field["name"].strip() or None) for field in body["fields"]
+            (actual.account_id, field["name"].strip() or None) for field in body["fields"]
         ]
-        assert (told.account_id, told.name) == (body.get("uri") or body["url"], body["display_name"] or None)
-        assert (told.followers, told.following, told.posts) == tuple(
+        assert (actual.account_id, actual.name) == (body.get("uri") or body["url"], body["display_name"] or None)
+        assert (actual.followers, actual.following, actual.posts) == tuple(
             body[f"{name}_count"] for name in ("followers", "following", "statuses")
         )
-        assert ("hide_collections" in told.flags) == bool(body.get("hide_collections"))
-        assert ("not-indexable" in told.flags) == (body.get("indexable") is False)
-        assert told.created_at == datetime.fromisoformat(body["created_at"])
-        assert told.handle.count("@") == 1
+        assert ("hide_collections" in actual.flags) == bool(body.get("hide_collections"))
+        assert ("not-indexable" in actual.flags) == (body.get("indexable") is False)
+        assert actual.created_at == datetime.fromisoformat(body["created_at"])
+        assert actual.handle.count("@") == 1
 
 
 def test_recorded_posts_say_what_their_json_says(real: Path) -> None:
@@ -165,9 +165,9 @@ def test_recorded_posts_say_what_their_json_says(real: Path) -> None:
     found += [(url, headers, [body]) for url, headers, body in alone]
     total = 0
     for url, headers, body in found:
-        told = list(collector.parse(page("timeline", body, url=url, cursor="/x", headers=headers.items())))
-        assert not [record for record in told if isinstance(record, Quarantine)]
-        posts = [record for record in told if isinstance(record, Post) and record.timeline_of]
+        quarantined = list(collector.parse(page("timeline", body, url=url, cursor="/x", headers=headers.items())))
+        assert not [record for record in quarantined if isinstance(record, Quarantine)]
+        posts = [record for record in quarantined if isinstance(record, Post) and record.timeline_of]
         public = [item for item in body if item["visibility"] in ("public", "unlisted")]
         assert [post.post_id for post in posts] == [item["uri"] for item in public]
         for post, item in zip(posts, public, strict=True):
@@ -195,7 +195,7 @@ def test_recorded_link_headers_lead_the_walk(real: Path) -> None:
     assert seen > 10
 
 
-def test_recorded_refusals_are_told_apart(real: Path) -> None:
+def test_recorded_refusals_are_distinguished(real: Path) -> None:
     codes = {}
     for url, headers, code, body in exchanges(real):
         if code >= 400:
@@ -359,7 +359,7 @@ def test_trap_20_a_name_registered_again_is_another_person(tmp_path: Path) -> No
 def test_traps_13_14_every_form_of_a_reset_and_none(
     tmp_path: Path, headers: list[tuple[str, str]], waits: float | None
 ) -> None:
-    """A reset that is told is waited for, once; without one the requests are bounded by back-off."""
+    """A given reset is waited for, once; without one the requests are bounded by back-off."""
     with Server(lambda path: (429, headers, {"error": "Too many requests"}) if early() else (200, {}, ME)) as server:
 
         def early() -> bool:

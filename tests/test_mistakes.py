@@ -39,7 +39,7 @@ def _one_line(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
     return lines[0]
 
 
-def test_all_mistakes_of_a_study_file_are_told_at_once(study: Path) -> None:
+def test_all_mistakes_of_a_study_file_are_reported_at_once(study: Path) -> None:
     (study / "sneeuwbal.toml").write_text('[study]\nname = 3\nzone = "UTC"\n[snowball]\nwaves = "two"\n')
     done = sneeuwbal("--study", study, "run")
     assert done.returncode == 2
@@ -54,15 +54,15 @@ def test_no_study_an_unknown_command_and_an_unknown_collector(tmp_path: Path, st
     assert "no collector 'myspace'" in _one_line(sneeuwbal("--study", study, "collect", "myspace"))
 
 
-def test_a_missing_token_is_told_before_anything_is_asked(study: Path) -> None:
+def test_a_missing_token_is_reported_before_anything_is_asked(study: Path) -> None:
     with (study / "sneeuwbal.toml").open("a") as file:
         file.write("[collectors.x]\n")
     text = (study / "sneeuwbal.toml").read_text().replace("[seeds]", '[seeds]\nx = ["verzonnen"]')
     (study / "sneeuwbal.toml").write_text(text)
     assert "no token for x" in _one_line(sneeuwbal("--study", study, "run", token=None))
     assert not (study / "archive").exists()
-    told = _one_line(sneeuwbal("--study", study, "collect", "x", token=None))
-    assert "SNEEUWBAL_X_BEARER_TOKEN" in told
+    result = _one_line(sneeuwbal("--study", study, "collect", "x", token=None))
+    assert "SNEEUWBAL_X_BEARER_TOKEN" in result
     (study / "secrets.toml").write_text("x = 'abc'")
     (study / "secrets.toml").chmod(0o644)
     assert "readable by others" in _one_line(sneeuwbal("--study", study, "collect", "x", token=None))
@@ -112,7 +112,7 @@ def test_a_database_of_a_newer_version_is_left_alone(study: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_segment_cut_in_the_middle_loads_up_to_there_and_is_told(study: Path) -> None:
+def test_a_segment_cut_in_the_middle_loads_up_to_there_and_is_reported(study: Path) -> None:
     _published(study)
     (segment,) = (study / "archive").glob("*.warc.gz")
     content = segment.read_bytes()
@@ -157,7 +157,7 @@ def test_two_runs_of_one_collector_at_once(study: Path) -> None:
         assert "already running" in _one_line(sneeuwbal("--study", study, "collect", "profiles"))
 
 
-def test_a_seed_that_does_not_exist_is_waited_for_and_told_partial(study: Path) -> None:
+def test_a_seed_that_does_not_exist_is_waited_for_and_reported_partial(study: Path) -> None:
     assert sneeuwbal("--study", study, "admit").returncode == 0
     done = sneeuwbal("--study", study, "collect", "profiles", "--limit", "4")
     assert "connection" in sneeuwbal("--study", study, "status", "--json").stdout

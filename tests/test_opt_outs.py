@@ -37,8 +37,8 @@ OVERRIDE = (
 
 def person(url: str) -> bytes:
     """A profile page."""
-    told = f'{{"@context":"https://schema.org","@type":"Person","url":"{url}","name":"Synthetisch Iemand"}}'
-    return f'<script type="application/ld+json">{told}</script>'.encode()
+    text = f'{{"@context":"https://schema.org","@type":"Person","url":"{url}","name":"Synthetisch Iemand"}}'
+    return f'<script type="application/ld+json">{text}</script>'.encode()
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def person(url: str) -> bytes:
         (b'<meta property="robots" content="&#110;oindex">', {}, True),
     ],
 )
-def test_a_page_that_says_noindex_tells_nothing(
+def test_a_page_that_says_noindex_yields_nothing(
     before: bytes, headers: dict[str, str], honoured: bool, tmp_path: Path
 ) -> None:
     """By its meta tag or its header; nothing else on the page is taken for one."""
@@ -116,7 +116,7 @@ def test_what_is_honoured_is_listed_and_nothing_is_overridden(tmp_path: Path) ->
     assert rows(folder / "study.duckdb", "FROM overrides") == []
 
 
-def test_an_override_is_told_with_its_reason_and_stays_in_a_package(
+def test_an_override_is_reported_with_its_reason_and_stays_in_a_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From the records of the runs, not from the study file as it is now; without people too."""
@@ -124,15 +124,15 @@ def test_an_override_is_told_with_its_reason_and_stays_in_a_package(
     folder = collected(tmp_path / "study", OVERRIDE)
     (folder / "sneeuwbal.toml").write_text(FILE)
     load(folder, PARSERS, settings=list(Study.load(folder).rows()), fresh=True, workers=1)
-    told = "SELECT rule, collector, reason, runs, since <= until FROM overrides ORDER BY ALL"
+    query = "SELECT rule, collector, reason, runs, since <= until FROM overrides ORDER BY ALL"
     expected = [("opt-outs", "mastodon", "allen hebben toegestemd", 1, True),
                 ("opt-outs", "profiles", "allen hebben toegestemd", 1, True),
                 ("robots.txt", "profiles", "toestemming van de site", 1, True)]  # fmt: skip
-    assert rows(folder / "study.duckdb", told) == expected
+    assert rows(folder / "study.duckdb", query) == expected
     asked = rows(folder / "study.duckdb", "SELECT platform, asked FROM opt_outs ORDER BY ALL")
     assert asked == [("mastodon", "noindex")], "the flag is listed, and nothing was refused for it"
     pseudonymise(folder / "study.duckdb", tmp_path / "without.duckdb", Pseudonyms(folder))
-    assert rows(tmp_path / "without.duckdb", told) == expected
+    assert rows(tmp_path / "without.duckdb", query) == expected
 
 
 def test_a_package_counts_opt_outs_as_the_study_does_and_names_nobody_who_opted_out(
@@ -144,8 +144,8 @@ def test_a_package_counts_opt_outs_as_the_study_does_and_names_nobody_who_opted_
     place = tmp_path / "made"
     place.mkdir()
     pseudonymise(folder / "study.duckdb", place / "study.duckdb", Pseudonyms(folder))
-    told = "SELECT platform, asked FROM opt_outs ORDER BY ALL"
-    assert rows(place / "study.duckdb", told) == rows(folder / "study.duckdb", told) != []
+    query = "SELECT platform, asked FROM opt_outs ORDER BY ALL"
+    assert rows(place / "study.duckdb", query) == rows(folder / "study.duckdb", query) != []
     assert leaks(folder / "study.duckdb", place) == []
     ((id_, handle),) = rows(folder / "study.duckdb", "SELECT account_id, handle FROM accounts")
     hidden = rows(place / "study.duckdb", "SELECT account_id, handle, list_contains(flags, 'noindex') FROM accounts")

@@ -91,7 +91,7 @@ def test_a_name_that_cannot_be_looked_up_is_kept_where_nobody_answers_at_all(tmp
 # ---- Mastodon's API elsewhere -------------------------------------------------------------------------------------
 
 
-def test_a_field_that_cannot_be_read_is_left_out_and_told_and_the_rest_is_kept(tmp_path: Path) -> None:
+def test_a_field_that_cannot_be_read_is_left_out_and_reported_and_the_rest_is_kept(tmp_path: Path) -> None:
     odd = account(
         1,
         followers_count="12",
@@ -108,9 +108,9 @@ def test_a_field_that_cannot_be_read_is_left_out_and_told_and_the_rest_is_kept(t
     ]
     answer = site({"1": odd}, lambda *_: (200, {"Link": '<https://x/y>; rel="prev"'}, items))
     found, _ = collected(tmp_path, answer, ("timeline", KEY))
-    (told,) = found.of(Account)
-    assert (told.followers, told.posts, told.created_at, told.url) == (12, None, None, "https://ann.example")
-    assert "bot" in told.flags
+    (actual,) = found.of(Account)
+    assert (actual.followers, actual.posts, actual.created_at, actual.url) == (12, None, None, "https://ann.example")
+    assert "bot" in actual.flags
     (kept,) = found.of(Post)
     assert (kept.hashtags, kept.mentions, kept.likes, kept.text) == (("zorg",), (), None, "9")
     places = {record.place for record in found.of(Quarantine)}
@@ -128,7 +128,7 @@ def test_pleroma_hides_one_list_and_counts_it_as_none(tmp_path: Path) -> None:
         "absent", "private: the account hides whom it follows and who follows it")  # fmt: skip
     assert found.states["followers", KEY] == ("done", "")
     assert not [path for path in server.paths if "/following" in path]
-    assert {flag for told in found.of(Account) for flag in told.flags} == {"hide_following"}
+    assert {flag for expected in found.of(Account) for flag in expected.flags} == {"hide_following"}
 
 
 @pytest.mark.parametrize("heeds", [True, False])
@@ -144,7 +144,7 @@ def test_without_a_link_header_a_timeline_goes_on_by_the_oldest_post(tmp_path: P
     why = "" if heeds else "20 of the 50 that the profile claims, private posts included"
     assert found.states["timeline", KEY] == ("done", why)
     if heeds:
-        assert [int(told.post_id.rpartition("/")[2]) for told in found.of(Post)] == ids
+        assert [int(expected.post_id.rpartition("/")[2]) for expected in found.of(Post)] == ids
         assert len(server.paths) == 1 + 3  # the profile's claim is met, so that nothing is asked in vain
     else:
         assert len(found.of(Post)) == 20
@@ -200,9 +200,9 @@ def test_a_server_without_the_look_up_is_asked_by_name(tmp_path: Path) -> None:
     found, server = collected(tmp_path, answer, *wants)
     assert [found.states[want] for want in wants] == [
         ("done", ""), ("done", ""), ("absent", "unknown"), ("absent", "gone")]  # fmt: skip
-    assert {told.account_id for told in found.of(Account)} == {ann["uri"]}
-    assert [told.timeline_of for told in found.of(Post)] == [ann["uri"]]
-    assert sorted((told.key, told.reason) for told in found.of(Absence)) == [
+    assert {expected.account_id for expected in found.of(Account)} == {ann["uri"]}
+    assert [expected.timeline_of for expected in found.of(Post)] == [ann["uri"]]
+    assert sorted((expected.key, expected.reason) for expected in found.of(Absence)) == [
         (f"bob@{HOST}", "unknown"), (f"https://{HOST}/users/7abc", "gone")]  # fmt: skip
     assert len(server.paths) == 3 + 3 + 2 + 2
 
@@ -242,8 +242,8 @@ def test_an_actor_without_a_handle_and_with_odd_counts_is_one_all_the_same(tmp_p
         return 200, {}, {"feed": items} if "Feed" in method else {"subject": bare, "follows": shown}
 
     found, _ = skies(tmp_path, answer, ("user", did(1)), ("following", did(1)), ("timeline", did(1)))
-    told = {one.account_id: one for one in found.of(Account)}
-    assert (told[did(5)].handle, told[did(6)].handle) == (None, None)
+    records = {one.account_id: one for one in found.of(Account)}
+    assert (records[did(5)].handle, records[did(6)].handle) == (None, None)
     assert {edge.followed_id for edge in found.of(Follow)} == {did(5), did(6)}
     assert found.states["following", did(1)] == ("done", "")
     assert [one.post_id.rpartition("/")[2] for one in found.of(Post)] == ["1"]
@@ -294,10 +294,10 @@ def test_ids_that_are_integers_keep_their_digits_and_floats_are_refused() -> Non
     body = json.dumps({"data": items, "meta": {"result_count": 3, "next_token": "t"}}).encode()
     target = Target("x", "timeline", "7")
     page = Page((Want(target, "w"),), "https://api.twitter.com/2/users/7/tweets", 200, (), body, datetime.now(UTC))
-    told = list(x.parse(page))
-    kept = [one for one in told if isinstance(one, Post)]
+    records = list(x.parse(page))
+    kept = [one for one in records if isinstance(one, Post)]
     assert [(one.post_id, one.account_id) for one in kept] == [(str(big), "7"), ("3", "7")]
     assert (kept[0].edit_of, kept[0].mentions[0].account_id, kept[0].hashtags) == ("5", "8", ("c",))
-    assert [one.place for one in told if isinstance(one, Quarantine)] == ["data[2]"]
+    assert [one.place for one in records if isinstance(one, Quarantine)] == ["data[2]"]
     (done,) = x.outcome(page)
     assert msgspec.structs.astuple(done)[1:4] == ("t", 3, str(big))

@@ -38,7 +38,7 @@ def package(replayed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_describes_itself_as_a_ro_crate(package: Path) -> None:
-    """Every file but the description and the manifest is an entity with its size and checksum, and no seed is told."""
+    """Every file but the description and the manifest is an entity with its size and checksum; no seed is revealed."""
     graph = {one["@id"]: one for one in json.loads((package / ro_crate.METADATA).read_text())["@graph"]}
     assert graph[ro_crate.METADATA]["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
     root = graph["./"]
@@ -123,7 +123,7 @@ def test_a_changed_byte_a_lost_file_and_a_strange_one_are_refused_by_name(packag
         ro_crate.verify(copy)
 
 
-def test_a_figure_that_differs_is_told_with_the_difference(tmp_path: Path) -> None:
+def test_a_figure_that_differs_is_reported_with_the_difference(tmp_path: Path) -> None:
     """Equal figures are counted, another one is named with both values and by how much."""
     for name, value in (("published", 41), ("again", 44)):
         (tmp_path / name).mkdir()

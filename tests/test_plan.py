@@ -57,13 +57,13 @@ def test_study_files_of_every_kind_can_be_planned(tmp_path: Path, text: str, kin
     assert {kind for _, kind in rows} == kinds
     assert sum(row["requests"] for row in rows.values()) == requests  # type: ignore[misc]
     assert all(row["assumption"] for row in rows.values())
-    told = sneeuwbal("--study", tmp_path, "plan", token=None)
-    assert told.returncode == 0
-    assert ("nothing to collect" in told.stdout) == (not rows)
+    result = sneeuwbal("--study", tmp_path, "plan", token=None)
+    assert result.returncode == 0
+    assert ("nothing to collect" in result.stdout) == (not rows)
 
 
 def test_later_waves_are_bounded_from_above(tmp_path: Path) -> None:
-    """10 seeds reach 3,000, of whom 429 are admitted and reach 300 each; with a bound it is the bound."""
+    """10 seeds reach 3,000, 429 of these are admitted and reach 300 each; a maximum limits them."""
     seeds = ", ".join(f'"https://netwerk.example/in/p{n}"' for n in range(10))
     text = f"[seeds]\nprofiles = [{seeds}]\n[snowball]\nwaves = 2\n"
     rows = planned(tmp_path, text)

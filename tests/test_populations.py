@@ -13,7 +13,7 @@ MINISTRIES = {"EZ": "Economische Zaken", "BZK": "Binnenlandse Zaken", "FIN": "Fi
 
 @pytest.fixture
 def db():
-    """Three start contacts, of whom one has two groups; others; and what must not count.
+    """Three start contacts, one with two groups; others; and data that must not count.
 
     s1 - s2, s3 (in both lists); a is in the lists of s1, s2; b of s1; c of all three; gone, who has no page, of s1, s2.
     """

@@ -238,14 +238,14 @@ def test_a_page_about_nobody_is_flagged_and_never_fatal(body):
 
 
 def test_a_profile_with_all_it_can_say():
-    told = person(
+    actual = person(
         headline="Adviseur",
         description="Eerste regel.<br>Tweede &amp; laatste.",
         address={"@type": "PostalAddress", "addressLocality": "Den Haag", "addressRegion": "Zuid-Holland",
                  "addressCountry": {"@type": "Country", "name": "NL"}},
         sameAs=["https://twitter.com/janproef", "https://x.example/@jan", KEY, "*****"],
     )  # fmt: skip
-    body = ld({**told, "url": [KEY, "https://janproef.example"]}).replace(
+    body = ld({**actual, "url": [KEY, "https://janproef.example"]}).replace(
         "<h1>", '<a rel="me nofollow" href="https://mastodon.example/@jan">m</a><a rel=me href="/in/jan/">ik</a><h1>'
     )
     profile, *links = parse(body)
@@ -348,8 +348,8 @@ def test_whatever_a_page_holds_it_is_read_without_an_exception_and_without_inven
 def test_a_masked_name_is_an_absence(name):
     body = ld(person(name=name, jobTitle="****", worksFor=organisation("*** **")))
     assert parse(body) == [Absence("netwerk.example", "profile", KEY, "masked")]
-    told = Absent(page(body).wants[0].target, "masked", platform="netwerk.example", key=KEY)
-    assert list(collector.outcome(page(body))) == [told]
+    actual = Absent(page(body).wants[0].target, "masked", platform="netwerk.example", key=KEY)
+    assert list(collector.outcome(page(body))) == [actual]
 
 
 def test_asterisks_that_hide_nothing_stay():
@@ -371,7 +371,7 @@ WALL = '<form><input type="password"></form>'
         ({"body": WALL}, "private"), ({"url": HOST + "/authwall?next=x"}, "private"),
     ],
 )  # fmt: skip
-def test_absences_are_told_apart(kind, more, expected):
+def test_absences_are_distinguished(kind, more, expected):
     asked = page(**{"body": "x", "kind": kind, **more})
     (outcome,) = collector.outcome(asked)
     assert outcome == Absent(asked.wants[0].target, expected, outcome.detail, outcome.platform, KEY)

@@ -55,14 +55,14 @@ def test_one_key_file_for_two_studies_still_links_nothing(tmp_path: Path, monkey
 
 
 def test_the_formula_is_hmac_sha256(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pseudonym is RFC 2104's HMAC, under a key derived for the study: told here a second time, by hand."""
+    """A pseudonym is RFC 2104's HMAC, under a key derived for the study: implemented here independently."""
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
     directory = study(tmp_path, "a")
-    told = Pseudonyms(directory).of("account", "12")
+    records = Pseudonyms(directory).of("account", "12")
     name, key = (directory / ID).read_text().strip(), (tmp_path / "key").read_text().strip()
     derived = hmac.new(key.encode(), b"sneeuwbal study " + name.encode(), hashlib.sha256).digest()
     raw = hmac.new(derived, b"account\x0012", hashlib.sha256).digest()
-    assert told == "account-" + base64.b32encode(raw).decode().lower()[:16]
+    assert records == "account-" + base64.b32encode(raw).decode().lower()[:16]
 
 
 def test_the_key_is_its_owners_and_outside_the_study(
@@ -116,8 +116,8 @@ def in_keyring(tmp_path: Path) -> Iterator[Path]:
 
 def test_the_keyring_holds_the_key_where_the_study_says_so(in_keyring: Path, home: Path) -> None:
     """No file holds it; the pseudonyms stay; and a key that is lost there stops what cannot do without."""
-    told = Pseudonyms(in_keyring).of("account", "12")
-    assert Pseudonyms(in_keyring, make=False).of("account", "12") == told
+    records = Pseudonyms(in_keyring).of("account", "12")
+    assert Pseudonyms(in_keyring, make=False).of("account", "12") == records
     ((service, name), key), *others = keyring.get_keyring().kept.items()
     assert (service, name, others) == ("sneeuwbal", f"pseudonyms {(in_keyring / ID).read_text().strip()}", [])
     assert not home.exists()
@@ -146,12 +146,12 @@ def test_tokens_come_from_the_keyring_and_are_cut_out_of_logs(
 
 
 def test_a_keyring_that_is_not_there_is_one_line(in_keyring: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None on this machine, one that keeps nothing, or no library: each says so, with the mend."""
+    """No keyring on this machine, one that stores nothing, or no library: each is reported with the fix."""
     for backend in (keyring.backends.fail.Keyring(), keyring.backends.null.Keyring()):
         keyring.set_keyring(backend)
-        with pytest.raises(UserError, match=r"keyring: .*secrets = 'files'") as told:
+        with pytest.raises(UserError, match=r"keyring: .*secrets = 'files'") as actual:
             Pseudonyms(in_keyring)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(actual.value)
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(UserError, match=r"pip install 'sneeuwbal\[keyring\]'"):
         Pseudonyms(in_keyring)

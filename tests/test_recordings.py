@@ -1,4 +1,4 @@
-"""Recordings of others, as WARC and as HAR: an answer tells what it would have told its own collector."""
+"""Recordings by other tools, as WARC and HAR: an answer gives the same records as its own collector."""
 
 import base64
 import gzip
@@ -93,9 +93,9 @@ def written(path: Path, answers: list[Told]) -> Path:
     return path
 
 
-def own(told: Told) -> list[Record]:
+def own(expected: Told) -> list[Record]:
     """What the collector itself makes of an answer."""
-    url, status, body, asked = told
+    url, status, body, asked = expected
     if asked is None:
         return []
     one, kind, key = asked
@@ -109,10 +109,10 @@ def own(told: Told) -> list[Record]:
 
 
 @pytest.mark.parametrize("name", ["a.warc.gz", "a.har", "a.har.gz"])
-def test_an_answer_tells_what_it_would_have_told_its_collector(tmp_path: Path, name: str) -> None:
+def test_an_answer_gives_what_it_would_give_its_collector(tmp_path: Path, name: str) -> None:
     found = read(name.split(".")[1], written(tmp_path / name, SEEN))
     *rest, left_out = found
-    assert rest == [record for told in SEEN for record in own(told)]
+    assert rest == [record for expected in SEEN for record in own(expected)]
     assert {type(record) for record in rest} >= {Account, Follow, Listed, Post}
     assert isinstance(left_out, Quarantine)
     assert left_out.reason == (
@@ -186,8 +186,8 @@ def test_a_har_file_is_read_in_small_pieces_and_as_far_as_it_goes(
 
 
 def test_x_in_a_har_file_and_a_comparison_set(tmp_path: Path) -> None:
-    told: list[Told] = [(API, 200, json.loads(timeline(5)), None), *SEEN]
-    found = read("har", written(tmp_path / "a.har", told), sample="set")
+    records: list[Told] = [(API, 200, json.loads(timeline(5)), None), *SEEN]
+    found = read("har", written(tmp_path / "a.har", records), sample="set")
     assert {(post.platform, post.sample) for post in of(found, Post)} == {
         (p, "set") for p in ("x", "mastodon", "bluesky")
     }

@@ -40,7 +40,7 @@ def collector(name: str) -> Collector:
     return found
 
 
-def told(name: str, page: Page, drop: tuple[str, ...]) -> tuple[list[Any], list[Any]]:
+def interpreted(name: str, page: Page, drop: tuple[str, ...]) -> tuple[list[Any], list[Any]]:
     """The outcomes and records of *page*; of what could not be read only that it could not."""
     records = [
         Quarantine("", "") if isinstance(one, Quarantine) else one
@@ -52,14 +52,14 @@ def told(name: str, page: Page, drop: tuple[str, ...]) -> tuple[list[Any], list[
 def check(name: str, page: Page, drop: tuple[str, ...]) -> Page:
     """Redact *page*, and see that what it tells has not changed."""
     left = redaction(collector(name))(page, drop)
-    assert told(name, left, drop) == told(name, page, drop)
+    assert interpreted(name, left, drop) == interpreted(name, page, drop)
     again = redaction(collector(name))(left, drop)
-    assert told(name, again, drop) == told(name, page, drop)
+    assert interpreted(name, again, drop) == interpreted(name, page, drop)
     return left
 
 
 @pytest.mark.parametrize("name", ["x", "profiles"])
-def test_every_recorded_answer_tells_the_same_when_it_is_redacted(name: str) -> None:
+def test_every_recorded_answer_gives_the_same_when_it_is_redacted(name: str) -> None:
     """Outcomes and records, for nothing, each and all of what may be dropped, over the recorded traffic."""
     pages = [page for page in corpus(name) if page.wants and page.wants[0].target.collector == name]
     assert len(pages) > 5
@@ -113,19 +113,19 @@ def x_answers(path: str) -> Answer:
 
 def mastodon_answers(path: str) -> Answer:
     """An account of Mastodon, its timeline and a reblog in it, with canaries."""
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "display_name": canary("names"), "note": f"<p>{canary('descriptions')}</p>", "avatar": canary("other"),
         "fields": [{"name": canary("descriptions"),
                     "value": f'<a href="https://eigen.example">{canary("descriptions")}</a>'}],
         "pleroma": {"content": canary("other")},
     }  # fmt: skip
-    me = mastodon.account(1, **told)
+    me = mastodon.account(1, **fields)
     if "/statuses" not in path:
         return 200, {}, me
     content = f'<p>@iemand <a href="https://elders.example/p">{canary("texts")}</a></p>'
     extra = {"spoiler_text": canary("other"), "card": {"title": canary("other")}, "tags": [{"name": "tag"}],
              "media_attachments": [{"description": canary("other")}]}  # fmt: skip
-    other = mastodon.status(8, mastodon.account(2, **told), content=content, **extra)
+    other = mastodon.status(8, mastodon.account(2, **fields), content=content, **extra)
     return 200, {}, [mastodon.status(9, me, content=content, **extra), mastodon.status(10, me, reblog=other)]
 
 
@@ -207,7 +207,7 @@ def test_what_is_not_wanted_never_reaches_the_disk(name: str, drop: tuple[str, .
     assert all(page.redacted == ("what no table needs", *sorted(drop)) for page in told_pages)
     for one, other in zip([page for page in plain if page.wants], told_pages, strict=True):
         if name != "profiles":  # the port of its site is another
-            assert told(name, one, drop) == told(name, other, drop)
+            assert interpreted(name, one, drop) == interpreted(name, other, drop)
     if "coordinates" in drop and name == "x":
         assert b"52.125" not in b"".join(page.body for page in redacted)
     folder = tmp_path / "redacted" / "archive"

@@ -46,7 +46,7 @@ def _run(study: Path, *names: str, url: str, **more: Any) -> Run:
     return run(study, "mastodon", mastodon.collector, options, [("user", f"{name}@{HOST}") for name in names], **more)
 
 
-def _told(found: Run) -> list[tuple[Any, ...]]:
+def _records(found: Run) -> list[tuple[Any, ...]]:
     return [
         (one.record_id, one.url, one.targets if isinstance(one, Page) else (), getattr(one, "body", b""))
         for one in found.pages
@@ -67,7 +67,7 @@ def test_every_answer_of_a_chain_is_a_record_live_and_replayed(tmp_path: Path) -
     ]  # fmt: skip
     assert [page.body for page in live.pages[:3]] == [b"hop 1", b"hop 2", b"hop 3"]
     assert [redirected(page) for page in live.pages] == [True, True, True, False]
-    assert _told(replayed) == _told(live)
+    assert _records(replayed) == _records(live)
     assert replayed.states == live.states == {("user", f"ann@{HOST}"): ("done", "")}
     assert [type(record).__name__ for record in replayed.records] == [type(r).__name__ for r in live.records]
 
@@ -95,7 +95,7 @@ def test_a_chain_that_leads_nowhere_ends_with_a_failure_live_and_replayed(name: 
     assert isinstance(last, Failure)
     assert last.reason == reason
     assert live.states == replayed.states == {("user", f"{name}@{HOST}"): ("absent", f"refused: {reason}")}
-    assert _told(replayed) == _told(live)
+    assert _records(replayed) == _records(live)
 
 
 def test_every_request_of_a_chain_counts_and_a_limit_does_not_cut_it(tmp_path: Path) -> None:
@@ -136,4 +136,4 @@ def test_a_batch_that_moved_is_one_chain_for_all_of_its_targets(tmp_path: Path) 
         assert len(server.asked) == 2
     assert [len(page.targets) for page in live.pages] == [3, 3]
     assert {state for state, _ in live.states.values()} == {"done"}
-    assert (_told(replayed), replayed.states) == (_told(live), live.states)
+    assert (_records(replayed), replayed.states) == (_records(live), live.states)

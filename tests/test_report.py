@@ -55,9 +55,9 @@ def _cells(page: str, name: str) -> list[list[str]]:
 def test_the_page_has_the_figures_of_the_analyses(recorded: Path, made: tuple[Findings, Made], page: str) -> None:
     with database.open_readonly(recorded / "study.duckdb") as db:
         six, selection = shares.table(db, comparison="sample"), populations.selection(db)
-    told = _cells(page, "selection")
+    actual = _cells(page, "selection")
     numbers = [f"{value:,}" if isinstance(value, int) else value for value in selection["computed"]]
-    assert [row[1] for row in told] == numbers
+    assert [row[1] for row in actual] == numbers
     column = list(made[1].tables()["shares"].shown).index("share")
     assert [row[column] for row in _cells(page, "shares")] == [f"{value:.2f}%" for value in six["share"]]
 
@@ -183,7 +183,7 @@ def test_numbers_are_written_as_the_language_does() -> None:
     assert Words("nl").number(float("nan")) == "–"
 
 
-# ---- what the analyses found is told ---------------------------------------------------------------------------
+# ---- findings -----------------------------------------------------------------------------------------------
 
 
 def test_what_the_filter_hides_who_interacts_and_who_uses_the_hashtags(made: tuple[Findings, Made], page: str) -> None:
@@ -194,14 +194,14 @@ def test_what_the_filter_hides_who_interacts_and_who_uses_the_hashtags(made: tup
     assert hidden.loc["ties", "before"] - hidden.loc["ties", "hidden"] == hidden.loc["ties", "after"] == network.m
     assert _cells(page, "hidden")[0] == ["actors", *(f"{hidden.loc['actors', name]:,.0f}" for name in hidden)]
     follows = actors.interaction_and_follow(found.db).set_index("interaction")
-    told = tables["interaction"].frame.set_index("interaction")
-    assert told["ties"].equals(follows.loc[told.index, "ties"])
+    actual = tables["interaction"].frame.set_index("interaction")
+    assert actual["ties"].equals(follows.loc[actual.index, "ties"])
     most = tables["hashtags-by-account"].frame
     assert (most.groupby("community")["posts"].max() > 0).all()
     assert len(_cells(page, "hashtags-by-account")) == len(most)
 
 
-def test_the_study_is_told_in_brief_and_leads_on(made: tuple[Findings, Made], page: str) -> None:
+def test_the_study_is_reported_in_brief_and_leads_on(made: tuple[Findings, Made], page: str) -> None:
     tree = html.fromstring(page)
     lines = tree.xpath("//ul[contains(@class, 'brief')]/li")
     assert [link.get("href") for line in lines for link in line.xpath(".//a")] == [
@@ -234,7 +234,7 @@ def test_what_was_not_collected_is_a_gap_and_no_dip(recorded: Path, tmp_path: Pa
     found.db.close()
 
 
-def test_why_opt_outs_were_overridden_is_told(recorded: Path, tmp_path: Path) -> None:
+def test_why_opt_outs_were_overridden_is_reported(recorded: Path, tmp_path: Path) -> None:
     study = copied(recorded, tmp_path / "study")
     with duckdb.connect(str(study / "study.duckdb")) as db:
         db.execute("DELETE FROM base.study WHERE key LIKE 'minimise.o%'")
@@ -316,7 +316,7 @@ def test_no_cell_of_a_table_is_a_formula(made: tuple[Findings, Made]) -> None:
                     float(cell)  # a number, not a formula
 
 
-def test_the_terminal_is_told_nothing_that_it_would_obey(recorded: Path, tmp_path: Path) -> None:
+def test_the_terminal_is_sent_nothing_that_it_would_obey(recorded: Path, tmp_path: Path) -> None:
     study = tmp_path / "study"
     spoilt(recorded, study)
     for name in ("sneeuwbal.toml", "seeds.txt"):
@@ -366,15 +366,15 @@ def test_a_study_without_anything_has_a_report_too(tmp_path: Path) -> None:
     done = write_report(found, tmp_path, Facts("Nothing yet", "", "made for a test"))
     page = done.page.read_text("utf-8")
     assert [section.id for section in done.sections] == ["overview", "method"]
-    told = html.fromstring(page).text_content()
-    assert all(found.words(why) in told for why in set(left_out.TEXTS) - {left_out.UNTAGGED, left_out.UNSAID})
+    actual = html.fromstring(page).text_content()
+    assert all(found.words(why) in actual for why in set(left_out.TEXTS) - {left_out.UNTAGGED, left_out.UNSAID})
     assert "Table 5" not in page
 
 
 # ---- for publication -----------------------------------------------------------------------------------------
 
 
-def test_a_report_for_publication_tells_no_person(
+def test_a_report_for_publication_names_no_person(
     recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
@@ -416,7 +416,7 @@ def test_small_cells_are_hidden_and_cannot_be_worked_out_from_a_total() -> None:
 
 
 def test_no_cell_is_hidden_alone_in_a_line_or_a_row_that_adds_up() -> None:
-    """Two communities by three groups; and a row whose parts add up to what is told beside it."""
+    """Two communities by three groups; and a row whose parts add up to a known total."""
     frame = pd.DataFrame(
         {"community": [1] * 3 + [2] * 3, "group_name": list("abcabc"), "members": [3, 7, 9, 20, 0, 30]}
     )
@@ -430,12 +430,12 @@ def test_no_cell_is_hidden_alone_in_a_line_or_a_row_that_adds_up() -> None:
 
 def test_few_ministries_that_are_put_together_are_not_too_few() -> None:
     group = pd.Series([*"aaaaaa", *"bbbbb", *"ccc", *"d", None])
-    told = merged_groups(group, 5, "other")
-    assert told.value_counts().to_dict() == {"a": 6, "other": 9}
+    actual = merged_groups(group, 5, "other")
+    assert actual.value_counts().to_dict() == {"a": 6, "other": 9}
     assert merged_groups(group[:14], 5, "other").value_counts().to_dict() == {"a": 6, "other": 8}
 
 
-def test_a_ministry_with_one_small_cell_tells_no_total_of_its_own() -> None:
+def test_a_ministry_with_one_small_cell_reveals_no_total_of_its_own() -> None:
     frame = pd.DataFrame({
         "group_name": list("aabb"), "other": list("abbc"), "connections": [30, 3, 40, 0], "follows": [9, 9, 9, 0],
         "connections_expected": [25.0, 2.0, 41.0, 0.0], "follows_expected": [9.0] * 4,

@@ -90,8 +90,8 @@ def test_search_finds_without_accents_and_shows_the_true_neighbours(
     chosen = watched.page.evaluate(f"{NETWORK.format('actors')}.chosen")
     assert "Zoë" in figure.locator(".chosen h3").inner_text()
     out, into = set(network.target[network.source == chosen]), set(network.source[network.target == chosen])
-    told = [text.split(": ")[1] for text in figure.locator(".info summary").all_inner_texts()]
-    assert told == [str(len(out & into)), str(len(out - into)), str(len(into - out))]
+    found = [text.split(": ")[1] for text in figure.locator(".info summary").all_inner_texts()]
+    assert found == [str(len(out & into)), str(len(out - into)), str(len(into - out))]
     assert names.iloc[chosen]
     assert wanted >= 0
 
@@ -101,7 +101,7 @@ def test_a_link_leads_back_to_the_same_selection(browser: Any, watched: Watched,
     figure.locator(".legend input").first.uncheck()
     watched.page.evaluate(f"{NETWORK.format('actors')}.step(1)")
     link, chosen = watched.page.url, figure.locator(".chosen h3").inner_text()
-    told = figure.locator(".foot .status").inner_text()
+    actual = figure.locator(".foot .status").inner_text()
     assert "#figure-actors/" in link
     with opened(browser, made[1]) as again:
         again.page.goto("about:blank")
@@ -109,7 +109,7 @@ def test_a_link_leads_back_to_the_same_selection(browser: Any, watched: Watched,
         again.page.locator(READY.format("actors")).wait_for(state="attached", timeout=60_000)
         there = again.page.locator("#figure-actors")
         assert there.locator(".chosen h3").inner_text() == chosen
-        assert there.locator(".foot .status").inner_text() == told
+        assert there.locator(".foot .status").inner_text() == actual
         assert not there.locator(".legend input").first.is_checked()
 
 
@@ -212,12 +212,12 @@ def test_the_keyboard_goes_everywhere(watched: Watched, made: tuple[Findings, Pa
 def test_the_timeline_smooths_and_zooms(watched: Watched, made: tuple[Findings, Path]) -> None:
     figure = watched.page.locator("#figure-activity-timeline")
     figure.scroll_into_view_if_needed()
-    told = figure.locator(".status")
-    told.wait_for()
+    actual = figure.locator(".status")
+    actual.wait_for()
     days = made[0].daily
     figure.get_by_label("year").select_option("2012")
     watched.page.wait_for_timeout(100)
-    assert told.inner_text() == f"2012-01-01 – 2012-12-31: {days.loc['2012', 'posts'].sum():,} posts"
+    assert actual.inner_text() == f"2012-01-01 – 2012-12-31: {days.loc['2012', 'posts'].sum():,} posts"
     figure.get_by_label("mean of").select_option("30")
     values = watched.page.evaluate("document.querySelector('[data-timeline]').timeline.chart().data[1]")
     expected = days["posts"].rolling(30).mean()
@@ -284,10 +284,10 @@ def test_axe_finds_nothing_serious_and_nothing_sticks_out(
         watched.page.evaluate(f"document.querySelectorAll('{alike}').forEach(one => one.remove())")
         watched.page.evaluate(f"{NETWORK.format('actors')}.step(1)")
         found = axe.run(watched.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
-        told = [
+        result = [
             (one["id"], one["impact"], [node["html"][:160] for node in one["nodes"][:3]])
             for one in found.response["violations"]
         ]
-        assert not told
+        assert not result
         assert len(found.response["passes"]) > 20
         assert watched.page.evaluate("document.documentElement.scrollWidth <= innerWidth")

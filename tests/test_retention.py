@@ -235,13 +235,13 @@ def test_by_what_rule_an_account_or_a_post_is_gone() -> None:
                 ("https://m.example/u/1", "mastodon")]  # fmt: skip
     small.insert(db, "current_accounts", [{"account_id": id_, "platform": platform, "last_seen": day[1],
                                            "protected": id_ == "3"} for id_, platform in accounts])  # fmt: skip
-    told = [("x", "user_id", "1", "gone", day[2]), ("x", "user", "2", "unknown", day[2]),
+    result = [("x", "user_id", "1", "gone", day[2]), ("x", "user", "2", "unknown", day[2]),
             ("x", "user_id", "-4", "gone", day[2]), ("bluesky", "user", "did:plc:a", "unknown", day[2]),
             ("bluesky", "user", "did:plc:b", "suspended", day[0]),
             ("mastodon", "user", "https://m.example/u/1", "gone", day[2]),
             ("x", "post", "22", "gone", day[2])]  # fmt: skip
     names = ("platform", "kind", "key", "reason", "last_seen")
-    small.insert(db, "absences", [dict(zip(names, row, strict=True)) for row in told])
+    small.insert(db, "absences", [dict(zip(names, row, strict=True)) for row in result])
     posts = [("21", "3", day[0]), ("22", "2", day[1]), ("23", "2", day[1]), ("24", "3", day[2])]
     small.insert(db, "posts", [{"post_id": id_, "platform": "x", "account_id": by, "last_seen": seen}
                                for id_, by, seen in posts])  # fmt: skip

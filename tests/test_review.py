@@ -135,7 +135,7 @@ def test_a_mistake_in_the_file_is_one_line_and_nothing_is_taken(study, tmp_path,
     (line,) = filled(file, rounded, "accepted")
     rounded.write_text(rounded.read_text("utf-8").replace(f",{line['account_id']},", ",1.19E+18,"), "utf-8")
     capsys.readouterr()
-    for arguments, told in (
+    for arguments, expected in (
         (("-o", file), "already exists"),
         (("--platform", "myspace", "-o", tmp_path / "b.csv"), "no accounts of 'myspace'"),
         (("--take", wrong), "--by NAME"),
@@ -144,6 +144,6 @@ def test_a_mistake_in_the_file_is_one_line_and_nothing_is_taken(study, tmp_path,
     ):
         assert review(study, *arguments) == 2
         error = capsys.readouterr().err
-        assert told in error
+        assert expected in error
         assert error.count("\n") == 1
     assert (log.read_bytes() if log.exists() else None) == before

@@ -65,7 +65,7 @@ def test_networkx_reads_what_was_written(files: tuple[Path, Path], tmp_path: Pat
     text = files[0].read_text("utf-8").replace("http://gexf.net/1.3", "http://www.gexf.net/1.2draft")
     (tmp_path / "a.gexf").write_text(text.replace('"1.3"', '"1.2"'), "utf-8", newline="")  # the newest it knows
     gexf, graphml = nx.read_gexf(tmp_path / "a.gexf"), nx.read_graphml(files[1])
-    assert {name: told.pop("label") for name, told in gexf.nodes(data=True)} == LABELS
+    assert {name: expected.pop("label") for name, expected in gexf.nodes(data=True)} == LABELS
     for read in (gexf, graphml):
         assert dict(read.nodes(data=True)) == WANTED
         assert set(read.edges(data="weight")) == EDGES
@@ -75,10 +75,10 @@ def test_igraph_reads_what_was_written(files: tuple[Path, Path]) -> None:
     """It has no missing values: a text is empty then, a number NaN, a boolean false."""
     read = igraph.Graph.Read_GraphML(str(files[1]))
     for vertex in read.vs:
-        told = vertex.attributes()
-        wanted = WANTED[told.pop("id")]
-        assert {name: told[name] for name in wanted} == wanted
-        assert all(not told[name] or math.isnan(told[name]) for name in told.keys() - wanted.keys())
+        actual = vertex.attributes()
+        wanted = WANTED[actual.pop("id")]
+        assert {name: actual[name] for name in wanted} == wanted
+        assert all(not actual[name] or math.isnan(actual[name]) for name in actual.keys() - wanted.keys())
     assert {(read.vs[e.source]["id"], read.vs[e.target]["id"], e["weight"]) for e in read.es} == EDGES
 
 
@@ -88,8 +88,10 @@ def test_graphology_reads_what_was_written(files: tuple[Path, Path]) -> None:
         pytest.skip("needs Node, and once: npm install --prefix tests/graphology")
     words = [node, str(GRAPHOLOGY / "read.mjs"), *map(str, files)]
     gexf, graphml = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
-    assert {name: told.pop("label") for name, told in gexf["nodes"].items()} == LABELS
-    wanted = {name: {**told, **({"share": None} if name == "3" else {})} for name, told in WANTED.items()}  # JSON's
+    assert {name: expected.pop("label") for name, expected in gexf["nodes"].items()} == LABELS
+    wanted = {
+        name: {**expected, **({"share": None} if name == "3" else {})} for name, expected in WANTED.items()
+    }  # JSON's
     for read in (gexf, graphml):
         assert read["nodes"] == wanted
         assert {tuple(edge) for edge in read["edges"]} == EDGES

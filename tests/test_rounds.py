@@ -1,4 +1,4 @@
-"""Change between two rounds: what is planted is told, what was read once is not, and no few persons in public."""
+"""Change between two rounds: planted changes are reported, targets read once are not, small cells are hidden."""
 
 import re
 from pathlib import Path
@@ -37,21 +37,21 @@ def _organisation(employer: str) -> tuple[str, str, str] | None:
 
 def _round(part: int) -> list[tuple[str, str, list[object]]]:
     """What the pages of one round show: kind, key and records."""
-    told: list[tuple[str, str, list[object]]] = []
+    found: list[tuple[str, str, list[object]]] = []
     handles = (HANDLES, LATER)[part]
     for who, handle in handles.items():
         gone = (who, part) == (SUSPENDED, 1)
         one = Absence("x", "user", handle, "suspended") if gone else Account(str(who), "x", handle, f"Test {who}")
-        told.append(("user", handle, [one]))
+        found.append(("user", handle, [one]))
     for who, works in enumerate(WORKS):
         jobs = [Position(f"p{who}", at, employer) for at, employer in enumerate(works[part].split())]
         links = [ProfileLink(f"p{who}", f"https://x.com/{handles[who]}", "sameAs")] if who in handles else []
         if jobs:
-            told.append(("profile", f"p{who}", [Profile(f"p{who}", "toy", name=f"Test {who}"), *jobs, *links]))
+            found.append(("profile", f"p{who}", [Profile(f"p{who}", "toy", name=f"Test {who}"), *jobs, *links]))
     for owner, at, others in LISTS:
         if at == part:
-            told.append(("following", owner, [Follow("x", owner, other, "following") for other in others.split()]))
-    return told
+            found.append(("following", owner, [Follow("x", owner, other, "following") for other in others.split()]))
+    return found
 
 
 def study_of(place: Path, parts: int = 2) -> Path:

@@ -1,4 +1,4 @@
-"""A snowball over the simulated Mastodon and Bluesky of today admits whom the planted ties lead to, nobody else."""
+"""A snowball over the simulated Mastodon and Bluesky of today admits the people reached by planted ties, no others."""
 
 from __future__ import annotations
 
@@ -97,21 +97,21 @@ def test_everybody_within_five_waves_is_admitted_by_all_paths_and_nobody_else(ca
     found = walk(truth(), SEEDS, waves=5)
     assert admitted(calm) == found.admitted
     assert max(found.admitted.values()) >= 3
-    told = rows(calm, "SELECT key, via, tie FROM discoveries WHERE kind = 'admitted' AND via <> ''")
-    assert set(told) == {(key, *path) for key, paths in found.paths.items() for path in paths}
-    assert len(told) == len(set(told))
+    stored = rows(calm, "SELECT key, via, tie FROM discoveries WHERE kind = 'admitted' AND via <> ''")
+    assert set(stored) == {(key, *path) for key, paths in found.paths.items() for path in paths}
+    assert len(stored) == len(set(stored))
     assert not {key for key in found.admitted if truth().accounts[key].opt_outs & NEVER}
 
 
 def test_each_wave_says_what_it_cost_and_brought(calm: Path) -> None:
     found = walk(truth(), SEEDS, waves=5)
-    told = rows(calm, "SELECT wave, reached, admitted, requests FROM saturation ORDER BY wave")
-    reached = [sum(one.wave == wave for one in found.candidates.values()) for wave, *_ in told]
-    assert [row[1] for row in told] == reached
-    assert [row[2] for row in told] == [len(found.wave(wave)) for wave, *_ in told]
-    assert sum(row[3] for row in told) == rows(calm, "SELECT count(*) FROM fetches WHERE status IS NOT NULL")[0][0]
+    stored = rows(calm, "SELECT wave, reached, admitted, requests FROM saturation ORDER BY wave")
+    reached = [sum(one.wave == wave for one in found.candidates.values()) for wave, *_ in stored]
+    assert [row[1] for row in stored] == reached
+    assert [row[2] for row in stored] == [len(found.wave(wave)) for wave, *_ in stored]
+    assert sum(row[3] for row in stored) == rows(calm, "SELECT count(*) FROM fetches WHERE status IS NOT NULL")[0][0]
     shown = status(Study.load(calm))["waves"]
-    assert [(row["wave"], row["reached"], row["admitted"], row["requests"]) for row in shown] == told
+    assert [(row["wave"], row["reached"], row["admitted"], row["requests"]) for row in shown] == stored
     assert sum(row["new_members"] for row in shown) == rows(calm, "SELECT count(*) FROM members")[0][0]
 
 
@@ -133,7 +133,7 @@ def test_killed_several_times_it_admits_the_same_by_the_same_paths(served: Serve
     assert admitted(study) == calm
 
 
-def test_bounds_admit_first_whom_most_lead_to(again) -> None:
+def test_bounds_admit_first_people_shown_by_most(again) -> None:
     found = again('waves = 2\nadmit = "everyone"\nmax_actors = 40')
     assert found == walk(truth(), SEEDS, waves=2, most=40).admitted
     found = again('waves = 2\nadmit = "everyone"\nmax_per_wave = 7')
@@ -190,8 +190,8 @@ def test_along_several_ties_on_posts_and_lists(served: Served, tmp_path: Path) -
     run(Study.load(study), say=silent)
     found = walk(truth(), SEEDS, along=ties, waves=1)
     assert admitted(study) == found.admitted
-    told = rows(study, "SELECT key, via, tie FROM discoveries WHERE kind = 'admitted' AND via <> ''")
-    assert set(told) == {(key, *path) for key, paths in found.paths.items() for path in paths}
+    stored = rows(study, "SELECT key, via, tie FROM discoveries WHERE kind = 'admitted' AND via <> ''")
+    assert set(stored) == {(key, *path) for key, paths in found.paths.items() for path in paths}
 
 
 def test_along_lists_who_is_on_one_with_three_members_is_admitted(served: Served, tmp_path: Path) -> None:
@@ -217,8 +217,8 @@ def test_along_lists_who_is_on_one_with_three_members_is_admitted(served: Served
     expected = {key for key, others in together.items() if len(others) >= 3} - shut
     assert 3 < len(expected - owners) < len(together)
     assert set(admitted(study)) == expected | owners
-    told = rows(study, "SELECT key, via FROM discoveries WHERE tie = 'lists' AND kind = 'admitted'")
-    assert set(told) == {(key, truth().key(one.owner)) for one in lists for key in truth().lists[one.key]
+    stored = rows(study, "SELECT key, via FROM discoveries WHERE tie = 'lists' AND kind = 'admitted'")
+    assert set(stored) == {(key, truth().key(one.owner)) for one in lists for key in truth().lists[one.key]
                          if key in expected | owners and key != truth().key(one.owner)}  # fmt: skip
 
 
@@ -254,7 +254,7 @@ class Planted:
 
 @pytest.fixture(scope="module")
 def month(served: Served, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Planted]:
-    """Some scheduled passes of a study from the ten and all to whom something happens, each under its day's clock."""
+    """Some scheduled passes of a study from the ten and all people with a planned event, each under its day's clock."""
     folder, begin, kinds = tmp_path_factory.mktemp("month") / "study", truth(), ("user", "following", "timeline")
     restless = {begin.key(event.account) for event in world().events if event.kind in RESTLESS}
     seeds = {key for key in (SEEDS | restless) & begin.accounts.keys() if not begin.accounts[key].opt_outs & NEVER}
@@ -337,7 +337,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("table", MISTAKES)
-def test_what_no_collector_serves_is_a_mistake_with_a_mend(served: Served, tmp_path: Path, table: str) -> None:
+def test_what_no_collector_serves_is_a_mistake_with_a_fix(served: Served, tmp_path: Path, table: str) -> None:
     study = written(tmp_path, served, table, ("user", "following", "followers"))
     (study / "sneeuwbal.toml").write_text((study / "sneeuwbal.toml").read_text().split("[collectors.bluesky]")[0])
     with pytest.raises(UserError) as error:

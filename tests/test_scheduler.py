@@ -144,7 +144,7 @@ def _study(folder: Path, jobs: str) -> Study:
 
 
 class _Child:
-    """A child process that ends when it is told to: with 130 if it is asked to stop."""
+    """A child process that ends on request: with 130 if it is asked to stop."""
 
     def __init__(self, words: Sequence[str] = ()) -> None:
         self.words, self.ended, self.code = list(words), threading.Event(), 0
@@ -258,17 +258,17 @@ def test_a_daily_run_does_not_give_way_to_a_weekly_walk(tmp_path: Path) -> None:
         thread.join(60)
 
 
-def test_a_run_that_is_killed_goes_on_a_few_times_and_is_told_once(tmp_path: Path, monkeypatch) -> None:
+def test_a_run_that_is_killed_goes_on_a_few_times_and_is_reported_once(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(scheduler, "RETRY", 0.01)
     study = _study(tmp_path / "s", '[[schedule]]\nname = "a"\ncron = "0 3 * * *"\n')
-    children, told = _Children(), list[tuple[str, int]]()
-    daemon = Daemon(study, start=children, say=lambda text: None, ended=lambda job, code: told.append((job, code)))
+    children, actual = _Children(), list[tuple[str, int]]()
+    daemon = Daemon(study, start=children, say=lambda text: None, ended=lambda job, code: actual.append((job, code)))
     thread = _fired(daemon, "a")
     for number in range(1 + scheduler.RETRIES):
         _until(lambda number=number: len(children) == number + 1)
         children[number].end(-9)
     thread.join(60)
-    assert told == [("a", -9)]
+    assert actual == [("a", -9)]
     assert ["--finished-before" in child.words for child in children] == [False] + [True] * scheduler.RETRIES
     assert daemon.journal.history("a")[0][4] == "killed by signal 9"
 
@@ -323,10 +323,10 @@ def clocked(tmp_path: Path, monkeypatch) -> Iterator[tuple[Daemon, _Children, ti
     """A daemon at work in a thread, whose clock is in our hands; its job runs at 03:30 in Amsterdam."""
     monkeypatch.setattr(scheduler, "POLL", 0.02)
     study = _study(tmp_path / "s", '[[schedule]]\nname = "a"\ntask = "load"\ncron = "30 3 * * *"\ncatch_up = 604800\n')
-    children, told = _Children(), list[str]()
+    children, actual = _Children(), list[str]()
     with time_machine.travel(datetime(2026, 5, 1, 12, tzinfo=UTC), tick=False) as clock:
-        daemon = Daemon(study, start=children, say=told.append)
-        daemon.told = told  # type: ignore[attr-defined]
+        daemon = Daemon(study, start=children, say=actual.append)
+        daemon.actual = actual  # type: ignore[attr-defined]
         jobs = daemon._scheduler()
         jobs.start()
         daemon._catch_up()
@@ -362,7 +362,7 @@ def test_a_clock_that_was_a_year_ahead_starts_the_job_the_next_day_again(clocked
     clock.move_to(datetime(2027, 5, 2, 9, tzinfo=UTC), tick=False)
     _ran(daemon, children, 1)
     clock.move_to(datetime(2026, 5, 2, 9, tzinfo=UTC), tick=False)
-    _until(lambda: any("the clock was set back" in text for text in daemon.told))
+    _until(lambda: any("the clock was set back" in text for text in daemon.actual))
     clock.move_to(datetime(2026, 5, 3, 2, tzinfo=UTC), tick=False)
     _ran(daemon, children, 2)
 
@@ -372,7 +372,7 @@ def test_a_clock_set_back_past_the_hour_starts_nothing_twice(clocked) -> None:
     clock.move_to(datetime(2026, 5, 2, 1, 31, tzinfo=UTC), tick=False)  # 03:31 in Amsterdam
     _ran(daemon, children, 1)
     clock.move_to(datetime(2026, 5, 2, 1, 0, tzinfo=UTC), tick=False)
-    _until(lambda: any("the clock was set back" in text for text in daemon.told))
+    _until(lambda: any("the clock was set back" in text for text in daemon.actual))
     clock.move_to(datetime(2026, 5, 2, 2, 0, tzinfo=UTC), tick=False)
     time.sleep(0.3)
     assert len(children) == 1
@@ -424,6 +424,6 @@ def test_the_daemon_starts_a_triggered_job_and_ends_at_sigterm(tmp_path: Path) -
     done = subprocess.run([*command, "trigger", "load"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     _until(lambda: journal.history("load")[0][4] not in ("running", "scheduled from here"))
-    assert journal.history("load")[0][3] == 2  # there is no archive to load: the user's mistake, told by its code
+    assert journal.history("load")[0][3] == 2  # there is no archive to load: an input error, reported by its code
     daemon.send_signal(signal.SIGTERM)
     daemon.wait(timeout=60)

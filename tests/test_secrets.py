@@ -1,4 +1,4 @@
-"""A secret that comes back in every way a server, a library or a crash can say it is nowhere in what is kept or told.
+"""A secret that comes back in every way a server, a library or a crash can say it is nowhere in stored data or output.
 
 Every answer says two words in the same ways: the token, and a control that is no secret. The search must find the
 control and not the token, so it can fail.
@@ -49,7 +49,7 @@ MODES = [f"{status}-{form}" for status in (200, 400, 401, 403, 404, 429, 500, 50
 
 
 def spelt(word: str) -> list[str]:
-    """Ways to say *word*, told here a second time."""
+    """Ways to encode *word*, implemented independently."""
     whole = base64.b64encode(word.encode()).decode()
     user = base64.b64encode(f"user:{word}".encode()).decode()
     quoted = quote(word, safe="")
@@ -98,9 +98,9 @@ class Echo(Raw):
             return f"{TOKEN} {CONTROL} is no HTTP\r\n\r\n".encode()
         status, _, form = self.mode.partition("-")
         errors = [{"title": f"not for {one}", "detail": one, "type": f"about:{one}"} for one in both]
-        told = {"errors": errors, "html": "<p>".join(both),
+        fields = {"errors": errors, "html": "<p>".join(both),
                 "error": " ".join(both), "meta": {"next_token": f"{TOKEN} {CONTROL}"}}  # fmt: skip
-        body = json.dumps(told).encode() + "\n".join(both).encode() * (form == "members")
+        body = json.dumps(fields).encode() + "\n".join(both).encode() * (form == "members")
         lines = [f"X-Echo-{n}: {one}" for n, one in enumerate(both)]
         lines += [f"Set-Cookie: id={TOKEN}{CONTROL}", f"WWW-Authenticate: Bearer {TOKEN}"]
         if self.mode == "302" and not redirected:
@@ -132,11 +132,11 @@ def collected(echo: Echo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = tmp_path_factory.mktemp("secrets") / "study"
     study.mkdir()
     (study / "sneeuwbal.toml").write_text('[study]\nname = "Echo"\n[seeds]\nx = ["nobody"]\n')
-    told = io.StringIO()
+    actual = io.StringIO()
     before = {name: logging.getLogger(name).level for name in ("", "httpx", "httpcore", "urllib3", "tweepy")}
     os.environ[VARIABLE] = TOKEN
     try:
-        logs.setup(study, "json", told)
+        logs.setup(study, "json", actual)
         for name in before:
             logging.getLogger(name).setLevel(logging.DEBUG)
         _everything(study, echo)
@@ -145,7 +145,7 @@ def collected(echo: Echo, tmp_path_factory: pytest.TempPathFactory) -> Path:
         logs.setup(study, None)
         for name, level in before.items():
             logging.getLogger(name).setLevel(level)
-    (study / "log.jsonl").write_text(told.getvalue())
+    (study / "log.jsonl").write_text(actual.getvalue())
     return study
 
 
@@ -258,12 +258,12 @@ def test_a_secret_is_what_a_key_file_holds_and_never_its_path(tmp_path: Path, mo
 CRASH = """
 import os, sys, threading, warnings
 import cli, commands.status
-told = os.environ["{variable}"] + " https://me:{password}@proxy.example/?access_token=abcdef123"
+text = os.environ["{variable}"] + " https://me:{password}@proxy.example/?access_token=abcdef123"
 def broken(*_, **more):
-    def thread(): raise OSError("in a thread " + told)
-    warnings.warn("warned of " + told)
+    def thread(): raise OSError("in a thread " + text)
+    warnings.warn("warned of " + text)
     started = threading.Thread(target=thread); started.start(); started.join()
-    raise RuntimeError("broken at " + told)
+    raise RuntimeError("broken at " + text)
 commands.status.status = broken
 sys.argv += ["status"]
 cli.entry()
@@ -280,8 +280,8 @@ def test_a_crash_tells_everything_but_secrets(tmp_path: Path, form: list[str]) -
                           capture_output=True, text=True, check=False)  # fmt: skip
     said = done.stdout + done.stderr
     assert done.returncode == 1
-    for told in ("RuntimeError", "OSError", "warned of", "broken at REDACTED", "in a thread REDACTED"):
-        assert told in said
+    for expected in ("RuntimeError", "OSError", "warned of", "broken at REDACTED", "in a thread REDACTED"):
+        assert expected in said
     assert not [one for one in (TOKEN, "unknown-pass", "proxy-pass", "abcdef123") if one in said]
 
 
@@ -308,18 +308,18 @@ def test_no_process_has_it_among_its_arguments(echo: Echo, tmp_path: Path) -> No
     assert not [one for line in arguments for one in line if TOKEN in one]
 
 
-def test_nor_is_it_told_by_a_webhook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nor_is_it_reported_by_a_webhook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message says which job failed and how, not why."""
-    told: list[object] = []
-    monkeypatch.setattr(notify, "_webhook", lambda where, what: told.append(dict(what)))
+    found: list[object] = []
+    monkeypatch.setattr(notify, "_webhook", lambda where, what: found.append(dict(what)))
     monkeypatch.setenv("SNEEUWBAL_WEBHOOK", f"https://chat.example/{TOKEN}")
     monkeypatch.setenv(VARIABLE, TOKEN)
     (tmp_path / "sneeuwbal.toml").write_text('[study]\nname = "Webhook"\n')
     now = datetime(2026, 11, 24, tzinfo=UTC)
     Journal(tmp_path).end(Journal(tmp_path).write("job", now, now, "running"), now, 2)
     notify.ended(tmp_path, "Webhook", "job", 2)
-    assert told
-    assert TOKEN not in json.dumps(told)
+    assert found
+    assert TOKEN not in json.dumps(found)
 
 
 def test_a_password_in_the_study_file_is_refused(tmp_path: Path) -> None:
@@ -356,5 +356,5 @@ def test_warnings_of_libraries_are_detail_for_the_log(tmp_path: Path, form: list
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
     done = subprocess.run([sys.executable, "-c", WARNS, str(tmp_path), "--study", str(tmp_path), *form], cwd=ROOT,
                           env=environment, capture_output=True, text=True, check=False)  # fmt: skip
-    for told in ("a layout of a library", "from a process it started"):
-        assert (told in done.stderr) == bool(form)
+    for expected in ("a layout of a library", "from a process it started"):
+        assert (expected in done.stderr) == bool(form)

@@ -66,7 +66,7 @@ def page(uri: str, handle: str | None = None) -> str:
 
 
 def bluesky_queries() -> dict[str, tuple[str, str, set[str]]]:
-    """By the key in [seeds]: what people type, the kind that asks for it, and whom it must find."""
+    """By the key in [seeds]: a typed value, its kind, and the people it must find."""
     found, topic = truth(), world().theme.topics[0]
     pack, members = found.list_uris["pack pack"], found.list_uris["members"]
     maker = found.accounts[found.key(world().lists.lists["members"].owner)]
@@ -89,7 +89,7 @@ def bluesky_queries() -> dict[str, tuple[str, str, set[str]]]:
 
 
 @pytest.mark.parametrize("seeds", bluesky_queries())
-def test_a_query_of_bluesky_finds_whom_the_world_planted(served: Served, tmp_path: Path, seeds: str) -> None:
+def test_a_query_of_bluesky_finds_the_planted_people(served: Served, tmp_path: Path, seeds: str) -> None:
     typed, kind, planted = bluesky_queries()[seeds]
     key = bluesky.query_of(kind, typed)
     db = run(study(tmp_path, served, {f"bluesky_{seeds}": [typed]}, '"timeline"'))
@@ -106,7 +106,7 @@ def test_a_query_of_bluesky_finds_whom_the_world_planted(served: Served, tmp_pat
 
 
 @pytest.mark.parametrize("seeds", ["hashtags", "directories"])
-def test_a_query_of_mastodon_finds_whom_the_world_planted(served: Served, tmp_path: Path, seeds: str) -> None:
+def test_a_query_of_mastodon_finds_the_planted_people(served: Served, tmp_path: Path, seeds: str) -> None:
     found, topic = truth(), world().theme.topics[2]
     tagged = set(found.tagged(topic, MASTODON, HEAD).values())
     listed = {key for key, one in found.accounts.items() if one.server == HEAD and one.platform == MASTODON
@@ -129,7 +129,7 @@ def test_a_query_of_mastodon_finds_whom_the_world_planted(served: Served, tmp_pa
         assert posts <= {post for (post,) in rows(db, "SELECT post_id FROM base.posts")}
 
 
-def test_a_list_that_is_asked_again_on_the_schedule_adds_whom_it_has_gained(tmp_path: Path) -> None:
+def test_a_list_that_is_asked_again_on_the_schedule_adds_its_new_members(tmp_path: Path) -> None:
     uri, day = truth().list_uris["members"], 25
     with serve(world()) as found:
         one = study(tmp_path, found, {"bluesky_lists": [page(uri)]}, '"timeline"')
@@ -182,7 +182,7 @@ def test_queries_are_read_as_people_copy_them(kind: str, typed: str, key: str | 
 
 
 @pytest.mark.parametrize(
-    ("seeds", "told"),
+    ("seeds", "expected"),
     [
         ('x = ["twitter.com/name", "https://x.com/name", "@name", "name"]', ""),
         ('x = ["https://example.org/name"]', "'https://example.org/name' is not a handle on X"),
@@ -197,10 +197,10 @@ def test_queries_are_read_as_people_copy_them(kind: str, typed: str, key: str | 
         ('bluesky_lists_file = "nowhere.txt"', "no file 'nowhere.txt'"),
     ],
 )
-def test_a_seed_that_no_platform_can_know_is_a_mistake(tmp_path: Path, seeds: str, told: str) -> None:
+def test_a_seed_that_no_platform_can_know_is_a_mistake(tmp_path: Path, seeds: str, expected: str) -> None:
     (tmp_path / "sneeuwbal.toml").write_text(f'[study]\nname = "seeds"\n[seeds]\n{seeds}\n')
-    if told:
-        with pytest.raises(UserError, match=re.escape(told)):
+    if expected:
+        with pytest.raises(UserError, match=re.escape(expected)):
             Study.load(tmp_path)
     else:
         Study.load(tmp_path)

@@ -1,4 +1,4 @@
-"""Row shares of whom each group retweets, answers, mentions, quotes and follows, as published for parliaments."""
+"""Row shares of retweets, answers, mentions, quotes and follows between groups, as published for parliaments."""
 
 from collections import Counter
 from itertools import product

@@ -22,14 +22,14 @@ def known(number: int) -> list[int]:
 
 
 def pages() -> dict[str, object]:
-    told: dict[str, object] = {"/robots.txt": (200, {}, b"")}
+    fields: dict[str, object] = {"/robots.txt": (200, {}, b"")}
     for number in range(SIZE):
         person = f'"@context":"https://schema.org","@type":"Person","name":"Person {number}","url":"{url(number)}"'
         listed = ",".join(f'{{"@type":"Person","url":"{url(other)}"}}' for other in known(number))
         for path, body in ((f"/in/p{number}", person), (f"/in/p{number}/connections", f'{person},"knows":[{listed}]')):
             html = f'<html><script type="application/ld+json">{{{body}}}</script></html>'
-            told[path] = (200, {"Content-Type": "text/html"}, html.encode())
-    return told
+            fields[path] = (200, {"Content-Type": "text/html"}, html.encode())
+    return fields
 
 
 def hops(number: int) -> int:
@@ -60,6 +60,6 @@ def test_a_snowball_with_cycles_ends_at_its_depth_and_its_bound(tmp_path: Path, 
     assert read == {number for number in range(SIZE) if hops(number) <= 3}
     assert lists == {number for number in range(SIZE) if hops(number) <= 2}
     with duckdb.connect(str(tmp_path / "study.duckdb"), read_only=True) as db:
-        told = db.execute("SELECT key, via FROM discoveries WHERE kind = 'profile' AND via <> ''").fetchall()
-    assert set(told) == {(url(other), url(number)) for number in lists for other in known(number)}
-    assert len(told) == len(set(told))
+        stored = db.execute("SELECT key, via FROM discoveries WHERE kind = 'profile' AND via <> ''").fetchall()
+    assert set(stored) == {(url(other), url(number)) for number in lists for other in known(number)}
+    assert len(stored) == len(set(stored))

@@ -105,10 +105,10 @@ def test_sigterm_ends_a_run_at_a_page_long_before_the_last(study: Path, world: W
     process = start("--study", study, *COLLECT)
     assert world.asked.wait(60)
     process.send_signal(signal.SIGTERM)
-    told, _ = process.communicate(timeout=60)
+    actual, _ = process.communicate(timeout=60)
     assert world.requests < SIZE  # of a timeline and a list for each person
-    assert process.returncode == 130, told
-    assert "everything received is kept" in told
+    assert process.returncode == 130, actual
+    assert "everything received is kept" in actual
     assert not list((study / "archive").glob("*.open"))
     world.pause = 0
     _whole(study, world)
@@ -177,8 +177,8 @@ def test_a_disk_that_is_full(tmp_path: Path, world: World) -> None:
         study = _study(place / "study", world)
         free = os.statvfs(place)
         (place / "filler").write_bytes(bytes(free.f_bavail * free.f_frsize - 40_960))
-        told = _one_line(sneeuwbal("--study", study, *COLLECT), 3)
-        assert "the disk is full" in told
+        result = _one_line(sneeuwbal("--study", study, *COLLECT), 3)
+        assert "the disk is full" in result
         (place / "filler").unlink()
         subprocess.run(["mount", "-o", "remount,size=100m", place], check=True)
         _whole(study, world)
@@ -236,8 +236,8 @@ def test_targets_that_failed_are_partial_until_they_are_asked_for_again_and_abse
     world.broken = {"3", "5"}
     world.living.people[6].state = "suspended"
     assert cli.main(["--study", str(study), *COLLECT]) == 3
-    (told,) = capsys.readouterr().err.strip().splitlines()
-    assert told == ("sneeuwbal: targets failed: 4 of x; `sneeuwbal status` shows why,"
+    (actual,) = capsys.readouterr().err.strip().splitlines()
+    assert actual == ("sneeuwbal: targets failed: 4 of x; `sneeuwbal status` shows why,"
                     " `sneeuwbal collect x --failed` retries them")  # fmt: skip
     assert "needs attention: 2 x timeline failed: " in _health(study)
     assert cli.main(["--study", str(study), *COLLECT]) == 0  # it had nothing to do, and did it
@@ -281,9 +281,9 @@ def test_the_whole_job_tells_of_what_failed_in_any_of_its_rounds(
 
 def test_a_token_that_is_revoked_stops_the_run_and_a_new_one_goes_on(study: Path, world: World) -> None:
     world.refused = True
-    told = _one_line(sneeuwbal("--study", study, *COLLECT), 2)
-    assert "refused" in told
-    assert "token" in told.lower()
+    result = _one_line(sneeuwbal("--study", study, *COLLECT), 2)
+    assert "refused" in result
+    assert "token" in result.lower()
     status = sneeuwbal("--study", study, "status")
     assert status.returncode == 3
     assert "needs attention: x: refused" in status.stdout
@@ -310,15 +310,15 @@ def test_a_foreign_file_in_the_place_of_ours(study: Path, world: World, name: st
         path.unlink()
     (study / name).write_bytes(b"this is somebody's shopping list\n" * 300)
     words = {"state.sqlite": COLLECT, "study.duckdb": ("load",), "schedule.sqlite": ("schedule", "list")}[name]
-    told = _one_line(sneeuwbal("--study", study, *words), 2)
-    assert name in told
+    result = _one_line(sneeuwbal("--study", study, *words), 2)
+    assert name in result
     if name == "study.duckdb":
-        assert "sneeuwbal load --fresh" in told
+        assert "sneeuwbal load --fresh" in result
         assert sneeuwbal("--study", study, "load", "--fresh").returncode == 0
     else:
         (study / name).unlink()
     if name == "state.sqlite":
-        assert "sneeuwbal recover" in told
+        assert "sneeuwbal recover" in result
         assert sneeuwbal("--study", study, "recover").returncode == 0
     assert sneeuwbal("--study", study, *words).returncode == 0
     _whole(study, world)
@@ -354,8 +354,8 @@ def test_a_copy_made_while_the_daemon_runs_is_restored_and_goes_on(tmp_path: Pat
     assert sneeuwbal("--study", study, "backup", copy).returncode == 0
     world.pause = 0
     daemon.send_signal(signal.SIGTERM)
-    told, _ = daemon.communicate(timeout=60)
-    assert daemon.returncode == 0, told
+    actual, _ = daemon.communicate(timeout=60)
+    assert daemon.returncode == 0, actual
     for place in (copy, study):
         assert sneeuwbal("--study", place, "verify").returncode == 0
         _whole(place, world)

@@ -1,4 +1,4 @@
-"""Status tells health by its exit code, to machines too; no log holds a secret; failures are told once."""
+"""Status reports health by its exit code, also for machines; no log contains a secret; failures are reported once."""
 
 import io
 import json
@@ -49,14 +49,14 @@ def _end(study: Path, run: str, status: str) -> None:
 
 
 def test_the_exit_code_is_the_health_of_the_study(study: Path) -> None:
-    code, told = _status(study)
-    assert (code, told["healthy"], told["problems"]) == (0, True, [])
+    code, actual = _status(study)
+    assert (code, actual["healthy"], actual["problems"]) == (0, True, [])
     for run, (status, expected) in enumerate(
         {"out of credit": 4, "refused": 3, "running": 3, "complete": 0, "interrupted": 0}.items()
     ):
         _end(study, str(run), status)
-        code, told = _status(study)
-        assert (code, told["exit_code"], told["healthy"]) == (expected, expected, expected == 0), status
+        code, actual = _status(study)
+        assert (code, actual["exit_code"], actual["healthy"]) == (expected, expected, expected == 0), status
     with sqlite3.connect(study / "state.sqlite") as db:
         db.execute("INSERT INTO kinds (id, collector, kind) VALUES (1, 'x', 'user')")
         db.execute("INSERT INTO targets (kind, key, state, why) VALUES (1, 'k', 'failed', 'status 500')")
@@ -64,14 +64,14 @@ def test_the_exit_code_is_the_health_of_the_study(study: Path) -> None:
     assert _status(study)[1]["problems"] == ["1 x user failed: status 500"]
 
 
-def test_jobs_their_last_ends_and_a_dead_daemon_are_told(study: Path) -> None:
+def test_jobs_their_last_ends_and_a_dead_daemon_are_reported(study: Path) -> None:
     journal = Journal(study)
     journal.end(journal.write("a", NOW, NOW, "running"), NOW, 2)
-    code, told = _status(study)
-    (job,) = told["jobs"]
+    code, actual = _status(study)
+    (job,) = actual["jobs"]
     assert (job["job"], job["code"], job["last"]) == ("a", 2, "failed")
     assert code == 3
-    assert told["problems"] == [
+    assert actual["problems"] == [
         "job a: failed (exit code 2)",
         "the schedule is not running; start `sneeuwbal schedule run`",
     ]
@@ -109,15 +109,15 @@ def test_what_changed_is_counted_since_the_newest_runs_or_a_day(study: Path) -> 
         frontier.start_run(run, collector, at(minutes))
         frontier.end_run(run, "complete", "", 1, 1, at(minutes))
     frontier.close()
-    told = _status(study)[1]
-    assert (told["changes_since"], told["changes"]) == (at(2.5).isoformat(), {"employer": 2, "follow": 1})
+    actual = _status(study)[1]
+    assert (actual["changes_since"], actual["changes"]) == (at(2.5).isoformat(), {"employer": 2, "follow": 1})
     assert _status(study, "--no-changes")[1]["changes"] == {}
     assert "2 employers begun or left, 1 follow edges" in sneeuwbal("--study", study, "status").stdout
     assert sneeuwbal("--study", study, "status", "--since", "yesterday").returncode == 2
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux shows who holds a file")
-def test_superseded_pictures_that_readers_hold_are_told_and_bounded_by_the_readers(study: Path) -> None:
+def test_superseded_pictures_that_readers_hold_are_reported_and_bounded_by_the_readers(study: Path) -> None:
     write(study / "archive", [page(1, [Follow("x", "1", "1", "following")])], name="first")
     load(study, PARSERS)
     code = (
@@ -175,18 +175,18 @@ def test_tracebacks_and_json_are_redacted_too(study: Path, monkeypatch: pytest.M
             logging.getLogger("some.library").exception("it broke: %s", "verysecretindeed")
     finally:
         setup(study, None)
-    told = json.loads(stream.getvalue())
-    assert "ValueError" in told["traceback"]
+    actual = json.loads(stream.getvalue())
+    assert "ValueError" in actual["traceback"]
     assert "verysecretindeed" not in stream.getvalue()
     assert "another-secret" not in stream.getvalue()
 
 
-def test_a_failure_is_told_once_and_the_recovery_too(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[dict] = []
+def test_a_failure_is_reported_once_and_the_recovery_too(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[dict] = []
 
     class Hook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            found.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(204)
             self.end_headers()
 
@@ -202,7 +202,7 @@ def test_a_failure_is_told_once_and_the_recovery_too(study: Path, monkeypatch: p
         notify.ended(study, "Test", "a", code)
     server.shutdown()
     server.server_close()
-    assert [(one["code"], one["failed"]) for one in told] == [(2, True), (3, False), (4, True)]
-    assert told[0]["text"] == "sneeuwbal, study Test: job a failed with exit code 2"
+    assert [(one["code"], one["failed"]) for one in found] == [(2, True), (3, False), (4, True)]
+    assert found[0]["text"] == "sneeuwbal, study Test: job a failed with exit code 2"
     monkeypatch.setenv("SNEEUWBAL_WEBHOOK", "http://127.0.0.1:9/")
     assert notify.ended(study, "Test", "a", 2) is False

@@ -1,4 +1,4 @@
-"""The study file: it loads, and every mistake is told with its key, its line and the mend."""
+"""The study file: it loads, and every mistake is reported with its key, its line and the fix."""
 
 import tomllib
 from datetime import date
@@ -112,8 +112,8 @@ def test_the_study_of_2013_loads_with_its_published_figures(tmp_path):
     assert kept["published.first_post"] == '"2007-03-20"'
 
 
-def test_all_mistakes_are_told_at_once_each_with_its_line_and_a_mend(tmp_path):
-    told = complaint(
+def test_all_mistakes_are_reported_at_once_each_with_its_line_and_a_fix(tmp_path):
+    message = complaint(
         tmp_path,
         """[study]
 nme = "typo"
@@ -157,8 +157,8 @@ profiles_file = "nowhere.txt"
         "seeds.x: 'much_too_long_for_a_handle' is not a handle on X",
         "seeds.profiles_file: no file 'nowhere.txt'",
     ):
-        assert expected in told, told
-    assert "14 mistakes" in told
+        assert expected in message, message
+    assert "14 mistakes" in message
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ profiles_file = "nowhere.txt"
     ],
 )
 def test_one_mistake_is_one_line(tmp_path, text, expected):
-    told = complaint(tmp_path, text)
-    assert expected in told
-    assert "\n" not in told
+    message = complaint(tmp_path, text)
+    assert expected in message
+    assert "\n" not in message
 
 
 def test_a_directory_without_a_study_and_a_file_that_is_not_utf8(tmp_path):

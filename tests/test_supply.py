@@ -45,7 +45,7 @@ def test_every_requirement_is_pinned_with_its_hashes() -> None:
 
 @pytest.mark.parametrize("wrong", [["socket.getaddrinfo('x', 1)"], []])
 def test_no_module_asks_the_network_for_being_imported(wrong: list[str]) -> None:
-    """Each, in a process in which no socket can be used; one that did would be told."""
+    """Each, in a process in which no socket can be used; one that did would be reported."""
     modules = ["cli", "study", "scheduler"]
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):

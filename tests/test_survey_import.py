@@ -44,7 +44,7 @@ def variable(found: list[Record], name: str) -> SurveyVariable:
 
 
 def test_spss_keeps_kinds_of_missing_apart(tmp_path: Path) -> None:
-    """A user-missing code is no answer and still told from an empty one; so are ranges, labels and dates."""
+    """A user-missing code is not an answer, and distinct from an empty one; so are ranges, labels and dates."""
     frame = pd.DataFrame({
         "nr": [11.0, 12, 13], "q": [1.0, 9, None], "income": [2500.0, 99998, 0], "day": [date(2012, 11, 1)] * 3,
         "why": ["omdat", "", "daarom dus"],
@@ -219,8 +219,8 @@ def test_chi_square_and_rho_are_of_the_same_answers(asked: Asked) -> None:
     assert (frame["p_holm"] >= frame["p"]).all()
     (rho,) = respondents.ranks(*asked).to_dict("records")
     assert (round(rho["rho"], 2), rho["published"]) == (0.54, 0.54)
-    told = dict(zip(respondents.often(asked[1])["answer"], respondents.often(asked[1])["count"], strict=True))
-    assert told == survey.OFTEN
+    fields = dict(zip(respondents.often(asked[1])["answer"], respondents.often(asked[1])["count"], strict=True))
+    assert fields == survey.OFTEN
 
 
 def test_a_respondent_is_forgotten_by_number(study: Path) -> None:

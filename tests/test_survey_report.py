@@ -155,9 +155,9 @@ def test_nothing_in_public_depends_on_what_is_hidden(reports) -> None:
     other = frame[(frame["job"] == codes["secretarial"]) & (frame["public"] == 2)].index[0]
     frame.loc[[one, other], "job"] = [codes["secretarial"], codes["other"]]
     changed = Findings(filled(frame), Options(language="nl", least=FEW))
-    told = ("survey_shares", "survey_tests", "survey_ranks", "survey_regressions", "survey_small", "survey_often",
+    actual = ("survey_shares", "survey_tests", "survey_ranks", "survey_regressions", "survey_small", "survey_often",
             "survey_outcome", "survey_organisations", "survey_missing")  # fmt: skip
-    for name in told:
+    for name in actual:
         ours, theirs = getattr(reports["nl"][0], name), getattr(changed, name)
         pd.testing.assert_frame_equal(ours, theirs, rtol=1e-12)
         assert ours.attrs["parameters"] == theirs.attrs["parameters"]
@@ -178,7 +178,7 @@ def test_a_few_without_an_answer_are_hidden_too() -> None:
     assert "missing" not in found.survey_outcome.attrs["parameters"]
 
 
-def test_an_answer_that_counts_as_yes_with_another_is_not_told_by_their_sum() -> None:
+def test_an_answer_that_counts_as_yes_with_another_is_not_reported_by_their_sum() -> None:
     frame = answers().replace({"public": {2: 3}})
     frame.loc[frame.index[frame["public"] == 1][:3], "public"] = 2
     settings = {**SETTINGS, "survey": SETTINGS["survey"] | {"positive": ["1", "2"]}}
@@ -273,8 +273,8 @@ def test_instruments_stand_side_by_side_and_hide_what_other_tables_hide(tmp_path
     assert frame.loc["EZ", ["profiles", "accounts", "posts_per_account"]].tolist() == [8, 8, 2]
     assert pd.isna(frame.loc["DEF", "survey_share"])
     assert "EZ loopt in alle drie voorop. Berekend: dat klopt niet" in section.said[1]
-    told = frame.loc[["AZ", "BZ"], ["survey_share", "respondents"]].isna().all(axis=1).tolist()
-    assert told == ([True, False] if least else [False, False])  # three of 21 at AZ; eight of 44 at BZ
+    actual = frame.loc[["AZ", "BZ"], ["survey_share", "respondents"]].isna().all(axis=1).tolist()
+    assert actual == ([True, False] if least else [False, False])  # three of 21 at AZ; eight of 44 at BZ
     assert frame.loc["BZ", ["profiles", "accounts", "posts_per_account", "interaction"]].isna().all() == bool(least)
 
 

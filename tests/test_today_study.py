@@ -66,7 +66,7 @@ def test_bare_collectors_read_the_lists_that_the_ties_need_and_no_others(studied
     assert not {one for one in asked if one.endswith((" followers", " follow_records"))}
 
 
-def test_the_map_of_who_found_whom_is_that_of_the_planted_follows(studied):
+def test_the_map_of_which_group_found_which_is_that_of_the_planted_follows(studied):
     truth, folder, _ = studied
     with duckdb.connect(str(folder / "study.duckdb"), read_only=True) as db:
         waves = dict(db.execute("SELECT key, wave FROM admissions WHERE kind = 'admitted'").fetchall())
@@ -126,7 +126,7 @@ def test_the_rehearsal_ends_with_what_was_found_missed_and_wrong(studied):
     assert list(got.lines(truth)) == out.splitlines()[-1 - len(Counter(got.missed.values())) :]
     silent = {key for key, why in got.missed.items() if why.startswith("nothing on the account")}
     assert silent <= truth.undetectable
-    unseen = {key for key, why in got.missed.items() if why.startswith("nobody whose list")}
+    unseen = {key for key, why in got.missed.items() if why.startswith("no list that was read")}
     assert not unseen & column(folder, "SELECT account_id FROM accounts")
 
 

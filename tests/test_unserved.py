@@ -1,4 +1,4 @@
-"""Nothing in a study file is ignored in silence: each wrong file is answered with the place and the mend."""
+"""Nothing in a study file is ignored in silence: each mistake is reported with its place and fix."""
 
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def written(folder: Path, text: str, beside: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "beside", "words"), WRONG.values(), ids=WRONG)
-def test_what_nothing_serves_is_a_mistake_with_a_mend(tmp_path: Path, text: str, beside: str, words: str) -> None:
+def test_what_nothing_serves_is_a_mistake_with_a_fix(tmp_path: Path, text: str, beside: str, words: str) -> None:
     written(tmp_path, text, beside)
     with pytest.raises(UserError) as raised:
         Study.load(tmp_path)

@@ -111,8 +111,8 @@ def test_one_person_is_the_same_in_every_vendors_shape(tmp_path: Path, vendor: s
         assert (profile.profile_id, profile.url, profile.name) == (KEY, KEY, "Testa Voorbeeld"), name
         assert profile.headline == "Adviseur bij RWS"
         jobs = of(found, Position)
-        told = [(job.profile_id, job.ordinal, job.employer, job.title, job.current) for job in jobs]
-        assert told == [(KEY, 0, "RWS", "Adviseur", True), (KEY, 1, "IND", "Jurist", False)], name
+        result = [(job.profile_id, job.ordinal, job.employer, job.title, job.current) for job in jobs]
+        assert result == [(KEY, 0, "RWS", "Adviseur", True), (KEY, 1, "IND", "Jurist", False)], name
         assert dates(jobs)[1] == ("2017-03", "2019-12")
         assert vendor == "apify" or dates(jobs)[0] == ("2020-01", "")  # "1-2020" is kept as it is
         archived = b"".join(page.body for page in pages)

@@ -65,10 +65,10 @@ def study(tmp_path: Path, url: str) -> Path:
 
 
 def test_a_finished_study_is_consistent_and_sha256sum_agrees(study: Path) -> None:
-    told = {check.name: check for check in checks(study, {"toy": collector})}
-    assert all(check.passed for check in told.values()), told
-    assert "30 targets, equal to the archive" in told["state"].found
-    assert "not loaded yet" not in told["database"].found
+    result = {check.name: check for check in checks(study, {"toy": collector})}
+    assert all(check.passed for check in result.values()), result
+    assert "30 targets, equal to the archive" in result["state"].found
+    assert "not loaded yet" not in result["database"].found
     done = subprocess.run(["sha256sum", "-c", "MANIFEST"], cwd=study / "archive", capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert len(done.stdout.splitlines()) == len(archive.segments(study / "archive"))
@@ -109,7 +109,7 @@ def test_an_invented_row_and_a_lost_one_are_found(study: Path) -> None:
     assert "1 records of the archive were loaded but have no row" in _ill(study)["database"]
 
 
-def test_a_state_that_is_not_the_archives_is_found_and_recover_mends_it(study: Path) -> None:
+def test_a_state_that_is_not_the_archives_is_found_and_recover_repairs_it(study: Path) -> None:
     with sqlite3.connect(study / "state.sqlite") as db:
         db.execute("UPDATE targets SET position=position+1 WHERE id=3")
     db.close()
@@ -119,20 +119,20 @@ def test_a_state_that_is_not_the_archives_is_found_and_recover_mends_it(study: P
     assert _ill(study) == {}
 
 
-def test_a_state_that_lags_behind_a_kill_is_well_and_told(study: Path) -> None:
+def test_a_state_that_lags_behind_a_kill_is_well_and_reported(study: Path) -> None:
     with sqlite3.connect(study / "state.sqlite") as db:
         db.execute("UPDATE targets SET state='open', cursor='', position=0, since='', due_at=0 WHERE key='20'")
     db.close()
-    told = {check.name: check for check in checks(study, {"toy": collector})}
-    assert told["state"].passed
-    assert "1 lag behind" in told["state"].found
+    result = {check.name: check for check in checks(study, {"toy": collector})}
+    assert result["state"].passed
+    assert "1 lag behind" in result["state"].found
 
 
 def test_segments_without_a_checksum_get_one_when_asked(study: Path) -> None:
     (study / "archive" / manifest.NAME).unlink()
-    told = next(iter(checks(study, {"toy": collector})))
-    assert told.passed
-    assert "without a checksum" in told.found
+    result = next(iter(checks(study, {"toy": collector})))
+    assert result.passed
+    assert "without a checksum" in result.found
     list(checks(study, {"toy": collector}, seal=True))
     assert set(manifest.read(study / "archive")) == {path.name for path in archive.segments(study / "archive")}
     assert "without a checksum" not in next(iter(checks(study, {"toy": collector}))).found

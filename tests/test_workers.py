@@ -1,4 +1,4 @@
-"""Work in other processes: the same processes while they are kept, none left behind, and what dies is told."""
+"""Work in other processes: the same processes while they are kept, none left behind, and deaths are reported."""
 
 import os
 import subprocess
@@ -41,7 +41,7 @@ def test_kept_processes_do_all_the_work_and_end_with_the_block() -> None:
     assert not any(alive(process) for process, *_ in alone)
 
 
-def test_a_process_that_dies_is_told_and_the_others_do_not_stay() -> None:
+def test_a_process_that_dies_is_reported_and_the_others_do_not_stay() -> None:
     with kept():
         others = run(who, None, [1, 2], 2)
         with pytest.raises(RuntimeError, match="ended with 7"):
@@ -63,11 +63,11 @@ with kept():
 def test_processes_end_when_the_one_that_started_them_is_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", WAITS], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        told = [int(process) for process in parent.stdout.readline().split()]
-        assert len(told) == 2
-        assert all(map(alive, told))
+        found = [int(process) for process in parent.stdout.readline().split()]
+        assert len(found) == 2
+        assert all(map(alive, found))
         parent.kill()
     end = time.monotonic() + 60
-    while any(map(alive, told)):
+    while any(map(alive, found)):
         assert time.monotonic() < end
         time.sleep(0.05)

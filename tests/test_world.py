@@ -26,7 +26,7 @@ from fixtures.world.faults import DEFAULT, Faults
 from fixtures.world.figures import ABBREVIATIONS, MINISTRIES, figures
 from fixtures.world.server import TOKEN, Service
 from fixtures.world.site import MAIN, Site
-from fixtures.world.truth import figures as told
+from fixtures.world.truth import figures as planted_figures
 from fixtures.world.truth import tables
 from fixtures.world.world import Options, World
 from storage.archive import reader as archive
@@ -334,11 +334,11 @@ def test_a_timeline_beyond_the_cap_ends_at_3200_and_absent_accounts_say_why():
     pages = walk(f"/2/users/{accounts.ids[number]}/tweets?{TIMELINE}", one)
     assert sum(page["meta"]["result_count"] for page in pages) == 3200
     assert "data" not in pages[-1]
-    told = [
+    found = [
         json.loads(one.answer(f"/2/users/{accounts.ids[n]}/tweets?{TIMELINE}")[2]) for n in (number + 1, number + 2)
     ]
-    assert "not-authorized-for-resource" in told[0]["errors"][0]["type"]
-    assert "suspended" in told[1]["errors"][0]["detail"]
+    assert "not-authorized-for-resource" in found[0]["errors"][0]["type"]
+    assert "suspended" in found[1]["errors"][0]["detail"]
 
 
 def test_lookups_give_what_exists_and_say_what_does_not():
@@ -573,7 +573,7 @@ def test_other_scales_keep_every_promise_that_they_can(scale):
     """Sums, order of the ministries, at least one linked account each: at any scale, for several seeds."""
     for seed in (1, 2, 2013):
         one = World(Options(scale=scale, seed=seed))
-        facts = told(one)
+        facts = planted_figures(one)
         assert facts["accounts"] == sum(row["accounts"] for row in facts["groups"].values())
         assert min(row["accounts"] for row in facts["groups"].values()) >= 1
         assert len(one.posts) == facts["posts"]

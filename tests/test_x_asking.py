@@ -128,11 +128,11 @@ def test_a_reset_that_is_missing_or_past_makes_requests_rarer_not_more_frequent(
             waits.append((later.until - page.fetched_at).total_seconds())
             free.append(later.free)
         assert waits == [5, 20, 80, 320, 900, 900, 900, 900]
-        assert free == [False] * 4 + [True] * 4  # it never fails for being told to wait
+        assert free == [False] * 4 + [True] * 4  # waiting for a limit is never a failure
     assert now - timedelta(minutes=1) < page.fetched_at
 
 
-def test_a_reset_a_day_away_is_told_and_one_in_the_far_future_is_not_believed() -> None:
+def test_a_reset_a_day_away_is_reported_and_one_in_the_far_future_is_not_believed() -> None:
     now = datetime.now(UTC)
     for seconds, believed in ((86_400, 86_400), (10 * 365 * 86_400, 2 * 86_400)):
         reset = str(int(now.timestamp()) + seconds)
@@ -237,6 +237,6 @@ def test_it_speaks_the_vocabulary_that_the_platform_accepts(
 
 
 def test_a_vocabulary_that_is_refused_for_good_ends_with_the_reason() -> None:
-    told = refusal("tweet.fields", "id", "The query parameter [tweet.fields] is not one of [id,expansions]")
-    _, (later,), _ = ask(Answer(400, told), want("timeline"), vocabulary="tweet")
+    actual = refusal("tweet.fields", "id", "The query parameter [tweet.fields] is not one of [id,expansions]")
+    _, (later,), _ = ask(Answer(400, actual), want("timeline"), vocabulary="tweet")
     assert not later.free  # so the tries are counted, and it ends

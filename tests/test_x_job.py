@@ -24,6 +24,7 @@ from storage.tables.load import load
 from tests.loopback import Answer, Loopback, Request, serve
 from tests.x_api import (
     TOKEN,
+    archived_records,
     of,
     only,
     posts,
@@ -31,7 +32,6 @@ from tests.x_api import (
     run,
     state,
     stream,
-    told,
     user,
     want,
     x_users,
@@ -102,7 +102,7 @@ def test_a_job_comes_through_its_troubles_and_replays_the_same_from_its_archive(
         frontier.add(job(), wire.now())
     collect(again, "x", collector, Settings({}, None, wire), frontier=frontier, patience=10)
     assert state(frontier) == state(Frontier(live / "state.sqlite"))
-    assert sorted(map(repr, told(again))) == sorted(map(repr, told(live)))
+    assert sorted(map(repr, archived_records(again))) == sorted(map(repr, archived_records(live)))
     recover(live, {"x": collector}, tmp_path / "rebuilt.sqlite")
     assert {row[:4] for row in state(Frontier(tmp_path / "rebuilt.sqlite"))} <= {row[:4] for row in state(frontier)}
 
@@ -201,5 +201,5 @@ def test_a_sample_and_a_change_of_vocabulary_replay_too(tmp_path: Path) -> None:
     second = run(again, None, Replay(live / "archive", tmp_path / "index.sqlite"), jobs)
     assert state(first) == state(second)
     assert {row[2] for row in state(first)} == {"done"}
-    assert sorted(map(repr, told(again))) == sorted(map(repr, told(live)))
+    assert sorted(map(repr, archived_records(again))) == sorted(map(repr, archived_records(live)))
     assert len({post.post_id for post in of(live, Post, lambda post: post.sample)}) == 700

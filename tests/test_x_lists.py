@@ -164,13 +164,13 @@ def test_the_mark_of_the_last_complete_walk_is_where_a_walk_stops() -> None:
 
 
 def test_an_expired_cursor_begins_the_walk_again_and_a_bad_parameter_does_not() -> None:
-    told = refusal("pagination_token", "old", "The `pagination_token` query parameter value [old] is not valid")
-    _, (later,), records = ask(Answer(400, told), want("timeline", cursor="old", since="7"))
+    actual = refusal("pagination_token", "old", "The `pagination_token` query parameter value [old] is not valid")
+    _, (later,), records = ask(Answer(400, actual), want("timeline", cursor="old", since="7"))
     assert isinstance(later, Later)
     assert later.restart
     assert records == []
-    told = refusal("max_results", "1", "The `max_results` query parameter value [1] is not between 5 and 100")
-    _, (later,), _ = ask(Answer(400, told), want("timeline", cursor="old"))
+    actual = refusal("max_results", "1", "The `max_results` query parameter value [1] is not between 5 and 100")
+    _, (later,), _ = ask(Answer(400, actual), want("timeline", cursor="old"))
     assert isinstance(later, Later)
     assert not later.restart
 
@@ -196,22 +196,22 @@ def test_absence_keeps_its_reasons_apart_and_users_left_out_are_noticed() -> Non
 
 
 def test_errors_alone_are_no_crash_and_a_protected_timeline_is_not_an_empty_one() -> None:
-    for told, reason in (
+    for expected, reason in (
         (problem("42", "Sorry, you are not authorized to see the user with id: [42].", CLOSED, "Authorization Error"),
          "protected"),
         (problem("42", "User has been suspended: [42].", title="Forbidden"), "suspended"),
         (problem("42", "Could not find user with id: [42].", parameter="id"), "gone"),
     ):  # fmt: skip
-        _, (outcome,), records = ask(Answer(200, {"errors": [told]}), want("timeline"))
-        assert outcome == Absent(Target("x", "timeline", "42"), reason, told["detail"], "x")
+        _, (outcome,), records = ask(Answer(200, {"errors": [expected]}), want("timeline"))
+        assert outcome == Absent(Target("x", "timeline", "42"), reason, expected["detail"], "x")
         assert ("timeline", reason) in {(r.kind, r.reason) for r in records if isinstance(r, Absence)}
 
 
 def test_a_field_that_is_refused_and_a_failure_of_x_itself_make_nobody_absent() -> None:
     """Problems as OpenAPI 2.167 has them, under api.x.com."""
     of_x = "https://api.x.com/2/problems/"
-    told = "You may not see field [public_metrics] of a protected user."
-    field = problem("42", told, of_x + "not-authorized-for-field", "Field Authorization Error", field="public_metrics")
+    text = "You may not see field [public_metrics] of a protected user."
+    field = problem("42", text, of_x + "not-authorized-for-field", "Field Authorization Error", field="public_metrics")
     broken = {"title": "Internal Error", "detail": "Something broke.", "type": of_x + "internal-error"}
     gone = problem("left", "Could not find user with usernames: [left].", of_x + "resource-not-found")
     _, (done,), records = ask(Answer(200, {**posts(9).body, "errors": [field]}), want("timeline"))
@@ -266,7 +266,7 @@ def test_one_malformed_name_costs_two_more_requests_not_a_hundred(tmp_path: Path
     assert len(server.asked) == 3
 
 
-def test_a_batch_spoilt_by_nobody_knows_whom_comes_apart() -> None:
+def test_a_batch_spoilt_by_an_unknown_member_comes_apart() -> None:
     body = {
         "title": "Invalid Request",
         "detail": "One or more parameters to your request was invalid.",

@@ -96,7 +96,12 @@ class Village:
         if uid is None or uid in self.lost:
             return Answer(404, {"why": "gone"})
         if parts[0] == "sayings":
-            every = [one for person in known.values() for told in sayings(person) for one in (told, told.get("again"))]
+            every = [
+                one
+                for person in known.values()
+                for expected in sayings(person)
+                for one in (expected, expected.get("again"))
+            ]
             found = [one for one in every if one and one["sid"] == uid and one["by"]["uid"] not in self.lost]
             return Answer(200, {"sayings": found[:1]}) if found else Answer(404, {"why": "gone"})
         if len(parts) < 3:
@@ -109,7 +114,7 @@ class Village:
     def page(self, handler: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
         """A profile, or the hub's list."""
         slug = handler.path.split("/")[2]
-        named = {**{one: told[1:3] for one, told in PEOPLE.items()}, MISSING[0]: (MISSING[1], "Wea Weggaan")}
+        named = {**{one: expected[1:3] for one, expected in PEOPLE.items()}, MISSING[0]: (MISSING[1], "Wea Weggaan")}
         nick, name = named.get(slug, ("", "Spil Spilstra"))
         person: dict[str, Any] = {"@context": "https://schema.org", "@type": "Person", "name": name,
                                   "url": f"http://{SITE}/in/{slug}"}  # fmt: skip

@@ -50,8 +50,8 @@ def user(number: int, handle: str, **more: Any) -> dict[str, Any]:
 def problem(
     value: str, detail: str, type_: str = NOT_FOUND, title: str = "Not Found Error", **more: Any
 ) -> dict[str, Any]:
-    told = {"value": value, "resource_id": value, "detail": detail, "title": title, "type": type_}
-    return {"parameter": "usernames", "resource_type": "user", **told, **more}
+    fields = {"value": value, "resource_id": value, "detail": detail, "title": title, "type": type_}
+    return {"parameter": "usernames", "resource_type": "user", **fields, **more}
 
 
 def refusal(parameter: str, value: str, message: str) -> dict[str, Any]:
@@ -76,8 +76,8 @@ def x_users(known: dict[str, int]) -> Callable[[Request], Answer]:
         names = request.query["usernames"].split(",")
         for name in names:
             if not name.isascii() or not name.replace("_", "a").isalnum() or len(name) > 15:
-                told = f"The `usernames` query parameter value [{name}] does not match ^[A-Za-z0-9_]{{1,15}}$"
-                return Answer(400, refusal("usernames", ",".join(names), told))
+                text = f"The `usernames` query parameter value [{name}] does not match ^[A-Za-z0-9_]{{1,15}}$"
+                return Answer(400, refusal("usernames", ",".join(names), text))
         return Answer(200, {"data": [user(known[name], name) for name in names if name in known]})
 
     return script
@@ -103,8 +103,8 @@ def only(word: str, other: str, expansion: str) -> Callable[[Request], Answer]:
 
     def script(request: Request) -> Answer:
         if f"{other}.fields" in request.query:
-            told = f"The query parameter [{other}.fields] is not one of [id,{word}.fields,expansions,pagination_token]"
-            return Answer(400, refusal(f"{other}.fields", request.query[f"{other}.fields"], told))
+            text = f"The query parameter [{other}.fields] is not one of [id,{word}.fields,expansions,pagination_token]"
+            return Answer(400, refusal(f"{other}.fields", request.query[f"{other}.fields"], text))
         if expansion not in request.query["expansions"].split(","):
             return Answer(
                 400, refusal("expansions", "", f"The `expansions` query parameter value is not one of [{expansion}]")
@@ -144,5 +144,5 @@ def stream(number: int) -> Answer:
     return Answer(200, b"\r\n".join([*lines[: number // 2], b"", *lines[number // 2 :]]) + b"\r\n")
 
 
-def told(study: Path) -> list[Record]:
+def archived_records(study: Path) -> list[Record]:
     return of(study, object)

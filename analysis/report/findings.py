@@ -44,7 +44,7 @@ def _without_the_rest(changes: pd.DataFrame) -> pd.DataFrame:
 class Findings(Surveys):
     """The findings of the study in a database as frames, each with its parameters in its attrs."""
 
-    # ---- populations -----------------------------------------------------------------------------------
+    # ---- populations ----------------------------------------------------------------------------------
 
     @finding
     def selection(self) -> pd.DataFrame:
@@ -102,7 +102,7 @@ class Findings(Surveys):
         """The groups that each group retweets, answers, mentions, quotes and follows."""
         return share_matrix.table(self.db)
 
-    # ---- actors ------------------------------------------------------------------------------------------
+    # ---- actors -----------------------------------------------------------------------------------------
 
     @finding
     def actors(self) -> Measured:
@@ -225,7 +225,7 @@ class Findings(Surveys):
         frame = actors.interaction_and_follow(self.db)
         return frame[frame["ties"] > 0].reset_index(drop=True)
 
-    # ---- shares ------------------------------------------------------------------------------------------
+    # ---- shares -----------------------------------------------------------------------------------------
 
     @cached_property
     def comparison(self) -> str | None:
@@ -263,7 +263,7 @@ class Findings(Surveys):
         definitions = {name: part.attrs["parameters"]["definition"] for name, part in zip(others, parts, strict=True)}
         return with_parameters(made, **{**parts[0].attrs["parameters"], "profile": None, "definition": definitions})
 
-    # ---- hashtags ----------------------------------------------------------------------------------------
+    # ---- hashtags ---------------------------------------------------------------------------------------
 
     @finding
     def hashtags(self) -> Measured:
@@ -304,7 +304,7 @@ class Findings(Surveys):
         """Posts by month and community."""
         return self._course()
 
-    # ---- instruments side by side --------------------------------------------------------------------------
+    # ---- instruments side by side -------------------------------------------------------------------------
 
     @property
     def compared(self) -> bool:
@@ -319,7 +319,7 @@ class Findings(Surveys):
         made.attrs["hidden"] = sum(part.attrs.get("hidden", 0) for part in parts)
         return made
 
-    # ---- change ------------------------------------------------------------------------------------------
+    # ---- change -----------------------------------------------------------------------------------------
 
     @finding
     def looked(self) -> dict[str, Any]:
@@ -341,7 +341,7 @@ class Findings(Surveys):
         """Moves between groups; small cells are hidden in a report for publication."""
         return rounds.moves(self.db)
 
-    # ---- method ------------------------------------------------------------------------------------------
+    # ---- method -----------------------------------------------------------------------------------------
 
     def _of_persons(self, frame: pd.DataFrame) -> Cells:
         persons = frame["of"].isin(PERSONS)  # each row by itself, as input and output are known

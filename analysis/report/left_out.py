@@ -9,7 +9,7 @@ from analysis.report.filters import BETWEEN
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 
-NOBODY = (
+NO_MEMBERS = (
     "No {member} was found: the list of organisations defines the {groups}, and [population] from what makes "
     "someone {a_member}."
 )
@@ -29,7 +29,7 @@ ONCE = "Nothing has been read twice yet; a second round will show what changed."
 UNSAID = "Answers to a survey were read; [survey] outcome and positive say what to ask of them."
 FOLLOWING = f"""
 SELECT count(*) FROM follows WHERE follower_id IN ({LINKED_ACCOUNTS}) AND followed_id IN ({LINKED_ACCOUNTS})"""
-TEXTS = (NOBODY, UNROLLED, UNCONNECTED, UNTIED, UNMIXED, SILENT, UNTAGGED, ONCE, UNSAID)
+TEXTS = (NO_MEMBERS, UNROLLED, UNCONNECTED, UNTIED, UNMIXED, SILENT, UNTAGGED, ONCE, UNSAID)
 
 
 def left_out(found: Findings, _: Words) -> dict[str, str]:
@@ -54,7 +54,7 @@ OF_PEOPLE = (
 
 def _of_people(found: Findings) -> Iterator[tuple[str, str]]:
     if not number(found.db, "SELECT count(*) FROM members"):
-        yield "populations", NOBODY
+        yield "populations", NO_MEMBERS
     if not found.rolled:
         yield "snowball", UNROLLED
     if not number(found.db, BETWEEN) and not number(found.db, FOLLOWING) and found.group_shares.empty:

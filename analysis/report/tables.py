@@ -85,7 +85,7 @@ class Table:
         return self._gone(name) if missing(value) else shown(value, places, _)
 
     def _gone(self, name: str) -> str:
-        """What stands for a missing cell; what was published is never hidden."""
+        """The text of a missing cell; published figures are never hidden."""
         return "–" if not self.hidden or "published" in name else self.hidden
 
     def parameters(self, _: Words) -> list[tuple[str, str]]:

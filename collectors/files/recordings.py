@@ -67,7 +67,7 @@ class Recording:
         return None
 
     def _opted_out(self, name: str, target: Target) -> bool:
-        """Whether *target* is a list of an account that asks to be left alone: nobody asks for it here either."""
+        """Whether *target* is a list of an account that opted out, which is not requested here either."""
         kind = _recognising()[name][0].kinds.get(target.kind)
         return kind is not None and kind.of == "account" and OUT + target.key in self._seen[name]
 

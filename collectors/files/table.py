@@ -21,7 +21,7 @@ from collectors.files.table_posts import BARE, IDS, KEYS, POSTS, TIES, ident, po
 from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector, guarded, place
 from collectors.parsing.addresses import web
-from collectors.parsing.cells import LOST, fault, from_float, missing, nobody, rounded, rounded_column, whole
+from collectors.parsing.cells import LOST, fault, from_float, missing, no_person, rounded, rounded_column, whole
 from collectors.parsing.coerce import decode, get, record, text
 from collectors.parsing.people import profile_url, row_id, shown
 from storage import csvfile
@@ -289,7 +289,7 @@ def _web(value: str | None) -> bool:
 def _links(key: str, fields: Mapping[str, str | None], where: str) -> Iterator[Record]:
     """The accounts and the site in a row, as addresses of their pages; invalid ones are quarantined."""
     for field in LINKS:
-        if (value := fields[field]) is None or nobody(value):
+        if (value := fields[field]) is None or no_person(value):
             continue
         found = page_of(field)(value)
         if found is None:

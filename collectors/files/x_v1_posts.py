@@ -57,7 +57,7 @@ def account(it: Mapping[str, Any]) -> Account | None:
     )
 
 
-# ---- posts --------------------------------------------------------------------------------------------------
+# ---- posts -------------------------------------------------------------------------------------------------
 
 
 def status(it: Mapping[str, Any], context: Context, on_timeline: bool = True) -> Iterator[Record]:

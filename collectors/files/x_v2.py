@@ -110,7 +110,7 @@ def _placed(where: str, found: Iterator[Record]) -> Iterator[Record]:
         yield one
 
 
-# ---- one value ----------------------------------------------------------------------------------------------
+# ---- one value ---------------------------------------------------------------------------------------------
 
 
 def answer(raw: bytes, context: Context) -> Iterator[Record]:
@@ -204,7 +204,7 @@ def _asked(url: str) -> tuple[Want, ...]:
     return ()
 
 
-# ---- notices ------------------------------------------------------------------------------------------------
+# ---- notices -----------------------------------------------------------------------------------------------
 
 
 def _notice(it: Mapping[str, Any], context: Context) -> Record:
@@ -227,7 +227,7 @@ def _event(it: Mapping[str, Any], raw: str) -> Record:
     return Quarantine("data", "neither posts nor accounts", raw)
 
 
-# ---- flattened posts ----------------------------------------------------------------------------------------
+# ---- flattened posts ---------------------------------------------------------------------------------------
 
 
 def unflattened(post: Mapping[str, Any]) -> dict[str, Any]:

@@ -149,7 +149,7 @@ class _Opened:
         self._pieces.clear()
 
 
-# ---- names and metadata of pieces -----------------------------------------------------------------------------
+# ---- names and metadata of pieces ----------------------------------------------------------------------------
 
 
 def key_of(path: Path) -> str:

@@ -32,7 +32,7 @@ def missing(value: str) -> bool:
     return value in _NOTHING
 
 
-def nobody(value: str) -> bool:
+def no_person(value: str) -> bool:
     """Whether *value*, in a column of accounts or addresses, is how people write that there is none."""
     return value.strip().rstrip(".").casefold() in _NOBODY
 

@@ -113,7 +113,7 @@ Job = tuple[str | None, str | None, str | None, str | None, bool]
 def _works(person: Node, whole: Whole, today: date) -> Iterator[Job]:
     titles = texts(_one_language(person.get("jobTitle")))
     entries = [whole(each) for each in listed(person.get("worksFor"))]
-    if len(titles) != len(entries):  # what is empty takes nobody's title
+    if len(titles) != len(entries):  # an empty entry takes no title
         entries = [entry for entry in entries if entry]
     for number, entry in enumerate(entries):
         given = titles[number] if number < len(titles) else None

@@ -1,6 +1,6 @@
 """What bios say about an organisation and their author: a table of rules over the words around its name.
 
-A rule is a regular expression over words in lower case, without accents, joined by single spaces; `ORG` stands for the
+A rule is a regular expression over words in lower case, without accents, joined by single spaces; `ORG` means the
 organisation, `OTHER` for another one, `@` and `#` before them for a handle and a hashtag, and `| . , : ( ) -` for
 separators (`|`: a line break, bullet, slash, spaced dash or emoji; `-`: a hyphen in a word). An apostrophe is a space;
 `&` and `and` are `en`. Repetitions and the number of words around a name are bounded: reading takes linear time.

@@ -1,1 +1,1 @@
-"""Sampling: whom to fetch next, by rules in SQL."""
+"""Sampling: the next targets, by rules in SQL."""

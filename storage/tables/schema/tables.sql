@@ -10,7 +10,7 @@ CREATE TABLE base.made_from (fingerprint VARCHAR); -- of settings, organisations
 -- run starts and ends, admissions, gaps, walk ends: as noted; runs, gaps and admissions are made from these
 CREATE TABLE base.notes (record_id VARCHAR, kind VARCHAR, noted_at TIMESTAMPTZ, data JSON);
 
--- what was asked and what came: one row an answer or failure; one row per target it answers
+-- requests and answers: one row per answer or failure; one row per target it answers
 CREATE TABLE base.fetches (
     record_id VARCHAR, collector VARCHAR, kind VARCHAR, run_id VARCHAR, url VARCHAR, status INTEGER,
     failure VARCHAR, detail VARCHAR, fetched_at TIMESTAMPTZ, bytes BIGINT, targets INTEGER, archive VARCHAR);
@@ -129,7 +129,7 @@ CREATE TABLE base.overrides (
 -- What the kinds of the installed collectors are, as they declare it: rules and views ask for that, not for a kind's name.
 CREATE TABLE base.kinds (collector VARCHAR, kind VARCHAR, names VARCHAR, yields VARCHAR);
 
--- Who is one person, and what shows that somebody belongs to an organisation of the study.
+-- Accounts of one person, and evidence of membership in organisations of the study.
 
 -- what a profile's own fields say; verified_at: when the server last saw the page link back
 CREATE TABLE base.account_fields (
@@ -158,7 +158,7 @@ CREATE TABLE base.account_links (
 -- the actor of each subject that is joined with another; every other subject is an actor by itself
 CREATE TABLE base.actors (subject VARCHAR, actor_id VARCHAR);
 
--- Who is on which list: one that somebody keeps, or what a query finds. A row an account and walk that showed it.
+-- Entries of lists: user lists, or results of queries. A row per account and walk that showed it.
 CREATE TABLE base.listed (
     platform VARCHAR, list_id VARCHAR, account_id VARCHAR, position BIGINT, walk VARCHAR,
     first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);

@@ -141,7 +141,7 @@ CREATE VIEW deletions AS SELECT * FROM base.deletions;
 CREATE VIEW fetches AS SELECT * FROM base.fetches;
 CREATE VIEW answers AS SELECT * FROM base.answers;
 
--- All that the lists and posts show which the snowball read to go along a tie; wave: of whoever they lead to.
+-- All that the lists and posts show which the snowball read to go along a tie; wave: of the accounts they lead to.
 CREATE VIEW leads AS
 WITH along AS (
     SELECT DISTINCT collector AS platform, key AS via, wave, unnest(string_split(substr(rule, 8), ', ')) AS tie
