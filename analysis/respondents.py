@@ -45,6 +45,7 @@ class Surveyed(NamedTuple):
     weight: pd.Series[Any] | None
     roles: Mapping[str, Any]
     variables: Mapping[str, Mapping[str, Any]]
+    absent: tuple[str, ...]  # what `[survey]` names that is no variable of the survey
 
     def title(self, variable: str) -> str:
         """What reports call *variable*."""
@@ -67,13 +68,19 @@ def nested(db: Database, table: str) -> dict[str, dict[str, Any]]:
 
 
 def surveyed(db: Database) -> Surveyed | None:
-    """The survey of the study; None without answers or without an outcome in `[survey]`."""
+    """The survey of the study; None without answers, or without an outcome in `[survey]` that the survey has."""
     names = [row[0] for row in db.execute("SELECT DISTINCT survey FROM survey_answers ORDER BY 1").fetchall()]
     roles = {role: setting(db, f"survey.{role}") for role in ("outcome", "often", "weight", "organisation")}
     name = setting(db, "survey.name") or (names[-1] if names else None)
     if not isinstance(name, str) or name not in names or not roles["outcome"]:
         return None
+    there = set(query(db, "SELECT DISTINCT variable FROM survey_codebook WHERE survey = ?", [name])["variable"])
     variables = nested(db, "survey.variables")
+    absent = tuple(sorted({one for one in (*variables, *roles.values()) if one and one not in there}))
+    if roles["outcome"] in absent:
+        return None
+    variables = {one: its for one, its in variables.items() if one in there}
+    roles = {role: one if one in there else None for role, one in roles.items()}
     wanted = list(dict.fromkeys([*variables, *(one for one in roles.values() if one)]))
     codes = query(db, CODEBOOK, [name, wanted])
     rows = query(db, ANSWERS, [name, wanted])
@@ -88,7 +95,7 @@ def surveyed(db: Database) -> Surveyed | None:
     variables = dict(sorted(variables.items(), key=lambda one: place.get(one[0], len(place))))
     for variable in wanted:
         frame[variable] = _typed(frame[variable], codes[codes["variable"] == variable], variables.get(variable, {}))
-    return Surveyed(name, frame, positive, yes, weight, roles, variables)
+    return Surveyed(name, frame, positive, yes, weight, roles, variables, absent)
 
 
 def _typed(answers: pd.Series[Any], codes: pd.DataFrame, of: Mapping[str, Any]) -> pd.Series[Any]:

@@ -50,7 +50,7 @@ def report(study: Study, *, public: bool = False, beside: Study | None = None, s
     for table in (tables[name] for name in ("populations", "shares") if name in tables):
         say(f"\n{table.title}. {study.study.name}{_comment(study)}\n\n{_text(table.frame)}")
     say(f"\nthe page: {done.page}")
-    say(f'a query to try: {_program()} --study {shlex.quote(str(study.directory))} sql "{EXAMPLE}"')
+    say(f'a query to try: {_program()} --study {shlex.quote(str(study.directory))} sql "{_example(done)}"')
     return done.page
 
 
@@ -94,7 +94,16 @@ def _other(beside: Study | None, study: Study, public: bool) -> Iterator[Other |
         yield Other(beside.study.name, Findings(db, options(beside, public, study.study.language)))
 
 
-EXAMPLE = "SELECT group_name, count(*) AS people FROM memberships GROUP BY ALL ORDER BY people DESC"
+PEOPLE = "SELECT group_name, count(*) AS people FROM memberships GROUP BY ALL ORDER BY people DESC"
+ANSWERS = "SELECT variable, answer, respondents FROM survey_codebook ORDER BY ordinal, place"
+DOCUMENTS = "SELECT published_at, source, title FROM documents ORDER BY published_at DESC"
+
+
+def _example(done: page.Made) -> str:
+    """A query about what the report is on."""
+    there = {section.id for section in done.sections}
+    only = there <= {"overview", "survey", "documents", "method"}
+    return ANSWERS if only and "survey" in there else DOCUMENTS if only and "documents" in there else PEOPLE
 
 
 def options(study: Study, public: bool = False, language: str | None = None) -> Options:

@@ -10,7 +10,7 @@ import gzip
 import zlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -150,6 +150,9 @@ class Failure(msgspec.Struct, frozen=True):
     url: str = ""
     record_id: str = ""
     run: str = ""
+
+
+Answer = TypeVar("Answer", bound=Page | Failure)
 
 
 # ---- data yielded by parse(), which load turns into rows -------------------------------------

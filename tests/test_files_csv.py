@@ -116,7 +116,7 @@ def test_no_bytes_break_the_reader_and_each_line_is_in_one_row(data: bytes) -> N
 def test_an_encoding_that_is_named_must_fit(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"name\n" + b"Ann Een\n" * 300_000 + "José\n".encode("cp1252"))
-    with pytest.raises(UserError, match=r"a\.csv:300002 is not utf-8"):
+    with pytest.raises(UserError, match=r"a\.csv:300002: not utf-8"):
         files.targets("table", [path], {"encoding": "utf-8"})
     with pytest.raises(UserError, match="unknown encoding latijn"):
         files.targets("table", [path], {"encoding": "latijn"})

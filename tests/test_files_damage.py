@@ -109,6 +109,7 @@ def test_a_member_with_a_wrong_checksum_is_read_and_the_damage_said(tmp_path: Pa
             "a tar archive; unpack it first",
         ),
         ("a.csv", b"%PDF-1.7", "a PDF"),
+        ("a.csv", b"\xef\xbb\xbf\r\n \n", "empty"),
     ],
 )
 def test_what_no_format_reads_is_named_with_the_mend(tmp_path: Path, name: str, content: bytes, expected: str) -> None:

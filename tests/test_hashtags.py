@@ -21,6 +21,7 @@ from storage.privacy.pseudonyms import Pseudonyms
 from storage.records import Post
 from storage.tables.load import load
 from tests import studies
+from tests.conftest import examples
 from tests.pages import PARSERS, T0, page, write
 
 
@@ -85,7 +86,7 @@ def test_a_hashtag_that_five_people_wrote_in_several_forms_stays_in_a_package(tm
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=6), max_size=20))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_sql_folds_as_python_does(tags):
     with duckdb.connect() as db:
         rows = db.execute(f"SELECT t, {folding.folded()} FROM (SELECT unnest(?::VARCHAR[]) AS t)", [tags]).fetchall()

@@ -142,6 +142,18 @@ def test_no_platform_and_no_kind_is_named_outside_its_folder() -> None:
             assert not kinds, f"{here} asks for kinds by name: {kinds}"
 
 
+def test_the_page_on_the_architecture_names_what_there_is() -> None:
+    """Every file that it names, and every room and platform; the picture names the platforms too."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named = set(re.findall(r"`([\w/]+\.py)`", page)) - {"tests/test_house.py"}
+    there = {str(path.relative_to(ROOT)) for room in MAY for path in _modules(room)}
+    assert not [name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in there)]
+    assert all(f"`{room}`" in page or f"`{room}/`" in page for room in MAY if room != "fixtures")
+    picture = (ROOT / "docs" / "images" / "rooms.svg").read_text("utf-8")
+    folders = {path.parent.name for path in _modules("collectors")} - {"collectors"} - SHARED
+    assert not {name for name in folders if not re.search(rf"\b{name}\b", picture)}
+
+
 # Words that code, messages and docs do without, as the field has its own (told: reported; whom: people, accounts ...).
 PRIVATE = re.compile(
     r"\b(_?told|whom|mend|mends|mended|came to be|what came|is to go|gives word|asked after)\b",
@@ -155,7 +167,7 @@ DATA = {  # reasons in the tables, which stay as archives made before have them
 
 
 def test_no_private_words_in_code_messages_and_docs() -> None:
-    paths = [path for room in MAY for path in _modules(room) if "fixtures" not in path.parts]
+    paths = [path for room in MAY for path in _modules(room)]
     for folder, endings in (
         ("docs", (".md", ".py")),
         ("storage", (".sql", ".toml")),

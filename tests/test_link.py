@@ -216,5 +216,5 @@ def test_a_mistake_in_the_decisions_is_reported_with_its_line_and_nothing_is_pub
 
 def test_decisions_without_their_columns_are_reported(tmp_path):
     (tmp_path / "decisions.csv").write_text("profile;account\n")
-    with pytest.raises(UserError, match="has no column 'decided_at'"):
+    with pytest.raises(UserError, match="no column 'decided_at'"):
         load(tmp_path, PARSERS, linking=Linking(ORGANISATIONS, matcher, tmp_path / "decisions.csv"))

@@ -172,7 +172,7 @@ def test_published_figures_stand_with_their_ministry(nl):
     rows = {each[0]: each for each in nl.rows(STUDY, {"I&M": row})}
     assert rows["I&M"][7:] == (1901, 266)
     assert rows["EZ"][7:] == (None, None)
-    with pytest.raises(UserError, match=r'published.groups."I&W": there is no such group \(2013-02-23\)'):
+    with pytest.raises(UserError, match=r'published.groups."I&W": no such group \(2013-02-23\)'):
         nl.rows(STUDY, {"I&W": row})
 
 

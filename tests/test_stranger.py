@@ -167,6 +167,7 @@ def test_a_budget_of_posts_ends_a_run(place: Place, tmp_path: Path) -> None:
     assert [one.status for one in reports if one.collector == "dorpsplein"][-1:] == ["out of budget"]
     (count,) = rows(study, "SELECT coalesce(sum(items), 0) FROM answers WHERE kind = 'sayings'")
     assert 0 < count[0] <= 4
+    assert opened(study).status()["budget"] == {"posts": 4}
 
 
 def test_posts_are_kept_as_long_as_the_study_says(place: Place, tmp_path: Path) -> None:

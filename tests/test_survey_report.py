@@ -276,3 +276,15 @@ def test_instruments_stand_side_by_side_and_hide_what_other_tables_hide(tmp_path
     actual = frame.loc[["AZ", "BZ"], ["survey_share", "respondents"]].isna().all(axis=1).tolist()
     assert actual == ([True, False] if least else [False, False])  # three of 21 at AZ; eight of 44 at BZ
     assert frame.loc["BZ", ["profiles", "accounts", "posts_per_account", "interaction"]].isna().all() == bool(least)
+
+
+@pytest.mark.parametrize("least", [0, FEW])
+@pytest.mark.parametrize(("role", "ids"), [("outcome", []), ("often", ["survey"]), ("organisation", ["survey"])])
+def test_a_variable_that_the_survey_has_not_is_named(role: str, ids: list[str], least: int) -> None:
+    wrong = ROLES | {role: "typing-error"} | ({"variables": {"another": {"order": True}}} if ids else {})
+    with filled(answers(), SETTINGS | {"survey": wrong}) as db:
+        found = Findings(db, Options(least=least))
+        made = sections(found, found.words)
+    assert [one.id for one in made] == ["overview", *ids, "method"]
+    assert not ids or "no variable of the survey: another, typing-error." in made[1].said[1]
+    assert bool(ids) or "[survey] outcome" in made[0].left_out[0][1]

@@ -137,7 +137,7 @@ def test_the_rehearsal_ends_with_what_was_found_missed_and_wrong(studied):
     assert list(got.lines(truth)) == out.splitlines()[-1 - len(Counter(got.missed.values())) :]
     silent = {key for key, why in got.missed.items() if why.startswith("nothing on the account")}
     assert silent <= truth.undetectable
-    unseen = {key for key, why in got.missed.items() if why.startswith("nobody whose list")}
+    unseen = {key for key, why in got.missed.items() if why.startswith("no list that was read")}
     assert not unseen & column(folder, "SELECT account_id FROM accounts")
 
 

@@ -44,7 +44,7 @@ def counting(
         @wraps(make)
         def hidden(self: Asking) -> pd.DataFrame:
             frame = make(self)
-            if not self.options.least:
+            if not self.options.least or frame.empty:
                 return frame
             return suppressed(frame, self.options.least, cells if isinstance(cells, Cells) else cells(self, frame))
 

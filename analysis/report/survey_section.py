@@ -48,6 +48,10 @@ def _under(found: Findings, graph: Graph, _: Words) -> Iterator[str]:
 
 def _said(found: Findings, _: Words) -> Iterator[str]:
     yield from (text for text, _section in brief(found, _))
+    if found.survey.absent:
+        yield _("[survey] names what is no variable of the survey: {names}.").format(
+            names=", ".join(found.survey.absent)
+        )
     for statistic, frame in (("chi2", found.survey_tests), ("rho", found.survey_ranks),
                              ("wald", found.survey_regressions)):  # fmt: skip
         yield from _compared(frame, statistic, _)

@@ -6,13 +6,11 @@ The present data of `Want.carry` were in the cursor: `3:start` and `3:at:CURSOR`
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from storage.records import Failure, Page, Want
-
-Answer = TypeVar("Answer", bound=Page | Failure)
+from storage.records import Answer, Want
 
 
 def asked_before(answer: Answer) -> Answer:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from storage.records import Failure, Page
+from storage.records import Answer, Failure
 
-Answer = TypeVar("Answer", bound=Page | Failure)
 OURS = "sneeuwbal-"
 NUMBERS = {"first", "items"}
 

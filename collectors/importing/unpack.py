@@ -95,6 +95,8 @@ def unfit(path: Path) -> str:
     """Why no format can be read from *path*, with the fix; empty if it looks readable."""
     with suppress(Unreadable, *BROKEN), path.open("rb") as file, open_bytes(path) as stream:
         head = stream.read(512)
+        if not head.strip(b"\xef\xbb\xbf\0 \t\r\n") and not stream.read(1):
+            return "empty"
         if file.read(6).startswith(_PACKED) and head.startswith(_PACKED):
             return "packed twice; unpack it once"
         if head[257:262] == b"ustar":

@@ -6,14 +6,13 @@ The present data of `Page.asked` and `Want.carry` were in the fragments of addre
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from collectors.mastodon.keys import webfinger
-from storage.records import Failure, Page, Want
+from storage.records import Answer, Failure, Want
 
-Answer = TypeVar("Answer", bound=Page | Failure)
 ASKED = {"signed": "signed", "via": "elsewhere", "overruled": "overruled"}
 
 

@@ -55,8 +55,8 @@ def value(content: bytes | msgspec.Raw) -> tuple[Any, list[Left]]:
     """The JSON value in *content*, and the values left out or repaired. Raise msgspec.DecodeError if it is not JSON."""
     try:
         return msgspec.json.decode(content), []
-    except _REFUSED:
-        return _tolerant(bytes(content))
+    except _REFUSED as error:
+        return _tolerant(bytes(content), error)
 
 
 def clean(content: bytes) -> tuple[bytes, list[Left]]:
@@ -67,8 +67,8 @@ def clean(content: bytes) -> tuple[bytes, list[Left]]:
     try:
         msgspec.json.decode(content, type=msgspec.Raw)
         content.decode()
-    except _REFUSED:
-        found, left = _tolerant(content)
+    except _REFUSED as error:
+        found, left = _tolerant(content, error)
         return json.dumps(found, ensure_ascii=False).encode(), left  # msgspec cannot write integers beyond 64 bits
     return content, []
 
@@ -155,13 +155,13 @@ def _real(digits: str) -> float | str:
 _decoder = json.JSONDecoder(strict=False, parse_constant=_Bad, parse_float=_real, parse_int=_integer)
 
 
-def _tolerant(content: bytes) -> tuple[Any, list[Left]]:
+def _tolerant(content: bytes, refused: Exception | None = None) -> tuple[Any, list[Left]]:
     # bytes that are not UTF-8 become halves of surrogate pairs, and so do broken escapes: one search finds all
     text, left = content.decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip(), list[Left]()
     try:
         found, rest = _first(_shallow(text, left))
     except (ValueError, RecursionError) as error:
-        why = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON: {error}"
+        why = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON: {refused or error}"
         raise msgspec.DecodeError(why) from error
     if isinstance(found, _Bad):
         raise msgspec.DecodeError(f"not JSON: {found[:40]}")

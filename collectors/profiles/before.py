@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import msgspec
 
 from collectors.profiles.noindex import OVERRULED
-from storage.records import Failure, Page
+from storage.records import Answer, Failure
 
-Answer = TypeVar("Answer", bound=Page | Failure)
 HEADER = "x-sneeuwbal-opt-outs"
 
 

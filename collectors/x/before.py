@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import msgspec
 
 from collectors.x.outcome import LAST
-from storage.records import Failure, Page
-
-Answer = TypeVar("Answer", bound=Page | Failure)
+from storage.records import Answer, Page
 
 
 def asked_before(answer: Answer) -> Answer:

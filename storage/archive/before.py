@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from typing import Any
 
 from storage.privacy.declared import hooks_of
-from storage.records import Failure, Page
-
-Answer = TypeVar("Answer", bound=Page | Failure)
+from storage.records import Answer
 
 
 def modern(answer: Answer) -> Answer:
