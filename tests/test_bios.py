@@ -409,5 +409,5 @@ def test_what_a_list_calls_its_members_and_whose_domains_it_names_is_how_bios_ar
     }  # fmt: skip
     assert list(found.values()) == [
         {("Fictiepers", "member")}, {("DP", "member")}, {("Fictiepers", "member")}, {("Fictiepers", "none")},
-        {("Fictiepers", "review")}, set(),
+        {("Fictiepers", "member")}, set(),
     ]  # fmt: skip

@@ -173,6 +173,7 @@ RULES: tuple[Rule, ...] = (
     _rule("its-role", "current", "role",
           rf"\bORG (?:- )?(?:(?!(?:en|{AT}|is|was|heeft|has|mag|moet|kan|geen|van|of|de|het|the) )\w+ ){{0,2}}?"
           rf"(?!\w*(?:expert|specialist|kundige|lawyer)\b){JOB}"),
+    _rule("role-right-before", "current", "role", rf"\b{JOB} {OWN}{END}"),
     _rule("role-beside", "current", "role",
           rf"\b{JOB} (?:- )?{PLAIN}{{0,5}}{OWN}",
           rf"\b{JOB} (?:- )?{PLAIN}{{0,5}}[|.,(:] (?:[(@] )?{OWN}{END}",
@@ -212,9 +213,6 @@ ELSEWHERE = _rule("another-country", "about-others", 0.1,
 OUTSIDER = _rule("outsider", "about-others", 0.35, r"\bORG\b")
 
 
-PROPER = "a proper name"  # behind a rule's name in `View.ties`: where a name that is a word too is capitalised
-
-
 class View(NamedTuple):
     """How bios of a population of certain trades are read: who is an outsider, which ties say more, what is usual."""
 
@@ -234,7 +232,7 @@ def view(trades: frozenset[str]) -> View:
     others = "|".join(pattern for trade, pattern in TRADES.items() if trade not in trades) or "(?!)"
     outsiders = re.compile(rf"\b(?:{others}) [^|.]*?(?:[|.] )?(?:[(@] )?{OWN}|\bORG (?:- )?(?:\w+ )?(?:{others})")
     ties = {"member-of": "explicit"} if "politics" in trades else {}
-    ties |= {"covers-for": "role-of", f"role-beside {PROPER}": "role-of"} if "media" in trades else {}
+    ties |= {"covers-for": "role-of", "role-right-before": "role-of"} if "media" in trades else {}
     return View(outsiders, ties, frozenset({"politician"}) if "politics" in trades else frozenset())
 
 

@@ -80,7 +80,6 @@ class _Passage:
         shown = [item.text for item in self.items]
         shown[self.at] = "ORG"
         self.words = " ".join(shown)
-        self.named = text[items[number].start : items[number].end]
         self.ends = list(accumulate(len(word) + 1 for word in shown))
 
     def quote(self, start: int, end: int) -> tuple[int, int]:
@@ -100,10 +99,7 @@ def _judged(
         return _evidence(passage.text, name, span, rule.name, rule.stance, rule.sure)
     if rule.sure in rules.WEAK_TIES and before and (shared := _shared(passage.words, name, before[0])):
         return _evidence(passage.text, name, span, *shared, against=before[0].against)
-    tie = view.ties.get(rule.name, rule.sure)
-    if passage.named != passage.named.lower():
-        tie = view.ties.get(f"{rule.name} {rules.PROPER}", tie)
-    sure = rules.TIES[tie][name.strength]
+    sure = rules.TIES[view.ties.get(rule.name, rule.sure)][name.strength]
     lower = [(float(one.sure), one) for one in (*_against(passage, name, view, rule), *flags) if float(one.sure) < sure]
     if not lower or sure < REVIEW:
         return _evidence(passage.text, name, span, rule.name, rule.stance, sure)
