@@ -173,7 +173,7 @@ RULES: tuple[Rule, ...] = (
     _rule("its-role", "current", "role",
           rf"\bORG (?:- )?(?:(?!(?:en|{AT}|is|was|heeft|has|mag|moet|kan|geen|van|of|de|het|the) )\w+ ){{0,2}}?"
           rf"(?!\w*(?:expert|specialist|kundige|lawyer)\b){JOB}"),
-    _rule("role-right-before", "current", "role", rf"\b{JOB} {OWN}{END}"),
+    _rule("role-right-before", "current", "role", rf"\b{JOB} (?:[|(] )?{OWN}{END}"),
     _rule("role-beside", "current", "role",
           rf"\b{JOB} (?:- )?{PLAIN}{{0,5}}{OWN}",
           rf"\b{JOB} (?:- )?{PLAIN}{{0,5}}[|.,(:] (?:[(@] )?{OWN}{END}",
