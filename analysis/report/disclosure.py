@@ -70,10 +70,23 @@ def pseudonymous(found: Measured, pseudonyms: Pseudonyms, least: int, other: str
     kept["title"] = None  # expected by the analyses
     kept.index = pd.Index(handle, name=nodes.index.name)
     network = replace(found.network, nodes=kept)
-    return Measured(network, replace(found.communities, membership=found.communities.membership.set_axis(kept.index)))
+    held = found.communities
+    support = None if held.support is None else held.support.set_axis(kept.index)
+    return Measured(network, replace(held, membership=held.membership.set_axis(kept.index), support=support))
 
 
-MEASURES = ("betweenness", "normalised", "standard_error", "pagerank", "community", "size", "color", "x", "y")
+MEASURES = (
+    "betweenness",
+    "normalised",
+    "standard_error",
+    "pagerank",
+    "community",
+    "share_of_runs",
+    "size",
+    "color",
+    "x",
+    "y",
+)
 
 
 def merged_groups(group: pd.Series[str], least: int, other: str) -> pd.Series[str]:
