@@ -167,7 +167,7 @@ def test_a_study_is_reproduced_from_its_archive_on_a_clean_machine(tmp_path: Pat
              "PYTHONPATH": str(tmp_path / "guard")}  # fmt: skip
     done = sneeuwbal("reproduce", package, token=None, **clean)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "load (from nothing)" in done.stdout
+    assert "load (fresh)" in done.stdout
     assert re.search(r"all [\d,]+ figures of \d+ tables are equal to the last digit", done.stdout)
     tables = {path.stem for path in (package / "report").rglob("*.parquet")}
     assert all(re.search(rf"{re.escape(name)}: [\d,]+ figures equal", done.stdout) for name in tables)
