@@ -163,7 +163,7 @@ def test_two_donations_without_a_name_for_their_owner_are_two_persons(tmp_path: 
     one, two = export(tmp_path / "a"), export(tmp_path / "b", HEADER + ROWS)
     found = read("linkedin", one, two)
     assert len({connection.profile_id for connection in of(found, Connection)}) == 2
-    with pytest.raises(UserError, match="one by one"):
+    with pytest.raises(UserError, match="import them separately"):
         files.targets("linkedin", [one, two], {"owner": "https://www.linkedin.com/in/start"})
 
 

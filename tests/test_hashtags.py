@@ -135,7 +135,7 @@ def test_more_than_100_is_101_and_tcat_at_least_100(db):
     assert set(hashtag_edges.network(db).nodes.index) == {"often"}
     assert set(hashtag_edges.network(db, profile="tcat").nodes.index) == {"often", "hundred"}
     assert hashtag_edges.network(db).parameters["filter"] == "frequency > 100"
-    with pytest.raises(UserError, match="profile 'gephi' is not known"):
+    with pytest.raises(UserError, match="unknown hashtag profile 'gephi'"):
         hashtag_edges.network(db, profile="gephi")
 
 

@@ -123,7 +123,7 @@ def test_the_keyring_holds_the_key_where_the_study_says_so(in_keyring: Path, hom
     assert not home.exists()
     assert all(key not in path.read_text() for path in in_keyring.iterdir())
     keyring.get_keyring().kept.clear()
-    with pytest.raises(UserError, match=r"holds no 'pseudonyms .*restore it"):
+    with pytest.raises(UserError, match=r"has no 'pseudonyms .*restore it"):
         Pseudonyms(in_keyring, make=False)
 
 

@@ -87,7 +87,7 @@ _OTHERS = {
     b"\xd0\xcf\x11\xe0": "an old Excel or Word file; save it as .xlsx or CSV", b"%PDF": "a PDF; export a table instead",
     b"Rar!": "a RAR archive; unpack it first", b"7z\xbc\xaf": "a 7z archive; unpack it first",
     b"<html": "a web page, whatever its name; download the file again",
-    b"<!doc": "a web page, whatever its name; download the file again",
+    b"<!doctype html": "a web page, whatever its name; download the file again",
 }  # fmt: skip
 
 
