@@ -173,12 +173,13 @@ def _option_mistakes(at: tuple[str, str], table: Mapping[str, Any], model: type[
 
 def _seed_mistakes(seeds: Mapping[str, Any], points: Mapping[str, EntryPoint], folder: Path) -> Iterator[Mistake]:
     """Seeds of unknown collectors, missing files, and impossible names."""
-    known = seed_keys(points, seeds)
+    given = {key: value for key, value in seeds.items() if value}
+    known = seed_keys(points, given)
     yield from _file_mistakes(("seeds", TABLE), seeds.get(TABLE), folder)
     for key, value in seeds.items():
         at, name = ("seeds", key), key.removesuffix("_file")
-        if key in (TABLE, OWN):
-            continue
+        if key in (TABLE, OWN) or (key not in given and key.startswith(tuple(f"{one}_" for one in points))):
+            continue  # an empty list sets nothing: its collector is not imported for it
         if name not in known:
             yield Mistake(at, f"no collector has the seeds {name!r}; {nearest(name, known)}")
         elif key.endswith("_file"):
