@@ -82,7 +82,8 @@ def triangulation(found: Findings, _: Words) -> Section:
     sides = table(found, _, "triangulation", "Survey, profiles and timelines by {group}", frame, "surveyed",
                   "asked_by_group", "populations", "triangulation", percent=("interaction",),
                   hundredths=("survey_share", "low", "high"),
-                  places=dict.fromkeys(("survey_share", "low", "high", "posts_per_account"), 1))  # fmt: skip
+                  places={**dict.fromkeys(("survey_share", "low", "high", "posts_per_account"), 1),
+                          "respondents": 0})  # fmt: skip
     pairs = table(found, _, "agreement_of_instruments", "How far the instruments agree", agree, places={"p": 3})
     return Section("triangulation", _("Side by side"), tuple(_leading(found, _)), (picture, sides, pairs))
 
