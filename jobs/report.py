@@ -1,4 +1,4 @@
-"""Make the report: make make the page, the tables and the figures; or one figure of it."""
+"""Make the report: the page, the tables and the figures; or one figure of it."""
 
 from __future__ import annotations
 

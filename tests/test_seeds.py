@@ -157,6 +157,25 @@ def test_who_follows_an_account_is_a_seed_and_the_account_itself_is_none(served:
     assert seeds_and_paths(tmp_path, served, given) == expected
 
 
+def test_followers_of_a_seed_are_asked_about_on_their_own_servers_too(served: Served, tmp_path: Path) -> None:
+    """Their path is the seed's name: it must not make them seeds that somebody named."""
+    found = truth()
+    home = {key: one.server for key, one in found.accounts.items() if one.platform == MASTODON}
+
+    def away(key: str) -> int:  # followers whose opt-out only their own server knows
+        who = [one for one in found.followers.get(key, ()) if "noindex" in found.opted_out.get(one, ())]
+        return sum(home[one] != home[key] for one in who if one in home)
+
+    key = max((key for key in home if not found.accounts[key].opt_outs), key=lambda key: (away(key), key))
+    assert away(key)
+    handle = found.accounts[key].handle
+    given = f'mastodon = ["{handle}"]\nmastodon_followers_of = ["{handle}"]'
+    admitted = {account for account, _ in seeds_and_paths(tmp_path, served, given)}
+    assert admitted == {key} | {one for one in found.followers[key] if not silent(one)}
+    with duckdb.connect(str(tmp_path / "study.duckdb"), read_only=True) as db:
+        assert rows(db, "SELECT DISTINCT key FROM answers WHERE kind = 'following'") == {(one,) for one in admitted}
+
+
 def test_a_table_of_people_and_the_organisations_own_accounts_are_seeds(served: Served, tmp_path: Path) -> None:
     found = truth()
     able = sorted(key for key, one in found.accounts.items() if not silent(key) and one.role == "public")

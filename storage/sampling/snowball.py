@@ -30,8 +30,9 @@ def admissions(
     """
     if waiting(rules, db, frontier):
         return
-    named = _named(rules)
-    yield "seed", _admitted([(platform, account, 0, "" if via in named else via)
+    given = {key.lower() for keys in rules.seeds.values() for key in keys}
+    named = _named(db)
+    yield "seed", _admitted([(platform, account, 0, "" if account in named and via in given else via)
                              for platform, account, _, via, seed in starts if seed])  # fmt: skip
     yield f"accounts_of: {rules.accounts_of}", _admitted([one[:4] for one in starts if not one[4]])
     yield from _waves(rules, db, frontier)
@@ -66,8 +67,8 @@ def at_hand(
 
     A query shows accounts of other servers, and only these know whether someone opted out.
     """
-    named = _named(rules) | {path for of in rules.paths.values() for path in of.values()}
-    found = {start for start in starts if start[4] and start[3] not in named and start[0] in rules.checked}
+    named = _named(db)
+    found = {start for start in starts if start[4] and start[1] not in named and start[0] in rules.checked}
     if not found:
         return [], list(starts)
     _available(rules, db, frontier)
@@ -77,9 +78,9 @@ def at_hand(
     return wants, [one for one in starts if one not in found or (one[1] in available and one[1] not in asked)]
 
 
-def _named(rules: Rules) -> set[str]:
-    """The seeds by name; others have the query that found them as their path."""
-    return {key.lower() for keys in rules.seeds.values() for key in keys}
+def _named(db: duckdb.DuckDBPyConnection) -> set[str]:
+    """The accounts that the study itself names as seeds; the others were found by a query or on a list."""
+    return {account for (account,) in db.execute("SELECT account_id FROM named_accounts WHERE role = ''").fetchall()}
 
 
 def waiting(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> bool:
