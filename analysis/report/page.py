@@ -99,7 +99,7 @@ def _pictures(found: Findings, folder: Path, parts: list[Section], _: Words) -> 
 
 
 def _drawn(found: Findings, jobs: Sequence[tuple[str, str]]) -> list[Saved]:
-    """The figures *names*, with descriptions, from the findings."""
+    """The figures of *jobs* (name, description), drawn from the findings."""
     every = drawings(found)
     return [_one(found, every[name], alt) for name, alt in jobs]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,6 +14,7 @@ from analysis.palette import BLUE, INK, ORANGE
 from analysis.report.figures.style import canvas, grid, label, narrow, wrapped
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
+from analysis.triangulation import INSTRUMENTS
 
 
 def rows(found: Findings, number: int) -> pd.DataFrame:
@@ -49,7 +52,7 @@ def bars(found: Findings, _: Words, number: int) -> Figure:
     return figure
 
 
-MEASURES = ("survey_share", "profiles", "accounts", "posts_per_account", "e_i_index", "interaction")
+MEASURES = tuple(chain.from_iterable(INSTRUMENTS.values()))
 
 
 def instruments(found: Findings, _: Words) -> Figure:
