@@ -60,10 +60,10 @@ class Expiry:
 
     def entry(self, entry: Entry) -> Entry | None:
         """*entry*, or None if it is an answer older than its kind is kept."""
-        if isinstance(entry, Note) or not entry.wants:
+        if isinstance(entry, Note) or not entry.requests:
             return entry
         at = entry.fetched_at if isinstance(entry, Page) else entry.failed_at
-        target = entry.meant if isinstance(entry, Page) else entry.wants[0].target
+        target = entry.meant if isinstance(entry, Page) else entry.requests[0].target
         kind = self._yields.get((target.collector, target.kind), "")
         end = self._ends.get(kind, self._ends.get(target.kind))
         if not kind and end is None and isinstance(entry, Page) and any(at < one for one in self._ends.values()):
