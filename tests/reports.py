@@ -69,26 +69,24 @@ def in_rounds(study: Path) -> Path:
     Of every ten ties one is seen in the first round only, one in the first two, and one from the second on.
     """
     lists = "(collector, kind) IN (SELECT collector, kind FROM base.kinds WHERE yields = 'follows')"
-    when = "started_at + later AS started_at, ended_at + later AS ended_at"
-    shown = "CASE n WHEN 0 THEN at = 0 WHEN 1 THEN at < 2 WHEN 2 THEN at > 0 ELSE true END"
     with duckdb.connect(str(study / "study.duckdb")) as db:
-        db.execute("CREATE TEMP TABLE times AS SELECT at, (INTERVAL 30 DAY) * at AS later, '-' || at AS mark"
-                   " FROM range(?) AS t(at)", [ROUNDS])  # fmt: skip
-        for name, change, of in (
-            ("walks", f"walk || mark AS walk, true AS complete, {when}", lists),
-            ("follows", "walk || mark AS walk, seen_at + later AS seen_at", shown),
-        ):
-            n = ", hash(follower_id, followed_id) % 10 AS n" if name == "follows" else ""
-            db.execute(f"CREATE TEMP TABLE more AS SELECT * EXCLUDE (at, later, mark{', n' * bool(n)}) REPLACE ({change})"
-                       f" FROM (SELECT *{n} FROM base.{name}, times) WHERE {of}")  # fmt: skip
-            db.execute(f"DELETE FROM base.{name}" + (f" WHERE {lists}" if name == "walks" else ""))
-            db.execute(f"INSERT INTO base.{name} FROM more; DROP TABLE more")
-        db.execute(
-            "CREATE TEMP TABLE seen AS SELECT follower_id, followed_id, platform, min(seen_at) AS first_seen,"
-            " max(seen_at) AS last_seen FROM base.follows GROUP BY ALL; "
-            "UPDATE base.current_follows AS f SET first_seen = s.first_seen, last_seen = s.last_seen FROM seen AS s"
-            " WHERE (f.follower_id, f.followed_id, f.platform) = (s.follower_id, s.followed_id, s.platform)"
-        )
+        db.execute(f"""
+            CREATE TEMP TABLE rounds AS
+            SELECT nth, (INTERVAL 30 DAY) * nth AS later, '-' || nth AS mark FROM range({ROUNDS}) AS t(nth);
+            CREATE TEMP TABLE walked AS SELECT w.* REPLACE (walk || mark AS walk, true AS complete,
+                started_at + later AS started_at, ended_at + later AS ended_at)
+            FROM base.walks AS w, rounds WHERE {lists};
+            DELETE FROM base.walks WHERE {lists};
+            INSERT INTO base.walks FROM walked;
+            CREATE TEMP TABLE seen AS SELECT f.* REPLACE (walk || mark AS walk, seen_at + later AS seen_at)
+            FROM base.follows AS f, rounds WHERE CASE hash(follower_id, followed_id) % 10
+                WHEN 0 THEN nth = 0 WHEN 1 THEN nth < 2 WHEN 2 THEN nth > 0 ELSE true END;
+            DELETE FROM base.follows;
+            INSERT INTO base.follows FROM seen;
+            UPDATE base.current_follows AS f SET first_seen = s.first_seen, last_seen = s.last_seen
+            FROM (SELECT follower_id, followed_id, min(seen_at) AS first_seen, max(seen_at) AS last_seen
+                  FROM seen GROUP BY ALL) AS s
+            WHERE f.follower_id = s.follower_id AND f.followed_id = s.followed_id""")
     return study
 
 

@@ -158,7 +158,8 @@ def test_filters_leave_what_they_say_and_the_picture_fits_it(watched: Watched, m
 OPEN = """SELECT count(*) FROM (SELECT DISTINCT coalesce(a.id, follower_id) AS s, coalesce(b.id, followed_id) AS t
 FROM follow_history LEFT JOIN one AS a ON a.account_id = follower_id LEFT JOIN one AS b ON b.account_id = followed_id
 WHERE first_seen < ? AND (closed_at IS NULL OR closed_at >= ?)
-AND (follower_id IN (FROM linked) OR followed_id IN (FROM linked))) WHERE s <> t AND s IN (FROM ids) AND t IN (FROM ids)"""
+AND (follower_id IN (FROM linked) OR followed_id IN (FROM linked)))
+WHERE s <> t AND s IN (FROM ids) AND t IN (FROM ids)"""
 
 
 def test_the_slider_shows_the_ties_of_each_round(watched: Watched, made: tuple[Findings, Path]) -> None:
