@@ -65,7 +65,7 @@ def actors(found: Findings, _: Words, history: History | None = None) -> dict[st
         "score": _whole(nodes["betweenness"]),
         "scoreName": _("betweenness"),
         "directed": True,
-        "rounds": [span(one.first_at, one.last_at) for one in history.rounds.itertuples()] if history else [],
+        "rounds": list(map(span, history.rounds["first_at"], history.rounds["last_at"])) if history else [],
     }
 
 
