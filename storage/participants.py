@@ -46,7 +46,9 @@ class Token(msgspec.Struct, frozen=True, omit_defaults=True):
         kept = before or cls("", owner=owner)
         again = isinstance(refresh, str) and bool(refresh)
         ends = _after(now, body.get("refresh_token_expires_in")) or (None if again else kept.refresh_expires)
-        return cls(access, str(refresh) if again else kept.refresh, _after(now, body.get("expires_in")), ends, kept.owner)
+        return cls(
+            access, str(refresh) if again else kept.refresh, _after(now, body.get("expires_in")), ends, kept.owner
+        )
 
     @property
     def secrets(self) -> Iterator[str]:
@@ -70,6 +72,11 @@ class Tokens:
     def keys(self) -> list[str]:
         """The ids of all consents with a token."""
         return list(every(self.study).get(self.collector, ()))
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be shown of any of them."""
+        return [secret for token in every(self.study).get(self.collector, {}).values() for secret in token.secrets]
 
     def get(self, key: str) -> Token | None:
         """The token given under the consent *key*; None if there is none. Raise UserError if it cannot be read."""
@@ -107,7 +114,9 @@ def every(study: Path) -> dict[str, dict[str, Token]]:
     try:
         return msgspec.json.decode(kept or b"{}", type=dict[str, dict[str, Token]])
     except msgspec.DecodeError:  # it would quote what it found
-        raise UserError(f"{study / TOKENS}: damaged; restore it, or delete it: participants must connect again") from None
+        raise UserError(
+            f"{study / TOKENS}: damaged; restore it, or delete it: participants must connect again"
+        ) from None
 
 
 def _read(path: Path) -> bytes | None:

@@ -13,6 +13,7 @@ from storage.frontier.sqlite import Move
 from storage.records import Failure, Page, Want
 
 OURS = {"robots", "private-address", "redirect", "too-large", "invalid-key"}  # failures decided by us
+CONSENT = "consent"  # a failure: the person it is about has not consented, or no longer does
 
 
 def kinds_of(collector: Collector, options: Mapping[str, Any]) -> dict[str, Kind]:
@@ -46,6 +47,8 @@ def moves_of(answer: Page | Failure, collector: Collector, kinds: Mapping[str, K
 
 def failed(failure: Failure, want: Want) -> Outcome:
     """The outcome of a failure."""
+    if failure.reason == CONSENT:
+        return Absent(want.target, "consent withdrawn")
     if failure.reason in OURS:
         return Absent(want.target, f"refused: {failure.reason}")
     return Later(want.target, failure.reason)

@@ -170,7 +170,7 @@ class Hooks:
     made_at: Callable[[str], datetime | None] | None = None
     #: the first day of each platform it covers: an earlier time counts as none
     opened: Mapping[str, date] = field(default_factory=dict)
-    #: how participants connect an account, given the collector's table of the study file; None: the study offers it not.
+    #: how participants connect an account, given the collector's table of the study file; None: not offered.
     #: A collector with it reads no one without a consent on record (`Settings.consented`)
     oauth: Callable[[Mapping[str, Any]], OAuth | None] | None = None
     #: an answer archived before `Page.asked` existed, in today's form

@@ -33,7 +33,8 @@ class Cutter(Bodies):
         collector = entry.wants[0].target.collector if entry.wants else ""
         self._look_at(entry.collector if isinstance(entry, Page) else collector)
         left = tuple(self._want(want) for want in entry.wants if not self.owns(want))
-        if entry.wants and not left:
+        given = isinstance(entry, Page) and self.named(collector, str(entry.asked.get("owner", "")))  # their own data
+        if given or (entry.wants and not left):
             return None
         url = self._url(entry.url)
         if isinstance(entry, Failure):
