@@ -12,7 +12,7 @@ from collectors.wire.exchange import Wire
 from storage.outcomes import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split
 from storage.participants import Token, Tokens
 from storage.privacy.declared import Hooks, OAuth, hooks_of
-from storage.records import Failure, Page, Record, Want
+from storage.records import Failure, Page, Record, Request
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -105,8 +105,8 @@ class Collector(Protocol):
         """The kinds it can fetch."""
         ...
 
-    def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield answers, lazily and in any order, one for each want. The only I/O."""
+    def fetch(self, requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:
+        """Yield answers, lazily and in any order, one for each request. The only I/O."""
         ...
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
