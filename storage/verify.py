@@ -26,6 +26,7 @@ class Segment(msgspec.Struct, frozen=True):
     bytes: int  # safe bytes: of an open segment up to its last sync mark
     damage: str = ""  # the damage, and where
     unsealed: bool = False  # sealed, but without a recorded checksum
+    admits: bool = True  # whether it has, or while open may get, a note of an admission
 
 
 class Held:
@@ -80,21 +81,22 @@ def segments(directory: Path, held: Held) -> Iterator[Segment]:
 def _segment(path: Path, sums: dict[str, str], held: Held) -> Segment:
     name, entries, last, damage = path.name.removesuffix(".open"), 0, 0, ""
     sealed = path.name.endswith(archive.SEALED)
+    admits = not sealed
     try:
-        end = archive.synced_end(path)
-        for _, last, entry in archive.read_at(path, 0, end):
+        for _, last, entry in archive.read_at(path):
             entries += 1
             held.add(entry.record_id, KINDS[type(entry)], name, last)
-        if sealed and end < path.stat().st_size:
-            damage = f"{path.name}: the last record is cut off at byte {end}"
-        last = end
+            admits |= isinstance(entry, archive.Note) and entry.kind == "admission"
+        last = archive.synced_end(path, last)
+        if sealed and last < path.stat().st_size:
+            damage = f"{path.name}: the last record is cut off at byte {last}"
     except archive.Damage as error:
         damage = str(error)
     except FileNotFoundError:  # sealed meanwhile
         return _segment(path.with_name(name), sums, held)
     if sealed and name in sums and manifest.checksum(path) != sums[name]:
         damage = f"{name}: differs from its checksum (SHA-256); restore it from a backup" + (damage and f"; {damage}")
-    return Segment(name, entries, last, damage, sealed and name not in sums)
+    return Segment(name, entries, last, damage, sealed and name not in sums, admits)
 
 
 def database(path: Path, held: Held) -> Iterator[str]:
