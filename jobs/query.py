@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
@@ -28,21 +29,53 @@ def query(directory: Path, text: str, parameters: Any = None) -> pd.DataFrame:
             raise UserError(f"the query: {first_line(error)}") from error
 
 
-def connect(directory: Path) -> duckdb.DuckDBPyConnection:
-    """A read-only connection to the study's database alone. Raise UserError if there is none yet."""
+def connect(directory: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection:
+    """A read-only connection to the study's database alone. Raise UserError if there is none yet.
+
+    *memory* limits what its queries use. Several may be open in one process: each is a database of its own, with the
+    study's attached, as connections that share one share its locked configuration, too.
+    """
     path = directory / DATABASE
     if not path.is_file():
         raise UserError(f"{path}: no database yet; run `sneeuwbal run` or `sneeuwbal load`")
+    db = duckdb.connect(config={"temp_directory": f"{path}.tmp", **({"memory_limit": memory} if memory else {})})
     try:
-        db = duckdb.connect(str(path), read_only=True)
+        db.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS study (READ_ONLY)")
     except duckdb.Error as error:
+        db.close()
         raise UserError(
             f"{path}: cannot be opened ({first_line(error)}); rebuild it with `sneeuwbal load --fresh`"
         ) from error
+    db.execute("USE study")
     db.execute("SET python_enable_replacements=false")
     db.execute("SET enable_external_access=false")
     db.execute("SET lock_configuration=true")
     return db
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The rows of a query, up to a limit: *more* if there were others."""
+
+    rows: pa.Table
+    more: bool
+
+
+def within(directory: Path, text: str, *, seconds: float, rows: int, memory: str = "1GB") -> Answer:
+    """At most *rows* rows of one query. Raise UserError if it is invalid, or takes longer than *seconds*."""
+    with connect(directory, memory) as db:
+        clock = Timer(seconds, db.interrupt)
+        clock.start()
+        try:
+            relation = db.sql(text)
+            found = None if relation is None else relation.limit(rows + 1).to_arrow_table()
+        except duckdb.InterruptException as error:
+            raise UserError(f"the query: stopped after {seconds:g} s; ask for less") from error
+        except duckdb.Error as error:
+            raise UserError(f"the query: {first_line(error)}") from error
+        finally:
+            clock.cancel()
+    found = pa.table({}) if found is None else found
+    return Answer(found.slice(0, rows), len(found) > rows)
 
 
 def write(relation: duckdb.DuckDBPyRelation, form: str, file: BinaryIO) -> None:
@@ -56,10 +89,12 @@ def write(relation: duckdb.DuckDBPyRelation, form: str, file: BinaryIO) -> None:
         for batch in reader:
             file.writelines(msgspec.json.encode(row) + b"\n" for row in batch.to_pylist())
     else:
-        _csv(reader, file)
+        write_csv(reader, file)
 
 
-def _csv(reader, file: BinaryIO) -> None:  # type: ignore[no-untyped-def]  # pyarrow has no types
+def write_csv(reader: pa.RecordBatchReader, file: BinaryIO) -> None:
+    """The rows of *reader* as CSV that is safe to open in a spreadsheet."""
+
     def flat(batch: pa.RecordBatch) -> pa.RecordBatch:
         """Write CSV: lists and structs as JSON, text that a spreadsheet would run as a formula with a leading quote."""
         columns = []
