@@ -193,7 +193,7 @@ WHERE decided_by = 'rule' AND platform = $1 AND (profile_id = $2 OR account_id =
 BETWEEN = """SELECT account_id, other_id, rule, evidence, confidence, decision AS verdict FROM account_links
 WHERE decided_by = 'rule' AND ($1 IN (account_id, other_id) OR $2 IN (account_id, other_id)) ORDER BY ALL"""
 BELONGING = """SELECT source, organisation, quote, rule, stance, confidence, verdict FROM evidence
-WHERE subject IN ($1, $2) AND source <> 'decisions' ORDER BY confidence DESC, ALL"""
+WHERE subject IN ($1, $2) AND source <> 'decisions' ORDER BY confidence DESC, source, organisation, quote, rule"""
 
 
 class Evidence(msgspec.Struct, frozen=True):

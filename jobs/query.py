@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from threading import Timer
+from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
@@ -76,6 +76,18 @@ def within(directory: Path, text: str, *, seconds: float, rows: int, memory: str
             clock.cancel()
     found = pa.table({}) if found is None else found
     return Answer(found.slice(0, rows), len(found) > rows)
+
+
+_DRAWING = Lock()  # the style of figures is one for the whole process
+
+
+def chart(rows: pa.Table) -> bytes | None:
+    """A chart of *rows* as SVG: their numbers against the first column; None if they have nothing to draw."""
+    from analysis.report.figures import simple, style  # matplotlib, which takes a second to import
+
+    with _DRAWING, style.styled():
+        figure = simple.chart(rows.to_pandas(date_as_object=False))
+        return None if figure is None else style.saved(figure, "svg")
 
 
 def write(relation: duckdb.DuckDBPyRelation, form: str, file: BinaryIO) -> None:
