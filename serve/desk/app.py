@@ -228,11 +228,9 @@ class _Desk:
         if wanted and wanted not in waiting.items[queue.name]:
             raise UserError("this item waits no longer: the database is a newer one")
         item = waiting.items[queue.name][wanted] if wanted else (left[0] if left else None)
-        ids = [one.id for one in left]
-        place = ids.index(item.id) if item is not None and item.id in ids else -1
         return self._page(
             person, "queue.html.j2", queue=queue, item=item, left=len(left), query=urlencode(options), options=options,
-            following=ids[(place + 1) % len(ids)] if len(ids) > 1 else None,
+            following=_following(left, item),
             shown=decide.evidence(self.directory, queue.name, item) if item else None,
             mine=next((one for one in own if item is not None and one.id == item.id), None),
             last=own[-1] if own else None, titles=waiting.items[queue.name],
@@ -252,9 +250,12 @@ class _Desk:
             item = self._waiting("candidates" in options).items[queue.name].get(id_)
             if item is None:
                 raise UserError("this item waits no longer: the database is a newer one")
+            left = self._waiting("candidates" in options).left(queue.name, person.name, alone="alone" in options)
             decision, _, known = decision.partition(":")
             reason = " ".join((known or str(form.get("reason", ""))).split()).lstrip("=+-@")
             decide.decide(self.directory, queue.name, item, decision, person.name, reason)
+            following = _following(left, item)
+            back += f"/{following}" if following else ""
         return RedirectResponse(f"{back}?{urlencode(options)}" if options else back, 303)
 
     def _queue(self, request: Request) -> tuple[decide.Queue, dict[str, str]]:
@@ -262,3 +263,10 @@ class _Desk:
         if queue is None:
             raise UserError("there is no such queue")
         return queue, {name: "1" for name in ("alone", "candidates") if name in request.query_params}
+
+
+def _following(left: list[decide.Item], item: decide.Item | None) -> str | None:
+    """The item after *item* among those *left*, the first after the last; None without another."""
+    ids = [one.id for one in left]
+    place = ids.index(item.id) if item is not None and item.id in ids else -1
+    return next((id_ for id_ in [*ids[place + 1 :], *ids] if item is None or id_ != item.id), None)

@@ -92,7 +92,7 @@ def _decision(place: str, row: dict[str, str]) -> Decision:
     decision, profile, account = row["decision"], row["profile_id"], row["account"].removeprefix("@")
     if decision not in DECISIONS:
         raise UserError(f"{place}: {decision!r} is not a decision; use one of {', '.join(DECISIONS)}")
-    if decision in MEMBERSHIPS:
+    if decision in MEMBERSHIPS or (decision == UNDECIDED and row.get("organisation")):
         if not profile and not (row["platform"] and account):
             raise UserError(f"{place}: no person; fill in profile_id, or platform and account")
         if decision == "member" and not row.get("organisation"):
