@@ -243,8 +243,8 @@ def made(directory: Path, queue: str) -> list[Made]:
 
 
 def _subject(one: Decision) -> tuple[str, ...]:
-    whose = (one.profile_id, one.platform, one.account)
-    return (*whose, one.organisation) if one.on_membership else whose
+    pair = (one.profile_id, one.platform, one.account)
+    return (*pair, one.organisation) if one.on_membership else pair
 
 
 def decide(directory: Path, queue: str, item: Item, decision: str, by: str, reason: str = "") -> None:

@@ -44,8 +44,8 @@ class Decision(msgspec.Struct, frozen=True):
     @property
     def about(self) -> tuple[str, ...]:
         """The subject of the decision: of two about the same subject the later holds."""
-        whose = (self.profile_id, self.platform, self.account.lower())
-        return (*whose, self.organisation.casefold()) if self.on_membership else whose
+        pair = (self.profile_id, self.platform, self.account.lower())
+        return (*pair, self.organisation.casefold()) if self.on_membership else pair
 
     @property
     def on_membership(self) -> bool:
@@ -76,8 +76,8 @@ def by_coder(path: Path) -> list[Decision]:
         if one.decision != UNDECIDED:
             last[one.about, one.decided_by] = one
         if one.decision == "not-member" and not one.organisation:
-            whose = one.about[:3]
-            last = {key: other for key, other in last.items() if other.about[:3] != whose or other is one
+            pair = one.about[:3]
+            last = {key: other for key, other in last.items() if other.about[:3] != pair or other is one
                     or other.decision not in MEMBERSHIPS}  # fmt: skip
     return list(last.values())
 
