@@ -20,7 +20,7 @@ from analysis import screening
 from jobs import review
 from jobs.context import DATABASE
 from jobs.context import DECISIONS as FILE
-from jobs.query import connect
+from jobs.query import apart, attached
 from storage.by_hand import CONSENSUS, DECIDED, LOCK, SCREENING, UNDECIDED, append, screened
 from storage.errors import UserError
 from storage.linking.decisions import Decision, by_coder
@@ -97,7 +97,7 @@ class Waiting:
 
     def __init__(self, directory: Path, *, candidates: bool = False) -> None:
         self.directory, self.stamp = directory, stamp(directory)
-        with review.attached(directory) as db:
+        with attached(directory) as db:
             links = [*db.execute(review.WAITING, AGAIN).fetchall(), *db.execute(review.TWO_ACCOUNTS, AGAIN).fetchall()]
             if candidates:
                 for (platform,) in db.execute(review.PLATFORMS).fetchall():
@@ -205,7 +205,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
 def evidence(directory: Path, queue: str, item: Item) -> Evidence:
     """The evidence for *item*, from the published database. Raise UserError."""
-    with connect(directory) as db:
+    with apart(directory) as db:
         if queue == DOCUMENTS:
             return Evidence(list(_side(db, "document", DOCUMENT, item.subject[0])), [])
         one, platform, other, *_ = item.subject

@@ -29,28 +29,55 @@ def query(directory: Path, text: str, parameters: Any = None) -> pd.DataFrame:
             raise UserError(f"the query: {first_line(error)}") from error
 
 
-def connect(directory: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection:
+def connect(directory: Path) -> duckdb.DuckDBPyConnection:
     """A read-only connection to the study's database alone. Raise UserError if there is none yet.
 
-    *memory* limits what its queries use. Several may be open in one process: each is a database of its own, with the
-    study's attached, as connections that share one share its locked configuration, too.
+    One at a time in a process, as its configuration is locked for all connections; `apart` has no such limit.
     """
-    path = directory / DATABASE
-    if not path.is_file():
-        raise UserError(f"{path}: no database yet; run `sneeuwbal run` or `sneeuwbal load`")
-    db = duckdb.connect(config={"temp_directory": f"{path}.tmp", **({"memory_limit": memory} if memory else {})})
+    path = _published(directory)
+    try:
+        db = duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise _unreadable(path, error) from error
+    _guard(db)
+    return db
+
+
+def attached(directory: Path, **settings: str) -> duckdb.DuckDBPyConnection:
+    """A database in memory, with *settings*, and the study's attached to it read-only as `study`. Raise UserError."""
+    path = _published(directory)
+    db = duckdb.connect(config={"temp_directory": f"{path}.tmp", **settings})
     try:
         db.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS study (READ_ONLY)")
     except duckdb.Error as error:
         db.close()
-        raise UserError(
-            f"{path}: cannot be opened ({first_line(error)}); rebuild it with `sneeuwbal load --fresh`"
-        ) from error
+        raise _unreadable(path, error) from error
+    return db
+
+
+def apart(directory: Path, memory: str = "1GB") -> duckdb.DuckDBPyConnection:
+    """As `connect`, for programs that open several at once; queries can make tables in memory, at most of *memory*."""
+    db = attached(directory, memory_limit=memory)
     db.execute("USE study")
+    _guard(db)
+    return db
+
+
+def _guard(db: duckdb.DuckDBPyConnection) -> None:
     db.execute("SET python_enable_replacements=false")
     db.execute("SET enable_external_access=false")
     db.execute("SET lock_configuration=true")
-    return db
+
+
+def _published(directory: Path) -> Path:
+    path = directory / DATABASE
+    if not path.is_file():
+        raise UserError(f"{path}: no database yet; run `sneeuwbal run` or `sneeuwbal load`")
+    return path
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: cannot be opened ({first_line(error)}); rebuild it with `sneeuwbal load --fresh`")
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -60,21 +87,25 @@ class Answer(msgspec.Struct, frozen=True):
     more: bool
 
 
-def within(directory: Path, text: str, *, seconds: float, rows: int, memory: str = "1GB") -> Answer:
+READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+
+
+def within(directory: Path, text: str, *, seconds: float, rows: int) -> Answer:
     """At most *rows* rows of one query. Raise UserError if it is invalid, or takes longer than *seconds*."""
-    with connect(directory, memory) as db:
+    with apart(directory) as db:
         clock = Timer(seconds, db.interrupt)
         clock.start()
         try:
-            relation = db.sql(text)
-            found = None if relation is None else relation.limit(rows + 1).to_arrow_table()
+            statements = db.extract_statements(text)
+            if len(statements) != 1 or statements[0].type not in READING:
+                raise UserError("the query: only one SELECT is answered here")
+            found = db.sql(text).limit(rows + 1).to_arrow_table()
         except duckdb.InterruptException as error:
             raise UserError(f"the query: stopped after {seconds:g} s; ask for less") from error
         except duckdb.Error as error:
             raise UserError(f"the query: {first_line(error)}") from error
         finally:
             clock.cancel()
-    found = pa.table({}) if found is None else found
     return Answer(found.slice(0, rows), len(found) > rows)
 
 

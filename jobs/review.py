@@ -9,9 +9,8 @@ from typing import Any
 
 import duckdb
 
-from jobs.context import DATABASE
 from jobs.context import DECISIONS as DECISIONS_FILE
-from jobs.query import connect
+from jobs.query import attached
 from storage import csvfile
 from storage.by_hand import LOCK, UNDECIDED
 from storage.errors import UserError
@@ -100,14 +99,6 @@ def proposed(db: duckdb.DuckDBPyConnection, platform: str, threshold: float) -> 
     rows = db.execute(PROPOSED).fetchall()
     db.unregister("proposed")
     return rows
-
-
-def attached(directory: Path) -> duckdb.DuckDBPyConnection:
-    """An in-memory connection with the published database attached read-only as `study`. Raise UserError."""
-    connect(directory).close()  # raises the error if it cannot be read
-    db = duckdb.connect()
-    db.execute(f"ATTACH '{str(directory / DATABASE).replace(chr(39), chr(39) * 2)}' AS study (READ_ONLY)")
-    return db
 
 
 def _opened(path: Path, mode: str) -> Any:

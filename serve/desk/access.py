@@ -1,4 +1,4 @@
-"""Who may enter the desk: whoever knows its password, or whom a reverse proxy names."""
+"""Who may enter the desk: those who know its password, or who a reverse proxy says they are."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Proxy:
         self.header, self.address, self.key = header, address, secrets.token_bytes(32)
 
     def person(self, request: Request) -> Person | None:
-        """Whom the proxy names; None for requests from elsewhere, and without one name."""
+        """The person the proxy names; None for requests from elsewhere, and without one name."""
         said = request.headers.getlist(self.header)
         if request.client is None or request.client.host != self.address or len(said) != 1:
             return None

@@ -39,7 +39,7 @@ Handler = Callable[[Request, Person, Form], Response]
 
 
 def desk(directory: Path, access: Access, url: str) -> Starlette:
-    """The application that researchers see at *url*: the study in *directory*, for those whom *access* knows."""
+    """The application that researchers see at *url*: the study in *directory*, for the people *access* knows."""
     return _Desk(directory, access, url).app
 
 
