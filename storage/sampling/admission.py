@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 import duckdb
 import msgspec
 
 from storage.archive import writer as archiving
-from storage.frontier.sqlite import Frontier
+from storage.frontier.base import Frontier
 from storage.privacy.suppression import Guard
 from storage.records import Meta, Target, Want
 from storage.sampling import candidates, snowball
@@ -43,7 +44,7 @@ def enter(
 ) -> dict[str, int]:
     """Record and queue those of *wants* not in the frontier; return the number by collector and kind."""
     counts: dict[str, int] = {}
-    wants = Guard(frontier.path.parent).wants(wants)
+    wants = Guard(writer.directory.parent).wants(wants)
     for start in range(0, len(wants), CHUNK):
         new = frontier.unknown(wants[start : start + CHUNK])
         if not new:
@@ -51,8 +52,7 @@ def enter(
         rows = [[*msgspec.structs.astuple(want.target)[:3], want.wave, want.via, want.since] for want in new]
         writer.note("admission", {"rule": rule, "wants": rows}, now)
         writer.sync()
-        with frontier.transaction():
-            frontier.add(new, now)
+        frontier.commit(partial(frontier.add, new, now))
         for want in new:
             name = f"{want.target.collector} {want.target.kind}"
             counts[name] = counts.get(name, 0) + 1
