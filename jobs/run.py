@@ -40,7 +40,7 @@ from storage.linking.evidence import population
 from storage.linking.link import Linking
 from storage.linking.organisations import load_list
 from storage.locks import lock
-from storage.records import Want
+from storage.records import Request
 from storage.sampling import admission
 from storage.searches import refuse_changed
 from storage.tables.database import open_current
@@ -178,10 +178,10 @@ def _refuse_changed(study: Study, frontier: Frontier, chosen: Mapping[str, Colle
             refuse_changed(keys, (key for key, _, _ in frontier.targets(name, kind)), str(study.directory / FILE))
 
 
-def admit_wants(study: Study, frontier: Frontier, rule: str, wants: list[Want], now: datetime) -> dict[str, int]:
-    """Queue *wants*; return the number of new ones by collector and kind."""
+def admit_wants(study: Study, frontier: Frontier, rule: str, requests: list[Request], now: datetime) -> dict[str, int]:
+    """Queue *requests*; return the number of new ones by collector and kind."""
     with admitting(study, now) as writer:
-        return admission.enter(rule, wants, frontier, writer, now)
+        return admission.enter(rule, requests, frontier, writer, now)
 
 
 @contextmanager
@@ -230,7 +230,7 @@ def import_files(
     found = files.targets(form, paths, options)
     frontier = open_state(study)
     try:
-        new = admit_wants(study, frontier, "import", [Want(target, "") for target in found], datetime.now(UTC))
+        new = admit_wants(study, frontier, "import", [Request(target, "") for target in found], datetime.now(UTC))
         if not new:
             say("these files are already imported; nothing new")
         with stopping() as stop:

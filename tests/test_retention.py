@@ -12,7 +12,8 @@ import duckdb
 import msgspec
 import pytest
 
-from jobs.context import parsers
+from collectors import files
+from jobs.context import parsers, yields
 from scheduler import command_of
 from storage.archive import reader as archive
 from storage.archive import writer as archiving
@@ -21,9 +22,10 @@ from storage.privacy.declared import platforms
 from storage.privacy.minimise import Expiry, minimised
 from storage.privacy.pseudonyms import VARIABLE
 from storage.privacy.retention import gone, rechecks
-from storage.records import Account, Page, Post, Profile, Quarantine, Target, Want
+from storage.records import Account, Page, Post, Profile, Quarantine, Request, Target
 from study.study_file import Study
 from tests import small
+from tests.importing import walk
 from tests.peopled import HANDLE, ID, TEXT, peopled
 from tests.rehearsal import sneeuwbal
 
@@ -47,16 +49,38 @@ def test_what_is_dropped_never_reaches_a_table() -> None:
 
 def test_an_answer_goes_on_the_day_that_its_kind_is_kept_no_longer() -> None:
     """By the kind's own term, to the second; kinds without one stay."""
-    expiry = Expiry({"posts": 10}, AT, {("x", "timeline"): "posts", ("x", "user"): "accounts"})
+    expiry = Expiry({"posts": 10}, AT, {("x", "timeline"): "posts", ("x", "user"): "accounts"}, lambda page: ())
 
     def page(kind: str, age: timedelta) -> Page:
-        return Page((Want(Target("x", kind, "5"), "w"),), "", 200, (), b"", AT - age)
+        return Page((Request(Target("x", kind, "5"), "w"),), "", 200, (), b"", AT - age)
 
     assert expiry.entry(page("timeline", timedelta(days=10, seconds=1))) is None
     young = page("timeline", timedelta(days=10))
     assert expiry.entry(young) is young
     other = page("user", timedelta(days=999))
     assert expiry.entry(other) is other
+
+
+IMPORTED = {  # by what it holds: the format, and a file
+    "posts": ("table", "post_id,text,handle\n17,een,test_a\n"),
+    "follows": ("table", "follower,followed\n5,6\n@test_a,7\n"),
+    "profiles": ("table", "name,employer\nTest Een,Testbedrijf\n"),
+    "accounts": ("x-v1", '{"id_str": "5", "id": 5, "screen_name": "test_a"}\n'),
+    "posts of 1.1": ("x-v1", '{"id_str": "9", "text": "een", "user": {"id_str": "5", "screen_name": "test_a"}}\n'),
+}
+
+
+@pytest.mark.parametrize("holds", IMPORTED)
+def test_a_part_of_an_imported_file_is_kept_as_long_as_what_it_holds(tmp_path: Path, holds: str) -> None:
+    format_, text = IMPORTED[holds]
+    (tmp_path / "a.txt").write_text(text)
+    options = {"platform": "x"} if format_ == "table" and holds != "profiles" else {}
+    (page,) = walk(format_, tmp_path / "a.txt", collected=AT, **options)
+    kinds = ("posts", "follows", "profiles", "accounts")
+    later, parse = AT + timedelta(days=11), files.collector(format_).parse
+    gone = [kind for kind in kinds if Expiry({kind: 10}, later, yields(), parse).entry(page) is None]
+    assert gone == [holds.split()[0]]
+    assert Expiry(dict.fromkeys(kinds, 11), later, yields(), parse).entry(page) is page
 
 
 def test_a_deleted_post_goes_and_the_table_says_why(
@@ -77,8 +101,8 @@ def test_a_deleted_post_goes_and_the_table_says_why(
     dry = sneeuwbal("--study", study, "retain", "--dry-run", token=None).stdout
     protected = int(dry.split()[0])  # posts of accounts that were protected when last seen
     writer = archiving.Writer(study / "archive", "x")
-    want = Want(Target("x", "post", post), f"x/post/{post}/1")
-    writer.append(Page((want,), "https://api.x.com/2/tweets", 200, (), body.encode(), datetime.now(UTC)))
+    request = Request(Target("x", "post", post), f"x/post/{post}/1")
+    writer.append(Page((request,), "https://api.x.com/2/tweets", 200, (), body.encode(), datetime.now(UTC)))
     writer.close()
     assert sneeuwbal("--study", study, "load", token=None).returncode == 0
     dry = sneeuwbal("--study", study, "retain", "--dry-run", token=None)
@@ -112,8 +136,8 @@ def test_posts_of_an_account_that_was_protected_since_are_removed(
 
     def answer(day: int, kind: str, key: str, body: object) -> None:
         at = datetime(2026, 1, day, tzinfo=UTC)
-        want = Want(Target("x", kind, key), f"x/{kind}/{key}/{day}")
-        writer.append(Page((want,), "https://api.x.com/2/", 200, (), msgspec.json.encode(body), at))
+        request = Request(Target("x", kind, key), f"x/{kind}/{key}/{day}")
+        writer.append(Page((request,), "https://api.x.com/2/", 200, (), msgspec.json.encode(body), at))
 
     for post, text in words.items():
         one = {"id": post, "author_id": post[:-1], "text": text, "created_at": "2026-01-01T00:00:00.000Z"}

@@ -20,7 +20,7 @@ import importlib
 for module in sys.argv[1:]: importlib.import_module(module)
 print(len(sys.argv) - 1, "modules")
 """
-ROOMS = ("analysis", "collectors", "commands", "fixtures", "storage", "study")
+ROOMS = ("analysis", "collectors", "commands", "fixtures", "serve", "storage", "study")
 
 
 def _pins() -> dict[str, list[str]]:

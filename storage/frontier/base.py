@@ -23,7 +23,7 @@ import msgspec
 from storage.frontier.cycles import mark
 from storage.frontier.moves import SILENT, Move, backoff
 from storage.frontier.schema import encoded
-from storage.records import Target, Want
+from storage.records import Request, Target
 
 ADMITTED = "admitted"  # the kind of a target that is not fetched: a person admitted by the snowball
 ELSEWHERE = 1.0  # seconds after which a run looks again for targets that another machine has leased
@@ -102,39 +102,41 @@ class Frontier(ABC):
 
     # ---- adding and leasing
 
-    def add(self, wants: Iterable[Want], now: datetime) -> int:
+    def add(self, requests: Iterable[Request], now: datetime) -> int:
         """Add unknown targets, due at once; return the number added. Call it in a transaction."""
         return self.change_many(
             "INSERT INTO targets (kind, key, wave, via, since, state, due_at, changed_at) VALUES (?,?,?,?,?,?,?,?)"
             " ON CONFLICT DO NOTHING",
             (
                 (
-                    self.kind(want.target.collector, want.target.kind),
-                    want.target.key,
-                    want.wave,
-                    want.via,
-                    want.since,
-                    *(("done", None) if want.target.kind == ADMITTED else ("open", 0)),
+                    *self._name(request),
+                    request.wave,
+                    request.via,
+                    request.since,
+                    *(("done", None) if request.target.kind == ADMITTED else ("open", 0)),
                     at,
                 )
                 for at in (now.timestamp(),)
-                for want in wants
+                for request in requests
             ),
         )
 
-    def unknown(self, wants: Sequence[Want]) -> list[Want]:
-        """Those of *wants* not in the frontier, in order, each target once."""
+    def _name(self, request: Request) -> tuple[int, str]:
+        return self.kind(request.target.collector, request.target.kind), request.target.key
+
+    def unknown(self, requests: Sequence[Request]) -> list[Request]:
+        """Those of *requests* not in the frontier, in order, each target once."""
         self.change("CREATE TEMP TABLE IF NOT EXISTS asked (n INTEGER, kind INTEGER, key TEXT)")
         self.change("DELETE FROM asked")
         self.change_many(
             "INSERT INTO asked VALUES (?,?,?)",
-            ((n, self.kind(want.target.collector, want.target.kind), want.target.key) for n, want in enumerate(wants)),
+            ((n, *self._name(request)) for n, request in enumerate(requests)),
         )
         rows = self.rows(
             "SELECT min(n) FROM asked AS a WHERE NOT EXISTS"
             " (SELECT 1 FROM targets AS t WHERE t.kind=a.kind AND t.key=a.key) GROUP BY kind, key ORDER BY 1"
         )
-        return [wants[n] for (n,) in rows]
+        return [requests[n] for (n,) in rows]
 
     def led_to(self, collector: str, kind: str) -> int:
         """The number of targets of a kind that are not seeds."""
@@ -198,7 +200,7 @@ class Frontier(ABC):
             (now.timestamp(), self.kind(collector, kind)),
         )
 
-    def lease(self, collector: str, kind: str, run: str, limit: int, now: datetime) -> list[Want]:
+    def lease(self, collector: str, kind: str, run: str, limit: int, now: datetime) -> list[Request]:
         """Lease up to *limit* due targets of one kind to *run*, in the order of due time and age."""
         rows = self.rows(
             f"WITH due AS MATERIALIZED (SELECT id FROM targets{self.INDEX} WHERE kind=? AND due_at<=? AND lease IS NULL"
@@ -207,23 +209,23 @@ class Frontier(ABC):
             (self.kind(collector, kind), now.timestamp(), limit, run),
         )
         return [
-            Want(Target(collector, kind, r[2], r[3]), f"{collector}/{kind}/{r[2]}/{r[4]}", r[5], r[6], r[7], r[8], r[9],
-                 bool(r[10]), r[11], msgspec.json.decode(r[12]))
+            Request(Target(collector, kind, r[2], r[3]), f"{collector}/{kind}/{r[2]}/{r[4]}", r[5], r[6], r[7], r[8],
+                    r[9], bool(r[10]), r[11], msgspec.json.decode(r[12]))
             for r in sorted(rows)
         ]  # fmt: skip
 
-    def release(self, wants: Iterable[Want]) -> None:
+    def release(self, requests: Iterable[Request]) -> None:
         """Return leases unused."""
         self.change_many(
             "UPDATE targets SET lease=NULL WHERE kind=? AND key=?",
-            ((self.kind(want.target.collector, want.target.kind), want.target.key) for want in wants),
+            map(self._name, requests),
         )
 
-    def postpone(self, want: Want, until: datetime) -> None:
+    def postpone(self, request: Request, until: datetime) -> None:
         """Return a lease unused, due again at *until*."""
         self.change(
             "UPDATE targets SET lease=NULL, due_at=?, why='rate limit' WHERE kind=? AND key=? AND state='open'",
-            (until.timestamp(), self.kind(want.target.collector, want.target.kind), want.target.key),
+            (until.timestamp(), *self._name(request)),
         )
 
     def next_due(self, collector: str, kinds: Sequence[str]) -> tuple[datetime, str] | None:
