@@ -30,7 +30,7 @@ from jobs.context import (
     warnings,
     wire_for,
 )
-from jobs.secrets import all_secrets, secret_of
+from jobs.secrets import all_secrets, secret_of, variable_of
 from storage.archive import reader as archive
 from storage.archive.merge_archives import gather
 from storage.archive.writer import Writer
@@ -73,8 +73,7 @@ def run(
     for name in chosen:
         if needs_secret(name) and secret_of(study, name) is None:
             raise UserError(
-                f"no token for {name}: set SNEEUWBAL_{name.upper()}_BEARER_TOKEN,"
-                f" or enabled = false under [collectors.{name}]"
+                f"no token for {name}: set {variable_of(name)}, or enabled = false under [collectors.{name}]"
             )
     if again:
         frontier = open_state(study)
