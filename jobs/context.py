@@ -14,6 +14,7 @@ from jobs.secrets import secret_of
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
 from storage.linking.organisations import load_list
+from storage.participants import Tokens
 from storage.sampling.rules import Rules
 from study.begin import LIST as LIST
 from study.begin import Begun as Begun
@@ -210,7 +211,8 @@ def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -
     options = {**study.options(name), "contact": study.study.contact, "sets": sets, **more}
     if study.minimise.opt_outs == "override":
         options["honour_opt_outs"] = False
-    return Settings(options, secret_of(study, name), wire)
+    tokens = Tokens(study.directory, name) if hooks_of(installed()[name].load()).oauth else None
+    return Settings(options, secret_of(study, name), wire, tokens=tokens)
 
 
 def wire_for(study: Study, name: str) -> Wire:

@@ -15,6 +15,7 @@ from storage.archive import reader as archive
 from storage.archive.writer import Writer
 from storage.errors import UserError
 from storage.locks import lock
+from storage.participants import Tokens, every
 from storage.privacy import outside_copies
 from storage.privacy.declared import platforms
 from storage.privacy.erase import Cutter
@@ -72,10 +73,19 @@ def forget(
         cutter = Cutter(person.names, forgotten, person.people, copied)
         with lock(directory, "load"):
             erase(directory, cutter, cut, published=directory / DATABASE)
+            _disconnect(directory, cutter)
             _elsewhere(directory, backups, cutter, cut)
             _note(study, cut)
         rebuild(directory, say)
         return Removal(cut, sorted(cutter.undeclared), _left(study, cutter))
+
+
+def _disconnect(directory: Path, cutter: Cutter) -> None:
+    """Remove the tokens of the person."""
+    for name, tokens in every(directory).items():
+        for key, token in tokens.items():
+            if cutter.named(name, key) or (token.owner and cutter.named(name, token.owner)):
+                Tokens(directory, name).remove(key)
 
 
 def _load_new(study: Study, say: Say) -> None:

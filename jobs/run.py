@@ -30,12 +30,12 @@ from jobs.context import (
     warnings,
     wire_for,
 )
-from jobs.secrets import all_secrets, secret_of
+from jobs.secrets import all_secrets, secret_of, variable_of
 from storage.archive import reader as archive
 from storage.archive.merge_archives import gather
 from storage.archive.writer import Writer
 from storage.errors import UserError
-from storage.frontier.sqlite import Frontier
+from storage.frontier.base import Frontier
 from storage.linking.evidence import population
 from storage.linking.link import Linking
 from storage.linking.organisations import load_list
@@ -73,8 +73,7 @@ def run(
     for name in chosen:
         if needs_secret(name) and secret_of(study, name) is None:
             raise UserError(
-                f"no token for {name}: set SNEEUWBAL_{name.upper()}_BEARER_TOKEN,"
-                f" or enabled = false under [collectors.{name}]"
+                f"no token for {name}: set {variable_of(name)}, or enabled = false under [collectors.{name}]"
             )
     if again:
         frontier = open_state(study)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import hmac
 import os
 import re
+import secrets
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -15,12 +18,14 @@ from urllib.parse import unquote, urlsplit
 from collectors.base import hooks_of
 from storage import keyring
 from storage.errors import UserError
+from storage.participants import TOKENS, every
 from storage.privacy import pseudonyms
 
 if TYPE_CHECKING:
     from study.study_file import Study
 
 SECRETS = "secrets.toml"
+NEVER_COPIED = frozenset({SECRETS, TOKENS, f".{TOKENS}"})
 NOTIFY = {"webhook": "SNEEUWBAL_WEBHOOK", "mail_to": "SNEEUWBAL_MAIL_TO", "smtp": "SNEEUWBAL_SMTP"}
 MOST = 65_536  # bytes of a file that holds a secret
 SECRET_NAME = re.compile(r"token|secret|password|api_?key|webhook|smtp|pseudonym_key", re.I)
@@ -41,11 +46,16 @@ def _variables(study: Study, name: str) -> list[str]:
     from study.installed import installed
 
     table = study.collectors.get(name)
-    names = [f"SNEEUWBAL_{name.upper()}_BEARER_TOKEN", f"SNEEUWBAL_{name.upper()}_TOKEN"]
+    names = [variable_of(name), variable_of(name).replace("_BEARER_", "_")]
     if table is not None and table.secret_env:
         names.insert(0, table.secret_env)
     point = installed().get(name)
     return [*names, *(hooks_of(point.load()).environment if point else ())]
+
+
+def variable_of(name: str) -> str:
+    """The environment variable for the secret of a collector."""
+    return f"SNEEUWBAL_{name.upper().replace('-', '_')}_BEARER_TOKEN"
 
 
 def secrets_table(directory: Path) -> Mapping[str, Any]:
@@ -94,6 +104,10 @@ def known_secrets(directory: Path) -> Iterator[str]:
     with contextlib.suppress(OSError, ValueError, RecursionError):  # the command that needs it reports the error
         for text in _strings(tomllib.loads((directory / SECRETS).read_text())):
             yield from _parts(text)
+    with contextlib.suppress(UserError, OSError):
+        for tokens in every(directory).values():
+            for token in tokens.values():
+                yield from token.secrets
     with contextlib.suppress(UserError):
         if keyring.chosen(directory):
             from study.installed import installed
@@ -130,3 +144,55 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, dict):
         for each in value.values():
             yield from _strings(each)
+
+
+# ---- the researchers' desk -------------------------------------------------------------------------------------
+
+DESK, PASSWORD = "desk", "password"
+COST = {"n": 1 << 14, "r": 8, "p": 1}  # of scrypt: 16 MB and some tens of milliseconds a try
+SHORTEST = 12  # characters of a password
+
+
+def desk_password(directory: Path, file: Path | None = None) -> str | None:
+    """The hash of the desk's password: from *file*, secrets.toml or the keyring; None if there is none.
+
+    Raise UserError for one that is too short.
+    """
+    where, found = str(file or directory / SECRETS), None
+    if file is not None:
+        found = file.read_text("utf-8").strip()
+    elif keyring.chosen(directory):
+        where, found = "the keyring", keyring.get(DESK)
+    elif isinstance(table := secrets_table(directory).get(DESK), dict):
+        found = table.get(PASSWORD)
+    if found is None:
+        return None
+    if not isinstance(found, str) or len(found) < SHORTEST:
+        raise UserError(f"{where}: the desk's password should have {SHORTEST} characters or more")
+    return found if found.startswith("scrypt$") else hashed(found)
+
+
+def new_desk_password(directory: Path) -> str:
+    """A new password of the desk, of which secrets.toml or the keyring gets the hash. Raise UserError for a second."""
+    password = secrets.token_urlsafe(15)
+    if keyring.chosen(directory):
+        keyring.put(DESK, hashed(password))
+        return password
+    path = directory / SECRETS
+    if DESK in secrets_table(directory):
+        raise UserError(f"{path}: has a table [{DESK}] already; remove it to make a new password")
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
+        file.write(f'\n[{DESK}]\n{PASSWORD} = "{hashed(password)}"\n')
+    return password
+
+
+def hashed(password: str, salt: bytes | None = None) -> str:
+    """`scrypt$SALT$HASH` of *password*."""
+    salt = salt or secrets.token_bytes(16)
+    return f"scrypt${salt.hex()}${hashlib.scrypt(password.encode(), salt=salt, **COST).hex()}"
+
+
+def fits(password: str, known: str) -> bool:
+    """Whether *known* is the hash of *password*."""
+    salt = bytes.fromhex(known.split("$")[1])
+    return hmac.compare_digest(hashed(password, salt), known)
