@@ -266,6 +266,16 @@ class Access(Table):
     )
 
 
+class Participants(Table):
+    """People who take part by invitation (docs/taking-part.md)."""
+
+    url: str = Field(
+        "http://127.0.0.1:8417",
+        pattern=r"^https?://[^/\s?#]+$",
+        description="Address at which participants see `sneeuwbal serve participants`: that of the reverse proxy.",
+    )
+
+
 class Interval(Table):
     """A time span: days, weeks and months in `calendar`, hours and minutes in `interval`."""
 

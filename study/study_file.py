@@ -27,6 +27,7 @@ from study.settings import (
     Job,
     Minimise,
     Organisations,
+    Participants,
     Population,
     Published,
     Search,
@@ -53,6 +54,7 @@ class Study(Table):
     survey: Survey = Survey()
     minimise: Minimise = Minimise()
     access: Access = Access()
+    participants: Participants = Participants()
     schedule: tuple[Job, ...] = ()
     comparison: tuple[Comparison, ...] = ()
     searches: tuple[Search, ...] = ()
