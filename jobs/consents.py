@@ -1,10 +1,10 @@
-"""What participants gave or took back: from the inbox into the archive; and invitations."""
+"""What participants gave or took back: from the inbox into the archive."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -15,7 +15,7 @@ from jobs.erasing import erased, hold
 from jobs.intake import admit_wants, read_files
 from storage import consents
 from storage.archive.writer import Writer
-from storage.consents import Act, Consents, Given, new_id
+from storage.consents import Act, Consents, Given
 from storage.errors import UserError
 from storage.locks import lock
 from storage.privacy.erase import Cutter
@@ -36,26 +36,6 @@ def noting(study: Study) -> Iterator[Writer]:
             yield writer
         finally:
             writer.close()
-
-
-def invite(study: Study, number: int, days: int) -> list[str]:
-    """Make *number* invitations that expire after *days*; return the pseudonyms of the people."""
-    people = [new_id("p")[:17] for _ in range(number)]
-    expires = consents.moment() + timedelta(days=days)
-    with noting(study) as writer:
-        for person in people:
-            writer.note(consents.INVITED, {"person": person, "expires": expires.isoformat()})
-    return people
-
-
-def revoke(study: Study, people: Sequence[str]) -> None:
-    """Revoke the invitations of *people*. Raise UserError for a person who was not invited."""
-    known = Consents(study.directory).archived().invitations
-    if unknown := [person for person in people if person not in known]:
-        raise UserError(f"{unknown[0]}: no such person; `sneeuwbal invite` lists those who were invited")
-    with noting(study) as writer:
-        for person in people:
-            writer.note(consents.REVOKED, {"person": person})
 
 
 def take_in(study: Study, say: Say) -> list[Path]:

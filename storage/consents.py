@@ -30,7 +30,7 @@ INVITED, REVOKED, TEXT, GIVEN, TAKEN_BACK = NOTES = (
 
 
 class Invitation(msgspec.Struct):
-    """An invitation: of whom, by pseudonym, and until when."""
+    """An invitation of a person, by pseudonym."""
 
     person: str
     expires_at: datetime
