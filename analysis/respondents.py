@@ -250,7 +250,7 @@ def _published(db: Database, statistic: str, names: list[str]) -> dict[str, Any]
             "published_below": of.get("below"), "p_of_published": follows, "note": of.get("note")}  # fmt: skip
 
 
-class Beside(NamedTuple):
+class Compared(NamedTuple):
     """How computed tests compare with the published ones, as printed."""
 
     published: int
@@ -259,10 +259,10 @@ class Beside(NamedTuple):
     unfounded: pd.DataFrame  # whose published p is not that of the value: with p_low and p_high of its rounding
 
 
-def beside(frame: pd.DataFrame, statistic: str) -> Beside:
+def compared(frame: pd.DataFrame, statistic: str) -> Compared:
     """The rows of *frame* whose *statistic* was published, compared at the decimals that its variable has in print."""
     if "published" not in frame:
-        return Beside(0, 0, frame.iloc[:0], frame.iloc[:0])
+        return Compared(0, 0, frame.iloc[:0], frame.iloc[:0])
     rows = frame[frame["published"].notna() & frame[statistic].notna()].copy()
     by = rows["variable"] if statistic == "wald" else pd.Series("", rows.index)
     places = {name: max(map(_decimals, rows.loc[by == name, "published"])) for name in by.unique()}
@@ -279,7 +279,7 @@ def beside(frame: pd.DataFrame, statistic: str) -> Beside:
             given[name] = [survey.p_of(statistic, max(value, 0), df, n)
                           for value, df, n in zip(ends, given["df"], given["published_n"], strict=True)]  # fmt: skip
         given = given[(given["p_of_published"].astype(float).round(printed) - given["published_p"]).abs() > 1e-9]
-    return Beside(len(rows), int((~rows["off"]).sum()), other, given)
+    return Compared(len(rows), int((~rows["off"]).sum()), other, given)
 
 
 def _decimals(value: Any) -> int:

@@ -20,10 +20,10 @@ LEADING = ("survey_share", "profiles", "accounts")  # one an instrument, in whic
 COLUMNS = ("group_name", "respondents", "survey_share", "low", "high", *INSTRUMENTS["profiles"],
            *INSTRUMENTS["timelines"])  # fmt: skip
 POSTS = f"""
-WITH whose AS (
+WITH groups_of AS (
     SELECT DISTINCT l.account_id, m.group_name FROM ({OF_MEMBERS}) AS l JOIN memberships AS m USING (actor_id))
 SELECT group_name, count(*) AS posts, avg(CAST({{condition}} AS INTEGER)) AS interaction
-FROM {{posts}} AS p JOIN whose AS w ON w.account_id = p.timeline_of GROUP BY 1"""
+FROM {{posts}} AS p JOIN groups_of AS w ON w.account_id = p.timeline_of GROUP BY 1"""
 
 
 def table(

@@ -86,12 +86,12 @@ def slim(port: int, pages: int) -> None:
 
 
 def requests(port: int, pages: int):
-    """Wants and their URLs."""
-    from storage.records import Target, Want
+    """Requests and their URLs."""
+    from storage.records import Request, Target
 
     for number in range(pages):
         url = f"http://127.0.0.1:{port}/in/{number}"
-        yield Want(Target("profiles", "profile", url), "w"), url
+        yield Request(Target("profiles", "profile", url), "w"), url
 
 
 def crawl(port: int, pages: int) -> None:
@@ -120,7 +120,7 @@ def collect(port: int, pages: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         frontier = Frontier(Path(folder) / "state.sqlite")
         with frontier.transaction():
-            frontier.add((want for want, _ in requests(port, pages)), datetime.now(UTC))
+            frontier.add((request for request, _ in requests(port, pages)), datetime.now(UTC))
         wire = Wire()
         settings = Settings({**OPTIONS, "allow_private": True}, None, wire)
         report = collect(Path(folder), "profiles", collector, settings, frontier=frontier)

@@ -118,12 +118,12 @@ def collect(place: Path, port: int) -> None:
     from collectors.wire.exchange import Wire
     from collectors.x.collector import collector
     from storage.frontier.sqlite import Frontier
-    from storage.records import Target, Want
+    from storage.records import Request, Target
 
     place.mkdir(parents=True, exist_ok=True)
     wire, frontier = Wire(), Frontier(place / "state.sqlite")
     with frontier.transaction():
-        if not frontier.add([Want(Target("x", "followers", "1"), "")], wire.now()):
+        if not frontier.add([Request(Target("x", "followers", "1"), "")], wire.now()):
             frontier.revisit("x", "followers", wire.now())
     options = {"base_url": f"http://127.0.0.1:{port}", "limits": {"followers": None}}
     report = collect(place, "x", collector, Settings(options, TOKEN, wire), frontier=frontier)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.frontier.sqlite import Frontier, Move
-from storage.records import Target, Want
+from storage.records import Request, Target
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SMALL, BATCH, ROUNDS = 10_000, 100, 300
@@ -55,7 +55,7 @@ def measure(number: int, path: Path) -> dict[str, float]:
             leased = frontier.lease("x", "user", "run", BATCH, NOW)
             frontier.apply((Move(w.target, w.walk, "end", newest="9", items=1, requests=1) for w in leased), NOW)
             new = (str(((number + turn * BATCH + i) * 2654435761) % 4294967296) for i in range(BATCH))
-            frontier.add([Want(Target("x", "user", key), "", 1, "a", "") for key in new], NOW)
+            frontier.add([Request(Target("x", "user", key), "", 1, "a", "") for key in new], NOW)
         walls.append(time.perf_counter() - wall)
         cpus.append(time.process_time() - cpu)
     assert len(leased) == BATCH

@@ -29,11 +29,11 @@ def bring(path: Path, study: Path) -> None:
     from collectors.engine.run import collect
     from collectors.wire.exchange import Wire
     from storage.frontier.sqlite import Frontier
-    from storage.records import Want
+    from storage.records import Request
 
     found, wire, frontier = files.targets("x-v1", [path], {}), Wire(), Frontier(study / "state.sqlite")
     with frontier.transaction():
-        frontier.add([Want(target, "") for target in found], wire.now())
+        frontier.add([Request(target, "") for target in found], wire.now())
     settings = Settings({"paths": files.paths_of(found)}, wire=wire)
     report = collect(study, "x-v1", files.collector("x-v1"), settings, frontier=frontier)
     assert report.status == "complete", report

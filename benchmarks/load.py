@@ -82,7 +82,7 @@ def timelines(source: Path, place: Path) -> None:
         for path in archive.segments(source / "archive"):
             if path.name.startswith("x-"):
                 for entry in archive.read(path):
-                    if isinstance(entry, Page) and entry.wants and entry.kind == "timeline" and entry.status == 200:
+                    if isinstance(entry, Page) and entry.requests and entry.kind == "timeline" and entry.status == 200:
                         writer.append(entry)
                         lines.write(entry.content().replace(b"\n", b" ") + b"\n")
             writer.sync()

@@ -23,7 +23,7 @@ from collectors.profiles.collector import collector
 from fixtures.world.people import HOST, LAYOUTS, READ
 from fixtures.world.site import MAIN, Site
 from fixtures.world.world import Options, World
-from storage.records import Page, Target, Want
+from storage.records import Page, Request, Target
 
 SIZE = 17 * 1024
 WIDTHS = (7, 6, 10, 9, 12, 12, 7)
@@ -40,8 +40,8 @@ def pages(scale: float) -> dict[str, list[Page]]:
             url = people.url(number)
             status, headers, body = site.answer(MAIN, url.removeprefix(HOST))
             body = body.replace(b"</body>", FILLER[: max(0, SIZE - len(body))].rpartition(b"\n")[0] + b"</body>")
-            want = Want(Target("profiles", "profile", url), "walk")
-            found[LAYOUTS[people.layout[number]]].append(Page((want,), url, status, tuple(headers), body, now))
+            request = Request(Target("profiles", "profile", url), "walk")
+            found[LAYOUTS[people.layout[number]]].append(Page((request,), url, status, tuple(headers), body, now))
     return found
 
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 import tweepy
 
 from collectors.x.collector import collector
-from storage.records import Page, Target, Want
+from storage.records import Page, Request, Target
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -72,9 +72,14 @@ def page(dice: random.Random, number: int) -> Page:
         "meta": {"result_count": 100, "newest_id": data[0]["id"], "oldest_id": data[-1]["id"], "next_token": "n"},
     }
     headers = (("content-encoding", "gzip"), ("content-type", "application/json"))
-    want = Want(Target("x", "timeline", str(10**18 + 1), "c"), "w")
+    request = Request(Target("x", "timeline", str(10**18 + 1), "c"), "w")
     return Page(
-        (want,), "https://api.twitter.com/2/users/1/tweets", 200, headers, gzip.compress(json.dumps(body).encode()), NOW
+        (request,),
+        "https://api.twitter.com/2/users/1/tweets",
+        200,
+        headers,
+        gzip.compress(json.dumps(body).encode()),
+        NOW,
     )
 
 

@@ -11,7 +11,7 @@ import msgspec
 from collectors.wire.exchange import Wire
 from storage.outcomes import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split
 from storage.privacy.declared import Hooks, hooks_of
-from storage.records import Failure, Page, Record, Want
+from storage.records import Failure, Page, Record, Request
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -98,8 +98,8 @@ class Collector(Protocol):
         """The kinds it can fetch."""
         ...
 
-    def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield answers, lazily and in any order, one for each want. The only I/O."""
+    def fetch(self, requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:
+        """Yield answers, lazily and in any order, one for each request. The only I/O."""
         ...
 
     def outcome(self, page: Page) -> Iterator[Outcome]:

@@ -21,7 +21,7 @@ from storage.locks import lock
 from storage.privacy.erase import Cutter
 from storage.privacy.forget import Cut
 from storage.privacy.forgotten import Forgotten, Name
-from storage.records import Target, Want
+from storage.records import Request, Target
 from storage.tables import database
 from study.study_file import Study
 
@@ -86,10 +86,10 @@ def _take_in_given(study: Study, given: Sequence[tuple[Path, Act]], say: Say) ->
             continue
         collector = collectors_of(study).get(act.consent.collector)
         kinds = [name for name, kind in collector.kinds.items() if kind.of == "consent"] if collector else []
-        wants = [Want(Target(act.consent.collector, kind, act.consent.id), "") for kind in kinds]
+        requests = [Request(Target(act.consent.collector, kind, act.consent.id), "") for kind in kinds]
         frontier = open_state(study)
         try:
-            admit_wants(study, frontier, "consent", wants, datetime.now(UTC))
+            admit_wants(study, frontier, "consent", requests, datetime.now(UTC))
         finally:
             frontier.close()
         path.unlink(missing_ok=True)
@@ -108,9 +108,9 @@ class _Withdrawn(Cutter):
 
     ids: tuple[str, ...] = ()
 
-    def owns(self, want: Want) -> bool:
-        """Whether *want* is for something given under one of the consents."""
-        return want.target.key.startswith(self.ids) or super().owns(want)
+    def owns(self, request: Request) -> bool:
+        """Whether *request* is for something given under one of the consents."""
+        return request.target.key.startswith(self.ids) or super().owns(request)
 
 
 def _take_back(study: Study, before: Given, withdrawn: Sequence[tuple[Path, Act]], say: Say) -> None:

@@ -17,16 +17,16 @@ from jobs.secrets import all_secrets
 from storage.archive.writer import Writer
 from storage.frontier.sqlite import Frontier
 from storage.locks import lock
-from storage.records import Want
+from storage.records import Request
 from storage.sampling import admission
 from study.installed import installed
 from study.study_file import Study
 
 
-def admit_wants(study: Study, frontier: Frontier, rule: str, wants: list[Want], now: datetime) -> dict[str, int]:
-    """Queue *wants*; return the number of new ones by collector and kind."""
+def admit_wants(study: Study, frontier: Frontier, rule: str, requests: list[Request], now: datetime) -> dict[str, int]:
+    """Queue *requests*; return the number of new ones by collector and kind."""
     with admitting(study, now) as writer:
-        return admission.enter(rule, wants, frontier, writer, now)
+        return admission.enter(rule, requests, frontier, writer, now)
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def read_files(
     found = files.targets(form, paths, options)
     frontier = open_state(study)
     try:
-        new = admit_wants(study, frontier, "import", [Want(target, "") for target in found], datetime.now(UTC))
+        new = admit_wants(study, frontier, "import", [Request(target, "") for target in found], datetime.now(UTC))
         if not new:
             say("these files are already imported; nothing new")
         with stopping() as stop:

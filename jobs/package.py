@@ -86,8 +86,8 @@ def make(database: Path, folder: Path, options: Options) -> Path:
 def _confidential(study: Study, folder: Path) -> None:
     """Copy the archive and the study's own files; never secrets, nor who was forgotten, which needs a key."""
     place = folder / STUDY_IN
-    beside = {path for path in map(Path, os.listdir(study.directory)) if path.suffix in {".toml", ".csv", ".txt"}}
-    for name in sorted({*files(study), *beside} - {Path(SECRETS), Path(outside_copies.FILE), Path(forgotten.FILE)}):
+    more = {path for path in map(Path, os.listdir(study.directory)) if path.suffix in {".toml", ".csv", ".txt"}}
+    for name in sorted({*files(study), *more} - {Path(SECRETS), Path(outside_copies.FILE), Path(forgotten.FILE)}):
         if (study.directory / name).is_file():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(study.directory / name, place / name)

@@ -34,8 +34,8 @@ from study.study_file import Study
 FORMATS = ("svg", "pdf", "png")  # of a figure
 
 
-def report(study: Study, *, public: bool = False, beside: Study | None = None, say: Say = print) -> Path:
-    """Make the report of *study*, compared with *beside* if given; print its main tables, and return the page."""
+def report(study: Study, *, public: bool = False, compare: Study | None = None, say: Say = print) -> Path:
+    """Make the report of *study*, compared with *compare* if given; print its main tables, and return the page."""
     with database.open_readonly(study.directory / DATABASE) as db:
         words = Words(study.study.language)
         made = words("Made by sneeuwbal on {when}; loaded up to {loaded}.").format(
@@ -43,7 +43,7 @@ def report(study: Study, *, public: bool = False, beside: Study | None = None, s
         )
         facts = page.Facts(study.study.name, study.study.comment, made)
         folder = _folder(study, "-public" if public else "")
-        with _other(beside, study, public) as other:
+        with _other(compare, study, public) as other:
             done = page.write_report(Findings(db, options(study, public)), folder, facts, other)
     _latest(study, folder, "latest-public" if public else "latest")
     tables = done.tables()
@@ -85,13 +85,13 @@ def figure(
 
 
 @contextmanager
-def _other(beside: Study | None, study: Study, public: bool) -> Iterator[Other | None]:
-    """Open the study *beside*, with the nouns of *study*."""
-    if beside is None:
+def _other(compare: Study | None, study: Study, public: bool) -> Iterator[Other | None]:
+    """Open the study *compare*, with the nouns of *study*."""
+    if compare is None:
         yield None
         return
-    with database.open_readonly(beside.directory / DATABASE) as db:
-        yield Other(beside.study.name, Findings(db, options(beside, public, study.study.language)))
+    with database.open_readonly(compare.directory / DATABASE) as db:
+        yield Other(compare.study.name, Findings(db, options(compare, public, study.study.language)))
 
 
 PEOPLE = "SELECT group_name, count(*) AS people FROM memberships GROUP BY ALL ORDER BY people DESC"

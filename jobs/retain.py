@@ -26,7 +26,7 @@ from storage.privacy.erase import Cutter
 from storage.privacy.forget import Cut, forget, rewrite
 from storage.privacy.forgotten import Forgotten
 from storage.privacy.minimise import Expiry
-from storage.records import Page, Target, Want
+from storage.records import Page, Request, Target
 from storage.tables import database
 from study.installed import installed
 from study.study_file import Study
@@ -65,16 +65,16 @@ def queue(study: Study, frontier: Frontier, say: Say) -> dict[str, tuple[str, ..
     chosen = collectors_of(study)
     with database.open_readonly(study.directory / DATABASE) as db:
         found = retention.rechecks(db, platforms(parsers()).values())
-    wants = [Want(Target(*one), "") for one in found if one[0] in chosen]
+    requests = [Request(Target(*one), "") for one in found if one[0] in chosen]
     kinds: dict[str, tuple[str, ...]] = {}
-    for want in wants:
-        name, kind = want.target.collector, want.target.kind
+    for request in requests:
+        name, kind = request.target.collector, request.target.kind
         if kind not in kinds.get(name, ()):
             kinds[name] = (*kinds.get(name, ()), kind)
     for name, again in kinds.items():
         revisit(study, frontier, name, again)
-    admit_wants(study, frontier, "recheck", wants, datetime.now(UTC))
-    say(f"queued {len(wants):,} look-ups")
+    admit_wants(study, frontier, "recheck", requests, datetime.now(UTC))
+    say(f"queued {len(requests):,} look-ups")
     return kinds
 
 
@@ -141,9 +141,9 @@ class Redaction:
 
     def entry(self, entry: Entry) -> Entry | None:
         """*entry*, redacted; unchanged if it already was, or cannot be."""
-        if not isinstance(entry, Page) or not entry.wants or (entry.redacted and self._drop <= set(entry.redacted)):
+        if not isinstance(entry, Page) or not entry.requests or (entry.redacted and self._drop <= set(entry.redacted)):
             return entry
-        name = entry.wants[0].target.collector
+        name = entry.requests[0].target.collector
         redact = self._redact.get(name)
         with suppress(UserError):  # of recordings, an answer that its platform does not declare
             if redact is not None:

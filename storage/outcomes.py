@@ -22,7 +22,7 @@ class Done(msgspec.Struct, frozen=True):
     why: str = ""  # why it was cut short, or why a complete list is shorter than its account claims
     reached: bool = False  # the old high-water mark was reached on this page
     stuck: bool = False  # the list led back to itself: older items may still be available, so the old mark stays
-    carry: Mapping[str, Any] = {}  # data for the next page besides its cursor, passed in its `Want.carry`
+    carry: Mapping[str, Any] = {}  # data for the next page besides its cursor, passed in its `Request.carry`
 
 
 class Later(msgspec.Struct, frozen=True):

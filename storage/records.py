@@ -26,7 +26,7 @@ class Target(msgspec.Struct, frozen=True, order=True):
     cursor: str = ""
 
 
-class Want(msgspec.Struct, frozen=True, omit_defaults=True):
+class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     """A target as leased: with its walk, its wave, the key that led to it and how far to go back."""
 
     target: Target
@@ -46,9 +46,9 @@ class BadBody(ValueError):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One answer as received: de-chunked, still content-encoded. It answers every want in *wants*."""
+    """One answer as received: de-chunked, still content-encoded. It answers every request in *requests*."""
 
-    wants: tuple[Want, ...]
+    requests: tuple[Request, ...]
     url: str
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -63,28 +63,28 @@ class Page(msgspec.Struct, frozen=True):
     @property
     def targets(self) -> tuple[Target, ...]:
         """The targets this page answers."""
-        return tuple(want.target for want in self.wants)
+        return tuple(request.target for request in self.requests)
 
     @property
     def kind(self) -> str:
         """The kind of its targets (one page answers one kind)."""
-        return self.wants[0].target.kind
+        return self.requests[0].target.kind
 
     @property
     def key(self) -> str:
         """The key of its first target."""
-        return self.wants[0].target.key
+        return self.requests[0].target.key
 
     @property
     def collector(self) -> str:
         """Its collector: that of its targets, or for a recording the one that recognised it."""
-        return str(self.asked.get("recorded") or (self.wants[0].target.collector if self.wants else ""))
+        return str(self.asked.get("recorded") or (self.requests[0].target.collector if self.requests else ""))
 
     @property
     def meant(self) -> Target:
         """Its first target; of a recording, the one that an answer would have had of the collector that reads it."""
         if "recorded" not in self.asked:
-            return self.wants[0].target
+            return self.requests[0].target
         return Target(self.collector, *(str(self.asked.get(part, "")) for part in ("kind", "key", "cursor")))
 
     def header(self, name: str) -> str | None:
@@ -142,7 +142,7 @@ def compress(body: bytes) -> bytes:
 class Failure(msgspec.Struct, frozen=True):
     """No answer came: a time-out, a refused connection, an unresolvable name, a robots.txt that forbids it."""
 
-    wants: tuple[Want, ...]
+    requests: tuple[Request, ...]
     # timeout | connection | dns | robots | cut | private-address | redirect | too-large | invalid-key | other
     reason: str
     detail: str

@@ -13,7 +13,7 @@ from collectors.files import roo, table
 from collectors.importing import chunks
 from collectors.linkedin import export
 from collectors.wire.exchange import Wire
-from storage.records import Failure, Page, Record, Want
+from storage.records import Failure, Page, Record, Request
 
 
 def walk(format_: str, *paths: Path, forget: bool = False, **options: Any) -> list[Page]:
@@ -28,8 +28,8 @@ def walk(format_: str, *paths: Path, forget: bool = False, **options: Any) -> li
         while cursor is not None:
             if forget:
                 settings = Settings(records, wire=Wire())
-            want = Want(msgspec.structs.replace(target, cursor=cursor), "walk")
-            (page,) = collector.fetch(iter([want]), settings)
+            request = Request(msgspec.structs.replace(target, cursor=cursor), "walk")
+            (page,) = collector.fetch(iter([request]), settings)
             assert not isinstance(page, Failure), page
             got.append(page)
             (done,) = collector.outcome(page)

@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from tests.loopback import Answer, Request
+from tests.loopback import Answer, Received
 
 FIRST_DAY = datetime(2026, 3, 6, tzinfo=UTC)  # a Friday; a month from it has a change to summer time
 MOST_POSTS = 3
@@ -144,7 +144,7 @@ class Living:
 
     # ---- what it answers
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Received) -> Answer:
         """X's answer for a timeline or a following list."""
         _, _, _, number, what = request.path.split("/")
         person = self.people[int(number)]
@@ -168,7 +168,7 @@ class Living:
         return {"id": str(post.number), "text": post.text, "author_id": author, "edit_history_tweet_ids": history,
                 "created_at": f"{at:%Y-%m-%dT%H:%M:%S.000Z}"}  # fmt: skip
 
-    def _page(self, request: Request, items: list[dict], includes: dict) -> Answer:
+    def _page(self, request: Received, items: list[dict], includes: dict) -> Answer:
         start, size = int(request.query.get("pagination_token", 0)), int(request.query.get("max_results", 10))
         shown = items[start : start + size]
         meta: dict[str, object] = {"result_count": len(shown)}

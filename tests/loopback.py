@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 
-class Request(msgspec.Struct):
+class Received(msgspec.Struct):
     """What a client asked."""
 
     path: str
@@ -32,7 +32,7 @@ class Answer(msgspec.Struct):
     cut: int = 0
 
 
-Script = Callable[[Request], Answer]
+Script = Callable[[Received], Answer]
 
 
 class _Server(ThreadingHTTPServer):
@@ -63,7 +63,7 @@ class Loopback:
     """A running server: its URL, and the requests it got."""
 
     def __init__(self, script: Script, port: int = 0) -> None:
-        self.script, self.asked = script, list[Request]()
+        self.script, self.asked = script, list[Received]()
         self._server = _Server(("127.0.0.1", port), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -82,7 +82,7 @@ class Loopback:
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 query = dict(parse_qsl(parts.query, keep_blank_values=True))
-                request = Request(parts.path, query, {k.lower(): v for k, v in self.headers.items()}, self.command)
+                request = Received(parts.path, query, {k.lower(): v for k, v in self.headers.items()}, self.command)
                 loopback.asked.append(request)
                 self._send(loopback.script(request))
 

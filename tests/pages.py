@@ -12,7 +12,7 @@ from collectors.base import Absent, Done, Kind, Later
 from jobs.context import parsers
 from storage import records
 from storage.archive import writer as archiving
-from storage.records import Page, Post, Target, Want
+from storage.records import Page, Post, Request, Target
 
 T0 = datetime(2013, 2, 23, 12, tzinfo=UTC)
 CLASSES = {name: getattr(records, name) for name in (
@@ -34,18 +34,18 @@ class Toy:
         "followers": Kind(of="account", yields="follows", paged=True),
     }
 
-    def fetch(self, wants, settings):
+    def fetch(self, requests, settings):
         raise NotImplementedError
 
     def outcome(self, page):
         actual = msgspec.json.decode(page.body)["outcomes"] if page.status == 200 else {}
-        for want in page.wants:
+        for request in page.requests:
             if page.status == 404:
-                yield Absent(want.target, "gone")
+                yield Absent(request.target, "gone")
             elif page.status != 200:
-                yield Later(want.target, f"status {page.status}")
+                yield Later(request.target, f"status {page.status}")
             else:
-                yield Done(want.target, **actual)
+                yield Done(request.target, **actual)
 
     def parse(self, page):
         if page.status != 200:
@@ -67,13 +67,13 @@ def page(number, found, *, minutes=None, kind="profile", key=None, run="run-1", 
          since="", **outcomes):  # fmt: skip
     """A page that tells *found*; its record id and time follow from *number*."""
     key = key or f"key-{number}"
-    want = Want(
+    request = Request(
         Target("toy", kind, key, str(outcomes.pop("cursor", ""))), walk or f"toy/{kind}/{key}/1", wave, via, since
     )
     result = [[type(r).__name__, r] if not isinstance(r, str) else [r, {}] for r in found]
     body = msgspec.json.encode({"records": result, "outcomes": outcomes})
     moment = at(number if minutes is None else minutes)
-    return Page((want,), f"https://toy.example/{key}", status, (("Content-Type", "application/json"),), body, moment,
+    return Page((request,), f"https://toy.example/{key}", status, (("Content-Type", "application/json"),), body, moment,
                 f"<urn:uuid:{uuid.UUID(int=number)}>", "GET", run)  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from tests.loopback import Answer, Loopback, Request, serve
+from tests.loopback import Answer, Loopback, Received, serve
 from tests.served import Answer as ApiAnswer
 from tests.served import Server
 from tests.served import serving as serving_api
@@ -115,7 +115,7 @@ class People:
             return [_post("500011", number, f"ik heet ook {NAME}, toevallig"), _post("500012", number, "gewoon #werk")]
         return [_post("500021", number, "een bericht van Truus #werk")]
 
-    def x(self, request: Request) -> Answer:
+    def x(self, request: Received) -> Answer:
         """An answer of X's API v2."""
         parts = request.path.strip("/").split("/")
         if parts[1:] == ["users", "by"] or parts[1:] == ["users"]:

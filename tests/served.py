@@ -17,7 +17,7 @@ from collectors.wire.exchange import Wire
 from storage.archive import reader as archive
 from storage.frontier.sqlite import Frontier
 from storage.outcomes import absences
-from storage.records import Failure, Page, Record, Target, Want
+from storage.records import Failure, Page, Record, Request, Target
 
 Answer = tuple[int, Mapping[str, str] | Sequence[tuple[str, str]], Any]  # status, headers, body (JSON unless bytes)
 
@@ -109,20 +109,20 @@ def run(
     name: str,
     collector: Collector,
     options: Mapping[str, Any],
-    wants: Sequence[tuple[str, str]] = (),
+    requests: Sequence[tuple[str, str]] = (),
     *,
     secret: str | None = None,
     wire: Wire | None = None,
     again: Sequence[str] = (),
     **more: Any,
 ) -> Run:
-    """Collect *wants* (kind, key) into *study* with the real loop, archive and frontier; *again* revisits kinds."""
+    """Collect *requests* (kind, key) into *study* with the real loop, archive and frontier; *again* revisits kinds."""
     study.mkdir(exist_ok=True, parents=True)
     wire = wire or FastWire()
     before = {page.record_id for page in pages(study)}
     frontier = Frontier(study / "state.sqlite")
     with frontier.transaction():
-        frontier.add((Want(Target(name, kind, key), "") for kind, key in wants), wire.now())
+        frontier.add((Request(Target(name, kind, key), "") for kind, key in requests), wire.now())
         for kind in again:
             frontier.revisit(name, kind, wire.now())
     report = collect(study, name, collector, Settings(options, secret, wire), frontier=frontier, **more)

@@ -30,7 +30,7 @@ import time_machine
 
 from storage.archive import writer as archiving
 from storage.frontier.sqlite import Frontier
-from storage.records import Target, Want
+from storage.records import Request, Target
 from tests.conftest import ROOT
 from tests.living import FIRST_DAY, Living
 from tests.loopback import serve
@@ -108,15 +108,15 @@ def run(clock: Path, words: list[str]) -> int:
 
 def admit(study: Path, world: Living, now: datetime) -> None:
     """Queue everybody; noted in the archive first, as admissions are."""
-    wants = [Want(Target("x", kind, str(person.number)), "", 0, "", "")
+    requests = [Request(Target("x", kind, str(person.number)), "", 0, "", "")
              for person in world.people for kind in ("timeline", "following")]  # fmt: skip
     writer = archiving.Writer(study / "archive", "snowball", now=lambda: now)
-    found = [[w.target.collector, w.target.kind, w.target.key, 0, "", ""] for w in wants]
+    found = [[w.target.collector, w.target.kind, w.target.key, 0, "", ""] for w in requests]
     writer.note("admission", {"rule": "seed", "wants": found}, now)
     writer.close()
     frontier = Frontier(study / "state.sqlite")
     with frontier.transaction():
-        frontier.add(wants, now)
+        frontier.add(requests, now)
     frontier.close()
 
 

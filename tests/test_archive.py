@@ -11,25 +11,25 @@ from warcio.archiveiterator import ArchiveIterator
 
 from storage.archive import reader as archive
 from storage.archive import writer as archiving
-from storage.records import Failure, Page, Target, Want
+from storage.records import Failure, Page, Request, Target
 
 NOW = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
 names = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=20)
-wants = st.builds(
-    lambda key, cursor, wave, via: Want(Target("x", "timeline", key, cursor), f"x/timeline/{key}/1", wave, via),
+requests = st.builds(
+    lambda key, cursor, wave, via: Request(Target("x", "timeline", key, cursor), f"x/timeline/{key}/1", wave, via),
     st.text(min_size=1, max_size=30), st.text(max_size=20), st.integers(0, 9), st.text(max_size=10),
 )  # fmt: skip
 pages = st.builds(
-    lambda wants, path, status, headers, body: Page(
-        tuple(wants), f"https://api.example/{path}", status,
+    lambda requests, path, status, headers, body: Page(
+        tuple(requests), f"https://api.example/{path}", status,
         (*((f"X-{name}", value) for name, value in headers), ("Content-Length", str(len(body)))), body, NOW, run="r",
     ),
-    st.lists(wants, min_size=1, max_size=3), names, st.integers(200, 599),
+    st.lists(requests, min_size=1, max_size=3), names, st.integers(200, 599),
     st.lists(st.tuples(names, names), max_size=3), st.binary(max_size=2000),
 )  # fmt: skip
 failures = st.builds(
-    lambda want, detail: Failure((want,), "timeout", detail, NOW, "https://api.example/", "", "r"),
-    wants,
+    lambda request, detail: Failure((request,), "timeout", detail, NOW, "https://api.example/", "", "r"),
+    requests,
     st.text(max_size=50),
 )
 
@@ -83,7 +83,7 @@ def test_a_segment_torn_at_any_byte_gives_a_prefix_and_is_repaired(
 
 def test_an_open_segment_is_read_up_to_its_last_sync_mark(tmp_path: Path) -> None:
     writer = archiving.Writer(tmp_path, "x")
-    page = Page((Want(Target("x", "user", "a"), "w"),), "https://api.example/", 200, (), b"{}", NOW)
+    page = Page((Request(Target("x", "user", "a"), "w"),), "https://api.example/", 200, (), b"{}", NOW)
     writer.append(page)
     writer.sync()
     writer.append(page)
@@ -99,9 +99,9 @@ def test_secrets_are_cut_out_of_urls_headers_and_compressed_bodies(tmp_path: Pat
     secret = "canary-4f6a"
     body = gzip.compress(f'{{"echo":"{secret}"}}'.encode())
     headers = (("Content-Encoding", "gzip"), ("Set-Cookie", f"id={secret}"), ("X-Echo", secret))
-    want = (Want(Target("x", "user", "a"), "w"),)
-    page = Page(want, f"https://u:{secret}@api.example/?token={secret}&pagination_token=p1", 200, headers, body, NOW)
-    path = _written(tmp_path, [page, Failure(want, "timeout", f"at {secret}", NOW)], secrets=[secret])
+    request = (Request(Target("x", "user", "a"), "w"),)
+    page = Page(request, f"https://u:{secret}@api.example/?token={secret}&pagination_token=p1", 200, headers, body, NOW)
+    path = _written(tmp_path, [page, Failure(request, "timeout", f"at {secret}", NOW)], secrets=[secret])
     plain = b"".join(content for _, _, content in archive.members(path))
     assert secret.encode() not in plain
     (read, _) = archive.read(path)
@@ -113,7 +113,7 @@ def test_secrets_are_cut_out_of_urls_headers_and_compressed_bodies(tmp_path: Pat
 
 
 def test_others_read_our_archive_and_ours_reads_around_foreign_records(tmp_path: Path) -> None:
-    page = Page((Want(Target("x", "user", "a"), "w"),), "https://api.example/u", 200, (("A", "b"),), b"hello", NOW)
+    page = Page((Request(Target("x", "user", "a"), "w"),), "https://api.example/u", 200, (("A", "b"),), b"hello", NOW)
     path = _written(tmp_path, [page])
     with path.open("rb") as file:
         (response,) = [r for r in ArchiveIterator(file) if r.rec_type == "response"]

@@ -48,7 +48,7 @@ def tables(study: Path) -> dict[str, list[str]]:
 
 
 def renamed(row: str) -> str:
-    """*row* of then with today's cursors: what was in them beside the place stands in `Want.carry` now."""
+    """*row* of then with today's cursors: what was in them beside the place stands in `Request.carry` now."""
     row = re.sub(r"#(?:head|(?:&?(?:claimed=\d+|remote|empty))+)(?=')", "", row)
     row = re.sub(r"/api/v1/accounts/user4#head", "/api/v1/accounts/user4", row)
     row = re.sub(r"'\d*:start'", "'at:'", row)
@@ -126,7 +126,7 @@ def test_a_walk_under_way_in_an_older_state_goes_on_where_it_was(tmp_path: Path)
     now = datetime(2026, 11, 24, tzinfo=UTC)
     found = [frontier.lease(collector, kind, "r", 9, now)[0] for collector, kind, _ in walks]
     frontier.close()
-    assert [(want.target.cursor, want.carry) for want in found] == [
+    assert [(request.target.cursor, request.carry) for request in found] == [
         ("/api/v1/accounts/1/statuses?max_id=9", {"claimed": 5, "remote": True}),
         ("at:abc", {"claimed": 3}),
         ("at:xyz", {"server": "https://pds.example"}),

@@ -18,7 +18,7 @@ import pytest
 
 from collectors.base import Absent, Done, Later, Refused, Split
 from collectors.bluesky.collector import KINDS, REASONS, collector
-from storage.records import Absence, Account, Deletion, Follow, Mention, Page, Post, Quarantine, Target, Want
+from storage.records import Absence, Account, Deletion, Follow, Mention, Page, Post, Quarantine, Request, Target
 from tests.served import Answer, Run, Server, run
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -46,11 +46,11 @@ def post(author: dict[str, Any], rkey: str, text: str = "hallo", seen: str = "20
 
 
 def page(kind: str, body: Any, status: int = 200, *, cursor: str = "", keys: tuple[str, ...] = (DID,),
-         headers: Any = (), **want: Any) -> Page:  # fmt: skip
+         headers: Any = (), **request: Any) -> Page:  # fmt: skip
     """A page as it would come."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    wants = tuple(Want(Target("bluesky", kind, key, cursor), "w", **want) for key in keys)
-    return Page(wants, "https://public.api.bsky.app/xrpc/x", status, tuple(headers), raw, NOW)
+    requests = tuple(Request(Target("bluesky", kind, key, cursor), "w", **request) for key in keys)
+    return Page(requests, "https://public.api.bsky.app/xrpc/x", status, tuple(headers), raw, NOW)
 
 
 def service(answer: Callable[[str, dict[str, list[str]]], Answer]) -> Callable[[str], Answer]:
@@ -98,12 +98,12 @@ def known(*actors: dict[str, Any]) -> Callable[[str, dict[str, list[str]]], Answ
     return answer
 
 
-def collected(tmp_path: Path, answer: Callable[[str, dict[str, list[str]]], Answer], *wants: tuple[str, str],
+def collected(tmp_path: Path, answer: Callable[[str, dict[str, list[str]]], Answer], *requests: tuple[str, str],
               **more: Any) -> tuple[Run, Server]:  # fmt: skip
     """One run against a server."""
     with Server(service(answer)) as server:
         options = {"base_url": server.url, "plc_url": server.url} | more.pop("options", {})
-        return run(tmp_path / "study", "bluesky", collector, options, wants, **more), server
+        return run(tmp_path / "study", "bluesky", collector, options, requests, **more), server
 
 
 # ---- recorded -----------------------------------------------------------------------------------------------------
@@ -177,9 +177,9 @@ def test_traps_07_10_12_who_is_left_out_of_a_batch_is_asked_alone_and_distinguis
     actors[7] |= {"error": "AccountDeactivated"}
     actors[8] |= {"error": "AccountTakedown"}
     look_up = known(*actors)
-    wants = [("user", did(n)) for n in range(30)] + [("user", f"user{n}.example") for n in range(30, 60)]
-    wants += [("user", "nobody.example")]
-    found, server = collected(tmp_path, lambda method, query: look_up(method, query) or (404, {}, {}), *wants)
+    requests = [("user", did(n)) for n in range(30)] + [("user", f"user{n}.example") for n in range(30, 60)]
+    requests += [("user", "nobody.example")]
+    found, server = collected(tmp_path, lambda method, query: look_up(method, query) or (404, {}, {}), *requests)
     reasons = {absence.key: absence.reason for absence in found.of(Absence)}
     assert reasons == {did(7): "deactivated", did(8): "suspended", "nobody.example": "unknown"}
     assert {account.account_id for account in found.of(Account)} == {did(n) for n in range(60) if n not in (7, 8)}
@@ -191,8 +191,8 @@ def test_traps_07_10_12_who_is_left_out_of_a_batch_is_asked_alone_and_distinguis
 
 def test_trap_11_a_malformed_name_does_not_spoil_its_batch(tmp_path: Path) -> None:
     look_up = known(*(actor(n) for n in range(24)))
-    wants = [("user", did(n)) for n in range(24)] + [("user", "not a name")]
-    found, server = collected(tmp_path, lambda method, query: look_up(method, query) or (404, {}, {}), *wants)
+    requests = [("user", did(n)) for n in range(24)] + [("user", "not a name")]
+    found, server = collected(tmp_path, lambda method, query: look_up(method, query) or (404, {}, {}), *requests)
     assert found.states["user", "not a name"] == ("absent", "unknown: Error: actor must be a valid did or a handle")
     assert len({account.account_id for account in found.of(Account)}) == 24
     assert len(server.paths) == 1 + 25
@@ -449,8 +449,8 @@ def test_trap_27_who_asks_not_to_be_shown_without_log_in_is_left_alone(tmp_path:
         view = shy if query.get("actor") == [did(1)] else back
         return look_up(method, query) or (200, {}, {"feed": [{"post": post(view, "1")}]})
 
-    wants = [("user", did(1)), ("timeline", did(1)), ("timeline", did(2))]
-    found, server = collected(tmp_path, answer, *wants)
+    requests = [("user", did(1)), ("timeline", did(1)), ("timeline", did(2))]
+    found, server = collected(tmp_path, answer, *requests)
     assert found.states["timeline", did(1)] == ("absent", "opted-out")
     assert found.states["timeline", did(2)] == ("done", "")
     assert {account.flags for account in found.of(Account) if account.account_id == did(1)} == {("no-unauthenticated",)}
@@ -478,13 +478,13 @@ def test_follow_records_come_from_the_accounts_own_server(tmp_path: Path) -> Non
 
     with Server(service(answer)) as server:
         options = {"plc_url": server.url, "hosts": {"pds.example": server.address}}
-        wants = [("follow_records", did(n)) for n in (1, 2, 3)] + [("follow_records", "ann.example")]
-        found = run(tmp_path / "study", "bluesky", collector, options, wants)
+        requests = [("follow_records", did(n)) for n in (1, 2, 3)] + [("follow_records", "ann.example")]
+        found = run(tmp_path / "study", "bluesky", collector, options, requests)
         document["service"] = [{"id": "#atproto_pds", "serviceEndpoint": "http://169.254.169.254"}]
-        private = run(tmp_path / "b", "bluesky", collector, {"plc_url": server.url}, wants[:1])
+        private = run(tmp_path / "b", "bluesky", collector, {"plc_url": server.url}, requests[:1])
     assert {edge.followed_id for edge in found.of(Follow)} == {did(100 + n) for n in range(130)}
     assert {edge.follower_id for edge in found.of(Follow)} == {did(1)}
-    assert [found.states[want][0] for want in wants] == ["done", "absent", "absent", "absent"]
+    assert [found.states[request][0] for request in requests] == ["done", "absent", "absent", "absent"]
     assert private.states["follow_records", did(1)] == ("absent", "refused: private-address")
 
 

@@ -31,7 +31,7 @@ from jobs.context import read_study
 from jobs.run import load, run
 from storage.by_hand import read_observations, read_screening
 from storage.errors import UserError
-from storage.records import Document, Page, Quarantine, Target, Want
+from storage.records import Document, Page, Quarantine, Request, Target
 from storage.searches import Search, search_of
 from storage.tables.database import open_readonly
 from tests.coverage_site import DIAGNOSTIC, HERE, INDEX, LONG, MAP, RSS, hits, site
@@ -253,9 +253,9 @@ def test_a_register_that_cannot_be_asked_is_a_mistake(tmp_path: Path) -> None:
     assert "no collector of the study queries 'sru'" in message_of(left_out)
 
 
-def page(kind: str, body: str | bytes, search: Search, url: str = "https://site.example/x", **want: Any) -> Page:
+def page(kind: str, body: str | bytes, search: Search, url: str = "https://site.example/x", **request: Any) -> Page:
     raw = body.encode() if isinstance(body, str) else body
-    wanted = Want(Target("coverage", kind, search.key, want.pop("cursor", "")), "w", **want)
+    wanted = Request(Target("coverage", kind, search.key, request.pop("cursor", "")), "w", **request)
     return Page((wanted,), url, 200, (), raw, datetime(2026, 11, 24, tzinfo=UTC))
 
 

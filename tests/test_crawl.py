@@ -26,15 +26,15 @@ from collectors.wire.scrapy_download import ROBOT, robots_text
 from collectors.wire.scrapy_parent import BATCH, Child, Job, crawl
 from storage.archive import writer as archiving
 from storage.errors import Partial
-from storage.records import Failure, Page, Target, Want
+from storage.records import Failure, Page, Request, Target
 from tests.website import serving
 
 HOST = "http://netwerk.example"
 ROBOTS = (200, {"Content-Type": "text/plain"}, b"User-agent: *\nDisallow: /prive/\n")
 
 
-def want(url: str) -> Want:
-    return Want(Target("profiles", "profile", url), "walk")
+def request(url: str) -> Request:
+    return Request(Target("profiles", "profile", url), "walk")
 
 
 def options(site, **more) -> dict:
@@ -43,13 +43,13 @@ def options(site, **more) -> dict:
 
 def answers(site, urls, wire=None, **more) -> list[Page | Failure]:
     with closing(wire or Wire("run")) as wire:
-        return list(crawl(((want(url), url) for url in urls), Settings(options(site, **more)), wire))
+        return list(crawl(((request(url), url) for url in urls), Settings(options(site, **more)), wire))
 
 
 def by_key(came) -> dict[str, list[Page | Failure]]:
     found: dict[str, list] = {}
     for answer in came:
-        found.setdefault(answer.wants[0].target.key, []).append(answer)
+        found.setdefault(answer.requests[0].target.key, []).append(answer)
     return found
 
 
@@ -133,7 +133,7 @@ def test_every_answer_comes_as_it_was_received_and_every_want_once():
     assert (pages["/in/error"][0].status, pages["/in/error"][0].header("retry-after")) == (503, "7")
     assert pages["/in/denied"][0].status == 999
     robots = found[HOST + "/robots.txt"]
-    assert [(a.wants[0].target.kind, a.wants[0].walk, a.status) for a in robots] == [("robots", "robots", 200)]
+    assert [(a.requests[0].target.kind, a.requests[0].walk, a.status) for a in robots] == [("robots", "robots", 200)]
     assert "/prive/x" not in [path for _, path, _ in asked]
     assert {headers["host"] for _, _, headers in asked} == {"netwerk.example"}
     assert not any("cookie" in headers or "referer" in headers for _, _, headers in asked)
@@ -181,7 +181,7 @@ def test_the_first_rule_of_robots_txt_holds_in_every_encoding(encoding, end, bef
 
 def test_robots_txt_with_a_byte_order_mark_is_obeyed():
     with serving({"/robots.txt": (200, {}, b"\xef\xbb\xbfUser-agent: *\rDisallow: /\r")}) as site:
-        (came,) = [a for a in answers(site, [HOST + "/in/a"]) if a.wants[0].target.kind == "profile"]
+        (came,) = [a for a in answers(site, [HOST + "/in/a"]) if a.requests[0].target.kind == "profile"]
         assert site.paths == ["/robots.txt"]
     assert came.reason == "robots"
 
@@ -191,11 +191,11 @@ def test_without_knowing_robots_txt_nothing_is_asked(robots):
     """RFC 9309, 2.3.1.4: unreachable means complete disallow; here: not now."""
     with serving({"/robots.txt": robots, "/in/a": (200, {}, b"")}) as site, closing(Wire()) as wire:
         settings = Settings(options(site))
-        came = list(crawl(iter([(want(HOST + "/in/a"), HOST + "/in/a")]), settings, wire))
+        came = list(crawl(iter([(request(HOST + "/in/a"), HOST + "/in/a")]), settings, wire))
         assert site.paths == ["/robots.txt"]
-        assert [a.reason for a in came if a.wants[0].target.kind == "profile"] == ["connection"]
+        assert [a.reason for a in came if a.requests[0].target.kind == "profile"] == ["connection"]
         site.answers["/robots.txt"] = (404, {}, b"User-agent: *\nDisallow: /\n")  # no rules: all is allowed
-        came = list(crawl(iter([(want(HOST + "/in/a"), HOST + "/in/a")]), settings, wire))
+        came = list(crawl(iter([(request(HOST + "/in/a"), HOST + "/in/a")]), settings, wire))
         assert site.paths == ["/robots.txt", "/robots.txt", "/in/a"]
     assert [a.status for a in came] == [404, 200]
 
@@ -236,14 +236,14 @@ def test_a_crawl_delay_is_kept_for_its_host_and_a_slow_host_does_not_hold_up_ano
 def test_wants_are_read_as_there_is_room_for_them():
     read = 0
 
-    def wants():
+    def requests():
         nonlocal read
         for number in range(1000):
             read += 1
-            yield want(f"{HOST}/in/{number}"), f"{HOST}/in/{number}"
+            yield request(f"{HOST}/in/{number}"), f"{HOST}/in/{number}"
 
     with serving({"/robots.txt": ROBOTS}) as site, closing(Wire()) as wire:
-        came = crawl(wants(), Settings(options(site, concurrency=2)), wire)
+        came = crawl(requests(), Settings(options(site, concurrency=2)), wire)
         window = Child(Job({}, {"concurrency": 2})).window
         for number, _ in enumerate(came, 1):
             assert read <= 2 * window + number
@@ -257,7 +257,7 @@ def test_the_child_lives_as_long_as_the_wire_and_serves_many_crawls():
     with serving({"/robots.txt": ROBOTS}) as site, closing(Wire()) as wire:
         for number in range(3):
             url = f"{HOST}/in/{number}"
-            list(crawl(iter([(want(url), url)]), Settings(options(site)), wire))
+            list(crawl(iter([(request(url), url)]), Settings(options(site)), wire))
         assert site.paths == ["/robots.txt", "/in/0", "/in/1", "/in/2"]
         children = crawling(os.getpid())
         assert len(children) == 1
@@ -279,14 +279,14 @@ def test_an_answer_that_does_not_come_in_time_is_a_timeout():
 def test_a_child_that_dies_is_reported_and_nothing_hangs():
     released = threading.Event()
     with serving({"/robots.txt": ROBOTS, "/in/slow": held(released)}) as site, closing(Wire()) as wire:
-        came = crawl(iter([(want(HOST + "/in/slow"), HOST + "/in/slow")]), Settings(options(site)), wire)
+        came = crawl(iter([(request(HOST + "/in/slow"), HOST + "/in/slow")]), Settings(options(site)), wire)
         assert next(came).status == 200  # robots.txt
         crawling(os.getpid())[0].kill()
         with pytest.raises(Partial, match="the crawling process ended"):
             next(came)
         released.set()
         url = HOST + "/in/a"
-        assert [a.status for a in crawl(iter([(want(url), url)]), Settings(options(site)), wire)] == [
+        assert [a.status for a in crawl(iter([(request(url), url)]), Settings(options(site)), wire)] == [
             200,
             404,
         ]
@@ -298,7 +298,7 @@ def test_the_child_ends_with_a_parent_that_was_killed():
         "from tests.test_crawl import *\n"
         "url = 'http://netwerk.example/in/slow'\n"
         "settings = Settings({'hosts': {'netwerk.example': sys.argv[1]}, 'timeout': 120})\n"
-        "for answer in crawl(iter([(want(url), url)]), settings, Wire()): print('up', flush=True)\n"
+        "for answer in crawl(iter([(request(url), url)]), settings, Wire()): print('up', flush=True)\n"
     )
     released = threading.Event()
     with serving({"/robots.txt": ROBOTS, "/in/slow": held(released)}) as site:
@@ -363,7 +363,7 @@ def test_a_replay_names_what_was_not_recorded(tmp_path):
 def test_an_archive_without_robots_txt_replays(tmp_path):
     with serving(SITE) as site:
         live = answers(site, [HOST + "/in/plain"])
-    recorded(tmp_path / "archive", [a for a in live if a.wants[0].target.kind == "profile"])
+    recorded(tmp_path / "archive", [a for a in live if a.requests[0].target.kind == "profile"])
     again = answers(site, [HOST + "/in/plain"], Replay(tmp_path / "archive", tmp_path / "index"))
     assert [a.body for a in again] == [b"<p>plain"]
 
@@ -388,7 +388,7 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
     ],
 )
 def test_retry_after_in_both_forms(values, seconds):
-    page = Page((want("k"),), "k", 503, tuple(("retry-after", value) for value in values), b"", NOW)
+    page = Page((request("k"),), "k", 503, tuple(("retry-after", value) for value in values), b"", NOW)
     assert retry_after(page) == (None if seconds is None else NOW + timedelta(seconds=seconds))
 
 

@@ -23,7 +23,7 @@ from storage.privacy.erase import Cutter
 from storage.privacy.forgotten import FILE, Forgotten, Name, names_of
 from storage.privacy.pseudonyms import ID, VARIABLE
 from storage.privacy.suppression import Guard
-from storage.records import Page, Target, Want
+from storage.records import Page, Request, Target
 
 DATA = Path(__file__).parent / "data"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -107,7 +107,7 @@ def answer(personal: Personal, shape: Any, depth: int = 0) -> Any:
 
 def page(collector: str, body: Any, key: str = "somebodyelse", kind: str = "list") -> Page:
     """An answer about somebody else."""
-    return Page((Want(Target(collector, kind, key), "w"),), "https://verzonnen.example/2", 200, (),
+    return Page((Request(Target(collector, kind, key), "w"),), "https://verzonnen.example/2", 200, (),
                 json.dumps(body).encode(), AT, "<r>")  # fmt: skip
 
 
@@ -251,8 +251,8 @@ def test_who_was_forgotten_before_the_declarations_stays_forgotten(
     for collector, key in (("x", "canarella"), ("x", "900900901"), ("mastodon", "@Kanarie@nergens.example"),
                            ("bluesky", "did:plc:canary22"), ("profiles", "https://netwerk.example/in/canarella"),
                            ("x", "fiz36dmswewaho3")):  # fmt: skip
-        assert guard.wants([Want(Target(collector, "user", key), "")]) == []
-        assert guard.wants([Want(Target(collector, "user", key + "x"), "")]) != []
+        assert guard.requests([Request(Target(collector, "user", key), "")]) == []
+        assert guard.requests([Request(Target(collector, "user", key + "x"), "")]) != []
     assert guard.forgotten.began("@canarella")
     said = {"data": [{"id": "1", "author_id": "5", "text": "ja: een geheel eigen zin van acht woorden over kanaries!"}]}
     cut = guard.entry(page("x", said))

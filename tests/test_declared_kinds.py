@@ -12,7 +12,7 @@ from collectors.engine.run import Budget, collect
 from collectors.wire.exchange import Wire
 from storage.frontier.sqlite import Frontier
 from storage.privacy.minimise import Expiry
-from storage.records import Page, Target, Want
+from storage.records import Page, Request, Target
 from study.installed import installed
 from tests import toy
 
@@ -32,7 +32,7 @@ def test_a_kind_that_yields_posts_stays_within_the_budget_of_posts(tmp_path: Pat
     server, url = toy.serve()
     frontier = Frontier(tmp_path / "state.sqlite")
     with frontier.transaction():
-        frontier.add([Want(Target("toy", name, str(key)), "") for key in (1, 2, 3, 4, 5)], datetime.now(UTC))
+        frontier.add([Request(Target("toy", name, str(key)), "") for key in (1, 2, 3, 4, 5)], datetime.now(UTC))
     settings = Settings({"base_url": url}, None, Wire(timeout=60, private=True))
     report = collect(tmp_path, "toy", Stranger(), settings, frontier=frontier, budget=Budget(posts=12))
     frontier.close()
@@ -58,7 +58,7 @@ def test_answers_are_kept_by_what_their_kind_yields_or_by_its_name() -> None:
     expiry = Expiry({"posts": 1, "odd": 1}, now, {("mine", "things"): "posts", ("mine", "odd"): "documents"})
 
     def kept(kind: str) -> bool:
-        page = Page((Want(Target("mine", kind, "5"), "w"),), "", 200, (), b"", now - timedelta(days=2))
+        page = Page((Request(Target("mine", kind, "5"), "w"),), "", 200, (), b"", now - timedelta(days=2))
         return expiry.entry(page) is page
 
     assert [kept(kind) for kind in ("things", "odd", "timeline")] == [False, False, True]

@@ -23,7 +23,7 @@ from collectors.wire.exchange import Replay, Wire
 from storage.archive import reader as archive
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
-from storage.records import Failure, Page, Post, Quarantine, Target, Want
+from storage.records import Failure, Page, Post, Quarantine, Request, Target
 from tests.conftest import ROOT
 from tests.importing import counts, of, parse, read, small_pieces, walk
 
@@ -214,15 +214,15 @@ def test_no_bytes_break_a_collector(format_: str, tmp_path: Path, data: bytes) -
     collector = files.collector(format_)
     key = collector.targets(path, {})[-1].key
     for kind in collector.kinds:
-        want = Want(Target(format_, kind, key), "walk")
+        request = Request(Target(format_, kind, key), "walk")
         try:
-            answers = list(collector.fetch(iter([want]), Settings({"paths": {key: str(path)}})))
+            answers = list(collector.fetch(iter([request]), Settings({"paths": {key: str(path)}})))
         except UserError:
             assert format_ == "table"  # no such columns
             continue
         assert len(answers) == 1
         page = Page(
-            (want,), "file:///any", 200, (), data, Wire().now(), asked={"unit": "item"} if len(data) % 2 else {}
+            (request,), "file:///any", 200, (), data, Wire().now(), asked={"unit": "item"} if len(data) % 2 else {}
         )
         for one in (*answers, page):
             assert isinstance(one, Page)
@@ -247,7 +247,7 @@ def test_an_import_is_a_run_of_the_loop_and_its_archive_replays_without_the_file
     def run(name: str, wire: Wire, options: dict[str, object]) -> list[Page]:
         frontier = Frontier(tmp_path / f"{name}.sqlite")
         with frontier.transaction():
-            frontier.add([Want(target, "") for target in found], Wire().now())
+            frontier.add([Request(target, "") for target in found], Wire().now())
         (tmp_path / name).mkdir(exist_ok=True)
         report = collect(tmp_path / name, "x-v1", collector, Settings(options, wire=wire), frontier=frontier)
         assert (report.status, report.items) == ("complete", 50)
@@ -285,9 +285,9 @@ def test_a_file_that_is_gone_is_a_failure_and_no_crash(tmp_path: Path) -> None:
     path.write_bytes(status(1))
     (target,) = files.targets("x-v1", [path], {})
     path.unlink()
-    wants = [Want(target, "walk")]
+    requests = [Request(target, "walk")]
     for options in ({"paths": {target.key: str(path)}}, {}):
-        (answer,) = files.collector("x-v1").fetch(iter(wants), Settings(options))
+        (answer,) = files.collector("x-v1").fetch(iter(requests), Settings(options))
         assert isinstance(answer, Failure)
         assert "posts.jsonl" in answer.detail
         assert str(tmp_path) not in answer.detail
@@ -305,14 +305,14 @@ from tests.importing import walk
 from collectors import files
 from collectors.base import Settings
 from collectors.wire.exchange import Wire
-from storage.records import Post, Want
+from storage.records import Post, Request
 import msgspec
 path = Path(sys.argv[1])
 found = files.targets("x-v1", [path], {})
 collector, settings = files.collector("x-v1"), Settings({"paths": files.paths_of(found)}, wire=Wire())
 (target,), cursor, posts = found, "", 0
 while cursor is not None:
-    (page,) = collector.fetch(iter([Want(msgspec.structs.replace(target, cursor=cursor), "w")]), settings)
+    (page,) = collector.fetch(iter([Request(msgspec.structs.replace(target, cursor=cursor), "w")]), settings)
     posts += sum(isinstance(record, Post) for record in collector.parse(page))
     (done,) = collector.outcome(page)
     cursor = done.next

@@ -22,7 +22,7 @@ from collectors import files
 from collectors.files.detect import formats_of
 from collectors.files.warc import dechunked
 from storage.errors import UserError
-from storage.records import BadBody, Page, Post, Profile, Quarantine, Target, Want
+from storage.records import BadBody, Page, Post, Profile, Quarantine, Request, Target
 from tests.conftest import examples
 from tests.importing import of, read, walk
 
@@ -216,12 +216,12 @@ def test_bodies_in_every_encoding_of_the_web(name: str) -> None:
     packed = body
     for one in name.split(", "):
         packed = pack[one](packed)
-    want = Want(Target("warc", "file", "a"), "")
-    page = Page((want,), API, 200, (("Content-Encoding", name),), packed, datetime.now(UTC))
+    request = Request(Target("warc", "file", "a"), "")
+    page = Page((request,), API, 200, (("Content-Encoding", name),), packed, datetime.now(UTC))
     assert page.content() == body
     if name != "identity":
         with pytest.raises(BadBody):
-            Page((want,), API, 200, (("Content-Encoding", name),), packed[:-9], datetime.now(UTC)).content()
+            Page((request,), API, 200, (("Content-Encoding", name),), packed[:-9], datetime.now(UTC)).content()
         with pytest.raises(BadBody):
             page.content(limit=100)
 

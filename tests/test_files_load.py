@@ -11,7 +11,7 @@ from collectors.base import Settings
 from collectors.engine.run import collect
 from collectors.wire.exchange import Wire
 from storage.frontier.sqlite import Frontier
-from storage.records import Want
+from storage.records import Request
 from storage.tables.load import load
 from tests.test_files import status
 from tests.test_files_people import BIG, REGISTER, captured, export, wrapped, x_item, x_user
@@ -47,7 +47,7 @@ def _imported(place: Path, imports: list[tuple[str, Path, dict[str, object]]]) -
     for name, path, options in imports:
         found = files.targets(name, [path], options)
         with frontier.transaction():
-            frontier.add([Want(target, "") for target in found], Wire().now())
+            frontier.add([Request(target, "") for target in found], Wire().now())
         settings = Settings({"paths": files.paths_of(found), **options}, wire=Wire())
         assert collect(study, name, files.collector(name), settings, frontier=frontier).status == "complete"
     return study

@@ -25,7 +25,7 @@ from storage.privacy.forgotten import FILE, Forgotten, Name
 from storage.privacy.pseudonyms import VARIABLE
 from storage.privacy.quoted_text import Copied
 from storage.privacy.suppression import Guard
-from storage.records import Page, Target, Want
+from storage.records import Page, Request, Target
 from tests.contents import contents
 from tests.rehearsal import sneeuwbal
 
@@ -49,7 +49,7 @@ def forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Forgotten:
 def page(body: bytes | object, collector: str = "x", kind: str = "timeline", key: str = "5", url: str = "") -> Page:
     """An answer for somebody else's target."""
     raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    return Page((Want(Target(collector, kind, key), "w"),), url or "https://api.example/2", 200, (), raw, AT, "<r>")
+    return Page((Request(Target(collector, kind, key), "w"),), url or "https://api.example/2", 200, (), raw, AT, "<r>")
 
 
 def cut(forgotten: Forgotten, one: Page) -> str:
@@ -139,8 +139,8 @@ def test_a_guard_knows_them_again_without_knowing_who(forgotten: Forgotten) -> N
     assert isinstance(seen, Page)
     assert bare_of_canaries(seen.content().decode())
     assert guard.entry(page({"data": []}, key=ID)) is None
-    wants = [Want(Target("x", "user", HANDLE), ""), Want(Target("x", "user", "ander"), "")]
-    assert guard.wants(wants) == wants[1:]
+    requests = [Request(Target("x", "user", HANDLE), ""), Request(Target("x", "user", "ander"), "")]
+    assert guard.requests(requests) == requests[1:]
     assert bare_of_canaries(forgotten.path.read_text())
 
 

@@ -29,7 +29,7 @@ from collectors.wire.exchange import Wire
 from storage.archive import reader as archive
 from storage.archive import writer as archiving
 from storage.errors import UserError
-from storage.records import Failure, Page, Target, Want
+from storage.records import Failure, Page, Request, Target
 from study.installed import installed
 from study.study_file import Study
 from tests import test_files_people, test_lenient
@@ -51,8 +51,8 @@ def corpus(name: str) -> tuple[Page, ...]:
     own, others = [], []
     for path in sorted((ROOT / "fixtures").rglob("*.warc.gz")):
         for entry in archive.read(path):
-            if isinstance(entry, Page) and entry.wants and len(entry.body) < 60_000:
-                (own if entry.wants[0].target.collector == name else others).append(entry)
+            if isinstance(entry, Page) and entry.requests and len(entry.body) < 60_000:
+                (own if entry.requests[0].target.collector == name else others).append(entry)
     kinds: dict[tuple[str, int], list[Page]] = {}
     for page in [*(own or others), *real(name)]:
         kinds.setdefault((page.kind, page.status), []).append(page)
@@ -63,8 +63,8 @@ def real(name: str) -> Iterator[Page]:
     """Real answers beside the checkout, as pages of any kind; none where there are none."""
     for path in sorted((ROOT.parent / "shared" / "real" / name).rglob("*")):
         if path.suffix in (".json", ".jsonl", ".html", ".txt") and path.stat().st_size < 60_000:
-            want = Want(Target(name, "real", "1"), "w/1")
-            yield Page((want,), f"https://real.example/{path.name}", 200, (), path.read_bytes(), AT, "<r>")
+            request = Request(Target(name, "real", "1"), "w/1")
+            yield Page((request,), f"https://real.example/{path.name}", 200, (), path.read_bytes(), AT, "<r>")
 
 
 def until(examples: Callable[[], None]) -> None:
@@ -88,10 +88,10 @@ def spoilt(draw: st.DrawFn, name: str) -> Page:
         end = draw(st.integers(start, min(len(body), start + 400)))
         body = body[:start] + draw(st.sampled_from([*NASTY, body[start:end] * 2])) + body[end:]
     target = Target(name, kind, draw(st.sampled_from([page.key, "", "1", "did:plc:a", "https://a.example/b"])),
-                    draw(st.sampled_from(["", page.wants[0].target.cursor, "9", "https://a.example/2"])))  # fmt: skip
+                    draw(st.sampled_from(["", page.targets[0].cursor, "9", "https://a.example/2"])))  # fmt: skip
     status = draw(st.sampled_from([page.status, 200, 200, 404, 429, 500]))
     headers = tuple(h for h in page.headers if h[0].lower() != "content-encoding")
-    return Page((Want(target, "w/1"),), page.url, status, headers, body, AT, "<r>")
+    return Page((Request(target, "w/1"),), page.url, status, headers, body, AT, "<r>")
 
 
 @st.composite
@@ -143,7 +143,7 @@ def check(collector: Collector, page: Page) -> None:
     """Records and outcomes that can be encoded."""
     msgspec.json.encode([msgspec.structs.asdict(record) for record in collector.parse(page)])
     for outcome in collector.outcome(page):
-        assert outcome.target == page.wants[0].target
+        assert outcome.target == page.requests[0].target
 
 
 @contextmanager
@@ -166,8 +166,8 @@ def test_what_crashed_once_does_not_crash_again(name: str) -> None:
     for body in [*bodies, *NASTY]:
         for kind in collector.kinds:
             for key in ("1", "did:plc:a", "https://a.example/b", "a@b.example"):
-                want = Want(Target(name, kind, key), "w/1")
-                check(collector, Page((want,), "https://a.example/", 200, (), body, AT, "<r>"))
+                request = Request(Target(name, kind, key), "w/1")
+                check(collector, Page((request,), "https://a.example/", 200, (), body, AT, "<r>"))
 
 
 def test_a_study_file_that_crashed_once_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -250,8 +250,8 @@ def _walk(format_: str, path: Path, options: dict[str, Any], most: int = 60) -> 
     for target in found:
         cursor: str | None = ""
         for _ in range(most):
-            want = Want(msgspec.structs.replace(target, cursor=cursor or ""), "walk")
-            (page,) = collector.fetch(iter([want]), given_)
+            request = Request(msgspec.structs.replace(target, cursor=cursor or ""), "walk")
+            (page,) = collector.fetch(iter([request]), given_)
             if isinstance(page, Failure):
                 break
             msgspec.json.encode([msgspec.structs.asdict(record) for record in collector.parse(page)])

@@ -22,7 +22,7 @@ from collectors.wire.address_policy import PrivateAddress, PublicOnly, is_privat
 from collectors.x import collector as x
 from jobs.logs import plain
 from jobs.query import connect
-from storage.records import BadBody, Failure, Page, Target, Want
+from storage.records import BadBody, Failure, Page, Request, Target
 from storage.tables import database
 from tests.loopback import Raw
 from tests.rehearsal import sneeuwbal
@@ -177,9 +177,9 @@ def test_a_page_of_ten_gigabytes_is_cut_off_and_reported(name: str, expected: bo
         "profiles": (profiles.collector, {"hosts": {"p.example": f"http://{server.address}"}, "autothrottle": False},
                      ("profile", "https://p.example/in/a")),
     }  # fmt: skip
-    collector, options, want = made[name]
+    collector, options, request = made[name]
     before = psutil.Process().memory_info().rss
-    found = run(tmp_path, name, collector, options, [want], secret="s3cret" if name == "x" else None, limit=2)
+    found = run(tmp_path, name, collector, options, [request], secret="s3cret" if name == "x" else None, limit=2)
     server.socket.close()
     (failure,) = [page for page in found.pages if isinstance(page, Failure)][:1]
     assert failure.reason == "too-large"
@@ -218,12 +218,12 @@ BOMBS = {
 def test_bombs_do_not_go_off_in_a_parser(name: str, bomb: str) -> None:
     """Each is quarantined or empty, soon, and never more than the decoded limit is in memory."""
     collector, kind = COLLECTORS[name]
-    want = Want(Target(name, kind, "https://p.example/in/a" if name == "profiles" else "12"), "")
+    request = Request(Target(name, kind, "https://p.example/in/a" if name == "profiles" else "12"), "")
     headers = (
         ("Content-Encoding", "gzip"),
         ("Content-Type", "text/html" if name == "profiles" else "application/json"),
     )
-    page = Page((want,), "https://p.example/in/a", 200, headers, BOMBS[bomb], FastWire().now())
+    page = Page((request,), "https://p.example/in/a", 200, headers, BOMBS[bomb], FastWire().now())
     before = psutil.Process().memory_info().rss
     assert len(list(collector.outcome(page))) == 1
     assert len(list(collector.parse(page))) < 5
@@ -239,8 +239,8 @@ def test_other_encodings_are_not_unpacked() -> None:
         ("x-bzip2", "encoding"),
         ("sdch", "encoding"),
     ):
-        want = Want(Target("x", "timeline", "12"), "")
-        page = Page((want,), "u", 200, (("Content-Encoding", encoding),), b"\x1b\x00\x00" * 9, FastWire().now())
+        request = Request(Target("x", "timeline", "12"), "")
+        page = Page((request,), "u", 200, (("Content-Encoding", encoding),), b"\x1b\x00\x00" * 9, FastWire().now())
         with pytest.raises(BadBody, match=why):
             page.content()
 
@@ -257,8 +257,8 @@ def test_redirects_to_other_schemes_and_inside_lead_nowhere(place: str, tmp_path
                          ("profile", "https://p.example/in/a")),
             "x": (x.collector, {"base_url": server.url}, ("timeline", "12")),
         }  # fmt: skip
-        for name, (collector, options, want) in made.items():
-            found = run(tmp_path / name, name, collector, options, [want], secret="s3cret", limit=2)
+        for name, (collector, options, request) in made.items():
+            found = run(tmp_path / name, name, collector, options, [request], secret="s3cret", limit=2)
             assert {getattr(page, "status", 302) for page in found.pages if "robots" not in page.url} <= {302}, name
             assert not [page for page in found.pages if isinstance(page, Page) and inside.encode() in page.body]
 

@@ -103,5 +103,5 @@ def test_a_study_runs_from_the_wheel(python: Path, tmp_path: Path) -> None:
 
 
 def test_a_plug_in_finds_the_contract(python: Path, tmp_path: Path) -> None:
-    code = "from sneeuwbal.contract import Kind, Page, Want; from storage.errors import UserError"
+    code = "from sneeuwbal.contract import Kind, Page, Request; from storage.errors import UserError"
     _run(python, "-c", code, cwd=tmp_path)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collectors.profiles.collector import collector
-from storage.records import Page, Position, Profile, ProfileLink, Quarantine, Target, Want
+from storage.records import Page, Position, Profile, ProfileLink, Quarantine, Request, Target
 from tests.conftest import examples
 
 KEY = "https://netwerk.example/in/testa"
@@ -28,9 +28,9 @@ def read(block: str | bytes, content_type: str = "text/html; charset=utf-8", hea
     """The records of a page with one block."""
     block = block.decode("utf-8", "surrogateescape") if isinstance(block, bytes) else block
     body = f'<!doctype html><html><head>{head}<script type="{kind}">{block}</script></head><body>x</body></html>'
-    want = Want(Target("profiles", "profile", KEY), "w")
+    request = Request(Target("profiles", "profile", KEY), "w")
     headers = (("Content-Type", content_type),)
-    page = Page((want,), KEY, 200, headers, body.encode(encoding, "surrogateescape"), NOW)
+    page = Page((request,), KEY, 200, headers, body.encode(encoding, "surrogateescape"), NOW)
     assert len(list(collector.outcome(page))) == 1
     return list(collector.parse(page))
 

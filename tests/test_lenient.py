@@ -16,7 +16,7 @@ from collectors.bluesky.collector import collector as bluesky
 from collectors.mastodon.collector import collector as mastodon
 from collectors.parsing import lenient
 from collectors.x.collector import collector as x
-from storage.records import Page, Post, Quarantine, Record, Target, Want
+from storage.records import Page, Post, Quarantine, Record, Request, Target
 from tests import test_bluesky as b
 from tests import test_mastodon as m
 from tests.conftest import examples
@@ -57,7 +57,7 @@ def x_post(number: int) -> dict[str, Any]:
 
 def x_page(items: list[Any]) -> Page:
     body = {"data": items, "meta": {"result_count": len(items)}}
-    return Page((Want(Target("x", "timeline", "7"), "w"),), "https://api.x.com/2/users/7/tweets", 200, (),
+    return Page((Request(Target("x", "timeline", "7"), "w"),), "https://api.x.com/2/users/7/tweets", 200, (),
                 json.dumps(body).encode(), NOW)  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def test_a_coordinate_that_r_wrote_costs_the_coordinate() -> None:
 
 def test_two_pages_on_one_line_of_a_stream_are_two_pages() -> None:
     lines = b"".join(json.dumps({"data": x_post(n)}).encode() for n in (1, 2)) + b"\n"
-    page = Page((Want(Target("x", "sample", "s"), "w"),), "https://api.x.com/2/s", 200, (), lines, NOW)
+    page = Page((Request(Target("x", "sample", "s"), "w"),), "https://api.x.com/2/s", 200, (), lines, NOW)
     assert len(by_post(list(x.parse(page)))) == 2
 
 

@@ -289,14 +289,14 @@ def test_a_follow_edge_ends_by_the_list_that_showed_it_and_by_no_other_of_that_k
 
 
 def test_runs_admissions_and_failures_are_rows(tmp_path):
-    wants = page(1, []).wants
+    requests = page(1, []).requests
     admitted = [["toy", "profile", f"p{n}", 1, "p0", ""] for n in range(5000)]
     write(tmp_path / "archive", [
         ("run-start", {"run": "r", "collector": "toy", "version": "1", "settings": {"a": 1}}, at(0)),
         ("run-end", {"run": "r", "collector": "toy", "status": "complete", "reason": ""}, at(5)),
         ("run-start", {"run": "killed", "collector": "toy"}, at(6)),
         ("admission", {"rule": "seed", "wants": admitted}, at(0)),
-        Failure(wants, "timeout", "after 30 s", at(7), "https://toy.example/", archiving.new_id(), "r"),
+        Failure(requests, "timeout", "after 30 s", at(7), "https://toy.example/", archiving.new_id(), "r"),
     ])  # fmt: skip
     load(tmp_path, PARSERS)
     assert rows(tmp_path, "SELECT run_id, status, ended_at FROM runs ORDER BY started_at") == [

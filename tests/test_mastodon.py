@@ -20,7 +20,7 @@ import pytest
 
 from collectors.base import Absent, Done, Later, Refused
 from collectors.mastodon.collector import KINDS, collector
-from storage.records import Absence, Account, Failure, Follow, Page, Post, Quarantine, Target, Want
+from storage.records import Absence, Account, Failure, Follow, Page, Post, Quarantine, Request, Target
 from tests.served import Answer, FastWire, Run, Server, run
 
 HOST = "social.example"
@@ -50,11 +50,11 @@ def status(number: int | str, author: dict[str, Any], **fields: Any) -> dict[str
 
 
 def page(kind: str, body: Any, status: int = 200, *, cursor: str = "", headers: Any = (), key: str = "",
-         url: str = "", **want: Any) -> Page:  # fmt: skip
+         url: str = "", **request: Any) -> Page:  # fmt: skip
     """A page as it would come."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     target = Target("mastodon", kind, key or f"https://{HOST}/ap/users/1", cursor)
-    return Page((Want(target, "w", **want),), url or f"https://{HOST}/x", status, tuple(headers), raw, NOW)
+    return Page((Request(target, "w", **request),), url or f"https://{HOST}/x", status, tuple(headers), raw, NOW)
 
 
 def outcome(of: Page) -> Any:
@@ -63,12 +63,12 @@ def outcome(of: Page) -> Any:
 
 
 def collected(
-    tmp_path: Path, answer: Callable[[str], Answer], *wants: tuple[str, str], **more: Any
+    tmp_path: Path, answer: Callable[[str], Answer], *requests: tuple[str, str], **more: Any
 ) -> tuple[Run, Server]:
     """One run against a server that answers for HOST."""
     with Server(answer) as server:
         options = {"hosts": {HOST: server.address}} | more.pop("options", {})
-        return run(tmp_path / "study", "mastodon", collector, options, wants, **more), server
+        return run(tmp_path / "study", "mastodon", collector, options, requests, **more), server
 
 
 def site(
@@ -311,8 +311,8 @@ def test_trap_05_ulids_are_ordered_and_kept_as_they_are(tmp_path: Path) -> None:
 def test_a_token_goes_to_its_own_server_only(tmp_path: Path) -> None:
     with Server(lambda path: (401, {}, {"error": "The access token is invalid"})) as server:
         options = {"hosts": {HOST: server.address, "home.example": server.address}, "token_host": "home.example"}
-        wants = [("user", f"a@{HOST}"), ("user", "a@home.example")]
-        found = run(tmp_path / "study", "mastodon", collector, options, wants, secret="s3cret")
+        requests = [("user", f"a@{HOST}"), ("user", "a@home.example")]
+        found = run(tmp_path / "study", "mastodon", collector, options, requests, secret="s3cret")
     sent = {asked.headers["Host"]: asked.headers.get("Authorization") for asked in server.asked}
     assert sent == {HOST: None, "home.example": "Bearer s3cret"}
     assert found.report.status == "refused"  # our own token: the run stops, and the target stays open
@@ -325,10 +325,10 @@ def test_trap_10_suspended_hidden_gone_and_unknown_are_kept_apart(tmp_path: Path
         "user3": account(3, hide_collections=True),
         "user5": account(5, uri=f"https://{HOST}/users/user5"),
     }
-    wants = [("timeline", account(2)["uri"]), ("following", account(3)["uri"]), ("timeline", account(4)["uri"])]
-    wants += [("user", f"nobody@{HOST}"), ("user", f"user2@{HOST}")]
-    found, _ = collected(tmp_path, site(accounts, lambda *_: (200, {}, [])), *wants)
-    assert [found.states[want] for want in wants] == [
+    requests = [("timeline", account(2)["uri"]), ("following", account(3)["uri"]), ("timeline", account(4)["uri"])]
+    requests += [("user", f"nobody@{HOST}"), ("user", f"user2@{HOST}")]
+    found, _ = collected(tmp_path, site(accounts, lambda *_: (200, {}, [])), *requests)
+    assert [found.states[request] for request in requests] == [
         ("absent", "suspended"), ("absent", "private: the account hides whom it follows and who follows it"),
         ("absent", "gone"), ("absent", "unknown"), ("done", ""),
     ]  # fmt: skip
@@ -382,8 +382,8 @@ def test_trap_15_a_reset_a_day_away_is_not_slept_and_holds_only_its_target(tmp_p
         slow = "slow" in path
         return (429, {"X-RateLimit-Reset": "2026-11-25T12:00:00Z"}, {}) if slow else (200, {}, ME)
 
-    wants = [("user", f"slow@{HOST}"), ("user", f"user1@{HOST}")]
-    found, server = collected(tmp_path, answer, *wants)
+    requests = [("user", f"slow@{HOST}"), ("user", f"user1@{HOST}")]
+    found, server = collected(tmp_path, answer, *requests)
     assert found.report.status == "waiting"
     assert found.report.due_at == datetime(2026, 11, 25, 12, tzinfo=UTC)
     assert not found.wire.slept
@@ -417,9 +417,9 @@ def test_trap_17_a_402_stops_the_run_and_keeps_the_target(tmp_path: Path) -> Non
 
 def test_trap_18_an_html_404_from_the_api_is_a_404(tmp_path: Path) -> None:
     """Takahe answers so for accounts it does not know."""
-    wants = [("user", f"nobody@{HOST}"), ("timeline", KEY)]
-    found, _ = collected(tmp_path, lambda path: (404, {}, b"<html><h1>404</h1></html>"), *wants)
-    assert [found.states[want] for want in wants] == [("absent", "unknown"), ("absent", "gone")]
+    requests = [("user", f"nobody@{HOST}"), ("timeline", KEY)]
+    found, _ = collected(tmp_path, lambda path: (404, {}, b"<html><h1>404</h1></html>"), *requests)
+    assert [found.states[request] for request in requests] == [("absent", "unknown"), ("absent", "gone")]
     assert not found.of(Quarantine)
 
 
@@ -524,8 +524,8 @@ def test_trap_23_counts_on_a_profile_are_kept_as_claims(tmp_path: Path) -> None:
 def test_trap_27_opt_outs_are_honoured_before_any_post_is_fetched(tmp_path: Path, flag: dict[str, bool]) -> None:
     shy = account(1, **flag)
     lists = site({"user1": shy}, lambda *_: (200, {}, [status(5, shy)]))
-    wants = [("user", f"user1@{HOST}"), ("timeline", KEY)]
-    found, server = collected(tmp_path, lists, *wants)
+    requests = [("user", f"user1@{HOST}"), ("timeline", KEY)]
+    found, server = collected(tmp_path, lists, *requests)
     assert found.states["timeline", KEY] == ("absent", "opted-out")
     assert found.states["user", f"user1@{HOST}"] == ("done", "")
     assert not [path for path in server.paths if "statuses" in path]
@@ -555,16 +555,16 @@ def test_a_handle_is_found_where_webfinger_says(tmp_path: Path, code: int, body:
 
     with Server(answer) as server:
         options = {"hosts": {"example.org": server.address, HOST: server.address}}
-        wants = [("user", "@Ann@example.org".lower()), ("user", "bob@example.org")]
-        found = run(tmp_path / "study", "mastodon", collector, options, wants)
+        requests = [("user", "@Ann@example.org".lower()), ("user", "bob@example.org")]
+        found = run(tmp_path / "study", "mastodon", collector, options, requests)
     assert [a.handle for a in found.of(Account)] == ["ann@example.org"]
     assert found.states["user", "bob@example.org"] == ("absent", "unknown")
 
 
 def test_a_private_address_and_a_key_that_is_none_are_not_asked(tmp_path: Path) -> None:
-    wants = [("user", f"ann@{host}") for host in ("127.0.0.1", "localhost", "10.0.0.3", "[::1]", "printer.local")]
-    found = run(tmp_path / "study", "mastodon", collector, {}, [*wants, ("user", "ann"), ("timeline", "12345")])
-    assert {found.states[want] for want in wants} == {("absent", "refused: private-address")}
+    requests = [("user", f"ann@{host}") for host in ("127.0.0.1", "localhost", "10.0.0.3", "[::1]", "printer.local")]
+    found = run(tmp_path / "study", "mastodon", collector, {}, [*requests, ("user", "ann"), ("timeline", "12345")])
+    assert {found.states[request] for request in requests} == {("absent", "refused: private-address")}
     assert found.states["timeline", "12345"] == ("absent", "refused: invalid-key")
     assert all(isinstance(answer, Failure) for answer in found.pages)
 

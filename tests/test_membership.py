@@ -20,7 +20,7 @@ from storage.linking.decisions import COLUMNS, decisions
 from storage.linking.evidence import population
 from storage.linking.link import Linking
 from storage.linking.organisations import load_list
-from storage.records import Account, Page, Target, Want
+from storage.records import Account, Page, Request, Target
 from storage.tables.load import load
 from tests.pages import PARSERS, page, rows, write
 from tests.today import service, truth, world
@@ -41,9 +41,9 @@ def look_ups() -> tuple[Page, ...]:
         answer = service().answer(host, path)
         assert answer.status == 200, (host, path, answer.status)
         key = account.handle if account.platform == MASTODON else account.key
-        want = Want(Target(account.platform, "user", key), "", 0, "")
+        request = Request(Target(account.platform, "user", key), "", 0, "")
         record = f"<urn:uuid:00000000-0000-0000-0001-{number:012d}>"
-        found.append(Page((want,), f"https://{host}{path}", 200, answer.headers, answer.body, AT, record, run="run"))
+        found.append(Page((request,), f"https://{host}{path}", 200, answer.headers, answer.body, AT, record, run="run"))
     return tuple(found)
 
 

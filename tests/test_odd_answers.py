@@ -18,7 +18,7 @@ from collectors.engine.run import collect
 from collectors.mastodon import collector as mastodon
 from collectors.wire.exchange import Replay
 from storage.frontier.sqlite import Frontier
-from storage.records import Page, Quarantine, Target, Want
+from storage.records import Page, Quarantine, Request, Target
 from tests import test_bluesky as b
 from tests import test_mastodon as m
 from tests.served import Server, pages, run
@@ -134,16 +134,16 @@ def test_a_run_is_replayed_from_its_archive_without_a_server(tmp_path: Path) -> 
             ("bluesky", bluesky, {"base_url": two.url},
              [("user", b.did(n)) for n in range(41)] + [("following", b.did(0))]),
         ]  # fmt: skip
-        for name, module, options, wants in cases:
-            run(tmp_path / name, name, module.collector, options, wants)
+        for name, module, options, requests in cases:
+            run(tmp_path / name, name, module.collector, options, requests)
         asked = len(one.asked), len(two.asked)
-        for name, module, options, wants in cases:
+        for name, module, options, requests in cases:
             study = tmp_path / f"{name}-replayed"
             study.mkdir()
             frontier = Frontier(study / "state.sqlite")
             wire = Replay(tmp_path / name / "archive", tmp_path / f"{name}.index")
             with frontier.transaction():
-                frontier.add((Want(Target(name, kind, key), "") for kind, key in wants), wire.now())
+                frontier.add((Request(Target(name, kind, key), "") for kind, key in requests), wire.now())
             collect(study, name, module.collector, Settings(options, None, wire), frontier=frontier)
             assert sorted(answer.record_id for answer in pages(study)) == sorted(
                 answer.record_id for answer in pages(tmp_path / name)

@@ -19,7 +19,7 @@ import pytest
 from collectors.bluesky.collector import collector as bluesky
 from collectors.mastodon.collector import collector as mastodon
 from collectors.x.collector import collector as x
-from storage.records import Absence, Account, Follow, Page, Post, Quarantine, Target, Want
+from storage.records import Absence, Account, Follow, Page, Post, Quarantine, Request, Target
 from tests.served import Answer, FastWire, Server, run
 from tests.test_bluesky import actor, did, known, post, service
 from tests.test_bluesky import collected as skies
@@ -39,12 +39,12 @@ def test_each_server_has_a_limit_of_its_own_over_all_kinds(tmp_path: Path) -> No
         name = path.rpartition("acct=")[2].partition("%40")[0]
         return 200, {}, account(name, acct=name, uri=f"https://{host}/users/{name}", suspended=True)
 
-    wants = [("user", f"u{n}@{host}") for n in range(25) for host in hosts]
-    wants += [("timeline", f"https://{host}/users/u{n}") for n in range(15) for host in hosts]
+    requests = [("user", f"u{n}@{host}") for n in range(25) for host in hosts]
+    requests += [("timeline", f"https://{host}/users/u{n}") for n in range(15) for host in hosts]
     limits = {kind: {"requests": 20, "seconds": 60} for kind in ("user", "timeline")}
     with Server(answer) as server:
         options = {"hosts": dict.fromkeys(hosts, server.address), "limits": limits}
-        found = run(tmp_path / "study", "mastodon", mastodon, options, wants, wire=wire)
+        found = run(tmp_path / "study", "mastodon", mastodon, options, requests, wire=wire)
     assert {state for state, _ in found.states.values()} == {"done", "absent"}
     assert set(Counter(host for host, _ in seen.elements()).values()) == {40}
     assert set(seen.values()) == {20}  # twenty in each of two windows, at every server
@@ -60,10 +60,10 @@ def test_a_server_that_says_stop_is_left_alone_and_the_others_are_not(tmp_path: 
         busy = server.asked[-1].headers["Host"] == "busy.example" and wire.clock == start
         return (429, {"Retry-After": "120"}, {}) if busy else (200, {}, ME)
 
-    wants = [("user", f"u{n}@{host}") for n in range(10) for host in ("busy.example", HOST)]
+    requests = [("user", f"u{n}@{host}") for n in range(10) for host in ("busy.example", HOST)]
     with Server(answer) as server:
         options = {"hosts": {"busy.example": server.address, HOST: server.address}}
-        found = run(tmp_path / "study", "mastodon", mastodon, options, wants, wire=wire)
+        found = run(tmp_path / "study", "mastodon", mastodon, options, requests, wire=wire)
     assert {state for state, _ in found.states.values()} == {"done"}
     asked = Counter(asked.headers["Host"] for asked in server.asked)
     assert asked == {"busy.example": 10 + 1, HOST: 10}
@@ -72,10 +72,10 @@ def test_a_server_that_says_stop_is_left_alone_and_the_others_are_not(tmp_path: 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_server_that_never_answers_while_others_do_fails_its_own_targets_only(tmp_path: Path, first: bool) -> None:
-    wants = [("user", f"ann@{HOST}"), ("user", f"user1@{HOST}")]
-    wants.insert(0 if first else 2, ("user", "bob@nowhere.invalid"))
+    requests = [("user", f"ann@{HOST}"), ("user", f"user1@{HOST}")]
+    requests.insert(0 if first else 2, ("user", "bob@nowhere.invalid"))
     with Server(lambda path: (200, {}, ME)) as server:
-        found = run(tmp_path / "study", "mastodon", mastodon, {"hosts": {HOST: server.address}}, wants)
+        found = run(tmp_path / "study", "mastodon", mastodon, {"hosts": {HOST: server.address}}, requests)
     assert (found.report.status, found.report.failed) == ("complete", 1)
     assert found.states.pop(("user", "bob@nowhere.invalid"))[0] == "failed"
     assert {state for state, _ in found.states.values()} == {"done"}
@@ -195,10 +195,10 @@ def test_a_server_without_the_look_up_is_asked_by_name(tmp_path: Path) -> None:
             return 200, {"Link": "<https://x/y>; rel=prev"}, [status(5, ann)]
         return 404, {}, {"error": "Not implemented"}
 
-    wants = [("user", f"ann@{HOST}"), ("timeline", ann["uri"]), ("user", f"bob@{HOST}"),
+    requests = [("user", f"ann@{HOST}"), ("timeline", ann["uri"]), ("user", f"bob@{HOST}"),
              ("timeline", f"https://{HOST}/users/7abc")]  # fmt: skip
-    found, server = collected(tmp_path, answer, *wants)
-    assert [found.states[want] for want in wants] == [
+    found, server = collected(tmp_path, answer, *requests)
+    assert [found.states[request] for request in requests] == [
         ("done", ""), ("done", ""), ("absent", "unknown"), ("absent", "gone")]  # fmt: skip
     assert {expected.account_id for expected in found.of(Account)} == {ann["uri"]}
     assert [expected.timeline_of for expected in found.of(Post)] == [ann["uri"]]
@@ -267,9 +267,9 @@ def test_a_server_of_one_account_that_wants_a_key_does_not_stop_the_job(tmp_path
 
     with Server(service(answer)) as server:
         options = {"plc_url": server.url, "hosts": {"pds.example": server.address}}
-        wants = [("follow_records", did(n)) for n in (1, 2)]
-        found = run(tmp_path / "study", "bluesky", bluesky, options, wants, secret="s3cret")
-    assert [found.states[want] for want in wants] == [("absent", "refused: log in"), ("done", "")]
+        requests = [("follow_records", did(n)) for n in (1, 2)]
+        found = run(tmp_path / "study", "bluesky", bluesky, options, requests, secret="s3cret")
+    assert [found.states[request] for request in requests] == [("absent", "refused: log in"), ("done", "")]
     assert [(edge.followed_id, edge.followed_at) for edge in found.of(Follow)] == [
         (did(9), datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC)), (did(8), None)]  # fmt: skip
     assert not [asked for asked in server.asked if "Authorization" in asked.headers]
@@ -293,7 +293,7 @@ def test_ids_that_are_integers_keep_their_digits_and_floats_are_refused() -> Non
              {"id": "3", "text": "b", "author_id": "7"}, {"id": 1.5e18, "text": "c"}]  # fmt: skip
     body = json.dumps({"data": items, "meta": {"result_count": 3, "next_token": "t"}}).encode()
     target = Target("x", "timeline", "7")
-    page = Page((Want(target, "w"),), "https://api.twitter.com/2/users/7/tweets", 200, (), body, datetime.now(UTC))
+    page = Page((Request(target, "w"),), "https://api.twitter.com/2/users/7/tweets", 200, (), body, datetime.now(UTC))
     records = list(x.parse(page))
     kept = [one for one in records if isinstance(one, Post)]
     assert [(one.post_id, one.account_id) for one in kept] == [(str(big), "7"), ("3", "7")]

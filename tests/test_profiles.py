@@ -21,7 +21,7 @@ from collectors.wire.exchange import Replay, Wire
 from storage.archive import reader as archive
 from storage.frontier.sqlite import Frontier
 from storage.outcomes import absences
-from storage.records import Absence, Connection, Page, Position, Profile, ProfileLink, Quarantine, Target, Want
+from storage.records import Absence, Connection, Page, Position, Profile, ProfileLink, Quarantine, Request, Target
 from tests.website import serving
 
 HOST = "http://netwerk.example"
@@ -32,8 +32,10 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 def page(body: str | bytes, kind="profile", key=KEY, status=200, url=None, headers=(), cursor="") -> Page:
     content = body.encode() if isinstance(body, str) else body
     default = {"profile": key, "connections": cursor or f"{key}/connections"}.get(kind, key)
-    want = Want(Target("profiles", kind, key, cursor), "walk")
-    return Page((want,), url or default, status, (("Content-Type", "text/html; charset=utf-8"), *headers), content, NOW)
+    request = Request(Target("profiles", kind, key, cursor), "walk")
+    return Page(
+        (request,), url or default, status, (("Content-Type", "text/html; charset=utf-8"), *headers), content, NOW
+    )
 
 
 def ld(*blocks) -> str:
@@ -348,7 +350,7 @@ def test_whatever_a_page_holds_it_is_read_without_an_exception_and_without_inven
 def test_a_masked_name_is_an_absence(name):
     body = ld(person(name=name, jobTitle="****", worksFor=organisation("*** **")))
     assert parse(body) == [Absence("netwerk.example", "profile", KEY, "masked")]
-    actual = Absent(page(body).wants[0].target, "masked", platform="netwerk.example", key=KEY)
+    actual = Absent(page(body).requests[0].target, "masked", platform="netwerk.example", key=KEY)
     assert list(collector.outcome(page(body))) == [actual]
 
 
@@ -374,7 +376,7 @@ WALL = '<form><input type="password"></form>'
 def test_absences_are_distinguished(kind, more, expected):
     asked = page(**{"body": "x", "kind": kind, **more})
     (outcome,) = collector.outcome(asked)
-    assert outcome == Absent(asked.wants[0].target, expected, outcome.detail, outcome.platform, KEY)
+    assert outcome == Absent(asked.requests[0].target, expected, outcome.detail, outcome.platform, KEY)
     (absence,) = read(asked)
     assert (absence.kind, absence.key, absence.reason) == (kind, KEY, expected)
 
@@ -419,7 +421,7 @@ def people(*names, following="", **more) -> str:
 def test_a_list_and_its_next_page():
     asked = page(people("a", "b", "a", "jan", following="/in/jan/connections?page=2#x"), "connections")
     assert list(collector.parse(asked)) == [Connection(KEY, HOST + "/in/a"), Connection(KEY, HOST + "/in/b")]
-    assert list(collector.outcome(asked)) == [Done(asked.wants[0].target, next=KEY + "/connections?page=2", items=2)]
+    assert list(collector.outcome(asked)) == [Done(asked.requests[0].target, next=KEY + "/connections?page=2", items=2)]
 
 
 @pytest.mark.parametrize(
@@ -519,8 +521,8 @@ def test_a_study_of_one_list_ends_with_every_target_settled_and_replays(tmp_path
         "/in/c": (403, {}, b""),
     }
     keys = [HOST + f"/in/{name}" for name in ("jan", "a", "b", "c", "verboden", "weg")]
-    targets = [Want(Target("profiles", "profile", key), "") for key in keys]
-    targets.append(Want(Target("profiles", "connections", KEY), ""))
+    targets = [Request(Target("profiles", "profile", key), "") for key in keys]
+    targets.append(Request(Target("profiles", "connections", KEY), ""))
     with serving(site_answers) as site:
         live = run(tmp_path / "live", targets, Wire(), site.address)
     again = run(tmp_path / "again", targets, Replay(tmp_path / "live" / "archive", tmp_path / "index"), "127.0.0.1:1")

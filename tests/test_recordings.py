@@ -24,7 +24,7 @@ from storage.errors import UserError
 from storage.outcomes import Done, absences
 from storage.privacy.declared import Hooks
 from storage.privacy.minimise import Expiry, minimised
-from storage.records import Account, Follow, Listed, Page, Post, Quarantine, Record, Target, Want
+from storage.records import Account, Follow, Listed, Page, Post, Quarantine, Record, Request, Target
 from tests import test_bluesky as bsky
 from tests import test_mastodon as toots
 from tests.importing import of, read, small_pieces, walk
@@ -104,7 +104,7 @@ def own(expected: Told) -> list[Record]:
     )
     target = Target("mastodon" if one is mastodon else "bluesky", kind, key, cursor)
     raw = json.dumps(body).encode()
-    page = Page((Want(target, ""),), url, status, (("Content-Type", "application/json"),), raw, AT)
+    page = Page((Request(target, ""),), url, status, (("Content-Type", "application/json"),), raw, AT)
     return [*absences(one.outcome(page)), *one.parse(page)]
 
 
@@ -132,7 +132,7 @@ def test_a_recorded_answer_is_redacted_and_kept_as_its_own_platform_declares(tmp
     assert redact is not None
     for page in pages:
         left = redact(page, drop)
-        assert (left.wants, left.asked) == (page.wants, page.asked)
+        assert (left.requests, left.asked) == (page.requests, page.asked)
         assert list(minimised(collector.parse(left), drop)) == list(minimised(collector.parse(page), drop))
         assert b"Kanarie" not in left.body
     assert b"Kanarie" in b"".join(page.body for page in pages)

@@ -61,7 +61,7 @@ def check(name: str, page: Page, drop: tuple[str, ...]) -> Page:
 @pytest.mark.parametrize("name", ["x", "profiles"])
 def test_every_recorded_answer_gives_the_same_when_it_is_redacted(name: str) -> None:
     """Outcomes and records, for nothing, each and all of what may be dropped, over the recorded traffic."""
-    pages = [page for page in corpus(name) if page.wants and page.wants[0].target.collector == name]
+    pages = [page for page in corpus(name) if page.requests and page.requests[0].target.collector == name]
     assert len(pages) > 5
     for page in pages:
         for number in (0, 1, len(WORDS)):
@@ -166,9 +166,9 @@ def collected(name: str, folder: Path, redact: tuple[str, ...] | None) -> list[P
     """What one run of *name* over real sockets archived in *folder*."""
     if name == "profiles":
         with site({"/in/jan": page_answers}) as pages:
-            wants = [("profile", f"http://{pages.address}/in/jan")]
+            requests = [("profile", f"http://{pages.address}/in/jan")]
             return run(
-                folder, name, collector(name), {"allow_private": True, "autothrottle": False}, wants, redact=redact
+                folder, name, collector(name), {"allow_private": True, "autothrottle": False}, requests, redact=redact
             ).pages
     answers = {"x": x_answers, "mastodon": mastodon_answers, "bluesky": bluesky_answers}[name]
     with serving(answers) as server:
@@ -202,10 +202,10 @@ def test_what_is_not_wanted_never_reaches_the_disk(name: str, drop: tuple[str, .
     assert {"names", "other"} <= planted
     assert not any(page.redacted for page in plain)
     assert sung(tmp_path / "redacted") == planted - {"other", *drop}
-    told_pages = [page for page in redacted if page.wants]
+    told_pages = [page for page in redacted if page.requests]
     assert told_pages
     assert all(page.redacted == ("what no table needs", *sorted(drop)) for page in told_pages)
-    for one, other in zip([page for page in plain if page.wants], told_pages, strict=True):
+    for one, other in zip([page for page in plain if page.requests], told_pages, strict=True):
         if name != "profiles":  # the port of its site is another
             assert interpreted(name, one, drop) == interpreted(name, other, drop)
     if "coordinates" in drop and name == "x":

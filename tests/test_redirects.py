@@ -127,12 +127,11 @@ def test_a_batch_that_moved_is_one_chain_for_all_of_its_targets(tmp_path: Path) 
             return 301, {"Location": f"/new{path}"}, b""
         return 200, {}, {"profiles": [{"did": f"did:plc:{n}", "handle": f"u{n}.example"} for n in range(3)]}
 
-    wants = [("user", f"u{n}.example") for n in range(3)]
+    requests = [("user", f"u{n}.example") for n in range(3)]
     with Server(moved) as server:
-        live = run(tmp_path / "live", "bluesky", bluesky.collector, {"base_url": server.url}, wants)
+        live = run(tmp_path / "live", "bluesky", bluesky.collector, {"base_url": server.url}, requests)
         again = Replay(tmp_path / "live" / "archive", tmp_path / "index.sqlite")
-        replayed = run(
-            tmp_path / "again", "bluesky", bluesky.collector, {"base_url": server.url}, wants, wire=again)  # fmt: skip
+        replayed = run(tmp_path / "again", "bluesky", bluesky.collector, {"base_url": server.url}, requests, wire=again)
         assert len(server.asked) == 2
     assert [len(page.targets) for page in live.pages] == [3, 3]
     assert {state for state, _ in live.states.values()} == {"done"}

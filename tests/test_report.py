@@ -127,7 +127,7 @@ def test_every_word_of_the_report_has_its_dutch() -> None:
         sections.SNOWBALL,
         sections.MATRIX,
         sections.CROSSED,
-        section_parts.BESIDE,
+        section_parts.PUBLISHED_TOO,
     }
     wanted |= {*summary.TEXTS, *sections.MEASURES.values(), *section_parts.SCHOOL.values(), *filters.TIMELINES.values()}
     wanted |= {actors.PAIR, actors.BEYOND, actors.ACROSS, actors.WITH, posts.ZOOM, posts.HIDDEN, *HEADS.values()}
@@ -256,19 +256,19 @@ def test_another_study_stands_beside_it(recorded: Path, tmp_path: Path) -> None:
         database.open_readonly(recorded / "study.duckdb") as two,
     ):
         found, other = Findings(one), Findings(two)
-        section = comparison_section.beside(found, comparison_section.Other("the whole", other), Words())
+        section = comparison_section.comparison(found, comparison_section.Other("the whole", other), Words())
         tables = {part.name: part.frame for part in section.parts}
-        posts = tables["beside-selection"].set_index("figure").loc["posts"]
+        posts = tables["comparison-selection"].set_index("figure").loc["posts"]
         assert (posts["this_study"], posts["other_study"]) == tuple(
             number(db, "SELECT count(*) FROM posts") for db in (one, two)
         )
         assert posts["difference"] == posts["this_study"] - posts["other_study"] < 0
-        tags = tables["beside-shares"].set_index("kind").loc["hashtags"]
+        tags = tables["comparison-shares"].set_index("kind").loc["hashtags"]
         assert tags["this_study"] == 0
         assert (
             tags["low"] < tags["difference"] == -other.shares.set_index("kind").loc["hashtags", "share"] < tags["high"]
         )
-        networks = tables["beside-networks"].set_index("figure")
+        networks = tables["comparison-networks"].set_index("figure")
         assert networks.loc["e_i_index", "low"] < 0 < networks.loc["e_i_index", "high"]
         assert f"{other.actors.network.n} actors are in both networks, 100.0%" in section.said[1]
 

@@ -21,7 +21,7 @@ from storage.privacy.declared import platforms
 from storage.privacy.minimise import Expiry, minimised
 from storage.privacy.pseudonyms import VARIABLE
 from storage.privacy.retention import gone, rechecks
-from storage.records import Account, Page, Post, Profile, Quarantine, Target, Want
+from storage.records import Account, Page, Post, Profile, Quarantine, Request, Target
 from study.study_file import Study
 from tests import small
 from tests.peopled import HANDLE, ID, TEXT, peopled
@@ -50,7 +50,7 @@ def test_an_answer_goes_on_the_day_that_its_kind_is_kept_no_longer() -> None:
     expiry = Expiry({"posts": 10}, AT, {("x", "timeline"): "posts", ("x", "user"): "accounts"})
 
     def page(kind: str, age: timedelta) -> Page:
-        return Page((Want(Target("x", kind, "5"), "w"),), "", 200, (), b"", AT - age)
+        return Page((Request(Target("x", kind, "5"), "w"),), "", 200, (), b"", AT - age)
 
     assert expiry.entry(page("timeline", timedelta(days=10, seconds=1))) is None
     young = page("timeline", timedelta(days=10))
@@ -77,8 +77,8 @@ def test_a_deleted_post_goes_and_the_table_says_why(
     dry = sneeuwbal("--study", study, "retain", "--dry-run", token=None).stdout
     protected = int(dry.split()[0])  # posts of accounts that were protected when last seen
     writer = archiving.Writer(study / "archive", "x")
-    want = Want(Target("x", "post", post), f"x/post/{post}/1")
-    writer.append(Page((want,), "https://api.x.com/2/tweets", 200, (), body.encode(), datetime.now(UTC)))
+    request = Request(Target("x", "post", post), f"x/post/{post}/1")
+    writer.append(Page((request,), "https://api.x.com/2/tweets", 200, (), body.encode(), datetime.now(UTC)))
     writer.close()
     assert sneeuwbal("--study", study, "load", token=None).returncode == 0
     dry = sneeuwbal("--study", study, "retain", "--dry-run", token=None)
@@ -112,8 +112,8 @@ def test_posts_of_an_account_that_was_protected_since_are_removed(
 
     def answer(day: int, kind: str, key: str, body: object) -> None:
         at = datetime(2026, 1, day, tzinfo=UTC)
-        want = Want(Target("x", kind, key), f"x/{kind}/{key}/{day}")
-        writer.append(Page((want,), "https://api.x.com/2/", 200, (), msgspec.json.encode(body), at))
+        request = Request(Target("x", kind, key), f"x/{kind}/{key}/{day}")
+        writer.append(Page((request,), "https://api.x.com/2/", 200, (), msgspec.json.encode(body), at))
 
     for post, text in words.items():
         one = {"id": post, "author_id": post[:-1], "text": text, "created_at": "2026-01-01T00:00:00.000Z"}

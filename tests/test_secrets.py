@@ -204,9 +204,9 @@ def places(word: str, what: Iterator[tuple[str, bytes]]) -> set[str]:
 
 def test_no_client_error_or_redirect_brings_it_into_archive_state_or_log(collected: Path) -> None:
     """Every client met every mode; the control is in all three, the token in none."""
-    came = [page for page in pages(collected) if isinstance(page, Page) and page.wants]
+    came = [page for page in pages(collected) if isinstance(page, Page) and page.requests]
     for name in ("x", "mastodon", "profiles"):
-        own = [page for page in came if page.wants[0].target.collector == name]
+        own = [page for page in came if page.requests[0].target.collector == name]
         assert {200, 401, 403, 429, 500, 503} <= {page.status for page in own}, name
         assert [page for page in own if page.status == 302 or "/elsewhere/" in page.url], name
     assert places(TOKEN, held(collected)) == set()

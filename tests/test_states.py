@@ -23,10 +23,10 @@ from storage.archive import writer
 from storage.frontier import schema
 from storage.frontier import sqlite as frontier
 from storage.locks import holder
-from storage.records import Target, Want
+from storage.records import Request, Target
 from tests.conftest import ROOT
 from tests.living import FIRST_DAY, Living
-from tests.loopback import Answer, Loopback, Request
+from tests.loopback import Answer, Loopback, Received
 from tests.rehearsal import sneeuwbal, start
 from tests.soak import STUDY, admit
 
@@ -43,7 +43,7 @@ class World:
         self.asked, self.requests = threading.Event(), 0
         self.server = Loopback(self.answer)
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Received) -> Answer:
         self.asked.set()
         self.requests += 1
         time.sleep(self.pause)
@@ -268,7 +268,7 @@ def test_the_whole_job_tells_of_what_failed_in_any_of_its_rounds(
         rounds.append(real(study, state, *rest))
         if len(rounds) == 1:
             with state.transaction():
-                state.add([Want(Target("x", "timeline", "4"), "")], FIRST_DAY)
+                state.add([Request(Target("x", "timeline", "4"), "")], FIRST_DAY)
         return rounds[-1]
 
     monkeypatch.setattr(job, "collect_one", one)

@@ -91,7 +91,7 @@ def archived(study: Path) -> str:
     """All bodies of the platform's answers."""
     entries = (one for path in archive.segments(study / "archive") for one in archive.read(path))
     return "\n".join(one.content().decode() for one in entries
-                     if isinstance(one, Page) and one.wants and one.targets[0].collector == "dorpsplein")  # fmt: skip
+                     if isinstance(one, Page) and one.targets and one.targets[0].collector == "dorpsplein")  # fmt: skip
 
 
 def test_it_imports_nothing_of_ours_but_the_contract() -> None:

@@ -32,11 +32,11 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
         tables = tomllib.loads(studyfile.collectors(served))["collectors"]
         for name, collector in ((MASTODON, mastodon), (BLUESKY, bluesky)):
             accounts = [one for one in truth().accounts.values() if one.platform == name]
-            wants = [("user", one.handle) for one in accounts]
+            requests = [("user", one.handle) for one in accounts]
             kinds = set(studyfile.KINDS[name]) - {"user"}
-            wants += [(kind, one.key) for kind in sorted(kinds) for one in accounts]
+            requests += [(kind, one.key) for kind in sorted(kinds) for one in accounts]
             options = tables[name] | {"honour_opt_outs": False}
-            found[name] = run(folder / name, name, collector, options, wants, wire=FastWire(clock.START))
+            found[name] = run(folder / name, name, collector, options, requests, wire=FastWire(clock.START))
     return found
 
 
@@ -116,8 +116,8 @@ def test_whoever_opted_out_is_left_alone(tmp_path: Path) -> None:
         ):  # fmt: skip
             some = sorted(key for key, how in truth().opted_out.items() if how & asked and key in on(name))
             assert some
-            wants = [("timeline", key) for key in some]
-            got = run(tmp_path / name, name, collector, tables[name], wants, wire=FastWire(clock.START))
+            requests = [("timeline", key) for key in some]
+            got = run(tmp_path / name, name, collector, tables[name], requests, wire=FastWire(clock.START))
             assert {why.partition(":")[0] for _, why in got.states.values()} == {"opted-out"}
             assert not got.of(Post)
 

@@ -13,7 +13,7 @@ from collectors.engine.recovery import recover
 from collectors.wire.exchange import Replay
 from storage.frontier.cycles import CIRCLE
 from storage.frontier.sqlite import Frontier
-from storage.records import Target, Want
+from storage.records import Request, Target
 from storage.tables import database
 from storage.tables.load import load
 from tests import toy
@@ -39,14 +39,14 @@ def _run(study: Path, url: str, **more: object) -> Run:
 @pytest.mark.parametrize("round_", [2, 3, 5])
 @pytest.mark.parametrize("before", [1, 2, 6])
 def test_a_circle_ends_cut_short_live_replayed_and_loaded(before: int, round_: int, tmp_path: Path) -> None:
-    live, again, want = tmp_path / "live", tmp_path / "again", [("list", "7")]
+    live, again, request = tmp_path / "live", tmp_path / "again", [("list", "7")]
     with Server(circle(before, round_)) as server:
-        found = _run(live, server.url, wants=want)
+        found = _run(live, server.url, requests=request)
         assert found.states == {("list", "7"): ("done", CIRCLE)}
         asked = len(server.asked)
         assert before + round_ <= asked <= 4 * (before + round_)
         wire = Replay(live / "archive", tmp_path / "index.sqlite")
-        replayed = _run(again, server.url, wants=want, wire=wire)
+        replayed = _run(again, server.url, requests=request, wire=wire)
         assert (replayed.states, len(replayed.pages), len(server.asked)) == (found.states, asked, asked)
     recover(live, {"toy": toy.collector}, tmp_path / "rebuilt.sqlite")
     with closing(sqlite3.connect(tmp_path / "rebuilt.sqlite")) as db:
@@ -65,7 +65,7 @@ def test_a_long_list_is_walked_to_its_end_and_so_is_the_next_walk(tmp_path: Path
         return 200, {}, {"items": [number], **({"next": str(number + 1)} if number + 1 < pages else {})}
 
     with Server(answer) as server:
-        assert _run(tmp_path, server.url, wants=[("list", "7")]).states == {("list", "7"): ("done", "")}
+        assert _run(tmp_path, server.url, requests=[("list", "7")]).states == {("list", "7"): ("done", "")}
         assert _run(tmp_path, server.url, again=["list"]).states == {("list", "7"): ("done", "")}
         assert len(server.asked) == 2 * pages
 
@@ -73,7 +73,7 @@ def test_a_long_list_is_walked_to_its_end_and_so_is_the_next_walk(tmp_path: Path
 def test_a_state_of_before_is_brought_up_to_date_and_its_walks_go_on(tmp_path: Path) -> None:
     state = Frontier(tmp_path / "state.sqlite")
     with state.transaction():
-        state.add([Want(Target("toy", "list", "7"), "")], FastWire().now())
+        state.add([Request(Target("toy", "list", "7"), "")], FastWire().now())
         state.db.execute("ALTER TABLE targets DROP COLUMN pages")
         state.db.execute("ALTER TABLE targets DROP COLUMN anchor")
         state.db.execute("ALTER TABLE targets DROP COLUMN carry")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from collectors.base import Outcome
 from collectors.x.collector import collector
-from storage.records import Page, Record, Target, Want
+from storage.records import Page, Record, Request, Target
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 KINDS = sorted(collector.kinds)
@@ -41,8 +41,10 @@ HEADERS = st.sampled_from(
 
 def page(kind: str, status: int, body: bytes, headers: Any = (), keys: int = 1) -> Page:
     batch = keys if collector.kinds[kind].batch > 1 else 1
-    wants = tuple(Want(Target("x", kind, str(42 + n), "c"), "w", since="7") for n in range(batch))
-    return Page(wants, "https://api.twitter.com/2/x?tweet.fields=id&expansions=author_id", status, headers, body, NOW)
+    requests = tuple(Request(Target("x", kind, str(42 + n), "c"), "w", since="7") for n in range(batch))
+    return Page(
+        requests, "https://api.twitter.com/2/x?tweet.fields=id&expansions=author_id", status, headers, body, NOW
+    )
 
 
 def holds(answer: Page) -> None:

@@ -19,9 +19,9 @@ from collectors.engine.run import collect
 from collectors.wire.exchange import Replay, Wire
 from collectors.x.collector import collector
 from storage.frontier.sqlite import Frontier
-from storage.records import Post, Want
+from storage.records import Post, Request
 from storage.tables.load import load
-from tests.loopback import Answer, Loopback, Request, serve
+from tests.loopback import Answer, Loopback, Received, serve
 from tests.x_api import (
     TOKEN,
     archived_records,
@@ -29,11 +29,11 @@ from tests.x_api import (
     only,
     posts,
     refusal,
+    request,
     run,
     state,
     stream,
     user,
-    want,
     x_users,
 )
 
@@ -45,7 +45,7 @@ class Small:
         self.failed: set[str] = set()
         self.lock = threading.Lock()
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Received) -> Answer:
         token = request.query.get("pagination_token", "")
         with self.lock:
             first = request.path + token not in self.failed
@@ -77,8 +77,13 @@ class Small:
         return Answer(200, {"data": data, "meta": meta} if data else {"meta": meta})
 
 
-def job() -> list[Want]:
-    return [want("user", "synthetic_one"), want("user", "nobody"), want("timeline", "1"), want("followers", "1")]
+def job() -> list[Request]:
+    return [
+        request("user", "synthetic_one"),
+        request("user", "nobody"),
+        request("timeline", "1"),
+        request("followers", "1"),
+    ]
 
 
 def test_a_job_comes_through_its_troubles_and_replays_the_same_from_its_archive(tmp_path: Path) -> None:
@@ -111,7 +116,7 @@ def test_a_walk_that_was_cut_short_leaves_no_gap_behind_the_mark(tmp_path: Path)
     """What the established tools lose: posts between the newest one seen and where a walk was cut."""
     newest = 300
 
-    def script(request: Request) -> Answer:
+    def script(request: Received) -> Answer:
         top = int(request.query.get("pagination_token") or newest)
         since = int(request.query.get("since_id") or 0)
         ids = [number for number in range(top, 0, -1) if number > since]
@@ -126,7 +131,7 @@ def test_a_walk_that_was_cut_short_leaves_no_gap_behind_the_mark(tmp_path: Path)
     frontier = Frontier(tmp_path / "state.sqlite")
     with serve(script) as server:
         with frontier.transaction():
-            frontier.add([want("timeline", "1")], datetime.now(UTC))
+            frontier.add([request("timeline", "1")], datetime.now(UTC))
         assert walk(server, 2) == ("open", "")  # cut: the mark has not moved
         newest = 350
         assert walk(server, None) == ("done", "300")  # what came since then is above the mark
@@ -143,7 +148,7 @@ def test_what_lies_between_the_reach_of_the_platform_and_the_old_mark_stays_an_o
     """More new posts than the platform reaches back: they cannot be had, and no later increment pretends they were."""
     newest = 100
 
-    def script(request: Request) -> Answer:
+    def script(request: Received) -> Answer:
         top = int(request.query.get("pagination_token") or newest)
         since = max(int(request.query.get("since_id") or 0), newest - 3200)
         ids = list(range(top, max(top - 100, since), -1))
@@ -159,7 +164,7 @@ def test_what_lies_between_the_reach_of_the_platform_and_the_old_mark_stays_an_o
 
     frontier = Frontier(tmp_path / "state.sqlite")
     with serve(script) as server:
-        frontier.add([want("timeline", "1")], datetime.now(UTC))
+        frontier.add([request("timeline", "1")], datetime.now(UTC))
         assert walk() == []
         newest = 5000
         assert walk() == [("100", "truncated at 3200 posts", False)]
@@ -173,14 +178,14 @@ def test_what_lies_between_the_reach_of_the_platform_and_the_old_mark_stays_an_o
 def test_a_list_that_leads_back_to_itself_leaves_the_mark_where_it_was(tmp_path: Path) -> None:
     whole = False
 
-    def script(request: Request) -> Answer:
+    def script(request: Received) -> Answer:
         second = "pagination_token" in request.query
         return posts(*((90, 80) if second else (120, 110)), **({} if second and whole else {"next_token": "t"}))
 
     frontier = Frontier(tmp_path / "state.sqlite")
     with serve(script) as server:
         for expected in ((50, "the list repeats its cursor"), (120, "")):
-            frontier.add([want("timeline", "1", since="50")], datetime.now(UTC))
+            frontier.add([request("timeline", "1", since="50")], datetime.now(UTC))
             frontier.revisit("x", "timeline", datetime.now(UTC))
             with closing(Wire(timeout=60)) as wire:
                 collect(tmp_path, "x", collector, Settings({"base_url": server.url}, TOKEN, wire), frontier=frontier)
@@ -189,10 +194,10 @@ def test_a_list_that_leads_back_to_itself_leaves_the_mark_where_it_was(tmp_path:
 
 
 def test_a_sample_and_a_change_of_vocabulary_replay_too(tmp_path: Path) -> None:
-    def script(request: Request) -> Answer:
+    def script(request: Received) -> Answer:
         return stream(700) if "stream" in request.path else only("post", "tweet", "referenced_posts")(request)
 
-    jobs = [want("timeline", "1"), want("sample", "worldwide")]
+    jobs = [request("timeline", "1"), request("sample", "worldwide")]
     live, again = tmp_path / "live", tmp_path / "again"
     live.mkdir()
     again.mkdir()

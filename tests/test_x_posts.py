@@ -26,11 +26,11 @@ from tests.x_api import (
     ask,
     fetch,
     of,
+    request,
     run,
     state,
     stream,
     user,
-    want,
 )
 
 # ---- what posts say ----------------------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ def test_a_retweet_is_delivered_cut_and_its_whole_text_comes_from_the_original()
         "includes": {"tweets": [original], "users": [user(7, "synthetic_one")]},
         "meta": {"result_count": 1},
     }
-    _, _, records = ask(Answer(200, body), want("timeline"))
+    _, _, records = ask(Answer(200, body), request("timeline"))
     retweet, seen = (record for record in records if isinstance(record, Post))
     assert (retweet.kind, retweet.account_id, retweet.retweeted_post, retweet.retweeted_account) == (
         "retweet",
@@ -72,7 +72,7 @@ def test_a_retweet_whose_original_is_not_there_is_not_completed() -> None:
         "author_id": "42",
         "referenced_tweets": [{"type": "retweeted", "id": "5"}],
     }
-    _, _, (post,) = ask(Answer(200, {"data": [cut], "meta": {}}), want("timeline"))
+    _, _, (post,) = ask(Answer(200, {"data": [cut], "meta": {}}), request("timeline"))
     assert (post.full_text, post.full_hashtags, post.full_mentions, post.retweeted_account) == (None, None, None, None)
 
 
@@ -84,7 +84,7 @@ def test_replies_places_points_and_withheld_accounts_are_kept_as_given() -> None
     body = {"data": [reply, bare], "includes": {
         "places": [{"id": "p1", "full_name": "Den Haag, Nederland"}],
         "users": [user(42, "a", withheld={"country_codes": ["TR", "DE"]}, verified_type="government")]}}  # fmt: skip
-    _, _, (first, second, account) = ask(Answer(200, body), want("timeline"))
+    _, _, (first, second, account) = ask(Answer(200, body), request("timeline"))
     assert (first.kind, first.reply_to_post, first.reply_to_account, first.quoted_post) == ("reply", "5", "7", "6")
     assert (first.place, first.longitude, first.latitude) == ("Den Haag, Nederland", 4.31, 52.08)
     assert first.text == "@synthetic_one yes &amp; no"
@@ -97,7 +97,7 @@ def test_one_post_that_cannot_be_read_does_not_take_the_page_with_it() -> None:
     good = '{"id":"%d","text":"fine","author_id":"42"}'
     items = [good % 1, '{"id":1.2e18,"text":"an id through a float"}', good % 2, '{"id":"3","text":[]}']
     body = f'{{"data":[{",".join(items)}],"meta":{{"result_count":4}}}}'.encode()
-    _, (done,), records = ask(Answer(200, body), want("timeline"))
+    _, (done,), records = ask(Answer(200, body), request("timeline"))
     assert [record.post_id for record in records if isinstance(record, Post)] == ["1", "2"]
     assert [record.place for record in records if not isinstance(record, Post)] == ["data[1]", "data[3]"]
     assert isinstance(done, Done)
@@ -106,7 +106,7 @@ def test_one_post_that_cannot_be_read_does_not_take_the_page_with_it() -> None:
 def test_half_a_surrogate_pair_or_a_byte_that_is_no_text_costs_one_character() -> None:
     body = rb'{"data":[{"id":"1","text":"half \ud83d, whole \ud83d\ude00, written \\ud83d"},{"id":"2","text":"'
     body += b'\xff"}],"meta":{"result_count":2}}'
-    _, (done,), records = ask(Answer(200, body), want("timeline"))
+    _, (done,), records = ask(Answer(200, body), request("timeline"))
     assert [record.text for record in records if isinstance(record, Post)] == [
         "half \ufffd, whole \U0001f600, written \\ud83d", "\ufffd"]  # fmt: skip
     assert done.items == 2
@@ -118,7 +118,7 @@ def test_half_a_surrogate_pair_or_a_byte_that_is_no_text_costs_one_character() -
 def test_a_sample_ends_when_there_is_enough_of_it_or_the_stream_ends() -> None:
     for delivered, wished, cursors in ((1200, 900, ["", "500"]), (1200, 9999, ["", "500", "1000"]), (3, 10, [""])):
         with serve(lambda request, n=delivered: stream(n)) as server:
-            found = fetch(server, want("sample", "worldwide"), sets={"worldwide": wished})
+            found = fetch(server, request("sample", "worldwide"), sets={"worldwide": wished})
         assert len(server.asked) == 1
         assert [page.targets[0].cursor for page in found] == cursors
         outcomes = [next(iter(collector.outcome(page))) for page in found]
@@ -128,7 +128,7 @@ def test_a_sample_ends_when_there_is_enough_of_it_or_the_stream_ends() -> None:
 
 def test_posts_of_a_sample_are_marked_and_those_they_refer_to_do_not_count_as_it() -> None:
     with serve(lambda request: stream(4)) as server:
-        (page,) = fetch(server, want("sample", "worldwide"))
+        (page,) = fetch(server, request("sample", "worldwide"))
     records = list(collector.parse(page))
     assert [(r.post_id, r.sample, r.timeline_of, r.full_text) for r in records] == [
         (str(n + 10), "worldwide", None, "whole") for n in range(4)
@@ -142,7 +142,7 @@ def test_a_sample_whose_stream_breaks_goes_on_where_it_was(tmp_path: Path) -> No
     anew = Answer(200, b"\r\n".join(whole))
     with serve(in_turn(Answer(200, b"\r\n".join(whole[:700]), cut=999), anew)) as server:
         wire = Wire(timeout=60)
-        frontier = run(tmp_path, server, wire, [want("sample", "worldwide")], sets={"worldwide": 1600})
+        frontier = run(tmp_path, server, wire, [request("sample", "worldwide")], sets={"worldwide": 1600})
         assert state(frontier) == {("sample", "worldwide", "open", "cut", "")}
         with frontier.transaction():
             frontier.db.execute("UPDATE targets SET due_at = 0")
@@ -161,7 +161,7 @@ def test_a_sample_taken_up_by_another_process_is_as_large_as_wished(tmp_path: Pa
     rest = whole if anew else whole[600:]
     with serve(in_turn(Answer(200, b"\r\n".join(whole)), Answer(200, b"\r\n".join(rest)))) as server:
         frontier = Frontier(tmp_path / "state.sqlite")
-        frontier.add([want("sample", "worldwide")], datetime.now(UTC))
+        frontier.add([request("sample", "worldwide")], datetime.now(UTC))
         for limit in (1, None):  # a process each: nothing but the study directory is the same
             with closing(Wire(timeout=60)) as wire:
                 settings = Settings({"base_url": server.url, "sets": {"worldwide": 1600}}, TOKEN, wire)
@@ -178,13 +178,13 @@ def test_a_sample_taken_up_by_another_process_is_as_large_as_wished(tmp_path: Pa
 
 def test_a_stream_that_brings_nothing_is_a_failure() -> None:
     with serve(lambda request: Answer(200, b"\r\n\r\n")) as server:
-        (failure,) = fetch(server, want("sample", "worldwide"))
+        (failure,) = fetch(server, request("sample", "worldwide"))
     assert isinstance(failure, Failure)
     assert len(server.asked) == 1
 
 
 def test_a_stream_that_is_refused_waits_like_any_other_request() -> None:
     reset = str(int(datetime.now(UTC).timestamp()) + 600)
-    page, (later,), _ = ask(Answer(429, b"Rate limit exceeded", {"x-rate-limit-reset": reset}), want("sample", "s"))
+    page, (later,), _ = ask(Answer(429, b"Rate limit exceeded", {"x-rate-limit-reset": reset}), request("sample", "s"))
     assert page.status == 429
     assert later.until.timestamp() == float(reset) + 1

@@ -14,7 +14,7 @@ import yaml
 
 from collectors.base import Done
 from collectors.x.collector import collector
-from storage.records import Account, Follow, Page, Post, Quarantine, Record, Target, Want
+from storage.records import Account, Follow, Page, Post, Quarantine, Record, Request, Target
 
 NOW = datetime(2023, 1, 1, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ NOW = datetime(2023, 1, 1, tzinfo=UTC)
 def page_of(
     kind: str, body: bytes, key: str = "783214", headers: tuple[tuple[str, str], ...] = (), url: str = ""
 ) -> Page:
-    return Page((Want(Target("x", kind, key), "w"),), url, 200, headers, body, NOW)
+    return Page((Request(Target("x", kind, key), "w"),), url, 200, headers, body, NOW)
 
 
 def recorded(exchange: dict[str, Any]) -> tuple[str, Page, dict[str, Any]]:

@@ -21,7 +21,7 @@ from collectors.engine.run import collect
 from collectors.wire.exchange import Wire
 from collectors.wire.transports import Transport
 from storage.frontier.sqlite import Frontier
-from storage.records import Failure, Follow, Page, Record, Target, Want
+from storage.records import Failure, Follow, Page, Record, Request, Target
 
 
 class Toy:
@@ -29,11 +29,11 @@ class Toy:
 
     kinds: ClassVar = {"list": Kind(page=5, paged=True, of="handle")}
 
-    def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
+    def fetch(self, requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:
         with httpx.Client(transport=Transport(settings.wire), base_url=settings.options["base_url"]) as client:
-            for want in wants:
-                with settings.wire.ask((want,)) as exchange, suppress(httpx.TransportError):
-                    client.get(f"/list/{want.target.key}", params={"cursor": want.target.cursor or "0"})
+            for request in requests:
+                with settings.wire.ask((request,)) as exchange, suppress(httpx.TransportError):
+                    client.get(f"/list/{request.target.key}", params={"cursor": request.target.cursor or "0"})
                 yield exchange.answer
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
@@ -109,13 +109,15 @@ def seed(study: Path, number: int, first: int = 0) -> None:
     from storage.archive import writer as archiving
 
     now = datetime.now(UTC)
-    wants = [Want(Target("toy", "list", str(key)), "", 0, "", "") for key in range(first, number)]
+    requests = [Request(Target("toy", "list", str(key)), "", 0, "", "") for key in range(first, number)]
     writer = archiving.Writer(study / "archive", "snowball")
-    writer.note("admission", {"rule": "seed", "wants": [["toy", "list", w.target.key, 0, "", ""] for w in wants]}, now)
+    writer.note(
+        "admission", {"rule": "seed", "wants": [["toy", "list", w.target.key, 0, "", ""] for w in requests]}, now
+    )
     writer.close()
     frontier = Frontier(study / "state.sqlite")
     with frontier.transaction():
-        frontier.add(wants, now)
+        frontier.add(requests, now)
     frontier.close()
 
 

@@ -10,7 +10,7 @@ import json
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.loopback import Answer, Request
+from tests.loopback import Answer, Received
 
 SITE, HUB = "gids.example", "spil"
 NAME, TEXT = "Canarella van Nergens", "een geheel eigen zin over gele vogels"
@@ -85,7 +85,7 @@ class Village:
         self.lost: set[str] = set()
         self.hurried = False  # whether the limit was met once
 
-    def platform(self, request: Request) -> Answer:
+    def platform(self, request: Received) -> Answer:
         """An answer of the platform."""
         parts = request.path.strip("/").split("/")
         if parts[-1] == "sayings" and not self.hurried:

@@ -14,8 +14,8 @@ from collectors.x.collector import collector
 from storage.archive import reader as archive
 from storage.frontier.sqlite import Frontier
 from storage.outcomes import absences
-from storage.records import Failure, Page, Record, Target, Want
-from tests.loopback import Answer, Loopback, Request, in_turn, serve
+from storage.records import Failure, Page, Record, Request, Target
+from tests.loopback import Answer, Loopback, Received, in_turn, serve
 
 TOKEN = "a-token-that-nobody-has"
 NOT_FOUND = "https://api.twitter.com/2/problems/resource-not-found"
@@ -23,21 +23,21 @@ CLOSED = "https://api.twitter.com/2/problems/not-authorized-for-resource"
 INVALID = "https://api.twitter.com/2/problems/invalid-request"
 
 
-def want(kind: str, key: str = "42", cursor: str = "", **more: Any) -> Want:
-    return Want(Target("x", kind, key, cursor), f"x/{kind}/{key}/1", **more)
+def request(kind: str, key: str = "42", cursor: str = "", **more: Any) -> Request:
+    return Request(Target("x", kind, key, cursor), f"x/{kind}/{key}/1", **more)
 
 
-def fetch(server: Loopback, *wants: Want, wire: Wire | None = None, **options: Any) -> list[Page | Failure]:
-    """The answers of *server* to *wants*."""
+def fetch(server: Loopback, *requests: Request, wire: Wire | None = None, **options: Any) -> list[Page | Failure]:
+    """The answers of *server* to *requests*."""
     with closing(wire or Wire(timeout=60)) as open_wire:
         settings = Settings({"base_url": server.url, **options}, TOKEN, open_wire)
-        return list(collector.fetch(iter(wants), settings))
+        return list(collector.fetch(iter(requests), settings))
 
 
-def ask(answer: Answer, *wants: Want, **options: Any) -> tuple[Any, list[Any], list[Record]]:
+def ask(answer: Answer, *requests: Request, **options: Any) -> tuple[Any, list[Any], list[Record]]:
     """One *answer* to one request: the page, its outcomes and its records."""
     with serve(in_turn(answer)) as server:
-        (page,) = fetch(server, *wants, **options)
+        (page,) = fetch(server, *requests, **options)
     assert isinstance(page, Page)
     outcomes = list(collector.outcome(page))
     return page, outcomes, [*absences(outcomes), *collector.parse(page)]
@@ -69,10 +69,10 @@ def posts(*ids: int, **meta: Any) -> Answer:
     return Answer(200, {"data": data, "meta": {"result_count": len(data), **meta}} if data else {"meta": meta})
 
 
-def x_users(known: dict[str, int]) -> Callable[[Request], Answer]:
+def x_users(known: dict[str, int]) -> Callable[[Received], Answer]:
     """X's look-up of users by name, with its refusal of a batch that holds a malformed name."""
 
-    def script(request: Request) -> Answer:
+    def script(request: Received) -> Answer:
         names = request.query["usernames"].split(",")
         for name in names:
             if not name.isascii() or not name.replace("_", "a").isalnum() or len(name) > 15:
@@ -83,11 +83,11 @@ def x_users(known: dict[str, int]) -> Callable[[Request], Answer]:
     return script
 
 
-def run(study: Path, server: Loopback | None, wire: Wire, wants: list[Want], **options: Any) -> Frontier:
-    """Collect *wants* until nothing is due; return the frontier."""
+def run(study: Path, server: Loopback | None, wire: Wire, requests: list[Request], **options: Any) -> Frontier:
+    """Collect *requests* until nothing is due; return the frontier."""
     frontier = Frontier(study / "state.sqlite")
     with frontier.transaction():
-        frontier.add(wants, wire.now())
+        frontier.add(requests, wire.now())
     base = {"base_url": server.url} if server else {}
     collect(study, "x", collector, Settings({**base, **options}, TOKEN, wire), frontier=frontier, patience=0.5)
     return frontier
@@ -98,10 +98,10 @@ def state(frontier: Frontier) -> set[tuple[Any, ...]]:
     return set(frontier.db.execute(rows))
 
 
-def only(word: str, other: str, expansion: str) -> Callable[[Request], Answer]:
+def only(word: str, other: str, expansion: str) -> Callable[[Received], Answer]:
     """X when it knows one vocabulary only."""
 
-    def script(request: Request) -> Answer:
+    def script(request: Received) -> Answer:
         if f"{other}.fields" in request.query:
             text = f"The query parameter [{other}.fields] is not one of [id,{word}.fields,expansions,pagination_token]"
             return Answer(400, refusal(f"{other}.fields", request.query[f"{other}.fields"], text))

@@ -168,8 +168,8 @@ def from_edges(
         nodes = pd.DataFrame(index=pd.Index(given, dtype=object).append(ends).unique())
     position = nodes.index.get_indexer(ends)
     if (position < 0).any():
-        stranger = ends[position < 0][0]
-        raise UserError(f"an edge names {stranger!r}, which is not in the nodes; add it to the nodes")
+        unknown = ends[position < 0][0]
+        raise UserError(f"an edge names {unknown!r}, which is not in the nodes; add it to the nodes")
     half = len(ends) // 2
     weights = None if weight is None else np.asarray(list(weight), dtype=np.float64)
     return from_arrays(nodes, position[:half], position[half:], weights, directed, loops, parameters)

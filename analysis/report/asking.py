@@ -14,7 +14,7 @@ import pandas as pd
 from analysis.queries import setting
 from analysis.report.disclosure import Cells, suppressed
 from analysis.report.i18n import Words
-from analysis.report.sql_log import listening
+from analysis.report.sql_log import logged
 from analysis.report.tables import missing
 from storage.privacy.pseudonyms import Pseudonyms
 
@@ -25,7 +25,7 @@ def finding(make: Callable[[Any], T]) -> cached_property[T]:
     """A finding computed once; its SQL is kept under its name."""
 
     def kept(self: Asking) -> T:
-        with self.heard(make.__name__):
+        with self.logging(make.__name__):
             return make(self)
 
     kept.__doc__ = make.__doc__
@@ -71,7 +71,7 @@ class Asking:
 
     def __init__(self, db: duckdb.DuckDBPyConnection, options: Options | None = None) -> None:
         """Compute nothing yet."""
-        self.db, self._statements = listening(db)
+        self.db, self._statements = logged(db)
         self.options = options or Options()
         self.sql: dict[str, list[str]] = {}
 
@@ -80,7 +80,7 @@ class Asking:
         return {**self.__dict__, "db": None, "_statements": [], "options": replace(self.options, pseudonyms=None)}
 
     @contextmanager
-    def heard(self, name: str) -> Iterator[None]:
+    def logging(self, name: str) -> Iterator[None]:
         """Keep the SQL that runs within the block under *name*."""
         before = len(self._statements)
         yield

@@ -26,7 +26,7 @@ class Other:
     found: Findings
 
 
-def beside(found: Findings, other: Other, _: Words) -> Section:
+def comparison(found: Findings, other: Other, _: Words) -> Section:
     """The figures of two studies, compared."""
     network = compare.networks(found.actors, other.found.actors, NAMES, seed=found.setting("analysis.seed", 1))
     said = [_("Compared with: {name}. Differences are this study minus the other.").format(name=other.name)]
@@ -36,14 +36,14 @@ def beside(found: Findings, other: Other, _: Words) -> Section:
         text = _("{count} actors are in both networks, {share}% of all that are in either.")
         said.append(text.format(count=_.number(both), share=_.number(share, 1)))
     tables = (
-        table(found, _, "beside_selection", "The selections of both", selection(found, other), "selection",
+        table(found, _, "comparison_selection", "The selections of both", selection(found, other), "selection",
               columns=("what", *NAMES, "difference"), places=dict.fromkeys((*NAMES, "difference"), 0)),
-        table(found, _, "beside_shares", "The shares of both", shares(found, other), "shares", percent=NAMES,
+        table(found, _, "comparison_shares", "The shares of both", shares(found, other), "shares", percent=NAMES,
               columns=("what", *NAMES, "difference", "low", "high")),
-        table(found, _, "beside_networks", "The actor networks of both", network, "actors",
+        table(found, _, "comparison_networks", "The actor networks of both", network, "actors",
               page=_figures(network, _)),
     )  # fmt: skip
-    return Section("beside", _("Comparison with another study"), tuple(said), tables)
+    return Section("comparison", _("Comparison with another study"), tuple(said), tables)
 
 
 def selection(found: Findings, other: Other) -> pd.DataFrame:

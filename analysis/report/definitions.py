@@ -144,11 +144,11 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
         "besides the first is not a move.",
     ),
     "filters": ("Every filter in the order of application, with the numbers before and after.",),
-    "beside_shares": (
+    "comparison_shares": (
         "Shares of the distinct posts; the difference in points with Newcombe's interval, which takes posts as "
         "independent.",
     ),
-    "beside_networks": (
+    "comparison_networks": (
         "Density and reciprocity are of the directed network, transitivity and clustering of the undirected one; the "
         "interval of the E-I index is a bootstrap by account.",
     ),

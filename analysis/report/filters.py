@@ -56,7 +56,7 @@ def filters(
     linked = f"SELECT count(DISTINCT profile_id) FROM links WHERE account_id IN ({LINKED_ACCOUNTS})"
     accepted = number(found.db, "SELECT count(*) FROM links")
     every = number(found.db, "SELECT count(*) FROM posts")
-    source, whose = timeline_posts(found.db)
+    source, of = timeline_posts(found.db)
     ours = number(found.db, f"SELECT count(*) FROM {source}")
     days = daily.attrs["parameters"]
     timed = ours - days["posts_without_time"]
@@ -70,7 +70,7 @@ def filters(
         ("connections between two {members}", "connections", value["connections"], number(found.db, BETWEEN)),
         ("links that were accepted", "links proposed", accepted + number(found.db, CANDIDATES), accepted),
         ("{members} linked to an account", "members", value["members"], number(found.db, linked)),
-        (TIMELINES[whose], "posts", every, ours),
+        (TIMELINES[of], "posts", every, ours),
         ("posts with a time", "posts", ours, timed),
         ("posts inside the period", "posts", timed, timed - days["posts_outside_period"]),
         (_("actors: {filter}").format(filter=actors_filter(found, network, _)), "actors",

@@ -116,7 +116,7 @@ class Findings(Surveys):
 
     @cached_property
     def _measured(self) -> Measured:
-        with self.heard("actors"):
+        with self.logging("actors"):
             return actors.study(
                 self.db, min_degree=self.setting("analysis.min_degree", "auto"), labels=self.options.labels,
                 exact_nodes=self.setting("analysis.betweenness_exact_up_to", 10_000), **self._measuring(),

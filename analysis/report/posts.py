@@ -10,7 +10,7 @@ from analysis.report.figures.time import gapped
 from analysis.report.filters import hashtags_filter
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
-from analysis.report.section_parts import BESIDE, day_kind, numbered, paired, published_there, table, verdict
+from analysis.report.section_parts import PUBLISHED_TOO, day_kind, numbered, paired, published_there, table, verdict
 from analysis.report.summary import working
 from analysis.report.tables import Table
 
@@ -117,7 +117,7 @@ def shares(found: Findings, _: Words) -> Section:
         title, other_title = "Table 6: posts with hashtags and mentions", "Table 6 by the definitions of other tools"
     six = table(found, _, "shares", title, frame, "shares", columns=tuple(order),
                 places={"published_count": 0}, hundredths=per_cent,
-                note=_(BESIDE) if published_there(frame) else "")  # fmt: skip
+                note=_(PUBLISHED_TOO) if published_there(frame) else "")  # fmt: skip
     other = table(found, _, "shares_otherwise", other_title, found.shares_otherwise,
                   "shares_otherwise", folded=True, hundredths=per_cent,
                   columns=tuple(name for name in found.shares_otherwise if name != "kind"))  # fmt: skip

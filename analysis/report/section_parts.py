@@ -12,7 +12,7 @@ from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.report.tables import Table
 
-BESIDE = "Computed figures are shown next to the published ones, also where they differ."
+PUBLISHED_TOO = "Computed figures are shown next to the published ones, also where they differ."
 
 
 def published_there(frame: pd.DataFrame) -> bool:
@@ -22,11 +22,11 @@ def published_there(frame: pd.DataFrame) -> bool:
 
 def table(found: Findings, _: Words, name: str, title: str, frame: pd.DataFrame, *sql: str, **options: Any) -> Table:
     """A table with its definitions, and the SQL of the findings called *sql*."""
-    heard = [query for key in sql for query in found.sql.get(key, ())]
+    statements = [query for key in sql for query in found.sql.get(key, ())]
     of_accounts = OF_ACCOUNTS.get(name) if found.of_accounts else None
     definitions = tuple(_(text) for text in of_accounts or DEFINITIONS.get(name, ()))
     return Table(
-        name.replace("_", "-"), _(title), frame, definitions=definitions, sql=tuple(dict.fromkeys(heard)),
+        name.replace("_", "-"), _(title), frame, definitions=definitions, sql=tuple(dict.fromkeys(statements)),
         hidden=_("hidden") if frame.attrs.get("hidden") else "", **options,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from analysis.queries import OF_MEMBERS, number
 from analysis.report import documents_section, survey_section
 from analysis.report.blocks import Card, Cards, Fact, Picture, Section
 from analysis.report.changes import changes
-from analysis.report.comparison_section import Other, beside
+from analysis.report.comparison_section import Other, comparison
 from analysis.report.documents_section import documents
 from analysis.report.escape import clean
 from analysis.report.filters import actors_filter
@@ -23,7 +23,7 @@ from analysis.report.i18n import Words
 from analysis.report.left_out import left_out
 from analysis.report.method import method
 from analysis.report.posts import activity, hashtags, hidden, shares
-from analysis.report.section_parts import BESIDE, numbered, paired, published_there, table, verdict
+from analysis.report.section_parts import PUBLISHED_TOO, numbered, paired, published_there, table, verdict
 from analysis.report.summary import brief
 from analysis.report.survey_section import survey, triangulation
 from analysis.report.tables import Table, missing
@@ -34,7 +34,7 @@ def sections(found: Findings, _: Words, other: Other | None = None) -> list[Sect
     out = left_out(found, _)
     head = overview if found.people else _of_no_people
     made = [head(found, _, out), *(part(found, _) for name, part in PARTS.items() if name not in out)]
-    made += [*([beside(found, other, _)] if other else []), method(found, _)]
+    made += [*([comparison(found, other, _)] if other else []), method(found, _)]
     return [replace(one, said=tuple(map(_sentence, one.said)),
                     brief=tuple((_sentence(text), to) for text, to in one.brief)) for one in made]  # fmt: skip
 
@@ -73,7 +73,7 @@ def overview(found: Findings, _: Words, out: Mapping[str, str]) -> Section:
     selection = table(found, _, "selection", "The selection", found.selection, "selection",
                       columns=("what", "computed", "published")[: 3 if published else 2],
                       places={"computed": 0, "published": 0},
-                      note=_(BESIDE) if published else "")  # fmt: skip
+                      note=_(PUBLISHED_TOO) if published else "")  # fmt: skip
     said = (_(ALONG if found.of_accounts else SNOWBALL), *posts_of_members(found, _))
     in_brief = tuple((text, to) for text, to in brief(found, _) if to not in out)
     without = tuple((_(TITLES[name]), why) for name, why in out.items() if why)
@@ -121,7 +121,7 @@ def people(found: Findings, _: Words) -> Section:
     five = table(found, _, "populations", title, frame, "populations",
                  columns=tuple(order), heads={"profiles": "members"} if only else {}, places={"share": 1},
                  hundredths=("share",), bars=("profiles",),
-                 note=_(BESIDE) if published_there(frame) else "")  # fmt: skip
+                 note=_(PUBLISHED_TOO) if published_there(frame) else "")  # fmt: skip
     return Section("populations", _("Populations"), tuple(said), (five,))
 
 

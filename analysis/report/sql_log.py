@@ -7,24 +7,24 @@ from typing import Any, cast
 import duckdb
 
 
-class Listening:
-    """A DuckDB connection that appends every statement to `heard`."""
+class Logged:
+    """A DuckDB connection that appends every statement to `statements`."""
 
-    def __init__(self, db: duckdb.DuckDBPyConnection, heard: list[str] | None = None) -> None:
+    def __init__(self, db: duckdb.DuckDBPyConnection, statements: list[str] | None = None) -> None:
         self._db = db
-        self.heard: list[str] = [] if heard is None else heard
+        self.statements: list[str] = [] if statements is None else statements
 
     def execute(self, query: Any, parameters: Any = None) -> Any:
         """Log *query* and run it."""
         if isinstance(query, str):
-            self.heard.append(query)
+            self.statements.append(query)
         return self._db.execute(query) if parameters is None else self._db.execute(query, parameters)
 
-    def cursor(self) -> Listening:
+    def cursor(self) -> Logged:
         """A cursor that logs its statements in the same list."""
-        return Listening(self._db.cursor(), self.heard)
+        return Logged(self._db.cursor(), self.statements)
 
-    def __enter__(self) -> Listening:
+    def __enter__(self) -> Logged:
         self._db.__enter__()
         return self
 
@@ -35,11 +35,11 @@ class Listening:
         return getattr(self._db, name)
 
 
-def listening(db: duckdb.DuckDBPyConnection) -> tuple[duckdb.DuckDBPyConnection, list[str]]:
+def logged(db: duckdb.DuckDBPyConnection) -> tuple[duckdb.DuckDBPyConnection, list[str]]:
     """*db* as a logging connection, and its log."""
     db.execute("SET python_scan_all_frames = true")  # so that frames of the caller are found beyond ours
-    made = Listening(db)
-    return cast(duckdb.DuckDBPyConnection, made), made.heard
+    made = Logged(db)
+    return cast(duckdb.DuckDBPyConnection, made), made.statements
 
 
 def tidy(query: str) -> str:

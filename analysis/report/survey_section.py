@@ -14,7 +14,7 @@ from analysis.report.escape import clean
 from analysis.report.figures.registry import SURVEY
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
-from analysis.report.section_parts import BESIDE, published_there, table
+from analysis.report.section_parts import PUBLISHED_TOO, published_there, table
 from analysis.report.surveyed import Graph
 from analysis.report.tables import Table
 
@@ -113,21 +113,22 @@ STATISTICS = {"chi2": "chi-square", "rho": "Spearman's rho", "wald": "Wald"}
 
 def _compared(frame: pd.DataFrame, statistic: str, _: Words) -> Iterator[str]:
     """How many published tests come out as printed, which do not, and what is known of them."""
-    beside = respondents.beside(frame, statistic)
-    if not beside.published:
+    compared = respondents.compared(frame, statistic)
+    if not compared.published:
         return
     text = _("{statistic}: {same} of {all} published values come out as printed.")
-    said = [text.format(statistic=_(STATISTICS[statistic]), same=_.number(beside.same), all=_.number(beside.published))]
-    if len(beside.other):
+    same, published = _.number(compared.same), _.number(compared.published)
+    said = [text.format(statistic=_(STATISTICS[statistic]), same=same, all=published)]
+    if len(compared.other):
         named = "; ".join(
             _("{name} {computed} (published: {published})").format(
                 name=_name(row), computed=_.number(row[statistic], 2), published=_.number(row["published"], 2)
             )
-            for row in beside.other.head(NAMED).to_dict("records")
+            for row in compared.other.head(NAMED).to_dict("records")
         )
         text = _("Others, the farthest first: {named}.")
         said.append(text.format(named=named))
-    for row in beside.unfounded.to_dict("records"):
+    for row in compared.unfounded.to_dict("records"):
         text = _("The published p of {name} is not that of its published value: {value} gives {p}, printed is "
                  "{published}; values that round to {value} give {low} to {high}.")  # fmt: skip
         said.append(text.format(
@@ -181,10 +182,10 @@ def _tested(found: Findings, _: Words, name: str, title: str, frame: pd.DataFram
     shown = [str(one) for one in frame if one not in left and one not in published]
     shown += [one for one in published if frame[one].notna().any()]
     thousandths = {one: 3 for one in shown if one == "p" or one.endswith(("_p", "p_holm", "of_published"))}
-    beside = _(BESIDE) if published_there(frame) else ""
+    compared = _(PUBLISHED_TOO) if published_there(frame) else ""
     return table(
         found, _, name, title, frame, "surveyed", name, columns=tuple(shown), places={**thousandths, "published_n": 0},
-        note=" ".join(filter(None, (note, beside))),
+        note=" ".join(filter(None, (note, compared))),
     )  # fmt: skip
 
 

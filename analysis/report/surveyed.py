@@ -42,7 +42,7 @@ class Surveys(Searched):
 
     @cached_property
     def _read(self) -> respondents.Surveyed | None:
-        with self.heard("surveyed"):
+        with self.logging("surveyed"):
             return respondents.surveyed(self.db) if self.asked else None
 
     @property

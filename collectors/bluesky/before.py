@@ -1,6 +1,6 @@
 """Conversion of Bluesky answers archived before November 2026.
 
-The present data of `Want.carry` were in the cursor: `3:start` and `3:at:CURSOR` (the profile claims 3), and
+The present data of `Request.carry` were in the cursor: `3:start` and `3:at:CURSOR` (the profile claims 3), and
 `pds:SERVER CURSOR`.
 """
 
@@ -10,18 +10,18 @@ from typing import Any
 
 import msgspec
 
-from storage.records import Answer, Want
+from storage.records import Answer, Request
 
 
 def asked_before(answer: Answer) -> Answer:
     """*answer* in today's form."""
-    return msgspec.structs.replace(answer, wants=tuple(map(_want, answer.wants)))
+    return msgspec.structs.replace(answer, requests=tuple(map(_request, answer.requests)))
 
 
-def _want(want: Want) -> Want:
-    cursor = want.target.cursor
+def _request(request: Request) -> Request:
+    cursor = request.target.cursor
     if not cursor:
-        return want
+        return request
     carry: dict[str, Any] = {}
     if cursor.startswith("pds:"):
         server, _, place = cursor.removeprefix("pds:").partition(" ")
@@ -30,5 +30,5 @@ def _want(want: Want) -> Want:
         claim, _, place = cursor.partition(":")
         carry = {"claimed": int(claim)} if claim.isdigit() else {}
         place = "" if place == "start" else place.removeprefix("at:")
-    target = msgspec.structs.replace(want.target, cursor=f"at:{place}")
-    return msgspec.structs.replace(want, target=target, carry=carry)
+    target = msgspec.structs.replace(request.target, cursor=f"at:{place}")
+    return msgspec.structs.replace(request, target=target, carry=carry)

@@ -2,8 +2,8 @@
 
 An account's key is its DID; a handle is only used to look it up. The walks of `timeline`, `following` and
 `followers` begin with the profile, which gives the opt-outs, the state of the account and its claims (`claimed` in
-`Want.carry`). After it a walk's cursor is `at:` with the server's own. `follow_records` begins with the DID document,
-which names the server with the records (`server` in `Want.carry`).
+`Request.carry`). After it a walk's cursor is `at:` with the server's own. `follow_records` begins with the DID
+document, which names the server with the records (`server` in `Request.carry`).
 Parsing is in `collectors.bluesky.parse`.
 """
 
@@ -28,7 +28,7 @@ from collectors.parsing import lenient
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
 from collectors.wire.exchange import Wire
-from storage.records import Failure, Page, Record, Want
+from storage.records import Failure, Page, Record, Request
 from storage.sampling.rules import POST_TIES
 
 # https://docs.bsky.app/docs/advanced-guides/rate-limits (read November 2026): 3,000 requests per 5 minutes and IP on a
@@ -116,16 +116,16 @@ class Bluesky:
         return typed.actor(seed) or _actor(seed)
 
     @staticmethod
-    def server(want: Want, options: Mapping[str, Any]) -> str:
-        """The server for *want*: the AppView, the directory, or an account's own."""
-        if want.target.kind != "follow_records":
+    def server(request: Request, options: Mapping[str, Any]) -> str:
+        """The server for *request*: the AppView, the directory, or an account's own."""
+        if request.target.kind != "follow_records":
             return str(options.get("base_url") or "")
-        return str(want.carry.get("server") or options.get("pds_url") or "directory")
+        return str(request.carry.get("server") or options.get("pds_url") or "directory")
 
-    def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield answers; one may serve a batch of `user` wants."""
+    def fetch(self, requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:
+        """Yield answers; one may serve a batch of `user` requests."""
         options = settings.checked(Options)
-        for batch in _batches(settings.wire, wants):
+        for batch in _batches(settings.wire, requests):
             yield from _ask(settings.wire, batch, options, settings.secret)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
@@ -135,7 +135,7 @@ class Bluesky:
         if general is not None:
             yield from general
         elif page.status != 200:
-            yield from (_refusal(page, want, error) for want in page.wants)
+            yield from (_refusal(page, request, error) for request in page.requests)
         else:
             yield from _answers(page)
 
@@ -152,29 +152,29 @@ class Bluesky:
 # ---- requests ---------------------------------------------------------------------------------------------------
 
 
-def _batches(wire: Wire, wants: Iterator[Want]) -> Iterator[tuple[Want, ...]]:
-    """The wants in batches of their kind; those that made a batch fail, one by one."""
-    for alone, group in groupby(wants, key=lambda want: want.alone):
+def _batches(wire: Wire, requests: Iterator[Request]) -> Iterator[tuple[Request, ...]]:
+    """The requests in batches of their kind; those that made a batch fail, one by one."""
+    for alone, group in groupby(requests, key=lambda request: request.alone):
         yield from wire.batches(group, lambda kind, alone=alone: 1 if alone else KINDS[kind].batch)  # type: ignore[misc]
 
 
-def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | None) -> list[Page | Failure]:
+def _ask(wire: Wire, batch: tuple[Request, ...], options: Options, secret: str | None) -> list[Page | Failure]:
     """Make the next request for *batch*."""
-    want = batch[0]
-    kind, cursor = want.target.kind, want.target.cursor
+    request = batch[0]
+    kind, cursor = request.target.kind, request.target.cursor
     params: list[tuple[str, str]]
     if kind == "follow_records":
-        return _ask_records(wire, want, options)
+        return _ask_records(wire, request, options)
     if kind in queries.METHODS:
-        method, params = queries.asking(want, _place(cursor))
+        method, params = queries.asking(request, _place(cursor))
     elif kind == "user" and len(batch) > 1:
         method, params = "app.bsky.actor.getProfiles", [("actors", _actor(one.target.key)) for one in batch]
     elif kind == "user" or (not cursor and options.honour_opt_outs):
-        method, params = "app.bsky.actor.getProfile", [("actor", _actor(want.target.key))]
+        method, params = "app.bsky.actor.getProfile", [("actor", _actor(request.target.key))]
     elif kind == own_lists.KIND:
-        method, params = own_lists.asking(want, _place(cursor))
+        method, params = own_lists.asking(request, _place(cursor))
     else:
-        method, params = METHODS[kind], [("actor", _actor(want.target.key)), ("limit", str(KINDS[kind].page))]
+        method, params = METHODS[kind], [("actor", _actor(request.target.key)), ("limit", str(KINDS[kind].page))]
         params += [("cursor", place)] if (place := _place(cursor)) else []
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     url = f"{options.base_url.rstrip('/')}/xrpc/{method}?{urlencode(params)}"
@@ -183,12 +183,12 @@ def _ask(wire: Wire, batch: tuple[Want, ...], options: Options, secret: str | No
     return http.ask(wire, batch, url, headers=headers, contact=options.contact, asked=asked)
 
 
-def _ask_records(wire: Wire, want: Want, options: Options) -> list[Page | Failure]:
+def _ask_records(wire: Wire, request: Request, options: Options) -> list[Page | Failure]:
     """Request the DID document, then the follow records from the server it names."""
-    did, cursor = want.target.key, want.target.cursor
-    server, place, alias = want.carry.get("server"), _place(cursor), None
+    did, cursor = request.target.key, request.target.cursor
+    server, place, alias = request.carry.get("server"), _place(cursor), None
     if not did.startswith("did:"):
-        return http.refuse(wire, (want,), "invalid-key", f"{did!r} is no DID; look the handle up first")
+        return http.refuse(wire, (request,), "invalid-key", f"{did!r} is no DID; look the handle up first")
     if not cursor and not options.pds_url:
         origin, path = options.plc_url.rstrip("/"), f"/{quote(did)}"
         if did.startswith("did:web:"):
@@ -202,9 +202,9 @@ def _ask_records(wire: Wire, want: Want, options: Options) -> list[Page | Failur
         path = f"/xrpc/com.atproto.repo.listRecords?{urlencode(params)}"
     configured = (options.plc_url.rstrip("/"), (options.pds_url or "").rstrip("/"))
     if origin not in configured and alias is None and is_private(origin):
-        return http.refuse(wire, (want,), "private-address", f"{origin} is not a public server", origin)
+        return http.refuse(wire, (request,), "private-address", f"{origin} is not a public server", origin)
     headers = {"Host": alias} if alias else {}
-    return http.ask(wire, (want,), origin + path, headers=headers, contact=options.contact)
+    return http.ask(wire, (request,), origin + path, headers=headers, contact=options.contact)
 
 
 def _actor(key: str) -> str:
@@ -219,10 +219,10 @@ def _place(cursor: str) -> str:
 # ---- outcomes ---------------------------------------------------------------------------------------------------
 
 
-def _refusal(page: Page, want: Want, error: records.ErrorView | None) -> Outcome:
+def _refusal(page: Page, request: Request, error: records.ErrorView | None) -> Outcome:
     """The outcome of a 3xx or 4xx for one target."""
     name, message = (error.error, error.message or error.error) if error else ("", f"HTTP {page.status}")
-    target, missing = want.target, "unknown" if want.target.kind == "user" else "gone"
+    target, missing = request.target, "unknown" if request.target.kind == "user" else "gone"
     if name in REASONS:
         return Absent(target, f"{REASONS[name]}: {message}")
     if page.status == 401 or name in CREDENTIALS:  # an account's own server, which gets no secret, only affects itself
@@ -231,13 +231,13 @@ def _refusal(page: Page, want: Want, error: records.ErrorView | None) -> Outcome
         return Absent(target, f"refused: {message}") if target.kind == "follow_records" else Refused(target, message)
     if "resolve handle" in message.lower():
         return Absent(target, f"unknown: {message}")
-    if target.kind == own_lists.KIND and "not found" in message.lower() and (other := own_lists.without(want, AT)):
+    if target.kind == own_lists.KIND and "not found" in message.lower() and (other := own_lists.without(request, AT)):
         return other
     if page.status == 410 or (page.status == 404 and not name) or "not found" in message.lower():
         return Absent(target, f"{missing}: {message}")
     if "could not find repo" in message.lower() or (page.status == 404 and target.kind == "follow_records"):
         return Absent(target, f"gone: {message}")
-    if len(page.wants) > 1:
+    if len(page.requests) > 1:
         return Split(target, message)
     if "cursor" in message.lower() and target.cursor:
         return Later(target, message, restart=True)
@@ -250,18 +250,18 @@ def _answers(page: Page) -> Iterator[Outcome]:
     """The outcome of a 200 for each of its targets."""
     try:
         body = msgspec.convert(lenient.value(page.content())[0], dict[str, Any])
-        if page.kind == "user" and len(page.wants) > 1:
+        if page.kind == "user" and len(page.requests) > 1:
             yield from _of_batch(page, body)
         elif page.kind == "user":
-            yield Done(page.wants[0].target, items=1) if "did" in body else _odd(page.wants[0])
+            yield Done(page.requests[0].target, items=1) if "did" in body else _odd(page.requests[0])
         else:
             yield _of_walk(page, body)
     except http.UNREADABLE as error:
         yield from (Later(target, f"the answer cannot be read: {error}") for target in page.targets)
 
 
-def _odd(want: Want) -> Outcome:
-    return Later(want.target, "the answer is not what was asked for")
+def _odd(request: Request) -> Outcome:
+    return Later(request.target, "the answer is not what was asked for")
 
 
 def _of_batch(page: Page, body: dict[str, Any]) -> Iterator[Outcome]:
@@ -279,60 +279,60 @@ def _of_batch(page: Page, body: dict[str, Any]) -> Iterator[Outcome]:
 
 def _of_walk(page: Page, body: dict[str, Any]) -> Outcome:
     """The outcome of the head of a walk, or of a page."""
-    want = page.wants[0]
-    if want.target.kind in queries.METHODS:
+    request = page.requests[0]
+    if request.target.kind in queries.METHODS:
         return queries.outcome(page, body, AT)
-    if want.target.kind == own_lists.KIND and (want.target.cursor or "did" not in body):
+    if request.target.kind == own_lists.KIND and (request.target.cursor or "did" not in body):
         return own_lists.outcome(page, body, AT)
-    if LISTS.get(want.target.kind) in body:
+    if LISTS.get(request.target.kind) in body:
         return _of_page(page, body)
-    if want.target.kind == "follow_records" and not want.target.cursor:
-        return _of_document(want, body)
-    return _of_profile(page, want) if "did" in body and not want.target.cursor else _odd(want)
+    if request.target.kind == "follow_records" and not request.target.cursor:
+        return _of_document(request, body)
+    return _of_profile(page, request) if "did" in body and not request.target.cursor else _odd(request)
 
 
-def _of_document(want: Want, body: dict[str, Any]) -> Outcome:
+def _of_document(request: Request, body: dict[str, Any]) -> Outcome:
     """The outcome of a DID document: the server of the account's records."""
     server = records.server(body)
     if server is None:
-        return Absent(want.target, "unknown: the DID document names no server")
-    return Done(want.target, next=AT, carry={"server": server})
+        return Absent(request.target, "unknown: the DID document names no server")
+    return Done(request.target, next=AT, carry={"server": server})
 
 
-def _of_profile(page: Page, want: Want) -> Outcome:
+def _of_profile(page: Page, request: Request) -> Outcome:
     """The outcome of a walk's head: whether it may start, and the length claimed by the profile."""
     view, _ = lenient.read(page.content(), records.ActorView, records.VITAL)
     if view.opted_out:
-        return Absent(want.target, "opted-out")
-    claim = view.claims(want.target.kind)
-    return Done(want.target, next=AT, carry={} if claim is None else {"claimed": min(claim, http.MOST)})
+        return Absent(request.target, "opted-out")
+    claim = view.claims(request.target.kind)
+    return Done(request.target, next=AT, carry={} if claim is None else {"claimed": min(claim, http.MOST)})
 
 
 def _of_page(page: Page, body: dict[str, Any]) -> Outcome:
     """The outcome of a page of a list: short and empty ones continue while there is a new cursor."""
-    want = page.wants[0]
-    target, items = want.target, msgspec.convert(body[LISTS[want.target.kind]] or [], list[Any])
-    newest, reached = _mark(items, want.since) if target.kind == "timeline" else ("", False)
+    request = page.requests[0]
+    target, items = request.target, msgspec.convert(body[LISTS[request.target.kind]] or [], list[Any])
+    newest, reached = _mark(items, request.since) if target.kind == "timeline" else ("", False)
     following = body.get("cursor")
     if following and not reached:
         if str(following) == _place(target.cursor):
             why = "the cursor leads back to its page"
             return Done(target, items=len(items), newest=newest, complete=False, why=why, stuck=True)
-        return Done(target, f"{AT}{following}", len(items), newest, carry=want.carry)
-    complete, why = _whole(want, len(items))
+        return Done(target, f"{AT}{following}", len(items), newest, carry=request.carry)
+    complete, why = _whole(request, len(items))
     return Done(target, items=len(items), newest=newest, complete=complete, why=why, reached=reached)
 
 
-def _whole(want: Want, last: int) -> tuple[bool, str]:
+def _whole(request: Request, last: int) -> tuple[bool, str]:
     """Whether an ended walk is known to be complete; and if not, why.
 
     Follow lists are ordered by times that several records may share, so that a page border can swallow some, and
     deactivated accounts are left out but counted: only a walk that found the claimed number is known to be complete.
     """
-    claim = want.carry.get("claimed")
-    if want.target.kind not in ("following", "followers") or claim is None:
+    claim = request.carry.get("claimed")
+    if request.target.kind not in ("following", "followers") or claim is None:
         return True, ""
-    seen = want.position + last
+    seen = request.position + last
     return seen >= claim, "" if seen >= claim else f"{seen} of the {claim} that the profile claims"
 
 

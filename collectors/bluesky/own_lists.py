@@ -1,8 +1,8 @@
 """The lists that an account keeps, with their members: those of `getLists`, then those of its starter packs.
 
 A cursor is the step of the walk (`lists`, `packs`, then the number of the list that is read) and the server's own.
-`Want.carry` holds `lists` (the URIs still to be read, the current one first), `seen` of that, and `missing` (how many
-more people the lists claim than they show). Moderation lists are left out: they list people to avoid.
+`Request.carry` holds `lists` (the URIs still to be read, the current one first), `seen` of that, and `missing` (how
+many more people the lists claim than they show). Moderation lists are left out: they list people to avoid.
 
 Lexicons app.bsky.graph.getLists, getActorStarterPacks and getList (read November 2026): 100 items a page each.
 """
@@ -19,7 +19,7 @@ from collectors.bluesky import parse as records
 from collectors.bluesky.queries import ItemView, ListView
 from collectors.parsing import lenient
 from collectors.wire.http import MOST, UNREADABLE, unreadable
-from storage.records import Listed, Page, Record, Want
+from storage.records import Listed, Page, Record, Request
 
 KIND, PAGE = "own_lists", 100
 MODERATION = "app.bsky.graph.defs#modlist"
@@ -46,13 +46,13 @@ class PackView(msgspec.Struct):
     record: PackRecord
 
 
-def asking(want: Want, place: str) -> tuple[str, list[tuple[str, str]]]:
+def asking(request: Request, place: str) -> tuple[str, list[tuple[str, str]]]:
     """The method and parameters of the next request; *place* is our cursor without its prefix."""
     step, cursor = _step(place)
     if step in METHODS:
-        method, params = METHODS[step], [("actor", want.target.key)]
+        method, params = METHODS[step], [("actor", request.target.key)]
     else:
-        method, params = "app.bsky.graph.getList", [("list", want.carry["lists"][0])]
+        method, params = "app.bsky.graph.getList", [("list", request.carry["lists"][0])]
     return method, [*params, ("limit", str(PAGE)), *([("cursor", cursor)] if cursor else [])]
 
 
@@ -63,8 +63,8 @@ def _step(place: str) -> tuple[str, str]:
 
 def outcome(page: Page, body: dict[str, Any], at: str) -> Outcome:
     """The outcome of a page; *at* is the prefix of our cursors. Raise a decoding error."""
-    want = page.wants[0]
-    target, kept = want.target, [*want.carry.get("lists", ())]
+    request = page.requests[0]
+    target, kept = request.target, [*request.carry.get("lists", ())]
     step, _ = _step(target.cursor.removeprefix(at))
     name = BODIES.get(step, "items")
     if name not in body:
@@ -76,29 +76,29 @@ def outcome(page: Page, body: dict[str, Any], at: str) -> Outcome:
         kept += [uri for uri in _uris(body[name] or [], step) if uri not in kept]
         if following or step == "lists":
             return Done(target, f"{at}{step} {following}" if following else f"{at}packs", carry={"lists": kept})
-        return _read(want, at, 1, kept, 0)
-    items, seen = msgspec.convert(body[name] or [], list[Any]), want.carry.get("seen", 0)
+        return _read(request, at, 1, kept, 0)
+    items, seen = msgspec.convert(body[name] or [], list[Any]), request.carry.get("seen", 0)
     seen += len(items)
     if following:
-        carry = {**want.carry, "seen": min(seen, MOST)}
+        carry = {**request.carry, "seen": min(seen, MOST)}
         return Done(target, f"{at}{step} {following}", len(items), carry=carry)
     claim = msgspec.convert(body.get("list") or {}, ListView).list_item_count or 0
-    return _read(want, at, int(step) + 1, kept[1:], max(0, claim - seen), len(items))
+    return _read(request, at, int(step) + 1, kept[1:], max(0, claim - seen), len(items))
 
 
-def without(want: Want, at: str) -> Outcome | None:
-    """The outcome if the list requested by *want* is gone: the walk continues; None if it requested no list."""
-    step, _ = _step(want.target.cursor.removeprefix(at))
-    return _read(want, at, int(step) + 1, [*want.carry["lists"]][1:], 0) if step.isdigit() else None
+def without(request: Request, at: str) -> Outcome | None:
+    """The outcome if the list requested by *request* is gone: the walk continues; None if it requested no list."""
+    step, _ = _step(request.target.cursor.removeprefix(at))
+    return _read(request, at, int(step) + 1, [*request.carry["lists"]][1:], 0) if step.isdigit() else None
 
 
-def _read(want: Want, at: str, number: int, lists: list[str], missing: int, items: int = 0) -> Done:
+def _read(request: Request, at: str, number: int, lists: list[str], missing: int, items: int = 0) -> Done:
     """The outcome that continues with the first of *lists*, or ends the walk."""
-    missing += want.carry.get("missing", 0)
+    missing += request.carry.get("missing", 0)
     if lists:
-        return Done(want.target, f"{at}{number}", items, carry={"lists": lists, "missing": min(missing, MOST)})
+        return Done(request.target, f"{at}{number}", items, carry={"lists": lists, "missing": min(missing, MOST)})
     why = f"{missing} of those whom its lists claim are not shown" if missing else ""
-    return Done(want.target, items=items, complete=not missing, why=why)
+    return Done(request.target, items=items, complete=not missing, why=why)
 
 
 def _uris(rows: Any, step: str) -> Iterator[str]:
@@ -125,12 +125,12 @@ def read(page: Page) -> Iterator[Record]:
         if not body.keys() & {*BODIES.values()}:
             raise ValueError("no page of a list")
         return
-    want = page.wants[0]
+    request = page.requests[0]
     for n, raw in enumerate(msgspec.json.decode(body["items"], type=list[msgspec.Raw] | None) or []):
         try:
             item, left_out = lenient.read(raw, ItemView, records.VITAL)
             yield records.account(item.subject)
-            yield Listed(want.carry["lists"][0], "bluesky", item.subject.did, want.carry.get("seen", 0) + n + 1)
+            yield Listed(request.carry["lists"][0], "bluesky", item.subject.did, request.carry.get("seen", 0) + n + 1)
             yield from (left.quarantine(f"items[{n}]", bytes(raw)) for left in left_out)
         except UNREADABLE as reason:
             yield unreadable(f"items[{n}]", reason, bytes(raw))

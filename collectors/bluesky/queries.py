@@ -3,7 +3,7 @@
 A key is the `at://` URI of a starter pack, list or feed (`typed.query_of`), a domain, or the words of a search. The
 handles under a domain are searched for, as no method lists them, so such a walk is never complete. A starter pack
 is read by its list. Lists and feeds are requested by the DID of their owner: given a handle, the
-walk starts by resolving it. `Want.carry` has `uri` (of the list), `seen` (items before this page) and `claimed`.
+walk starts by resolving it. `Request.carry` has `uri` (of the list), `seen` (items before this page) and `claimed`.
 
 Lexicons of github.com/bluesky-social/atproto (read November 2026): app.bsky.graph.getStarterPack, getList,
 app.bsky.feed.getFeed, searchPosts, app.bsky.actor.searchActors; 100 items a page each.
@@ -22,7 +22,7 @@ from collectors.bluesky.parse import ActorView, FeedItem, PostView, RefView
 from collectors.parsing import lenient
 from collectors.parsing.lenient import Count
 from collectors.wire.http import MOST, UNREADABLE, count, seen_before, unread_time, unreadable
-from storage.records import Listed, Page, Record, Want
+from storage.records import Listed, Page, Record, Request
 
 PAGE = 100
 SEARCHED = "a search for the domain, which need not find every handle under it"
@@ -76,23 +76,23 @@ class ItemView(msgspec.Struct):
 # ---- requests ---------------------------------------------------------------------------------------------------
 
 
-def asking(want: Want, place: str) -> tuple[str, list[tuple[str, str]]]:
+def asking(request: Request, place: str) -> tuple[str, list[tuple[str, str]]]:
     """The method and parameters of the next request; *place* is the server's cursor."""
-    kind, key = want.target.kind, want.target.key
-    if not want.target.cursor and kind == "starter_pack":
+    kind, key = request.target.kind, request.target.key
+    if not request.target.cursor and kind == "starter_pack":
         return "app.bsky.graph.getStarterPack", [("starterPack", key)]
-    if not want.target.cursor and (handle := _handle(want)):
+    if not request.target.cursor and (handle := _handle(request)):
         return "com.atproto.identity.resolveHandle", [("handle", handle)]
-    params = [(PARAMETERS[kind], str(want.carry.get("uri") or key)), ("limit", str(PAGE))]
+    params = [(PARAMETERS[kind], str(request.carry.get("uri") or key)), ("limit", str(PAGE))]
     if kind == "search_posts":
         params.append(("sort", "latest"))
     return METHODS[kind], params + ([("cursor", place)] if place else [])
 
 
-def _handle(want: Want) -> str:
+def _handle(request: Request) -> str:
     """The handle that the URI of a list or feed begins with; empty if it begins with a DID, or is not one."""
-    owner = want.target.key.removeprefix("at://").partition("/")[0]
-    return owner if want.target.kind in ("list", "feed") and not owner.startswith("did:") else ""
+    owner = request.target.key.removeprefix("at://").partition("/")[0]
+    return owner if request.target.kind in ("list", "feed") and not owner.startswith("did:") else ""
 
 
 # ---- outcomes ---------------------------------------------------------------------------------------------------
@@ -100,10 +100,10 @@ def _handle(want: Want) -> str:
 
 def outcome(page: Page, body: dict[str, Any], at: str) -> Outcome:
     """The outcome of a walk's head, or a page; *at* is the prefix of the server's cursor. Raise a decoding error."""
-    want = page.wants[0]
-    target = want.target
+    request = page.requests[0]
+    target = request.target
     if LISTS[target.kind] in body:
-        return _of_page(want, body, at)
+        return _of_page(request, body, at)
     if not target.cursor and "starterPack" in body:
         behind = msgspec.convert(body["starterPack"], PackView).list
         if behind is None:
@@ -115,18 +115,18 @@ def outcome(page: Page, body: dict[str, Any], at: str) -> Outcome:
     return Later(target, "the answer is not what was asked for")
 
 
-def _of_page(want: Want, body: dict[str, Any], at: str) -> Outcome:
+def _of_page(request: Request, body: dict[str, Any], at: str) -> Outcome:
     """The outcome of a page: short and empty ones continue while there is a new cursor.
 
     Suspended or deactivated accounts vanish from lists but are counted, and searches need not reach all their
     hits: only a walk that saw the claimed number is known to be complete.
     """
-    target, items = want.target, msgspec.convert(body[LISTS[want.target.kind]] or [], list[Any])
-    seen, following = seen_before(want) + len(items), body.get("cursor")
+    target, items = request.target, msgspec.convert(body[LISTS[request.target.kind]] or [], list[Any])
+    seen, following = seen_before(request) + len(items), body.get("cursor")
     carry: dict[str, Any] = {"seen": min(seen, MOST)}
-    carry |= {"uri": want.carry["uri"]} if "uri" in want.carry else {}
+    carry |= {"uri": request.carry["uri"]} if "uri" in request.carry else {}
     claim = count(body.get("hitsTotal")) if target.kind == "search_posts" else _listed(body)
-    claim = want.carry.get("claimed") if claim is None else min(claim, MOST)
+    claim = request.carry.get("claimed") if claim is None else min(claim, MOST)
     carry |= {} if claim is None else {"claimed": claim}
     if following and f"{at}{following}" == target.cursor:
         return Done(target, items=len(items), complete=False, why="the cursor leads back to its page", stuck=True)
@@ -154,15 +154,15 @@ def read(page: Page) -> Iterator[Record]:
     content, repaired = lenient.clean(page.content())
     yield from (left.quarantine() for left in repaired)
     body = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-    want, name = page.wants[0], LISTS[page.kind]
+    request, name = page.requests[0], LISTS[page.kind]
     if name not in body:
-        if want.target.cursor or not body.keys() & {"starterPack", "did"}:
+        if request.target.cursor or not body.keys() & {"starterPack", "did"}:
             raise ValueError("no page of a list")
         return
     items = msgspec.json.decode(body[name], type=list[msgspec.Raw] | None) or []
     for place, raw in enumerate(items):
         try:
-            yield from _item(page, raw, f"{name}[{place}]", seen_before(want) + place + 1)
+            yield from _item(page, raw, f"{name}[{place}]", seen_before(request) + place + 1)
         except UNREADABLE as reason:
             yield unreadable(f"{name}[{place}]", reason, bytes(raw))
 

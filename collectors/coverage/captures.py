@@ -15,7 +15,7 @@ import msgspec
 from collectors.coverage.reading import Hit, Reading
 from collectors.parsing import lenient
 from collectors.wire.http import moment, unreadable
-from storage.records import Page, Want
+from storage.records import Page, Request
 from storage.searches import Search
 
 WAYBACK = "https://web.archive.org/cdx/search/cdx"
@@ -42,15 +42,15 @@ def _days(search: Search) -> dict[str, str]:
 # ---- Wayback -----------------------------------------------------------------------------------------------------
 
 
-def wayback(search: Search, want: Want) -> str:
+def wayback(search: Search, request: Request) -> str:
     """The address of a page of captures: one of each address, of what was delivered whole."""
     server, site = _server(search, WAYBACK)
     asked = {
         "url": site, "output": "json", "fl": "original,timestamp", "collapse": "urlkey", "limit": str(PAGE),
         "showResumeKey": "true", **_days(search),
     }  # fmt: skip
-    if want.target.cursor:
-        asked["resumeKey"] = want.target.cursor
+    if request.target.cursor:
+        asked["resumeKey"] = request.target.cursor
     return f"{server}?{urlencode([*asked.items(), ('filter', 'statuscode:200'), ('filter', f'mimetype:{TYPES}')])}"
 
 
@@ -67,7 +67,7 @@ def read_wayback(page: Page, search: Search) -> Reading:
     for number, row in enumerate(rows[1:]):
         found = dict(zip(head, row, strict=False))
         reading.hits.append(_hit(f"[{number + 1}]", found.get("original"), msgspec.json.encode(row)))
-    if onward is not None and onward == page.wants[0].target.cursor:
+    if onward is not None and onward == page.requests[0].target.cursor:
         reading.next, reading.complete, reading.why = None, False, "the index leads on to where it was"
     return reading
 
@@ -90,9 +90,9 @@ class Capture(msgspec.Struct):
     url: str
 
 
-def common_crawl(search: Search, want: Want) -> str:
+def common_crawl(search: Search, request: Request) -> str:
     """The address to ask next: the list of crawls, then the pages of each index that the days want."""
-    return want.target.cursor or _server(search, CRAWLS)[0]
+    return request.target.cursor or _server(search, CRAWLS)[0]
 
 
 def read_common_crawl(page: Page, search: Search) -> Reading:
@@ -100,10 +100,10 @@ def read_common_crawl(page: Page, search: Search) -> Reading:
 
     Its servers number their pages, and say 400 or 404 behind the last.
     """
-    want = page.wants[0]
-    if not want.target.cursor:
+    request = page.requests[0]
+    if not request.target.cursor:
         return _crawls(page, search)
-    left = [str(one) for one in want.carry.get("left", ())]
+    left = [str(one) for one in request.carry.get("left", ())]
     reading = Reading()
     if page.status == 200:
         for line_number, line in enumerate(page.content().splitlines()):
@@ -115,7 +115,7 @@ def read_common_crawl(page: Page, search: Search) -> Reading:
         if reading.wrong and not reading.hits:
             raise ValueError("no answer of a capture index: none of its lines is a capture")
     if reading.hits:
-        asked, _, number = want.target.cursor.rpartition("=")  # `page` stands last
+        asked, _, number = request.target.cursor.rpartition("=")  # `page` stands last
         reading.next = f"{asked}={int(number) + 1}"
     elif left:
         reading.next = left.pop(0)
@@ -125,7 +125,7 @@ def read_common_crawl(page: Page, search: Search) -> Reading:
 
 def ended(page: Page) -> bool:
     """Whether an index of Common Crawl says that it holds nothing, or nothing more."""
-    cursor = page.wants[0].target.cursor
+    cursor = page.requests[0].target.cursor
     return bool(cursor) and (page.status == 404 or (page.status == 400 and not cursor.endswith("page=0")))
 
 

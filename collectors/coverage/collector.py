@@ -16,7 +16,7 @@ from collectors.coverage import captures, discourse, engines, feeds, sru
 from collectors.coverage.reading import Reading, documents
 from collectors.wire import http
 from storage.errors import UserError
-from storage.records import Failure, Page, Record, Want
+from storage.records import Failure, Page, Record, Request
 from storage.searches import Search, search_of
 
 # None of these interfaces documents a limit: one request per second and server is the usual courtesy for robots.
@@ -26,7 +26,7 @@ LIMIT = Limit(60, 60)
 class Interface(NamedTuple):
     """How an interface is queried and read, and the required keys of a search."""
 
-    asking: Callable[[Search, Want], str]
+    asking: Callable[[Search, Request], str]
     read: Callable[[Page, Search], Reading]
     page: int = 1  # documents per answer
     words: bool = True  # it can search; else words only filter its list
@@ -83,24 +83,24 @@ class Coverage:
         return typed if named and dated and (search.words or not one.words) else None
 
     @staticmethod
-    def server(want: Want, options: Mapping[str, Any]) -> str:
-        """The server for *want*."""
-        return urlsplit(_url(want)).netloc
+    def server(request: Request, options: Mapping[str, Any]) -> str:
+        """The server for *request*."""
+        return urlsplit(_url(request)).netloc
 
-    def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
+    def fetch(self, requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:
         """Yield answers, following redirects. Raise UserError without a key that is needed."""
         options = settings.checked(Options)
-        for want in wants:
+        for request in requests:
             headers = {}
-            if INTERFACES[want.target.kind].secret and settings.wire.live:
+            if INTERFACES[request.target.kind].secret and settings.wire.live:
                 if not settings.secret:
-                    raise UserError(f"no key for {want.target.kind}: set {self.environment[0]}")
+                    raise UserError(f"no key for {request.target.kind}: set {self.environment[0]}")
                 headers["Authorization"] = f"Token {settings.secret}"
-            yield from http.ask(settings.wire, (want,), _url(want), headers=headers, contact=options.contact)
+            yield from http.ask(settings.wire, (request,), _url(request), headers=headers, contact=options.contact)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
         """Yield the outcome of the target."""
-        general, target = http.trouble(page), page.wants[0].target
+        general, target = http.trouble(page), page.requests[0].target
         if general is not None:
             yield from general
         elif INTERFACES[page.kind].ended(page):
@@ -116,7 +116,7 @@ class Coverage:
             yield self._read(page)
 
     def _read(self, page: Page) -> Outcome:
-        target = page.wants[0].target
+        target = page.requests[0].target
         try:
             found = INTERFACES[page.kind].read(page, search_of(page.key))
         except http.UNREADABLE as error:
@@ -135,8 +135,8 @@ class Coverage:
             yield http.unreadable("body", error, page.body)
 
 
-def _url(want: Want) -> str:
-    return INTERFACES[want.target.kind].asking(search_of(want.target.key), want)
+def _url(request: Request) -> str:
+    return INTERFACES[request.target.kind].asking(search_of(request.target.key), request)
 
 
 collector = Coverage()

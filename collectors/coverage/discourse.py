@@ -13,7 +13,7 @@ import msgspec
 from collectors.coverage.reading import Hit, Reading
 from collectors.parsing import lenient
 from collectors.wire.http import unreadable
-from storage.records import Page, Want
+from storage.records import Page, Request
 from storage.searches import Search
 
 SEARCHED, LISTED, SHOWN = 50, 30, 20  # hits, topics and posts per page
@@ -41,22 +41,22 @@ class Post(msgspec.Struct):
     blurb: str | None = None
 
 
-def search(found: Search, want: Want) -> str:
+def search(found: Search, request: Request) -> str:
     """The address of a page of a search; days are given as the forum's operators `after:` and `before:`."""
     words = [found.words, f"after:{found.first_day}" if found.first_day else "",
              f"before:{found.last_day}" if found.last_day else ""]  # fmt: skip
-    asked = {"q": " ".join(filter(None, words)), "page": want.target.cursor or "1"}
+    asked = {"q": " ".join(filter(None, words)), "page": request.target.cursor or "1"}
     return f"{found.address.rstrip('/')}/search.json?{urlencode(asked, quote_via=quote)}"
 
 
-def latest(found: Search, want: Want) -> str:
+def latest(found: Search, request: Request) -> str:
     """The address of a page of the latest topics."""
-    return f"{found.address.rstrip('/')}/latest.json?order=created&page={want.target.cursor or '0'}"
+    return f"{found.address.rstrip('/')}/latest.json?order=created&page={request.target.cursor or '0'}"
 
 
-def topic(found: Search, want: Want) -> str:
+def topic(found: Search, request: Request) -> str:
     """The address of a page of a topic; the register has the topic's address."""
-    return f"{found.address.rstrip('/').removesuffix('.json')}.json?page={want.target.cursor or '1'}"
+    return f"{found.address.rstrip('/').removesuffix('.json')}.json?page={request.target.cursor or '1'}"
 
 
 def read_search(page: Page, found: Search) -> Reading:
@@ -69,7 +69,7 @@ def read_search(page: Page, found: Search) -> Reading:
         reading.hits.append(
             Hit(place, _address(page, of, post.post_number), of.title, _forum(page), post.created_at, post.blurb, raw)
         )
-    number = int(page.wants[0].target.cursor or 1)
+    number = int(page.requests[0].target.cursor or 1)
     about = msgspec.json.decode(body.get("grouped_search_result", msgspec.Raw(b"{}")), type=dict[str, Any] | None) or {}
     if about.get("error"):
         raise ValueError(f"the forum says: {about['error']}")
@@ -91,7 +91,7 @@ def read_latest(page: Page, found: Search) -> Reading:
         dates.append(one.created_at or "")
     past = found.first_day is not None and bool(dates) and max(dates) < found.first_day.isoformat()
     if b"more_topics_url" in bytes(_part(body, "topic_list")) and reading.hits and not past:
-        reading.next = str(int(page.wants[0].target.cursor or 0) + 1)
+        reading.next = str(int(page.requests[0].target.cursor or 0) + 1)
     return reading
 
 
@@ -107,7 +107,7 @@ def read_topic(page: Page, found: Search) -> Reading:
         url = _address(page, about, post.post_number)
         reading.hits.append(Hit(place, url, about.title, _forum(page), post.created_at, post.cooked, raw))
     ids = msgspec.json.decode(stream.get("stream", msgspec.Raw(b"[]")), type=list[Any])
-    number = int(page.wants[0].target.cursor or 1)
+    number = int(page.requests[0].target.cursor or 1)
     if number * SHOWN < len(ids) and reading.hits:
         reading.next = str(number + 1)
     return reading

@@ -14,7 +14,7 @@ import msgspec
 from collectors.coverage.reading import Hit, Reading
 from collectors.parsing import lenient
 from collectors.wire.http import unreadable
-from storage.records import Page, Want
+from storage.records import Page, Request
 from storage.searches import Search
 
 MEDIA_CLOUD = "https://search.mediacloud.org/api/search/story-list"
@@ -40,13 +40,13 @@ class Result(msgspec.Struct, rename={"date": "publishedDate"}):
     date: str | None = None
 
 
-def media_cloud(search: Search, want: Want) -> str:
+def media_cloud(search: Search, request: Request) -> str:
     """The address of a page of stories; collections (`cs`) and sources (`ss`) stand in the search's address."""
     base = search.address or MEDIA_CLOUD
     own = base.partition("?")[2]
     wanted = {
         "q": search.words, "start": str(search.first_day), "end": str(search.last_day),
-        "platform": "onlinenews-mediacloud", "pagination_token": want.target.cursor,
+        "platform": "onlinenews-mediacloud", "pagination_token": request.target.cursor,
     }  # fmt: skip
     more = urlencode({name: value for name, value in wanted.items() if value and f"{name}=" not in own})
     return f"{base}{'&' if own else '?'}{more}"
@@ -57,25 +57,25 @@ def read_media_cloud(page: Page, search: Search) -> Reading:
     body = msgspec.json.decode(lenient.clean(page.content())[0], type=dict[str, msgspec.Raw])
     reading = _read(body, "stories", Story)
     token = msgspec.json.decode(body.get("pagination_token", msgspec.Raw(b"null")), type=str | None)
-    if token and token == page.wants[0].target.cursor:
+    if token and token == page.requests[0].target.cursor:
         reading.complete, reading.why = False, "the server leads on to where it was"
     elif token and reading.hits:
         reading.next = token
     return reading
 
 
-def searxng(search: Search, want: Want) -> str:
+def searxng(search: Search, request: Request) -> str:
     """The address of a page of results."""
-    asked = {"q": search.words, "format": "json", "pageno": want.target.cursor or "1"}
+    asked = {"q": search.words, "format": "json", "pageno": request.target.cursor or "1"}
     return f"{search.address.rstrip('/')}/search?{urlencode(asked)}"
 
 
 def read_searxng(page: Page, search: Search) -> Reading:
     """The results of an answer; engines that did not answer make the search incomplete. Raise ValueError."""
     body = msgspec.json.decode(lenient.clean(page.content())[0], type=dict[str, msgspec.Raw])
-    reading, number = _read(body, "results", Result), int(page.wants[0].target.cursor or 1)
+    reading, number = _read(body, "results", Result), int(page.requests[0].target.cursor or 1)
     silent = msgspec.json.decode(body.get("unresponsive_engines", msgspec.Raw(b"[]")), type=list[list[str]])
-    why = [str(one) for one in page.wants[0].carry.get("why", ())]
+    why = [str(one) for one in page.requests[0].carry.get("why", ())]
     why += [said for said in (" ".join(one) for one in silent) if said not in why]
     if reading.hits and number >= PAGES:
         reading.complete, reading.why = False, f"{PAGES} pages are asked at most"

@@ -20,16 +20,16 @@ from lxml import etree
 from collectors.coverage.reading import Hit, Reading, xml
 from collectors.parsing import lenient
 from collectors.wire.http import moment, unreadable
-from storage.records import Page, Want
+from storage.records import Page, Request
 from storage.searches import Search
 
 CHILDREN = 1_000  # sitemaps of one index that are read
 HARMLESS = (feedparser.CharacterEncodingOverride, feedparser.NonXMLContentType)
 
 
-def asking(search: Search, want: Want) -> str:
+def asking(search: Search, request: Request) -> str:
     """The next address: the feed or sitemap, its next page, or a sitemap in an index."""
-    return want.target.cursor or search.address
+    return request.target.cursor or search.address
 
 
 # ---- feeds -------------------------------------------------------------------------------------------------------
@@ -123,8 +123,8 @@ def sitemap(page: Page, search: Search) -> Reading:
 
     Only the news extension gives a date of publication: `lastmod` is the time of the last change.
     """
-    left = [str(one) for one in page.wants[0].carry.get("left", ())]
-    why = str(page.wants[0].carry.get("why", ""))
+    left = [str(one) for one in page.requests[0].carry.get("left", ())]
+    why = str(page.requests[0].carry.get("why", ""))
     if page.status != 200:
         return _onward([], left, why or f"HTTP {page.status} for {page.url}")
     content = page.content()
@@ -147,7 +147,7 @@ def sitemap(page: Page, search: Search) -> Reading:
 
 def missing(page: Page) -> bool:
     """Whether a sitemap that an index names is not there: the others are read all the same."""
-    return bool(page.wants[0].target.cursor) and page.status in (401, 403, 404, 410)
+    return bool(page.requests[0].target.cursor) and page.status in (401, 403, 404, 410)
 
 
 def _onward(hits: list[Hit], left: list[str], why: str) -> Reading:

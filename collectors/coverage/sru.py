@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from lxml import etree
 
 from collectors.coverage.reading import Hit, Reading, xml
-from storage.records import Page, Want
+from storage.records import Page, Request
 from storage.searches import Search
 
 KOOP = "https://repository.overheid.nl/sru"
@@ -22,13 +22,13 @@ PAGE = 100  # records per answer; KOOP gives at most 1,000
 DATES = ("issued", "date", "available", "created", "modified")  # of dcterms, closest to publication first
 
 
-def asking(search: Search, want: Want) -> str:
+def asking(search: Search, request: Request) -> str:
     """The next address. A version (and collection) in the given address is kept."""
     base = search.address or KOOP
     own = base.partition("?")[2]
     wanted = {
         "operation": "searchRetrieve", "version": "2.0", "query": search.words,
-        "startRecord": want.target.cursor or "1", "maximumRecords": str(PAGE),
+        "startRecord": request.target.cursor or "1", "maximumRecords": str(PAGE),
     }  # fmt: skip
     more = urlencode({name: value for name, value in wanted.items() if f"{name}=" not in own})
     return f"{base}{'&' if own else '?'}{more}"
@@ -44,7 +44,7 @@ def read(page: Page, search: Search) -> Reading:
     if diagnostic is not None and not records:
         said = [text for name in ("message", "details") if (text := _text(diagnostic, name))]
         raise ValueError(f"the server says: {': '.join(said) or 'no reason'}")
-    start = int(page.wants[0].target.cursor or 1)
+    start = int(page.requests[0].target.cursor or 1)
     hits = [_hit(one, f"records[{start + number}]") for number, one in enumerate(records)]
     total, onward = _number(root, "numberOfRecords"), _number(root, "nextRecordPosition")
     following = start + len(records)

@@ -8,19 +8,19 @@ from collectors.engine.transitions import OURS
 from storage.frontier.sqlite import SILENT
 from storage.records import Failure, Page, Target
 
-SILENCE = 12  # consecutive requests without an answer: the network is lost, and more requests would only use up tries
+LOST_AFTER = 12  # requests in a row without an answer: the network is lost, and more would only use up tries
 
 
-class Silence:
+class Connectivity:
     """The servers that answered in a run, and the current series of failures."""
 
     def __init__(self, max_tries: int) -> None:
         self.max_tries, self.requests = max_tries, 0
-        self.heard: set[str] = set()  # the servers that answered
-        self.unheard = Counter[Target]()  # the tries in the current series of failures
+        self.reached: set[str] = set()  # the servers that answered
+        self.failing = Counter[Target]()  # the tries in the current series of failures
         self.lost = False  # whether that series is due to the network
 
-    def hear(self, answer: Page | Failure) -> str:
+    def note(self, answer: Page | Failure) -> str:
         """Why the run must stop, before missing answers fail its targets; empty if it need not.
 
         It is due to the network if no one answered in this run, or if the silent server did before: a server that
@@ -28,15 +28,15 @@ class Silence:
         """
         server = answer.url.partition("//")[2].partition("/")[0]
         if not isinstance(answer, Failure):
-            self.heard.add(server)
+            self.reached.add(server)
             self.requests, self.lost = 0, False
-            self.unheard.clear()
+            self.failing.clear()
         elif answer.reason not in OURS:
             self.requests += 1
             if answer.reason in SILENT:
-                self.unheard.update(want.target for want in answer.wants)
-                self.lost |= not self.heard or server in self.heard
-            last_try = self.lost and max(self.unheard.values()) >= self.max_tries - 1
-            if last_try or self.requests >= SILENCE:
+                self.failing.update(request.target for request in answer.requests)
+                self.lost |= not self.reached or server in self.reached
+            last_try = self.lost and max(self.failing.values()) >= self.max_tries - 1
+            if last_try or self.requests >= LOST_AFTER:
                 return f"{self.requests} requests in a row got no answer ({answer.reason}); is there a network?"
         return ""

@@ -1,6 +1,6 @@
 """The requests of a run, counted against the documented or announced limits of the platforms.
 
-A limit applies to a kind; on a platform of many servers whose collector names the server of a want, to
+A limit applies to a kind; on a platform of many servers whose collector names the server of a request, to
 each server over all kinds. Nothing here sleeps: it returns the time to wait for, by the wire's clock.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 from collectors.base import Collector, Kind, Limit, hooks_of
 from collectors.wire.exchange import Wire
 from storage.frontier.sqlite import Move
-from storage.records import Want
+from storage.records import Request
 
 NEAR = timedelta(minutes=15)  # a server's limit that ends later applies to its own target only
 HELD = 1000  # consecutive targets of servers at their limit, after which the whole kind waits
@@ -38,12 +38,12 @@ class Windows:
             (in_a_row >= HELD and now < until) or (self.server is None and self._window(kind, kind).full(now))
         )
 
-    def hold(self, want: Want) -> datetime | None:
-        """The time until which *want* must wait for its server's limit; None if it need not."""
+    def hold(self, request: Request) -> datetime | None:
+        """The time until which *request* must wait for its server's limit; None if it need not."""
         if self.server is None or not self.wire.live:
             return None
-        kind, now = want.target.kind, self.wire.now()
-        window = self._window(self.server(want, self.options), kind)
+        kind, now = request.target.kind, self.wire.now()
+        window = self._window(self.server(request, self.options), kind)
         if not window.full(now):
             self._held.pop(kind, None)
             return None
@@ -51,11 +51,11 @@ class Windows:
         self._held[kind] = in_a_row + 1, min(until, window.until)
         return window.until
 
-    def count(self, wants: tuple[Want, ...], moves: Iterable[Move]) -> None:
+    def count(self, requests: tuple[Request, ...], moves: Iterable[Move]) -> None:
         """Count a request, and close its server's window if *moves* say that the limit is reached."""
-        if not wants or (kind := wants[0].target.kind) not in self.kinds:
+        if not requests or (kind := requests[0].target.kind) not in self.kinds:
             return
-        now, place = self.wire.now(), self.server(wants[0], self.options) if self.server else kind
+        now, place = self.wire.now(), self.server(requests[0], self.options) if self.server else kind
         self._window(place, kind).count(now)
         resets = [move.until for move in moves if move.to == "later" and move.free and move.until]
         if self.server and resets and now < max(resets) <= now + NEAR:

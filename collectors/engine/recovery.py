@@ -59,6 +59,6 @@ def _retrace(entry: archive.Entry, frontier: Frontier, collectors: Mapping[str, 
             frontier.end_run(note["run"], note["status"], note["reason"], note["answers"], note["items"], entry.at,
                              note.get("lost", False))  # fmt: skip
         return
-    if entry.wants and (collector := collectors.get(entry.wants[0].target.collector)):
+    if entry.requests and (collector := collectors.get(entry.requests[0].target.collector)):
         at = entry.fetched_at if isinstance(entry, Page) else entry.failed_at
         frontier.apply(moves_of(entry, collector, collector.kinds), at)

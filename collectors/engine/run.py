@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from collectors.base import Collector, Kind, Settings
-from collectors.engine.connectivity import Silence
+from collectors.engine.connectivity import Connectivity
 from collectors.engine.rate_limits import Windows
 from collectors.engine.transitions import kinds_of, moves_of
 from collectors.parsing.redact import redaction
@@ -28,7 +28,7 @@ from storage.errors import UserError
 from storage.frontier.sqlite import Frontier, Move
 from storage.locks import lock
 from storage.privacy.suppression import Guard
-from storage.records import Failure, Meta, Page, Want
+from storage.records import Failure, Meta, Page, Request
 
 GROUP, PAUSE = 64, 0.05  # answers and seconds of one group commit
 SLACK = 10.0  # seconds beyond a limit window that a run waits
@@ -156,7 +156,7 @@ class _Run:
         self.redacted: Callable[[Page], Page] = lambda page: page
         self.moves: list[Move] = []
         self.unsaved = 0
-        self.silence = Silence(frontier.max_tries)
+        self.connectivity = Connectivity(frontier.max_tries)
         self.saved_at = self.came_at = time.monotonic()
         self.usd, self.posts, self.requests = frontier.spent("posts")
 
@@ -186,19 +186,21 @@ class _Run:
         with self.frontier.transaction():
             self.frontier.free_dead_leases(self.name, "")
             self.frontier.end_run(
-                report.run, report.status, report.reason, report.answers, report.items, now, self.silence.lost
+                report.run, report.status, report.reason, report.answers, report.items, now, self.connectivity.lost
             )
         outcome = {"run": report.run, "collector": self.name, "status": report.status, "reason": report.reason}
         self.writer.note(
-            "run-end", {**outcome, "answers": report.answers, "items": report.items, "lost": self.silence.lost}, now
+            "run-end",
+            {**outcome, "answers": report.answers, "items": report.items, "lost": self.connectivity.lost},
+            now,
         )
         self.progress(report)
 
     def _rounds(self) -> None:
         while True:
             before = self.report.answers
-            wants = self._wants()
-            with closing(wants), closing(_generator(self.collector.fetch(wants, self.settings))) as answers:
+            requests = self._requests()
+            with closing(requests), closing(_generator(self.collector.fetch(requests, self.settings))) as answers:
                 for answer in answers:
                     did = self._take(answer)
                     if did == {"on"}:  # its target has been requested
@@ -233,9 +235,9 @@ class _Run:
 
     # ---- requests
 
-    def _wants(self) -> Generator[Want]:
+    def _requests(self) -> Generator[Request]:
         """Lease lazily, kind by kind, as long as limits and budget allow."""
-        leased: list[Want] = []
+        leased: list[Request] = []
         try:
             while not self._must_stop():
                 self._save()
@@ -244,18 +246,18 @@ class _Run:
                     return
                 kind = leased[0].target.kind
                 while leased and not self._must_stop() and self._may(kind) and self._affords(kind):
-                    want = leased.pop(0)
-                    if (until := self.windows.hold(want)) is None:
-                        yield want
+                    request = leased.pop(0)
+                    if (until := self.windows.hold(request)) is None:
+                        yield request
                     else:
-                        self.frontier.postpone(want, until)
+                        self.frontier.postpone(request, until)
                 self.frontier.release(leased)
                 leased = []
         finally:
             if leased:
                 self.frontier.release(leased)
 
-    def _lease(self) -> list[Want]:
+    def _lease(self) -> list[Request]:
         now = self.wire.now()
         for kind, spec in self.kinds.items():
             if self._may(kind) and (
@@ -290,7 +292,7 @@ class _Run:
 
     def _affords_more(self, answer: Page | Failure) -> bool:
         """Whether a stream may continue, as its next page arrives without a request."""
-        kind = answer.wants[0].target.kind
+        kind = answer.requests[0].target.kind
         return not self.kinds[kind].stream or self._affords(kind)
 
     # ---- answers
@@ -312,9 +314,9 @@ class _Run:
         self.posts += sum(move.items for move in moves if self.kinds[move.target.kind].yields == "posts")
         self.requests += 1
         self.unsaved += 1
-        self.windows.count(answer.wants, moves)
+        self.windows.count(answer.requests, moves)
         self._stop_on(moves)
-        if self.wire.live and (why := self.silence.hear(answer)) and self.report.status == "complete":
+        if self.wire.live and (why := self.connectivity.note(answer)) and self.report.status == "complete":
             self.report.status, self.report.reason = "unreachable", why
         now = time.monotonic()
         slow = now - self.came_at > PAUSE

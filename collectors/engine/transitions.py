@@ -10,7 +10,7 @@ import msgspec
 from collectors.base import Absent, Collector, Done, Kind, Later, Limit, Outcome, OutOfCredit, Refused, Split
 from storage.frontier.cycles import bounded
 from storage.frontier.sqlite import Move
-from storage.records import Failure, Page, Want
+from storage.records import Failure, Page, Request
 
 OURS = {"robots", "private-address", "redirect", "too-large", "invalid-key"}  # failures decided by us
 
@@ -30,29 +30,33 @@ def kinds_of(collector: Collector, options: Mapping[str, Any]) -> dict[str, Kind
 
 def moves_of(answer: Page | Failure, collector: Collector, kinds: Mapping[str, Kind]) -> list[Move]:
     """The transitions of *answer*, from the collector's outcomes. Pure."""
-    wants = {want.target: want for want in answer.wants if want.target.kind in kinds}
-    if not wants:
+    requests = {request.target: request for request in answer.requests if request.target.kind in kinds}
+    if not requests:
         return []
     if isinstance(answer, Failure):
-        outcomes: Iterable[Outcome] = [failed(answer, want) for want in wants.values()]
+        outcomes: Iterable[Outcome] = [failed(answer, request) for request in requests.values()]
     else:
         outcomes = collector.outcome(answer)
-    found = ((outcome, wants.get(outcome.target)) for outcome in outcomes)
-    moves = [_move(bounded(outcome, want), want, kinds[want.target.kind].price) for outcome, want in found if want]
+    found = ((outcome, requests.get(outcome.target)) for outcome in outcomes)
+    moves = [
+        _move(bounded(outcome, request), request, kinds[request.target.kind].price)
+        for outcome, request in found
+        if request
+    ]
     if not moves:  # a redirect that was followed
-        moves = [Move(want.target, want.walk, "on") for want in wants.values()]
+        moves = [Move(request.target, request.walk, "on") for request in requests.values()]
     return [msgspec.structs.replace(move, requests=1 if n == 0 else 0) for n, move in enumerate(moves)]
 
 
-def failed(failure: Failure, want: Want) -> Outcome:
+def failed(failure: Failure, request: Request) -> Outcome:
     """The outcome of a failure."""
     if failure.reason in OURS:
-        return Absent(want.target, f"refused: {failure.reason}")
-    return Later(want.target, failure.reason)
+        return Absent(request.target, f"refused: {failure.reason}")
+    return Later(request.target, failure.reason)
 
 
-def _move(outcome: Outcome, want: Want, price: float) -> Move:
-    target, walk = want.target, want.walk
+def _move(outcome: Outcome, request: Request, price: float) -> Move:
+    target, walk = request.target, request.walk
     match outcome:
         case Done(next=str(cursor)):
             return Move(target, walk, "next", cursor=cursor, items=outcome.items, newest=outcome.newest, price=price,
@@ -62,7 +66,7 @@ def _move(outcome: Outcome, want: Want, price: float) -> Move:
                         stuck=outcome.stuck)  # fmt: skip
         case Later():
             return Move(target, walk, "later", outcome.why, until=outcome.until, free=outcome.free,
-                        whole_kind=outcome.whole_kind, restart=outcome.restart, tries=want.tries)  # fmt: skip
+                        whole_kind=outcome.whole_kind, restart=outcome.restart, tries=request.tries)  # fmt: skip
         case Split():
             return Move(target, walk, "alone", outcome.why)
         case Absent():

@@ -20,15 +20,15 @@ from collectors.importing.file_collector import FileCollector
 from collectors.importing.json_stream import Cutter
 from collectors.parsing.coerce import decode, each, get, moment, number, text
 from collectors.x.personal import FILES
-from storage.records import Want
+from storage.records import Request
 
 _ENTRIES = re.compile(rb'"entries"\s*:\s*(?=\[)')
 SENT = {"content-encoding", "content-length", "transfer-encoding"}  # describe the body as sent
 
 
-def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
+def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[Piece]:
     """One piece per answer."""
-    (done,) = places(want.target.cursor, 1)
+    (done,) = places(request.target.cursor, 1)
     known, damage, count = Recording(), list[Unreadable](), 0
     with open_bytes(path) as stream:
         for count, raw in enumerate(as_far(_entries(stream, path.name), damage), 1):

@@ -25,7 +25,7 @@ from collectors.x.personal import PERSONAL
 from storage.errors import UserError
 from storage.outcomes import absences
 from storage.privacy.declared import OUT, Hooks, hooks_of
-from storage.records import Page, Post, Quarantine, Record, Target, Want
+from storage.records import Page, Post, Quarantine, Record, Request, Target
 
 HOSTS = {"api.twitter.com", "api.x.com", "stream.twitter.com", "sitestream.twitter.com", "userstream.twitter.com"}
 
@@ -107,14 +107,17 @@ def redacted(page: Page, drop: Collection[str]) -> Page:
             f"answers of {urlsplit(page.url).hostname} cannot be redacted; take [minimise] redact_archive out, or"
             " import in a study without it"
         )
-    left = redact(msgspec.structs.replace(page, wants=(Want(target, ""),)), drop) if redact else page
-    return msgspec.structs.replace(left, wants=page.wants)
+    left = redact(msgspec.structs.replace(page, requests=(Request(target, ""),)), drop) if redact else page
+    return msgspec.structs.replace(left, requests=page.requests)
 
 
 def _recognised(page: Page) -> Iterator[Record]:
     """The records of an answer of another platform; its posts belong to the given comparison set, if any."""
     sample = page.asked.get("sample")
-    collector, answer = _recognising()[page.collector][0], msgspec.structs.replace(page, wants=(Want(page.meant, ""),))
+    collector, answer = (
+        _recognising()[page.collector][0],
+        msgspec.structs.replace(page, requests=(Request(page.meant, ""),)),
+    )
     yield from absences(collector.outcome(answer))
     for one in collector.parse(answer):
         if isinstance(one, Post) and sample:

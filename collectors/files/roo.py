@@ -16,7 +16,7 @@ from defusedxml import ElementTree as DefusedTree
 
 from collectors.importing.chunks import MAX_UNIT, PIECE, Piece, Unreadable, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector, excerpt, guarded, place
-from storage.records import Office, Organisation, Page, Quarantine, Record, Want
+from storage.records import Office, Organisation, Page, Quarantine, Record, Request
 
 ORGANISATIONS = {"organisatie", "gemeente"}
 MAX_DEPTH = 100
@@ -26,9 +26,9 @@ _TAG_END = re.compile(rb"""[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*>""")
 # ---- cutting ------------------------------------------------------------------------------------------------
 
 
-def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
+def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[Piece]:
     """Groups of whole top-level organisations, each as a document with the enclosing tags."""
-    offset, index = places(want.target.cursor, 2)
+    offset, index = places(request.target.cursor, 2)
     with open_bytes(path) as stream:
         scan = _Scan()
         for piece in _pieces(stream, scan):

@@ -22,7 +22,7 @@ from collectors.parsing.coerce import decode, get, record, text
 from storage import csvfile
 from storage.errors import UserError
 from storage.privacy.declared import Personal
-from storage.records import Page, Quarantine, Record, SurveyAnswer, SurveyVariable, Want
+from storage.records import Page, Quarantine, Record, Request, SurveyAnswer, SurveyVariable
 
 SYSTEM, USER, NOT_ASKED = "system", "user", "not asked"  # kinds of missing answers
 LIMESURVEY = ({"id", "lastpage"}, {"response id", "last page"}, {"antwoord id", "laatste pagina"})
@@ -72,9 +72,9 @@ class Source(msgspec.Struct):
 # ---- cutting ------------------------------------------------------------------------------------------------
 
 
-def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
+def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[Piece]:
     """The codebook, then groups of respondents, one per line."""
-    (done,) = places(want.target.cursor, 1)
+    (done,) = places(request.target.cursor, 1)
     source = _source(path)(path, options)
     rows = list(source.rows)
     number = _respondent(source, options)
@@ -87,7 +87,7 @@ def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
     for last, cells, wrong in rows:
         line = _line(last, cells, wrong, number, variables, source.not_asked, seen)
         if "respondent" in line:
-            line["respondent"] = f"{survey_of(name_of(want.target.key))}-{line['respondent']}"
+            line["respondent"] = f"{survey_of(name_of(request.target.key))}-{line['respondent']}"
         if last <= done:
             continue
         lines.append(_encode(line))

@@ -27,7 +27,7 @@ from collectors.parsing.people import profile_url, row_id, shown
 from storage import csvfile
 from storage.errors import UserError
 from storage.privacy.declared import Hooks, hooks_of
-from storage.records import Page, Position, Profile, ProfileLink, Quarantine, Record, Want
+from storage.records import Page, Position, Profile, ProfileLink, Quarantine, Record, Request
 
 PEOPLE = ("profile_id", "url", "name", "headline", "description", "location",
           "employer", "title", "started", "ended", "x", "mastodon", "bluesky", "website")  # fmt: skip
@@ -39,9 +39,9 @@ Row = tuple[int, list[Any] | str]  # place in the file; cells, or why they are m
 # ---- cutting ------------------------------------------------------------------------------------------------
 
 
-def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
+def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[Piece]:
     """Groups of rows, of the mapped columns only."""
-    (done,) = places(want.target.cursor, 1)
+    (done,) = places(request.target.cursor, 1)
     names, found = _source(path)(path, options)
     columns = mapped(names, options, path.name)
     kind = kind_of(columns)

@@ -18,15 +18,15 @@ from collectors.importing.file_collector import FileCollector
 from collectors.importing.json_stream import json_pieces
 from collectors.parsing.coerce import moment
 from collectors.x.personal import FILES
-from storage.records import Want
+from storage.records import Request
 
 _RETRIEVED = re.compile(rb'"retrieved_at"\s*:\s*"([^"\\]{1,40})"')
 
 
-def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
+def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[Piece]:
     """The pieces of a twarc file."""
     asked = {"compliance": str(options["compliance"])} if options.get("compliance") else {}
-    for piece in json_pieces(lambda: open_bytes(path), want.target.cursor):
+    for piece in json_pieces(lambda: open_bytes(path), request.target.cursor):
         times = [at for raw in set(_RETRIEVED.findall(piece.body)) if (at := moment(raw.decode("ascii", "replace")))]
         yield msgspec.structs.replace(piece, at=max(times, default=None), asked=asked)
 

@@ -21,7 +21,7 @@ from collectors.files.recordings import Recording, read, redacted
 from collectors.importing.chunks import Piece, Unreadable, cursor, line_pieces, open_bytes, places
 from collectors.importing.file_collector import FileCollector
 from collectors.x.personal import FILES
-from storage.records import MAX_BODY, Want
+from storage.records import MAX_BODY, Request
 
 _STREAM = re.compile(
     r"^https?://(\w*stream\.twitter\.com|api\.(twitter|x)\.com/2/tweets/(search|sample\d*|firehose)/?stream)"
@@ -32,9 +32,9 @@ _CHUNK = re.compile(rb"(?:\r?\n)?([0-9a-fA-F]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
 # ---- cutting ------------------------------------------------------------------------------------------------
 
 
-def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
+def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[Piece]:
     """One piece per answer; streams in groups of lines."""
-    done, offset, line = places(want.target.cursor, 3)
+    done, offset, line = places(request.target.cursor, 3)
     known = Recording()
     with open_bytes(path) as stream:
         for number, one in enumerate(_records(stream, path.name), 1):

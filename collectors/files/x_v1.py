@@ -17,13 +17,13 @@ from collectors.importing.file_collector import FileCollector, read_json
 from collectors.importing.json_stream import json_pieces
 from collectors.parsing.coerce import decode, each, from_epoch, get, ident, record, text
 from collectors.x.personal import FILES
-from storage.records import Absence, Account, Deletion, Follow, Page, Quarantine, Record, Want
+from storage.records import Absence, Account, Deletion, Follow, Page, Quarantine, Record, Request
 
 
-def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
+def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[Piece]:
     """The pieces of a v1.1 file, or of a member's archive, its parts one after the other."""
     parts, owner = x_archive.opened(path)
-    number, _, start = want.target.cursor.rpartition("/")
+    number, _, start = request.target.cursor.rpartition("/")
     for index, open_ in enumerate(parts):
         if index < int(number or 0):
             continue

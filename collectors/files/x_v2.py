@@ -21,7 +21,7 @@ from collectors.parsing import lenient
 from collectors.parsing.coerce import decode, each, get, ident, moment, record, text
 from collectors.x import outcome, parse
 from storage.outcomes import absences
-from storage.records import Deletion, Page, Post, Quarantine, Record, Target, Want
+from storage.records import Deletion, Page, Post, Quarantine, Record, Request, Target
 
 OWN = "its own author's"  # placeholder for the timeline of each post's author until the author is known
 _LISTS = re.compile(r"/2/users/(\d+)/(followers|following)$")
@@ -74,8 +74,8 @@ def read(page: Page) -> Iterator[Record]:
 
 def refused(page: Page) -> Iterator[Record]:
     """The records of an answer without data."""
-    wants = _asked(page.url)
-    found = list(absences(outcome.outcome(msgspec.structs.replace(page, wants=wants)))) if wants else []
+    requests = _asked(page.url)
+    found = list(absences(outcome.outcome(msgspec.structs.replace(page, requests=requests)))) if requests else []
     if not found and page.status != 429 and page.status < 500:
         yield Quarantine(urlsplit(page.url).path, f"an answer with status {page.status}", excerpt(page.body))
     yield from found
@@ -173,7 +173,7 @@ def _posts(raw: bytes, context: Context) -> Iterator[Record]:
 def _accounts(raw: bytes, url: str, context: Context) -> Iterator[Record]:
     """The accounts of a page, with the edges if it is a follow list."""
     asked = _asked(url)
-    page = Page(asked or (Want(Target("x", "accounts", ""), ""),), url, 200, (), raw, datetime.now(UTC))
+    page = Page(asked or (Request(Target("x", "accounts", ""), ""),), url, 200, (), raw, datetime.now(UTC))
     if asked:
         yield from absences(outcome.outcome(page))
     yield from parse.parse(page)
@@ -181,16 +181,16 @@ def _accounts(raw: bytes, url: str, context: Context) -> Iterator[Record]:
 
 def _absent(raw: bytes, url: str, kinds: set[str]) -> Iterator[Record]:
     """Absences of ids that were requested but not returned."""
-    wants = _asked(url)
-    if wants and wants[0].target.kind in kinds:
-        yield from absences(outcome.outcome(Page(wants, url, 200, (), raw, datetime.now(UTC))))
+    requests = _asked(url)
+    if requests and requests[0].target.kind in kinds:
+        yield from absences(outcome.outcome(Page(requests, url, 200, (), raw, datetime.now(UTC))))
 
 
-def _asked(url: str) -> tuple[Want, ...]:
+def _asked(url: str) -> tuple[Request, ...]:
     """The targets of a request, from its URL; none if unknown."""
     parts = urlsplit(url)
     if match := _LISTS.search(parts.path):
-        return (Want(Target("x", match[2], match[1]), ""),)
+        return (Request(Target("x", match[2], match[1]), ""),)
     asked = parse_qs(parts.query)
     for path, parameter, kind in (
         ("/2/users/by", "usernames", "user"),
@@ -200,7 +200,7 @@ def _asked(url: str) -> tuple[Want, ...]:
     ):
         if parts.path == path and parameter in asked:
             keys = ",".join(asked[parameter]).split(",")
-            return tuple(Want(Target("x", kind, key.strip().lower()), "") for key in keys if key.strip())
+            return tuple(Request(Target("x", kind, key.strip().lower()), "") for key in keys if key.strip())
     return ()
 
 

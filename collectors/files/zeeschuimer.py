@@ -20,15 +20,15 @@ from collectors.importing.file_collector import FileCollector, read_json
 from collectors.linkedin.posts import post as linkedin_post
 from collectors.parsing.coerce import flag, from_epoch, get, ident, record
 from collectors.x.personal import FILES
-from storage.records import Page, Record, Want
+from storage.records import Page, Record, Request
 
 _COLLECTED = re.compile(rb'"timestamp_collected"\s*:\s*(\d{12,14})')
 
 
-def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
+def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[Piece]:
     """Groups of whole lines, dated by the newest item in them."""
     with open_bytes(path) as stream:
-        for piece in line_pieces(stream, want.target.cursor):
+        for piece in line_pieces(stream, request.target.cursor):
             times = [int(match) for match in _COLLECTED.findall(piece.body)]
             yield msgspec.structs.replace(piece, at=from_epoch(max(times, default=None)))
 

@@ -23,11 +23,11 @@ from collectors.parsing.coerce import decode
 from collectors.wire.exchange import Wire
 from storage.errors import UserError
 from storage.privacy.declared import Donation, Personal
-from storage.records import BadBody, Failure, Page, Quarantine, Record, Target, Want
+from storage.records import BadBody, Failure, Page, Quarantine, Record, Request, Target
 
 ROWS = Personal()  # tables: a row that names a forgotten person keeps only tokens
 OPEN_FILES = 8  # files read at the same time
-Cut = Callable[[Path, Want, Mapping[str, Any]], Generator[Piece]]
+Cut = Callable[[Path, Request, Mapping[str, Any]], Generator[Piece]]
 Read = Callable[[Page], Iterator[Record]]
 
 
@@ -61,14 +61,14 @@ class FileCollector:
         """
         if path.is_file() and (what := unfit(path)):
             raise UserError(f"{path}: {what}")
-        want = Want(Target(self.name, list(self.kinds)[-1], key_of_name(path)), "")
+        request = Request(Target(self.name, list(self.kinds)[-1], key_of_name(path)), "")
         wrong: Quarantine | None = None
         try:
-            with closing(self._cut(path, want, options)) as pieces:
+            with closing(self._cut(path, request, options)) as pieces:
                 for piece in pieces:
                     if piece.url:
                         return None  # a recorded answer of a supported host, with any content
-                    page = _page(want, piece, options, file_url(want.target.key), datetime.now(UTC))
+                    page = _page(request, piece, options, file_url(request.target.key), datetime.now(UTC))
                     for one in self.parse(page):
                         if not isinstance(one, Quarantine):
                             return None
@@ -85,31 +85,31 @@ class FileCollector:
         key = key_of(path) + _variant(options)
         return [Target(self.name, kind, key) for kind in self.kinds]
 
-    def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield the piece of the file at each want's cursor; `paths` in the options maps keys to files."""
+    def fetch(self, requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:
+        """Yield the piece of the file at each request's cursor; `paths` in the options maps keys to files."""
         wire = settings.wire
         opened: _Opened = wire.resource(f"files-{self.name}", _Opened)
-        for want in wants:
-            recorded = wire.recorded((want,), file_url(want.target.key))
-            yield recorded if recorded is not None else self._answer(want, settings, wire, opened)
+        for request in requests:
+            recorded = wire.recorded((request,), file_url(request.target.key))
+            yield recorded if recorded is not None else self._answer(request, settings, wire, opened)
 
-    def _answer(self, want: Want, settings: Settings, wire: Wire, opened: _Opened) -> Page | Failure:
-        target, options = want.target, settings.options
+    def _answer(self, request: Request, settings: Settings, wire: Wire, opened: _Opened) -> Page | Failure:
+        target, options = request.target, settings.options
         url = file_url(target.key)
         path = options.get("paths", {}).get(target.key)
         if path is None:
             detail = f"{name_of(target.key)} is not among the files given; give it again"
-            return Failure((want,), "other", detail, wire.now(), url, run=wire.run)
+            return Failure((request,), "other", detail, wire.now(), url, run=wire.run)
         try:
-            pieces = opened.take(target) or look_ahead(self._cut(Path(path), want, options))
+            pieces = opened.take(target) or look_ahead(self._cut(Path(path), request, options))
             piece = next(pieces)
         except OSError as error:
             detail = f"{name_of(target.key)} cannot be read: {error.strerror or error}"
-            return Failure((want,), "other", detail, wire.now(), url, run=wire.run)
+            return Failure((request,), "other", detail, wire.now(), url, run=wire.run)
         if piece.after:
             opened.put(msgspec.structs.replace(target, cursor=piece.after), pieces)
         at = piece.at or _collected(options) or wire.now()
-        return msgspec.structs.replace(_page(want, piece, options, piece.url or url, at), run=wire.run)
+        return msgspec.structs.replace(_page(request, piece, options, piece.url or url, at), run=wire.run)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
         """Done, with the place after the piece; cut short where the file could not be read further."""
@@ -231,20 +231,20 @@ def _collected(options: Mapping[str, Any]) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _page(want: Want, piece: Piece, options: Mapping[str, Any], url: str, at: datetime) -> Page:
-    """*piece* as the answer to *want*; `asked` has other data for outcome and parse."""
+def _page(request: Request, piece: Piece, options: Mapping[str, Any], url: str, at: datetime) -> Page:
+    """*piece* as the answer to *request*; `asked` has other data for outcome and parse."""
     asked = {
         "unit": piece.unit, "first": piece.first, "items": piece.items, "next": piece.after, "refused": piece.refused,
         "sample": options.get("sample"), "of": options.get("of"), "listed": options.get("listed"), **piece.asked,
     }  # fmt: skip
     headers = piece.headers or (("Content-Type", piece.type),)
     stated = {name: value for name, value in asked.items() if value}
-    return Page((want,), url, piece.status, headers, piece.body, at, asked=stated)
+    return Page((request,), url, piece.status, headers, piece.body, at, asked=stated)
 
 
 def place(page: Page, index: int | None = None) -> str:
     """The place of the unit *index* of a piece in its file: `name:line`, or `name item 12`; the name for None."""
-    name = name_of(page.key) if page.wants else unquote(page.url.rpartition("/")[2])
+    name = name_of(page.key) if page.requests else unquote(page.url.rpartition("/")[2])
     if index is None:
         return name
     number, unit = page.asked.get("first", 1) + index, page.asked.get("unit", "line")

@@ -27,7 +27,7 @@ from collectors.parsing.people import LINKEDIN as PLATFORM
 from collectors.parsing.people import profile_url, row_id, shown
 from storage import csvfile
 from storage.privacy.declared import Donation
-from storage.records import BadBody, Connection, Page, Position, Profile, ProfileLink, Quarantine, Record, Want
+from storage.records import BadBody, Connection, Page, Position, Profile, ProfileLink, Quarantine, Record, Request
 
 KEPT = ("First Name", "Last Name", "URL", "Company", "Position", "Connected On")
 PROFILE = ("First Name", "Last Name", "Headline", "Summary", "Geo Location", "Twitter Handles", "Websites")
@@ -103,16 +103,16 @@ def owner_of(key: str, options: Mapping[str, Any]) -> str:
     return (profile_url(str(given)) or str(given)) if given else f"urn:linkedin-export:{digest_of(key)}"
 
 
-def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
+def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[Piece]:
     """The pieces of an export, with permitted data only: the profile in one, the connections in groups of rows."""
-    asked = {"owner": owner_of(want.target.key, options)}
-    if want.target.kind == "profile":
+    asked = {"owner": owner_of(request.target.key, options)}
+    if request.target.kind == "profile":
         yield _profile_piece(path, asked)
         return
     found = _open(path, "connections.csv")
     if found is None:
         raise Unreadable(f"{path.name} holds no Connections.csv")
-    for piece in _connection_pieces(found[0], want.target.cursor, asked):
+    for piece in _connection_pieces(found[0], request.target.cursor, asked):
         yield msgspec.structs.replace(piece, at=found[1])
 
 

@@ -20,7 +20,7 @@ from collectors.importing.file_collector import FileCollector, read_json
 from collectors.importing.json_stream import elements, json_pieces
 from collectors.parsing.coerce import day, decode, each, flag, get, ident, record
 from collectors.parsing.people import LINKEDIN, in_future, profile_url, row_id, shown, stated_day
-from storage.records import Page, Position, Profile, Record, Want
+from storage.records import Page, Position, Profile, Record, Request
 
 URL = ("linkedin_profile_url", "linkedin_url", "linkedinUrl", "linkedinPublicUrl", "profile_url", "profileUrl", "url",
        "input_url")  # fmt: skip
@@ -49,9 +49,9 @@ _YEAR_MONTH = re.compile(r"\d{4}(?:-\d\d){0,2}(?=[T ]|$)")
 # ---- cutting ------------------------------------------------------------------------------------------------
 
 
-def cut(path: Path, want: Want, options: Mapping[str, Any]) -> Generator[Piece]:
+def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[Piece]:
     """The pieces of a file, with only the fields named above."""
-    for piece in json_pieces(lambda: open_bytes(path), want.target.cursor):
+    for piece in json_pieces(lambda: open_bytes(path), request.target.cursor):
         if piece.refused:
             yield msgspec.structs.replace(piece, body=b"")
         elif piece.unit == "line":

@@ -1,6 +1,6 @@
 """Conversion of Mastodon answers archived before November 2026.
 
-The present data of `Page.asked` and `Want.carry` were in the fragments of addresses and cursors: `signed`, `via`,
+The present data of `Page.asked` and `Request.carry` were in the fragments of addresses and cursors: `signed`, `via`,
 `overruled`, `remote`, `claimed=N`, `empty`, `head`; and a cursor could be called `webfinger`.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from collectors.mastodon.keys import webfinger
-from storage.records import Answer, Failure, Want
+from storage.records import Answer, Failure, Request
 
 ASKED = {"signed": "signed", "via": "elsewhere", "overruled": "overruled"}
 
@@ -19,20 +19,20 @@ ASKED = {"signed": "signed", "via": "elsewhere", "overruled": "overruled"}
 def asked_before(answer: Answer) -> Answer:
     """*answer* in today's form."""
     url, _, said = answer.url.partition("#")
-    wants = tuple(map(_want, answer.wants))
+    requests = tuple(map(_request, answer.requests))
     if isinstance(answer, Failure):
-        return msgspec.structs.replace(answer, url=url, wants=wants)
+        return msgspec.structs.replace(answer, url=url, requests=requests)
     asked = {ASKED[word]: True for word in said.split("&") if word in ASKED}
-    return msgspec.structs.replace(answer, url=url, wants=wants, asked=asked)
+    return msgspec.structs.replace(answer, url=url, requests=requests, asked=asked)
 
 
-def _want(want: Want) -> Want:
-    cursor, _, said = want.target.cursor.partition("#")
+def _request(request: Request) -> Request:
+    cursor, _, said = request.target.cursor.partition("#")
     carry: dict[str, Any] = {}
     for word in filter(None, said.split("&")):
         name, _, value = word.partition("=")
         carry |= {"step": name} if name == "head" else {name: int(value) if value.isdigit() else True}
     if cursor == "webfinger":
-        cursor, carry = webfinger(want.target.key), {"step": "webfinger"}
-    target = msgspec.structs.replace(want.target, cursor=cursor)
-    return msgspec.structs.replace(want, target=target, carry=carry)
+        cursor, carry = webfinger(request.target.key), {"step": "webfinger"}
+    target = msgspec.structs.replace(request.target, cursor=cursor)
+    return msgspec.structs.replace(request, target=target, carry=carry)

@@ -5,7 +5,7 @@ server to query. Every walk begins with the account itself, which gives the serv
 its claims; the list follows, by the `Link` header alone. A cursor is the next path, or the server to query.
 
 `Page.asked` has `signed` (our token was sent), `elsewhere` (one server is queried for everyone) and `overruled`
-(opt-outs are); `Want.carry` has `step` (webfinger: the server of a handle; head: the account itself, by its name),
+(opt-outs are); `Request.carry` has `step` (webfinger: the server of a handle; head: the account itself, by its name),
 `claimed` (the list's length in the profile), `remote` (requested from another server than the account's) and `empty`
 (the page before was empty).
 Parsing is in `collectors.mastodon.parse`.
@@ -34,7 +34,7 @@ from collectors.parsing.addresses import web
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
 from collectors.wire.exchange import Wire
-from storage.records import Failure, Page, Record, Want
+from storage.records import Failure, Page, Record, Request
 from storage.sampling.rules import POST_TIES
 
 # https://docs.joinmastodon.org/api/rate-limits/ (read November 2026): 300 requests per 5 minutes and account, and as
@@ -69,7 +69,7 @@ class Options(BaseModel):
 
 
 class Mastodon:
-    """The collector: one want per request."""
+    """The collector: one request per request."""
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     # identi.ca, the first server of the network that others' posts on such servers may come from
@@ -92,16 +92,16 @@ class Mastodon:
         return f"{handle[1]}@{handle[2].lower()}" if handle else web(seed) or seed.strip()
 
     @staticmethod
-    def server(want: Want, options: Mapping[str, Any]) -> str:
-        """The server for *want*."""
-        found = _host(want)
+    def server(request: Request, options: Mapping[str, Any]) -> str:
+        """The server for *request*."""
+        found = _host(request)
         return str(options.get("base_url") or (found[0] if found else ""))
 
-    def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield the answers to each want."""
+    def fetch(self, requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:
+        """Yield the answers to each request."""
         options = settings.checked(Options)
-        for want in wants:
-            yield from _ask(settings.wire, want, options, settings.secret)
+        for request in requests:
+            yield from _ask(settings.wire, request, options, settings.secret)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
         """Yield the outcome for the page's one target."""
@@ -117,7 +117,7 @@ class Mastodon:
 
     def parse(self, page: Page) -> Iterator[Record]:
         """Yield the accounts, follows and posts of the page."""
-        if page.status != 200 or page.wants[0].carry.get("step") == records.WEBFINGER:
+        if page.status != 200 or page.requests[0].carry.get("step") == records.WEBFINGER:
             return
         try:
             yield from queries.read(page) if page.kind in queries.QUERIES else records.read(page)
@@ -129,34 +129,34 @@ class Mastodon:
 # ---- requests ---------------------------------------------------------------------------------------------------
 
 
-def _ask(wire: Wire, want: Want, options: Options, secret: str | None) -> list[Page | Failure]:
-    """Make the next request for *want*."""
-    found = _host(want)
+def _ask(wire: Wire, request: Request, options: Options, secret: str | None) -> list[Page | Failure]:
+    """Make the next request for *request*."""
+    found = _host(request)
     if found is None:
-        detail = f"{want.target.key!r} is not an account; write user@server, or the address of the account"
-        return http.refuse(wire, (want,), "invalid-key", detail)
+        detail = f"{request.target.key!r} is not an account; write user@server, or the address of the account"
+        return http.refuse(wire, (request,), "invalid-key", detail)
     host, name = found
     if options.base_url:
         origin, alias = options.base_url.rstrip("/"), None
     else:
         origin, alias = http.reachable(host, options.hosts)
         if host not in options.hosts and is_private(origin):
-            return http.refuse(wire, (want,), "private-address", f"{host} is not a public server", origin)
+            return http.refuse(wire, (request,), "private-address", f"{host} is not a public server", origin)
     headers = {"Host": alias} if alias else {}
     asked = {"elsewhere": bool(options.base_url), "overruled": not options.honour_opt_outs}
     if secret and (options.token_host or urlsplit(options.base_url or "").netloc) in (host, urlsplit(origin).netloc):
         headers["Authorization"] = f"Bearer {secret}"
         asked["signed"] = True
     asked = {name: True for name, said in asked.items() if said}
-    url = origin + _path(want, name)
-    return http.ask(wire, (want,), url, headers=headers, contact=options.contact, asked=asked)
+    url = origin + _path(request, name)
+    return http.ask(wire, (request,), url, headers=headers, contact=options.contact, asked=asked)
 
 
-def _host(want: Want) -> tuple[str, str] | None:
-    """The server for *want* and the account's name there; None if its key is invalid."""
-    key, cursor = want.target.key, want.target.cursor
-    if want.target.kind in queries.QUERIES:
-        return (queries.host(want), "") if queries.host(want) else None
+def _host(request: Request) -> tuple[str, str] | None:
+    """The server for *request* and the account's name there; None if its key is invalid."""
+    key, cursor = request.target.key, request.target.cursor
+    if request.target.kind in queries.QUERIES:
+        return (queries.host(request), "") if queries.host(request) else None
     if handle := HANDLE.match(key):
         name, host = handle.groups()
         return (cursor.partition("//")[2] if cursor.startswith("https://") else host.lower()), f"{name}@{host.lower()}"
@@ -165,11 +165,11 @@ def _host(want: Want) -> tuple[str, str] | None:
     return (server, name) if name else None
 
 
-def _path(want: Want, name: str) -> str:
-    """Path and query of the request for *want*."""
-    key, cursor = want.target.key, want.target.cursor
-    if want.target.kind in queries.QUERIES:
-        return queries.path(want)
+def _path(request: Request, name: str) -> str:
+    """Path and query of the request for *request*."""
+    key, cursor = request.target.key, request.target.cursor
+    if request.target.kind in queries.QUERIES:
+        return queries.path(request)
     if cursor.startswith("/"):
         return cursor
     if own := OWN_ID.match(urlsplit(key).path):
@@ -194,8 +194,8 @@ def _read_account(page: Page) -> AccountView:
 
 def _of_user(page: Page) -> Outcome:
     """The outcome of a handle's look-up: at its host, then, if that is not the server, at the one from WebFinger."""
-    target, cursor = page.wants[0].target, page.wants[0].target.cursor
-    if page.wants[0].carry.get("step") == records.WEBFINGER:
+    target, cursor = page.requests[0].target, page.requests[0].target.cursor
+    if page.requests[0].carry.get("step") == records.WEBFINGER:
         return _of_webfinger(page)
     if _account(page) is not None:
         return Done(target, items=1)
@@ -214,10 +214,10 @@ def _of_user(page: Page) -> Outcome:
 
 def _of_webfinger(page: Page) -> Outcome:
     """The outcome of WebFinger: the account's server; absent if there is none, or the host already asked."""
-    target = page.wants[0].target
+    target = page.requests[0].target
     if page.status == 410:
         return Absent(target, "gone")
-    found = _host(page.wants[0])
+    found = _host(page.requests[0])
     link = records.self_link(page) if page.status == 200 else None
     server = http.netloc(link)
     if not server or found is None:
@@ -234,10 +234,10 @@ def _by_name(name: str) -> str:
 
 def _of_list(page: Page) -> Outcome:
     """The outcome of the head of a walk, or of a page."""
-    target, found = page.wants[0].target, _host(page.wants[0])
+    target, found = page.requests[0].target, _host(page.requests[0])
     if page.status == 404 and not target.cursor and found and not OWN_ID.match(urlsplit(target.key).path):
         return Done(target, next=_by_name(found[1]), carry={"step": records.HEAD})  # gone, or the server has no look-up
-    if page.status in (404, 410) or (page.status == 400 and page.wants[0].carry.get("step") == records.HEAD):
+    if page.status in (404, 410) or (page.status == 400 and page.requests[0].carry.get("step") == records.HEAD):
         return Absent(target, "gone")
     if page.status in (401, 403, 422):
         return _denied(page)
@@ -253,7 +253,7 @@ def _of_list(page: Page) -> Outcome:
 
 def _of_head(page: Page, account: AccountView) -> Outcome:
     """The outcome of a head: the path of *account*'s list, or why it must not be read."""
-    target = page.wants[0].target
+    target = page.requests[0].target
     if not account.answers_to(target.key):
         return Absent(target, f"gone: the name now belongs to {account.account_id}")
     if account.suspended:
@@ -274,20 +274,20 @@ def _of_page(page: Page, items: list[Any]) -> Outcome:
 
     Age is judged by ids: they are the server's order of pages, not a claim of the author.
     """
-    want = page.wants[0]
-    target, carry, newest, reached = want.target, want.carry, "", False
+    request = page.requests[0]
+    target, carry, newest, reached = request.target, request.carry, "", False
     if target.kind == "timeline":
         mark = f"@{urlsplit(page.url).netloc}" if carry.get("remote") else ""
         ids = [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
         newest = max(ids, key=age) + mark if ids else ""
-        since, _, where = want.since.partition("@")
+        since, _, where = request.since.partition("@")
         reached = bool(since) and f"@{where}" == (mark or "@") and any(age(id_) <= age(since) for id_ in ids)
     following = None if reached else next_path(page) or _unlinked(page, items)
     if following == target.cursor:
         why = "the next link leads back to its page"
         return Done(target, items=len(items), newest=newest, complete=False, why=why, stuck=True)
     if following is None or (not items and carry.get("empty")):
-        whole, why = (True, "") if reached else _whole(page, want.position + len(items))
+        whole, why = (True, "") if reached else _whole(page, request.position + len(items))
         return Done(target, items=len(items), newest=newest, complete=whole, why=why, reached=reached)
     kept = {name: value for name, value in carry.items() if name in ("claimed", "remote")}
     return Done(target, following, len(items), newest, carry=kept if items else kept | {"empty": True})
@@ -295,7 +295,7 @@ def _of_page(page: Page, items: list[Any]) -> Outcome:
 
 def _whole(page: Page, seen: int) -> tuple[bool, str]:
     """Whether an ended list is complete, as far as the walk shows; and if not, why."""
-    carry = page.wants[0].carry
+    carry = page.requests[0].carry
     claim = carry.get("claimed", 0)
     if carry.get("remote"):
         return False, "asked at another server, which knows only what it has seen"
@@ -312,11 +312,11 @@ def _whole(page: Page, seen: int) -> tuple[bool, str]:
 def _unlinked(page: Page, items: list[Any]) -> str | None:
     """The next page of a timeline on a server without `Link` headers (Pixelfed): from the oldest post on, as
     documented for `max_id`, if the profile claims more. Not for follow lists, whose ids are internal."""
-    claim, seen = page.wants[0].carry.get("claimed"), page.wants[0].position + len(items)
+    claim, seen = page.requests[0].carry.get("claimed"), page.requests[0].position + len(items)
     ids = [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
     if page.kind != "timeline" or page.header("link") is not None or not ids or (claim and seen >= claim):
         return None
-    path, _, query = page.wants[0].target.cursor.partition("?")
+    path, _, query = page.requests[0].target.cursor.partition("?")
     asked = [(name, value) for name, value in parse_qsl(query) if name != "max_id"]
     return f"{path}?{urlencode([*asked, ('max_id', min(ids, key=age))])}"
 
@@ -331,7 +331,7 @@ def _error(page: Page) -> str | None:
 
 def _denied(page: Page) -> Outcome:
     """The outcome of 401, 403 and 422: our token is rejected, or the server requires one."""
-    target, why = page.wants[0].target, _error(page) or f"HTTP {page.status}"
+    target, why = page.requests[0].target, _error(page) or f"HTTP {page.status}"
     if page.status == 401 and page.asked.get("signed"):
         return Refused(target, why)
     return Absent(target, f"refused: {why}")

@@ -227,8 +227,8 @@ def read(page: Page) -> Iterator[Record]:
 
 def is_account(page: Page) -> bool:
     """Whether an account was requested: a look-up, or the head of a walk."""
-    want = page.wants[0]
-    return page.kind == "user" or not want.target.cursor or want.carry.get("step") == HEAD
+    request = page.requests[0]
+    return page.kind == "user" or not request.target.cursor or request.carry.get("step") == HEAD
 
 
 def _domain(page: Page, view: AccountView) -> str:

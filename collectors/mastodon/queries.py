@@ -1,7 +1,7 @@
 """Queries that find accounts on a Mastodon server: authors of posts with a hashtag, and its directory of profiles.
 
 Keys are `#tag@server` and the server's host. A server shows the posts with a hashtag that it knows: its own people's,
-and those of others that reached it. `Want.carry` holds `seen` (items before this page).
+and those of others that reached it. `Request.carry` holds `seen` (items before this page).
 
 https://docs.joinmastodon.org/methods/timelines/#tag (40 a page) and /methods/directory/ (80 a page).
 Read November 2026.
@@ -23,7 +23,7 @@ from collectors.mastodon.parse import AccountView, StatusView
 from collectors.parsing import lenient
 from collectors.parsing.addresses import host_of, web
 from collectors.wire.http import MOST, UNREADABLE, seen_before, unread_time, unreadable
-from storage.records import Listed, Page, Record, Want
+from storage.records import Listed, Page, Record, Request
 
 HASHTAG, DIRECTORY = "hashtag", "directory"
 QUERIES = {HASHTAG, DIRECTORY}
@@ -54,18 +54,18 @@ def query_of(kind: str, typed: str) -> str | None:
     return f"#{tag.lower()}@{host}" if host and tag else None
 
 
-def host(want: Want) -> str:
-    """The server for *want*."""
-    return want.target.key.rpartition("@")[2]
+def host(request: Request) -> str:
+    """The server for *request*."""
+    return request.target.key.rpartition("@")[2]
 
 
-def path(want: Want) -> str:
-    """Path and query of the request for *want*."""
-    if want.target.cursor:
-        return want.target.cursor
-    if want.target.kind == DIRECTORY:
+def path(request: Request) -> str:
+    """Path and query of the request for *request*."""
+    if request.target.cursor:
+        return request.target.cursor
+    if request.target.kind == DIRECTORY:
         return _directory(0)
-    tag = want.target.key.rpartition("@")[0].removeprefix("#")
+    tag = request.target.key.rpartition("@")[0].removeprefix("#")
     return f"/api/v1/timelines/tag/{quote(tag, safe='')}?limit=40"
 
 
@@ -75,8 +75,8 @@ def _directory(offset: int) -> str:
 
 def outcome(page: Page) -> Outcome:
     """The outcome of a page, newest first; a directory ends with an empty page, a hashtag without a next link."""
-    want = page.wants[0]
-    target = want.target
+    request = page.requests[0]
+    target = request.target
     if page.status in (404, 410):
         return Absent(target, "unknown: the server has no such hashtag or directory")
     if page.status != 200:
@@ -85,13 +85,13 @@ def outcome(page: Page) -> Outcome:
         items = msgspec.convert(lenient.value(page.content())[0], list[Any])
     except UNREADABLE as error:
         return Later(target, f"the answer cannot be read: {error}")
-    seen = seen_before(want) + len(items)
+    seen = seen_before(request) + len(items)
     carry = {"seen": min(seen, MOST)}
     if target.kind == DIRECTORY:
         return Done(target, _directory(seen) if items else None, len(items), carry=carry if items else {})
     ids = [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
     newest = max(ids, key=age) if ids else ""
-    reached = bool(want.since) and any(age(id_) <= age(want.since) for id_ in ids)
+    reached = bool(request.since) and any(age(id_) <= age(request.since) for id_ in ids)
     following = None if reached or not items else next_path(page)
     if following == target.cursor and following:
         why = "the next link leads back to its page"
@@ -117,7 +117,7 @@ def _item(page: Page, raw: msgspec.Raw, n: int) -> Iterator[Record]:
         return
     account: AccountView = view.account if isinstance(view, StatusView) else view
     yield from records.accounts(account)
-    yield Listed(page.key, "mastodon", account.account_id, seen_before(page.wants[0]) + n + 1)
+    yield Listed(page.key, "mastodon", account.account_id, seen_before(page.requests[0]) + n + 1)
     if isinstance(view, StatusView):
         yield from unread_time(f".created_at of {view.uri}", view.created_at)
         if not records.hidden(view, page):

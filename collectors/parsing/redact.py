@@ -47,7 +47,7 @@ class Shapes:
         """*page* with only what the tables need, without the categories in *drop*, and marked as redacted."""
         if not page.body:
             return page
-        kind = page.kind if page.wants else ""
+        kind = page.kind if page.requests else ""
         infos, words = self._shapes.get(kind, self._shapes.get("", [])), frozenset(drop)
         try:
             content = page.content()

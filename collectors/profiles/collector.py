@@ -25,7 +25,7 @@ from collectors.profiles.page import CONNECTIONS, PROFILE, document_of, subject_
 from collectors.profiles.redact import PERSONAL, redacted
 from collectors.wire.retry_after import retry_after
 from collectors.wire.scrapy_parent import crawl
-from storage.records import BadBody, Connection, Failure, Page, ProfileLink, Quarantine, Record, Want
+from storage.records import BadBody, Connection, Failure, Page, ProfileLink, Quarantine, Record, Request
 
 KINDS: Mapping[str, Kind] = {
     PROFILE: Kind(of="profile", yields="profiles", bytes=2_900.0),
@@ -89,65 +89,67 @@ class Profiles:
         """The canonical URL of a profile, from its address with the scheme; None for anything else."""
         return canonical(typed) if re.fullmatch(r"https?://[^\s/]+\S*", typed.strip()) else None
 
-    def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield the answers to *wants* as they arrive; the only I/O."""
+    def fetch(self, requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:
+        """Yield the answers to *requests* as they arrive; the only I/O."""
         path = settings.options.get("connections_path") or "{url}/connections"
-        answers = crawl(((want, _url(want, path)) for want in wants), settings, settings.wire)
+        answers = crawl(((request, _url(request, path)) for request in requests), settings, settings.wire)
         return answers if settings.options.get("honour_opt_outs", True) else map(overruled, answers)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
         """Yield one outcome per target; nothing for a redirect (its target follows) and for robots.txt."""
-        for want in page.wants:
-            if want.target.kind in self.kinds and not redirected(page):
-                yield self._outcome(page, want)
+        for request in page.requests:
+            if request.target.kind in self.kinds and not redirected(page):
+                yield self._outcome(page, request)
 
-    def _outcome(self, page: Page, want: Want) -> Outcome:
-        target, status = want.target, page.status
+    def _outcome(self, page: Page, request: Request) -> Outcome:
+        target, status = request.target, page.status
         if status == 200:
-            return self._read(page, want)
+            return self._read(page, request)
         until = retry_after(page)
         if status in LATER or (status >= 500 and status not in REFUSED) or (status in REFUSED and until):
             limited = status == 429 and until is not None
             return Later(target, f"status {status}", until, free=limited, whole_kind=limited)
         if status in GONE:
-            return _absent(page, want, "gone")
+            return _absent(page, request, "gone")
         if status in PRIVATE:
-            return _absent(page, want, "private")
+            return _absent(page, request, "private")
         if status in REFUSED or 400 <= status < 500:
-            return _absent(page, want, "refused")
+            return _absent(page, request, "refused")
         return Later(target, f"status {status}")
 
-    def _read(self, page: Page, want: Want) -> Outcome:
-        target = want.target
+    def _read(self, page: Page, request: Request) -> Outcome:
+        target = request.target
         try:
             content = page.content()
         except BadBody as error:
             return Later(target, f"the body cannot be decoded: {error}")
         if walled(page, content):
-            return _absent(page, want, "private")
+            return _absent(page, request, "private")
         if opted_out(page, content):
-            return _absent(page, want, "opted-out")
+            return _absent(page, request, "opted-out")
         if target.kind == CONNECTIONS:
-            return self._list(page, want, content)
-        if b"**" in content and _masked(page, want, content):
-            return _absent(page, want, "masked")
+            return self._list(page, request, content)
+        if b"**" in content and _masked(page, request, content):
+            return _absent(page, request, "masked")
         return Done(target, items=1)
 
-    def _list(self, page: Page, want: Want, content: bytes) -> Outcome:
+    def _list(self, page: Page, request: Request, content: bytes) -> Outcome:
         try:
             document = document_of(page, content)
         except ValueError as error:
-            return Done(want.target, complete=False, why=str(error))
-        shown, unread = self.shown(document, want.target.key)
+            return Done(request.target, complete=False, why=str(error))
+        shown, unread = self.shown(document, request.target.key)
         if not shown and not document.persons()[1] and not self._listed:
-            return Done(want.target, complete=False, why="no list on the page")
+            return Done(request.target, complete=False, why="no list on the page")
         count = len(shown) + len(unread)
         following = next((link for link in self.following(document, page)), None)
         if following is None or canonical(following) == canonical(page.url):
-            return Done(want.target, items=count)
+            return Done(request.target, items=count)
         if urlsplit(following).hostname != urlsplit(page.url).hostname:
-            return Done(want.target, items=count, complete=False, why=f"the next page is on another host: {following}")
-        return Done(want.target, next=following.partition("#")[0], items=count)
+            return Done(
+                request.target, items=count, complete=False, why=f"the next page is on another host: {following}"
+            )
+        return Done(request.target, next=following.partition("#")[0], items=count)
 
     def following(self, document: Document, page: Page) -> Iterator[str]:
         """Candidates for the next page: by the Link header, by rel=next, by the site's selector."""
@@ -176,8 +178,8 @@ class Profiles:
 
     def parse(self, page: Page) -> Iterator[Record]:
         """Yield what the page tells: a profile, or connections; nothing if the target is not to be had."""
-        for want in page.wants:
-            if page.status != 200 or want.target.kind not in self.kinds:
+        for request in page.requests:
+            if page.status != 200 or request.target.kind not in self.kinds:
                 continue
             try:
                 content = page.content()
@@ -186,21 +188,21 @@ class Profiles:
                 continue
             if walled(page, content) or opted_out(page, content):
                 continue
-            if want.target.kind == PROFILE:
-                yield from _profile(page, want, content)
+            if request.target.kind == PROFILE:
+                yield from _profile(page, request, content)
             else:
-                yield from self._connections(page, want, content)
+                yield from self._connections(page, request, content)
 
-    def _connections(self, page: Page, want: Want, content: bytes) -> Iterator[Record]:
+    def _connections(self, page: Page, request: Request, content: bytes) -> Iterator[Record]:
         try:
             document = document_of(page, content)
         except ValueError as error:
             yield Quarantine("page", str(error), _excerpt(content))
             return
-        shown, unread = self.shown(document, want.target.key)
+        shown, unread = self.shown(document, request.target.key)
         if not shown and not document.persons()[1]:
             yield from _nobody(document, content)
-        owner = canonical(want.target.key)
+        owner = canonical(request.target.key)
         yield from (Connection(owner, other) for other in shown)
         yield from (Quarantine("knows", "no address of a profile", str(each)[:1000]) for each in unread)
 
@@ -212,9 +214,9 @@ class Profiles:
 collector = Profiles()
 
 
-def _url(want: Want, path: str) -> str:
-    """The address of a want."""
-    target = want.target
+def _url(request: Request, path: str) -> str:
+    """The address of a request."""
+    target = request.target
     if target.kind == PROFILE:
         return target.key
     return target.cursor or path.replace("{url}", target.key)
@@ -233,9 +235,9 @@ def _excerpt(content: bytes) -> str:
     return content[:1000].decode("utf-8", "replace")
 
 
-def _absent(page: Page, want: Want, why: str) -> Absent:
-    detail, key = "" if page.status == 200 else f"status {page.status}", canonical(want.target.key)
-    return Absent(want.target, why, detail, platform(want.target.key), key)
+def _absent(page: Page, request: Request, why: str) -> Absent:
+    detail, key = "" if page.status == 200 else f"status {page.status}", canonical(request.target.key)
+    return Absent(request.target, why, detail, platform(request.target.key), key)
 
 
 def _nobody(document: Document, content: bytes) -> Iterator[Quarantine]:
@@ -246,28 +248,28 @@ def _nobody(document: Document, content: bytes) -> Iterator[Quarantine]:
         yield Quarantine("page", "no schema.org Person that the page is about", _excerpt(content))
 
 
-def _subject(page: Page, want: Want, content: bytes) -> tuple[Document, dict[str, Any] | None]:
+def _subject(page: Page, request: Request, content: bytes) -> tuple[Document, dict[str, Any] | None]:
     """The page and the Person it is about. Raise ValueError for a page that cannot be read."""
     document = document_of(page, content)
-    return document, subject_of(document, {canonical(want.target.key), canonical(page.url)})
+    return document, subject_of(document, {canonical(request.target.key), canonical(page.url)})
 
 
-def _masked(page: Page, want: Want, content: bytes) -> bool:
+def _masked(page: Page, request: Request, content: bytes) -> bool:
     try:
-        found = _subject(page, want, content)[1]
+        found = _subject(page, request, content)[1]
     except ValueError:
         return False
     return found is not None and person.is_masked(found)
 
 
-def _profile(page: Page, want: Want, content: bytes) -> Iterator[Record]:
+def _profile(page: Page, request: Request, content: bytes) -> Iterator[Record]:
     """The records of a profile page; none if it is masked."""
     try:
-        document, found = _subject(page, want, content)
+        document, found = _subject(page, request, content)
     except ValueError as error:
         yield Quarantine("page", str(error), _excerpt(content))
         return
-    key, url = canonical(want.target.key), canonical(page.url)
+    key, url = canonical(request.target.key), canonical(page.url)
     if found is None:
         yield from _nobody(document, content)
         return

@@ -52,10 +52,10 @@ def redacted(page: Page, drop: Collection[str], shown: Shown, following: Followi
 
     *shown* returns the people on a list, *following* the addresses of its next page.
     """
-    if not page.body or (not page.wants and urlsplit(page.url).path == ROBOTS):
+    if not page.body or (not page.requests and urlsplit(page.url).path == ROBOTS):
         return page
     bare = replaced(page, b"", drop, (("Content-Type", "text/html; charset=utf-8"),))
-    if page.status != 200 or not page.wants:
+    if page.status != 200 or not page.requests:
         return bare
     try:
         content = page.content()

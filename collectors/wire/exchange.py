@@ -1,9 +1,9 @@
 """The wire under the clients: live, or replayed from an archive. The code above it cannot tell which.
 
-A client call is made inside `wire.ask(wants)`; the adapter below the client (`transports` for requests, under tweepy,
-and httpx; Scrapy's download handler in `scrapy_download`) puts answers as received into the exchange. Bodies stay
-content-encoded and are de-chunked; the client gets the same bytes. Under `Replay` the n-th request for a target gets
-its n-th recorded answer, nothing is slept, and the clock is the recorded one.
+A client call is made inside `wire.ask(requests)`; the adapter below the client (`transports` for requests, under
+tweepy, and httpx; Scrapy's download handler in `scrapy_download`) puts answers as received into the exchange. Bodies
+stay content-encoded and are de-chunked; the client gets the same bytes. Under `Replay` the n-th request for a target
+gets its n-th recorded answer, nothing is slept, and the clock is the recorded one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import msgspec
 
 from storage.archive import reader as archive
 from storage.errors import Partial
-from storage.records import Failure, Page, Target, Want
+from storage.records import Failure, Page, Request, Target
 
 TIMEOUT = 30.0  # seconds for a connection, and between two parts of an answer
 
@@ -30,8 +30,8 @@ TIMEOUT = 30.0  # seconds for a connection, and between two parts of an answer
 class Exchange:
     """The answers and failures of one client call, in order."""
 
-    def __init__(self, wire: Wire, wants: tuple[Want, ...], asked: Mapping[str, Any]) -> None:
-        self.wire, self.wants, self.asked = wire, wants, asked
+    def __init__(self, wire: Wire, requests: tuple[Request, ...], asked: Mapping[str, Any]) -> None:
+        self.wire, self.requests, self.asked = wire, requests, asked
         self.answers: deque[Page | Failure] = deque()
 
     @property
@@ -42,13 +42,15 @@ class Exchange:
     def page(self, url: str, status: int, headers: Iterable[tuple[str, str]], body: bytes, method: str = "GET") -> Page:
         """Add an answer and return it."""
         kept = canonical(headers, body)
-        page = Page(self.wants, url, status, kept, body, self.wire.now(), "", method, self.wire.run, asked=self.asked)
+        page = Page(
+            self.requests, url, status, kept, body, self.wire.now(), "", method, self.wire.run, asked=self.asked
+        )
         self.answers.append(page)
         return page
 
     def fail(self, reason: str, detail: str, url: str) -> Failure:
         """Add a failure and return it."""
-        failure = Failure(self.wants, reason, detail[:500], self.wire.now(), url, "", self.wire.run)
+        failure = Failure(self.requests, reason, detail[:500], self.wire.now(), url, "", self.wire.run)
         self.answers.append(failure)
         return failure
 
@@ -88,32 +90,32 @@ class Wire:
         """Wait until *until* or until *stop* is set."""
         stop.wait(max(0.0, (until - self.now()).total_seconds()))
 
-    def recorded(self, wants: tuple[Want, ...], url: str) -> Page | Failure | None:
-        """The recorded answer to *wants*; None on a live wire."""
+    def recorded(self, requests: tuple[Request, ...], url: str) -> Page | Failure | None:
+        """The recorded answer to *requests*; None on a live wire."""
         return None
 
-    def batches(self, wants: Iterator[Want], size: Callable[[str], int]) -> Iterator[tuple[Want, ...]]:
-        """Group neighbouring wants of one kind, at most *size(kind)* together; those marked `alone` by themselves."""
-        for kind, group in groupby(wants, key=lambda want: want.target.kind):
-            batch: list[Want] = []
-            for want in group:
-                if want.alone:
-                    yield from self._split((want,))
+    def batches(self, requests: Iterator[Request], size: Callable[[str], int]) -> Iterator[tuple[Request, ...]]:
+        """Group neighbouring requests of one kind, at most *size(kind)* each; those marked `alone` by themselves."""
+        for kind, group in groupby(requests, key=lambda request: request.target.kind):
+            batch: list[Request] = []
+            for request in group:
+                if request.alone:
+                    yield from self._split((request,))
                     continue
-                batch.append(want)
+                batch.append(request)
                 if len(batch) >= size(kind):
                     yield from self._split(tuple(batch))
                     batch = []
             if batch:
                 yield from self._split(tuple(batch))
 
-    def _split(self, batch: tuple[Want, ...]) -> Iterator[tuple[Want, ...]]:
+    def _split(self, batch: tuple[Request, ...]) -> Iterator[tuple[Request, ...]]:
         yield batch
 
     @contextmanager
-    def ask(self, wants: tuple[Want, ...], asked: Mapping[str, Any] | None = None) -> Iterator[Exchange]:
-        """An exchange for one client call on behalf of *wants*; *asked* becomes `Page.asked`."""
-        self.exchange = Exchange(self, wants, asked or {})
+    def ask(self, requests: tuple[Request, ...], asked: Mapping[str, Any] | None = None) -> Iterator[Exchange]:
+        """An exchange for one client call on behalf of *requests*; *asked* becomes `Page.asked`."""
+        self.exchange = Exchange(self, requests, asked or {})
         try:
             yield self.exchange
         finally:
@@ -163,11 +165,11 @@ class Replay(Wire):
     def _build(self) -> None:
         """Index the archive: for every target its answers, in the order of their times."""
         rows = (
-            (*_name(want.target), _at(entry).isoformat(), str(path), start, end, entry.record_id)
+            (*_name(request.target), _at(entry).isoformat(), str(path), start, end, entry.record_id)
             for path in archive.segments(self.directory)
             for start, end, entry in archive.read_at(path)
             if isinstance(entry, Page | Failure)
-            for want in entry.wants
+            for request in entry.requests
         )
         self._db.execute("BEGIN")
         self._db.execute(
@@ -206,41 +208,43 @@ class Replay(Wire):
         ).fetchone()
         return row
 
-    def recorded(self, wants: tuple[Want, ...], url: str) -> Page | Failure | None:
-        """The next recorded answer to *wants*, with its number of tries. Raise NotRecorded if there is none."""
-        found = self._next(wants[0].target)
+    def recorded(self, requests: tuple[Request, ...], url: str) -> Page | Failure | None:
+        """The next recorded answer to *requests*, with its number of tries. Raise NotRecorded if there is none."""
+        found = self._next(requests[0].target)
         if found is None:
-            raise NotRecorded(wants[0])
+            raise NotRecorded(requests[0])
         path, start, stop, _, _ = found
         entry = archive.entry_at(Path(path), start, stop)
         assert isinstance(entry, Page | Failure)
         self._db.executemany(
             "INSERT INTO asked VALUES (?,?,?,?,1) ON CONFLICT DO UPDATE SET n = n + 1",
-            [_name(want.target) for want in wants],
+            [_name(request.target) for request in requests],
         )
         self.pass_to(_at(entry))
-        tries = {want.target: want.tries for want in entry.wants}
-        wants = tuple(msgspec.structs.replace(want, tries=tries.get(want.target, want.tries)) for want in wants)
-        return msgspec.structs.replace(entry, wants=wants, run=self.run)
+        tries = {request.target: request.tries for request in entry.requests}
+        requests = tuple(
+            msgspec.structs.replace(request, tries=tries.get(request.target, request.tries)) for request in requests
+        )
+        return msgspec.structs.replace(entry, requests=requests, run=self.run)
 
-    def _split(self, batch: tuple[Want, ...]) -> Iterator[tuple[Want, ...]]:
+    def _split(self, batch: tuple[Request, ...]) -> Iterator[tuple[Request, ...]]:
         """Split a batch like the recorded one, so that each part has a recorded answer."""
-        groups: dict[str, list[Want]] = {}
-        for want in batch:
-            found = self._next(want.target)
-            groups.setdefault(found[3] if found else "", []).append(want)
+        groups: dict[str, list[Request]] = {}
+        for request in batch:
+            found = self._next(request.target)
+            groups.setdefault(found[3] if found else "", []).append(request)
         yield from (tuple(group) for group in groups.values())
 
 
 class NotRecorded(Partial):
     """A request without an answer in the archive: its target, and where it came from."""
 
-    def __init__(self, want: Want) -> None:
-        target = want.target
+    def __init__(self, request: Request) -> None:
+        target = request.target
         name = f"{target.collector} {target.kind} {target.key}" + (
             f" at cursor {target.cursor}" if target.cursor else ""
         )
-        came = f"wave {want.wave}" + (f", from {want.via}" if want.via else ", a seed")
+        came = f"wave {request.wave}" + (f", from {request.via}" if request.via else ", a seed")
         super().__init__(f"not recorded: {name} ({came}); replay an archive with it, or collect it live")
 
 

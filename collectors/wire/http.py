@@ -17,7 +17,7 @@ from collectors.base import Later, Outcome, OutOfCredit, redirected
 from collectors.wire.exchange import Exchange, Wire
 from collectors.wire.retry_after import latest
 from collectors.wire.transports import Transport
-from storage.records import Failure, Page, Quarantine, Want
+from storage.records import Failure, Page, Quarantine, Request
 
 AGENT = "sneeuwbal/0.1"
 MOST = 2**53  # maximum of a claimed count
@@ -51,15 +51,15 @@ def client(wire: Wire, contact: str = "") -> httpx.Client:
 
 def ask(
     wire: Wire,
-    wants: tuple[Want, ...],
+    requests: tuple[Request, ...],
     url: str,
     *,
     headers: Mapping[str, str] | None = None,
     contact: str = "",
     asked: Mapping[str, Any] | None = None,
 ) -> list[Page | Failure]:
-    """The answers to one GET on behalf of *wants*: redirects and the final one; never an exception."""
-    with wire.ask(wants, asked) as exchange:
+    """The answers to one GET on behalf of *requests*: redirects and the final one; never an exception."""
+    with wire.ask(requests, asked) as exchange:
         http = client(wire, contact)
         try:
             request = http.build_request("GET", url, headers=headers)
@@ -71,16 +71,16 @@ def ask(
         return list(exchange.answers)
 
 
-def refuse(wire: Wire, wants: tuple[Want, ...], reason: str, detail: str, url: str = "") -> list[Page | Failure]:
+def refuse(wire: Wire, requests: tuple[Request, ...], reason: str, detail: str, url: str = "") -> list[Page | Failure]:
     """A failure without a request: the target must not, or cannot, be requested."""
-    with wire.ask(wants) as exchange:
+    with wire.ask(requests) as exchange:
         _give_up(exchange, reason, detail, url)
         return list(exchange.answers)
 
 
 def _give_up(exchange: Exchange, reason: str, detail: str, url: str) -> None:
     """Add a failure that is not from the wire; in a replay the recorded one, for its time."""
-    recorded = exchange.wire.recorded(exchange.wants, url)
+    recorded = exchange.wire.recorded(exchange.requests, url)
     if recorded is None:
         exchange.fail(reason, detail, url)
     else:
@@ -155,9 +155,9 @@ def count(number: int | None) -> int | None:
     return number if number is not None and number >= 0 else None
 
 
-def seen_before(want: Want) -> int:
-    """The items of a walk before this page, from `Want.carry`."""
-    found = want.carry.get("seen", 0)
+def seen_before(request: Request) -> int:
+    """The items of a walk before this page, from `Request.carry`."""
+    found = request.carry.get("seen", 0)
     return found if isinstance(found, int) else 0
 
 

@@ -16,7 +16,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from scrapy import Request, Spider
+import scrapy
+from scrapy import Spider
 from scrapy.crawler import CrawlerProcess
 from scrapy.http import Response
 from scrapy.utils.httpobj import urlparse_cached
@@ -26,7 +27,7 @@ from collectors.wire.exchange import NotRecorded, Wire, open_wire
 from collectors.wire.scrapy_download import ROBOT, Parked, Recorded, Recorder, Resolver, Robots, authority, reason_of
 from collectors.wire.scrapy_parent import BATCH, CONCURRENCY, Answers, Job
 from storage.children import end_with_parent
-from storage.records import Failure, Page, Want
+from storage.records import Failure, Page, Request
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure as TwistedFailure
@@ -38,11 +39,11 @@ HEADERS = {
 }
 MAX_BYTES = 16 * 1024 * 1024  # of one answer on the wire
 FLUSH = 0.01  # seconds that answers are buffered
-SLOW = 2  # maximum wants in Scrapy of a host with a Crawl-delay
+SLOW = 2  # maximum requests in Scrapy of a host with a Crawl-delay
 
 
 class Pages(Spider):
-    """Fetches the parent's wants."""
+    """Fetches the parent's requests."""
 
     name = ROBOT
 
@@ -53,8 +54,8 @@ class Pages(Spider):
         self.refused: set[str] = set()  # names that resolve to private addresses
         self.collector = ""
         self.delays: dict[str, float] = {}  # Crawl-delay by host
-        self.slow: defaultdict[str, int] = defaultdict(int)  # wants of slow hosts in Scrapy
-        self.waiting: defaultdict[str, deque[Request]] = defaultdict(deque)
+        self.slow: defaultdict[str, int] = defaultdict(int)  # requests of slow hosts in Scrapy
+        self.waiting: defaultdict[str, deque[scrapy.Request]] = defaultdict(deque)
         self.parked = 0
         self.link = Link(self)
         Resolver.spider = self
@@ -65,16 +66,16 @@ class Pages(Spider):
         await asyncio.Event().wait()
         yield None
 
-    def take(self, want: Want, url: str) -> None:
+    def take(self, leased: Request, url: str) -> None:
         """Request *url*, unless its host is slow and busy."""
-        self.collector = want.target.collector
+        self.collector = leased.target.collector
         if not url.startswith(("http://", "https://")):
-            self._fail(want, url, "other", "neither http nor https")
+            self._fail(leased, url, "other", "neither http nor https")
             return
         try:
-            request = Request(url, self.done, errback=self.failed, dont_filter=True, meta={"want": want})
+            request = scrapy.Request(url, self.done, errback=self.failed, dont_filter=True, meta={"leased": leased})
         except ValueError as error:
-            self._fail(want, url, "other", str(error))
+            self._fail(leased, url, "other", str(error))
             return
         host = urlparse_cached(request).hostname or ""
         if host in self.delays:
@@ -87,48 +88,48 @@ class Pages(Spider):
         self.crawler.engine.crawl(request)
 
     def done(self, response: Response) -> None:
-        """Report that a want has had its last answer."""
+        """Report that a request has had its last answer."""
         request = response.request
         assert request is not None
         if "Location" in response.headers and response.status in MOVED:
             location = response.headers["Location"] or b""
             detail = f"redirected to {location.decode('latin-1')}, which is not followed"
-            self._fail(request.meta["want"], request.url, "other", detail)
+            self._fail(request.meta["leased"], request.url, "other", detail)
         else:
-            self.link.settle(request.meta["want"])
+            self.link.settle(request.meta["leased"])
         self._next(request)
 
     def failed(self, failure: TwistedFailure) -> None:
-        """Report why a want got no answer."""
-        request: Request = failure.request  # type: ignore[attr-defined]
-        want, error = request.meta["want"], failure.value
+        """Report why a request got no answer."""
+        request: scrapy.Request = failure.request  # type: ignore[attr-defined]
+        leased, error = request.meta["leased"], failure.value
         assert error is not None
         if isinstance(error, Parked):
-            self.take(want, request.url)
+            self.take(leased, request.url)
         elif isinstance(error, NotRecorded):
-            self.link.missing(want)
+            self.link.missing(leased)
         elif isinstance(error, Recorded):
             self.link.answer(error.failure)
-            self.link.settle(want)
+            self.link.settle(leased)
         else:
-            self._fail(want, request.url, *reason_of(error, request, self))
+            self._fail(leased, request.url, *reason_of(error, request, self))
         self._next(request)
 
-    def _fail(self, want: Want, url: str, reason: str, detail: str) -> None:
-        """Settle *want* with a failure; in a replay with the recorded one, for its time."""
-        failure = Failure((want,), reason, detail[:500], self.wire.now(), url, "", self.wire.run)
+    def _fail(self, leased: Request, url: str, reason: str, detail: str) -> None:
+        """Settle *leased* with a failure; in a replay with the recorded one, for its time."""
+        failure = Failure((leased,), reason, detail[:500], self.wire.now(), url, "", self.wire.run)
         if not self.wire.live:
             try:
-                recorded = self.wire.recorded((want,), url)
+                recorded = self.wire.recorded((leased,), url)
             except NotRecorded:
-                self.link.missing(want)
+                self.link.missing(leased)
                 return
             failure = recorded if isinstance(recorded, Failure) else failure
         self.link.answer(failure)
-        self.link.settle(want)
+        self.link.settle(leased)
 
-    def _next(self, request: Request) -> None:
-        """Release the next want of a slow host."""
+    def _next(self, request: scrapy.Request) -> None:
+        """Release the next request of a slow host."""
         host = request.meta.get("slow")
         if host is None:
             return
@@ -151,14 +152,14 @@ class Pages(Spider):
 
 
 class Link(asyncio.Protocol):
-    """The socket to the parent: receives wants, sends answers in batches. Without a parent the process ends."""
+    """The socket to the parent: receives requests, sends answers in batches. Without a parent the process ends."""
 
     def __init__(self, spider: Pages) -> None:
         self.spider = spider
         self._buffer = bytearray()
         self._out = Answers()
         self._waiting = False
-        self._decoder = msgspec.msgpack.Decoder(list[tuple[Want, str]])
+        self._decoder = msgspec.msgpack.Decoder(list[tuple[Request, str]])
         self._encoder = msgspec.msgpack.Encoder()
 
     def connection_made(self, transport: Any) -> None:
@@ -166,16 +167,16 @@ class Link(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Read the wants of every complete message."""
+        """Read the requests of every complete message."""
         self._buffer += data
         while len(self._buffer) >= 4:
             size = int.from_bytes(self._buffer[:4], "big")
             if len(self._buffer) < 4 + size:
                 return
-            wants = self._decoder.decode(bytes(self._buffer[4 : 4 + size]))
+            requests = self._decoder.decode(bytes(self._buffer[4 : 4 + size]))
             del self._buffer[: 4 + size]
-            for want, url in wants:
-                self.spider.take(want, url)
+            for leased, url in requests:
+                self.spider.take(leased, url)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Exit at once: all answers have been sent, and the rest is not needed."""
@@ -189,14 +190,14 @@ class Link(asyncio.Protocol):
             self._out.failures.append(answer)
         self._soon()
 
-    def settle(self, want: Want) -> None:
-        """Report that *want* has had its last answer."""
+    def settle(self, leased: Request) -> None:
+        """Report that *leased* has had its last answer."""
         self._out.settled += 1
         self._soon()
 
-    def missing(self, want: Want) -> None:
-        """Report that the recording has no answer to *want*."""
-        self._out.missing = want
+    def missing(self, leased: Request) -> None:
+        """Report that the recording has no answer to *leased*."""
+        self._out.missing = leased
         self._soon()
 
     def _soon(self) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
 
+import scrapy
 from protego import Protego
-from scrapy import Request
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.http import Response
@@ -21,7 +21,7 @@ from twisted.internet.error import DNSLookupError
 
 from collectors.wire.address_policy import PrivateAddress, public
 from collectors.wire.exchange import NotRecorded, Wire, canonical
-from storage.records import BadBody, Failure, Page, Target, Want
+from storage.records import BadBody, Failure, Page, Request, Target
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
@@ -64,7 +64,7 @@ class RobotsUnread(Exception):
 
 
 class Parked(Exception):
-    """The host is slow: the want goes to the end of its queue."""
+    """The host is slow: the request goes to the end of its queue."""
 
 
 class Recorded(Exception):
@@ -104,7 +104,7 @@ class Crawl(Protocol):
         ...
 
 
-def reason_of(error: BaseException, request: Request, spider: Crawl) -> tuple[str, str]:
+def reason_of(error: BaseException, request: scrapy.Request, spider: Crawl) -> tuple[str, str]:
     """The reason for *error*, and its message."""
     detail = str(error) or type(error).__name__
     host = urlparse_cached(request).hostname or ""
@@ -154,10 +154,10 @@ class Robots:
         """The middleware of *crawler*."""
         return cls(crawler)
 
-    async def process_request(self, request: Request) -> None:
+    async def process_request(self, request: scrapy.Request) -> None:
         """Reject requests forbidden by robots.txt."""
         request.meta.pop("download_slot", None)  # a redirect belongs to the slot of its own host
-        if "want" not in request.meta:
+        if "leased" not in request.meta:
             return
         place = urlparse_cached(request)
         base = f"{place.scheme}://{place.netloc}"
@@ -177,7 +177,7 @@ class Robots:
     async def _read(self, base: str) -> Protego:
         """The rules of a host; raise RobotsUnread if they cannot be read."""
         spider = cast("Crawl", self.crawler.spider)
-        request = Request(f"{base}/robots.txt", priority=1000, callback=NO_CALLBACK)
+        request = scrapy.Request(f"{base}/robots.txt", priority=1000, callback=NO_CALLBACK)
         try:
             response = await self.crawler.engine.download_async(request)
         except Exception as error:
@@ -211,21 +211,21 @@ class Resolver(CachingThreadedResolver):
 class Recorder(HTTP11DownloadHandler):
     """Scrapy's handler for HTTP; which keeps every answer as received. In a replay the recording answers instead."""
 
-    async def download_request(self, request: Request) -> Response:
+    async def download_request(self, request: scrapy.Request) -> Response:
         """Download *request*, and keep the answer."""
         spider = cast("Crawl", self.crawler.spider)
-        want = request.meta.get("want")
-        if want is None:
+        leased = request.meta.get("leased")
+        if leased is None:
             return await self._robots(request, spider)
-        response, page = await self._ask(request, spider, want)
+        response, page = await self._ask(request, spider, leased)
         spider.link.answer(page)
         return response
 
-    async def _ask(self, request: Request, spider: Crawl, want: Want) -> tuple[Response, Page]:
+    async def _ask(self, request: scrapy.Request, spider: Crawl, leased: Request) -> tuple[Response, Page]:
         """The answer for Scrapy, and for the archive."""
         host = urlparse_cached(request).hostname or ""
         if not spider.wire.live:
-            answer = spider.wire.recorded((want,), request.url)
+            answer = spider.wire.recorded((leased,), request.url)
             if isinstance(answer, Failure):
                 raise Recorded(answer)
             assert answer is not None
@@ -240,12 +240,12 @@ class Recorder(HTTP11DownloadHandler):
         ]
         body = response.body
         page = Page(
-            (want,), request.url, response.status, canonical(headers, body), body, spider.wire.now(), "", "GET",
+            (leased,), request.url, response.status, canonical(headers, body), body, spider.wire.now(), "", "GET",
             spider.wire.run,
         )  # fmt: skip
         return response, page
 
-    def _routed(self, request: Request, spider: Crawl, host: str) -> Request:
+    def _routed(self, request: scrapy.Request, spider: Crawl, host: str) -> scrapy.Request:
         """*request*, routed to the address in `hosts`; raise PrivateAddress if it is not allowed."""
         netloc = urlparse_cached(request).netloc
         address = spider.hosts.get(netloc) or spider.hosts.get(host)
@@ -261,17 +261,17 @@ class Recorder(HTTP11DownloadHandler):
             raise PrivateAddress(host)
         return request
 
-    async def _robots(self, request: Request, spider: Crawl) -> Response:
+    async def _robots(self, request: scrapy.Request, spider: Crawl) -> Response:
         """Keep a robots.txt, and decode it for its reader."""
         asked = (request.meta.get("redirect_urls") or [request.url])[0]
-        want = Want(Target(spider.collector, ROBOTS, asked), ROBOTS)
+        leased = Request(Target(spider.collector, ROBOTS, asked), ROBOTS)
         try:
-            response, page = await self._ask(request, spider, want)
+            response, page = await self._ask(request, spider, leased)
         except NotRecorded:
             return Response(request.url, 404)  # recorded requests were allowed
         except Exception as error:
             reason, detail = reason_of(error, request, spider)
-            failure = Failure((want,), reason, detail[:500], spider.wire.now(), request.url, "", spider.wire.run)
+            failure = Failure((leased,), reason, detail[:500], spider.wire.now(), request.url, "", spider.wire.run)
             spider.link.answer(error.failure if isinstance(error, Recorded) else failure)
             raise
         spider.link.answer(page)

@@ -1,7 +1,7 @@
 """Scrapy in a child process, for collectors of web pages; the parent's side.
 
 A Twisted reactor cannot be started twice in one process, so the crawl runs in a child
-(`collectors.wire.scrapy_child`) that lives as long as the wire. The parent hands it wants, in batches, only
+(`collectors.wire.scrapy_child`) that lives as long as the wire. The parent hands it requests, in batches, only
 while it has capacity; every answer, including redirects and robots.txt, is returned as received. The frontier is ours:
 Scrapy only fetches.
 """
@@ -23,11 +23,11 @@ from collectors.base import Settings
 from collectors.wire.exchange import NotRecorded, Replay, Wire
 from storage.children import environment
 from storage.errors import Partial
-from storage.records import Failure, Page, Want
+from storage.records import Failure, Page, Request
 
-BATCH = 16  # wants sent together
-WINDOW = 8  # maximum wants in the child, as a multiple of its concurrency
-PARKED = 512  # maximum wants of slow hosts, which take no capacity in the child
+BATCH = 16  # requests sent together
+WINDOW = 8  # maximum requests in the child, as a multiple of its concurrency
+PARKED = 512  # maximum requests of slow hosts, which take no capacity in the child
 CONCURRENCY = 8  # concurrent requests to one host
 CHILD = "from collectors.wire.scrapy_child import main; main()"
 
@@ -40,17 +40,17 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Answers(msgspec.Struct):
-    """A message from the child: answers in order of arrival, and the numbers of wants settled or set aside."""
+    """A message from the child: answers in order of arrival, and the numbers of requests settled or set aside."""
 
     pages: list[Page] = []
     failures: list[Failure] = []
     settled: int = 0
-    parked: int = 0  # wants that wait for a slow host and take no capacity
-    missing: Want | None = None  # a want without a recorded answer
+    parked: int = 0  # requests that wait for a slow host and take no capacity
+    missing: Request | None = None  # a request without a recorded answer
 
 
-def crawl(requests: Iterator[tuple[Want, str]], settings: Settings, wire: Wire) -> Iterator[Page | Failure]:
-    """Yield the answers to *requests* (want, URL) as they arrive; *requests* is read lazily.
+def crawl(requests: Iterator[tuple[Request, str]], settings: Settings, wire: Wire) -> Iterator[Page | Failure]:
+    """Yield the answers to *requests* (request, URL) as they arrive; *requests* is read lazily.
 
     Options: `concurrency`, `delay`, `autothrottle`, `timeout`, `max_bytes`, `robots`, `user_agent`, `contact`,
     `hosts`, `allow_private`. Raise NotRecorded in a replay without an answer, Partial if the child dies.
@@ -71,8 +71,8 @@ OPTIONS = {
 }  # fmt: skip
 
 
-def _exchange(child: Child, requests: Iterator[tuple[Want, str]], wire: Wire) -> Iterator[Page | Failure]:
-    """Keep the child supplied, and yield its answers until every want is settled."""
+def _exchange(child: Child, requests: Iterator[tuple[Request, str]], wire: Wire) -> Iterator[Page | Failure]:
+    """Keep the child supplied, and yield its answers until every request is settled."""
     outstanding, parked, more = 0, 0, True
 
     def supply() -> None:

@@ -50,7 +50,7 @@ class Adapter(HTTPAdapter):
         if stream and not self.wire.live:
             return self._response(request, _Stream(_Lines(exchange, url, iter(lambda: None, 0))))
         answer: Page | Failure | requests.Response
-        if (recorded := self.wire.recorded(exchange.wants, url)) is not None:
+        if (recorded := self.wire.recorded(exchange.requests, url)) is not None:
             exchange.keep(recorded)
             answer = recorded
         else:
@@ -161,7 +161,7 @@ class _Lines:
     def _replayed(self) -> Iterator[bytes]:
         while True:
             try:
-                answer = self.exchange.wire.recorded(self.exchange.wants, self.url)
+                answer = self.exchange.wire.recorded(self.exchange.requests, self.url)
             except NotRecorded:
                 if not self.exchange.answers:
                     raise
@@ -243,7 +243,7 @@ class Transport(httpx.BaseTransport):
         """Send *request*, or find its recorded answer."""
         exchange = self.wire.asking()
         url = str(request.url)
-        answer = self.wire.recorded(exchange.wants, url)
+        answer = self.wire.recorded(exchange.requests, url)
         if answer is not None:
             exchange.keep(answer)
         else:

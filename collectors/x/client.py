@@ -18,7 +18,7 @@ from collectors.wire.transports import Adapter
 from collectors.x.errors import wrong_vocabulary
 from collectors.x.options import Options
 from collectors.x.stream import POSTS, Sample, archived, pages, recorded
-from storage.records import Failure, Page, Want
+from storage.records import Failure, Page, Request
 
 HOSTS = ("https://api.twitter.com", "https://api.x.com")
 # Exceptions of tweepy for an unexpected answer: its own, requests', and accidental ones for odd answers
@@ -112,32 +112,34 @@ class Client:
         """Close the connections."""
         self.tweepy.session.close()
 
-    def ask(self, wants: tuple[Want, ...]) -> Iterator[Page | Failure]:
-        """Yield the answer to *wants*, all of one kind; of a stream its pages."""
-        if wants[0].target.kind == "sample":
-            yield from map(self._heard, self._sample(wants))
+    def ask(self, requests: tuple[Request, ...]) -> Iterator[Page | Failure]:
+        """Yield the answer to *requests*, all of one kind; of a stream its pages."""
+        if requests[0].target.kind == "sample":
+            yield from map(self._noted, self._sample(requests))
             return
-        with self.wire.ask(wants) as exchange:
+        with self.wire.ask(requests) as exchange:
             try:
-                CALLS[wants[0].target.kind](self, wants)
+                CALLS[requests[0].target.kind](self, requests)
             except ANSWERED as error:
                 if not exchange.answers:
                     exchange.fail("other", f"{type(error).__name__}: {error}", "")
             answer = exchange.answer
-        yield self._heard(answer)
+        yield self._noted(answer)
 
-    def _heard(self, answer: Page | Failure) -> Page | Failure:
+    def _noted(self, answer: Page | Failure) -> Page | Failure:
         """*answer*; switch to the next vocabulary if it rejects this one."""
         if len(self.vocabularies) > 1 and isinstance(answer, Page) and wrong_vocabulary(answer):
             self.vocabularies.pop(0)
         return answer
 
-    def _sample(self, wants: tuple[Want, ...]) -> Iterator[Page | Failure]:
+    def _sample(self, requests: tuple[Request, ...]) -> Iterator[Page | Failure]:
         """The sample stream until there are enough posts. Authors of referenced posts are not requested."""
-        (want,), words = wants, self.vocabularies[0]
-        key = want.target.key
+        (request,), words = requests, self.vocabularies[0]
+        key = request.target.key
         if key not in self.seen:
-            self.seen[key] = archived(self.archive, key) if self.wire.live and want.position and self.archive else set()
+            self.seen[key] = (
+                archived(self.archive, key) if self.wire.live and request.position and self.archive else set()
+            )
         seen, wished = self.seen[key], self.sets.get(key, POSTS) if self.wire.live else 1
         stream = Sample(self.token, wished, seen)
         self._prepare(stream.session)
@@ -146,7 +148,7 @@ class Client:
         def start(threaded: bool) -> Any:
             return stream.sample(threaded=threaded, **asked)
 
-        with self.wire.ask(wants) as exchange:
+        with self.wire.ask(requests) as exchange:
             yield from pages(exchange, stream, seen, start) if self.wire.live else recorded(exchange, stream, start)
 
     # ---- one method per kind
@@ -160,60 +162,60 @@ class Client:
             "place_fields": PLACE_FIELDS,
         }
 
-    def _users(self, wants: tuple[Want, ...]) -> None:
-        self.tweepy.get_users(usernames=[want.target.key for want in wants], user_fields=USER_FIELDS)
+    def _users(self, requests: tuple[Request, ...]) -> None:
+        self.tweepy.get_users(usernames=[request.target.key for request in requests], user_fields=USER_FIELDS)
 
-    def _users_by_id(self, wants: tuple[Want, ...]) -> None:
-        self.tweepy.get_users(ids=[want.target.key for want in wants], user_fields=USER_FIELDS)
+    def _users_by_id(self, requests: tuple[Request, ...]) -> None:
+        self.tweepy.get_users(ids=[request.target.key for request in requests], user_fields=USER_FIELDS)
 
-    def _posts_by_id(self, wants: tuple[Want, ...]) -> None:
-        self.tweepy.get_tweets([want.target.key for want in wants], **self._of_posts())
+    def _posts_by_id(self, requests: tuple[Request, ...]) -> None:
+        self.tweepy.get_tweets([request.target.key for request in requests], **self._of_posts())
 
-    def _timeline(self, wants: tuple[Want, ...]) -> None:
+    def _timeline(self, requests: tuple[Request, ...]) -> None:
         """A page of a timeline. The mark is from a completed walk, so `since_id` loses nothing."""
-        want, options = wants[0], self.options
+        request, options = requests[0], self.options
         self.tweepy.get_users_tweets(
-            want.target.key,
+            request.target.key,
             max_results=options.timeline_page,
-            pagination_token=want.target.cursor or None,
-            since_id=want.since or None,
+            pagination_token=request.target.cursor or None,
+            since_id=request.since or None,
             exclude=list(options.exclude) or None,
             start_time=_midnight(options.since),
             end_time=_midnight(options.until),
             **self._of_posts(),
         )
 
-    def _following(self, wants: tuple[Want, ...]) -> None:
-        self.tweepy.get_users_following(wants[0].target.key, **self._of_follows(wants[0]))
+    def _following(self, requests: tuple[Request, ...]) -> None:
+        self.tweepy.get_users_following(requests[0].target.key, **self._of_follows(requests[0]))
 
-    def _followers(self, wants: tuple[Want, ...]) -> None:
-        self.tweepy.get_users_followers(wants[0].target.key, **self._of_follows(wants[0]))
+    def _followers(self, requests: tuple[Request, ...]) -> None:
+        self.tweepy.get_users_followers(requests[0].target.key, **self._of_follows(requests[0]))
 
-    def _list_members(self, wants: tuple[Want, ...]) -> None:
-        target = wants[0].target
+    def _list_members(self, requests: tuple[Request, ...]) -> None:
+        target = requests[0].target
         self.tweepy.get_list_members(
             target.key, max_results=100, pagination_token=target.cursor or None, user_fields=USER_FIELDS
         )
 
-    def _of_follows(self, want: Want) -> dict[str, Any]:
+    def _of_follows(self, request: Request) -> dict[str, Any]:
         return {
             "max_results": self.options.follows_page,
-            "pagination_token": want.target.cursor or None,
+            "pagination_token": request.target.cursor or None,
             "user_fields": USER_FIELDS,
         }
 
-    def _search(self, wants: tuple[Want, ...]) -> None:
+    def _search(self, requests: tuple[Request, ...]) -> None:
         """A page of recent search, without `since_id`: X rejects one older than its seven days."""
-        want = wants[0]
+        request = requests[0]
         self.tweepy.search_recent_tweets(
-            want.target.key,
+            request.target.key,
             max_results=self.options.search_page,
-            next_token=want.target.cursor or None,
+            next_token=request.target.cursor or None,
             **self._of_posts(),
         )
 
 
-CALLS: dict[str, Callable[[Client, tuple[Want, ...]], None]] = {
+CALLS: dict[str, Callable[[Client, tuple[Request, ...]], None]] = {
     "user": Client._users,
     "user_id": Client._users_by_id,
     "timeline": Client._timeline,

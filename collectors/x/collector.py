@@ -17,7 +17,7 @@ from collectors.x.outcome import outcome
 from collectors.x.parse import parse
 from collectors.x.personal import PERSONAL, handle_of
 from storage.errors import UserError
-from storage.records import Failure, Page, Want
+from storage.records import Failure, Page, Request
 
 
 class X:
@@ -44,7 +44,7 @@ class X:
         """The key of an account: its handle, also from its address."""
         return typed.handle(seed)
 
-    def fetch(self, wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
+    def fetch(self, requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:
         """Yield X's answers. Raise UserError without a bearer token on a live wire.
 
         Of the common options it uses `base_url`, and `sets`: the number of posts of each comparison set.
@@ -59,7 +59,7 @@ class X:
         client: Client = wire.resource(
             "x", lambda: Client(wire, options, token, given.get("base_url"), given.get("sets"), settings.archive)
         )
-        for batch in wire.batches(wants, lambda kind: KINDS[kind].batch):
+        for batch in wire.batches(requests, lambda kind: KINDS[kind].batch):
             yield from client.ask(batch)
 
 

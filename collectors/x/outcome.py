@@ -18,7 +18,7 @@ from collectors.x.errors import FAILED, TOKENS, about, blames, named, problems_o
 from collectors.x.limits import REACH, REACH_WITHOUT_REPLIES, SEARCH_DAYS
 from collectors.x.models import UNREADABLE, Problem
 from collectors.x.retry_after import limited
-from storage.records import Page, Target, Want
+from storage.records import Page, Request, Target
 
 LOOKUPS = {"user": "username", "user_id": "id", "post": "id"}  # kinds requested in batches, and the id of an item
 ID = re.compile(r"[0-9]{1,19}")
@@ -102,7 +102,7 @@ def _detail(problem: Problem | None) -> str | None:
 
 def _answered(page: Page) -> Iterator[Outcome]:
     if page.kind == "sample":
-        yield _streamed(page, page.wants[0])
+        yield _streamed(page, page.requests[0])
         return
     answer = _read(page)
     if answer is None:
@@ -110,17 +110,17 @@ def _answered(page: Page) -> Iterator[Outcome]:
     elif page.kind in LOOKUPS:
         yield from _looked_up(page, answer)
     else:
-        yield _walked(page, page.wants[0], answer)
+        yield _walked(page, page.requests[0], answer)
 
 
-def _streamed(page: Page, want: Want) -> Outcome:
+def _streamed(page: Page, request: Request) -> Outcome:
     """A page of the stream: its place in the set is its cursor, and the last one is marked."""
     posts = posts_of(page)
     if page.asked.get(LAST):
-        return Done(want.target, None, posts)
+        return Done(request.target, None, posts)
     if not posts:
-        return Later(want.target, "the stream brought no posts")
-    return Done(want.target, str(want.position + posts), posts)
+        return Later(request.target, "the stream brought no posts")
+    return Done(request.target, str(request.position + posts), posts)
 
 
 def posts_of(page: Page) -> int:
@@ -163,9 +163,9 @@ def _looked_up(page: Page, answer: Answer) -> Iterator[Outcome]:
         yield Absent(target, reason) if reason else Later(target, str(_detail(problem)))
 
 
-def _walked(page: Page, want: Want, answer: Answer) -> Outcome:
+def _walked(page: Page, request: Request, answer: Answer) -> Outcome:
     """One page of a timeline, a follow list or a search."""
-    target, items = want.target, _items(answer)
+    target, items = request.target, _items(answer)
     token = answer.meta.next_token if answer.meta else None
     next_ = token if isinstance(token, str) else None
     if not items and not next_ and answer.errors:
@@ -176,17 +176,17 @@ def _walked(page: Page, want: Want, answer: Answer) -> Outcome:
         return _on(target, next_, len(items))
     ids = [int(item.id) for item in items if type(item.id) in (str, int) and ID.fullmatch(str(item.id))]
     newest = str(max(ids)) if ids else ""
-    if ids and ID.fullmatch(want.since) and min(ids) <= int(want.since):
+    if ids and ID.fullmatch(request.since) and min(ids) <= int(request.since):
         return Done(target, None, len(items), newest, reached=True)
-    if page.kind == "search" and not next_ and ID.fullmatch(want.since) and _posted(want.since) < _reach_of(page):
+    if page.kind == "search" and not next_ and ID.fullmatch(request.since) and _posted(request.since) < _reach_of(page):
         why = f"truncated: a search reaches back {SEARCH_DAYS} days, and not to the old mark"
         return Done(target, None, len(items), newest, complete=False, why=why)
     if next_ or page.kind == "search":
         return _on(target, next_, len(items), newest)
-    total, reach = want.position + len(items), _reach(page)
+    total, reach = request.position + len(items), _reach(page)
     if _cut_short(page, total, reach):
         return Done(target, None, len(items), newest, complete=False, why=f"truncated at {total} posts")
-    return Done(target, None, len(items), newest, reached=bool(want.since))
+    return Done(target, None, len(items), newest, reached=bool(request.since))
 
 
 def _posted(id_: str) -> datetime:
@@ -243,12 +243,12 @@ def _message(page: Page) -> str:
 
 def _limited(page: Page) -> Iterator[Outcome]:
     capped = any(str(problem.type).endswith("usage-capped") for problem in problems_of(page))
-    for want in page.wants:
+    for request in page.requests:
         if capped:
-            yield OutOfCredit(want.target, _message(page))
+            yield OutOfCredit(request.target, _message(page))
         else:
-            until, free = limited(page, want)
-            yield Later(want.target, "rate limit", until, free=free, whole_kind=True)
+            until, free = limited(page, request)
+            yield Later(request.target, "rate limit", until, free=free, whole_kind=True)
 
 
 def _rejected(page: Page) -> Iterator[Outcome]:
@@ -265,7 +265,7 @@ def _rejected(page: Page) -> Iterator[Outcome]:
         yield from (Later(target, "vocabulary", page.fetched_at) for target in page.targets)
     elif page.targets[0].cursor and page.status == 400 and any(blames(problem, TOKENS) for problem in problems):
         yield from (Later(target, "the cursor has expired", page.fetched_at, restart=True) for target in page.targets)
-    elif len(page.wants) > 1:
+    elif len(page.requests) > 1:
         yield from _spoilt(page, problems)
     else:
         yield _alone(page, page.targets[0], problems, message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from collectors.wire.retry_after import latest, retry_after
-from storage.records import Page, Want
+from storage.records import Page, Request
 
 WINDOW = timedelta(minutes=15)
 FIRST = timedelta(seconds=5)  # wait after a 429 without a time; four times as long each try, up to a window
@@ -16,7 +16,7 @@ MARGIN = timedelta(seconds=1)  # the reset is given in whole seconds
 RESETS = ("x-app-limit-24hour", "x-user-limit-24hour", "x-rate-limit", "x-ratelimit")
 
 
-def limited(page: Page, want: Want) -> tuple[datetime, bool]:
+def limited(page: Page, request: Request) -> tuple[datetime, bool]:
     """The time of a retry after a 429, and whether it is free (X gave the time) or counts as a try (a guess).
 
     A missing or past reset leads to growing waits, never to an immediate retry.
@@ -24,8 +24,8 @@ def limited(page: Page, want: Want) -> tuple[datetime, bool]:
     named = _named(page)
     if named is not None:
         return named + MARGIN, True
-    wait = min(WINDOW, FIRST * 4**want.tries)
-    return page.fetched_at + wait, want.tries >= GUESSES
+    wait = min(WINDOW, FIRST * 4**request.tries)
+    return page.fetched_at + wait, request.tries >= GUESSES
 
 
 def _named(page: Page) -> datetime | None:

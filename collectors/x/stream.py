@@ -21,7 +21,7 @@ from collectors.wire.transports import STREAM_LINES
 from collectors.x.models import UNREADABLE
 from collectors.x.outcome import LAST, posts_of
 from storage.archive import reader as archive
-from storage.records import Failure, Page, Target, Want
+from storage.records import Failure, Page, Request, Target
 
 POSTS = 100_000  # default size of a set
 
@@ -49,7 +49,7 @@ def archived(directory: Path, key: str) -> set[str]:
     for segment in archive.segments(directory):
         with suppress(archive.Damage):  # reported by load and verify; here only a post is missed
             for entry in archive.read(segment):
-                if isinstance(entry, Page) and entry.status == 200 and entry.wants and _of(entry.targets[0]) == key:
+                if isinstance(entry, Page) and entry.status == 200 and entry.requests and _of(entry.targets[0]) == key:
                     ids.update(map(post_id, entry.content().splitlines()))
     return ids - {""}
 
@@ -107,18 +107,18 @@ def pages(
 
     Later pages are dropped.
     """
-    (want,) = exchange.wants
+    (request,) = exchange.requests
     thread = start(True)
     came = False
     try:
         for answer, broken in _arriving(exchange, thread):
             came = True
-            answer = msgspec.structs.replace(answer, wants=(want,))
+            answer = msgspec.structs.replace(answer, requests=(request,))
             if isinstance(answer, Page) and answer.status == 200:
                 seen.update(filter(None, map(post_id, answer.body.splitlines())))
                 ended = len(seen) >= stream.wished or not (broken or _full(answer))
                 answer = msgspec.structs.replace(answer, asked={LAST: True} if ended else {})
-                want = _after(want, posts_of(answer))
+                request = _after(request, posts_of(answer))
             yield answer
             if isinstance(answer, Page) and answer.asked.get(LAST):
                 return
@@ -148,7 +148,7 @@ def _full(answer: Page | Failure) -> bool:
     return isinstance(answer, Page) and answer.body.count(b"\n") >= STREAM_LINES
 
 
-def _after(want: Want, posts: int) -> Want:
-    place = want.position + posts
-    target = msgspec.structs.replace(want.target, cursor=str(place))
-    return msgspec.structs.replace(want, target=target, position=place)
+def _after(request: Request, posts: int) -> Request:
+    place = request.position + posts
+    target = msgspec.structs.replace(request.target, cursor=str(place))
+    return msgspec.structs.replace(request, target=target, position=place)

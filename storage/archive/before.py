@@ -1,7 +1,7 @@
 """Conversion of answers archived before November 2026 to today's form.
 
 Until then, request parameters were kept in addresses, cursors and invented headers. Only the collector
-knows where: its hook `asked_before(answer)` returns the same answer with `Page.asked` and `Want.carry`.
+knows where: its hook `asked_before(answer)` returns the same answer with `Page.asked` and `Request.carry`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from storage.records import Answer
 
 def modern(answer: Answer) -> Answer:
     """*answer*, read from a record without request parameters, in today's form."""
-    hook = _hook(answer.wants[0].target.collector) if answer.wants else None
+    hook = _hook(answer.requests[0].target.collector) if answer.requests else None
     found: Answer = hook(answer) if hook else answer
     return found
 

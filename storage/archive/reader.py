@@ -1,6 +1,6 @@
 """The archive: every answer as received, in WARC files, synced before anything is derived from it.
 
-Each `response` record is preceded by a `metadata` record in JSON with what it answers (run, wants) and how it
+Each `response` record is preceded by a `metadata` record in JSON with what it answers (run, requests) and how it
 was requested; failures, run starts and ends, admissions and gaps are `metadata` records alone. A segment is called
 `*.warc.gz.open` while one process writes it; a sync mark follows each group of records, and readers of an open
 segment stop at the last one. The files are plain WARC 1.1: warcio, pywb and ReplayWeb.page read them.
@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from storage.archive.before import modern
-from storage.records import Failure, Meta, Page, Want
+from storage.records import Failure, Meta, Page, Request
 
 SEALED, OPEN = ".warc.gz", ".warc.gz.open"
 MAX_RECORD = 512 * 1024 * 1024  # decompressed bytes of one record; a larger one is damage or an attack
@@ -43,7 +43,7 @@ class Head(msgspec.Struct, omit_defaults=True):
 
     what: str  # answer | failure | note
     run: str = ""
-    wants: tuple[Want, ...] = ()
+    requests: tuple[Request, ...] = msgspec.field(default=(), name="wants")  # the name in archives
     method: str = "GET"
     redacted: tuple[str, ...] = ()
     reason: str = ""
@@ -201,7 +201,7 @@ def _record(head: Head, fields: dict[str, str]) -> Failure | Note:
     at, record_id = _date(fields), fields["warc-record-id"]
     if head.what == "failure":
         url = fields.get("warc-target-uri", "")
-        failure = Failure(head.wants, head.reason, head.detail, at, url, record_id, head.run)
+        failure = Failure(head.requests, head.reason, head.detail, at, url, record_id, head.run)
         return failure if head.asked is not None else modern(failure)
     return Note(head.kind, at, head.data, record_id)
 
@@ -209,8 +209,8 @@ def _record(head: Head, fields: dict[str, str]) -> Failure | Note:
 def _page(head: Head, fields: dict[str, str], block: bytes) -> Page:
     status, headers, body = http_message(block)
     url, record_id = fields.get("warc-target-uri", ""), fields["warc-record-id"]
-    page = Page(head.wants, url, status, headers, body, _date(fields), record_id, head.method, head.run, head.redacted,
-                head.asked or {})  # fmt: skip
+    page = Page(head.requests, url, status, headers, body, _date(fields), record_id, head.method, head.run,
+                head.redacted, head.asked or {})  # fmt: skip
     return page if head.asked is not None else modern(page)
 
 

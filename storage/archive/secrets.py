@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 
 import msgspec
 
-from storage.records import MAX_BODY, Failure, Page, Want
+from storage.records import MAX_BODY, Failure, Page, Request
 
 HIDDEN_HEADERS = {
     "set-cookie",
@@ -64,16 +64,21 @@ def cut(text: str, secrets: Sequence[str]) -> str:
 
 def redact(answer: Answer, secrets: Sequence[str]) -> Answer:
     """*answer* without cookies, secrets and secret-looking URL parameters. A body changes only if it contains one."""
-    url, wants = clean_url(cut(answer.url, secrets)), tuple(_want(want, secrets) for want in answer.wants)
+    url, requests = (
+        clean_url(cut(answer.url, secrets)),
+        tuple(_request(request, secrets) for request in answer.requests),
+    )
     if isinstance(answer, Failure):
-        return msgspec.structs.replace(answer, url=url, wants=wants, detail=clean_text(cut(answer.detail, secrets)))
+        return msgspec.structs.replace(
+            answer, url=url, requests=requests, detail=clean_text(cut(answer.detail, secrets))
+        )
     headers = tuple((name, _header(value, secrets)) for name, value in answer.headers
                     if name.lower() not in HIDDEN_HEADERS)  # fmt: skip
     body = answer.body
     if secrets and body:
         body, headers = _redact_body(answer, headers, [secret.encode() for secret in secrets])
     asked = _asked(answer.asked, secrets)
-    return msgspec.structs.replace(answer, url=url, wants=wants, headers=headers, body=body, asked=asked)
+    return msgspec.structs.replace(answer, url=url, requests=requests, headers=headers, body=body, asked=asked)
 
 
 def _header(value: str, secrets: Sequence[str]) -> str:
@@ -81,11 +86,11 @@ def _header(value: str, secrets: Sequence[str]) -> str:
     return clean_text(value) if "://" in value else value
 
 
-def _want(want: Want, secrets: Sequence[str]) -> Want:
-    """*want*; changed only if a secret was returned as the next page's cursor."""
-    text = msgspec.json.encode(want).decode()
+def _request(request: Request, secrets: Sequence[str]) -> Request:
+    """*request*; changed only if a secret was returned as the next page's cursor."""
+    text = msgspec.json.encode(request).decode()
     clean = cut(text, secrets)
-    return want if clean == text else msgspec.json.decode(clean, type=Want)
+    return request if clean == text else msgspec.json.decode(clean, type=Request)
 
 
 def _asked(asked: Mapping[str, Any], secrets: Sequence[str]) -> Mapping[str, Any]:

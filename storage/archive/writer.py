@@ -114,11 +114,11 @@ class Writer:
 def encoded(entry: Entry) -> bytes:
     """*entry* as gzip members, unchanged, with its record id."""
     if isinstance(entry, Page):
-        head = Head("answer", entry.run, entry.wants, entry.method, entry.redacted, asked=entry.asked)
+        head = Head("answer", entry.run, entry.requests, entry.method, entry.redacted, asked=entry.asked)
         data = _record("metadata", new_id(), entry.fetched_at, entry.url, FORMAT, encode(head), entry.record_id)
         return data + _record("response", entry.record_id, entry.fetched_at, entry.url, _HTTP, _http(entry))
     if isinstance(entry, Failure):
-        head = Head("failure", entry.run, entry.wants, reason=entry.reason, detail=entry.detail, asked={})
+        head = Head("failure", entry.run, entry.requests, reason=entry.reason, detail=entry.detail, asked={})
         return _record("metadata", entry.record_id, entry.failed_at, entry.url, FORMAT, encode(head))
     head = Head("note", kind=entry.kind, data=entry.data)
     return _record("metadata", entry.record_id, entry.at, "", FORMAT, encode(head))
@@ -150,14 +150,14 @@ def sync_directory(path: Path) -> None:
         os.close(handle)
 
 
-def _record(kind: str, record_id: str, at: datetime, url: str, type_: str, block: bytes, beside: str = "") -> bytes:
+def _record(kind: str, record_id: str, at: datetime, url: str, type_: str, block: bytes, answer: str = "") -> bytes:
     """One gzip member with one WARC record."""
     lines = [f"WARC/1.1\r\nWARC-Type: {kind}\r\nWARC-Record-ID: {record_id}"]
     lines.append(f"WARC-Date: {at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z")
     if url:
         lines.append(f"WARC-Target-URI: {_header_safe(url)}")
-    if beside:
-        lines.append(f"WARC-Concurrent-To: {beside}")
+    if answer:
+        lines.append(f"WARC-Concurrent-To: {answer}")
     lines.append(f"Content-Type: {type_}\r\nContent-Length: {len(block)}\r\n\r\n")
     return compress("\r\n".join(lines).encode() + block + b"\r\n\r\n")
 

@@ -11,7 +11,7 @@ import hashlib
 import msgspec
 
 from storage.outcomes import Done, Outcome
-from storage.records import Want
+from storage.records import Request
 
 CIRCLE = "the list leads back to a page that was read before"
 
@@ -21,10 +21,10 @@ def mark(cursor: str) -> str:
     return hashlib.sha256(cursor.encode()).hexdigest()[:16]
 
 
-def bounded(outcome: Outcome, want: Want) -> Outcome:
-    """*outcome* of *want*; if its list is in a cycle, an end of the walk, marked as cut short."""
-    if not isinstance(outcome, Done) or not outcome.next or outcome.next == want.target.cursor:
+def bounded(outcome: Outcome, request: Request) -> Outcome:
+    """*outcome* of *request*; if its list is in a cycle, an end of the walk, marked as cut short."""
+    if not isinstance(outcome, Done) or not outcome.next or outcome.next == request.target.cursor:
         return outcome
-    if mark(outcome.next) != want.anchor:
+    if mark(outcome.next) != request.anchor:
         return outcome
     return msgspec.structs.replace(outcome, next=None, complete=False, why=CIRCLE, stuck=True)

@@ -12,7 +12,7 @@ import msgspec
 
 from storage.archive.before import modern
 from storage.errors import UserError
-from storage.records import Failure, Target, Want
+from storage.records import Failure, Request, Target
 
 VERSION = 3
 BUSY = 30.0  # seconds to wait for another program that locks the state
@@ -78,10 +78,12 @@ def _renew_cursors(db: sqlite3.Connection) -> None:
         " WHERE t.cursor<>''"
     ).fetchall()
     for number, *name in rows:
-        (want,) = modern(Failure((Want(Target(*name), ""),), "other", "", datetime.now(UTC))).wants
-        db.execute("UPDATE targets SET cursor=?, carry=? WHERE id=?", (want.target.cursor, encoded(want.carry), number))
+        (request,) = modern(Failure((Request(Target(*name), ""),), "other", "", datetime.now(UTC))).requests
+        db.execute(
+            "UPDATE targets SET cursor=?, carry=? WHERE id=?", (request.target.cursor, encoded(request.carry), number)
+        )
 
 
 def encoded(carry: Mapping[str, Any]) -> str:
-    """`Want.carry` as the column holds it."""
+    """`Request.carry` as the column holds it."""
     return msgspec.json.encode(carry).decode()

@@ -21,7 +21,7 @@ import msgspec
 
 from storage.frontier.cycles import mark
 from storage.frontier.schema import encoded, opened
-from storage.records import Target, Want
+from storage.records import Request, Target
 
 ADMITTED = "admitted"  # the kind of a target that is not fetched: a person admitted by the snowball
 MAX_TRIES = 6
@@ -89,7 +89,7 @@ class Frontier:
 
     # ---- adding and leasing
 
-    def add(self, wants: Iterable[Want], now: datetime) -> int:
+    def add(self, requests: Iterable[Request], now: datetime) -> int:
         """Add unknown targets, due at once; return the number added. Call it in a transaction."""
         before = self.db.total_changes
         self.db.executemany(
@@ -97,33 +97,36 @@ class Frontier:
             " ON CONFLICT DO NOTHING",
             (
                 (
-                    self.kind(want.target.collector, want.target.kind),
-                    want.target.key,
-                    want.wave,
-                    want.via,
-                    want.since,
-                    *(("done", None) if want.target.kind == ADMITTED else ("open", 0)),
+                    self.kind(request.target.collector, request.target.kind),
+                    request.target.key,
+                    request.wave,
+                    request.via,
+                    request.since,
+                    *(("done", None) if request.target.kind == ADMITTED else ("open", 0)),
                     at,
                 )
                 for at in (now.timestamp(),)
-                for want in wants
+                for request in requests
             ),
         )
         return self.db.total_changes - before
 
-    def unknown(self, wants: Sequence[Want]) -> list[Want]:
-        """Those of *wants* not in the frontier, in order, each target once."""
+    def unknown(self, requests: Sequence[Request]) -> list[Request]:
+        """Those of *requests* not in the frontier, in order, each target once."""
         self.db.execute("CREATE TEMP TABLE IF NOT EXISTS asked (n INTEGER, kind INTEGER, key TEXT)")
         self.db.execute("DELETE FROM asked")
         self.db.executemany(
             "INSERT INTO asked VALUES (?,?,?)",
-            ((n, self.kind(want.target.collector, want.target.kind), want.target.key) for n, want in enumerate(wants)),
+            (
+                (n, self.kind(request.target.collector, request.target.kind), request.target.key)
+                for n, request in enumerate(requests)
+            ),
         )
         rows = self.db.execute(
             "SELECT min(n) FROM asked AS a WHERE NOT EXISTS"
             " (SELECT 1 FROM targets AS t WHERE t.kind=a.kind AND t.key=a.key) GROUP BY kind, key ORDER BY 1"
         )
-        return [wants[n] for (n,) in rows.fetchall()]
+        return [requests[n] for (n,) in rows.fetchall()]
 
     def led_to(self, collector: str, kind: str) -> int:
         """The number of targets of a kind that are not seeds."""
@@ -201,7 +204,7 @@ class Frontier:
             (run, collector),
         ).rowcount
 
-    def lease(self, collector: str, kind: str, run: str, limit: int, now: datetime) -> list[Want]:
+    def lease(self, collector: str, kind: str, run: str, limit: int, now: datetime) -> list[Request]:
         """Lease up to *limit* due targets of one kind to *run*, in the order of due time and age.
 
         Only the holder of the collector's lock may call it.
@@ -214,23 +217,23 @@ class Frontier:
         marks = ",".join("?" * len(rows))
         self.db.execute(f"UPDATE targets SET lease=? WHERE id IN ({marks})", (run, *(row[0] for row in rows)))
         return [
-            Want(Target(collector, kind, r[1], r[2]), f"{collector}/{kind}/{r[1]}/{r[3]}", r[4], r[5], r[6], r[7], r[8],
-                 bool(r[9]), r[10], msgspec.json.decode(r[11]))
+            Request(Target(collector, kind, r[1], r[2]), f"{collector}/{kind}/{r[1]}/{r[3]}", r[4], r[5], r[6], r[7],
+                    r[8], bool(r[9]), r[10], msgspec.json.decode(r[11]))
             for r in rows
         ]  # fmt: skip
 
-    def release(self, wants: Iterable[Want]) -> None:
+    def release(self, requests: Iterable[Request]) -> None:
         """Return leases unused."""
         self.db.executemany(
             "UPDATE targets SET lease=NULL WHERE kind=? AND key=?",
-            ((self.kind(want.target.collector, want.target.kind), want.target.key) for want in wants),
+            ((self.kind(request.target.collector, request.target.kind), request.target.key) for request in requests),
         )
 
-    def postpone(self, want: Want, until: datetime) -> None:
+    def postpone(self, request: Request, until: datetime) -> None:
         """Return a lease unused, due again at *until*."""
         self.db.execute(
             "UPDATE targets SET lease=NULL, due_at=?, why='rate limit' WHERE kind=? AND key=? AND state='open'",
-            (until.timestamp(), self.kind(want.target.collector, want.target.kind), want.target.key),
+            (until.timestamp(), self.kind(request.target.collector, request.target.kind), request.target.key),
         )
 
     def next_due(self, collector: str, kinds: Sequence[str]) -> tuple[datetime, str] | None:

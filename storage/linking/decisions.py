@@ -39,8 +39,8 @@ class Decision(msgspec.Struct, frozen=True):
     @property
     def about(self) -> tuple[str, ...]:
         """The subject of the decision: of two about the same subject the later holds."""
-        whose = (self.profile_id, self.platform, self.account.lower())
-        return (*whose, self.organisation.casefold()) if self.decision in MEMBERSHIPS else whose
+        pair = (self.profile_id, self.platform, self.account.lower())
+        return (*pair, self.organisation.casefold()) if self.decision in MEMBERSHIPS else pair
 
 
 def decisions(path: Path) -> list[Decision]:
@@ -56,8 +56,8 @@ def decisions(path: Path) -> list[Decision]:
         last.pop(one.about, None)
         last[one.about] = one
         if one.decision == "not-member" and not one.organisation:
-            whose = one.about[:3]
-            last = {about: other for about, other in last.items() if about[:3] != whose or other is one
+            pair = one.about[:3]
+            last = {about: other for about, other in last.items() if about[:3] != pair or other is one
                     or other.decision not in MEMBERSHIPS}  # fmt: skip
     return list(last.values())
 

@@ -52,7 +52,7 @@ def population(listed: Organisations, day: date | None, sources: Iterable[str], 
     owners = [*((each, listed.key_at(each.id, day), listed.key_at(each.id, day)) for each in listed.group),
               *((each, each.name, listed.group_of(each, day)) for each in listed.organisation)]  # fmt: skip
     handles = {handle: organisation for each, organisation, _ in owners for handle in each.handles}
-    domains = [(domain.casefold(), *whose) for each, *whose in owners for domain in each.domains]
+    domains = [(domain.casefold(), *owner) for each, *owner in owners for domain in each.domains]
     named = {domain: organisation for domain, organisation, _ in domains} | handles  # @example.org names its owner
     made = hashlib.blake2b(listed.model_dump_json().encode(), digest_size=16)
     made.update(repr(day).encode())
@@ -196,10 +196,10 @@ def decide(db: duckdb.DuckDBPyConnection, match: Callable[[str], Any]) -> None:
     known = {name: (key, group) for name, key, group in keys.fetchall()}
     found: list[tuple[str, str, str]] = []
     for number, name in rows:
-        whose = known.get(name.lower()) or match(name) or match(f"ministerie van {name}")
-        if whose is None:
+        owner = known.get(name.lower()) or match(name) or match(f"ministerie van {name}")
+        if owner is None:
             raise UserError(f"decisions.csv: no organisation {name!r}; use a name of the view `organisations`")
-        found.append((str(number), whose[0], whose[1]))
+        found.append((str(number), owner[0], owner[1]))
     _table(db, "named", ("number", "organisation", "group_name"), found)
     db.execute("""INSERT INTO base.evidence BY NAME
         SELECT coalesce(nullif(d.profile_id, ''), d.account_id, d.account) AS subject, d.platform,

@@ -29,9 +29,9 @@ from storage.records import (
     Page,
     Post,
     Profile,
+    Request,
     SurveyAnswer,
     Target,
-    Want,
 )  # fmt: skip
 
 CONTENT = ("texts", "names", "descriptions", "locations", "coordinates")  # the words of `[minimise] drop`
@@ -144,9 +144,9 @@ class Hooks:
     needs_secret: bool = False
     #: environment variables of other tools that may contain its secret
     environment: Collection[str] = ()
-    #: the server of a want, on a platform of many servers: limits are then counted per server, over all
+    #: the server of a request, on a platform of many servers: limits are then counted per server, over all
     #: kinds, and a limit set by a server applies to that server only
-    server: Callable[[Want, Mapping[str, Any]], str] | None = None
+    server: Callable[[Request, Mapping[str, Any]], str] | None = None
     #: the personal fields of its answers, and how its people are named. Redaction in the archive, `forget` and
     #: suppression follow from it. Without it `redact_archive` is an error, and `forget` empties objects that name the
     #: person

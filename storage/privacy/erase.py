@@ -12,7 +12,7 @@ import msgspec
 
 from storage.archive.reader import Entry, Note
 from storage.privacy.erase_bodies import Bodies, unescaped
-from storage.records import BadBody, Failure, Page, Want
+from storage.records import BadBody, Failure, Page, Request
 
 
 class Cutter(Bodies):
@@ -30,36 +30,36 @@ class Cutter(Bodies):
         if isinstance(entry, Note):
             self._look_at("")
             return self._note(entry)
-        collector = entry.wants[0].target.collector if entry.wants else ""
+        collector = entry.requests[0].target.collector if entry.requests else ""
         self._look_at(entry.collector if isinstance(entry, Page) else collector)
-        left = tuple(self._want(want) for want in entry.wants if not self.owns(want))
-        if entry.wants and not left:
+        left = tuple(self._request(request) for request in entry.requests if not self.owns(request))
+        if entry.requests and not left:
             return None
         url = self._url(entry.url)
         if isinstance(entry, Failure):
-            if not entry.wants and url != entry.url:
+            if not entry.requests and url != entry.url:
                 return None
             detail = self.text(entry.detail)
-            same = (left, url, detail) == (entry.wants, entry.url, entry.detail)
-            return entry if same else msgspec.structs.replace(entry, wants=left, url=url, detail=detail)
+            same = (left, url, detail) == (entry.requests, entry.url, entry.detail)
+            return entry if same else msgspec.structs.replace(entry, requests=left, url=url, detail=detail)
         return self._page(entry, left, url)
 
-    def _want(self, want: Want) -> Want:
-        via = self.whole(want.via)
-        return want if via == want.via else msgspec.structs.replace(want, via=via)
+    def _request(self, request: Request) -> Request:
+        via = self.whole(request.via)
+        return request if via == request.via else msgspec.structs.replace(request, via=via)
 
-    def _page(self, page: Page, left: tuple[Want, ...], url: str) -> Page | None:
-        if not page.wants and url != page.url:
+    def _page(self, page: Page, left: tuple[Request, ...], url: str) -> Page | None:
+        if not page.requests and url != page.url:
             return None
         headers = tuple((name, self.text(value)) for name, value in page.headers)
         asked = {name: self.text(value) if isinstance(value, str) else value for name, value in page.asked.items()}
         body = self.body(page)
-        if body is None and (left, url, headers, asked) == (page.wants, page.url, page.headers, page.asked):
+        if body is None and (left, url, headers, asked) == (page.requests, page.url, page.headers, page.asked):
             return page
         if body is not None:
             headers = tuple((name, value) for name, value in headers if name.lower() != "content-encoding")
         body = page.body if body is None else body
-        return msgspec.structs.replace(page, wants=left, url=url, headers=headers, body=body, asked=asked)
+        return msgspec.structs.replace(page, requests=left, url=url, headers=headers, body=body, asked=asked)
 
     def body(self, page: Page) -> bytes | None:
         """The body without the people; None if they are not in it. An unreadable body that names them is emptied."""

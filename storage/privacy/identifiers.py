@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 from storage.privacy.declared import Names, names_in
 from storage.privacy.forgotten import EMAIL, Forgotten, Name, bare, names_of_fields, path_of
 from storage.privacy.quoted_text import Copied
-from storage.records import Target, Want
+from storage.records import Request, Target
 
 EVIDENT = re.compile(r"[a-z][a-z0-9+.-]*:", re.I)  # a URI or DID: unique anywhere
 
@@ -40,15 +40,15 @@ class Tokens:
         self._seen: dict[str, tuple[list[re.Pattern[str]], Names | None]] = {}  # by collector
         self._look_at("")
 
-    def owns(self, want: Want) -> bool:
-        """Whether *want* is for a person to be forgotten."""
-        key = bare(want.target.key)
-        kinds = (want.target.collector, "account", "profile", "post")
+    def owns(self, request: Request) -> bool:
+        """Whether *request* is for a person to be forgotten."""
+        key = bare(request.target.key)
+        kinds = (request.target.collector, "account", "profile", "post")
         return any(name.key == key and name.kind in kinds for name in self._by_key.get(key, ()))
 
     def named(self, collector: str, key: str) -> bool:
         """Whether *key* names one of the people to *collector*."""
-        return self.owns(Want(Target(collector, "", key), ""))
+        return self.owns(Request(Target(collector, "", key), ""))
 
     def _look_at(self, collector: str) -> None:
         """Use the patterns and fields declared by *collector*; "": those of all collectors."""

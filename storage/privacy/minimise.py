@@ -41,10 +41,10 @@ class Expiry:
 
     def entry(self, entry: Entry) -> Entry | None:
         """*entry*, or None if it is an answer older than its kind is kept."""
-        if isinstance(entry, Note) or not entry.wants:
+        if isinstance(entry, Note) or not entry.requests:
             return entry
         at = entry.fetched_at if isinstance(entry, Page) else entry.failed_at
-        target = entry.meant if isinstance(entry, Page) else entry.wants[0].target
+        target = entry.meant if isinstance(entry, Page) else entry.requests[0].target
         end = self._ends.get(self._yields.get((target.collector, target.kind), ""), self._ends.get(target.kind))
         return None if end is not None and at < end else entry
 

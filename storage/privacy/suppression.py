@@ -15,7 +15,7 @@ from storage.archive.reader import Entry, Note
 from storage.privacy.erase import Cutter
 from storage.privacy.erase_bodies import unescaped
 from storage.privacy.forgotten import Forgotten, Name, bare
-from storage.records import BadBody, Failure, Want
+from storage.records import BadBody, Failure, Request
 
 RELATIVE = re.compile(r"href=[\"'](/[^\"'\s?#]{2,300})")
 
@@ -40,25 +40,29 @@ class Guard:
         if not isinstance(entry, Note):
             kinds = ("account", "profile", "post")
             targets = [
-                want.target for want in entry.wants if self.forgotten.holds(want.target.collector, want.target.key)
+                request.target
+                for request in entry.requests
+                if self.forgotten.holds(request.target.collector, request.target.key)
             ]
             names |= {Name(kind, bare(t.key)) for t in targets for kind in (t.collector, *kinds)}
         if not names and not self._copied.finds(text):
             return entry
         return Cutter(names, self.forgotten, copied=self._copied).entry(entry)
 
-    def wants(self, wants: Sequence[Want]) -> list[Want]:
-        """Those of *wants* that do not name a forgotten person."""
+    def requests(self, requests: Sequence[Request]) -> list[Request]:
+        """Those of *requests* that do not name a forgotten person."""
         if not self.forgotten:
-            return list(wants)
-        return [want for want in wants if not self.forgotten.holds(want.target.collector, want.target.key)]
+            return list(requests)
+        return [
+            request for request in requests if not self.forgotten.holds(request.target.collector, request.target.key)
+        ]
 
 
 def _ours(entry: Entry) -> str:
     """Our metadata of an answer, or a note: in it even a bare word may be a handle."""
     if isinstance(entry, Note):
         return msgspec.json.encode(entry.data).decode().replace('\\"', '"')
-    return f"{unquote(entry.url)} {msgspec.json.encode(entry.wants).decode()}"
+    return f"{unquote(entry.url)} {msgspec.json.encode(entry.requests).decode()}"
 
 
 def _readable(entry: Entry) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from storage.archive import writer as archiving
 from storage.frontier.sqlite import Frontier
 from storage.privacy.suppression import Guard
-from storage.records import Meta, Target, Want
+from storage.records import Meta, Request, Target
 from storage.sampling import candidates, snowball
 from storage.sampling.rules import Rules as Rules
 from storage.sampling.rules import condition
@@ -32,36 +32,38 @@ def admit(
     *db* is the published database, or None before the first load (then only the seeds are admitted).
     """
     counts: dict[str, int] = {}
-    for rule, wants in _admissions(rules, db, frontier):
-        for name, number in enter(rule, wants, frontier, writer, now).items():
+    for rule, requests in _admissions(rules, db, frontier):
+        for name, number in enter(rule, requests, frontier, writer, now).items():
             counts[name] = counts.get(name, 0) + number
     return counts
 
 
 def enter(
-    rule: str, wants: Sequence[Want], frontier: Frontier, writer: archiving.Writer, now: datetime
+    rule: str, requests: Sequence[Request], frontier: Frontier, writer: archiving.Writer, now: datetime
 ) -> dict[str, int]:
-    """Record and queue those of *wants* not in the frontier; return the number by collector and kind."""
+    """Record and queue those of *requests* not in the frontier; return the number by collector and kind."""
     counts: dict[str, int] = {}
-    wants = Guard(frontier.path.parent).wants(wants)
-    for start in range(0, len(wants), CHUNK):
-        new = frontier.unknown(wants[start : start + CHUNK])
+    requests = Guard(frontier.path.parent).requests(requests)
+    for start in range(0, len(requests), CHUNK):
+        new = frontier.unknown(requests[start : start + CHUNK])
         if not new:
             continue
-        rows = [[*msgspec.structs.astuple(want.target)[:3], want.wave, want.via, want.since] for want in new]
+        rows = [
+            [*msgspec.structs.astuple(request.target)[:3], request.wave, request.via, request.since] for request in new
+        ]
         writer.note("admission", {"rule": rule, "wants": rows}, now)
         writer.sync()
         with frontier.transaction():
             frontier.add(new, now)
-        for want in new:
-            name = f"{want.target.collector} {want.target.kind}"
+        for request in new:
+            name = f"{request.target.collector} {request.target.kind}"
             counts[name] = counts.get(name, 0) + 1
     return counts
 
 
-def admitted(note: Meta) -> list[Want]:
-    """The wants in an admission note."""
-    return [Want(Target(c, kind, key), "", wave, via, since) for c, kind, key, wave, via, since in note["wants"]]
+def admitted(note: Meta) -> list[Request]:
+    """The requests in an admission note."""
+    return [Request(Target(c, kind, key), "", wave, via, since) for c, kind, key, wave, via, since in note["wants"]]
 
 
 def _admissions(rules: Rules, db: duckdb.DuckDBPyConnection | None, frontier: Frontier) -> Iterator[Admission]:
@@ -99,24 +101,24 @@ def _of(rules: Rules, *names: str) -> Iterator[tuple[str, str]]:
                 yield collector, kind
 
 
-def _seeds(rules: Rules) -> Iterator[Want]:
+def _seeds(rules: Rules) -> Iterator[Request]:
     for collector, kind in _of(rules, "profile", "handle"):
-        yield from (Want(Target(collector, kind, key), "") for key in rules.seeds.get(collector, ()))
+        yield from (Request(Target(collector, kind, key), "") for key in rules.seeds.get(collector, ()))
     if rules.waves > 0:
         for collector, kind in _of(rules, "list"):
-            yield from (Want(Target(collector, kind, key), "", 0, key) for key in rules.seeds.get(collector, ()))
+            yield from (Request(Target(collector, kind, key), "", 0, key) for key in rules.seeds.get(collector, ()))
     for collector, kind in _of(rules, "handle"):
         yield from (
-            Want(Target(collector, kind, key), "", 0, key) for key in rules.followers_of.get(collector, ("", ()))[1]
+            Request(Target(collector, kind, key), "", 0, key) for key in rules.followers_of.get(collector, ("", ()))[1]
         )
     for asked in (rules.queries, rules.finding):
         for collector, kinds in asked.items():
-            yield from (Want(Target(collector, kind, key), "") for kind, keys in kinds.items() for key in keys)
+            yield from (Request(Target(collector, kind, key), "") for kind, keys in kinds.items() for key in keys)
     for collector, kind in _of(rules, "set"):
-        yield from (Want(Target(collector, kind, name), "") for name in rules.sets.get(collector, ()))
+        yield from (Request(Target(collector, kind, name), "") for name in rules.sets.get(collector, ()))
 
 
-def _lists(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
+def _lists(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Request]:
     """Connection lists of the admitted, as long as waves are left."""
     rows = db.execute(
         "SELECT profile_id, wave FROM candidates WHERE profile_id IS NOT NULL"
@@ -124,11 +126,11 @@ def _lists(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
         " ORDER BY wave, profile_id",
         [rules.waves],
     ).fetchall()
-    return [Want(Target(collector, kind, key), "", wave, key)
+    return [Request(Target(collector, kind, key), "", wave, key)
             for collector, kind in _of(rules, "list") for key, wave in rows]  # fmt: skip
 
 
-def _profiles(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> list[Want]:
+def _profiles(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> list[Request]:
     """The profiles on the lists read: one wave further than the owners of the lists, nearest first."""
     rows = db.execute(
         "WITH lists AS (SELECT key, min(wave) AS wave FROM answers JOIN base.kinds USING (collector, kind)"
@@ -139,14 +141,16 @@ def _profiles(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -
         [rules.waves],
     ).fetchall()
     kinds = list(_of(rules, "profile"))
-    wants = [Want(Target(collector, kind, key), "", wave, via) for collector, kind in kinds for key, wave, via in rows]
+    requests = [
+        Request(Target(collector, kind, key), "", wave, via) for collector, kind in kinds for key, wave, via in rows
+    ]
     if rules.max_profiles is None:
-        return wants
+        return requests
     reached = sum(frontier.led_to(collector, kind) for collector, kind in kinds)
-    return frontier.unknown(wants)[: max(0, rules.max_profiles - reached)]
+    return frontier.unknown(requests)[: max(0, rules.max_profiles - reached)]
 
 
-def _handles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
+def _handles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Request]:
     """The accounts that profiles link to, by handle."""
     rows = db.execute(
         "SELECT h.platform, lower(h.handle) AS handle, min(c.wave) AS wave,"
@@ -155,7 +159,7 @@ def _handles(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
         f" WHERE {condition(rules.accounts_of)}) AS c USING (profile_id)"
         " GROUP BY 1, 2 ORDER BY 3, 2"
     ).fetchall()
-    return [Want(Target(collector, kind, handle), "", wave, via)
+    return [Request(Target(collector, kind, handle), "", wave, via)
             for collector, kind in _of(rules, "handle") for platform, handle, wave, via in rows
             if platform == collector]  # fmt: skip
 
@@ -176,21 +180,21 @@ def _accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Start]:
     ).fetchall()
 
 
-def _followed(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
+def _followed(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Request]:
     """The lists of followers that seeds are taken from."""
     rows = db.execute(
         "SELECT DISTINCT platform, account_id, via FROM named_accounts WHERE role = 'followed'"
     ).fetchall()
-    return [Want(Target(platform, rules.followers_of[platform][0], account), "", 0, via)
+    return [Request(Target(platform, rules.followers_of[platform][0], account), "", 0, via)
             for platform, account, via in sorted(rows)]  # fmt: skip
 
 
-def _asked(rules: Rules, rows: list[Start]) -> list[Want]:
+def _asked(rules: Rules, rows: list[Start]) -> list[Request]:
     """Timelines and lists of the accounts *rows*, except those that the snowball requests itself."""
     own = {(name, kind) for name, shown in rules.ties.items() for kind in shown} if rules.waves else set()
     if rules.timelines_of is not None:
         own |= {(name, kind) for name, kinds in rules.timelines.items() for kind in kinds}
-    return [Want(Target(collector, kind, account), "", wave, via)
+    return [Request(Target(collector, kind, account), "", wave, via)
             for collector, kind in _of(rules, "account") if (collector, kind) not in own
             for platform, account, wave, via, _ in rows if platform == collector]  # fmt: skip
 

@@ -12,11 +12,11 @@ import duckdb
 import pyarrow as pa
 
 from storage.frontier.sqlite import ADMITTED, Frontier
-from storage.records import Target, Want
+from storage.records import Request, Target
 from storage.sampling import candidates
 from storage.sampling.rules import Rules, condition
 
-Admission = tuple[str, list[Want]]  # a rule, and the targets it admits
+Admission = tuple[str, list[Request]]  # a rule, and the targets it admits
 Row = tuple[str, str, int, str]  # platform, account, wave, via
 Start = tuple[str, str, int, str, bool]  # the same, and whether it is a seed
 
@@ -62,7 +62,7 @@ def _waves(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> I
 
 def at_hand(
     rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier, starts: Sequence[Start]
-) -> tuple[list[Want], list[Start]]:
+) -> tuple[list[Request], list[Start]]:
     """Look-ups of those of *starts* found by a query whose own server must be asked first; and those who may start.
 
     A query shows accounts of other servers, and only these know whether someone opted out.
@@ -73,9 +73,9 @@ def at_hand(
         return [], list(starts)
     _available(rules, db, frontier)
     available = {account for (account,) in db.execute("SELECT account_id FROM available").fetchall()}
-    wants = _unchecked(rules, db, [start[:4] for start in starts if start in found and start[1] in available])
-    asked = {want.target.key for want in wants}
-    return wants, [one for one in starts if one not in found or (one[1] in available and one[1] not in asked)]
+    requests = _unchecked(rules, db, [start[:4] for start in starts if start in found and start[1] in available])
+    asked = {request.target.key for request in requests}
+    return requests, [one for one in starts if one not in found or (one[1] in available and one[1] not in asked)]
 
 
 def _named(db: duckdb.DuckDBPyConnection) -> set[str]:
@@ -107,8 +107,8 @@ def known(rules: Rules, frontier: Frontier) -> list[tuple[str, str, int]]:
     return [(name, key, wave) for name in rules.kinds for key, wave, _ in frontier.targets(name, ADMITTED)]
 
 
-def _admitted(rows: Sequence[Row]) -> list[Want]:
-    return [Want(Target(platform, ADMITTED, account), "", wave, via) for platform, account, wave, via in rows]
+def _admitted(rows: Sequence[Row]) -> list[Request]:
+    return [Request(Target(platform, ADMITTED, account), "", wave, via) for platform, account, wave, via in rows]
 
 
 def _lists(rules: Rules, db: duckdb.DuckDBPyConnection, step: int) -> Iterator[Admission]:
@@ -121,12 +121,12 @@ def _lists(rules: Rules, db: duckdb.DuckDBPyConnection, step: int) -> Iterator[A
     for collector, shown in rules.ties.items():
         for kind, ties in shown.items():
             yield f"along: {', '.join(ties)}", [
-                Want(Target(collector, kind, account), "", wave, account)
+                Request(Target(collector, kind, account), "", wave, account)
                 for platform, account, wave in rows if platform == collector
             ]  # fmt: skip
 
 
-def _unseen(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
+def _unseen(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Request]:
     """Look-ups of accounts named in posts but not shown by an answer yet, so that rules can be applied."""
     rows = db.execute(
         "SELECT s.platform, s.target_id, s.handle, min(s.wave) + 1, arg_min(s.source_id, (s.wave, s.source_id))"
@@ -137,9 +137,9 @@ def _unseen(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Want]:
     for platform, account, handle, wave, via in rows:
         by_handle = next((kind for kind, of in rules.kinds.get(platform, {}).items() if of == "handle"), None)
         if account is not None and platform in rules.by_id:
-            found.append(Want(Target(platform, rules.by_id[platform], account), "", wave, via))
+            found.append(Request(Target(platform, rules.by_id[platform], account), "", wave, via))
         elif handle is not None and by_handle is not None:
-            found.append(Want(Target(platform, by_handle, handle), "", wave, via))
+            found.append(Request(Target(platform, by_handle, handle), "", wave, via))
     return found
 
 
@@ -233,11 +233,11 @@ def _walk(rules: Rules, db: duckdb.DuckDBPyConnection, step: int) -> None:
     db.execute("CREATE OR REPLACE TEMP TABLE eligible AS SELECT DISTINCT actor_id FROM walkers WHERE steps > 0")
 
 
-def _unchecked(rules: Rules, db: duckdb.DuckDBPyConnection, chosen: Sequence[Row]) -> list[Want]:
+def _unchecked(rules: Rules, db: duckdb.DuckDBPyConnection, chosen: Sequence[Row]) -> list[Request]:
     """Those of *chosen* whose own server must be asked first about opt-outs, as other servers do not know."""
     checked = {account for (account,) in db.execute("SELECT account_id FROM available WHERE checked").fetchall()}
     return [
-        Want(Target(platform, rules.by_id[platform], account), "", wave, via)
+        Request(Target(platform, rules.by_id[platform], account), "", wave, via)
         for platform, account, wave, via in chosen
         if platform in rules.checked and account not in checked
     ]
@@ -252,7 +252,7 @@ def _timelines(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) 
         f" (SELECT actor_id FROM candidates WHERE {condition(rule)}) ORDER BY 3, 1, 2"
     ).fetchall()
     yield f"timelines_of: {rule}", [
-        Want(Target(collector, kind, account), "", wave, account)
+        Request(Target(collector, kind, account), "", wave, account)
         for collector, kinds in rules.timelines.items() for kind in kinds
         for platform, account, wave in rows if platform == collector
     ]  # fmt: skip

@@ -120,8 +120,8 @@ def load(
             units = plan(paths, _known(db), report, workers)
             report.damage += _gone(study, paths) if report.fresh else []
             kinds = _kinds(parsers)
-            beside = [study / name for name in BY_HAND] + [study / name for name in evidence(study)]
-            made_from = _fingerprint(linking, rows, kinds, *beside)
+            by_hand = [study / name for name in BY_HAND] + [study / name for name in evidence(study)]
+            made_from = _fingerprint(linking, rows, kinds, *by_hand)
             report.before = _count(db)
             if units or report.fresh or made_from != _made_from(db):
                 _declare(db, kinds)

@@ -24,7 +24,7 @@ from storage.outcomes import Absent, Done, Later, Outcome, OutOfCredit, Refused,
 from storage.privacy.declared import CONTENT, resolved
 from storage.privacy.minimise import minimised
 from storage.privacy.suppression import Guard
-from storage.records import Absence, Failure, Page, Quarantine, Record, Want
+from storage.records import Absence, Failure, Page, Quarantine, Record, Request
 from storage.tables.parquet_spill import Answer, Context, Fetch, Noted, Spill
 
 MAGIC = b"\x1f\x8b\x08"
@@ -230,9 +230,9 @@ class _Reader:
 
     def _page(self, page: Page) -> None:
         context = _context(page, page.record_id, page.fetched_at, page.run)
-        fetch = Fetch(page.url, page.status, None, None, len(page.body), len(page.wants), self.archive)
+        fetch = Fetch(page.url, page.status, None, None, len(page.body), len(page.requests), self.archive)
         self.out.add(context, [fetch])
-        if not page.wants:  # robots.txt or a redirect: fetched on the way
+        if not page.requests:  # robots.txt or a redirect: fetched on the way
             return
         parser = self.parsers.get(context.collector)
         if parser is None:
@@ -253,33 +253,42 @@ class _Reader:
             self.out.add(context, [Quarantine(place, reason)])
 
     def _answers(self, parser: Parser, page: Page) -> Iterator[Answer | Absence]:
-        wants = {want.target: want for want in page.wants}
+        requests = {request.target: request for request in page.requests}
         for outcome in parser.outcome(page):
-            want = wants.get(outcome.target)
-            if want is None:
+            request = requests.get(outcome.target)
+            if request is None:
                 raise ValueError(f"the outcome is for a target that was not requested: {outcome.target}")
-            yield _answer(want, bounded(outcome, want))
+            yield _answer(request, bounded(outcome, request))
             yield from absences([outcome])
 
     def _failure(self, failure: Failure) -> None:
         context = _context(failure, failure.record_id, failure.failed_at, failure.run)
-        count = len(failure.wants)
+        count = len(failure.requests)
         fetch = Fetch(failure.url, None, failure.reason, failure.detail or None, 0, count, self.archive)
         self.out.add(context, [fetch])
-        self.out.add(context, [_answer(want, failure) for want in failure.wants])
+        self.out.add(context, [_answer(request, failure) for request in failure.requests])
 
 
 def _context(entry: Page | Failure, record_id: str, at: Any, run: str) -> Context:
-    if not entry.wants:
+    if not entry.requests:
         return Context(record_id, at, run)
-    want = entry.wants[0]
-    return Context(record_id, at, run, want.target.collector, want.target.kind, want.target.key, want.walk)
+    request = entry.requests[0]
+    return Context(record_id, at, run, request.target.collector, request.target.kind, request.target.key, request.walk)
 
 
-def _answer(want: Want, outcome: Outcome | Failure) -> Answer:
-    """The row of one outcome of *want*, or of a failure that answers it."""
-    target = want.target
-    row = (target.collector, target.kind, target.key, target.cursor, want.walk, want.wave, want.via, want.since)
+def _answer(request: Request, outcome: Outcome | Failure) -> Answer:
+    """The row of one outcome of *request*, or of a failure that answers it."""
+    target = request.target
+    row = (
+        target.collector,
+        target.kind,
+        target.key,
+        target.cursor,
+        request.walk,
+        request.wave,
+        request.via,
+        request.since,
+    )
     match outcome:
         case Done(next=following, items=items, complete=complete, reached=reached):
             why, newest = outcome.why or None, outcome.newest or None

@@ -79,11 +79,11 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("live") / "study"
 
 
-def collect(study: Path, truth: dict[str, Any], *wants: tuple[str, str], **more: Any) -> Run:
+def collect(study: Path, truth: dict[str, Any], *requests: tuple[str, str], **more: Any) -> Run:
     """One run with the real clock."""
     local = {urlsplit(truth[name]).netloc: truth[name] for name in ("bsky", "pds", "plc")}
     options = {"base_url": truth["bsky"], "plc_url": truth["plc"], "hosts": local}
-    return run(study, "bluesky", collector, options, wants, wire=Wire(), patience=60.0, **more)
+    return run(study, "bluesky", collector, options, requests, wire=Wire(), patience=60.0, **more)
 
 
 def test_the_network_listens_on_this_machine_only(network: Network) -> None:
@@ -94,10 +94,10 @@ def test_people_lists_and_timelines_are_what_the_network_holds(network: Network,
     truth = network.truth
     people = {person["did"]: person["handle"] for person in truth["people"]}
     ann, bob, shy = list(people)[:3]
-    wants = [("user", did) for did in people] + [("user", "person5.test"), ("user", "nobody.test")]
-    wants += [(kind, ann) for kind in ("timeline", "following", "followers", "follow_records")]
-    wants += [("timeline", bob), ("timeline", shy), ("follow_records", bob)]
-    found = collect(study, truth, *wants)
+    requests = [("user", did) for did in people] + [("user", "person5.test"), ("user", "nobody.test")]
+    requests += [(kind, ann) for kind in ("timeline", "following", "followers", "follow_records")]
+    requests += [("timeline", bob), ("timeline", shy), ("follow_records", bob)]
+    found = collect(study, truth, *requests)
     assert found.report.status == "complete"
     assert {a.account_id: a.handle for a in found.of(Account)} == people
     edges = {(edge.follower_id, edge.followed_id, edge.listed) for edge in found.of(Follow)}

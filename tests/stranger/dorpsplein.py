@@ -29,9 +29,9 @@ from sneeuwbal.contract import (
     Post,
     Quarantine,
     Record,
+    Request,
     Settings,
     Transport,
-    Want,
     retry_at,
 )
 
@@ -60,14 +60,14 @@ class Options(BaseModel):
     base_url: str = "https://dorpsplein.example"
 
 
-def fetch(wants: Iterator[Want], settings: Settings) -> Iterator[Page | Failure]:
-    """Ask for each want."""
+def fetch(requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:
+    """Ask for each request."""
     options = settings.checked(Options)
     with httpx.Client(transport=Transport(settings.wire), base_url=options.base_url) as client:
-        for want in wants:
-            path = PATHS[want.target.kind].format(key=quote(want.target.key, safe=""))
-            with settings.wire.ask((want,)) as exchange, suppress(httpx.TransportError):
-                client.get(path, params={"from": want.target.cursor} if want.target.cursor else {})
+        for request in requests:
+            path = PATHS[request.target.kind].format(key=quote(request.target.key, safe=""))
+            with settings.wire.ask((request,)) as exchange, suppress(httpx.TransportError):
+                client.get(path, params={"from": request.target.cursor} if request.target.cursor else {})
             yield exchange.answer
 
 
@@ -107,20 +107,20 @@ class Body(msgspec.Struct):
 
 def outcome(page: Page) -> Iterator[Outcome]:
     """What became of the target of *page*."""
-    want = page.wants[0]
+    request = page.requests[0]
     if page.status == 429:
-        yield Later(want.target, "rate limit", retry_at(page), free=True, whole_kind=True)
+        yield Later(request.target, "rate limit", retry_at(page), free=True, whole_kind=True)
     elif page.status not in (200, 404):
-        yield Later(want.target, f"status {page.status}")
+        yield Later(request.target, f"status {page.status}")
     elif isinstance(body := _read(page), Quarantine):
-        yield Later(want.target, body.reason)
+        yield Later(request.target, body.reason)
     elif page.status == 404:
-        yield Absent(want.target, body.why)
+        yield Absent(request.target, body.why)
     else:
         ids = [one.sid for one in body.sayings]
-        reached = want.since in ids
+        reached = request.since in ids
         items = len(body.villagers) + len(ids)
-        yield Done(want.target, None if reached else body.next, items, ids[0] if ids else "", reached=reached)
+        yield Done(request.target, None if reached else body.next, items, ids[0] if ids else "", reached=reached)
 
 
 def parse(page: Page) -> Iterator[Record]:

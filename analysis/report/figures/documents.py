@@ -14,7 +14,7 @@ from analysis.report.i18n import Words
 
 REASONS = 6  # shown in the box of exclusions; the others are combined
 LEFT = ("identified", "documents", "screened", "included")  # down the middle, each with its exclusions next to it
-BESIDE = {"identified": ("duplicates",), "documents": ("not_screened",), "screened": ("excluded", "disputed")}
+LEAVING = {"identified": ("duplicates",), "documents": ("not_screened",), "screened": ("excluded", "disputed")}
 
 
 def flow(found: Findings, _: Words) -> Figure:
@@ -29,12 +29,12 @@ def flow(found: Findings, _: Words) -> Figure:
         _box(axes, 0.5, -at, _line(rows, step, _), width)
         if at:
             axes.annotate("", (0.5, -at + 0.3), (0.5, -at + 0.7), arrowprops={"arrowstyle": "->", "color": GREY})
-        leaving = [one for one in BESIDE.get(step, ()) if one != "disputed" or rows.loc[one, "documents"]]
-        beside = [_line(rows, one, _) for one in leaving]
+        leaving = [one for one in LEAVING.get(step, ()) if one != "disputed" or rows.loc[one, "documents"]]
+        lines = [_line(rows, one, _) for one in leaving]
         if step == "screened":
-            beside[1:1] = _reasons(found, _)
-        if beside:
-            _box(axes, 1.5, -at, "\n".join(beside), width)
+            lines[1:1] = _reasons(found, _)
+        if lines:
+            _box(axes, 1.5, -at, "\n".join(lines), width)
             axes.annotate("", (1.05, -at), (0.95, -at), arrowprops={"arrowstyle": "->", "color": GREY})
     return figure
 
