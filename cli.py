@@ -28,6 +28,7 @@ COMMANDS = {
     "replay": "Run the whole job again from an archive, without a network.",
     "rehearse": "Run a whole study against a simulated world on this machine.",
     "schedule": "Run jobs at their times: run, list, next, pause, resume, trigger.",
+    "invite": "Make invitations to take part, list or revoke them.",
     "serve": "Serve the pages for participants.",
     "status": "Show what is done, due or waiting, and why.",
     "sql": "Query study.duckdb, read-only: one query, or a shell.",

@@ -155,6 +155,12 @@ def take_back(study: Path, consent: Consent, at: datetime) -> None:
     (study / INBOX / f"{consent.id}{DONATED}").unlink(missing_ok=True)
 
 
+def clear(study: Path) -> None:
+    """Delete what a killed process had begun to write into the inbox: nobody got a receipt for it."""
+    for part in (study / INBOX).glob(".c*"):
+        part.unlink()
+
+
 def acts(study: Path) -> Iterator[tuple[Path, Act]]:
     """The consents in the inbox, with their files."""
     for path in sorted((study / INBOX).glob(f"c*{DONATED}")):

@@ -274,6 +274,10 @@ class Participants(Table):
         pattern=r"^https?://[^/\s?#]+$",
         description="Address at which participants see `sneeuwbal serve participants`: that of the reverse proxy.",
     )
+    collectors: tuple[str, ...] | None = Field(
+        None, examples=[["linkedin"]],
+        description="Collectors by which people may take part; default: all that offer it.",
+    )  # fmt: skip
 
 
 class Interval(Table):
