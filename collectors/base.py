@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -10,7 +10,8 @@ import msgspec
 
 from collectors.wire.exchange import Wire
 from storage.outcomes import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split
-from storage.privacy.declared import Hooks, hooks_of
+from storage.participants import Token, Tokens
+from storage.privacy.declared import Hooks, OAuth, hooks_of
 from storage.records import Failure, Page, Record, Request
 
 if TYPE_CHECKING:
@@ -24,11 +25,14 @@ __all__ = [
     "Kind",
     "Later",
     "Limit",
+    "OAuth",
     "OutOfCredit",
     "Outcome",
     "Refused",
     "Settings",
     "Split",
+    "Token",
+    "Tokens",
     "hooks_of",
     "redirected",
 ]
@@ -56,7 +60,8 @@ class Kind(msgspec.Struct, frozen=True):
     price: float = 0.0  # USD per item delivered
     paged: bool = False  # a list with pages
     head: int = 0  # requests of a walk before its first page
-    # the type of a key, for the snowball: profile | list (of a profile) | handle | account | set | query | search
+    # the type of a key, for the snowball: profile | list (of a profile) | handle | account | set | query | search |
+    # consent (its id: admitted when a participant connects an account)
     of: str = ""
     yields: str = ""  # the type of its items: posts | accounts | profiles | connections | follows | documents
     ties: tuple[str, ...] = ()  # the ties it shows: values of [snowball] along (storage.sampling.rules.TIES)
@@ -80,6 +85,8 @@ class Settings(msgspec.Struct, frozen=True):
     secret: str | None = None
     wire: Wire = msgspec.field(default_factory=Wire)
     archive: Path | None = None  # earlier answers, for collectors that need them
+    tokens: Tokens | None = None  # of participants, for a collector that declares `oauth`
+    consented: Callable[[str], bool] = lambda consent: False  # whether a consent, by its id, is given and not withdrawn
 
     def checked(self, model: type[M]) -> M:
         """The collector's own options as its `Options` model, without unset and common ones."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.context import DECISIONS
-from jobs.secrets import SECRETS, all_secrets
+from jobs.secrets import NEVER_COPIED, all_secrets
 from storage import backup as storage_backup
 from storage import by_hand, housekeeping
 from storage.backup import Report
@@ -32,7 +32,7 @@ def files(study: Study) -> list[Path]:
     """The files of *study*: the study file, decisions, hand-written tables, and the files it names."""
     named = [Path(FILE), Path(DECISIONS), *map(Path, by_hand.FILES), *by_hand.evidence(study.directory)]
     named += [Path(text) for text in _texts(study.model_dump(exclude={"published"})) if _is_file(study, text)]
-    return sorted({path for path in named if not path.is_absolute() and path.name != SECRETS})
+    return sorted({path for path in named if not path.is_absolute() and path.name not in NEVER_COPIED})
 
 
 def _is_file(study: Study, text: str) -> bool:

@@ -97,7 +97,7 @@ def collect_one(
                 frontier=frontier,
                 kinds=kinds or kinds_of(study, name, collector),
                 budget=Budget(study.budget.usd, study.budget.posts, study.budget.requests),
-                secrets=all_secrets(study),
+                secrets=[*all_secrets(study), *(settings.tokens.secrets if settings.tokens else ())],
                 about={"version": own(), "settings": dict(study.rows())},
                 limit=limit,
                 stop=stop,

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from collectors.base import Collector, Settings, hooks_of
 from collectors.wire.exchange import Wire
 from jobs.secrets import secret_of
+from storage.consents import consented
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
 from storage.linking.organisations import load_list
+from storage.participants import Tokens
 from storage.sampling.rules import Rules
 from study.begin import LIST as LIST
 from study.begin import Begun as Begun
@@ -205,7 +208,9 @@ def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -
     options = {**study.options(name), "contact": study.study.contact, "sets": sets, **more}
     if study.minimise.opt_outs == "override":
         options["honour_opt_outs"] = False
-    return Settings(options, secret_of(study, name), wire)
+    tokens = Tokens(study.directory, name) if hooks_of(installed()[name].load()).oauth else None
+    given = partial(consented, study.directory, collector=name)
+    return Settings(options, secret_of(study, name), wire, tokens=tokens, consented=given)
 
 
 def wire_for(study: Study, name: str) -> Wire:

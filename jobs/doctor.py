@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 
 from jobs.context import needs_secret, warnings
 from jobs.schedule import starts
-from jobs.secrets import secret_of
+from jobs.secrets import secret_of, variable_of
 from storage.errors import UserError
 from storage.tables import database
 from study.study_file import Study
@@ -90,7 +90,7 @@ def _directory(directory: Path) -> Check:
 
 def _private(directory: Path) -> Check:
     """Check that private files are readable by their owner only."""
-    names = ("secrets.toml", "state.sqlite", "schedule.sqlite")
+    names = ("secrets.toml", "tokens.json", "state.sqlite", "schedule.sqlite")
     found = [directory / name for name in names if (directory / name).exists()]
     open_ = [path.name for path in found if path.stat().st_mode & OTHERS]
     if open_:
@@ -134,7 +134,7 @@ def _secrets(study: Study) -> Iterator[Check]:
             yield Check(f"secret of {name}", False, str(error))
             continue
         needed = table.secret_env is not None or needs_secret(name)
-        fix = f"none; set {table.secret_env or f'SNEEUWBAL_{name.upper()}_BEARER_TOKEN'} or write it into secrets.toml"
+        fix = f"none; set {table.secret_env or variable_of(name)} or write it into secrets.toml"
         if found or needed:
             yield Check(f"secret of {name}", found, "present" if found else fix)
 

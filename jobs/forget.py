@@ -15,6 +15,7 @@ from jobs.run import load
 from storage.archive import reader as archive
 from storage.errors import UserError
 from storage.locks import lock
+from storage.participants import Tokens, every
 from storage.privacy.declared import platforms
 from storage.privacy.erase import Cutter
 from storage.privacy.forget import Cut
@@ -70,8 +71,17 @@ def forget(
         cutter = Cutter(person.names, forgotten, person.people, copied)
         with lock(directory, "load"):
             erased(study, cutter, cut, "a person was forgotten", backups)
+            _disconnect(directory, cutter)
         rebuild(directory, say)
         return Removal(cut, sorted(cutter.undeclared), _left(study, cutter))
+
+
+def _disconnect(directory: Path, cutter: Cutter) -> None:
+    """Remove the tokens of the person."""
+    for name, tokens in every(directory).items():
+        for key, token in tokens.items():
+            if cutter.named(name, key) or (token.owner and cutter.named(name, token.owner)):
+                Tokens(directory, name).remove(key)
 
 
 def _load_new(study: Study, say: Say) -> None:

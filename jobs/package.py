@@ -16,7 +16,7 @@ from analysis.report.page import Facts, write_report
 from jobs.backup import files
 from jobs.context import ARCHIVE, DATABASE, Say
 from jobs.report import options
-from jobs.secrets import SECRETS
+from jobs.secrets import NEVER_COPIED
 from storage import ro_crate
 from storage.errors import UserError
 from storage.privacy import forgotten, outside_copies
@@ -87,7 +87,8 @@ def _confidential(study: Study, folder: Path) -> None:
     """Copy the archive and the study's own files; never secrets, nor who was forgotten, which needs a key."""
     place = folder / STUDY_IN
     more = {path for path in map(Path, os.listdir(study.directory)) if path.suffix in {".toml", ".csv", ".txt"}}
-    for name in sorted({*files(study), *more} - {Path(SECRETS), Path(outside_copies.FILE), Path(forgotten.FILE)}):
+    never = {*map(Path, NEVER_COPIED), Path(outside_copies.FILE), Path(forgotten.FILE)}
+    for name in sorted({*files(study), *more} - never):
         if (study.directory / name).is_file():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(study.directory / name, place / name)

@@ -17,7 +17,7 @@ from collectors.wire.exchange import Replay
 from jobs.collect import Progress, silent, stopping
 from jobs.context import DECISIONS, Say, open_study
 from jobs.run import waves
-from jobs.secrets import SECRETS
+from jobs.secrets import NEVER_COPIED
 from storage import children
 from storage.errors import Partial, UserError
 from study.study_file import FILE, Study
@@ -50,7 +50,7 @@ def replay(
     into.chmod(0o700)
     for path in directory.iterdir():
         wanted = path.name in {FILE, DECISIONS} or path.suffix in {".toml", ".csv", ".txt"}
-        if path.is_file() and wanted and path.name != SECRETS:
+        if path.is_file() and wanted and path.name not in NEVER_COPIED:
             shutil.copy2(path, into / path.name)
     study = open_study(into)
     wire = Replay(archive, into / ".replay.sqlite")

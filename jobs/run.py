@@ -31,7 +31,7 @@ from jobs.context import (
     wire_for,
 )
 from jobs.intake import admitting, read_files
-from jobs.secrets import secret_of
+from jobs.secrets import secret_of, variable_of
 from storage.archive import reader as archive
 from storage.archive.merge_archives import gather
 from storage.errors import UserError
@@ -70,8 +70,7 @@ def run(
     for name in chosen:
         if needs_secret(name) and secret_of(study, name) is None:
             raise UserError(
-                f"no token for {name}: set SNEEUWBAL_{name.upper()}_BEARER_TOKEN,"
-                f" or enabled = false under [collectors.{name}]"
+                f"no token for {name}: set {variable_of(name)}, or enabled = false under [collectors.{name}]"
             )
     if again:
         frontier = open_state(study)

@@ -15,12 +15,14 @@ from urllib.parse import unquote, urlsplit
 from collectors.base import hooks_of
 from storage import keyring
 from storage.errors import UserError
+from storage.participants import TOKENS, every
 from storage.privacy import pseudonyms
 
 if TYPE_CHECKING:
     from study.study_file import Study
 
 SECRETS = "secrets.toml"
+NEVER_COPIED = frozenset({SECRETS, TOKENS, f".{TOKENS}"})
 NOTIFY = {"webhook": "SNEEUWBAL_WEBHOOK", "mail_to": "SNEEUWBAL_MAIL_TO", "smtp": "SNEEUWBAL_SMTP"}
 MOST = 65_536  # bytes of a file that holds a secret
 SECRET_NAME = re.compile(r"token|secret|password|api_?key|webhook|smtp|pseudonym_key", re.I)
@@ -41,11 +43,16 @@ def _variables(study: Study, name: str) -> list[str]:
     from study.installed import installed
 
     table = study.collectors.get(name)
-    names = [f"SNEEUWBAL_{name.upper()}_BEARER_TOKEN", f"SNEEUWBAL_{name.upper()}_TOKEN"]
+    names = [variable_of(name), variable_of(name).replace("_BEARER_", "_")]
     if table is not None and table.secret_env:
         names.insert(0, table.secret_env)
     point = installed().get(name)
     return [*names, *(hooks_of(point.load()).environment if point else ())]
+
+
+def variable_of(name: str) -> str:
+    """The environment variable for the secret of a collector."""
+    return f"SNEEUWBAL_{name.upper().replace('-', '_')}_BEARER_TOKEN"
 
 
 def secrets_table(directory: Path) -> Mapping[str, Any]:
@@ -94,6 +101,10 @@ def known_secrets(directory: Path) -> Iterator[str]:
     with contextlib.suppress(OSError, ValueError, RecursionError):  # the command that needs it reports the error
         for text in _strings(tomllib.loads((directory / SECRETS).read_text())):
             yield from _parts(text)
+    with contextlib.suppress(UserError, OSError):
+        for tokens in every(directory).values():
+            for token in tokens.values():
+                yield from token.secrets
     with contextlib.suppress(UserError):
         if keyring.chosen(directory):
             from study.installed import installed

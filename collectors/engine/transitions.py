@@ -13,6 +13,7 @@ from storage.frontier.sqlite import Move
 from storage.records import Failure, Page, Request
 
 OURS = {"robots", "private-address", "redirect", "too-large", "invalid-key"}  # failures decided by us
+CONSENT = "consent"  # a failure: the person it is about has not consented, or no longer does
 
 
 def kinds_of(collector: Collector, options: Mapping[str, Any]) -> dict[str, Kind]:
@@ -50,6 +51,8 @@ def moves_of(answer: Page | Failure, collector: Collector, kinds: Mapping[str, K
 
 def failed(failure: Failure, request: Request) -> Outcome:
     """The outcome of a failure."""
+    if failure.reason == CONSENT:
+        return Absent(request.target, "consent withdrawn")
     if failure.reason in OURS:
         return Absent(request.target, f"refused: {failure.reason}")
     return Later(request.target, failure.reason)

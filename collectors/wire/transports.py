@@ -228,16 +228,21 @@ def _bounded(pieces: Iterator[bytes]) -> bytes:
 # ---- httpx --------------------------------------------------------------------------------------------------
 
 
+def unrecorded(wire: Wire, network: PublicOnly) -> httpx.HTTPTransport:
+    """A transport over *network* that records nothing, with the permissions of *wire*."""
+    inner = httpx.HTTPTransport(trust_env=False)
+    network.all, network.allowed = wire.private, wire.named
+    inner._pool._network_backend = network  # httpx has no public API for this
+    return inner
+
+
 class Transport(httpx.BaseTransport):
     """A recording and replaying transport of an httpx client."""
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self._inner = httpx.HTTPTransport(trust_env=False) if wire.live else None
         self._network = PublicOnly()
-        self._network.all = wire.private
-        if self._inner is not None:  # httpx has no public API for this
-            self._inner._pool._network_backend = self._network
+        self._inner = unrecorded(wire, self._network) if wire.live else None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*, or find its recorded answer."""

@@ -125,6 +125,20 @@ class Donation(msgspec.Struct, frozen=True):
     how: Mapping[str, str]  # how to get the export, by language
 
 
+class OAuth(msgspec.Struct, frozen=True):
+    """How participants connect an account: OAuth 2.0 with an authorisation code."""
+
+    title: str  # the platform as participants know it
+    client_id: str
+    authorize_url: str
+    token_url: str
+    scopes: tuple[str, ...]
+    member_url: str  # with a participant's token and *headers*, its answer says who the token belongs to
+    member: Callable[[bytes], str | None]  # the member's id in that answer; None: the platform does not know yet
+    headers: Mapping[str, str] = {}
+    pkce: bool = True  # False: the server takes no code challenge
+
+
 @dataclass(frozen=True)
 class Hooks:
     """The optional declarations of a collector, with their defaults.
@@ -168,6 +182,9 @@ class Hooks:
     made_at: Callable[[str], datetime | None] | None = None
     #: the first day of each platform it covers: an earlier time counts as none
     opened: Mapping[str, date] = field(default_factory=dict)
+    #: how participants connect an account, given the collector's table of the study file; None: not offered.
+    #: A collector with it reads no one without a consent on record (`Settings.consented`)
+    oauth: Callable[[Mapping[str, Any]], OAuth | None] | None = None
     #: an answer archived before `Page.asked` existed, in today's form
     asked_before: Callable[[Any], Any] | None = None
 

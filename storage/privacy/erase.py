@@ -33,7 +33,8 @@ class Cutter(Bodies):
         collector = entry.requests[0].target.collector if entry.requests else ""
         self._look_at(entry.collector if isinstance(entry, Page) else collector)
         left = tuple(self._request(request) for request in entry.requests if not self.owns(request))
-        if entry.requests and not left:
+        given = isinstance(entry, Page) and self.named(collector, str(entry.asked.get("owner", "")))  # their own data
+        if given or (entry.requests and not left):
             return None
         url = self._url(entry.url)
         if isinstance(entry, Failure):

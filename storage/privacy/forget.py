@@ -19,6 +19,7 @@ from storage.archive import manifest, writer
 from storage.archive import reader as archive
 from storage.consents import INBOX
 from storage.errors import UserError
+from storage.participants import TOKENS
 from storage.privacy import outside_copies
 from storage.privacy.erase import Cutter
 from storage.privacy.forgotten import FILE
@@ -28,7 +29,7 @@ from storage.tables.database import WORK
 
 ROW = 1 << 16  # characters of one row of a table: more means an unclosed quotation mark
 TEXT = {".toml", ".csv", ".txt", ".json", ".jsonl", ".ndjson", ".md", ".log", ".tsv", ".yaml", ".yml", ""}
-KEPT = {FILE, ID, "secrets.toml", outside_copies.FILE, "removed.csv", manifest.NAME}
+KEPT = {FILE, ID, "secrets.toml", TOKENS, f".{TOKENS}", outside_copies.FILE, "removed.csv", manifest.NAME}
 PACKED = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".parquet", ".arrow", ".xlsx", ".pdf", ".png"}
 
 

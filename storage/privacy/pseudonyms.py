@@ -32,7 +32,7 @@ class Pseudonyms:
     """
 
     def __init__(self, study: Path, *, make: bool = True) -> None:
-        name = _once(study / ID, secrets.token_hex(16), make).decode("ascii", "replace")
+        name = study_id(study, make=make)
         key = _of_keyring(name, make) if keyring.chosen(study) else _of_file(key_path(study, name), make)
         self._key = hmac.digest(key, b"sneeuwbal study " + name.encode(), "sha256")
 
@@ -55,6 +55,11 @@ class Pseudonyms:
     def raw(self, kind: str, id_: str) -> bytes:
         """The 256 bits of `digest`, as bytes."""
         return hmac.digest(self._key, f"{kind}\0{id_}".encode("utf-8", "surrogatepass"), "sha256")
+
+
+def study_id(study: Path, *, make: bool = True) -> str:
+    """The random name of the study in *study*, made at first use unless *make* is False. Raise UserError."""
+    return _once(study / ID, secrets.token_hex(16), make).decode("ascii", "replace")
 
 
 def _of_file(path: Path, make: bool) -> bytes:

@@ -62,7 +62,8 @@ def _ours(entry: Entry) -> str:
     """Our metadata of an answer, or a note: in it even a bare word may be a handle."""
     if isinstance(entry, Note):
         return msgspec.json.encode(entry.data).decode().replace('\\"', '"')
-    return f"{unquote(entry.url)} {msgspec.json.encode(entry.requests).decode()}"
+    owner = "" if isinstance(entry, Failure) else entry.asked.get("owner", "")
+    return f"{unquote(entry.url)} {msgspec.json.encode(entry.requests).decode()} {owner}"
 
 
 def _readable(entry: Entry) -> str:
