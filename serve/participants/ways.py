@@ -108,7 +108,8 @@ class Ways:
     def _client(self, name: str, oauth: OAuth) -> OAuth2Client:
         secret = secret_of(self._study, name)
         return OAuth2Client(
-            oauth.client_id, secret, scope=" ".join(oauth.scopes), redirect_uri=f"{self._study.participants.url}/connected",
+            oauth.client_id, secret, scope=" ".join(oauth.scopes),
+            redirect_uri=f"{self._study.participants.url}/connected",
             code_challenge_method="S256" if oauth.pkce else None,
             token_endpoint_auth_method="client_secret_post" if secret else "none", timeout=30.0,
         )  # fmt: skip
