@@ -64,12 +64,11 @@ TABLES = {
 }
 
 
-def begun(folder: Path) -> Study:
+def begun(folder: Path, url: str = URL) -> Study:
     """A study with the texts that participants read."""
     (folder / "consent").mkdir(parents=True)
-    (folder / "sneeuwbal.toml").write_text(
-        '[study]\nname = "A <b>study</b>"\n[participants]\ncollectors = ["linkedin"]\n'
-    )
+    text = f'[study]\nname = "A <b>study</b>"\n[participants]\nurl = "{url}"\ncollectors = ["linkedin"]\n'
+    (folder / "sneeuwbal.toml").write_text(text)
     for language, text in (("en", "I agree."), ("nl", "Ik ga akkoord.")):
         (folder / "consent" / f"information.{language}.md").write_text(
             f"# About\n\n<script>alert(1)</script> {language}\n"

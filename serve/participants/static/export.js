@@ -145,7 +145,7 @@ const fold = (name) => name.trim().toLowerCase().replaceAll("'", "’").normaliz
 
 // The wanted columns of the rows below the heading line, and how many lines do not fit it; null without such a line.
 function tabled(text, wanted, offer) {
-  const cut = new RegExp(offer.cut, "gu");
+  const cut = new RegExp(offer.cut, "g");
   for (const delimiter of [",", ";", "\t"]) {
     let header = null, rows = [], odd = 0;
     for (const row of records(text, delimiter)) {
