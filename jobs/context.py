@@ -130,14 +130,19 @@ def kinds_of(study: Study, name: str, collector: Collector) -> tuple[str, ...]:
 
     Look-ups of opt-outs are added if people's own servers must be asked before an admission.
     """
-    table = study.collectors.get(name)
-    chosen = (table.kinds if table is not None else None) or tuple(_needed(study, collector))
+    chosen = _chosen(study, name, collector)
     asked = [*queries_of(study, name, collector), *lists_of_members(study, collector)]
     if study.seeds_of(f"{name}_{FOLLOWERS_OF}"):
         asked.append(followers_kind(collector.kinds) or "")
     first = [kind for kind, spec in collector.kinds.items() if spec.asked_first]
     leads = any(collector.kinds[kind].of == "account" for kind in chosen)
     return tuple(dict.fromkeys((*chosen, *asked, *(first if leads else ()))))
+
+
+def _chosen(study: Study, name: str, collector: Collector) -> tuple[str, ...]:
+    """The kinds that the study file names, else all needed."""
+    table = study.collectors.get(name)
+    return (table.kinds if table is not None else None) or tuple(_needed(study, collector))
 
 
 def _needed(study: Study, collector: Collector) -> Iterator[str]:
@@ -223,8 +228,11 @@ def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
     """The sampling rules of the study file."""
     kinds, timelines = {}, {}
     for name, collector in collectors.items():
-        specs = {kind: collector.kinds[kind] for kind in kinds_of(study, name, collector)}
-        kinds[name] = {kind: spec.of for kind, spec in collector.kinds.items() if spec.of and kind in specs}
+        asked = kinds_of(study, name, collector)
+        specs = {kind: spec for kind, spec in collector.kinds.items() if kind in asked}
+        of_all = set(_chosen(study, name, collector))  # `followers_of` alone lists the followers of those it names
+        kinds[name] = {kind: spec.of for kind, spec in specs.items()
+                       if spec.of and (kind in of_all or spec.of != "account")}  # fmt: skip
         timelines[name] = [kind for kind, spec in specs.items() if spec.of == "account" and spec.yields == "posts"]
     by_id = {name: kind for name, collector in collectors.items() for kind, spec in collector.kinds.items() if spec.ids}
     checked = [name for name, kind in by_id.items() if collectors[name].kinds[kind].asked_first]

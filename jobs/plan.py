@@ -54,23 +54,28 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
     linked = (starts + reached * (rules.accounts_of != "seeds")) * share * guesses["linked_share"]
     also = ", and linked_share of admitted_share of the profiles" if linked else ""
     named = {name: len(rules.seeds[name]) + linked for name in collectors if _has(collectors[name], "handle")}
-    people = _people(named, rules, guesses)
+    followed = {name: len(keys) for name, (_, keys) in rules.followers_of.items()}
+    people = _people(named, followed, rules, guesses)
     rows, by_wave = [], []
     for name, collector in collectors.items():
         wanted = wanted_kinds(study, name, collector)
         queries = {kind: len(keys) for asked in (rules.queries, rules.finding) for kind, keys in asked[name].items()}
         waves = [wave.get(name, 0.0) for wave in people]
         found = f"{also}{', accounts_per_query of each query' if any(rules.finding[name].values()) else ''}"
+        leaders = followed.get(name, 0)
+        found += ", follows_per_account of each account whose followers are seeds" if leaders else ""
         searched = study.searches_for(collector.kinds)
         sets = [one.posts for one in study.comparison if one.collector == name]
         for kind, spec in kinds_of(collector, study.options(name)).items():
             posts = "posts_per_account" if spec.yields == "posts" else "follows_per_account"
             each = "posts_per_query" if spec.yields == "posts" else "accounts_per_query"
             asked, why = _asked(name, kind, spec, waves, rules, guesses)
+            if leaders and kind == rules.followers_of[name][0]:
+                asked = [leaders + (asked[0] if kind in rules.kinds[name] else 0.0), *asked[1:]]
             counts: dict[str, tuple[list[float], float, str]] = {  # by type of key: how many by wave, items, and why
                 "profile": ([starts + reached], 1.0, "the seeds, and profiles_per_list for each list (at most)"),
                 "list": ([lists], guesses["list_size"], "list_size, for the seeds and those that later waves admit"),
-                "handle": ([named.get(name, 0.0), *asked[1:]], 1.0, f"the seeds{also}{why}"),
+                "handle": ([named.get(name, 0.0) + leaders, *asked[1:]], 1.0, f"the seeds{also}{why}"),
                 "account": (asked, guesses[posts], f"the seeds{found}{why}, {posts} in each"),
                 "query": ([float(queries.get(kind, 0))], guesses[each], f"the queries, {each} in each"),
                 "search": ([float(len(searched.get(kind, ())))], float(spec.page), "the register, an answer each"),
@@ -88,10 +93,13 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
     return made
 
 
-def _people(named: Mapping[str, float], rules: Rules, guesses: Mapping[str, float]) -> list[dict[str, float]]:
+def _people(
+    named: Mapping[str, float], followed: Mapping[str, int], rules: Rules, guesses: Mapping[str, float]
+) -> list[dict[str, float]]:
     """The accounts that each wave admits along ties between accounts, by collector; wave 0 are the seeds."""
     queries = {name: sum(map(len, rules.finding[name].values())) for name in named}
-    waves = [{name: number + queries[name] * guesses["accounts_per_query"] for name, number in named.items()}]
+    waves = [{name: number + queries[name] * guesses["accounts_per_query"]
+              + followed.get(name, 0) * guesses["follows_per_account"] for name, number in named.items()}]  # fmt: skip
     each = {"everyone": guesses["follows_per_account"], "seeds": 0.0}.get(rules.admit, guesses["admitted_per_list"])
     for _ in range(rules.waves if rules.account_ties else 0):
         new = {name: number * len(rules.ties.get(name, ())) * each for name, number in waves[-1].items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
@@ -26,7 +27,7 @@ from storage.privacy.erase import Cutter
 from storage.privacy.forget import Cut, forget, rewrite
 from storage.privacy.forgotten import Forgotten
 from storage.privacy.minimise import Expiry
-from storage.records import Page, Request, Target
+from storage.records import Page, Record, Request, Target
 from storage.tables import database
 from study.installed import installed
 from study.study_file import Study
@@ -91,7 +92,7 @@ def retain(study: Study, *, say: Say = print) -> None:
     with ExitStack() as locks:
         hold(locks, study, wait=True)
         with lock(study.directory, "load", wait=True):
-            rewrite(archive, Expiry(study.minimise.keep_days, now, yields()), cut)
+            rewrite(archive, Expiry(study.minimise.keep_days, now, yields(), _records), cut)
             expired = cut.removed
             if study.minimise.redact_archive:
                 archived = Redaction(study)
@@ -113,6 +114,12 @@ def retain(study: Study, *, say: Say = print) -> None:
         say("nothing to remove")
     if redacted:
         say(f"{redacted:,} earlier answers were redacted")
+
+
+def _records(page: Page) -> Iterator[Record]:
+    """The records of *page*; none if its collector is not installed."""
+    point = installed().get(page.requests[0].target.collector)
+    return iter(point.load().parse(page)) if point else iter(())
 
 
 def _cut_gone(study: Study, now: datetime, cut: Cut) -> list[tuple[str, str, str, str, str]]:

@@ -55,7 +55,9 @@ def test_a_kind_that_does_not_yield_posts_is_not_counted_as_posts_whatever_its_n
 
 def test_answers_are_kept_by_what_their_kind_yields_or_by_its_name() -> None:
     now = datetime(2026, 11, 24, tzinfo=UTC)
-    expiry = Expiry({"posts": 1, "odd": 1}, now, {("mine", "things"): "posts", ("mine", "odd"): "documents"})
+    expiry = Expiry(
+        {"posts": 1, "odd": 1}, now, {("mine", "things"): "posts", ("mine", "odd"): "documents"}, lambda page: ()
+    )
 
     def kept(kind: str) -> bool:
         page = Page((Request(Target("mine", kind, "5"), "w"),), "", 200, (), b"", now - timedelta(days=2))

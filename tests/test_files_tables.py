@@ -56,6 +56,15 @@ def test_a_hashtag_in_a_table_is_not_cut_at_its_marks(tmp_path: Path, cell: str)
     assert post.hashtags == ("cafe\u0301", "टैग")
 
 
+def test_only_the_platform_itself_reads_ids_in_its_own_notation(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("follower,followed\nx77,https://x.com/i/web/status/17?s=20\n")
+    ties = {name: of(read("table", tmp_path / "a.csv", platform=name), Follow) for name in ("x", "mastodon", "other")}
+    as_written = ("@x77", "https://x.com/i/web/status/17?s=20")
+    assert {name: (one.follower_id, one.followed_id) for name, (one,) in ties.items()} == {
+        "x": ("77", "17"), "mastodon": as_written, "other": as_written,
+    }  # fmt: skip
+
+
 def test_a_rounded_end_is_no_tie(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("follower,followed\n1.23E+18,5\n#N/A,6\n7,\n1234567890123456789,8\n")

@@ -13,7 +13,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from collectors.files import x_v2
-from storage.records import Absence, Account, Deletion, Follow, Post, Quarantine
+from storage.records import Absence, Account, Deletion, Follow, Post, Quarantine, Record
 from tests.importing import counts, of, parse, read, walk
 
 
@@ -331,3 +331,47 @@ def test_answers_without_data_tell_who_is_not_to_be_had(tmp_path: Path) -> None:
         ("account", "6", "protected"),
     ]
     assert len(found) == 3  # and the page of HTML; limits and broken servers tell nothing
+
+
+WRONG: dict[str, Any] = {  # by the place of a value in a post of 1.1: a value of another type than X documents
+    ".lang": ["nl"], ".favorite_count": "100+", ".retweet_count": {}, ".source": 7, ".place.full_name": 1,
+    ".coordinates.coordinates[1]": "noord", ".entities.hashtags[0].text": 5, ".entities.urls": "http://a.example",
+    ".entities.user_mentions[0].screen_name": {}, ".extended_tweet.full_text": [], ".quoted_status": [7],
+    ".created_at": 5, "user.screen_name": 5, "user.verified": "perhaps", "user.followers_count": 1.5,
+    "user.created_at": "ooit", "user.entities.url.urls[0].expanded_url": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", WRONG)
+def test_a_value_of_another_type_costs_that_value_and_is_counted(tmp_path: Path, place: str) -> None:
+    link, when = {"expanded_url": "http://a.example"}, "Sat Jun 25 19:09:37 +0000 2016"
+    post: dict[str, Any] = {
+        "id_str": "9", "text": "een", "lang": "nl", "favorite_count": 3, "retweet_count": "4", "source": "web",
+        "created_at": when, "place": {"full_name": "Delft"}, "coordinates": {"coordinates": [4.3, 52.1]},
+        "entities": {"hashtags": [{"text": "een"}, {"text": "twee"}], "urls": [link],
+                     "user_mentions": [{"screen_name": "test_b", "id_str": "6"}]},
+        "extended_tweet": {"full_text": "een twee"}, "quoted_status": {"id_str": "8", "text": "acht"},
+        "user": {"id_str": "5", "screen_name": "test_a", "verified": "true", "followers_count": 12.0,
+                 "created_at": when, "entities": {"url": {"urls": [dict(link)]}}},
+    }  # fmt: skip
+    path = tmp_path / "a.json"
+
+    def found(post: Any) -> list[Record]:
+        path.write_text(json.dumps(post))
+        return read("x-v1", path)
+
+    whole = found(post)
+    assert not of(whole, Quarantine)
+    assert (of(whole, Account)[0].verified, of(whole, Account)[0].followers) == (True, 12)
+    at: Any = post["user"] if place.startswith("user") else post
+    *steps, last = [int(step) if step.isdigit() else step for step in re.findall(r"\w+", place.removeprefix("user"))]
+    for step in steps:
+        at = at[step]
+    at[last] = WRONG[place]
+    left = found(post)
+    assert of(left, Post)[0].post_id == "9"
+    (wrong,) = of(left, Quarantine)
+    assert ("account 5" if place.startswith("user") else "post 9") in wrong.place
+    assert place.removeprefix("user") in f"{wrong.place} .{wrong.reason}"
+    if place != "user.screen_name":
+        assert of(left, Account)[0].handle == "test_a"

@@ -101,3 +101,14 @@ def test_a_snowball_of_accounts_is_planned_wave_by_wave_and_says_nothing_of_prof
     assert not [word for word in ("profile", "connection", "linked_share") if word in out]
     rows = planned(tmp_path, text + "max_actors = 10\n", *given)
     assert rows["mastodon", "timeline"]["targets"] == 10
+
+
+def test_followers_of_an_account_cost_its_look_up_and_its_list_and_are_the_seeds(tmp_path: Path) -> None:
+    """2 accounts with 1,500 followers each: a page holds 1,000; nobody else's followers are requested."""
+    text = (
+        '[seeds]\nx_followers_of = ["a", "b"]\n[snowball]\nwaves = 0\n[collectors.x]\nkinds = ["user", "following"]\n'
+    )
+    rows = planned(tmp_path, text, "--guess", "follows_per_account=1500")
+    got = {kind: (row["targets"], row["requests"], row["usd"]) for (_, kind), row in rows.items()}
+    assert got == {"user": (2, 1, 0.02), "followers": (2, 4, 30.0), "following": (3000, 6000, 45_000.0)}
+    assert "follows_per_account of each account whose followers are seeds" in str(rows["x", "following"]["assumption"])

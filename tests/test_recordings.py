@@ -136,9 +136,9 @@ def test_a_recorded_answer_is_redacted_and_kept_as_its_own_platform_declares(tmp
         assert list(minimised(collector.parse(left), drop)) == list(minimised(collector.parse(page), drop))
         assert b"Kanarie" not in left.body
     assert b"Kanarie" in b"".join(page.body for page in pages)
-    expiry = Expiry({"posts": 10}, AT + timedelta(days=11), yields())
+    expiry = Expiry({"posts": 10}, AT + timedelta(days=11), yields(), collector.parse)
     gone = [page.meant.kind for page in pages if expiry.entry(msgspec.structs.replace(page, fetched_at=AT)) is None]
-    assert gone == ["timeline", "hashtag", "timeline", "search_posts"]
+    assert gone == ["file", "timeline", "hashtag", "timeline", "search_posts"]
 
 
 def test_a_recorded_answer_that_no_platform_declares_is_not_taken_for_redacted(tmp_path: Path) -> None:

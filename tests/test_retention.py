@@ -12,7 +12,8 @@ import duckdb
 import msgspec
 import pytest
 
-from jobs.context import parsers
+from collectors import files
+from jobs.context import parsers, yields
 from scheduler import command_of
 from storage.archive import reader as archive
 from storage.archive import writer as archiving
@@ -24,6 +25,7 @@ from storage.privacy.retention import gone, rechecks
 from storage.records import Account, Page, Post, Profile, Quarantine, Request, Target
 from study.study_file import Study
 from tests import small
+from tests.importing import walk
 from tests.peopled import HANDLE, ID, TEXT, peopled
 from tests.rehearsal import sneeuwbal
 
@@ -47,7 +49,7 @@ def test_what_is_dropped_never_reaches_a_table() -> None:
 
 def test_an_answer_goes_on_the_day_that_its_kind_is_kept_no_longer() -> None:
     """By the kind's own term, to the second; kinds without one stay."""
-    expiry = Expiry({"posts": 10}, AT, {("x", "timeline"): "posts", ("x", "user"): "accounts"})
+    expiry = Expiry({"posts": 10}, AT, {("x", "timeline"): "posts", ("x", "user"): "accounts"}, lambda page: ())
 
     def page(kind: str, age: timedelta) -> Page:
         return Page((Request(Target("x", kind, "5"), "w"),), "", 200, (), b"", AT - age)
@@ -57,6 +59,28 @@ def test_an_answer_goes_on_the_day_that_its_kind_is_kept_no_longer() -> None:
     assert expiry.entry(young) is young
     other = page("user", timedelta(days=999))
     assert expiry.entry(other) is other
+
+
+IMPORTED = {  # by what it holds: the format, and a file
+    "posts": ("table", "post_id,text,handle\n17,een,test_a\n"),
+    "follows": ("table", "follower,followed\n5,6\n@test_a,7\n"),
+    "profiles": ("table", "name,employer\nTest Een,Testbedrijf\n"),
+    "accounts": ("x-v1", '{"id_str": "5", "id": 5, "screen_name": "test_a"}\n'),
+    "posts of 1.1": ("x-v1", '{"id_str": "9", "text": "een", "user": {"id_str": "5", "screen_name": "test_a"}}\n'),
+}
+
+
+@pytest.mark.parametrize("holds", IMPORTED)
+def test_a_part_of_an_imported_file_is_kept_as_long_as_what_it_holds(tmp_path: Path, holds: str) -> None:
+    format_, text = IMPORTED[holds]
+    (tmp_path / "a.txt").write_text(text)
+    options = {"platform": "x"} if format_ == "table" and holds != "profiles" else {}
+    (page,) = walk(format_, tmp_path / "a.txt", collected=AT, **options)
+    kinds = ("posts", "follows", "profiles", "accounts")
+    later, parse = AT + timedelta(days=11), files.collector(format_).parse
+    gone = [kind for kind in kinds if Expiry({kind: 10}, later, yields(), parse).entry(page) is None]
+    assert gone == [holds.split()[0]]
+    assert Expiry(dict.fromkeys(kinds, 11), later, yields(), parse).entry(page) is page
 
 
 def test_a_deleted_post_goes_and_the_table_says_why(

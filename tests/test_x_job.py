@@ -12,16 +12,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from collectors.base import Settings
 from collectors.engine.recovery import recover
 from collectors.engine.run import collect
 from collectors.wire.exchange import Replay, Wire
 from collectors.x.collector import collector
+from fixtures.today.planted import clock
+from jobs.run import waves
 from storage.frontier.sqlite import Frontier
 from storage.records import Post, Request
 from storage.tables.load import load
+from study.study_file import Study
 from tests.loopback import Answer, Loopback, Received, serve
+from tests.served import FastWire
 from tests.x_api import (
     TOKEN,
     archived_records,
@@ -110,6 +115,37 @@ def test_a_job_comes_through_its_troubles_and_replays_the_same_from_its_archive(
     assert sorted(map(repr, archived_records(again))) == sorted(map(repr, archived_records(live)))
     recover(live, {"x": collector}, tmp_path / "rebuilt.sqlite")
     assert {row[:4] for row in state(Frontier(tmp_path / "rebuilt.sqlite"))} <= {row[:4] for row in state(frontier)}
+
+
+def test_the_followers_of_an_account_are_seeds_and_the_account_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """25 followers in pages of 20; they are asked whom they follow, and the one they follow is not."""
+    monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", TOKEN)
+
+    def script(request: Received) -> Answer:
+        if request.path == "/2/users/by":
+            return x_users({"synthetic_one": 1})(request)
+        if request.path != "/2/users/1/followers":
+            return Answer(200, {"meta": {"result_count": 0}})
+        first = "pagination_token" not in request.query
+        people = [user(n, f"follower_{n}") for n in (range(2, 22) if first else range(22, 27))]
+        more = {"next_token": "f2"} if first else {}
+        return Answer(200, {"data": people, "meta": {"result_count": len(people), **more}})
+
+    with serve(script) as server:
+        (tmp_path / "sneeuwbal.toml").write_text(
+            '[study]\nname = "x"\n[seeds]\nx_followers_of = ["@Synthetic_One"]\n[snowball]\nwaves = 0\n'
+            f'[collectors.x]\nkinds = ["user", "following"]\nbase_url = "{server.url}"\n'
+        )
+        reports = waves(Study.load(tmp_path), lambda name: FastWire(clock.START), threading.Event(), say=print)
+    assert {report.status for report in reports} == {"complete"}
+    followers = {str(n) for n in range(2, 27)}
+    with duckdb.connect(str(tmp_path / "study.duckdb"), read_only=True) as db:
+        found = db.execute("SELECT key, via FROM admissions WHERE kind = 'admitted' AND wave = 0").fetchall()
+    assert set(found) == {(key, "synthetic_one") for key in followers}
+    asked = {request.path for request in server.asked}
+    assert asked == {"/2/users/by", "/2/users/1/followers"} | {f"/2/users/{key}/following" for key in followers}
 
 
 def test_a_walk_that_was_cut_short_leaves_no_gap_behind_the_mark(tmp_path: Path) -> None:

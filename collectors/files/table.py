@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from collectors.files.table_posts import BARE, IDS, KEYS, POSTS, TIES, ident, post, tie, tool
+from collectors.files.table_posts import BARE, IDS, KEYS, POSTS, TIES, post, tie, tool
 from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_bytes, places
 from collectors.importing.file_collector import FileCollector, guarded, place
 from collectors.parsing.addresses import web
@@ -214,30 +214,35 @@ NUMBERED = {*PEOPLE} & {"profile_id", "url", "x", "mastodon", "bluesky", "name"}
 def read(page: Page) -> Iterator[Record]:
     """The persons, posts or ties of a piece."""
     units = [(index, raw) for index, raw in enumerate(page.content().split(b"\n")) if raw.strip()]
-    spoilt = {field for field in ("profile_id", *KEYS) if rounded_column(_value(raw, field) for _, raw in units)}
+    id_of = _hooks(page.asked.get("platform", "")).id_of
+    spoilt = {field for field in ("profile_id", *KEYS) if rounded_column(_value(raw, field, id_of) for _, raw in units)}
     for index, raw in units:
         yield from guarded(place(page, index), raw, lambda raw=raw: _row(page, record(decode(raw)), spoilt))  # type: ignore[misc]
 
 
-def _value(raw: bytes, field: str) -> str | None:
+def _value(raw: bytes, field: str, id_of: Callable[[str], str]) -> str | None:
     if field.encode() not in raw:
         return None
     try:
-        return ident(text(get(decode(raw), field)))
+        value = text(get(decode(raw), field))
+        return id_of(value) if value else value
     except ValueError:
         return None
 
 
 def _row(page: Page, it: Mapping[str, Any], spoilt: set[str]) -> Iterator[Record]:
     where, kind = f"{place(page)}:{it.get('line')}", page.asked.get("rows", "people")
+    platform = page.asked.get("platform", "")
+    hooks = _hooks(platform)
     if it.get("wrong"):
         yield Quarantine(where, str(it["wrong"]))
         return
     given = {field: value for field in FIELDS if (value := text(it.get(field))) and not missing(value)}
+    given |= {field: hooks.id_of(given[field]) for field in KEYS & given.keys()}
     wrong = {field: why for field, value in given.items() if field != "text" and (why := fault(value))}
     wrong |= {field: why for field, value in given.items() if field in NUMBERED and (why := rounded(value))}
     for field in spoilt & set(given):
-        if from_float(ident(given[field]) or ""):
+        if from_float(given[field]):
             wrong[field] = f"{given[field]} has lost its last digits, like most here; give ids as text"
     if wrong:
         yield Quarantine(where, "; ".join(f"{field}: {why}" for field, why in wrong.items()), str(given)[:1000])
@@ -251,12 +256,9 @@ def _row(page: Page, it: Mapping[str, Any], spoilt: set[str]) -> Iterator[Record
     if kind == "people":
         yield from _person({field: shown(fields.get(field)) for field in PEOPLE}, where)
     elif kind in ("posts", "ids"):
-        platform = page.asked["platform"]
-        yield from post(
-            fields, platform, where, page.asked.get("sample"), bare=kind == "ids", made_at=_hooks(platform).made_at
-        )
+        yield from post(fields, platform, where, page.asked.get("sample"), bare=kind == "ids", made_at=hooks.made_at)
     elif set(TIES) <= set(fields):
-        yield from tie(fields, page.asked["platform"])
+        yield from tie(fields, platform)
     else:
         yield Quarantine(where, "a tie without both its ends")
 

@@ -39,10 +39,6 @@ TOOLS: tuple[Mapping[str, str], ...] = (
 )  # fmt: skip
 IDS = {"id", "id_str", "tweet_id", "tweetid", "status_id"}  # columns of tables with ids only
 BARE = re.compile(r"x?\d{2,20}|at://\S+/\S+|https?://\S+/\d{5,}")  # an id of a post in place of a header
-_PREFIXED = re.compile(r"x(\d+)")  # rtweet's prefix protects ids from spreadsheets
-_STATUS = re.compile(
-    r"(?:https?://)?(?:\w+\.)?(?:twitter|x)\.com/(?:[^/]+|i/web)/status(?:es)?/(\d+)(?:[/?#].*)?", re.I
-)
 _TAG = re.compile(r"[^\s,;|#＃'\"\[\](){}]+")  # \w would cut a tag at its combining marks
 ZONES = {"UTC": "+00:00", "EST": "-05:00", "EDT": "-04:00", "PST": "-08:00", "PDT": "-07:00"}
 _ZONE = re.compile(rf" ({'|'.join(ZONES)})$")
@@ -57,14 +53,9 @@ def tool(names: set[str]) -> Mapping[str, str]:
     return {}
 
 
-def ident(value: str | None) -> str | None:
-    """An id in the platform's form."""
-    match = (_PREFIXED.fullmatch(value) or _STATUS.fullmatch(value.strip())) if value else None
-    return match[1] if match else value
-
-
 def tie(it: Mapping[str, str], platform: str) -> Iterator[Record]:
-    """The follow tie of a row. An end that is not a number or URI is a handle (`@name`)."""
+    """The follow tie of a row, its ids in the platform's form. An end that is not a number or URI is a handle
+    (`@name`)."""
     ends = [_end(it[name], platform) for name in TIES]
     for _, account in ends:
         if account is not None:
@@ -72,8 +63,7 @@ def tie(it: Mapping[str, str], platform: str) -> Iterator[Record]:
     yield Follow(platform, ends[0][0], ends[1][0], "following")
 
 
-def _end(value: str, platform: str) -> tuple[str, Account | None]:
-    key = ident(value) or value
+def _end(key: str, platform: str) -> tuple[str, Account | None]:
     if key.isdigit() or ":" in key:
         return key, None
     handle = key.removeprefix("@")
@@ -90,12 +80,12 @@ def post(
 ) -> Iterator[Record]:
     """The post of a row with its author, on the author's timeline. Raise ValueError without an id or a text.
 
-    *bare*: the table has no texts. *made_at* derives the time if the row has none.
+    Ids are in the platform's form. *bare*: the table has no texts. *made_at* derives the time if the row has none.
     """
-    key, said, handle = ident(it.get("post_id")), it.get("text"), (it.get("handle") or "").removeprefix("@") or None
+    key, said, handle = it.get("post_id"), it.get("text"), (it.get("handle") or "").removeprefix("@") or None
     if key is None or (said is None and not bare):
         raise ValueError("a post without " + ("an id" if key is None else "a text"))
-    author = ident(it.get("account_id")) or (f"@{handle.lower()}" if handle else None)
+    author = it.get("account_id") or (f"@{handle.lower()}" if handle else None)
     if author:
         yield Account(author, platform, handle, it.get("name"))
     made = _moment(it.get("created_at"))
@@ -103,9 +93,9 @@ def post(
         made = made_at(key)
     if made is None and it.get("created_at"):
         yield Quarantine(where, f"created_at: {it['created_at'][:50]} is no moment that is read")
-    retweeted, quoted = ident(it.get("retweeted_post")), ident(it.get("quoted_post"))
-    reply = ident(it.get("reply_to_post"))
-    answered = ident(it.get("reply_to_account"))
+    retweeted, quoted = it.get("retweeted_post"), it.get("quoted_post")
+    reply = it.get("reply_to_post")
+    answered = it.get("reply_to_account")
     retweet = retweeted or (it.get("is_retweet") or "").casefold() in ("true", "yes", "1")
     kind = (
         "retweet" if retweet else "reply" if reply or answered else "quote" if quoted else None if bare else "original"
@@ -122,12 +112,12 @@ def post(
         hashtags=tuple(_TAG.findall(_items(it.get("hashtags")))),
         mentions=tuple(Mention(one.strip("@.-")) for one in re.findall(r"[\w.@-]+", _items(it.get("mentions")))),
         urls=tuple(re.findall(r"https?://[^\s,'\"|\])]+", it.get("urls") or "")),
-        conversation_id=ident(it.get("conversation_id")),
+        conversation_id=it.get("conversation_id"),
         reply_to_post=reply,
         reply_to_account=answered,
         quoted_post=quoted,
         retweeted_post=retweeted,
-        retweeted_account=ident(it.get("retweeted_account")),
+        retweeted_account=it.get("retweeted_account"),
         likes=number(it.get("likes")),
         reposts=number(it.get("reposts")),
         replies=number(it.get("replies")),

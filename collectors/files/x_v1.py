@@ -144,6 +144,9 @@ def _interactions(it: Mapping[str, Any], context: Context) -> Iterator[Record]:
 
 
 def _lists(it: Mapping[str, Any], context: Context) -> Iterator[Record]:
+    for name in ("statuses", "users", "ids"):
+        if it.get(name) is not None and not isinstance(it[name], list):
+            yield Quarantine(name, f"not a list: {str(it[name])[:50]}")
     for one in each(it.get("statuses")):
         yield from records(one, context)
     for one in each(it.get("users")):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
+from collectors.parsing import lenient
 from collectors.parsing.coerce import each, flag, get, ident, moment, number, real, record, text
 from storage.records import Account, Mention, Post, Quarantine, Record
 
@@ -23,13 +24,125 @@ class Context(msgspec.Struct, frozen=True):
     sample: str | None = None
 
 
+# ---- the types of fields; what has another is left out and counted --------------------------------------------
+
+
+class Tag(TypedDict, total=False):
+    """A hashtag."""
+
+    text: str | None
+
+
+class Named(TypedDict, total=False):
+    """A mention."""
+
+    screen_name: str | None
+    id_str: Any
+    id: Any
+
+
+class Link(TypedDict, total=False):
+    """A link in a text."""
+
+    expanded_url: str | None
+    url: str | None
+
+
+class Links(TypedDict, total=False):
+    """The links of an account."""
+
+    urls: list[Link] | None
+
+
+class Page(TypedDict, total=False):
+    """The page of an account."""
+
+    url: Links | None
+
+
+class Place(TypedDict, total=False):
+    """A place."""
+
+    full_name: str | None
+    id: str | None
+
+
+class Point(TypedDict, total=False):
+    """Longitude and latitude."""
+
+    coordinates: list[float | None] | None
+
+
+Object = dict[str, Any] | None
+
+
+class Entities(TypedDict, total=False):
+    """What is marked in a text; some libraries wrote it next to the text."""
+
+    hashtags: list[Tag] | None
+    user_mentions: list[Named] | None
+    urls: list[Link] | None
+
+
+class Long(TypedDict, total=False):
+    """The long form of a post."""
+
+    full_text: str | None
+    entities: Entities | None
+
+
+class Status(Entities, total=False):
+    """A post."""
+
+    entities: Entities | None
+    extended_tweet: Long | None
+    user: Object
+    retweeted_status: Object
+    quoted_status: Object
+    lang: str | None
+    source: str | None
+    favorite_count: lenient.Count | None
+    retweet_count: lenient.Count | None
+    reply_count: lenient.Count | None
+    place: Place | None
+    coordinates: Point | None
+
+
+class User(TypedDict, total=False):
+    """An account."""
+
+    screen_name: str | None
+    name: str | None
+    description: str | None
+    location: str | None
+    url: str | None
+    entities: Page | None
+    verified: bool | None
+    protected: bool | None
+    followers_count: lenient.Count | None
+    friends_count: lenient.Count | None
+    statuses_count: lenient.Count | None
+    status: Object
+
+
+def _typed(it: dict[str, Any], type_: Any, what: str) -> tuple[dict[str, Any], list[Record]]:
+    """*it* with the types of *type_*, and what is left out of it; that of a time is found by reading it."""
+    found, left = lenient.convert(it, type_)
+    where = f"{what} {ident(it.get('id_str'), it.get('id')) or ''}".strip()
+    wrong: list[Record] = [one.quarantine(where) for one in left]
+    if (given := it.get("created_at")) not in (None, "") and moment(given) is None:
+        wrong.append(Quarantine(where, f"created_at: {str(given)[:50]} is no moment that is read"))
+    return {**it, **found}, wrong
+
+
 def user(it: Any, context: Context) -> Iterator[Record]:
     """The account, and the status in it, if any."""
-    it = record(it)
+    it, wrong = _typed(record(it), User, "account")
     found = account(it)
     if found is None:
         raise ValueError("an account without an id")
     yield found
+    yield from wrong
     inner = record(it.get("status"))
     if ident(inner.get("id_str"), inner.get("id")) and ("text" in inner or "full_text" in inner):
         yield from status({**inner, "user": {"id_str": found.account_id}}, context)
@@ -62,15 +175,16 @@ def account(it: Mapping[str, Any]) -> Account | None:
 
 def status(it: Mapping[str, Any], context: Context, on_timeline: bool = True) -> Iterator[Record]:
     """The post with its author; the retweeted and the quoted post under their own authors."""
-    author = account(record(it.get("user")))
+    it, wrong = _typed(dict(it), Status, "post")
+    by, wrong_of_author = _typed(record(it.get("user")), User, "account")
+    author = account(by)
     if author is not None and author.handle:
         yield author
     inner = record(it.get("retweeted_status"))
     quoted = record(it.get("quoted_status"))
     post = _post(it, author.account_id if author else None, inner, quoted, context, on_timeline)
     yield post
-    if post.created_at is None and (given := it.get("created_at")) not in (None, ""):
-        yield Quarantine(f"post {post.post_id}", f"created_at: {str(given)[:50]} is no moment that is read")
+    yield from (*wrong, *wrong_of_author)
     for one in (inner, quoted) if context.sample is None else ():  # a set has its own posts only
         if ident(one.get("id_str"), one.get("id")):
             yield from status(one, context, on_timeline=False)

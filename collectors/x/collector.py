@@ -36,6 +36,7 @@ class X:
 
     page_of = staticmethod(typed.page_of)
     made_at = staticmethod(typed.made_at)
+    id_of = staticmethod(typed.id_of)
     query_of = staticmethod(typed.query_of)
     seed_form = "a handle on X; it has at most 15 letters, digits and _"
 

@@ -11,6 +11,9 @@ from collectors.parsing.coerce import from_epoch
 
 _HOSTS = re.compile(r"(?:(?:www|mobile|m)\.)?(?:twitter|x)\.com")
 _HANDLE = re.compile(r"@?(\w{1,15})", re.ASCII)
+_ID = re.compile(  # rtweet's x protects ids from spreadsheets
+    r"x(\d+)|\s*(?:https?://)?(?:\w+\.)?(?:twitter|x)\.com/(?:[^/]+|i/web)/status(?:es)?/(\d+)(?:[/?#].*)?", re.I
+)
 
 
 def page_of(typed: str) -> str | None:
@@ -39,6 +42,12 @@ def made_at(post: str) -> datetime | None:
     if not re.fullmatch(r"[0-9]{1,19}", post, re.ASCII) or int(post) < 29_700_859_247:
         return None
     return from_epoch((int(post) >> 22) + 1_288_834_974_657)
+
+
+def id_of(cell: str) -> str:
+    """The id in a cell of a table: behind rtweet's x, or in the address of a post; other text unchanged."""
+    match = _ID.fullmatch(cell)
+    return match[1] or match[2] if match else cell
 
 
 def query_of(kind: str, typed: str) -> str | None:

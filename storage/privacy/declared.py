@@ -180,6 +180,8 @@ class Hooks:
     donation: Donation | None = None
     #: when a post was made, derived from its id; None if it cannot be
     made_at: Callable[[str], datetime | None] | None = None
+    #: the id in a cell of a table, such as the address of a post; other text unchanged
+    id_of: Callable[[str], str] = str
     #: the first day of each platform it covers: an earlier time counts as none
     opened: Mapping[str, date] = field(default_factory=dict)
     #: how participants connect an account, given the collector's table of the study file; None: not offered.

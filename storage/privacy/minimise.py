@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,16 @@ import msgspec
 
 from storage.archive.reader import Entry, Note
 from storage.privacy.declared import RECORDS
-from storage.records import Page, Post, Quarantine
+from storage.records import Account, Connection, Document, Follow, Page, Post, Profile, Quarantine
+
+YIELDS = {
+    Post: "posts",
+    Follow: "follows",
+    Connection: "connections",
+    Document: "documents",
+    Profile: "profiles",
+    Account: "accounts",
+}
 
 
 def minimised(records: Iterable[Any], drop: Iterable[str]) -> Iterator[Any]:
@@ -34,10 +43,20 @@ class Expiry:
 
     people: frozenset[str] = frozenset()
 
-    def __init__(self, keep_days: Mapping[str, int], now: datetime, yields: Mapping[tuple[str, str], str]) -> None:
-        """*yields* is the yield of each (collector, kind); the keys of *keep_days* are yields or kinds."""
+    def __init__(
+        self,
+        keep_days: Mapping[str, int],
+        now: datetime,
+        yields: Mapping[tuple[str, str], str],
+        parse: Callable[[Page], Iterable[Any]],
+    ) -> None:
+        """*yields* is the yield of each (collector, kind); the keys of *keep_days* are yields or kinds.
+
+        An answer without either, such as a part of an imported file, yields the first of `YIELDS` in its records, which
+        *parse* reads.
+        """
         self._ends = {name: now - timedelta(days=days) for name, days in keep_days.items()}
-        self._yields = yields
+        self._yields, self._parse = yields, parse
 
     def entry(self, entry: Entry) -> Entry | None:
         """*entry*, or None if it is an answer older than its kind is kept."""
@@ -45,7 +64,11 @@ class Expiry:
             return entry
         at = entry.fetched_at if isinstance(entry, Page) else entry.failed_at
         target = entry.meant if isinstance(entry, Page) else entry.requests[0].target
-        end = self._ends.get(self._yields.get((target.collector, target.kind), ""), self._ends.get(target.kind))
+        kind = self._yields.get((target.collector, target.kind), "")
+        end = self._ends.get(kind, self._ends.get(target.kind))
+        if not kind and end is None and isinstance(entry, Page) and any(at < one for one in self._ends.values()):
+            found = {type(record) for record in self._parse(entry)}
+            end = next((self._ends.get(name) for type_, name in YIELDS.items() if type_ in found), None)
         return None if end is not None and at < end else entry
 
     def finds(self, text: str) -> bool:

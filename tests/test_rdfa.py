@@ -1,0 +1,53 @@
+"""RDFa: the elements that say nothing are left out before the library reads a page."""
+
+from __future__ import annotations
+
+import json
+
+import rdflib
+from extruct.rdfa import RDFaExtractor
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rdflib.compare import to_isomorphic
+
+from collectors.profiles.jsonld import _rdfa_only
+from tests.conftest import examples
+
+NAMES = st.sampled_from(["schema:name", "schema:url", "name", "og:title", "worksFor"])
+LINKS = st.sampled_from(["https://example.org/a", "#me", "/in/b", "_:x"])
+RDFA = {
+    "property": NAMES, "typeof": st.sampled_from(["Person", "schema:Organization"]), "rel": NAMES, "rev": NAMES,
+    "about": LINKS, "resource": LINKS, "href": LINKS, "src": LINKS, "content": st.just("inhoud"), "class": st.just("x"),
+    "vocab": st.just("https://schema.org/"), "prefix": st.just("schema: https://schema.org/"), "lang": st.just("nl"),
+    "datatype": st.sampled_from(["", "xsd:date"]), "inlist": st.just(""),
+}  # fmt: skip
+
+
+@st.composite
+def rdfa_pages(draw: st.DrawFn) -> str:
+    """A page of nested elements with RDFa's attributes here and there."""
+
+    def element(depth: int) -> str:
+        chosen = draw(st.lists(st.sampled_from(sorted(RDFA)), max_size=3, unique=True))
+        said = "".join(f' {name}="{draw(RDFA[name])}"' for name in chosen)
+        below = "".join(element(depth - 1) for _ in range(draw(st.integers(0, 3)))) if depth else ""
+        tag = draw(st.sampled_from(["div", "span", "a", "b"]))
+        return f"<{tag}{said}>tekst {depth}{below}</{tag}> staart<!-- x -->"
+
+    return (
+        f'<html vocab="https://schema.org/"><head><title>t</title></head><body>{element(4)}{element(3)}</body></html>'
+    )
+
+
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
+@given(rdfa_pages())
+def test_rdfa_is_the_same_without_the_elements_that_say_nothing(page: str) -> None:
+    """The whole page, read by the library, is the peer."""
+
+    def read(text: str) -> object:
+        graph = rdflib.Graph()
+        for node in RDFaExtractor().extract(text, base_url="https://example.org/p"):
+            graph.parse(data=json.dumps(node), format="json-ld")
+        return to_isomorphic(graph)
+
+    assert read(_rdfa_only(page)) == read(page)
