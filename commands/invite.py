@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import click
 
 from jobs.context import open_study
 from jobs.invitations import invite, listed, revoke
+from storage.errors import UserError
 
 
 @click.command()
@@ -26,7 +28,7 @@ def command(directory: Path, number: int, days: int, revoked: tuple[str, ...], o
     study = open_study(directory)
     revoke(study, revoked)
     made = invite(study, number, days) if number else None
-    out = output.open("x", encoding="utf-8", newline="") if output else sys.stdout
+    out = os.fdopen(_new(output), "w", encoding="utf-8", newline="") if output else sys.stdout
     try:
         rows = csv.writer(out)
         rows.writerow(("person", "state", "expires", "link"))
@@ -34,3 +36,11 @@ def command(directory: Path, number: int, days: int, revoked: tuple[str, ...], o
     finally:
         if output:
             out.close()
+
+
+def _new(path: Path) -> int:
+    """A new file that only its owner can read: whoever has a link can take part."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise UserError(f"{path}: exists; choose another file") from None

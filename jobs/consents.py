@@ -12,7 +12,7 @@ import msgspec
 from collectors.engine.run import mend_archive
 from jobs.context import DATABASE, Say, collectors_of, open_state, parsers
 from jobs.erasing import erased, hold
-from jobs.intake import admit_wants, read_files
+from jobs.intake import admit_wants, read_files, unreadable
 from storage import consents
 from storage.archive.writer import Writer
 from storage.consents import Act, Consents, Given
@@ -82,7 +82,10 @@ def _take_in_given(study: Study, given: Sequence[tuple[Path, Act]], say: Say) ->
     files: dict[str, list[Path]] = {}
     for path, act in given:
         if consents.donated(path):
-            files.setdefault(act.consent.collector, []).append(path)
+            if why := unreadable(act.consent.collector, path):
+                say(f"not taken in: {why}")
+            else:
+                files.setdefault(act.consent.collector, []).append(path)
             continue
         collector = collectors_of(study).get(act.consent.collector)
         kinds = [name for name, kind in collector.kinds.items() if kind.of == "consent"] if collector else []

@@ -15,6 +15,7 @@ from jobs.collect import Progress, collect_one, silent, stopping
 from jobs.context import Say, open_state
 from jobs.secrets import all_secrets
 from storage.archive.writer import Writer
+from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
 from storage.locks import lock
 from storage.records import Request
@@ -39,6 +40,15 @@ def admitting(study: Study, now: datetime) -> Iterator[Writer]:
             yield writer
         finally:
             writer.close()
+
+
+def unreadable(form: str, path: Path) -> str:
+    """Why the file *path* cannot be read as *form*; "" if it can."""
+    try:
+        files.targets(form, [path], {})
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def read_files(

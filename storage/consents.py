@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from base64 import b32encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,7 @@ class Consents:
     def archived(self) -> Given:
         """What the archive has."""
         found = Given()
-        segments = [path for path in archive.segments(self.study / "archive") if path.name.startswith(f"{WRITER}-")]
-        for note in (note for path in segments for note in self._notes(path)):
+        for note in self._notes():
             _apply(found, note)
         return found
 
@@ -95,16 +94,22 @@ class Consents:
             known.withdrawn_at = known.withdrawn_at or act.consent.withdrawn_at
         return found
 
-    def _notes(self, path: Path) -> list[archive.Note]:
-        try:
-            about = path.stat()
-            state = (about.st_size, about.st_mtime_ns)
-            if self._read.get(path, (None,))[0] != state:
-                notes = [one for one in archive.read(path) if isinstance(one, archive.Note) and one.kind in NOTES]
-                self._read[path] = (state, notes)
-            return self._read[path][1]
-        except FileNotFoundError:  # sealed meanwhile: read by its new name next time
-            return []
+    def _notes(self) -> list[archive.Note]:
+        """The notes, in the order of the segments; read again if one is sealed meanwhile, which renames it."""
+        while True:
+            segments = archive.segments(self.study / "archive")
+            try:
+                return [note for path in segments if path.name.startswith(f"{WRITER}-") for note in self._of(path)]
+            except FileNotFoundError:
+                continue
+
+    def _of(self, path: Path) -> list[archive.Note]:
+        about = path.stat()
+        state = (about.st_size, about.st_mtime_ns)
+        if self._read.get(path, (None,))[0] != state:
+            notes = [one for one in archive.read(path) if isinstance(one, archive.Note) and one.kind in NOTES]
+            self._read[path] = (state, notes)
+        return self._read[path][1]
 
 
 def consented(study: Path, id_: str, collector: str) -> bool:
@@ -136,14 +141,23 @@ def new_id(prefix: str) -> str:
     return prefix + b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
 
 
-def give(study: Path, act: Act, tables: Mapping[str, tuple[bytes, datetime | None]]) -> Path:
-    """Put a consent with the donated files *tables* (content, date) into the inbox, synced; return its path."""
+def give(
+    study: Path,
+    act: Act,
+    tables: Mapping[str, tuple[bytes, datetime | None]],
+    check: Callable[[Path], None] = lambda path: None,
+) -> Path:
+    """Put a consent with the donated files *tables* (content, date) into the inbox, synced; return its path.
+
+    *check* gets the file before it is there, and raises to stop.
+    """
 
     def write(path: Path) -> None:
         with ZipFile(path, "x") as packed:
             for name, (content, made) in {ACT: (msgspec.json.encode(act), None), **tables}.items():
                 date = (made or act.consent.given_at).timetuple()[:6]
                 packed.writestr(ZipInfo(name, date), content)
+        check(path)
 
     return _whole(study, f"{act.consent.id}{DONATED}", write)
 

@@ -406,6 +406,36 @@ def test_pages_run_no_text_as_code_and_ask_no_other_site(study: Study) -> None:
     assert 'lang="nl"' in person.client.get("/", headers={"Accept-Language": "nl-NL,nl;q=0.9"}).text
 
 
+def test_an_error_is_logged_without_what_was_sent(
+    study: Study, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    person = Person(study)
+
+    def broken(*args: object) -> None:
+        raise RuntimeError(f"token {person.here} zq-content")
+
+    about = person.open()
+    monkeypatch.setattr(consents, "give", broken)
+    answer = person.send(TABLES, about)
+    assert answer.status_code == 500
+    assert "Nothing was kept" in answer.json()["error"]
+    assert "RuntimeError in" in caplog.text
+    assert "zq-content" not in caplog.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_one_link_gives_once_and_a_profile_alone_is_a_donation(study: Study) -> None:
+    person = Person(study)
+    about = person.open()
+    nameless = {"Connections.csv": {"columns": ["First Name", "Last Name"], "rows": [["", ""]]}}
+    assert person.send(nameless, about).status_code == 400  # nothing that an import could read
+    assert person.send({"Profile.csv": TABLES["Profile.csv"]}, about).status_code == 200
+    assert person.send(TABLES, about).status_code == 410
+    load(study, say=quiet)
+    assert rows(study, "SELECT headline FROM profiles") == [("Eigen kop QZX",)]
+    assert rows(study, "SELECT covers FROM consents") == [("Profile.csv",)]
+
+
 def test_a_forgotten_person_goes_from_donations_that_wait_too(study: Study) -> None:
     assert Person(study).send().status_code == 200
     forget(study, "https://www.linkedin.com/in/kanarie-qzx", say=quiet)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from jobs.intake import unreadable
 from jobs.invitations import Keys, new_code
 from serve.participants import donation, texts
 from serve.participants.limits import Limit
@@ -36,7 +38,7 @@ from storage.participants import Tokens
 from study.study_file import Study
 
 HERE = Path(__file__).parent
-COOKIE = "session"
+COOKIE = "participant"  # cookies are shared by all ports of a host
 SAID = {400: "stale", 403: "stale", 404: "missing", 409: "changed", 410: "closed", 429: "slow"}
 
 
@@ -80,6 +82,7 @@ class _Pages:
         self.study, self._arrived = study, arrived
         self.url = study.participants.url
         self.keys, self.ways, self.book = Keys(study), Ways(study), Consents(study.directory)
+        self._giving = threading.Lock()
         self._visits, self._links, self._codes = Limit(120, 60), Limit(30, 600), Limit(10, 600)
         self._jinja = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined
@@ -133,7 +136,9 @@ class _Pages:
             files = await run_in_threadpool(donation.files, donated, offer)
         except (ValueError, msgspec.MsgspecError):
             raise HTTPException(400) from None
-        consent, code = self._consent(invited, name, ", ".join(sorted(files)), donated.version, donated.language)
+        consent, code = self._consent(
+            invited, name, ", ".join(sorted(donated.tables)), donated.version, donated.language
+        )
         await run_in_threadpool(self._give, consent, files)
         return JSONResponse({"code": code, "covers": consent.covers})
 
@@ -232,9 +237,16 @@ class _Pages:
 
     def _give(self, consent: Consent, files: Mapping[str, Any], then: Callable[[], None] = lambda: None) -> None:
         text = text_of(self.study.directory, "nl" if consent.language == "nl" else "en").whole
-        consents.give(self.study.directory, Act(consent, text), files)
+        with self._giving:  # the same link may be sent from two windows
+            if self.book.all().of(consent.person, consent.collector):
+                raise HTTPException(410)
+            consents.give(self.study.directory, Act(consent, text), files, lambda path: self._readable(consent, path))
         then()
         self._arrived()
+
+    def _readable(self, consent: Consent, path: Path) -> None:
+        if consent.collector in self.ways.donations and unreadable(consent.collector, path):
+            raise HTTPException(400)
 
     def _withdrawn(self, code: str) -> str:
         """Withdraw the consent whose receipt has *code*; what to say."""

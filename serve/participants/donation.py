@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -46,7 +47,9 @@ def files(donated: Donated, offer: Donation) -> dict[str, tuple[bytes, datetime 
     if not donated.tables:
         raise ValueError("nothing was given")
     cut = re.compile(offer.cut)
-    return {name: (_file(one, offer.files.get(name, ()), cut), one.made) for name, one in donated.tables.items()}
+    made = {name: (_file(one, offer.files.get(name, ()), cut), one.made) for name, one in donated.tables.items()}
+    empty = {name: (_written(columns, []), None) for name, columns in offer.files.items()}  # as an importer may need it
+    return {**empty, **made}
 
 
 def _file(sent: Sent, allowed: tuple[str, ...], cut: re.Pattern[str]) -> bytes:
@@ -57,11 +60,14 @@ def _file(sent: Sent, allowed: tuple[str, ...], cut: re.Pattern[str]) -> bytes:
         raise ValueError("not a table of an export")
     if sent.made and not 1980 <= sent.made.year <= 2107:  # what a ZIP file can say
         raise ValueError("not a date of a file")
-    made = io.StringIO(newline="")
-    writer = csv.writer(made)
-    writer.writerow(columns)
     for row in sent.rows:
         if len(row) != len(columns) or any(len(cell) > MOST_TEXT or CONTROL.search(cell) for cell in row):
             raise ValueError("not a row of an export")
-        writer.writerow([cut.sub("", cell) for cell in row])
+    return _written(columns, [[cut.sub("", cell) for cell in row] for row in sent.rows])
+
+
+def _written(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    made = io.StringIO(newline="")
+    writer = csv.writer(made)
+    writer.writerows([columns, *rows])
     return made.getvalue().encode()  # a lone surrogate raises UnicodeEncodeError, a ValueError

@@ -14,6 +14,7 @@ from authlib.integrations.httpx_client import OAuth2Client
 
 from jobs.context import collectors_of
 from jobs.secrets import secret_of
+from storage.errors import UserError
 from storage.participants import Token
 from storage.privacy.declared import Donation, OAuth, hooks_of
 from study.installed import installed
@@ -47,6 +48,10 @@ class Ways:
         }
         self.donations: dict[str, Donation] = {name: one.donation for name, one in hooks.items() if one.donation}
         self._begun: dict[str, Connecting] = {}
+        if unknown := set(chosen or ()) - set(self.names):
+            raise UserError(f"[participants] collectors: nobody can take part by {', '.join(sorted(unknown))}")
+        if not self.names:
+            raise UserError("nobody can take part: no collector of the study offers it")
 
     def accounts(self) -> dict[str, OAuth]:
         """The accounts that may be connected, by collector."""
