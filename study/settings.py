@@ -275,7 +275,7 @@ class Participants(Table):
         description="Address at which participants see `sneeuwbal serve participants`: that of the reverse proxy.",
     )
     collectors: tuple[str, ...] | None = Field(
-        None, examples=[["linkedin"]],
+        None, examples=[["a-collector"]],
         description="Collectors by which people may take part; default: all that offer it.",
     )  # fmt: skip
 
