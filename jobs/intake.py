@@ -16,7 +16,7 @@ from jobs.context import Say, open_state
 from jobs.secrets import all_secrets
 from storage.archive.writer import Writer
 from storage.errors import UserError
-from storage.frontier.sqlite import Frontier
+from storage.frontier.base import Frontier
 from storage.locks import lock
 from storage.records import Request
 from storage.sampling import admission
