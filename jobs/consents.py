@@ -69,7 +69,7 @@ def _note(study: Study, before: Given, acts: Sequence[Act]) -> None:
     with noting(study) as writer:
         for act in new:
             about = msgspec.to_builtins(act.consent)
-            if act.consent.version not in before.texts:
+            if act.text and act.consent.version not in before.texts:  # a withdrawal has none
                 text = {"version": act.consent.version, "language": act.consent.language, "text": act.text}
                 writer.note(consents.TEXT, text, act.consent.given_at)
                 before.texts.add(act.consent.version)
@@ -98,7 +98,7 @@ def _take_in_given(study: Study, given: Sequence[tuple[Path, Act]], say: Say) ->
         path.unlink(missing_ok=True)
     for name, paths in files.items():
         report = read_files(study, name, paths, {}, say=say)
-        if report.status != "complete":
+        if report.status != "complete" or report.failures:
             say(f"what participants gave waits in {consents.INBOX}: {report.status} {report.reason}")
             continue
         for path in paths:
