@@ -29,7 +29,7 @@ COMMANDS = {
     "rehearse": "Run a whole study against a simulated world on this machine.",
     "schedule": "Run jobs at their times: run, list, next, pause, resume, trigger.",
     "invite": "Make invitations to take part, list or revoke them.",
-    "serve": "Serve the pages for participants.",
+    "serve": "Serve the pages for participants, or the desk for researchers.",
     "status": "Show what is done, due or waiting, and why.",
     "sql": "Query study.duckdb, read-only: one query, or a shell.",
     "recover": "Rebuild the state from the archive.",
