@@ -24,6 +24,7 @@ from study.settings import (
     Budget,
     CollectorTable,
     Comparison,
+    Dossier,
     Job,
     Minimise,
     Organisations,
@@ -53,6 +54,7 @@ class Study(Table):
     survey: Survey = Survey()
     minimise: Minimise = Minimise()
     access: Access = Access()
+    dossier: Dossier = Dossier()
     schedule: tuple[Job, ...] = ()
     comparison: tuple[Comparison, ...] = ()
     searches: tuple[Search, ...] = ()
