@@ -286,7 +286,7 @@ class Dossier(Table):
     necessity: str | None = Field(None, description="Why these data and this period are needed, and no less.")
     storage: str | None = Field(None, description="Where the data lie: machine, place, encryption, copies.")
     access: str | None = Field(None, description="Who has access, and how it is granted and withdrawn.")
-    ends: str | None = Field(None, description="When the data are deleted or handed over, and by whom.")
+    ends: str | None = Field(None, description="When the data are deleted or handed over, and by which organisation.")
     informed: str | None = Field(None, description="How people are informed (articles 13 and 14 GDPR).")
     results: str | None = Field(None, description="Where and when results appear, free of charge.")
 
