@@ -21,7 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from storage.frontier.sqlite import Frontier, Move
+from storage.frontier.moves import Move
+from storage.frontier.sqlite import Frontier
 from storage.records import Request, Target
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -78,7 +79,7 @@ def leasing(path: Path) -> float:
             leased = frontier.lease("x", "user", f"run-{turn}", 10, NOW)
         cpus.append(time.process_time() - cpu)
         assert len(leased) == 10
-    frontier.free_dead_leases("x", "")
+    frontier.start_run("none", "x", NOW)  # releases them
     frontier.close()
     return statistics.median(cpus) * 1e3
 

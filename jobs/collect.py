@@ -18,7 +18,7 @@ from jobs.context import Say, choose, kinds_of, open_state, settings_for, wire_f
 from jobs.secrets import all_secrets
 from storage.archive.writer import Writer
 from storage.errors import OutOfBudget, Partial, UserError
-from storage.frontier.sqlite import Frontier
+from storage.frontier.base import Frontier
 from storage.locks import lock
 from storage.records import Meta
 from storage.versions import own
@@ -156,9 +156,7 @@ def _noted(
         for kind in kinds:
             writer.note(word, {"collector": name, "kind": kind, **data(kind)}, now)
         writer.close()
-        with frontier.transaction():
-            for kind in kinds:
-                change(kind, now)
+        frontier.commit(lambda: [change(kind, now) for kind in kinds])
 
 
 def moment(text: str | None) -> datetime | None:

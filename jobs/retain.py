@@ -17,7 +17,7 @@ from jobs.run import admit_wants, load
 from storage.archive.reader import Entry
 from storage.archive.writer import Writer
 from storage.errors import UserError
-from storage.frontier.sqlite import Frontier
+from storage.frontier.base import Frontier
 from storage.locks import lock
 from storage.privacy import retention
 from storage.privacy.declared import platforms

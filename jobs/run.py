@@ -35,7 +35,7 @@ from storage.archive import reader as archive
 from storage.archive.merge_archives import gather
 from storage.archive.writer import Writer
 from storage.errors import UserError
-from storage.frontier.sqlite import Frontier
+from storage.frontier.base import Frontier
 from storage.linking.evidence import population
 from storage.linking.link import Linking
 from storage.linking.organisations import load_list

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from jobs.context import DATABASE, open_state
-from storage.frontier.sqlite import Frontier
+from storage.frontier.base import Frontier
 from storage.journal import Journal
 from storage.locks import holder
 from storage.tables import database
@@ -37,8 +39,7 @@ WAVES = ("wave", "requests", "reached", "admitted", "new_members", "new_members_
 
 def newest_runs(frontier: Frontier) -> datetime | None:
     """The earliest start of the collectors' newest runs with an answer; None without any."""
-    (oldest,) = frontier.db.execute("SELECT min(newest) FROM (SELECT max(started_at) AS newest FROM runs"
-                                    " WHERE answers > 0 GROUP BY collector)").fetchone()  # fmt: skip
+    oldest = frontier.newest_runs()
     return None if oldest is None else datetime.fromtimestamp(oldest, UTC)
 
 
@@ -66,9 +67,8 @@ def _status(study: Study, frontier: Frontier, since: datetime | None) -> dict[st
         if due := frontier.next_due(str(collector), [str(kind)]):
             waiting[f"{collector} {kind}"] = {"due": due[0].isoformat() if due[0] > now else None, "why": due[1]}
     runs = [
-        {"run": r[0], "collector": r[1], "started": _seconds(r[2]), "ended": _seconds(r[3]), "status": r[4],
-         "reason": r[5], "answers": r[6], "items": r[7]}
-        for r in frontier.db.execute("SELECT * FROM runs ORDER BY started_at DESC LIMIT 20").fetchall()
+        {**msgspec.structs.asdict(one), "started": _seconds(one.started), "ended": _seconds(one.ended)}
+        for one in frontier.runs(20)
     ]  # fmt: skip
     names = ["schedule", "load", "admit", *(f"collect-{name}" for name in installed())]
     running = {name: pid for name in names if (pid := holder(study.directory, name)) is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def checks(directory: Path, collectors: Mapping[str, Collector], *, seal: bool =
         if snapshot is not None:
             yield from _database(snapshot, held)
         if (directory / "state.sqlite").exists() and not any(one.damage for one in found):
-            yield _state(directory, collectors)
+            yield _state(directory, collectors, {one.name for one in found if not one.admits})
     finally:
         held.close()
         if snapshot is not None:
@@ -75,22 +75,24 @@ def _database(published: Path, held: Held) -> Iterator[Check]:
         yield Check("database", True, f"every row has a record, every loaded record a row{late}")
 
 
-def _state(directory: Path, collectors: Mapping[str, Collector]) -> Check:
+def _state(directory: Path, collectors: Mapping[str, Collector], without: Container[str]) -> Check:
     """Compare the state with the one rebuilt from the archive; after a kill it may lag behind."""
     running = [name for name in ("admit", *(f"collect-{name}" for name in collectors)) if holder(directory, name)]
     if running:
         return Check("state", True, f"not compared while {', '.join(running)} runs")
     with tempfile.TemporaryDirectory(prefix="sneeuwbal-verify-") as folder:
-        targets, behind, other = compare(directory, collectors, Path(folder) / "state.sqlite")
+        targets, behind, other = compare(directory, collectors, Path(folder) / "state.sqlite", without)
     if other:
         return Check("state", False, f"{other:,} targets differ from the archive; run `sneeuwbal recover`")
     late = f"; {behind:,} lag behind after a kill, and will be fetched again" if behind else ""
     return Check("state", True, f"{targets:,} targets, equal to the archive{late}")
 
 
-def compare(directory: Path, collectors: Mapping[str, Collector], rebuilt: Path) -> tuple[int, int, int]:
+def compare(
+    directory: Path, collectors: Mapping[str, Collector], rebuilt: Path, without: Container[str] = ()
+) -> tuple[int, int, int]:
     """The numbers of targets, of those that lag behind the archive, and of those that differ from it."""
-    recovery.recover(directory, collectors, rebuilt)
+    recovery.recover(directory, collectors, rebuilt, without)
     db = sqlite3.connect(f"file:{directory / 'state.sqlite'}?mode=ro", uri=True, timeout=30)
     try:
         db.execute("ATTACH ? AS rebuilt", (str(rebuilt),))

@@ -18,8 +18,9 @@ from collectors.wire.exchange import Replay, Wire
 from storage.archive import reader as archive
 from storage.archive import writer as archiving
 from storage.errors import UserError
-from storage.frontier import sqlite as frontier_module
-from storage.frontier.sqlite import MAX_TRIES, Frontier
+from storage.frontier import moves as frontier_module
+from storage.frontier.moves import MAX_TRIES
+from storage.frontier.sqlite import Frontier
 from storage.locks import lock
 from storage.records import Follow, Page
 from tests import toy

@@ -31,8 +31,8 @@ KILLS = 6
 IMPATIENT = """
 import datetime
 import collectors.x.retry_after
-from storage.frontier import sqlite
-sqlite.BACKOFF = tuple(seconds / 20 for seconds in sqlite.BACKOFF)
+from storage.frontier import moves
+moves.BACKOFF = tuple(seconds / 20 for seconds in moves.BACKOFF)
 collectors.x.retry_after.FIRST = datetime.timedelta(seconds=0.25)
 import cli
 cli.entry()

@@ -20,8 +20,7 @@ import cli
 from jobs import run as job
 from storage.archive import reader as archive
 from storage.archive import writer
-from storage.frontier import schema
-from storage.frontier import sqlite as frontier
+from storage.frontier import base, moves, schema
 from storage.locks import holder
 from storage.records import Request, Target
 from tests.conftest import ROOT
@@ -205,7 +204,7 @@ def test_a_lost_network_fails_nobody_however_few_are_wanted(
 ) -> None:
     """Nor in one run, nor in many; and the state that the archive gives says the same."""
     monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
-    monkeypatch.setattr(frontier, "BACKOFF", (0.01, 0.02))
+    monkeypatch.setattr(moves, "BACKOFF", (0.01, 0.02))
     with closing(sqlite3.connect(study / "state.sqlite")) as db, db:
         db.execute("DELETE FROM targets WHERE id NOT IN (SELECT id FROM targets LIMIT ?)", [left])
     url, answer = world.server.url, world.answer
@@ -232,7 +231,7 @@ def test_targets_that_failed_are_partial_until_they_are_asked_for_again_and_abse
     study: Path, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
-    monkeypatch.setattr(frontier, "BACKOFF", (0.01, 0.02))
+    monkeypatch.setattr(moves, "BACKOFF", (0.01, 0.02))
     world.broken = {"3", "5"}
     world.living.people[6].state = "suspended"
     assert cli.main(["--study", str(study), *COLLECT]) == 3
@@ -261,10 +260,10 @@ def test_the_whole_job_tells_of_what_failed_in_any_of_its_rounds(
     study: Path, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SNEEUWBAL_X_BEARER_TOKEN", "a-token")
-    monkeypatch.setattr(frontier, "BACKOFF", (0.01, 0.02))
+    monkeypatch.setattr(moves, "BACKOFF", (0.01, 0.02))
     world.broken, real, rounds = {"3"}, job.collect_one, []
 
-    def one(study: Any, state: frontier.Frontier, *rest: Any) -> Any:
+    def one(study: Any, state: base.Frontier, *rest: Any) -> Any:
         rounds.append(real(study, state, *rest))
         if len(rounds) == 1:
             with state.transaction():

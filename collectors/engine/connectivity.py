@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from collectors.engine.transitions import OURS
-from storage.frontier.sqlite import SILENT
+from storage.frontier.moves import SILENT
 from storage.records import Failure, Page, Target
 
 LOST_AFTER = 12  # requests in a row without an answer: the network is lost, and more would only use up tries

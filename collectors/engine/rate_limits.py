@@ -12,7 +12,7 @@ from typing import Any
 
 from collectors.base import Collector, Kind, Limit, hooks_of
 from collectors.wire.exchange import Wire
-from storage.frontier.sqlite import Move
+from storage.frontier.moves import Move
 from storage.records import Request
 
 NEAR = timedelta(minutes=15)  # a server's limit that ends later applies to its own target only

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -15,10 +15,13 @@ from storage.records import Page
 from storage.sampling.admission import admitted
 
 
-def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dict[str, int]:
+def recover(
+    study: Path, collectors: Mapping[str, Collector], path: Path, without: Container[str] = ()
+) -> dict[str, int]:
     """Rebuild the state of *study* at *path* from its archive; return the number of targets per collector.
 
-    The same outcomes are applied in the same order as when they were collected. Raise UserError on damage.
+    The same outcomes are applied in the same order as when they were collected. *without*: the names of the sealed
+    segments that are known to have no admission. Raise UserError on damage.
     """
     frontier = Frontier(path)
     with frontier.transaction():
@@ -28,6 +31,8 @@ def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dic
     try:
         for only_admissions in (True, False):  # additions before outcomes, in any order of files
             for segment in segments:
+                if only_admissions and segment.name in without:
+                    continue
                 with frontier.transaction():
                     for entry in archive.read(segment):
                         admission = isinstance(entry, archive.Note) and entry.kind == "admission"

@@ -25,7 +25,8 @@ from collectors.wire.address_policy import named
 from storage.archive import reader as archive
 from storage.archive import writer as archiving
 from storage.errors import UserError
-from storage.frontier.sqlite import Frontier, Move
+from storage.frontier.base import Frontier
+from storage.frontier.moves import Move
 from storage.locks import lock
 from storage.privacy.suppression import Guard
 from storage.records import Failure, Meta, Page, Request
@@ -165,10 +166,7 @@ class _Run:
         report, start = self.report, self.wire.now()
         self.writer.note("run-start", {"run": report.run, "collector": self.name, **about}, start)
         self.writer.sync()
-        with self.frontier.transaction():
-            self.frontier.free_dead_leases(self.name, report.run)
-            self.frontier.declare(self.name, {kind: spec.yields for kind, spec in self.collector.kinds.items()})
-            self.frontier.start_run(report.run, self.name, start)
+        self.frontier.commit(lambda: self._start(start))
         try:
             self._rounds()
         except BaseException as error:
@@ -180,14 +178,18 @@ class _Run:
             self._end()
         return report
 
+    def _start(self, now: datetime) -> None:
+        self.frontier.declare(self.name, {kind: spec.yields for kind, spec in self.collector.kinds.items()})
+        self.frontier.start_run(self.report.run, self.name, now)
+
     def _end(self) -> None:
         self._save()
         report, now = self.report, self.wire.now()
-        with self.frontier.transaction():
-            self.frontier.free_dead_leases(self.name, "")
-            self.frontier.end_run(
+        self.frontier.commit(
+            lambda: self.frontier.end_run(
                 report.run, report.status, report.reason, report.answers, report.items, now, self.connectivity.lost
             )
+        )
         outcome = {"run": report.run, "collector": self.name, "status": report.status, "reason": report.reason}
         self.writer.note(
             "run-end",
@@ -336,8 +338,7 @@ class _Run:
         if not self.unsaved:
             return
         self.writer.sync()
-        with self.frontier.transaction():
-            self.report.failed += self.frontier.apply(self.moves, self.wire.now())
+        self.report.failed += self.frontier.commit(lambda: self.frontier.apply(self.moves, self.wire.now()))
         self.moves, self.unsaved, self.saved_at = [], 0, time.monotonic()
         self.progress(self.report)
 

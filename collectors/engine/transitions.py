@@ -9,7 +9,7 @@ import msgspec
 
 from collectors.base import Absent, Collector, Done, Kind, Later, Limit, Outcome, OutOfCredit, Refused, Split
 from storage.frontier.cycles import bounded
-from storage.frontier.sqlite import Move
+from storage.frontier.moves import Move
 from storage.records import Failure, Page, Request
 
 OURS = {"robots", "private-address", "redirect", "too-large", "invalid-key"}  # failures decided by us

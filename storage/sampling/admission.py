@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 import duckdb
 import msgspec
 
 from storage.archive import writer as archiving
-from storage.frontier.sqlite import Frontier
+from storage.frontier.base import Frontier
 from storage.privacy.suppression import Guard
 from storage.records import Meta, Request, Target
 from storage.sampling import candidates, snowball
@@ -43,7 +44,7 @@ def enter(
 ) -> dict[str, int]:
     """Record and queue those of *requests* not in the frontier; return the number by collector and kind."""
     counts: dict[str, int] = {}
-    requests = Guard(frontier.path.parent).requests(requests)
+    requests = Guard(writer.directory.parent).requests(requests)
     for start in range(0, len(requests), CHUNK):
         new = frontier.unknown(requests[start : start + CHUNK])
         if not new:
@@ -53,8 +54,7 @@ def enter(
         ]
         writer.note("admission", {"rule": rule, "wants": rows}, now)
         writer.sync()
-        with frontier.transaction():
-            frontier.add(new, now)
+        frontier.commit(partial(frontier.add, new, now))
         for request in new:
             name = f"{request.target.collector} {request.target.kind}"
             counts[name] = counts.get(name, 0) + 1

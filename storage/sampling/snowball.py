@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import duckdb
 import pyarrow as pa
 
-from storage.frontier.sqlite import ADMITTED, Frontier
+from storage.frontier.base import ADMITTED, Frontier
 from storage.records import Request, Target
 from storage.sampling import candidates
 from storage.sampling.rules import Rules, condition
