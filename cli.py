@@ -28,7 +28,8 @@ COMMANDS = {
     "replay": "Run the whole job again from an archive, without a network.",
     "rehearse": "Run a whole study against a simulated world on this machine.",
     "schedule": "Run jobs at their times: run, list, next, pause, resume, trigger.",
-    "serve": "Serve the pages for participants.",
+    "invite": "Make invitations to take part, list or revoke them.",
+    "serve": "Serve the pages for participants, or the desk for researchers.",
     "status": "Show what is done, due or waiting, and why.",
     "sql": "Query study.duckdb, read-only: one query, or a shell.",
     "recover": "Rebuild the state from the archive.",
@@ -39,6 +40,7 @@ COMMANDS = {
     "forget": "Remove a person permanently.",
     "compliance": "Check stored items with their platforms, and remove those deleted there.",
     "retain": "Remove what is deleted on its platform or passed its retention period.",
+    "dossier": "Write what a data protection officer, or an application under the DSA, asks.",
     "package": "Make a replication package: report, tables, definitions, database.",
     "reproduce": "Recompute every figure of a package, and compare.",
 }

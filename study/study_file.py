@@ -24,9 +24,11 @@ from study.settings import (
     Budget,
     CollectorTable,
     Comparison,
+    Dossier,
     Job,
     Minimise,
     Organisations,
+    Participants,
     Population,
     Published,
     Search,
@@ -53,6 +55,8 @@ class Study(Table):
     survey: Survey = Survey()
     minimise: Minimise = Minimise()
     access: Access = Access()
+    participants: Participants = Participants()
+    dossier: Dossier = Dossier()
     schedule: tuple[Job, ...] = ()
     comparison: tuple[Comparison, ...] = ()
     searches: tuple[Search, ...] = ()
