@@ -20,6 +20,7 @@ from jobs.context import open_study
 from jobs.forget import forget
 from jobs.run import import_files
 from storage.errors import UserError
+from storage.privacy.leaks import leaks
 from storage.privacy.pseudonymise import pseudonymise
 from storage.privacy.pseudonyms import Pseudonyms
 from storage.records import Quarantine, Record, SurveyAnswer, SurveyVariable
@@ -166,6 +167,15 @@ def test_answers_are_in_no_database_for_publication(study: Path, tmp_path: Path)
     with duckdb.connect(str(made), read_only=True) as db:
         assert db.execute("SELECT count(*) FROM survey_answers").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM base.survey_variables").fetchone() == (9,)
+
+
+def test_what_respondents_wrote_is_found_in_a_publication(study: Path, tmp_path: Path) -> None:
+    with duckdb.connect(str(study / "study.duckdb"), read_only=True) as db:
+        (wrote,) = db.execute("SELECT DISTINCT text FROM survey_answers WHERE text IS NOT NULL").fetchall()
+    (tmp_path / "page.html").write_text("<p>een figuur, survey-1</p>")
+    assert leaks(study / "study.duckdb", tmp_path) == []
+    (tmp_path / "page.html").write_text(f"<p>{wrote[0]}</p>")
+    assert len(leaks(study / "study.duckdb", tmp_path)) == 1
 
 
 @pytest.fixture(scope="module")

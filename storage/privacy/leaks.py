@@ -31,12 +31,15 @@ KINDS: Mapping[str, str] = {  # by the category of a field in `RECORDS`; places 
     "names": "name",
     **dict.fromkeys(("texts", "descriptions"), "text"),
 }
-KNOWN = " UNION ".join(
-    f"SELECT '{KINDS[what]}', \"{name}\" FROM {source}"
-    for record, source in SOURCES.items()
-    for name, what in RECORDS[record].items()
-    if what in KINDS
-)
+KNOWN = (
+    " UNION ".join(
+        f"SELECT '{KINDS[what]}', \"{name}\" FROM {source}"
+        for record, source in SOURCES.items()
+        for name, what in RECORDS[record].items()
+        if what in KINDS
+    )
+    + " UNION SELECT 'text', text FROM base.survey_answers"
+)  # respondents' numbers are also names of figures
 
 
 def leaks(source: Path, folder: Path) -> list[str]:

@@ -85,6 +85,6 @@ def _panel(axes: Axes, table: pd.DataFrame, measure: str, _: Words) -> None:
         axes.set_xlim(0, axes.get_xlim()[1])
     axes.set_title(wrapped(_.head(measure), 18), fontsize=8.5)
     axes.xaxis.set_major_locator(MaxNLocator(3))
-    places = 1 if measure == "e_i_index" else 0
+    places = 2 if measure == "e_i_index" else 0
     axes.xaxis.set_major_formatter(lambda value, place: _.number(value, places))
     grid(axes, "x")
