@@ -150,6 +150,29 @@ def timeline(first: int) -> bytes:
     return b"[" + posts(first, 1).strip() + b"]"
 
 
+LEFT_OUT = {  # by its type and the head of its answer, an odd record: why it is left out
+    ("revisit", b"HTTP/1.1 200 OK\r\n\r\n"): "records of the type revisit",
+    ("resource", b""): "records of the type resource",
+    ("response", b""): "without an answer of HTTP",
+}
+
+
+@pytest.mark.parametrize(("type_", "head"), LEFT_OUT)
+def test_a_record_of_a_warc_that_is_no_answer_is_counted(tmp_path: Path, type_: str, head: bytes) -> None:
+    def written(type_: str, data: bytes, host: str = "api.x.com") -> bytes:
+        lines = ("WARC/1.0", f"WARC-Type: {type_}", f"WARC-Target-URI: https://{host}/2/users/5/tweets",
+                 "Content-Type: application/http;msgtype=response", f"Content-Length: {len(data)}")  # fmt: skip
+        return "\r\n".join((*lines, "", "")).encode() + data + b"\r\n\r\n"
+
+    body = json.dumps({"data": [{"id": "1", "author_id": "5", "text": "een"}]}).encode()
+    whole = written("response", b"HTTP/1.1 200 OK\r\n\r\n" + body, "API.X.COM")
+    (tmp_path / "a.warc").write_bytes(whole + written(type_, head + body))
+    post, left_out = read("warc", tmp_path / "a.warc")
+    assert isinstance(post, Post)
+    assert isinstance(left_out, Quarantine)
+    assert left_out.reason == f"left out: 1 answers: {LEFT_OUT[type_, head]}"
+
+
 def test_one_member_around_a_whole_warc_other_packers_and_a_cut_end(tmp_path: Path) -> None:
     answers = [(API, 200, timeline(number), []) for number in (1, 2, 3)]
     plain = warc(answers, packed=False)

@@ -44,9 +44,15 @@ class Recording:
         self._seen: dict[str, dict[str, str]] = {}  # by collector, a memory for its hook
         self._left_out: Counter[str] = Counter()
 
+    def leave(self, what: str) -> None:
+        """Count something that is no answer to read."""
+        self._left_out[what] += 1
+
     def piece(self, piece: Piece) -> Piece | None:
         """*piece*, an answer, assigned to its platform; None if it is left out and counted."""
-        if (urlsplit(piece.url).hostname or "") in HOSTS:
+        parts = urlsplit(piece.url)
+        piece = msgspec.structs.replace(piece, url=parts._replace(netloc=parts.netloc.lower()).geturl())
+        if (parts.hostname or "") in HOSTS:
             return piece
         page = Page((), piece.url, piece.status, piece.headers, piece.body, piece.at or datetime.now(UTC))
         for name, (_, hooks) in _recognising().items():
@@ -58,12 +64,12 @@ class Recording:
             if isinstance(target, Target) and self._opted_out(name, target):
                 target = "their account opted out"
             if isinstance(target, str):
-                self._left_out[target] += 1
+                self.leave(target)
                 return None
             if target is not None:
                 asked = {"recorded": name, "kind": target.kind, "key": target.key, "cursor": target.cursor}
                 return msgspec.structs.replace(piece, asked={**piece.asked, **asked})
-        self._left_out["no collector reads them"] += 1
+        self.leave("no collector reads them")
         return None
 
     def _opted_out(self, name: str, target: Target) -> bool:

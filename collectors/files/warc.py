@@ -26,6 +26,8 @@ from storage.records import MAX_BODY, Request
 _STREAM = re.compile(
     r"^https?://(\w*stream\.twitter\.com|api\.(twitter|x)\.com/2/tweets/(search|sample\d*|firehose)/?stream)"
 )
+ASIDE = ("warcinfo", "request", "metadata")  # what a recording holds beside answers
+NO_HTTP = "without an answer of HTTP"
 _CHUNK = re.compile(rb"(?:\r?\n)?([0-9a-fA-F]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 
@@ -39,9 +41,14 @@ def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[P
     with open_bytes(path) as stream:
         for number, one in enumerate(_records(stream, path.name), 1):
             if one.rec_type != "response" or one.http_headers is None:
+                if one.rec_type not in ASIDE:
+                    known.leave(NO_HTTP if one.rec_type == "response" else f"records of the type {one.rec_type}")
                 continue
             url = one.rec_headers.get_header("WARC-Target-URI") or ""
             for piece in _pieces(one, url, number, cursor(offset, line) if number == done else ""):
+                if not piece.status and not piece.body:
+                    known.leave(NO_HTTP)
+                    continue
                 read_before = number < done or (number == done and not offset)
                 if (found := known.piece(piece)) and not read_before:
                     yield found
