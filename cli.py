@@ -29,6 +29,7 @@ COMMANDS = {
     "rehearse": "Run a whole study against a simulated world on this machine.",
     "schedule": "Run jobs at their times: run, list, next, pause, resume, trigger.",
     "serve": "Serve the pages for participants.",
+    "connect": "Give access to an account of your own, for a collector that reads by consent.",
     "status": "Show what is done, due or waiting, and why.",
     "sql": "Query study.duckdb, read-only: one query, or a shell.",
     "recover": "Rebuild the state from the archive.",
