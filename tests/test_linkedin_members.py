@@ -325,11 +325,11 @@ def test_nothing_is_left_of_a_forgotten_member_whose_targets_have_another_name(
     assert {word for word in words for _, content in bytes_of(study) if word in content} == {*words[:4]}
     removal = forget(settings, people[3].url, say=lambda line: None)
     assert removal.left == []
-    assert "c3" not in Tokens(study, NAME).keys()
+    assert Tokens(study, NAME).get("c3") is None
     assert it_token not in (study / TOKENS).read_bytes()
     for place, content in bytes_of(study):
         assert not [word for word in words if word in content], place
-    assert {"c2", "c4"} <= set(Tokens(study, NAME).keys())
+    assert Tokens(study, NAME).get("c4") is not None
 
 
 def test_tokens_lie_in_one_file_that_others_cannot_read(tmp_path: Path) -> None:
