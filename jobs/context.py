@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from collectors.base import Collector, Settings, hooks_of
 from collectors.wire.exchange import Wire
 from jobs.secrets import secret_of
+from storage.consents import consented
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
 from storage.linking.organisations import load_list
@@ -212,7 +214,8 @@ def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -
     if study.minimise.opt_outs == "override":
         options["honour_opt_outs"] = False
     tokens = Tokens(study.directory, name) if hooks_of(installed()[name].load()).oauth else None
-    return Settings(options, secret_of(study, name), wire, tokens=tokens)
+    given = partial(consented, study.directory, collector=name)
+    return Settings(options, secret_of(study, name), wire, tokens=tokens, consented=given)
 
 
 def wire_for(study: Study, name: str) -> Wire:

@@ -28,6 +28,7 @@ from study.settings import (
     Job,
     Minimise,
     Organisations,
+    Participants,
     Population,
     Published,
     Search,
@@ -54,6 +55,7 @@ class Study(Table):
     survey: Survey = Survey()
     minimise: Minimise = Minimise()
     access: Access = Access()
+    participants: Participants = Participants()
     dossier: Dossier = Dossier()
     schedule: tuple[Job, ...] = ()
     comparison: tuple[Comparison, ...] = ()
