@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from collectors.base import Token, Tokens, hooks_of
 from jobs.context import choose, open_state
-from jobs.run import admit_wants
+from jobs.intake import admit_wants
 from storage.errors import UserError
 from storage.records import Request, Target
 from study.study_file import Study
