@@ -30,6 +30,7 @@ COMMANDS = {
     "schedule": "Run jobs at their times: run, list, next, pause, resume, trigger.",
     "invite": "Make invitations to take part, list or revoke them.",
     "serve": "Serve the pages for participants, or the desk for researchers.",
+    "connect": "Give access to an account of your own, for a collector that reads by consent.",
     "status": "Show what is done, due or waiting, and why.",
     "sql": "Query study.duckdb, read-only: one query, or a shell.",
     "recover": "Rebuild the state from the archive.",

@@ -266,20 +266,6 @@ class Access(Table):
     )
 
 
-class Participants(Table):
-    """People who take part by invitation (docs/taking-part.md)."""
-
-    url: str = Field(
-        "http://127.0.0.1:8417",
-        pattern=r"^https?://[^/\s?#]+$",
-        description="Address at which participants see `sneeuwbal serve participants`: that of the reverse proxy.",
-    )
-    collectors: tuple[str, ...] | None = Field(
-        None, examples=[["a-collector"]],
-        description="Collectors by which people may take part; default: all that offer it.",
-    )  # fmt: skip
-
-
 class Dossier(Table):
     """What the dossier says besides what follows from the study; what is left out is a blank there."""
 

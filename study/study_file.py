@@ -17,6 +17,7 @@ from storage.tomlfile import Table, read
 from study import people
 from study.checks import checks
 from study.installed import installed, options_model, seed_lines
+from study.participants import Participants
 from study.settings import (
     About,
     Access,
@@ -28,7 +29,6 @@ from study.settings import (
     Job,
     Minimise,
     Organisations,
-    Participants,
     Population,
     Published,
     Search,

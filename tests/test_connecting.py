@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 from jobs import invitations
+from jobs.collect import collect
+from jobs.run import load
 from serve.participants.app import face
 from serve.participants.ways import Ways
 from storage import consents
@@ -23,7 +26,10 @@ from storage.participants import Tokens
 from storage.privacy.declared import OAuth
 from storage.privacy.pseudonyms import VARIABLE
 from study.study_file import Study
-from tests.test_taking_part import URL, Person, begun
+from tests import linkedin_api
+from tests.contents import contents
+from tests.loopback import serve
+from tests.test_taking_part import URL, Person, begun, quiet, rows
 
 NAME = "fictive"
 
@@ -83,12 +89,12 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     return begun(tmp_path / "study")
 
 
-def connect(person: Person, **changes: str) -> Any:
+def connect(person: Person, name: str = NAME, **changes: str) -> Any:
     """The redirect to the platform."""
     page = person.client.get(person.here).text
     fields = dict(re.findall(r'name="(page|version|language)" value="(\w+)"', page))
     form = {**fields, "agreed": "yes", **changes}
-    return person.client.post(f"{person.here}/connect/{NAME}", data=form, follow_redirects=False)
+    return person.client.post(f"{person.here}/connect/{name}", data=form, follow_redirects=False)
 
 
 def test_a_connected_account_has_a_consent_and_a_token_until_it_is_withdrawn(study: Study, platform: Platform) -> None:
@@ -140,3 +146,41 @@ def test_an_altered_or_borrowed_answer_gives_nothing(study: Study, platform: Pla
     assert connect(other, version="0").status_code in (303, 409)
     assert list(consents.acts(study.directory)) == []
     assert Tokens(study.directory, NAME).keys() == []
+
+
+def test_a_member_connects_is_read_and_withdraws_without_a_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way with the simulated platform: its tables, and after the withdrawal no byte."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
+    monkeypatch.setattr(linkedin_api, "REDIRECT", f"{URL}/connected")
+    people = linkedin_api.members()
+    with serve(linkedin_api.LinkedIn(people)) as server:
+        more = f'[collectors.linkedin-members]\nclient_id = "{linkedin_api.CLIENT}"\nbase_url = "{server.url}"\n'
+        study = begun(tmp_path / "study", ways=f'{more}oauth_url = "{server.url}/oauth"')
+        secret = study.directory / "secrets.toml"
+        secret.write_text(f'linkedin-members = "{linkedin_api.SECRET}"\n')
+        secret.chmod(0o600)
+        app, codes = face(study), []
+        for number in (7, 8):
+            person = Person(study, app=app)
+            login = connect(person, "linkedin-members").headers["location"]
+            back = httpx.get(f"{login}&login={number}").headers["location"]
+            page = person.client.get(back.removeprefix(URL))
+            assert page.status_code == 200, page.text
+            codes.append(re.search(r'class="code">([\w-]+)<', page.text))
+        load(study, say=quiet)
+        collect(study, only="linkedin-members", say=quiet)
+        load(study, say=quiet)
+        headlines = [("Adviseur 7",), ("Adviseur 8",)]
+        assert rows(study, "SELECT headline FROM profiles WHERE headline IS NOT NULL ORDER BY 1") == headlines
+        assert rows(study, "SELECT count(*) FROM base.connections") == [(7 + 8,)]
+        assert codes[1] is not None
+        assert person.withdraw(codes[1][1]).status_code == 200
+        load(study, say=quiet)
+        assert collect(study, only="linkedin-members", say=quiet)[0].answers == 0
+        assert rows(study, "SELECT headline FROM profiles WHERE headline IS NOT NULL") == headlines[:1]
+        assert rows(study, "SELECT count(*) FROM base.connections") == [(7,)]
+        found = [path.name for path in study.directory.rglob("*") if path.is_file()
+                 for _, content in contents(path) if b"Adviseur 8" in content]  # fmt: skip
+        assert found == []

@@ -64,10 +64,10 @@ TABLES = {
 }
 
 
-def begun(folder: Path, url: str = URL) -> Study:
+def begun(folder: Path, url: str = URL, ways: str = 'collectors = ["linkedin"]') -> Study:
     """A study with the texts that participants read."""
     (folder / "consent").mkdir(parents=True)
-    text = f'[study]\nname = "A <b>study</b>"\n[participants]\nurl = "{url}"\ncollectors = ["linkedin"]\n'
+    text = f'[study]\nname = "A <b>study</b>"\n[participants]\nurl = "{url}"\n{ways}\n'
     (folder / "sneeuwbal.toml").write_text(text)
     for language, text in (("en", "I agree."), ("nl", "Ik ga akkoord.")):
         (folder / "consent" / f"information.{language}.md").write_text(
