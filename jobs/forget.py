@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import msgspec
 
 from collectors.engine.run import mend_archive
-from jobs.context import DATABASE, Say, open_study, parsers
+from jobs.context import DATABASE, STATE, Say, open_study, parsers, shared_state
 from jobs.run import load
 from storage.archive import reader as archive
 from storage.archive.writer import Writer
 from storage.errors import UserError
+from storage.frontier.shared import Shared
 from storage.locks import lock
 from storage.participants import Tokens, every
 from storage.privacy import outside_copies
 from storage.privacy.declared import platforms
 from storage.privacy.erase import Cutter
-from storage.privacy.forget import Cut, cut_file
+from storage.privacy.forget import Cut, cut_file, cut_state
 from storage.privacy.forget import forget as erase
 from storage.privacy.forgotten import Forgotten, words_of
-from storage.privacy.person import Person, others, person_of
+from storage.privacy.person import Person, person_of
 from storage.privacy.quoted_text import Copied
 from study.installed import installed
 from study.study_file import Study
@@ -62,6 +64,9 @@ def forget(
         hold(locks, study)
         with lock(directory, "load"):
             pass  # a running load is an error; do not wait for it
+        shared = locks.enter_context(closing(shared_state(study))) if study.store.frontier else None
+        if shared and (others := shared.at_work()):
+            raise UserError(f"{others[0].machine} collects; stop it first, and forget on each machine")
         forgotten = Forgotten(directory, parsers())
         if not forgotten.began(who):
             _load_new(study, say)
@@ -74,6 +79,8 @@ def forget(
         with lock(directory, "load"):
             erase(directory, cutter, cut, published=directory / DATABASE)
             _disconnect(directory, cutter)
+            if shared is not None:
+                cut.state += _shared_state(shared, cutter)
             _elsewhere(directory, backups, cutter, cut)
             _note(study, cut)
         rebuild(directory, say)
@@ -94,6 +101,16 @@ def _load_new(study: Study, say: Say) -> None:
         load(study, say=say)
     except UserError as error:
         say(f"not loaded first: {error}")
+
+
+def _shared_state(shared: Shared, cutter: Cutter) -> int:
+    """Remove them from a state in PostgreSQL, by way of a copy; return the number of rows."""
+    with tempfile.TemporaryDirectory(prefix="sneeuwbal-forget-") as folder:
+        copy = Path(folder) / STATE
+        shared.dump(copy)
+        if rows := cut_state(copy, cutter):
+            shared.replace(copy)
+    return rows
 
 
 def _elsewhere(directory: Path, backups: Sequence[Path], cutter: Cutter, cut: Cut) -> None:

@@ -32,6 +32,7 @@ from study.settings import (
     Search,
     Seeds,
     Snowball,
+    Store,
     era_day,
 )
 from study.survey import Survey
@@ -53,6 +54,7 @@ class Study(Table):
     survey: Survey = Survey()
     minimise: Minimise = Minimise()
     access: Access = Access()
+    store: Store = Store()
     schedule: tuple[Job, ...] = ()
     comparison: tuple[Comparison, ...] = ()
     searches: tuple[Search, ...] = ()

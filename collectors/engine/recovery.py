@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+import heapq
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from collectors.base import Collector
@@ -13,6 +16,8 @@ from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
 from storage.records import Page
 from storage.sampling.admission import admitted
+
+TOGETHER = 1_000  # entries in one transaction
 
 
 def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dict[str, int]:
@@ -27,9 +32,10 @@ def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dic
     segments = archive.segments(study / "archive")
     try:
         for only_admissions in (True, False):  # additions before outcomes, in any order of files
-            for segment in segments:
+            entries = _in_order(segments)
+            while some := list(islice(entries, TOGETHER)):
                 with frontier.transaction():
-                    for entry in archive.read(segment):
+                    for entry in some:
                         admission = isinstance(entry, archive.Note) and entry.kind == "admission"
                         if admission == only_admissions:
                             _retrace(entry, frontier, collectors)
@@ -40,6 +46,37 @@ def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dic
         counts[named] = counts.get(named, 0) + number
     frontier.close()
     return counts
+
+
+def _in_order(segments: Iterable[Path]) -> Iterator[archive.Entry]:
+    """The entries of all segments by time, as machines that share a frontier continue each other's walks.
+
+    The order within a segment is kept. A segment is opened at the time in its name.
+    """
+    begun = [re.search(r"-(\d{8}T\d{12})-", segment.name) for segment in segments]
+    heap: list[tuple[float, int, archive.Entry | None, Iterator[archive.Entry]]] = [
+        (_name_time(name.group(1)) if name else 0.0, number, None, archive.read(segment))
+        for number, (segment, name) in enumerate(zip(segments, begun, strict=True))
+    ]
+    heapq.heapify(heap)
+    while heap:
+        at, number, entry, rest = heap[0]
+        if entry is not None:
+            yield entry
+        if (following := next(rest, None)) is None:
+            heapq.heappop(heap)
+        else:
+            heapq.heapreplace(heap, (max(at, _time(following)), number, following, rest))
+
+
+def _name_time(text: str) -> float:
+    return datetime.strptime(text, "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC).timestamp()
+
+
+def _time(entry: archive.Entry) -> float:
+    if isinstance(entry, archive.Note):
+        return entry.at.timestamp()
+    return (entry.fetched_at if isinstance(entry, Page) else entry.failed_at).timestamp()
 
 
 def _retrace(entry: archive.Entry, frontier: Frontier, collectors: Mapping[str, Collector]) -> None:
