@@ -24,7 +24,7 @@ from storage.privacy.erase import Cutter
 from storage.privacy.forget import Cut, cut_file, cut_state
 from storage.privacy.forget import forget as erase
 from storage.privacy.forgotten import Forgotten, words_of
-from storage.privacy.person import Person, person_of
+from storage.privacy.person import Person, others, person_of
 from storage.privacy.quoted_text import Copied
 from study.installed import installed
 from study.study_file import Study
@@ -65,8 +65,8 @@ def forget(
         with lock(directory, "load"):
             pass  # a running load is an error; do not wait for it
         shared = locks.enter_context(closing(shared_state(study))) if study.store.frontier else None
-        if shared and (others := shared.at_work()):
-            raise UserError(f"{others[0].machine} collects; stop it first, and forget on each machine")
+        if shared and (busy := shared.at_work()):
+            raise UserError(f"{busy[0].machine} collects; stop it first, and forget on each machine")
         forgotten = Forgotten(directory, parsers())
         if not forgotten.began(who):
             _load_new(study, say)

@@ -21,7 +21,7 @@ import psycopg
 from storage.errors import Partial, UserError
 from storage.frontier import base
 from storage.frontier.base import KILLED
-from storage.frontier.moves import MAX_TRIES
+from storage.frontier.moves import MAX_TRIES, Move
 from storage.frontier.schema import SCHEMA, VERSION, opened
 from storage.frontier.shared import Shared
 
@@ -30,6 +30,10 @@ T = TypeVar("T")
 BEAT, LOST = 10.0, 60.0  # seconds between two heartbeats, and without one until a run counts as killed
 SKEW = 5.0  # seconds that a machine's clock may differ from the server's: answers are ordered by their times
 AWAY = 300.0  # seconds to wait for a server that does not answer while a run collects
+OPTIONS = (  # the server, too, must notice soon that a machine is lost
+    "-c search_path=sneeuwbal -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
+    " -c idle_in_transaction_session_timeout=60s"
+)
 NOW = "extract(epoch FROM clock_timestamp())::float8"
 DEAD = (
     f"UPDATE runs SET status='killed', reason=?, ended_at={NOW} WHERE status='running'"
@@ -56,6 +60,7 @@ CREATE TABLE study (name TEXT NOT NULL, version INTEGER NOT NULL);
 ALTER TABLE runs ADD COLUMN machine TEXT NOT NULL DEFAULT '', ADD COLUMN seen_at DOUBLE PRECISION NOT NULL DEFAULT 0,
     ADD COLUMN held_usd DOUBLE PRECISION NOT NULL DEFAULT 0, ADD COLUMN held_posts BIGINT NOT NULL DEFAULT 0,
     ADD COLUMN held_requests BIGINT NOT NULL DEFAULT 0;
+CREATE TABLE sessions (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, commits BIGINT NOT NULL);
 CREATE TABLE windows (
     place TEXT PRIMARY KEY, used BIGINT NOT NULL DEFAULT 0, until DOUBLE PRECISION NOT NULL DEFAULT 0);
 """
@@ -76,7 +81,7 @@ class Frontier(Shared):
     ) -> None:
         super().__init__(max_tries)
         self.address, self.name, self.machine, self._password = address, name, machine, password
-        self._inside, self._gone = False, False
+        self._inside, self._gone, self._session, self._commits = False, False, 0, 0
         self._beating: tuple[threading.Event, threading.Thread] | None = None
         self.db = self._connected()
         try:
@@ -88,6 +93,8 @@ class Frontier(Shared):
     def close(self) -> None:
         """Close the connection."""
         self._still()
+        if not self._gone:
+            self.change("DELETE FROM sessions WHERE id=?", (self._session,))
         self.db.close()
 
     # ---- the connection
@@ -97,7 +104,7 @@ class Frontier(Shared):
         try:
             return psycopg.connect(
                 self.address, password=self._password, autocommit=True, connect_timeout=10,
-                application_name="sneeuwbal", options="-c search_path=sneeuwbal", keepalives_idle=10,
+                application_name="sneeuwbal", options=OPTIONS, keepalives_idle=10,
                 keepalives_interval=5, keepalives_count=4, tcp_user_timeout=30_000,
             )  # fmt: skip
         except psycopg.ProgrammingError as error:
@@ -137,6 +144,7 @@ class Frontier(Shared):
             raise UserError(
                 f"{self.address}: this machine's clock is {abs(off):,.0f} s {which} the server's; set both by NTP"
             )
+        ((self._session,),) = self.rows("INSERT INTO sessions (commits) VALUES (0) RETURNING id")
 
     def _reconnect(self, error: psycopg.Error) -> None:
         """Connect again if the connection was lost. Raise Partial for another error, or after AWAY seconds."""
@@ -174,23 +182,19 @@ class Frontier(Shared):
 
     def commit(self, change: Callable[[], T]) -> T:
         """What *change* returns, in a transaction that is repeated until it is committed, once."""
+        self._commits += 1
         while True:
-            number = None
             try:
                 with self.transaction():
-                    ((number,),) = self.rows("SELECT pg_current_xact_id()::text")
+                    self.change("UPDATE sessions SET commits=? WHERE id=?", (self._commits, self._session))
                     result = change()
                 return result
             except psycopg.OperationalError as error:
                 self._reconnect(error)
-                if number is not None and self._committed(number):
+                # waits for the lost session, if the server has not noticed yet
+                found = self.rows("SELECT commits FROM sessions WHERE id=? FOR UPDATE", (self._session,))
+                if found == [(self._commits,)]:
                     return result
-
-    def _committed(self, number: str) -> bool:
-        """Whether the transaction of this number was committed; waits until its session has ended."""
-        while (status := self.rows("SELECT pg_xact_status(?::xid8)", (number,))[0][0]) == "in progress":
-            time.sleep(0.5)
-        return bool(status == "committed")
 
     def _execute(self, sql: str, values: Sequence[Any]) -> psycopg.Cursor[tuple[Any, ...]]:
         while True:
@@ -222,7 +226,7 @@ class Frontier(Shared):
                     raise
                 self._reconnect(error)
 
-    def apply(self, moves: Iterable[base.Move], now: datetime) -> int:
+    def apply(self, moves: Iterable[Move], now: datetime) -> int:
         """Apply *moves* in few round trips; see the base."""
         with self.db.pipeline():
             return super().apply(moves, now)
@@ -330,7 +334,7 @@ class Frontier(Shared):
         return [base.Run(*row) for row in self.rows(f"SELECT {self.RUNS} FROM runs WHERE status='running'") if row[-1]]
 
     def dump(self, path: Path) -> None:
-        """Write the state to a SQLite file of the same tables, as of one moment."""
+        """Write the state to *path*, a new SQLite file of the same tables, as of one moment."""
         with opened(path) as target, self.transaction():
             self.db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             target.execute("BEGIN")

@@ -50,7 +50,7 @@ class Shared(base.Frontier):
 
     @abstractmethod
     def dump(self, path: Path) -> None:
-        """Write the state to a SQLite file of the same tables, as of one moment."""
+        """Write the state to *path*, a new SQLite file of the same tables, as of one moment."""
 
     @abstractmethod
     def replace(self, path: Path) -> None:
