@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fuzz live pins check bench soak kills docs report-js screenshots clean
+.PHONY: demo test fuzz live pins check bench soak kills scale docs report-js screenshots clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -43,6 +43,10 @@ soak: .venv/ready
 # A hundred SIGKILLs over whole studies: nothing lost, nothing doubled.
 kills: .venv/ready
 	$(BIN)/python -m tests.kills 100
+
+# Four machines collect the simulated world through PostgreSQL, with SIGKILLs and restarts of the server.
+scale: .venv/ready
+	$(BIN)/python -m tests.scale 12
 
 docs: .venv/ready
 	$(BIN)/python -m docs.generate
