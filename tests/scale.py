@@ -79,7 +79,7 @@ def _studies(world: World, folder: Path, address: str) -> list[Path]:
 
 
 def _requests(study: Path) -> int:
-    return int(command(study, "sql", "SELECT count(*) FROM fetches", "--csv").split()[-1])
+    return int(command(study, "sql", "--format", "csv", "SELECT count(*) FROM fetches").split()[-1])
 
 
 if __name__ == "__main__":
