@@ -39,6 +39,7 @@ COMMANDS = {
     "forget": "Remove a person permanently.",
     "compliance": "Check stored items with their platforms, and remove those deleted there.",
     "retain": "Remove what is deleted on its platform or passed its retention period.",
+    "dossier": "Write what a data protection officer, or an application under the DSA, asks.",
     "package": "Make a replication package: report, tables, definitions, database.",
     "reproduce": "Recompute every figure of a package, and compare.",
 }

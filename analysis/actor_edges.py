@@ -38,6 +38,9 @@ FOLLOWED = """SELECT follower_id AS source, followed_id AS target, NULL AS weigh
     WHERE ($platform IS NULL OR platform = $platform) AND ($until IS NULL OR first_seen <= $until)
     AND ($since IS NULL OR closed_at IS NULL OR closed_at > $since)"""
 
+EVER = """SELECT follower_id AS source, followed_id AS target, first_seen, closed_at FROM follow_history
+    WHERE ($platform IS NULL OR platform = $platform)"""
+
 POSTS = """SELECT * REPLACE (coalesce(account_id, timeline_of) AS source) FROM posts
     WHERE ($platform IS NULL OR platform = $platform)
     AND ($until IS NULL OR created_at <= $until) AND ($since IS NULL OR created_at >= $since)"""
@@ -151,15 +154,19 @@ def ties(
         raise UserError(f"no network of {kind!r} ties; choose follow, {', '.join(TARGETS)}")
     follow = FOLLOWED if since or until else FOLLOWS
     query = follow if kind == "follow" else f"SELECT source, target, 1 AS weight FROM ({TARGETS[kind]})"
-    scope = scope or default_scope(db, platform)
-    linked = f"AND (source IN ({LINKED}) OR target IN ({LINKED}))" if scope == "linked" else ""
-    once = f"""WITH one_person AS ({ONE_PERSON}), found AS (
-        SELECT coalesce(a.id, source) AS source, coalesce(b.id, target) AS target, weight
-        FROM (SELECT * FROM ({query}) WHERE source IS NOT NULL AND target IS NOT NULL {linked})
-        LEFT JOIN one_person AS a ON a.account_id = source LEFT JOIN one_person AS b ON b.account_id = target)
-        SELECT source, target, sum(weight) AS weight FROM found WHERE source <> target GROUP BY source, target"""
+    once = of_people(query, scope or default_scope(db, platform), "sum(weight) AS weight")
     with _temporary(db, name, once, {"platform": platform, "since": since, "until": until}):
         yield
+
+
+def of_people(query: str, scope: Scope, values: str) -> str:
+    """The ties of *query*, each once between two people: source, target, and the aggregates *values*."""
+    linked = f"AND (source IN ({LINKED}) OR target IN ({LINKED}))" if scope == "linked" else ""
+    return f"""WITH one_person AS ({ONE_PERSON}), found AS (
+        SELECT t.* REPLACE (coalesce(a.id, source) AS source, coalesce(b.id, target) AS target)
+        FROM (SELECT * FROM ({query}) WHERE source IS NOT NULL AND target IS NOT NULL {linked}) AS t
+        LEFT JOIN one_person AS a ON a.account_id = source LEFT JOIN one_person AS b ON b.account_id = target)
+        SELECT source, target, {values} FROM found WHERE source <> target GROUP BY source, target"""
 
 
 def _degrees(counting: Counting, scope: Scope) -> str:

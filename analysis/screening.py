@@ -85,11 +85,17 @@ def saturation(db: Database) -> pd.DataFrame:
 
 
 def agreement(db: Database) -> pd.DataFrame:
+    """The agreement of coders on documents, as by `agreed`."""
+    return agreed(query(db, CODES))
+
+
+def agreed(decisions: pd.DataFrame) -> pd.DataFrame:
     """The agreement of coders: a row per pair (coder, other, documents both decided on, agree, kappa, low, high).
 
+    *decisions* are document, coder, decision: one of each coder on a document, or on whatever else is decided.
     attrs: alpha, Krippendorff's over all coders, and the number of documents with two coders or more.
     """
-    codes = query(db, CODES).pivot(index="document", columns="coder", values="decision")
+    codes = decisions.pivot(index="document", columns="coder", values="decision")
     rows = []
     for one, other in combinations(sorted(map(str, codes)), 2):
         both = codes[[one, other]].dropna()

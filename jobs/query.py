@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
@@ -29,20 +30,95 @@ def query(directory: Path, text: str, parameters: Any = None) -> pd.DataFrame:
 
 
 def connect(directory: Path) -> duckdb.DuckDBPyConnection:
-    """A read-only connection to the study's database alone. Raise UserError if there is none yet."""
-    path = directory / DATABASE
-    if not path.is_file():
-        raise UserError(f"{path}: no database yet; run `sneeuwbal run` or `sneeuwbal load`")
+    """A read-only connection to the study's database alone. Raise UserError if there is none yet.
+
+    One at a time in a process, as its configuration is locked for all connections; `apart` has no such limit.
+    """
+    path = _published(directory)
     try:
         db = duckdb.connect(str(path), read_only=True)
     except duckdb.Error as error:
-        raise UserError(
-            f"{path}: cannot be opened ({first_line(error)}); rebuild it with `sneeuwbal load --fresh`"
-        ) from error
+        raise _unreadable(path, error) from error
+    _guard(db)
+    return db
+
+
+def attached(directory: Path, **settings: str) -> duckdb.DuckDBPyConnection:
+    """A database in memory, with *settings*, and the study's attached to it read-only as `study`. Raise UserError."""
+    path = _published(directory)
+    db = duckdb.connect(config={"temp_directory": f"{path}.tmp", **settings})
+    try:
+        db.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS study (READ_ONLY)")
+    except duckdb.Error as error:
+        db.close()
+        raise _unreadable(path, error) from error
+    return db
+
+
+def apart(directory: Path, memory: str = "1GB") -> duckdb.DuckDBPyConnection:
+    """As `connect`, for programs that open several at once; queries can make tables in memory, at most of *memory*."""
+    db = attached(directory, memory_limit=memory)
+    db.execute("USE study")
+    _guard(db)
+    return db
+
+
+def _guard(db: duckdb.DuckDBPyConnection) -> None:
     db.execute("SET python_enable_replacements=false")
     db.execute("SET enable_external_access=false")
     db.execute("SET lock_configuration=true")
-    return db
+
+
+def _published(directory: Path) -> Path:
+    path = directory / DATABASE
+    if not path.is_file():
+        raise UserError(f"{path}: no database yet; run `sneeuwbal run` or `sneeuwbal load`")
+    return path
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: cannot be opened ({first_line(error)}); rebuild it with `sneeuwbal load --fresh`")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The rows of a query, up to a limit: *more* if there were others."""
+
+    rows: pa.Table
+    more: bool
+
+
+READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+
+
+def within(directory: Path, text: str, *, seconds: float, rows: int) -> Answer:
+    """At most *rows* rows of one query. Raise UserError if it is invalid, or takes longer than *seconds*."""
+    with apart(directory) as db:
+        clock = Timer(seconds, db.interrupt)
+        clock.start()
+        try:
+            statements = db.extract_statements(text)
+            if len(statements) != 1 or statements[0].type not in READING:
+                raise UserError("the query: only one SELECT is answered here")
+            found = db.sql(text).limit(rows + 1).to_arrow_table()
+        except duckdb.InterruptException as error:
+            raise UserError(f"the query: stopped after {seconds:g} s; ask for less") from error
+        except duckdb.Error as error:
+            raise UserError(f"the query: {first_line(error)}") from error
+        finally:
+            clock.cancel()
+    return Answer(found.slice(0, rows), len(found) > rows)
+
+
+_DRAWING = Lock()  # the style of figures is one for the whole process
+
+
+def chart(rows: pa.Table) -> bytes | None:
+    """A chart of *rows* as SVG: their numbers against the first column; None if they have nothing to draw."""
+    from analysis.report.figures import simple, style  # matplotlib, which takes a second to import
+
+    with _DRAWING, style.styled():
+        figure = simple.chart(rows.to_pandas(date_as_object=False))
+        return None if figure is None else style.saved(figure, "svg")
 
 
 def write(relation: duckdb.DuckDBPyRelation, form: str, file: BinaryIO) -> None:
@@ -56,10 +132,12 @@ def write(relation: duckdb.DuckDBPyRelation, form: str, file: BinaryIO) -> None:
         for batch in reader:
             file.writelines(msgspec.json.encode(row) + b"\n" for row in batch.to_pylist())
     else:
-        _csv(reader, file)
+        write_csv(reader, file)
 
 
-def _csv(reader, file: BinaryIO) -> None:  # type: ignore[no-untyped-def]  # pyarrow has no types
+def write_csv(reader: pa.RecordBatchReader, file: BinaryIO) -> None:
+    """The rows of *reader* as CSV that is safe to open in a spreadsheet."""
+
     def flat(batch: pa.RecordBatch) -> pa.RecordBatch:
         """Write CSV: lists and structs as JSON, text that a spreadsheet would run as a formula with a leading quote."""
         columns = []

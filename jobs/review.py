@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import csv
-import os
-import shutil
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import msgspec
 
-from jobs.context import DATABASE
 from jobs.context import DECISIONS as DECISIONS_FILE
-from jobs.query import connect
+from jobs.query import attached
 from storage import csvfile
+from storage.by_hand import LOCK, UNDECIDED
 from storage.errors import UserError
 from storage.linking.candidates import SURE as SURE
 from storage.linking.candidates import candidates
-from storage.linking.decisions import COLUMNS, DECISIONS, LINKS, MEMBERSHIPS, REQUIRED, Decision, decisions
+from storage.linking.decisions import DECISIONS, LINKS, MEMBERSHIPS, Decision, by_coder, decisions
+from storage.linking.decisions import write as append
 from storage.locks import lock
 from storage.privacy.outside_copies import remember
 
@@ -29,14 +26,15 @@ FIELDS = (
     "evidence", "organisation",
 )  # fmt: skip
 CONFIDENCE, WHY = FIELDS.index("confidence") - 1, FIELDS.index("why") - 1  # in a row without `decision`
-# links that the rules of `load` could not decide, listed with the candidates
-WAITING = """
+BY_HAND = "decided by hand"  # why an item is listed again, for another coder
+# links that the rules of `load` could not decide, listed with the candidates; $again: and those decided by hand
+WAITING = f"""
 SELECT c.profile_id, p.name, c.platform, c.account_id, c.handle, a.name AS account_name, c.confidence, c.rule,
-       c.decision AS why, c.evidence, NULL AS organisation
-FROM study.link_candidates AS c LEFT JOIN study.profiles AS p USING (profile_id)
-LEFT JOIN study.accounts AS a USING (account_id)
-WHERE c.decided_by = 'rule' AND c.account_id IS NOT NULL AND c.decision <> 'organisation'
-  AND ($platform IS NULL OR c.platform = $platform)
+       CASE WHEN c.decided_by = 'rule' THEN c.decision ELSE '{BY_HAND}' END AS why, c.evidence, NULL AS organisation
+FROM (FROM study.link_candidates UNION ALL BY NAME SELECT *, 'accepted' AS decision FROM study.links) AS c
+LEFT JOIN study.profiles AS p USING (profile_id) LEFT JOIN study.accounts AS a USING (account_id)
+WHERE c.account_id IS NOT NULL AND ($platform IS NULL OR c.platform = $platform)
+  AND CASE WHEN c.decided_by = 'rule' THEN c.decision NOT IN ('accepted', 'organisation') ELSE $again END
 ORDER BY c.profile_id, c.account_id
 """
 # two accounts that may belong to one person: the first takes the place of a profile
@@ -45,7 +43,8 @@ SELECT l.account_id AS profile_id, a.name, b.platform, l.other_id AS account_id,
        l.confidence, l.rule, 'two accounts' AS why, l.evidence, NULL AS organisation
 FROM study.account_links AS l JOIN study.accounts AS a USING (account_id)
 JOIN study.accounts AS b ON b.account_id = l.other_id
-WHERE l.decision = 'proposed' AND ($platform IS NULL OR $platform IN (a.platform, b.platform))
+WHERE (l.decision = 'proposed' OR ($again AND l.decided_by <> 'rule'))
+  AND ($platform IS NULL OR $platform IN (a.platform, b.platform))
 ORDER BY l.account_id, l.other_id
 """
 # unclear evidence, once per organisation without other evidence for or against it
@@ -55,12 +54,14 @@ SELECT p.profile_id, p.name, e.platform, a.account_id, a.handle, a.name AS accou
        string_agg(DISTINCT e.quote, ' … ' ORDER BY e.quote) AS evidence, e.organisation
 FROM study.evidence AS e LEFT JOIN study.profiles AS p ON p.profile_id = e.subject
 LEFT JOIN study.accounts AS a ON a.account_id = e.subject
-WHERE e.verdict = 'review' AND e.organisation IS NOT NULL AND ($platform IS NULL OR e.platform = $platform)
+WHERE e.verdict = 'review' AND e.source <> 'decisions' AND e.organisation IS NOT NULL
+  AND ($platform IS NULL OR e.platform = $platform)
   AND NOT EXISTS (FROM study.evidence AS o WHERE o.subject = e.subject
-      AND (o.verdict = 'member' OR o.source = 'decisions')
+      AND CASE WHEN o.source = 'decisions' THEN NOT $again ELSE o.verdict = 'member' END
       AND coalesce(o.organisation, e.organisation) = e.organisation)
 GROUP BY ALL ORDER BY confidence DESC, e.platform, p.profile_id, a.account_id, e.organisation
 """
+PLATFORMS = "SELECT DISTINCT platform FROM study.accounts ORDER BY 1"
 PROPOSED = """
 SELECT c.profile_id, p.name, c.platform, c.account_id, c.handle, a.name AS account_name, c.confidence, c.rule,
        c.decision AS why, c.evidence, NULL AS organisation
@@ -74,19 +75,15 @@ def write(directory: Path, output: Path, *, platform: str | None = None, thresho
 
     Candidates come from a probabilistic model on name, handle, place and work, down to the probability *threshold*.
     """
-    db = _attached(directory)
-    try:
-        seen = [row[0] for row in db.execute("SELECT DISTINCT platform FROM study.accounts ORDER BY 1").fetchall()]
+    with attached(directory) as db:
+        seen = [row[0] for row in db.execute(PLATFORMS).fetchall()]
         if platform is not None and platform not in seen:
             raise UserError(f"no accounts of {platform!r}; the study has accounts of {', '.join(seen) or 'none'}")
         waiting = (WAITING, UNCLEAR, TWO_ACCOUNTS)
-        rows = [row for query in waiting for row in db.execute(query, {"platform": platform}).fetchall()]
+        given = {"platform": platform, "again": False}
+        rows = [row for query in waiting for row in db.execute(query, given).fetchall()]
         for name in [platform] if platform else seen:
-            db.register("proposed", candidates(db, name, threshold, "study."))
-            rows += db.execute(PROPOSED).fetchall()
-            db.unregister("proposed")
-    finally:
-        db.close()
+            rows += proposed(db, name, threshold)
     with _opened(output, "x") as file:
         writer = csv.writer(file)
         writer.writerow(FIELDS)
@@ -96,12 +93,12 @@ def write(directory: Path, output: Path, *, platform: str | None = None, thresho
     return len(rows), sure
 
 
-def _attached(directory: Path) -> Any:
-    """An in-memory connection with the published database attached read-only as `study`. Raise UserError."""
-    connect(directory).close()  # raises the error if it cannot be read
-    db = duckdb.connect()
-    db.execute(f"ATTACH '{str(directory / DATABASE).replace(chr(39), chr(39) * 2)}' AS study (READ_ONLY)")
-    return db
+def proposed(db: duckdb.DuckDBPyConnection, platform: str, threshold: float) -> list[Any]:
+    """The candidates for accounts of *platform* as rows of FIELDS, without `decision`. Raise UserError."""
+    db.register("proposed", candidates(db, platform, threshold, "study."))
+    rows = db.execute(PROPOSED).fetchall()
+    db.unregister("proposed")
+    return rows
 
 
 def _opened(path: Path, mode: str) -> Any:
@@ -121,22 +118,20 @@ def _cell(value: Any) -> Any:
 def take(directory: Path, path: Path, by: str) -> tuple[int, int]:
     """Append the decisions in *path*; return the number of new ones, and of those already there."""
     filled = _filled(directory, path, by)
-    with lock(directory, "decisions"):
+    with lock(directory, LOCK):
         target = directory / DECISIONS_FILE
-        made = {one.about: one.decision for one in decisions(target)}
-        new = [one for one in filled if made.get(one.about) != one.decision]
-        _append(target, new)
+        holding = {one.about: one.decision for one in decisions(target)}
+        own = {one.about: one.decision for one in by_coder(target) if one.decided_by == by}
+        new = [one for one in filled if {holding.get(one.about), own.get(one.about)} != {one.decision}]
+        append(target, new)
     return len(new), len(filled) - len(new)
 
 
 def _filled(directory: Path, path: Path, by: str) -> list[Decision]:
     """The decision of each line that is filled in. Raise UserError for any mistake."""
-    db = _attached(directory)
-    try:
+    with attached(directory) as db:
         accounts = set(db.execute("SELECT platform, account_id FROM study.accounts").fetchall())
         profiles = {row[0] for row in db.execute("SELECT profile_id FROM study.profiles").fetchall()}
-    finally:
-        db.close()
     bearers = {account for _, account in accounts}
     now = datetime.now(UTC).replace(microsecond=0)
     found = []
@@ -152,7 +147,7 @@ def _filled(directory: Path, path: Path, by: str) -> list[Decision]:
         place = f"{path}, line {number}"
         if decision not in DECISIONS:
             raise UserError(f"{place}: {decision!r} is not a decision; use {', '.join(DECISIONS)} or nothing")
-        about_work = decision in MEMBERSHIPS
+        about_work = bool(organisation) if decision == UNDECIDED else decision in MEMBERSHIPS
         if about_work != bool(organisation):
             kinds = MEMBERSHIPS if organisation else LINKS
             raise UserError(f"{place}: {decision!r} does not apply to this line; use one of {', '.join(kinds)}")
@@ -165,36 +160,3 @@ def _filled(directory: Path, path: Path, by: str) -> list[Decision]:
         note = f"{row.get('rule') or ''} {row.get('confidence') or ''}".strip()
         found.append(Decision(now, profile, platform, account, decision, by, note, organisation))
     return found
-
-
-def _append(path: Path, made: Sequence[Decision]) -> None:
-    """Append *made* atomically and synced; an older file first gets the column of organisations."""
-    new = not path.exists() or path.stat().st_size == 0
-    columns = list(COLUMNS) if new else csvfile.records(path, REQUIRED)[0]
-    if "organisation" not in columns and any(one.organisation for one in made):
-        columns = _widened(path)
-    cut = not new and not path.read_bytes().endswith(b"\n")
-    with _opened(path, "a") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
-        file.write("\n" if cut else "")
-        if new:
-            writer.writeheader()
-        for one in made:
-            writer.writerow({**msgspec.structs.asdict(one), "decided_at": one.decided_at.isoformat(timespec="seconds")})
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _widened(path: Path) -> list[str]:
-    """Rewrite *path* with a last column `organisation`; return its columns."""
-    names, rows = csvfile.records(path, REQUIRED)
-    columns, fresh = [*names, "organisation"], path.with_name(path.name + ".new")
-    with _opened(fresh, "w") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n", restval="")
-        writer.writeheader()
-        writer.writerows(row for _, row in rows)
-        file.flush()
-        os.fsync(file.fileno())
-    shutil.copymode(path, fresh)
-    os.replace(fresh, path)
-    return columns

@@ -78,9 +78,14 @@ def pause(study: Study, name: str, on: bool = True) -> None:
 def trigger(study: Study, name: str) -> None:
     """Ask the running daemon to start the job *name* now. Raise UserError if none runs."""
     find(study, name)
-    if holder(study.directory, "schedule") is None:
+    if not running(study):
         raise UserError(f"no daemon runs in {study.directory}; use `sneeuwbal schedule run --once {name}` instead")
     Journal(study.directory).trigger(name)
+
+
+def running(study: Study) -> bool:
+    """Whether a daemon runs the schedule."""
+    return holder(study.directory, "schedule") is not None
 
 
 def find(study: Study, name: str) -> Job:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import hmac
 import os
 import re
+import secrets
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -153,3 +156,55 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, dict):
         for each in value.values():
             yield from _strings(each)
+
+
+# ---- the researchers' desk -------------------------------------------------------------------------------------
+
+DESK, PASSWORD = "desk", "password"
+COST = {"n": 1 << 14, "r": 8, "p": 1}  # of scrypt: 16 MB and some tens of milliseconds a try
+SHORTEST = 12  # characters of a password
+
+
+def desk_password(directory: Path, file: Path | None = None) -> str | None:
+    """The hash of the desk's password: from *file*, secrets.toml or the keyring; None if there is none.
+
+    Raise UserError for one that is too short.
+    """
+    where, found = str(file or directory / SECRETS), None
+    if file is not None:
+        found = file.read_text("utf-8").strip()
+    elif keyring.chosen(directory):
+        where, found = "the keyring", keyring.get(DESK)
+    elif isinstance(table := secrets_table(directory).get(DESK), dict):
+        found = table.get(PASSWORD)
+    if found is None:
+        return None
+    if not isinstance(found, str) or len(found) < SHORTEST:
+        raise UserError(f"{where}: the desk's password should have {SHORTEST} characters or more")
+    return found if found.startswith("scrypt$") else hashed(found)
+
+
+def new_desk_password(directory: Path) -> str:
+    """A new password of the desk, of which secrets.toml or the keyring gets the hash. Raise UserError for a second."""
+    password = secrets.token_urlsafe(15)
+    if keyring.chosen(directory):
+        keyring.put(DESK, hashed(password))
+        return password
+    path = directory / SECRETS
+    if DESK in secrets_table(directory):
+        raise UserError(f"{path}: has a table [{DESK}] already; remove it to make a new password")
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
+        file.write(f'\n[{DESK}]\n{PASSWORD} = "{hashed(password)}"\n')
+    return password
+
+
+def hashed(password: str, salt: bytes | None = None) -> str:
+    """`scrypt$SALT$HASH` of *password*."""
+    salt = salt or secrets.token_bytes(16)
+    return f"scrypt${salt.hex()}${hashlib.scrypt(password.encode(), salt=salt, **COST).hex()}"
+
+
+def fits(password: str, known: str) -> bool:
+    """Whether *known* is the hash of *password*."""
+    salt = bytes.fromhex(known.split("$")[1])
+    return hmac.compare_digest(hashed(password, salt), known)

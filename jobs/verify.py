@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def checks(
         if snapshot is not None:
             yield from _database(snapshot, held)
         if (shared or (directory / STATE).exists()) and not any(one.damage for one in found):
-            yield _state(directory, collectors, shared)
+            yield _state(directory, collectors, {one.name for one in found if not one.admits}, shared)
     finally:
         held.close()
         if snapshot is not None:
@@ -79,7 +79,9 @@ def _database(published: Path, held: Held) -> Iterator[Check]:
         yield Check("database", True, f"every row has a record, every loaded record a row{late}")
 
 
-def _state(directory: Path, collectors: Mapping[str, Collector], shared: Shared | None) -> Check:
+def _state(
+    directory: Path, collectors: Mapping[str, Collector], without: Container[str], shared: Shared | None
+) -> Check:
     """Compare the state with the one rebuilt from the archive; after a kill it may lag behind."""
     running = [name for name in ("admit", *(f"collect-{name}" for name in collectors)) if holder(directory, name)]
     if running:
@@ -88,7 +90,7 @@ def _state(directory: Path, collectors: Mapping[str, Collector], shared: Shared 
         return Check("state", True, f"not compared while {', '.join({one.machine for one in others})} collects")
     with tempfile.TemporaryDirectory(prefix="sneeuwbal-verify-") as folder:
         state, rebuilt = directory / STATE, Path(folder) / "rebuilt.sqlite"
-        recovery.recover(directory, collectors, rebuilt)
+        recovery.recover(directory, collectors, rebuilt, without)
         if shared:
             state = Path(folder) / STATE
             shared.dump(state)

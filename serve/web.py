@@ -95,6 +95,11 @@ class Guard:
         await self.app(scope, limited, guarded)
 
 
-def serve(app: Starlette, host: str, port: int) -> None:
-    """Serve *app* until SIGINT or SIGTERM. Addresses are not logged, as they hold invitations."""
-    uvicorn.run(app, host=host, port=port, access_log=False, server_header=False, log_level="warning")
+def serve(app: Starlette, host: str, port: int, *, forwarded: bool = True) -> None:
+    """Serve *app* until SIGINT or SIGTERM. Addresses are not logged, as they hold invitations.
+
+    *forwarded*: a proxy on this machine may say who asks; without, the address is that of the connection.
+    """
+    uvicorn.run(
+        app, host=host, port=port, access_log=False, server_header=False, log_level="warning", proxy_headers=forwarded
+    )

@@ -6,8 +6,12 @@ in the study directory, and is known by its checksum.
 
 from __future__ import annotations
 
+import csv
 import hashlib
-from collections.abc import Iterator, Sequence
+import io
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,16 +26,62 @@ SCREENING, OBSERVATIONS = FILES = ("screening.csv", "observations.csv")
 DECIDED = ("document", "decision", "reason", "decided_by", "decided_at")
 OBSERVED = ("source", "observed_at", "observer", "note", "file")
 DECISIONS = ("included", "excluded")
+UNDECIDED = "undecided"  # as a decision: withdraws the coder's earlier one
 CONSENSUS = "consensus"  # as decided_by: the agreed decision of coders who differed; not a coder
+LOCK = "decisions"  # held while one of the files is written
+
+
+def append(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append *rows* to the file at *path* in one synced write; the caller holds LOCK.
+
+    The file is created if needed. One that lacks a column of *rows*, or is not comma-separated UTF-8, is first
+    rewritten, with its rows as they are.
+    """
+    there = path.exists() and path.stat().st_size > 0
+    if there:
+        columns = _prepared(path, columns, {name for row in rows for name, value in row.items() if value})
+    text = io.StringIO("" if not there or path.read_bytes().endswith(b"\n") else "\n")
+    text.seek(0, os.SEEK_END)
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    if not there:
+        writer.writeheader()
+    writer.writerows(rows)
+    with path.open("ab", buffering=0) as file:
+        file.write(text.getvalue().encode())
+        os.fsync(file.fileno())
+
+
+def _prepared(path: Path, columns: Sequence[str], filled: set[str]) -> list[str]:
+    """The columns of the file at *path*, rewritten if rows with those *filled* cannot be appended to it."""
+    known = csvfile.table(lambda: path.open("rb"), str(path), header=lambda names: set(columns[:1]) <= set(names))
+    names, rows = csvfile.records(path, columns[:1])
+    more = [name for name in columns if name not in names and name in filled]
+    if not more and known.delimiter == "," and known.encoding == "utf-8":
+        return names
+    fresh = path.with_name(f".{path.name}.new")
+    with fresh.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [*names, *more], restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row for _, row in rows)
+        file.flush()
+        os.fsync(file.fileno())
+    shutil.copymode(path, fresh)
+    os.replace(fresh, path)
+    return [*names, *more]
+
+
+def screened(study: Path) -> list[tuple[str, str, str, str, datetime]]:
+    """The last decision of each coder on each document, withdrawn ones too: the columns DECIDED. Raise UserError."""
+    last: dict[tuple[str, str], tuple[str, str, str, str, datetime]] = {}
+    for place, row in _lines(study / SCREENING, DECIDED):
+        if found := _decision(place, row):
+            last[found[0], found[3]] = found
+    return list(last.values())
 
 
 def read_screening(db: duckdb.DuckDBPyConnection, study: Path) -> None:
     """Fill `base.screenings` from the study's file; empty it if there is none. Raise UserError."""
-    last: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for place, row in _lines(study / SCREENING, DECIDED):
-        if found := _decision(place, row):
-            last[found[0], found[3]] = found
-    _fill(db, "screenings", DECIDED, list(last.values()))
+    _fill(db, "screenings", DECIDED, screened(study))
 
 
 def read_observations(db: duckdb.DuckDBPyConnection, study: Path) -> None:
@@ -74,7 +124,7 @@ def _decision(place: str, row: dict[str, str]) -> tuple[str, str, str, str, date
     document, decision, reason, coder, at = (row[name] for name in DECIDED)
     if not decision:
         return None
-    if decision not in DECISIONS:
+    if decision not in (*DECISIONS, UNDECIDED):
         raise UserError(f"{place}: {decision!r} is not a decision; write {' or '.join(DECISIONS)}, or leave it empty")
     if not document or not coder:
         raise UserError(f"{place}: no {'coder' if document else 'document'}; fill in "

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import tempfile
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -13,8 +16,9 @@ import pyarrow as pa
 from storage.archive import manifest
 from storage.archive import reader as archive
 from storage.records import Failure, Page
+from storage.tables.parse_worker import cores, die_with_parent
 
-BATCH = 100_000  # record ids per batch
+SMALL = 32 * 1024 * 1024  # compressed bytes; less is read in this process
 KINDS = {Page: "answer", Failure: "answer", archive.Note: "note"}
 
 
@@ -26,6 +30,7 @@ class Segment(msgspec.Struct, frozen=True):
     bytes: int  # safe bytes: of an open segment up to its last sync mark
     damage: str = ""  # the damage, and where
     unsealed: bool = False  # sealed, but without a recorded checksum
+    admits: bool = True  # whether it has, or while open may get, a note of an admission
 
 
 class Held:
@@ -36,23 +41,12 @@ class Held:
         self.db = duckdb.connect(f"{self._folder.name}/held.duckdb")
         self.db.execute("SET memory_limit='600MB'")
         self.db.execute("CREATE TABLE held (record_id VARCHAR, kind VARCHAR, archive VARCHAR, ends BIGINT)")
-        self._rows: list[tuple[str, str, str, int]] = []
 
-    def add(self, record_id: str, kind: str, name: str, ends: int) -> None:
-        """Add a record with its end in the segment."""
-        self._rows.append((record_id, kind, name, ends))
-        if len(self._rows) >= BATCH:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write the buffered rows."""
-        if self._rows:
-            ids, kinds, names, ends = zip(*self._rows, strict=True)
-            batch = pa.table({"record_id": ids, "kind": kinds, "archive": names, "ends": ends})
-            self.db.register("batch", batch)
-            self.db.execute("INSERT INTO held FROM batch")
-            self.db.unregister("batch")
-            self._rows.clear()
+    def add(self, records: pa.Table) -> None:
+        """Add records, with their ends in their segment."""
+        self.db.register("batch", records)
+        self.db.execute("INSERT INTO held FROM batch")
+        self.db.unregister("batch")
 
     def close(self) -> None:
         """Delete everything."""
@@ -60,41 +54,61 @@ class Held:
         self._folder.cleanup()
 
 
-def segments(directory: Path, held: Held) -> Iterator[Segment]:
+def segments(directory: Path, held: Held, workers: int | None = None) -> Iterator[Segment]:
     """Read every segment of the archive *directory* to its end, and yield the results; *held* receives its records.
 
-    Missing segments of the manifest are yielded too.
+    Missing segments of the manifest are yielded too. Several segments are read at once, by *workers* processes.
     """
     sums = manifest.read(directory)
     seen = set()
-    for path in archive.segments(directory):
-        found = _segment(path, sums, held)
+    for found, records in _read(archive.segments(directory), sums, workers or cores()):
+        held.add(records)
         seen.add(found.name)
         yield found
     for name in sorted(set(sums) - seen):
         if not (directory / name).exists() and not (directory / f"{name}.open").exists():
             yield Segment(name, 0, 0, "is in MANIFEST, but not in the archive; restore it from a backup")
-    held.flush()
 
 
-def _segment(path: Path, sums: dict[str, str], held: Held) -> Segment:
-    name, entries, last, damage = path.name.removesuffix(".open"), 0, 0, ""
+def _read(paths: list[Path], sums: dict[str, str], workers: int) -> Iterator[tuple[Segment, pa.Table]]:
+    if min(workers, len(paths)) < 2 or sum(path.stat().st_size for path in paths if path.exists()) < SMALL:
+        yield from (_segment(path, sums) for path in paths)
+        return
+    spawn = multiprocessing.get_context("spawn")  # a fork would inherit DuckDB's threads
+    with ProcessPoolExecutor(min(workers, len(paths)), spawn, initializer=die_with_parent) as pool:
+        waiting = deque[Future[tuple[Segment, pa.Table]]]()
+        for path in paths:
+            waiting.append(pool.submit(_segment, path, sums))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _segment(path: Path, sums: dict[str, str]) -> tuple[Segment, pa.Table]:
+    """The result for one segment, and its records."""
+    name, last, damage = path.name.removesuffix(".open"), 0, ""
     sealed = path.name.endswith(archive.SEALED)
+    admits = not sealed
+    rows: list[tuple[str, str, int]] = []
     try:
-        end = archive.synced_end(path)
-        for _, last, entry in archive.read_at(path, 0, end):
-            entries += 1
-            held.add(entry.record_id, KINDS[type(entry)], name, last)
-        if sealed and end < path.stat().st_size:
-            damage = f"{path.name}: the last record is cut off at byte {end}"
-        last = end
+        for _, last, entry in archive.read_at(path):
+            rows.append((entry.record_id, KINDS[type(entry)], last))
+            admits |= isinstance(entry, archive.Note) and entry.kind == "admission"
+        last = archive.synced_end(path, last)
+        if sealed and last < path.stat().st_size:
+            damage = f"{path.name}: the last record is cut off at byte {last}"
     except archive.Damage as error:
         damage = str(error)
     except FileNotFoundError:  # sealed meanwhile
-        return _segment(path.with_name(name), sums, held)
+        return _segment(path.with_name(name), sums)
     if sealed and name in sums and manifest.checksum(path) != sums[name]:
         damage = f"{name}: differs from its checksum (SHA-256); restore it from a backup" + (damage and f"; {damage}")
-    return Segment(name, entries, last, damage, sealed and name not in sums)
+    ids, kinds, ends = zip(*rows, strict=True) if rows else ((), (), ())
+    types = (pa.string(), pa.string(), pa.string(), pa.int64())
+    columns = [pa.array(one, type_) for one, type_ in zip((ids, kinds, [name] * len(rows), ends), types, strict=True)]
+    records = pa.table(columns, names=["record_id", "kind", "archive", "ends"])
+    return Segment(name, len(rows), last, damage, sealed and name not in sums, admits), records
 
 
 def database(path: Path, held: Held) -> Iterator[str]:

@@ -276,6 +276,31 @@ class Store(Table):
     )  # fmt: skip
 
 
+class Dossier(Table):
+    """What the dossier says besides what follows from the study; what is left out is a blank there."""
+
+    purpose: str | None = Field(None, description="The question of the study, and what the data are needed for.")
+    legal_basis: str | None = Field(
+        None, description="Legal basis of the processing.",
+        examples=["a task in the public interest, article 6(1)(e) GDPR"],
+    )  # fmt: skip
+    controller: str | None = Field(
+        None, description="Controller: the organisation that is responsible, and its address."
+    )
+    dpo: str | None = Field(None, description="Data protection officer, with contact.")
+    researchers: str | None = Field(None, description="The researchers, and their affiliation.")
+    funding: str | None = Field(None, description="Who pays for the study.")
+    interests: str | None = Field(None, description="Commercial interests of researchers and funders, or none.")
+    ethics: str | None = Field(None, description="Ethical review: board, number and date.")
+    systemic_risk: str | None = Field(None, description="The systemic risk studied (article 34 of the DSA).")
+    necessity: str | None = Field(None, description="Why these data and this period are needed, and no less.")
+    storage: str | None = Field(None, description="Where the data lie: machine, place, encryption, copies.")
+    access: str | None = Field(None, description="Who has access, and how it is granted and withdrawn.")
+    ends: str | None = Field(None, description="When the data are deleted or handed over, and by which organisation.")
+    informed: str | None = Field(None, description="How people are informed (articles 13 and 14 GDPR).")
+    results: str | None = Field(None, description="Where and when results appear, free of charge.")
+
+
 class Interval(Table):
     """A time span: days, weeks and months in `calendar`, hours and minutes in `interval`."""
 

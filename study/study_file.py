@@ -24,6 +24,7 @@ from study.settings import (
     Budget,
     CollectorTable,
     Comparison,
+    Dossier,
     Job,
     Minimise,
     Organisations,
@@ -55,6 +56,7 @@ class Study(Table):
     minimise: Minimise = Minimise()
     access: Access = Access()
     store: Store = Store()
+    dossier: Dossier = Dossier()
     schedule: tuple[Job, ...] = ()
     comparison: tuple[Comparison, ...] = ()
     searches: tuple[Search, ...] = ()

@@ -21,6 +21,7 @@ class Received(msgspec.Struct):
     query: dict[str, str]
     headers: dict[str, str]
     method: str = "GET"
+    body: bytes = b""
 
 
 class Answer(msgspec.Struct):
@@ -79,16 +80,16 @@ class Loopback:
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
-            def do_GET(self) -> None:
+            def do_GET(self, body: bytes = b"") -> None:
                 parts = urlsplit(self.path)
                 query = dict(parse_qsl(parts.query, keep_blank_values=True))
-                request = Received(parts.path, query, {k.lower(): v for k, v in self.headers.items()}, self.command)
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                request = Received(parts.path, query, headers, self.command, body)
                 loopback.asked.append(request)
                 self._send(loopback.script(request))
 
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers.get("content-length") or 0))
-                self.do_GET()
+                self.do_GET(self.rfile.read(int(self.headers.get("content-length") or 0)))
 
             def _send(self, answer: Answer) -> None:
                 body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()

@@ -60,6 +60,36 @@ def spoilt(study: Path, into: Path) -> Path:
     return into
 
 
+ROUNDS = 3
+
+
+def in_rounds(study: Path) -> Path:
+    """The copy *study* with each of its follow lists walked ROUNDS times, 30 days apart, and ties that come and go.
+
+    Of every ten ties one is seen in the first round only, one in the first two, and one from the second on.
+    """
+    lists = "(collector, kind) IN (SELECT collector, kind FROM base.kinds WHERE yields = 'follows')"
+    with duckdb.connect(str(study / "study.duckdb")) as db:
+        db.execute(f"""
+            CREATE TEMP TABLE rounds AS
+            SELECT nth, (INTERVAL 30 DAY) * nth AS later, '-' || nth AS mark FROM range({ROUNDS}) AS t(nth);
+            CREATE TEMP TABLE walked AS SELECT w.* REPLACE (walk || mark AS walk, true AS complete,
+                started_at + later AS started_at, ended_at + later AS ended_at)
+            FROM base.walks AS w, rounds WHERE {lists};
+            DELETE FROM base.walks WHERE {lists};
+            INSERT INTO base.walks FROM walked;
+            CREATE TEMP TABLE seen AS SELECT f.* REPLACE (walk || mark AS walk, seen_at + later AS seen_at)
+            FROM base.follows AS f, rounds WHERE CASE hash(follower_id, followed_id) % 10
+                WHEN 0 THEN nth = 0 WHEN 1 THEN nth < 2 WHEN 2 THEN nth > 0 ELSE true END;
+            DELETE FROM base.follows;
+            INSERT INTO base.follows FROM seen;
+            UPDATE base.current_follows AS f SET first_seen = s.first_seen, last_seen = s.last_seen
+            FROM (SELECT follower_id, followed_id, min(seen_at) AS first_seen, max(seen_at) AS last_seen
+                  FROM seen GROUP BY ALL) AS s
+            WHERE f.follower_id = s.follower_id AND f.followed_id = s.followed_id""")
+    return study
+
+
 def copied(study: Path, into: Path) -> Path:
     """A copy of the *study*'s database that can be written to."""
     into.mkdir()

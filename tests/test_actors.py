@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import actor_edges, actors, groups, hashtags, inwardness, share_matrix
+from analysis import actor_edges, actors, groups, hashtags, inwardness, share_matrix, ties_over_time
 from analysis.graphs.communities import adjusted_rand
 from storage.errors import UserError
 from tests import studies
@@ -277,4 +277,13 @@ def test_ties_that_ended_are_in_no_network_of_now() -> None:
     january = datetime(2026, 1, 15, tzinfo=UTC)
     assert actor_edges.network(db, min_degree=0).m == 70
     assert actor_edges.network(db, min_degree=0, since=march, until=now).m == 70
-    assert actor_edges.network(db, min_degree=0, until=january).m == 100
+    everyone = actor_edges.network(db, min_degree=0, until=january)
+    assert everyone.m == 100
+    studies.insert(db, "kinds", [{"collector": "x", "kind": "following", "yields": "follows"}])
+    seen = ties_over_time.history(db, everyone)
+    assert seen is not None
+    assert seen.rounds["lists"].tolist() == [1, 1]  # the walk that was cut short is no round
+    spans = Counter(zip(seen.opened.tolist(), seen.closed.tolist(), strict=True))
+    assert spans == {(0, 2): 70, (0, 1): 30}
+    db.execute("DELETE FROM base.walks WHERE walk = '1'")
+    assert ties_over_time.history(db, everyone) is None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -26,6 +27,7 @@ from analysis.report.findings import Findings
 from analysis.report.page import Facts, write_report
 from collectors.coverage.collector import INTERFACES, collector
 from collectors.coverage.reading import canonical, plain
+from jobs import decide
 from jobs.backup import files
 from jobs.context import read_study
 from jobs.run import load, run
@@ -427,6 +429,24 @@ def test_agreement_of_two_coders_is_the_published_one(screened: duckdb.DuckDBPyC
     frame = screening.agreement(screened)
     assert frame[["coder", "other", "documents"]].to_numpy().tolist() == [["an", "ben", 3]]
     assert (round(frame["agree"].iloc[0], 3), frame.attrs["double"]) == (0.333, 3)
+
+
+def test_what_is_decided_in_a_queue_is_screened_and_can_be_undone(
+    screened: duckdb.DuckDBPyConnection, study: Path, tmp_path: Path
+) -> None:
+    """Those who settle a dispute see what is disputed only."""
+    copy = Path(shutil.copytree(study, tmp_path / "study"))
+    waiting = decide.Waiting(copy)
+    (disputed,) = waiting.left("documents", "consensus")
+    decide.decide(copy, "documents", disputed, "included", "consensus")
+    (blog,) = [one for one in waiting.items["documents"].values() if one.subject == ("https://blog.example/1",)]
+    assert blog not in waiting.left("documents", "an")
+    decide.undo(copy, "documents", blog.id, "consensus")
+    decide.undo(copy, "documents", blog.id, "ben")
+    load(read_study(copy), say=lambda line: None)
+    with open_readonly(copy) as db:
+        verdicts = dict(db.execute("SELECT document, verdict FROM screened").fetchall())
+    assert (verdicts[disputed.subject[0]], verdicts[blog.subject[0]]) == ("included", "excluded")
 
 
 def test_what_people_saw_stands_with_the_checksum_of_its_file(screened: duckdb.DuckDBPyConnection, study: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from fixtures.today import studyfile
 from fixtures.today.planted.people import BLUESKY, MASTODON
 from fixtures.today.planted.servers import APPVIEW
-from jobs import review
+from jobs import decide, review
 from jobs.context import parsers
 from storage.errors import UserError
 from storage.linking import evidence
@@ -170,3 +170,20 @@ def test_who_names_another_account_alone_proposes_and_a_decision_joins_the_two(t
     ]
     judge(tmp_path, decided="2026-06-01T00:00:00Z,a,toy,b,accepted,me,,\n", collectors=PARSERS)
     assert rows(tmp_path, "SELECT subject, actor_id FROM actors ORDER BY 1") == [("a", "a"), ("b", "a"), ("c", "c")]
+
+
+def test_what_is_decided_in_a_queue_makes_a_member_and_can_be_undone(tmp_path):
+    settle(tmp_path)
+    item = decide.Waiting(tmp_path).left("members", "An")[0]
+    shown = decide.evidence(tmp_path, "members", item)
+    assert item.facts["evidence"] in " … ".join(row["quote"] for row in shown.rows)
+    _, _, account, organisation = item.subject
+    membership = f"SELECT source FROM memberships WHERE actor_id = '{account}' AND organisation = '{organisation}'"
+    decide.decide(tmp_path, "members", item, "member", "An")
+    judge(tmp_path)
+    assert rows(tmp_path, membership) == [("decisions",)]
+    again = {one.id: one for one in decide.Waiting(tmp_path).left("members", "Ben")}[item.id]
+    assert decide.evidence(tmp_path, "members", again) == shown  # a second coder sees what the first saw
+    decide.undo(tmp_path, "members", item.id, "An")
+    judge(tmp_path)
+    assert not rows(tmp_path, membership)

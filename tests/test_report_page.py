@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pandas as pd
 import pytest
 from lxml import etree
 
+from analysis.actor_edges import LINKED
+from analysis.queries import ONE_PERSON
 from analysis.report.escape import HARMFUL
 from analysis.report.findings import Findings
 from tests.browser import Watched, chromium, needed, opened, playing
-from tests.reports import report, spoilt
+from tests.reports import ROUNDS, in_rounds, report, spoilt
 
 pytest.importorskip("playwright.sync_api")
 needed()
@@ -24,9 +27,9 @@ NETWORK = "document.querySelector('[data-network={}]').network"
 
 @pytest.fixture(scope="module")
 def made(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, Path]:
-    """A report of the study with hostile names, and its findings."""
+    """A report of the study in three rounds and with hostile names, and its findings."""
     place = tmp_path_factory.mktemp("page")
-    found, done = report(spoilt(recorded, place / "study"), place / "report")
+    found, done = report(in_rounds(spoilt(recorded, place / "study")), place / "report")
     return found, done.page
 
 
@@ -150,6 +153,41 @@ def test_filters_leave_what_they_say_and_the_picture_fits_it(watched: Watched, m
     figure.get_by_role("button", name="show all").click()
     watched.page.evaluate(f"const n = {NETWORK.format('actors')}; n.model.largest = 7; n.apply()")
     assert figure.locator(".foot .status").inner_text().startswith("7 of ")
+
+
+OPEN = """SELECT count(*) FROM (SELECT DISTINCT coalesce(a.id, follower_id) AS s, coalesce(b.id, followed_id) AS t
+FROM follow_history LEFT JOIN one AS a ON a.account_id = follower_id LEFT JOIN one AS b ON b.account_id = followed_id
+WHERE first_seen < ? AND (closed_at IS NULL OR closed_at >= ?)
+AND (follower_id IN (FROM linked) OR followed_id IN (FROM linked)))
+WHERE s <> t AND s IN (FROM ids) AND t IN (FROM ids)"""
+
+
+def test_the_slider_shows_the_ties_of_each_round(watched: Watched, made: tuple[Findings, Path]) -> None:
+    """As many as SQL counts open when the following round begins; the last round is the network."""
+    figure, db, network = show(watched), made[0].db, made[0].network
+    db.execute(f"CREATE TEMP TABLE one AS {ONE_PERSON}", {"platform": None})
+    db.execute(f"CREATE TEMP TABLE linked AS {LINKED}", {"platform": None})
+    db.execute("CREATE TEMP TABLE ids AS SELECT unnest(?) AS id", [list(network.nodes.index)])
+    (first,) = db.execute("SELECT min(started_at) FROM walks WHERE kind IN ('following', 'followers')").fetchone() or (
+        None,
+    )
+    starts = [first + timedelta(days=30 * later) for later in range(1, ROUNDS + 1)]
+    counted = [db.execute(OPEN, [at, at]).fetchall()[0][0] for at in starts]
+    assert len({*counted}) == ROUNDS
+    assert counted[-1] == network.m
+    slider = figure.get_by_role("slider", name="round")
+    told = [watched.page.evaluate(f"{NETWORK.format('actors')}.model.m")]
+    for _ in range(ROUNDS - 1):
+        slider.press("ArrowLeft")
+        told.append(watched.page.evaluate(f"{NETWORK.format('actors')}.model.m"))
+        assert figure.locator(".foot .status").inner_text().endswith(f", {told[-1]:,} ties between them")
+    assert told[::-1] == counted
+    assert slider.get_attribute("aria-valuetext").startswith(f"1: {first:%Y-%m-%d}")
+    assert watched.page.url.endswith("#figure-actors/round=1")
+    drawn = watched.page.evaluate(f"{NETWORK.format('actors')}.view.edges.count")
+    assert drawn == counted[0]
+    figure.get_by_role("button", name="show all").click()
+    assert watched.page.evaluate(f"{NETWORK.format('actors')}.model.m") == network.m
 
 
 def test_what_is_shown_can_be_saved_and_reads_back_equal(

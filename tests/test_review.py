@@ -3,10 +3,12 @@
 import csv
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import cli
+from jobs import decide
 from storage.errors import UserError
 from storage.linking.candidates import candidates
 from storage.linking.decisions import decisions
@@ -147,3 +149,78 @@ def test_a_mistake_in_the_file_is_one_line_and_nothing_is_taken(study, tmp_path,
         assert expected in error
         assert error.count("\n") == 1
     assert (log.read_bytes() if log.exists() else None) == before
+
+
+# ---- the queues ------------------------------------------------------------------------------------------------
+
+
+def link_of(study, item):
+    profile, _, account = item.subject
+    with open_readonly(study / "study.duckdb") as db:
+        found = db.execute("""SELECT decided_by, decision FROM link_candidates WHERE profile_id = $1 AND account_id = $2
+            UNION ALL SELECT decided_by, 'accepted' FROM links WHERE profile_id = $1 AND account_id = $2""",
+            [profile, account])  # fmt: skip
+        return found.fetchall()
+
+
+def test_a_decision_takes_effect_at_the_next_load_and_is_undone_by_a_later_line(study, capsys):
+    waiting = decide.Waiting(study)
+    item = waiting.left("links", "An")[0]
+    (before,) = link_of(study, item)
+    assert before[0] == "rule"
+    decide.decide(study, "links", item, "accepted", "An")
+    assert item not in decide.Waiting(study).left("links", "An")
+    assert cli.main(["--study", str(study), "load"]) == 0
+    assert link_of(study, item) == [("An", "accepted")]
+    again = {one.id: one for one in decide.Waiting(study).left("links", "Ben")}[item.id]  # a second coder's, unseen
+    assert "An" not in str(again)
+    assert item.id not in {one.id for one in decide.Waiting(study).left("links", "Ben", alone=True)}
+    decide.decide(study, "links", again, "rejected", "Ben")
+    holding = {one.about: one.decision for one in decisions(study / "decisions.csv")}
+    assert holding[item.subject] == "rejected"
+    assert decide.agreement(study, "links")[["coder", "other", "agree"]].to_numpy().tolist() == [["An", "Ben", 0.0]]
+    decide.undo(study, "links", item.id, "Ben")
+    holding = {one.about: one.decision for one in decisions(study / "decisions.csv")}
+    assert holding[item.subject] == "accepted"  # the other's decision holds again
+    with pytest.raises(UserError, match="no decision of yours"):
+        decide.undo(study, "links", item.id, "Ben")
+    decide.undo(study, "links", item.id, "An")
+    assert cli.main(["--study", str(study), "load"]) == 0
+    assert link_of(study, item) == [before]
+    capsys.readouterr()
+
+
+def test_all_evidence_of_an_item_is_there_but_no_decision_of_others(study):
+    item = decide.Waiting(study).left("links", "An")[0]
+    shown = decide.evidence(study, "links", item)
+    assert [title for title, _ in shown.sides] == ["profile", "account"]
+    assert item.facts["evidence"] in shown.sides[0][1]["links"]
+    assert item.facts["evidence"] in [row["evidence"] for row in shown.rows]
+    with pytest.raises(UserError, match="not a decision"):
+        decide.decide(study, "links", item, "member", "An")
+
+
+def test_of_two_coders_at_once_no_line_is_lost(tmp_path):
+    items = [decide.Item((f"https://a.example/{number}",), "") for number in range(30)]
+
+    def code(by):
+        for item in items:
+            decide.decide(tmp_path, "documents", item, "excluded", by, 'off topic; "really",\nyes')
+            decide.decide(tmp_path, "members", decide.Item(("", "x", item.subject[0], "BZK"), ""), "member", by)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(code, ["An", "Ben"]))
+    for queue in ("documents", "members"):
+        assert len(decide.made(tmp_path, queue)) == 60
+        found = decide.agreement(tmp_path, queue)
+        assert found[["documents", "agree"]].to_numpy().tolist() == [[30, 1.0]]
+    assert decide.reasons(tmp_path) == ['off topic; "really",\nyes']
+
+
+def test_lines_are_added_to_a_file_that_a_spreadsheet_wrote(tmp_path):
+    wrote = "document;note;decision;reason;decided_by;decided_at\r\nhttps://a.example/1;caf\xe9;included;;An;2026-01-01"
+    (tmp_path / "screening.csv").write_bytes(wrote.encode("cp1252"))
+    decide.decide(tmp_path, "documents", decide.Item(("https://a.example/2",), ""), "excluded", "Zoë", "too old")
+    assert [(one.by, one.decision) for one in decide.made(tmp_path, "documents")] == [
+        ("An", "included"), ("Zoë", "excluded")]  # fmt: skip
+    assert "café" in (tmp_path / "screening.csv").read_text("utf-8")

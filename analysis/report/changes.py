@@ -28,7 +28,7 @@ def _said(found: Findings, _: Words) -> list[str]:
     looked, rows = found.looked, found.changes.set_index("what")
     said = []
     if looked["twice"]:
-        first, last = (_span(looked[f"{at}_from"], looked[f"{at}_to"]) for at in ("first", "last"))
+        first, last = (span(looked[f"{at}_from"], looked[f"{at}_to"]) for at in ("first", "last"))
         said.append(_("{twice} of {all} profiles were read more than once (first: {first}; last: {last}). The "
                       "first reading of each is before, the last one after; profiles read once are left out."
                       ).format(twice=found.persons(looked["twice"]), all=found.persons(looked["profiles"]),
@@ -46,7 +46,8 @@ def _said(found: Findings, _: Words) -> list[str]:
     return said
 
 
-def _span(first: pd.Timestamp, last: pd.Timestamp) -> str:
+def span(first: pd.Timestamp, last: pd.Timestamp) -> str:
+    """The days from *first* to *last*."""
     one, other = f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"
     return one if one == other else f"{one} – {other}"
 

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from analysis.graphs.network import Network
 from analysis.palette import GREY, PALETTE
 from analysis.report import exports
+from analysis.report.changes import span
 from analysis.report.escape import clean
 from analysis.report.figures.time import gapped, lost, runs
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
+from analysis.ties_over_time import History
 
 
 def packed(data: bytes) -> str:
@@ -31,18 +33,24 @@ def as_json(value: Any) -> str:
     return packed(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8"))
 
 
-def edges(network: Network) -> str:
-    """The edges as little-endian 32-bit numbers, packed: n + 1 offsets, targets by source, and weights if any."""
-    order = np.lexsort((network.target, network.source))
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(network.source, minlength=network.n))])
-    parts = [offsets, network.target[order]]
-    if network.weight is not None:
+def edges(network: Network, history: History | None = None) -> str:
+    """The edges as little-endian 32-bit numbers, packed: n + 1 offsets, targets by source, and weights if any.
+
+    With *history* every tie ever seen, then the rounds in which each opened and closed.
+    """
+    of = history or network
+    order = np.lexsort((of.target, of.source))
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(of.source, minlength=network.n))])
+    parts = [offsets, of.target[order]]
+    if history is not None:
+        parts += [history.opened[order], history.closed[order]]
+    elif network.weight is not None:
         parts.append(np.round(network.weight[order]).astype(np.int64))
     return packed(np.concatenate(parts).astype("<u4").tobytes())
 
 
-def actors(found: Findings, _: Words) -> dict[str, Any]:
-    """The actors for the page: names, positions, measures, and filters."""
+def actors(found: Findings, _: Words, history: History | None = None) -> dict[str, Any]:
+    """The actors for the page: names, positions, measures, filters, and the rounds of *history*."""
     network = found.actors.network
     nodes = network.nodes
     names = nodes["name"].where(nodes["name"].notna() & (nodes["name"] != ""), nodes["handle"])
@@ -57,6 +65,7 @@ def actors(found: Findings, _: Words) -> dict[str, Any]:
         "score": _whole(nodes["betweenness"]),
         "scoreName": _("betweenness"),
         "directed": True,
+        "rounds": list(map(span, history.rounds["first_at"], history.rounds["last_at"])) if history else [],
     }
 
 
@@ -67,7 +76,7 @@ def hashtags(found: Findings, _: Words) -> dict[str, Any]:
     return {
         **_common(network, _names(found.hashtag_communities)),
         "id": exports.unique(pd.Index(tags, dtype=object)), "label": tags, "handle": None, "groups": [],
-        "score": _whole(network.nodes["posts"]), "scoreName": _("posts"), "directed": False,
+        "score": _whole(network.nodes["posts"]), "scoreName": _("posts"), "directed": False, "rounds": [],
     }  # fmt: skip
 
 

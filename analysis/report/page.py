@@ -26,6 +26,7 @@ from analysis.report.i18n import Words
 from analysis.report.sections import sections
 from analysis.report.sql_log import tidy
 from analysis.report.tables import Table, write
+from analysis.ties_over_time import history
 from analysis.workers import kept, run
 
 HERE = Path(__file__).parent
@@ -194,10 +195,11 @@ def _is_cards(part: Any) -> bool:
 
 def _slots(found: Findings, _: Words) -> dict[str, str]:
     """The data blocks of the page, packed."""
+    ties = history(found.db, found.network)
     return {
         "words": data.as_json({**{word: _(word) for word in _script_words()}, "language": _.language}),
-        "actors-nodes": data.as_json(data.actors(found, _)),
-        "actors-edges": data.edges(found.actors.network),
+        "actors-nodes": data.as_json(data.actors(found, _, ties)),
+        "actors-edges": data.edges(found.actors.network, ties),
         "hashtags-nodes": data.as_json(data.hashtags(found, _)),
         "hashtags-edges": data.edges(found.hashtags.network),
         "daily": data.as_json(data.daily(found, _)),

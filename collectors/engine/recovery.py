@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -20,10 +20,13 @@ from storage.sampling.admission import admitted
 TOGETHER = 1_000  # entries in one transaction
 
 
-def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dict[str, int]:
+def recover(
+    study: Path, collectors: Mapping[str, Collector], path: Path, without: Container[str] = ()
+) -> dict[str, int]:
     """Rebuild the state of *study* at *path* from its archive; return the number of targets per collector.
 
-    The same outcomes are applied in the same order as when they were collected. Raise UserError on damage.
+    The same outcomes are applied in the same order as when they were collected. *without*: the names of the sealed
+    segments that are known to have no admission. Raise UserError on damage.
     """
     frontier = Frontier(path)
     with frontier.transaction():
@@ -32,7 +35,7 @@ def recover(study: Path, collectors: Mapping[str, Collector], path: Path) -> dic
     segments = archive.segments(study / "archive")
     try:
         for only_admissions in (True, False):  # additions before outcomes, in any order of files
-            entries = _in_order(segments)
+            entries = _in_order(one for one in segments if not (only_admissions and one.name in without))
             while some := list(islice(entries, TOGETHER)):
                 with frontier.transaction():
                     for entry in some:
@@ -53,10 +56,8 @@ def _in_order(segments: Iterable[Path]) -> Iterator[archive.Entry]:
 
     The order within a segment is kept. A segment is opened at the time in its name.
     """
-    begun = [re.search(r"-(\d{8}T\d{12})-", segment.name) for segment in segments]
     heap: list[tuple[float, int, archive.Entry | None, Iterator[archive.Entry]]] = [
-        (_name_time(name.group(1)) if name else 0.0, number, None, archive.read(segment))
-        for number, (segment, name) in enumerate(zip(segments, begun, strict=True))
+        (_begun(segment), number, None, archive.read(segment)) for number, segment in enumerate(segments)
     ]
     heapq.heapify(heap)
     while heap:
@@ -69,8 +70,9 @@ def _in_order(segments: Iterable[Path]) -> Iterator[archive.Entry]:
             heapq.heapreplace(heap, (max(at, _time(following)), number, following, rest))
 
 
-def _name_time(text: str) -> float:
-    return datetime.strptime(text, "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC).timestamp()
+def _begun(segment: Path) -> float:
+    found = re.search(r"-(\d{8}T\d{12})-", segment.name)
+    return datetime.strptime(found.group(1), "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC).timestamp() if found else 0.0
 
 
 def _time(entry: archive.Entry) -> float:

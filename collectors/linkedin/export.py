@@ -188,10 +188,16 @@ def _few(path: Path, name: str, columns: tuple[str, ...]) -> list[dict[str, str]
     return [
         {"wrong": f"line {row.line}: {row.wrong}"}
         if row.wrong
-        else {key: _EMAIL.sub("", cell) for key, cell in zip(header, row.cells, strict=True) if key in columns and cell}
+        else reduced(dict(zip(header, row.cells, strict=True)), columns)
         for row in found
         if row.wrong or row.cells
     ]
+
+
+def reduced(row: Mapping[str, Any], columns: tuple[str, ...]) -> dict[str, str]:
+    """The cells of *row* in *columns*, by their English names, without e-mail addresses and without the empty ones."""
+    cells = ((_COLUMNS.get(_folded(name), name), cell) for name, cell in row.items())
+    return {name: _EMAIL.sub("", cell) for name, cell in cells if name in columns and isinstance(cell, str) and cell}
 
 
 # ---- reading ------------------------------------------------------------------------------------------------
@@ -202,12 +208,12 @@ def read(page: Page) -> Iterator[Record]:
     owner = page.asked.get("owner") or owner_of(page.key, {})
     content = page.content()
     if page.kind == "profile":
-        yield from guarded(place(page, None), content, lambda: _member(owner, _json(content)))
+        yield from guarded(place(page, None), content, lambda: member(owner, _json(content)))
         return
     found = csv.DictReader(io.StringIO(content.decode("utf-8", "replace"), newline=""), restkey="more")
     try:
         for row in found:
-            yield from _connected(owner, row, _table_of(page))
+            yield from connected(owner, row, _table_of(page))
     except csv.Error as error:
         raise BadBody(f"the rows cannot be read: {error}") from error
 
@@ -225,7 +231,8 @@ def _json(content: bytes) -> Any:
         raise ValueError("nested too deeply") from error
 
 
-def _connected(owner: str, row: Mapping[str, Any], name: str) -> Iterator[Record]:
+def connected(owner: str, row: Mapping[str, Any], name: str) -> Iterator[Record]:
+    """The person in a *row* (columns KEPT) of the connections of *owner*; *name* is the file of the rows."""
     where = f"{name}:{row.get('Line') or '?'}"
     first, last = shown(row.get("First Name")), shown(row.get("Last Name"))
     company, title, since = shown(row.get("Company")), shown(row.get("Position")), text(row.get("Connected On"))
@@ -248,7 +255,8 @@ def _connected(owner: str, row: Mapping[str, Any], name: str) -> Iterator[Record
     yield Connection(owner, other, day(since))
 
 
-def _member(owner: str, body: Any) -> Iterator[Record]:
+def member(owner: str, body: Any) -> Iterator[Record]:
+    """The profile of *owner*, its positions and links, from its row (PROFILE) and theirs (POSITIONS) in *body*."""
     it = record(get(body, "profile"))
     for part, columns in ((it, PROFILE), *((record(one), POSITIONS) for one in each(get(body, "positions")))):
         spoilt = [str(part["wrong"])] if "wrong" in part else []

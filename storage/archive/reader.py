@@ -109,10 +109,13 @@ def opened(path: Path) -> BinaryIO:
         return path.with_name(path.name.removesuffix(".open")).open("rb")
 
 
-def synced_end(path: Path) -> int:
-    """The offset after the last sync mark of *path*; for a sealed segment after its last complete member."""
-    last = 0
-    for _, end, content in members(path):
+def synced_end(path: Path, start: int = 0) -> int:
+    """The offset after the last sync mark of *path*; for a sealed segment after its last complete member.
+
+    Only what is after *start*, the offset of a member, is read.
+    """
+    last = start
+    for _, end, content in members(path, start):
         if not path.name.endswith(OPEN) or _is_sync(content):
             last = end
     return last

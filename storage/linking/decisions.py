@@ -1,4 +1,7 @@
-"""Decisions by hand: `decisions.csv`, an append-only file in which the last decision wins."""
+"""Decisions by hand: `decisions.csv`, an append-only file in which the last decision wins.
+
+`undecided` withdraws a coder's own decision; the last of the others' then holds.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,22 @@ import msgspec
 import pyarrow as pa
 
 from storage import csvfile
+from storage.by_hand import UNDECIDED, append
 from storage.errors import UserError
 
 COLUMNS = ("decided_at", "profile_id", "platform", "account", "decision", "decided_by", "note", "organisation")
 REQUIRED = COLUMNS[:-2]
 LINKS = ("accepted", "rejected", "organisation")
 MEMBERSHIPS = ("member", "not-member")
-DECISIONS = (*LINKS, *MEMBERSHIPS)
+DECISIONS = (*LINKS, *MEMBERSHIPS, UNDECIDED)
 
 
 class Decision(msgspec.Struct, frozen=True):
     """One line of decisions.csv. *account* is a handle or an id.
 
     On a link: *profile_id* is empty for `organisation`. On membership: of the profile, or else of the account, in
-    *organisation*, which may be empty for `not-member`: in none.
+    *organisation*, which may be empty for `not-member`: in none. `undecided` is on membership if it names an
+    organisation.
     """
 
     decided_at: datetime
@@ -40,33 +45,54 @@ class Decision(msgspec.Struct, frozen=True):
     def about(self) -> tuple[str, ...]:
         """The subject of the decision: of two about the same subject the later holds."""
         pair = (self.profile_id, self.platform, self.account.lower())
-        return (*pair, self.organisation.casefold()) if self.decision in MEMBERSHIPS else pair
+        return (*pair, self.organisation.casefold()) if self.on_membership else pair
+
+    @property
+    def on_membership(self) -> bool:
+        """Whether the decision is on membership of an organisation, not on a link."""
+        return self.decision in MEMBERSHIPS or (self.decision == UNDECIDED and bool(self.organisation))
 
 
 def decisions(path: Path) -> list[Decision]:
     """The decisions in *path*, the last one on each subject; none if there is no file. Raise UserError."""
+    last: dict[tuple[str, ...], Decision] = {}
+    for one in by_coder(path):
+        last.pop(one.about, None)
+        last[one.about] = one
+    return list(last.values())
+
+
+def by_coder(path: Path) -> list[Decision]:
+    """The decisions in *path* that their coders did not replace or withdraw, in order. Raise UserError."""
     if not path.exists():
         return []
-    last: dict[tuple[str, ...], Decision] = {}
+    last: dict[tuple[tuple[str, ...], str], Decision] = {}
     names, rows = csvfile.records(path, REQUIRED)
     if missing := [name for name in REQUIRED if name not in names]:
         raise UserError(f"{path}: no column {missing[0]!r}; the first line should be {','.join(COLUMNS)}")
     for line, row in rows:
         one = _decision(f"{path}, line {line}", {name: cell.strip() for name, cell in row.items()})
-        last.pop(one.about, None)
-        last[one.about] = one
+        last.pop((one.about, one.decided_by), None)
+        if one.decision != UNDECIDED:
+            last[one.about, one.decided_by] = one
         if one.decision == "not-member" and not one.organisation:
             pair = one.about[:3]
-            last = {about: other for about, other in last.items() if about[:3] != pair or other is one
+            last = {key: other for key, other in last.items() if other.about[:3] != pair or other is one
                     or other.decision not in MEMBERSHIPS}  # fmt: skip
     return list(last.values())
+
+
+def write(path: Path, made: Sequence[Decision]) -> None:
+    """Append *made* to the file at *path*; the caller holds LOCK."""
+    append(path, COLUMNS, [{**msgspec.structs.asdict(one), "decided_at": one.decided_at.isoformat(timespec="seconds")}
+                           for one in made])  # fmt: skip
 
 
 def _decision(place: str, row: dict[str, str]) -> Decision:
     decision, profile, account = row["decision"], row["profile_id"], row["account"].removeprefix("@")
     if decision not in DECISIONS:
         raise UserError(f"{place}: {decision!r} is not a decision; use one of {', '.join(DECISIONS)}")
-    if decision in MEMBERSHIPS:
+    if decision in MEMBERSHIPS or (decision == UNDECIDED and row.get("organisation")):
         if not profile and not (row["platform"] and account):
             raise UserError(f"{place}: no person; fill in profile_id, or platform and account")
         if decision == "member" and not row.get("organisation"):

@@ -466,10 +466,13 @@ SELECT a.query, a.version, a.kind, nullif(url_decode(regexp_extract(a.key, '[?&]
 FROM asked AS a GROUP BY a.query, a.version, a.kind, a.key;
 -- any address of a document may stand in the file; of two lines about one document a coder's later one holds
 CREATE VIEW screenings AS
-SELECT coalesce(f.document, s.document) AS document, s.decision, s.reason, s.decided_by, s.decided_at
-FROM base.screenings AS s LEFT JOIN (SELECT DISTINCT address, document FROM document_finds) AS f ON f.address = s.document
-QUALIFY row_number() OVER (PARTITION BY coalesce(f.document, s.document), s.decided_by
-                           ORDER BY s.decided_at DESC, s.document) = 1;
+FROM (
+    SELECT coalesce(f.document, s.document) AS document, s.decision, s.reason, s.decided_by, s.decided_at
+    FROM base.screenings AS s
+    LEFT JOIN (SELECT DISTINCT address, document FROM document_finds) AS f ON f.address = s.document
+    QUALIFY row_number() OVER (PARTITION BY coalesce(f.document, s.document), s.decided_by
+                               ORDER BY s.decided_at DESC, s.document) = 1)
+WHERE decision <> 'undecided';
 CREATE VIEW observations AS FROM base.observations;
 CREATE VIEW screened AS
 SELECT document, CASE WHEN count(*) FILTER (decided_by = 'consensus') > 0

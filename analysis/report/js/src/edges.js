@@ -26,7 +26,6 @@ export class Edges {
     this.canvas = canvas;
     const gl = (this.gl = canvas.getContext("webgl2", { antialias: false, preserveDrawingBuffer: true }));
     if (!gl || !gl.getExtension("EXT_color_buffer_float")) throw new Error("no WebGL 2 with float buffers");
-    this.count = source.length;
     this.side = Math.max(1, Math.ceil(Math.sqrt(nodes)));
     this.reference = source.length > 20000 ? 120 : 25;
     this.gain = 0.65;
@@ -34,7 +33,10 @@ export class Edges {
     this.drawn = 0;
     this.counting = this.program(COUNT);
     this.toning = this.program(TONE);
-    this.array = this.upload(nodes, source, target);
+    this.nodes = nodes;
+    this.array = gl.createVertexArray();
+    this.ends = gl.createBuffer();
+    this.upload(source, target);
     [this.place, this.tint, this.counts] = [this.texture(), this.texture(), this.texture()];
     this.buffer = gl.createFramebuffer();
   }
@@ -53,9 +55,10 @@ export class Edges {
     return made;
   }
 
-  upload(nodes, source, target) {
+  upload(source, target) {
     const gl = this.gl;
-    const wide = nodes > 65535;
+    this.count = source.length;
+    const wide = this.nodes > 65535;
     const ends = wide ? new Uint32Array(this.count * 4) : new Uint16Array(this.count * 4);
     let at = 0;
     for (let first = 0; first < DEALT; first++)
@@ -63,15 +66,13 @@ export class Edges {
         ends[at] = ends[at + 2] = source[e];
         ends[at + 1] = ends[at + 3] = target[e];
       }
-    const array = gl.createVertexArray();
-    gl.bindVertexArray(array);
-    gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+    gl.bindVertexArray(this.array);
+    gl.bindBuffer(gl.ARRAY_BUFFER, this.ends);
     gl.bufferData(gl.ARRAY_BUFFER, ends, gl.STATIC_DRAW);
     const edge = gl.getAttribLocation(this.counting, "edge");
     gl.enableVertexAttribArray(edge);
     gl.vertexAttribIPointer(edge, 2, wide ? gl.UNSIGNED_INT : gl.UNSIGNED_SHORT, 0, 0);
     gl.bindVertexArray(null);
-    return array;
   }
 
   texture() {

@@ -7,14 +7,13 @@ export class Model {
     Object.assign(this, nodes);
     const n = (this.n = nodes.id.length);
     const words = new Uint32Array(block);
-    const offsets = words.subarray(0, n + 1);
-    const m = (this.m = offsets[n]);
-    this.offsets = offsets;
-    this.target = words.subarray(n + 1, n + 1 + m);
-    this.weight = nodes.weighted ? words.subarray(n + 1 + m, n + 1 + 2 * m) : null;
-    this.source = new Uint32Array(m);
-    for (let i = 0; i < n; i++) this.source.fill(i, offsets[i], offsets[i + 1]);
-    this.reverse();
+    const m = words[n];
+    const part = (at) => words.subarray(n + 1 + at * m, n + 1 + (at + 1) * m);
+    const source = new Uint32Array(m);
+    for (let i = 0; i < n; i++) source.fill(i, words[i], words[i + 1]);
+    this.ever = { source, target: part(0), opened: part(1), closed: part(2) };
+    this.weight = nodes.weighted ? part(1) : null;
+    this.at(nodes.rounds.length - 1);
     this.order = [...nodes.id.keys()].sort((a, b) => nodes.score[b] - nodes.score[a] || a - b);
     this.rank = new Uint32Array(n);
     this.order.forEach((node, rank) => (this.rank[node] = rank));
@@ -24,6 +23,20 @@ export class Model {
     this.colours = nodes.community.map((c) => nodes.palette[Math.min(c, nodes.palette.length - 1)]);
     this.shown = new Uint8Array(n).fill(1);
     this.reset();
+  }
+
+  // the ties that are open in a round; all, in a network without rounds
+  at(round) {
+    this.round = round;
+    const { source, target, opened, closed } = this.ever;
+    const open = (_, e) => round < 0 || (opened[e] <= round && round < closed[e]);
+    this.source = source.filter(open);
+    this.target = target.filter(open);
+    this.m = this.source.length;
+    this.offsets = new Uint32Array(this.n + 1);
+    for (const node of this.source) this.offsets[node + 1]++;
+    for (let i = 0; i < this.n; i++) this.offsets[i + 1] += this.offsets[i];
+    this.reverse();
   }
 
   // who points to each node, as offsets into a list

@@ -62,18 +62,21 @@ class Network {
     const labels = this.range(w("labels"), 0, 300, 70, (value) => ((this.view.labels = value), this.view.sigma.scheduleRender()));
     const edges = this.range(w("lines"), 0, 100, 65, (value) => ((this.view.edges.gain = value / 100), this.view.edges.tone()));
     const groups = model.groups.map((group, at) => el("label", {}, `${group.name} `, this.selects[at]));
-    return el("div", { className: "bar" }, this.search(), ...groups, this.largest.label, this.least.label, labels.label,
+    const rounds = model.rounds.length;
+    this.round = rounds ? this.range(w("round"), 1, rounds, rounds, (value) => (this.at(value), this.write()),
+      (value) => `${value}: ${model.rounds[value - 1]}`) : null;
+    const over = rounds ? [this.round.label] : [];
+    return el("div", { className: "bar" }, this.search(), ...groups, ...over, this.largest.label, this.least.label, labels.label,
       edges.label, el("button", { type: "button", textContent: w("fit"), onclick: () => this.view.fit() }),
       el("button", { type: "button", textContent: w("show all"), onclick: () => this.all() }));
   }
 
-  range(text, min, max, value, use) {
-    const output = el("output", { textContent: number(value) });
-    const input = el("input", {
-      type: "range", min, max, value,
-      oninput: () => ((output.textContent = number(+input.value)), use(+input.value)),
-    });
-    const set = (wanted) => ((input.value = wanted), (output.textContent = number(+input.value)));
+  range(text, min, max, value, use, said = number) {
+    const output = el("output", {});
+    const input = el("input", { type: "range", min, max, value, oninput: () => (say(), use(+input.value)) });
+    const say = () => input.setAttribute("aria-valuetext", (output.textContent = said(+input.value)));
+    const set = (wanted) => ((input.value = wanted), say());
+    say();
     return { label: el("label", {}, `${text} `, input, output), set, value };
   }
 
@@ -154,6 +157,7 @@ class Network {
     this.selects.forEach((select) => (select.value = -1));
     this.largest.set(this.model.n);
     this.least.set(this.least.value);
+    if (this.round) this.at(this.model.rounds.length);
     this.choose(-1);
     this.apply();
   }
@@ -186,6 +190,16 @@ class Network {
   }
 
   // ---- state -----------------------------------------------------------------------------------------------
+
+  // the ties of a round, counted from 1
+  at(round) {
+    const node = this.chosen;
+    this.round.set(round);
+    this.model.at(round - 1);
+    this.view.retied();
+    this.choose(node);
+    this.count();
+  }
 
   apply() {
     this.model.filter();
@@ -262,6 +276,7 @@ class Network {
     model.group.forEach((code, at) => code >= 0 && said.set(`group${at + 1}`, model.groups[at].values[code]));
     if (model.largest < model.n) said.set("largest", model.largest);
     if (model.least > this.least.value) said.set("degree", model.least);
+    if (model.round < model.rounds.length - 1) said.set("round", model.round + 1);
     const text = said.toString();
     try {
       history.replaceState(null, "", text ? `#figure-${this.name}/${text}` : location.pathname + location.search);
@@ -285,6 +300,7 @@ class Network {
     this.largest.set(model.largest);
     this.least.set(Math.max(model.least, this.least.value));
     model.filter();
+    if (this.round) this.at(Math.min(Math.max(1, +said.get("round") || Infinity), model.rounds.length));
     this.view.refresh();
     this.count();
     const node = model.id.indexOf(said.get("chosen"));

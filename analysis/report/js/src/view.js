@@ -103,6 +103,13 @@ export class View {
     this.sigma.refresh({ skipIndexation: true });
   }
 
+  // other ties between the same nodes
+  retied() {
+    this.edges.upload(this.model.source, this.model.target);
+    this.tints++;
+    this.choose(this.chosen, false);
+  }
+
   choose(node, fly) {
     this.chosen = node;
     this.near = node < 0 ? null : this.model.neighbours(node).add(node);

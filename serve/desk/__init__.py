@@ -1,0 +1,1 @@
+"""The researchers' desk: state, schedule, report, SQL, and queues to decide in."""
