@@ -185,8 +185,9 @@ def _all_loaded(frontier: Shared, db: duckdb.DuckDBPyConnection | None) -> duckd
         raise UserError("another machine admits; wait for it, or run `sneeuwbal collect` here")
     if db is None:
         return None
-    ended = {run for (run,) in db.execute("SELECT run_id FROM runs").fetchall()}
-    if all(one.run in ended and not one.alive for one in frontier.runs(MOST_RUNS) if one.machine != frontier.machine):
+    loaded = dict(db.execute("SELECT run_id, ended_at FROM runs").fetchall())
+    others = [one for one in frontier.runs(MOST_RUNS) if one.machine != frontier.machine]
+    if all(one.run in loaded and (loaded[one.run] or one.status == "killed") for one in others):
         return db
     db.close()
     return None
