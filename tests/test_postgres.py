@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import cli
@@ -16,6 +17,7 @@ from collectors.engine.rate_limits import Windows
 from collectors.engine.recovery import recover
 from collectors.engine.run import Budget, collect
 from collectors.wire.exchange import Wire
+from jobs.run import _all_loaded
 from jobs.status import status
 from jobs.verify import checks
 from scheduler import Daemon
@@ -276,3 +278,23 @@ def test_a_person_is_removed_from_the_state(two: tuple[Frontier, Frontier], tmp_
     one.replace(tmp_path / "copy.sqlite")
     assert [key for key, _, _ in other.targets("toy", "list")] == [str(n) for n in range(20) if n != 7]
     assert other.commit(lambda: other.add(_requests(20), NOW)) == 1
+
+
+def test_nobody_is_admitted_while_lists_of_another_machine_are_missing(two: tuple[Frontier, Frontier]) -> None:
+    one, other = two
+
+    def sees(*rows: tuple[str, datetime | None]) -> bool:
+        with duckdb.connect() as db:
+            db.execute("CREATE TABLE runs (run_id VARCHAR, ended_at TIMESTAMPTZ)")
+            db.executemany("INSERT INTO runs VALUES (?, ?)", [list(row) for row in rows or [("an-own", NOW)]])
+            return _all_loaded(one, db) is not None
+
+    assert sees()
+    with pytest.raises(UserError, match="another machine admits"), duckdb.connect() as db:
+        _all_loaded(other, db)
+    other.commit(lambda: other.start_run("b", "toy", NOW))
+    assert not sees(("b", None))
+    other.commit(lambda: other.end_run("b", "complete", "", 1, 1, NOW))
+    assert not sees()
+    assert not sees(("b", None))
+    assert sees(("b", NOW))
