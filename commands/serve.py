@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -24,18 +25,21 @@ def command() -> None:
 
 @command.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8417, show_default=True, help="Port to listen on.")
-@click.option("--url", help="Address that participants see, if a reverse proxy is in front.")
+@click.option("--port", type=int, help="Port to listen on (default: that of [participants] url, else 8417).")
 @click.pass_obj
-def participants(directory: Path, host: str, port: int, url: str | None) -> None:
-    """Serve the pages of people who take part: information, consent, donation, withdrawal."""
-    from serve.participants.app import face
+def participants(directory: Path, host: str, port: int | None) -> None:
+    """Serve the pages of people who take part: information, consent, donation, withdrawal.
+
+    The study's texts are files in its folder `consent`; templates are written at the first start. `sneeuwbal invite`
+    makes the links.
+    """
+    from serve.participants.app import started
     from serve.web import serve
 
-    open_study(directory)
-    address = url or f"http://{host}:{port}"
-    click.echo(f"participants: {address}")
-    serve(face(address), host, port)
+    study = open_study(directory)
+    with started(study) as face:
+        click.echo(f"participants: {study.participants.url}")
+        serve(face, host, port or urlsplit(study.participants.url).port or 8417)
 
 
 @command.command()

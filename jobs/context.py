@@ -6,12 +6,14 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from collectors.base import Collector, Settings, hooks_of
 from collectors.wire.exchange import Wire
 from jobs.secrets import secret_of, store_password
+from storage.consents import consented
 from storage.errors import UserError
 from storage.frontier import sqlite
 from storage.frontier.base import Frontier
@@ -227,7 +229,8 @@ def settings_for(study: Study, name: str, wire: Wire, more: Mapping[str, Any]) -
     if study.minimise.opt_outs == "override":
         options["honour_opt_outs"] = False
     tokens = Tokens(study.directory, name) if hooks_of(installed()[name].load()).oauth else None
-    return Settings(options, secret_of(study, name), wire, tokens=tokens)
+    given = partial(consented, study.directory, collector=name)
+    return Settings(options, secret_of(study, name), wire, tokens=tokens, consented=given)
 
 
 def wire_for(study: Study, name: str) -> Wire:

@@ -1,6 +1,7 @@
 """Queues of what waits for a person's decision, the evidence for each item, and the decisions of several coders.
 
-Decisions are written to the files that are written by hand, `decisions.csv` and `screening.csv`; `load` applies them.
+Decisions are written to the files that are written by hand: `decisions.csv` and `screening.csv`, which `load` applies,
+and the study's table of labels, which reports and networks read.
 """
 
 from __future__ import annotations
@@ -18,17 +19,20 @@ import pandas as pd
 
 from analysis import screening
 from jobs import review
-from jobs.context import DATABASE
+from jobs.context import DATABASE, read_study
 from jobs.context import DECISIONS as FILE
 from jobs.query import apart, attached
+from jobs.report import labels_of
+from storage import csvfile
 from storage.by_hand import CONSENSUS, DECIDED, LOCK, SCREENING, UNDECIDED, append, screened
 from storage.errors import UserError
 from storage.linking.decisions import Decision, by_coder
 from storage.linking.decisions import write as write_decisions
 from storage.locks import lock
 
-LINKS, MEMBERS, DOCUMENTS = "links", "members", "documents"
+LINKS, MEMBERS, DOCUMENTS, LABELS = "links", "members", "documents", "labels"
 PAIR = "two accounts"
+BY = ("decided_by", "decided_at")  # columns of a table of labels
 AT_LEAST = 0.5  # probability of a candidate
 
 
@@ -58,6 +62,7 @@ QUEUES = {
                    (Choice("m", "member", "Yes"), Choice("n", "not-member", "No"))),
     DOCUMENTS: Queue(DOCUMENTS, "Documents to screen", "Does this document belong to the study?",
                      (Choice("i", "included", "Include"), Choice("x", "excluded", "Exclude", reason=True))),
+    LABELS: Queue(LABELS, "Labels of accounts", "What is this account?", (Choice("x", "label", "Label", reason=True),)),
 }  # fmt: skip
 
 
@@ -68,6 +73,7 @@ class Item(msgspec.Struct, frozen=True):
     title: str
     facts: dict[str, Any] = {}
     pair: bool = False
+    account: str = ""
 
     @property
     def id(self) -> str:
@@ -83,7 +89,7 @@ class Made(msgspec.Struct, frozen=True):
     subject: tuple[str, ...]
     by: str
     decision: str
-    at: datetime
+    at: datetime | str
     reason: str = ""
 
     @property
@@ -103,11 +109,13 @@ class Waiting:
                 for (platform,) in db.execute(review.PLATFORMS).fetchall():
                     links += review.proposed(db, platform, AT_LEAST)
             members = db.execute(review.UNCLEAR, AGAIN).fetchall()
+            accounts = db.execute(UNLABELLED).fetchall()
             found = db.execute("SELECT document, title, source FROM study.documents ORDER BY ALL").fetchall()
         self.items = {
             LINKS: {one.id: one for one in map(_link, links)},
             MEMBERS: {one.id: one for one in map(_member, members)},
             DOCUMENTS: {one.id: one for one in map(_document, found)},
+            LABELS: {one.id: one for one in _accounts(directory, accounts)},
         }
 
     def left(self, queue: str, by: str, *, alone: bool = False) -> list[Item]:
@@ -116,7 +124,7 @@ class Waiting:
         For CONSENSUS, who settles what others differ about: those.
         """
         decided = made(self.directory, queue)
-        gone = {one.id for one in decided if alone or one.by == by}
+        gone = {one.id for one in decided if alone or one.by in (by, "")}
         again = {review.BY_HAND} if alone else set()
         apart = _disputed(decided) if by == CONSENSUS else None
         return [one for one in self.items[queue].values() if one.id not in gone
@@ -132,6 +140,16 @@ def _disputed(decided: Sequence[Made]) -> set[str]:
 
 
 AGAIN = {"platform": None, "again": True}
+# the accounts of no member, those followed most first
+UNLABELLED = """SELECT account_id, handle, name FROM study.accounts LEFT JOIN (
+    SELECT followed_id AS account_id, count(*) AS seen FROM study.follows GROUP BY ALL) USING (account_id)
+WHERE account_id NOT IN (SELECT subject FROM study.actors JOIN study.members USING (actor_id))
+ORDER BY seen DESC NULLS LAST, followers DESC NULLS LAST, account_id LIMIT 1000"""
+
+
+def queues(directory: Path) -> list[Queue]:
+    """The queues of a study: that of labels only if its study file names a table of them."""
+    return [one for one in QUEUES.values() if one.name != LABELS or _table(directory) is not None]
 
 
 def stamp(directory: Path) -> tuple[int, int]:
@@ -165,6 +183,24 @@ def _document(row: Sequence[Any]) -> Item:
     return Item((document,), f"{title or document}{f' – {source}' if source else ''}")
 
 
+def _accounts(directory: Path, rows: Sequence[Any]) -> Iterator[Item]:
+    """The accounts of *rows*, called as in the table of labels: by id or by handle."""
+    if (table := _table(directory)) is not None:
+        for account, handle, name in rows:
+            if subject := account if table[1] == "account_id" else (handle or "").casefold():
+                yield Item((subject,), f"{name or ''} ({handle or account})", account=account)
+
+
+def _table(directory: Path) -> tuple[Path, str, str] | None:
+    """The study's table of labels, with its columns of accounts and of labels; None if it names none."""
+    study = read_study(directory)
+    if study.analysis.labels is None:
+        return None
+    path = directory / study.analysis.labels
+    names = csvfile.records(path)[0]
+    return path, "account_id" if "account_id" in names else "handle", "label" if "label" in names else "role"
+
+
 def _shown(one: dict[str, Any]) -> dict[str, Any]:
     return {
         name: one[name] for name in ("organisation", "why", "rule", "confidence", "evidence") if one[name] is not None
@@ -186,6 +222,7 @@ ACCOUNT = """SELECT account_id, platform, url, handle, name, description, locati
 FROM accounts AS a WHERE account_id = $1"""
 DOCUMENT = """SELECT document, title, source, platform, published_at, summary, addresses, queries
 FROM documents WHERE document = $1"""
+WROTE = "SELECT created_at, text FROM posts WHERE account_id = $1 ORDER BY created_at DESC, post_id LIMIT 5"
 # what rules read, not what other coders decided
 LINKING = """SELECT profile_id, handle, account_id, rule, evidence, confidence, decision AS verdict
 FROM (FROM link_candidates UNION ALL BY NAME SELECT *, 'accepted' AS decision FROM links)
@@ -208,6 +245,8 @@ def evidence(directory: Path, queue: str, item: Item) -> Evidence:
     with apart(directory) as db:
         if queue == DOCUMENTS:
             return Evidence(list(_side(db, "document", DOCUMENT, item.subject[0])), [])
+        if queue == LABELS:
+            return Evidence(list(_side(db, "account", ACCOUNT, item.account)), _rows(db, WROTE, item.account))
         one, platform, other, *_ = item.subject
         sides = [*_side(db, "account" if item.pair else "profile", ACCOUNT if item.pair else PROFILE, one),
                  *_side(db, "account", ACCOUNT, other)]  # fmt: skip
@@ -236,10 +275,21 @@ def made(directory: Path, queue: str) -> list[Made]:
     if queue == DOCUMENTS:
         return [Made((document,), by, decision, at, reason)
                 for document, decision, reason, by, at in screened(directory) if decision != UNDECIDED]  # fmt: skip
+    if queue == LABELS:
+        return list(_labelled(directory))
     return [
         Made(_subject(one), one.decided_by, one.decision, one.decided_at)
         for one in by_coder(directory / FILE) if one.on_membership == (queue == MEMBERS)
     ]  # fmt: skip
+
+
+def _labelled(directory: Path) -> Iterator[Made]:
+    """The labels of the study's table; those without a coder are the study's own."""
+    if (table := _table(directory)) is not None and (found := labels_of(read_study(directory))) is not None:
+        _, key, said = table
+        for row in found.fillna("").to_dict("records"):
+            subject = row[key] if key == "account_id" else row[key].removeprefix("@").casefold()
+            yield Made((subject,), row.get("decided_by", ""), row[said], row.get("decided_at", ""), row[said])
 
 
 def _subject(one: Decision) -> tuple[str, ...]:
@@ -253,9 +303,9 @@ def decide(directory: Path, queue: str, item: Item, decision: str, by: str, reas
     if choice is None or (choice is OWN and item.pair):
         raise UserError(f"{decision!r} is not a decision here")
     if choice.reason and not reason:
-        raise UserError("an exclusion without a reason; fill in reason")
+        raise UserError("the reason or label is empty; fill it in")
     note = f"{item.facts.get('rule') or ''} {item.facts.get('confidence') or ''}".strip()
-    _write(directory, queue, item.subject, decision, by, reason if queue == DOCUMENTS else note)
+    _write(directory, queue, item.subject, decision, by, reason if choice.reason else note)
 
 
 def undo(directory: Path, queue: str, id_: str, by: str) -> None:
@@ -272,21 +322,25 @@ def _write(directory: Path, queue: str, subject: Sequence[str], decision: str, b
         if queue == DOCUMENTS:
             row = dict(zip(DECIDED, (subject[0], decision, note, by, now.isoformat()), strict=True))
             append(directory / SCREENING, DECIDED, [row])
+        elif queue == LABELS:
+            if (table := _table(directory)) is None:
+                raise UserError("the study file names no table of labels: [analysis] labels")
+            path, key, said = table
+            append(path, (key, said, *BY), [{key: subject[0], said: note, BY[0]: by, BY[1]: now.isoformat()}])
         else:
             profile, platform, account, *organisation = subject
             one = Decision(now, profile, platform, account, decision, by, note, "".join(organisation))
             write_decisions(directory / FILE, [one])
 
 
-def reasons(directory: Path) -> list[str]:
-    """The reasons that exclusions were given, the most frequent first."""
-    return [
-        reason for reason, _ in Counter(one.reason for one in made(directory, DOCUMENTS) if one.reason).most_common()
-    ]
+def reasons(directory: Path, queue: str) -> list[str]:
+    """The reasons (or labels) that were given in *queue*, the most frequent first."""
+    given = Counter(one.reason for one in made(directory, queue) if one.reason)
+    return [reason for reason, _ in given.most_common()]
 
 
 def agreement(directory: Path, queue: str) -> pd.DataFrame:
     """The agreement of coders on *queue*, as by `analysis.screening.agreed`."""
-    rows = [(one.id, one.by, one.decision) for one in made(directory, queue) if one.by != CONSENSUS]
+    rows = [(one.id, one.by, one.decision) for one in made(directory, queue) if one.by not in (CONSENSUS, "")]
     return screening.agreed(pd.DataFrame(rows, columns=["document", "coder", "decision"]).drop_duplicates(
         ["document", "coder"], keep="last"))  # fmt: skip

@@ -119,11 +119,18 @@ def options(study: Study, public: bool = False, language: str | None = None) -> 
 
 
 def labels_of(study: Study) -> pd.DataFrame | None:
-    """The table of labels (politician, media ...) that the study names; None if there is none. Raise UserError."""
+    """The table of labels (politician, media ...) that the study names; None if there is none. Raise UserError.
+
+    Of a coder (`decided_by`) who labels an account again the last label counts; an empty one withdraws it.
+    """
     if study.analysis.labels is None:
         return None
     names, rows = csvfile.records(study.directory / study.analysis.labels)
     frame = pd.DataFrame([row for _, row in rows], columns=names, dtype=str)
+    if "decided_by" in names:
+        key = "account_id" if "account_id" in names else "handle"
+        frame = frame.drop_duplicates([key, "decided_by"], keep="last")
+        frame = frame[frame["label" if "label" in names else "role"] != ""]
     return frame.mask(frame == "")
 
 

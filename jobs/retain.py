@@ -12,8 +12,10 @@ from collectors.engine.run import Report
 from collectors.parsing.redact import redaction
 from jobs.collect import Progress, collect_one, revisit, silent, stopping, summary
 from jobs.context import DATABASE, Say, collectors_of, open_state, parsers, wire_for, yields
-from jobs.forget import hold, rebuild
-from jobs.run import admit_wants, load
+from jobs.erasing import hold
+from jobs.forget import rebuild
+from jobs.intake import admit_wants
+from jobs.run import load
 from storage.archive.reader import Entry
 from storage.archive.writer import Writer
 from storage.errors import UserError

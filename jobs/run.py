@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ import duckdb
 
 from collectors import files
 from collectors.base import Collector
-from collectors.engine.run import Report, mend_archive
+from collectors.engine.run import Report
 from collectors.files.detect import formats_of, options_for
 from collectors.wire.exchange import Wire
 from jobs.collect import Progress, collect_one, judge, revisit, silent, stopping, summary
+from jobs.consents import take_in
 from jobs.context import (
     DATABASE,
     DECISIONS,
@@ -32,24 +32,21 @@ from jobs.context import (
     warnings,
     wire_for,
 )
-from jobs.secrets import all_secrets, secret_of, variable_of
+from jobs.intake import admitting, read_files
+from jobs.secrets import secret_of, variable_of
 from storage.archive import reader as archive
 from storage.archive.merge_archives import gather
-from storage.archive.writer import Writer
 from storage.errors import UserError
 from storage.frontier.base import Frontier
 from storage.frontier.shared import Shared
 from storage.linking.evidence import population
 from storage.linking.link import Linking
 from storage.linking.organisations import load_list
-from storage.locks import lock
-from storage.records import Request
 from storage.sampling import admission
 from storage.searches import refuse_changed
 from storage.tables.database import open_current
 from storage.tables.load import LoadReport
 from storage.tables.load import load as load_tables
-from study.installed import installed
 from study.study_file import FILE, Study
 
 FORMATS = files.FORMATS
@@ -200,31 +197,17 @@ def _refuse_changed(study: Study, frontier: Frontier, chosen: Mapping[str, Colle
             refuse_changed(keys, (key for key, _, _ in frontier.targets(name, kind)), str(study.directory / FILE))
 
 
-def admit_wants(study: Study, frontier: Frontier, rule: str, requests: list[Request], now: datetime) -> dict[str, int]:
-    """Queue *requests*; return the number of new ones by collector and kind."""
-    with admitting(study, now) as writer:
-        return admission.enter(rule, requests, frontier, writer, now)
-
-
-@contextmanager
-def admitting(study: Study, now: datetime) -> Iterator[Writer]:
-    """The archive's writer for admissions; one process at a time."""
-    with lock(study.directory, "admit", wait=True):
-        mend_archive(study.archive, "snowball")
-        writer = Writer(study.archive, "snowball", secrets=all_secrets(study), now=lambda: now)
-        try:
-            yield writer
-        finally:
-            writer.close()
-
-
-def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), say: Say = print) -> LoadReport | None:
+def load(
+    study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), held: bool = False, say: Say = print
+) -> LoadReport | None:
     """Load new entries of the archive, link, and publish; return the report, None if there is no archive yet.
 
-    *fresh* reloads everything. *archives* of other machines (or their studies) are merged first. Raise UserError.
+    *fresh* reloads everything. *archives* of other machines (or their studies) are merged first; then what participants
+    gave is taken in, unless the caller has *held* the locks. Raise UserError.
     """
     if archives:
         say(f"merged: {gather(study.directory, archives):,} segments of {len(archives)} archives")
+    withdrawn = [] if held else take_in(study, say)
     if not archive.segments(study.archive):
         return None
     listed = load_list(study.organisation_list)
@@ -232,7 +215,11 @@ def load(study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), sa
     who = population(listed, study.era, study.population.sources, list_keys(study))
     linking = Linking(rows, who.matcher, study.directory / DECISIONS, who.fingerprint, who)
     settings = [*study.rows(), *listed.settings()]
-    report = load_tables(study.directory, parsers(), fresh=fresh, linking=linking, settings=settings, say=say)
+    report = load_tables(
+        study.directory, parsers(), fresh=fresh or bool(withdrawn), linking=linking, settings=settings, say=say
+    )
+    for path in withdrawn:
+        path.unlink(missing_ok=True)
     say(report.summary())
     return report
 
@@ -247,21 +234,7 @@ def import_files(
     say: Say = print,
 ) -> tuple[Report, LoadReport | None]:
     """Read the files *paths* of a format into the archive and load them; return both reports. Raise UserError."""
-    if form == "survey" and study.survey.respondent:
-        options = {"respondent": study.survey.respondent, **options}
-    found = files.targets(form, paths, options)
-    frontier = open_state(study)
-    try:
-        new = admit_wants(study, frontier, "import", [Request(target, "") for target in found], datetime.now(UTC))
-        if not new:
-            say("these files are already imported; nothing new")
-        with stopping() as stop:
-            report = collect_one(
-                study, frontier, form, installed()[form].load(), Wire(), stop, progress,
-                options={**options, "paths": files.paths_of(found)},
-            )  # fmt: skip
-    finally:
-        frontier.close()
+    report = read_files(study, form, paths, options, progress=progress, say=say)
     say(summary(report))
     return report, load(study, say=say)
 

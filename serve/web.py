@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -11,7 +13,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
@@ -42,32 +45,36 @@ def application(
 ) -> Starlette:
     """An application that answers for the host of *url* only, with HEADERS (a route's own win) and bounded bodies."""
     hosts = [urlsplit(url).hostname or "localhost"]
+    handlers = dict(exception_handlers or {})
     return Starlette(
         routes=routes,
         middleware=[
-            Middleware(Guard, max_body=max_body),
+            Middleware(Guard, max_body=max_body, failed=handlers.pop(Exception, _failed)),
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
         ],
-        exception_handlers={Exception: _failed, **(exception_handlers or {})},
+        exception_handlers=handlers,
     )
 
 
-async def _failed(request: object, error: Exception) -> PlainTextResponse:
+async def _failed(request: Request, error: Exception) -> Response:
     return PlainTextResponse("An error on our side; nothing was kept. Try again later.", 500)
 
 
 class Guard:
-    """Adds HEADERS to every answer, refuses bodies over *max_body* bytes, and logs refusals without content."""
+    """Adds HEADERS to every answer, refuses bodies over *max_body* bytes, and logs refusals and errors without content.
 
-    def __init__(self, app: ASGIApp, max_body: int) -> None:
-        self.app, self.max_body = app, max_body
+    *failed* makes the answer to a request that ended in an error.
+    """
+
+    def __init__(self, app: ASGIApp, max_body: int, failed: Any) -> None:
+        self.app, self.max_body, self.failed = app, max_body, failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        size = 0
+        size, begun = 0, False
         stated = dict(scope["headers"]).get(b"content-length", b"0")
 
         async def limited() -> Message:
@@ -79,6 +86,8 @@ class Guard:
             return message
 
         async def guarded(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 there = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [
@@ -92,7 +101,15 @@ class Guard:
         if not stated.isdigit() or int(stated) > self.max_body:
             await PlainTextResponse("too large", 413, {"connection": "close"})(scope, receive, guarded)
             return
-        await self.app(scope, limited, guarded)
+        try:
+            await self.app(scope, limited, guarded)
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]  # its message may hold what somebody sent
+            log.error("%s in %s, line %s", type(error).__name__, where.filename, where.lineno)
+            if begun:
+                raise ConnectionAbortedError from None
+            response = await self.failed(Request(scope), error)
+            await response(scope, receive, guarded)
 
 
 def serve(app: Starlette, host: str, port: int, *, forwarded: bool = True) -> None:

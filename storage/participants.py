@@ -33,6 +33,7 @@ class Token(msgspec.Struct, frozen=True, omit_defaults=True):
     expires: datetime | None = None  # None: not stated
     refresh_expires: datetime | None = None
     owner: str = ""  # the address of the participant's own profile, if known
+    own: bool = False  # of the researcher, who entered it: needs no consent on record
 
     @classmethod
     def answered(cls, body: Mapping[str, Any], now: datetime, before: Token | None = None, owner: str = "") -> Token:
@@ -47,7 +48,12 @@ class Token(msgspec.Struct, frozen=True, omit_defaults=True):
         again = isinstance(refresh, str) and bool(refresh)
         ends = _after(now, body.get("refresh_token_expires_in")) or (None if again else kept.refresh_expires)
         return cls(
-            access, str(refresh) if again else kept.refresh, _after(now, body.get("expires_in")), ends, kept.owner
+            access,
+            str(refresh) if again else kept.refresh,
+            _after(now, body.get("expires_in")),
+            ends,
+            kept.owner,
+            kept.own,
         )
 
     @property

@@ -17,6 +17,7 @@ from storage.tomlfile import Table, read
 from study import people
 from study.checks import checks
 from study.installed import installed, options_model, seed_lines
+from study.participants import Participants
 from study.settings import (
     About,
     Access,
@@ -56,6 +57,7 @@ class Study(Table):
     minimise: Minimise = Minimise()
     access: Access = Access()
     store: Store = Store()
+    participants: Participants = Participants()
     dossier: Dossier = Dossier()
     schedule: tuple[Job, ...] = ()
     comparison: tuple[Comparison, ...] = ()

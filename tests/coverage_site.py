@@ -98,6 +98,17 @@ RESULTS = {
                  "publishedDate": "2013-02-08T00:00:00", "engines": ["een"]}],
     "unresponsive_engines": [["twee", "timeout"]],
 }  # fmt: skip
+COUNCIL = {  # API.md of ontola/openbesluitvorming
+    "results": [
+        {"entityId": "document:notubiz:gemeente:verzonnen:1", "entityType": "Document", "organization": "Verzonnen",
+         "sortDate": "2012-12-31 23:00:00", "title": "Raadsvoorstel ambtenaren", "summary": "De <b>ambtenaar</b> ...",
+         "downloadUrl": "https://raad.verzonnen.example/1.pdf", "pageCount": 12},
+        {"entityId": "meeting:notubiz:gemeente:verzonnen:2", "entityType": "Meeting", "title": "Raadsvergadering",
+         "sortDate": "2013-02-07 19:00:00", "organization": "Verzonnen"},
+        {"entityType": "Document", "title": "Zonder nummer"},
+    ],
+    "totalCount": 4, "totalIsApproximate": False, "hasMore": True,
+}  # fmt: skip
 
 
 HERE: list[str] = []  # the server's own address, once it stands
@@ -120,6 +131,8 @@ def indexes(path: str, query: dict[str, str]) -> Answer:
             return 404, {}, {"message": "No Captures found for: courant.example/*"}
         case "/stories":
             return 200, {}, STORIES if "pagination_token" not in query else {"stories": [], "pagination_token": None}
+        case "/raad/api/search":
+            return 200, {}, COUNCIL if "offset" not in query else {**COUNCIL, "results": [], "hasMore": False}
         case "/map1.xml.gz":
             return 200, {"Content-Type": "application/octet-stream"}, gzip.compress(MAP.encode())
         case "/map2.xml":

@@ -16,14 +16,16 @@ from tests.reports import HOSTILE
 
 HOST, SECRET = "desk.example", "twaalf tekens of meer"
 KNOWN = hashed(SECRET)
+LABELS = "handle,label\n"
 JOB = '\n[[schedule]]\nname = "nightly"\ntask = "run"\ncron = "30 3 * * *"\n'
 
 
 def desk_study(replayed: Path, into: Path) -> Path:
     """A copy of the demo's study with a job, documents to screen and unclear evidence."""
     shutil.copytree(replayed, into, symlinks=True)
-    with (into / "sneeuwbal.toml").open("a") as file:
-        file.write(JOB)
+    file = into / "sneeuwbal.toml"
+    file.write_text(file.read_text().replace("[analysis]\n", '[analysis]\nlabels = "labels.csv"\n') + JOB)
+    (into / "labels.csv").write_text(LABELS)
     database = into / "study.duckdb"
     database.chmod(0o600)
     with duckdb.connect(str(database)) as db:

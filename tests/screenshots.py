@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from fixtures import survey
 from tests.browser import Watched, chromium, opened, playing
 from tests.conftest import ROOT
 from tests.rehearsal import recorded_study, sneeuwbal
@@ -28,10 +29,13 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 def demo(place: Path) -> dict[str, Path]:
-    """The report of a simulated world at scale 0.05, and for what changed between rounds one of a study of two."""
-    pages = {}
-    for name, study in (("", recorded_study(place / "study")), ("changes", study_of(place / "rounds"))):
-        found, made = report(study, place / f"report-{name}")
+    """The report of a simulated world at scale 0.05 with its survey, and one of a study of two rounds for changes."""
+    study, pages = recorded_study(place / "study"), {}
+    answers, codebook = survey.write(study)
+    done = sneeuwbal("--study", study, "import", "survey", answers, "--codebook", codebook, token=None)
+    assert done.returncode == 0, done.stderr
+    for name, one in (("", study), ("changes", study_of(place / "rounds"))):
+        found, made = report(one, place / f"report-{name}")
         found.db.close()
         pages[name] = made.page
     return pages

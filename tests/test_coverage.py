@@ -25,6 +25,7 @@ from analysis import screening
 from analysis.report.asking import Options
 from analysis.report.findings import Findings
 from analysis.report.page import Facts, write_report
+from collectors.coverage import engines
 from collectors.coverage.collector import INTERFACES, collector
 from collectors.coverage.reading import canonical, plain
 from jobs import decide
@@ -36,7 +37,7 @@ from storage.errors import UserError
 from storage.records import Document, Page, Quarantine, Request, Target
 from storage.searches import Search, search_of
 from storage.tables.database import open_readonly
-from tests.coverage_site import DIAGNOSTIC, HERE, INDEX, LONG, MAP, RSS, hits, site
+from tests.coverage_site import COUNCIL, DIAGNOSTIC, HERE, INDEX, LONG, MAP, RSS, hits, site
 from tests.served import Server, serving
 
 REGISTER = """
@@ -188,6 +189,13 @@ id = "zoek"
 where = "searxng"
 address = "{0}/searx"
 words = "ambtenaar"
+[[searches]]
+id = "raad"
+where = "open_besluitvorming"
+address = "{0}/raad/api/search?organization=verzonnen"
+words = "ambtenaar"
+first_day = 2013-01-01
+last_day = 2013-12-31
 """
 
 
@@ -201,13 +209,15 @@ def test_captures_and_search_engines_are_walked_to_their_end(
         run(read_study(tmp_path), say=lambda line: None)
     monkeypatch.setenv("MEDIACLOUD_API_KEY", "geheim")
     run(read_study(tmp_path), say=lambda line: None)
-    found = rows(tmp_path, "SELECT queries[1], document, published_at::DATE::VARCHAR FROM documents ORDER BY ALL")
+    day = "(published_at AT TIME ZONE 'Europe/Amsterdam')::DATE::VARCHAR"
+    found = rows(tmp_path, f"SELECT queries[1], document, {day} FROM documents ORDER BY ALL")
     assert found == [
         ("crawl/1", "https://courant.example/crawl-1", None),
         ("kaart/1", "https://site.example/ambtenaar-1", None),
         ("kaart/1", "https://site.example/n?a=1&b=2", "2013-02-09"),
         ("nieuws/1", "https://courant.example/op-twitter", "2013-02-06"),
         ("nieuws/1", "https://courant.example/zonder-datum", None),
+        ("raad/1", "https://raad.verzonnen.example/1.pdf", "2013-01-01"),
         ("wayback/1", "https://courant.example/ambtenaar", None),
         ("wayback/1", "https://courant.example/tweede", None),
         ("zoek/1", "https://blog.example/gevonden", "2013-02-08"),
@@ -215,10 +225,12 @@ def test_captures_and_search_engines_are_walked_to_their_end(
     assert {row[0] for row in rows(tmp_path, "SELECT place FROM quarantine")} >= {"[3]", "line 2", "stories[2]"}
     walks = dict(rows(tmp_path, "SELECT split_part(key, '/', 1), why FROM walks WHERE NOT complete"))
     assert walks.pop("kaart") == f"HTTP 404 for {server.url}/old.xml"  # the other two are read
-    assert walks == {"zoek": "engines that did not answer: twee timeout"}
-    asked = [path for path in server.paths[before:] if path.startswith(("/cc", "/cdx", "/stories"))]
+    assert walks == {"zoek": "engines that did not answer: twee timeout", "raad": "3 of the 4 that it claims"}
+    asked = [path for path in server.paths[before:] if path.startswith(("/cc", "/cdx", "/stories", "/raad"))]
     assert not any(path.startswith("/cc3") for path in asked)  # it began after the last day wanted
     assert all("from=20130101" in path for path in asked if path.startswith("/cdx"))
+    raad = "/raad/api/search?organization=verzonnen&query=ambtenaar&dateFrom=2013-01-01&dateTo=2013-12-31&sort=date_asc"
+    assert [path for path in asked if "raad" in path] == [f"{raad}&limit=100", f"{raad}&limit=100&offset=3"]
     assert all("cs=34412234&q=ambtenaar" in path for path in asked if path.startswith("/stories"))
     assert b"geheim" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
@@ -327,6 +339,17 @@ def test_a_forum_is_searched_listed_and_read_without_naming_anybody() -> None:
     )
     (done,) = collector.outcome(last)
     assert (done.next, done.complete) == (None, False)
+
+
+def test_a_document_of_a_council_has_its_file_as_address_and_the_dutch_day_of_its_meeting() -> None:
+    search = Search("raad", 1, "ambtenaar", first_day=date(2013, 1, 1))
+    one, meeting = found(page("open_besluitvorming", msgspec.json.encode(COUNCIL), search, engines.COUNCILS))
+    assert (one.address, one.published_at) == (
+        "https://raad.verzonnen.example/1.pdf", datetime(2012, 12, 31, 23, tzinfo=UTC)
+    )  # fmt: skip
+    assert (one.source, one.summary) == ("Verzonnen", "De ambtenaar ...")
+    entities = "https://openbesluitvorming.nl/api/entities"
+    assert meeting.address == f"{entities}/meeting:notubiz:gemeente:verzonnen:2"
 
 
 def test_what_a_server_says_is_wrong_is_reported() -> None:

@@ -10,12 +10,14 @@ from lxml import html
 
 import cli
 from jobs import decide
+from jobs.context import read_study
 from jobs.logs import plain
+from jobs.report import labels_of
 from serve.desk import app
 from serve.desk.access import TRIES, WINDOW, Password, Proxy
 from storage.journal import Journal
 from storage.locks import lock
-from tests.desks import KNOWN, SECRET, client, desk_study, entered, token
+from tests.desks import KNOWN, LABELS, SECRET, client, desk_study, entered, token
 from tests.reports import HOSTILE
 
 PAGES = ("/", "/live", "/schedule", "/report/", "/report/report.html", "/sql", "/decide", "/decide/links",
@@ -32,6 +34,7 @@ def study(replayed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undecided(study: Path) -> None:
     for name in ("decisions.csv", "screening.csv"):
         (study / name).unlink(missing_ok=True)
+    (study / "labels.csv").write_text(LABELS)
 
 
 def lines(path: Path) -> list[dict[str, str]]:
@@ -242,14 +245,14 @@ def harmless(text: str) -> None:
     assert page.xpath("//script/@src") == ["/static/desk.js"]
     assert all(src.startswith("data:image/svg+xml") for src in page.xpath("//img/@src"))
     assert not page.xpath("//@*[starts-with(name(), 'on')] | //b | //iframe | //base")
-    assert all(href.startswith(("/", "#", "http://", "https://")) for href in page.xpath("//@href"))
+    assert all(href.startswith(("/", "#", "http://", "https://")) for href in page.xpath("//a/@href"))
     assert plain(text) == text
 
 
 def test_text_from_strangers_is_text_on_every_page(study: Path) -> None:
     browser = entered(study)
     waiting = decide.Waiting(study)
-    for queue, least in (("links", 20), ("members", 10), ("documents", len(HOSTILE))):
+    for queue, least in (("links", 20), ("members", 10), ("documents", len(HOSTILE)), ("labels", 100)):
         items = waiting.left(queue, "An")
         assert len(items) >= least
         for item in items[:15]:
@@ -269,7 +272,8 @@ def test_decisions_go_to_the_files_with_who_and_when_and_are_undone(study: Path)
     an, ben = entered(study, "An"), entered(study, "Ben")
     waiting = decide.Waiting(study)
     for browser, links in ((an, "accepted"), (ben, "rejected")):
-        for queue, decision in (("links", links), ("members", "member"), ("documents", "excluded:too old")):
+        for queue, decision in (("links", links), ("members", "member"), ("documents", "excluded:too old"),
+                                ("labels", "label:media")):  # fmt: skip
             item = waiting.items[queue][min(waiting.items[queue])]
             answer = browser.post(f"/decide/{queue}/{item.id}", data={"token": token(browser), "decision": decision})
             assert (answer.status_code, answer.url.path != f"/decide/{queue}/{item.id}") == (200, True)
@@ -281,13 +285,25 @@ def test_decisions_go_to_the_files_with_who_and_when_and_are_undone(study: Path)
         ("excluded", "too old", "An"), ("excluded", "too old", "Ben")]  # fmt: skip
     cells = html.fromstring(an.get("/decide").text).xpath("//table//td//text()")
     assert [cells[at + 1 : at + 4] for at, cell in enumerate(cells) if cell == "An"] == [
-        ["Ben", "1", "0%"], ["Ben", "1", "100%"], ["Ben", "1", "100%"]]  # fmt: skip
+        ["Ben", "1", "0%"], *[["Ben", "1", "100%"]] * 3]  # fmt: skip
     for queue in decide.QUEUES:
         item = min(waiting.items[queue])
         ben.post(f"/decide/{queue}/{item}", data={"token": token(ben), "decision": "undo"})
         assert [one.by for one in decide.made(study, queue)] == ["An"]
         again = ben.post(f"/decide/{queue}/{item}", data={"token": token(ben), "decision": "undo"})
         assert again.status_code == 400
+
+
+def test_labels_of_coders_are_those_of_the_report(study: Path) -> None:
+    (item, *_) = decide.Waiting(study).left("labels", "An")
+    for by, label in (("An", "media"), ("Ben", "politician"), ("Ben", "lobbyist")):
+        decide.decide(study, "labels", item, "label", by, label)
+    for expected in (["media", "lobbyist"], ["media"]):
+        found = labels_of(read_study(study))
+        assert found is not None
+        assert found["label"].tolist() == expected  # the last of an account counts
+        decide.undo(study, "labels", item.id, "Ben" if len(expected) == 2 else "An")
+    assert decide.made(study, "labels") == []
 
 
 def test_only_decisions_that_a_queue_has_are_written(study: Path) -> None:

@@ -15,7 +15,7 @@ from tests.desks import KNOWN, SECRET, desk_study
 pytest.importorskip("playwright.sync_api")
 needed()
 
-PAGES = ("/", "/schedule", "/sql", "/decide", "/decide/links", "/decide/members", "/decide/documents")
+PAGES = ("/", "/schedule", "/sql", "/decide", "/decide/links", "/decide/members", "/decide/documents", "/decide/labels")
 
 
 @pytest.fixture(scope="module")

@@ -19,12 +19,18 @@ from collectors.base import Settings, Token, Tokens, hooks_of
 from collectors.engine.run import Report, collect
 from collectors.linkedin.members import READY, collector
 from collectors.wire.exchange import Replay, Wire
+from jobs.collect import collect as collect_study
+from jobs.connect import connect
+from jobs.forget import forget
+from jobs.run import load as load_study
 from storage.archive import reader as archive
 from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
 from storage.participants import TOKENS, every
+from storage.privacy.pseudonyms import VARIABLE
 from storage.records import Failure, Page, Request, Target
 from storage.tables.load import load
+from study.study_file import FILE, Study
 from tests import linkedin_api
 from tests.contents import contents
 from tests.linkedin_api import AUTHORIZED, CLIENT, REDIRECT, SECRET, LinkedIn, Member, members
@@ -286,6 +292,44 @@ def test_the_declared_flow_gives_a_token_of_the_member_who_allowed_it(native: bo
                 headers = {"Authorization": f"Bearer {token.access}", **oauth.headers}
                 assert oauth.member(httpx.get(oauth.member_url, headers=headers).content) == "urn:li:person:1"
                 assert httpx.post(oauth.token_url, data=form).status_code == 400  # a code is good for once
+
+
+def test_an_account_of_ones_own_is_connected_by_its_token(tmp_path: Path) -> None:
+    with serve(it := LinkedIn(people := members(4))) as server:
+        access = it.issue(3)["access_token"]
+        (tmp_path / FILE).write_text(f'[study]\nname = "Proef"\n[collectors.{NAME}]\nbase_url = "{server.url}"\n')
+        study = Study.load(tmp_path)
+        assert connect(study, NAME, f"{people[3].url}/?trk=x", access) == {f"{NAME} member": 1, f"{NAME} contacts": 1}
+        assert connect(study, NAME, people[3].url, access) == {}
+        (report,) = collect_study(study, only=NAME, say=lambda line: None)
+    assert report.status == "complete"
+    assert state(tmp_path) == {f"{kind} {people[3].url}": ("done", "") for kind in collector.kinds}
+    (tmp_path / FILE).write_text('[study]\nname = "Proef"\n[collectors.mastodon]\n')
+    other = Study.load(tmp_path)
+    with pytest.raises(UserError, match="reads no accounts by consent"):
+        connect(other, "mastodon", "a@b.example", "x")
+
+
+def test_nothing_is_left_of_a_forgotten_member_whose_targets_have_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, people = tmp_path / "study", members(8)
+    study.mkdir()
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
+    with serve(it := LinkedIn(people)) as server:
+        (study / FILE).write_text(f'[study]\nname = "Proef"\n[collectors.{NAME}]\nbase_url = "{server.url}"\n')
+        run(study, server.url, take_part(study, it, people))
+    settings = Study.load(study)
+    load_study(settings, say=lambda line: None)
+    words = (b"lid-3", b"Lid3", b"Adviseur 3", b"lid_3", it_token := Tokens(study, NAME).secrets[6].encode())
+    assert {word for word in words for _, content in bytes_of(study) if word in content} == {*words[:4]}
+    removal = forget(settings, people[3].url, say=lambda line: None)
+    assert removal.left == []
+    assert Tokens(study, NAME).get("c3") is None
+    assert it_token not in (study / TOKENS).read_bytes()
+    for place, content in bytes_of(study):
+        assert not [word for word in words if word in content], place
+    assert Tokens(study, NAME).get("c4") is not None
 
 
 def test_tokens_lie_in_one_file_that_others_cannot_read(tmp_path: Path) -> None:

@@ -174,6 +174,7 @@ def test_who_names_another_account_alone_proposes_and_a_decision_joins_the_two(t
 
 def test_what_is_decided_in_a_queue_makes_a_member_and_can_be_undone(tmp_path):
     settle(tmp_path)
+    (tmp_path / "sneeuwbal.toml").write_text('[study]\nname = "Vandaag"\n')
     item = decide.Waiting(tmp_path).left("members", "An")[0]
     shown = decide.evidence(tmp_path, "members", item)
     assert item.facts["evidence"] in " … ".join(row["quote"] for row in shown.rows)

@@ -214,7 +214,7 @@ def test_of_two_coders_at_once_no_line_is_lost(tmp_path):
         assert len(decide.made(tmp_path, queue)) == 60
         found = decide.agreement(tmp_path, queue)
         assert found[["documents", "agree"]].to_numpy().tolist() == [[30, 1.0]]
-    assert decide.reasons(tmp_path) == ['off topic; "really",\nyes']
+    assert decide.reasons(tmp_path, "documents") == ['off topic; "really",\nyes']
 
 
 def test_lines_are_added_to_a_file_that_a_spreadsheet_wrote(tmp_path):

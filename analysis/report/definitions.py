@@ -152,6 +152,9 @@ DEFINITIONS: Mapping[str, tuple[str, ...]] = {
         "Density and reciprocity are of the directed network, transitivity and clustering of the undirected one; the "
         "interval of the E-I index is a bootstrap by account.",
     ),
+    "participation": (
+        "Invited: a link was made. Consented: whether or not withdrawn later. Withdrawn: what was given is erased.",
+    ),
     "gaps": (
         "Timelines and lists that were cut short, by the platform's limit or by a stop of ours, and not completed "
         "since.",

@@ -370,12 +370,20 @@ class Findings(Surveys):
         """Every filter in order, with the counts before and after."""
         return filters(self, self.selected, self.daily, self.actors.network, self.hashtags.network)
 
+    @counting(Cells({"people": ()}))
+    def participation(self) -> pd.DataFrame:
+        """How many people were invited, consented and withdrew."""
+        return query(self.db, PARTICIPATION)
+
     @counting(Cells({"lists": ()}, private=("why",)))  # a reason may contain a server's own words
     def gaps(self) -> pd.DataFrame:
         """Incomplete lists, by reason."""
         return query(self.db, GAPS)
 
 
+PARTICIPATION = """
+SELECT kind, collector, people FROM participation
+ORDER BY list_position(['invited', 'revoked', 'consented', 'withdrawn'], kind), collector"""
 GAPS = """
 SELECT collector, kind, why, count(DISTINCT key) AS lists, min(opened_at) AS first_opened FROM gaps
 WHERE closed_at IS NULL GROUP BY collector, kind, why ORDER BY lists DESC, collector, kind, why"""

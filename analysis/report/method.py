@@ -25,7 +25,7 @@ SELECT collector, kind, place, reason, count(*) AS records FROM quarantine GROUP
 ORDER BY records DESC, collector, kind, place, reason
 LIMIT 50"""
 
-PRIVATE = ("seeds.", "study.contact", "access", "published.", "budget", "schedule")
+PRIVATE = ("seeds.", "study.contact", "access", "participants", "published.", "budget", "schedule")
 
 OF_PEOPLE = ("snowball.", "population.", "organisations", "analysis.", "minimise.opt_outs")
 
@@ -105,7 +105,9 @@ def method(found: Findings, _: Words) -> Section:
     refused = query(found.db, QUARANTINE)
     if len(refused) and not public:
         tables.append(table(found, _, "quarantine", "What could not be parsed", refused, folded=True))
+    said += _participation(found, _)
     tables += [
+        *_part(found, _),
         *_gaps(found, _),
         table(found, _, "runs", "The runs that collected it", query(found.db, RUNS)),
         table(found, _, "settings", "The settings of the study", _settings(found), folded=True),
@@ -160,6 +162,22 @@ def _gaps(found: Findings, _: Words) -> list[Table]:
     if "why" in frame:
         frame = frame.assign(why=[reason(why, _) for why in frame["why"]])
     return [table(found, _, "gaps", "Lists that are not whole", frame, "gaps")]
+
+
+def _part(found: Findings, _: Words) -> list[Table]:
+    """How many people were invited and took part, if any were."""
+    frame = found.participation
+    return [table(found, _, "participation", "Who took part", frame, "participation")] if len(frame) else []
+
+
+PARTICIPATION = "{invited} people were invited to take part, {consented} consented, and {withdrawn} withdrew later."
+
+
+def _participation(found: Findings, _: Words) -> list[str]:
+    counts = query(found.db, "SELECT kind, sum(people) AS people FROM participation GROUP BY kind")
+    people = dict(zip(counts["kind"], counts["people"].astype(int), strict=True))
+    steps = ("invited", "consented", "withdrawn")
+    return [_(PARTICIPATION).format(**{one: found.persons(people.get(one, 0)) for one in steps})] if people else []
 
 
 def _settings(found: Findings) -> pd.DataFrame:

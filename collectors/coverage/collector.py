@@ -19,8 +19,9 @@ from storage.errors import UserError
 from storage.records import Failure, Page, Record, Request
 from storage.searches import Search, search_of
 
-# None of these interfaces documents a limit: one request per second and server is the usual courtesy for robots.
+# Only one of these interfaces documents a limit: one request per second and server is the usual courtesy for robots.
 LIMIT = Limit(60, 60)
+COUNCILS = Limit(45, 60)  # 60 units a minute; a page of 100 costs 1.3
 
 
 class Interface(NamedTuple):
@@ -33,6 +34,7 @@ class Interface(NamedTuple):
     address: bool = True  # a search must give an address
     days: bool = False  # it needs the first and the last day
     secret: bool = False
+    limit: Limit = LIMIT
     ended: Callable[[Page], bool] = lambda page: False  # whether a refusal is no end of the walk, but one of its steps
 
 
@@ -46,6 +48,9 @@ INTERFACES: Mapping[str, Interface] = {
     ),
     "media_cloud": Interface(
         engines.media_cloud, engines.read_media_cloud, engines.STORIES, address=False, days=True, secret=True
+    ),
+    "open_besluitvorming": Interface(
+        engines.open_besluitvorming, engines.read_open_besluitvorming, engines.FILES, address=False, limit=COUNCILS
     ),
     "searxng": Interface(engines.searxng, engines.read_searxng, engines.RESULTS),
     "discourse": Interface(discourse.search, discourse.read_search, discourse.SEARCHED),
@@ -65,7 +70,7 @@ class Coverage:
     """The collector."""
 
     kinds: ClassVar[Mapping[str, Kind]] = {
-        name: Kind(page=one.page, limit=LIMIT, paged=True, of="search", yields="documents", bytes=150.0)
+        name: Kind(page=one.page, limit=one.limit, paged=True, of="search", yields="documents", bytes=150.0)
         for name, one in INTERFACES.items()
     }
     environment = ("MEDIACLOUD_API_KEY",)

@@ -1,24 +1,30 @@
-"""Search engines with an interface: Media Cloud, the news archive of researchers, and a SearXNG of one's own.
+"""Search engines with an interface: Media Cloud, the news archive of researchers, Open Besluitvorming, the documents of
+Dutch councils, and a SearXNG of one's own.
 
-Media Cloud: the API behind its own client (github.com/mediacloud/api-client). SearXNG: docs.searxng.org,
-dev/search_api; `json` has to be switched on in its settings. Both read in November 2026.
+Media Cloud: the API behind its own client (github.com/mediacloud/api-client). Open Besluitvorming: API.md of
+github.com/ontola/openbesluitvorming; it follows api.openraadsinformatie.nl, announced to end on 1 November 2026.
+SearXNG: docs.searxng.org, dev/search_api; `json` has to be switched on in its settings. All read in November 2026.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from collectors.coverage.reading import Hit, Reading
 from collectors.parsing import lenient
-from collectors.wire.http import unreadable
+from collectors.wire.http import moment, unreadable
 from storage.records import Page, Request
 from storage.searches import Search
 
 MEDIA_CLOUD = "https://search.mediacloud.org/api/search/story-list"
-STORIES, RESULTS = 1_000, 10  # an answer: what Media Cloud gives; what most engines give
+COUNCILS = "https://openbesluitvorming.nl/api/search"
+STORIES, FILES, RESULTS = 1_000, 100, 10  # an answer: the most that Media Cloud and Open Besluitvorming give; others
+DUTCH = ZoneInfo("Europe/Amsterdam")
 PAGES = 10  # of SearXNG: engines repeat themselves behind it
 
 
@@ -30,6 +36,36 @@ class Story(msgspec.Struct):
     media_name: str | None = None
     publish_date: str | None = None
 
+    def hit(self, place: str, raw: bytes) -> Hit:
+        """What is found."""
+        return Hit(place, self.url, self.title, self.media_name, self.publish_date, None, raw)
+
+
+class File(msgspec.Struct, rename="camel"):
+    """A document, meeting, motion or recording of Open Besluitvorming; its date is that of the meeting."""
+
+    entity_id: str
+    title: str | None = None
+    organization: str | None = None
+    sort_date: str | None = None  # in UTC, without a zone
+    summary: str | None = None
+    download_url: str | None = None
+
+    def hit(self, place: str, raw: bytes) -> Hit:
+        """What is found, with the Dutch day of its meeting; without a file of its own, at its address in the API."""
+        at = moment(self.sort_date)
+        date: str | datetime | None = at.astimezone(DUTCH) if at else self.sort_date
+        url = self.download_url or f"/api/entities/{quote(self.entity_id, safe='')}"
+        return Hit(place, url, self.title, self.organization, date, self.summary, raw)
+
+
+class Rest(msgspec.Struct, rename="camel"):
+    """Whether Open Besluitvorming has more, and how many it claims."""
+
+    has_more: bool = False
+    total_count: int = 0
+    total_is_approximate: bool = True
+
 
 class Result(msgspec.Struct, rename={"date": "publishedDate"}):
     """A result of SearXNG; `content` is an excerpt."""
@@ -38,6 +74,10 @@ class Result(msgspec.Struct, rename={"date": "publishedDate"}):
     title: str | None = None
     content: str | None = None
     date: str | None = None
+
+    def hit(self, place: str, raw: bytes) -> Hit:
+        """What is found."""
+        return Hit(place, self.url, self.title, None, self.date, self.content, raw)
 
 
 def media_cloud(search: Search, request: Request) -> str:
@@ -61,6 +101,34 @@ def read_media_cloud(page: Page, search: Search) -> Reading:
         reading.complete, reading.why = False, "the server leads on to where it was"
     elif token and reading.hits:
         reading.next = token
+    return reading
+
+
+def open_besluitvorming(search: Search, request: Request) -> str:
+    """The address of a page of results, the oldest first, so that what is added meanwhile moves none.
+
+    Filters (`organization`, `entityType`) stand in the search's address.
+    """
+    base = search.address or COUNCILS
+    own = base.partition("?")[2]
+    wanted = {
+        "query": search.words, "dateFrom": str(search.first_day or ""), "dateTo": str(search.last_day or ""),
+        "sort": "date_asc", "limit": str(FILES), "offset": request.target.cursor,
+    }  # fmt: skip
+    more = urlencode({name: value for name, value in wanted.items() if value and f"{name}=" not in own})
+    return f"{base}{'&' if own else '?'}{more}"
+
+
+def read_open_besluitvorming(page: Page, search: Search) -> Reading:
+    """The results of an answer; fewer than an exact total make the search incomplete. Raise ValueError."""
+    body = msgspec.json.decode(lenient.clean(page.content())[0], type=dict[str, msgspec.Raw])
+    reading = _read(body, "results", File)
+    rest = msgspec.json.decode(msgspec.json.encode(body), type=Rest)
+    seen = int(page.requests[0].target.cursor or 0) + len(reading.hits) + len(reading.wrong)
+    if rest.has_more and (reading.hits or reading.wrong):
+        reading.next = str(seen)
+    elif rest.has_more or (not rest.total_is_approximate and seen < rest.total_count):
+        reading.complete, reading.why = False, f"{seen} of the {rest.total_count} that it claims"
     return reading
 
 
@@ -94,13 +162,10 @@ def _read(body: dict[str, msgspec.Raw], name: str, shape: Any) -> Reading:
     for number, raw in enumerate(msgspec.json.decode(body[name], type=list[msgspec.Raw])):
         place = f"{name}[{number}]"
         try:
-            one, left = lenient.read(raw, shape, ("url",))
+            one, left = lenient.read(raw, shape, ("url", "entityId"))
         except (msgspec.MsgspecError, ValueError) as error:
             reading.wrong.append(unreadable(place, error, bytes(raw)))
             continue
         reading.wrong += [each.quarantine(place, bytes(raw)) for each in left]
-        if isinstance(one, Story):
-            reading.hits.append(Hit(place, one.url, one.title, one.media_name, one.publish_date, None, bytes(raw)))
-        else:
-            reading.hits.append(Hit(place, one.url, one.title, None, one.date, one.content, bytes(raw)))
+        reading.hits.append(one.hit(place, bytes(raw)))
     return reading

@@ -22,7 +22,7 @@ from collectors.parsing import lenient
 from collectors.parsing.coerce import decode
 from collectors.wire.exchange import Wire
 from storage.errors import UserError
-from storage.privacy.declared import Personal
+from storage.privacy.declared import Donation, Personal
 from storage.records import BadBody, Failure, Page, Quarantine, Record, Request, Target
 
 ROWS = Personal()  # tables: a row that names a forgotten person keeps only tokens
@@ -45,9 +45,10 @@ class FileCollector:
         personal: Personal = ROWS,
         yields: str = "",
         redacted: Callable[[Page, Collection[str]], Page] | None = None,
+        donation: Donation | None = None,
     ) -> None:
-        """*yields* is the type of the first kind's items; *redacted* the hook."""
-        self.personal, self.redacted = personal, redacted
+        """*yields* is the type of the first kind's items; *redacted* and *donation* are the hooks."""
+        self.personal, self.redacted, self.donation = personal, redacted, donation
         self.name, self._cut, self._read = name, cut, read
         self.kinds: Mapping[str, Kind] = {
             kind: Kind(paged=True, yields=yields if kind == kinds[0] else "") for kind in kinds

@@ -26,6 +26,7 @@ from collectors.parsing.coerce import day, each, get, record, text
 from collectors.parsing.people import LINKEDIN as PLATFORM
 from collectors.parsing.people import profile_url, row_id, shown
 from storage import csvfile
+from storage.privacy.declared import Donation
 from storage.records import BadBody, Connection, Page, Position, Profile, ProfileLink, Quarantine, Record, Request
 
 KEPT = ("First Name", "Last Name", "URL", "Company", "Position", "Connected On")
@@ -288,5 +289,17 @@ def _listed(value: Any, between: re.Pattern[str]) -> list[str]:
     return [one.strip() for one in between.split((text(value) or "").strip("[] ")) if one.strip()]
 
 
+DONATION = Donation(
+    "LinkedIn",
+    {"Connections.csv": KEPT, "Profile.csv": PROFILE, "Positions.csv": POSITIONS},
+    _COLUMNS,
+    _EMAIL.pattern,
+    {
+        "en": "On LinkedIn, choose Settings & Privacy, Data privacy, Get a copy of your data, and there at least "
+        "Connections, Profile and Positions. LinkedIn sends an e-mail with a link to a ZIP file.",
+        "nl": "Kies op LinkedIn Instellingen en privacy, Gegevensprivacy, Een kopie van uw gegevens opvragen, en daar "
+        "ten minste Connecties, Profiel en Functies. LinkedIn stuurt een e-mail met een link naar een ZIP-bestand.",
+    },
+)
 # a donated list has employer and title of the people on it, unlike a list of links ("connections")
-collector = FileCollector("linkedin", cut, read, ("profile", "donation"), yields="profiles")
+collector = FileCollector("linkedin", cut, read, ("profile", "donation"), yields="profiles", donation=DONATION)

@@ -68,6 +68,11 @@ class Members:
     )  # fmt: skip
 
     @staticmethod
+    def canonical(seed: str) -> str:
+        """The address of a profile in its canonical form."""
+        return profile_url(seed) or seed
+
+    @staticmethod
     def oauth(options: Mapping[str, Any]) -> OAuth | None:
         """How participants connect, if the study has an application at LinkedIn."""
         its = Options.model_validate({name: options[name] for name in Options.model_fields if name in options})

@@ -23,8 +23,10 @@ def token_of(settings: Settings, oauth: OAuth, consent: str) -> Token | None:
 
     None if the consent or the token is withdrawn. Raise NoAnswer.
     """
-    token = settings.tokens.get(consent) if settings.tokens and settings.consented(consent) else None
-    if token is not None and token.expires is not None and token.expires - EARLY <= settings.wire.now():
+    token = settings.tokens.get(consent) if settings.tokens else None
+    if token is None or not (token.own or settings.consented(consent)):
+        return None
+    if token.expires is not None and token.expires - EARLY <= settings.wire.now():
         return renewed(settings, oauth, consent, token) or token  # its server has the last word
     return token
 

@@ -214,7 +214,7 @@ class _Desk:
         rows = [
             (queue, len(waiting.left(queue.name, person.name)), len(waiting.left(queue.name, person.name, alone=True)),
              decide.agreement(self.directory, queue.name))
-            for queue in decide.QUEUES.values()
+            for queue in decide.queues(self.directory)
         ]  # fmt: skip
         return self._page(person, "queues.html.j2", rows=rows)
 
@@ -234,7 +234,7 @@ class _Desk:
             shown=decide.evidence(self.directory, queue.name, item) if item else None,
             mine=next((one for one in own if item is not None and one.id == item.id), None),
             last=own[-1] if own else None, titles=waiting.items[queue.name],
-            reasons=decide.reasons(self.directory)[:9] if any(one.reason for one in queue.choices) else [],
+            reasons=decide.reasons(self.directory, queue.name)[:9] if any(one.reason for one in queue.choices) else [],
         )  # fmt: skip
 
     def decided(self, request: Request, person: Person, form: Form) -> Response:

@@ -115,6 +115,16 @@ class Personal(msgspec.Struct, frozen=True):
         return Field(found) if isinstance(found, str) else found
 
 
+class Donation(msgspec.Struct, frozen=True):
+    """What participants may give of their own export of a platform: the files, and of each the columns."""
+
+    title: str  # the platform as participants know it
+    files: Mapping[str, tuple[str, ...]]  # the first two columns tell the heading line from what stands above it
+    headings: Mapping[str, str]  # a column's name by its heading in any language: NFKD without marks, in lower case
+    cut: str  # a pattern of Python and JavaScript: what is removed from every cell
+    how: Mapping[str, str]  # how to get the export, by language
+
+
 class OAuth(msgspec.Struct, frozen=True):
     """How participants connect an account: OAuth 2.0 with an authorisation code."""
 
@@ -166,6 +176,8 @@ class Hooks:
     #: The mapping is shared by all answers of a recording, in order, to remember the owner of a list and, as OUT and
     #: their key, accounts that opted out: no list of theirs is read
     recorded: Callable[[Page, dict[str, str]], Target | str | None] | None = None
+    #: what participants may donate of their own exports, which it imports
+    donation: Donation | None = None
     #: when a post was made, derived from its id; None if it cannot be
     made_at: Callable[[str], datetime | None] | None = None
     #: the id in a cell of a table, such as the address of a post; other text unchanged

@@ -17,6 +17,7 @@ import msgspec
 
 from storage.archive import manifest, writer
 from storage.archive import reader as archive
+from storage.consents import INBOX
 from storage.errors import UserError
 from storage.participants import TOKENS
 from storage.privacy import outside_copies
@@ -57,7 +58,7 @@ def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = No
         cut.reports += sum(1 for each in folder.iterdir() if each.is_dir() and not each.is_symlink())
         shutil.rmtree(folder)
     for path in sorted(place.rglob("*")):
-        if not path.is_file() or path.is_symlink() or path.name in KEPT or ".locks" in path.parts:
+        if not path.is_file() or path.is_symlink() or path.name in KEPT or {".locks", INBOX} & set(path.parts):
             continue
         name = path.name
         if cutter.finds(f"@{name}") or any(person in name for person in cutter.people):

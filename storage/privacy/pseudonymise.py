@@ -96,6 +96,8 @@ OPEN = r"(study|population\.from|organisations|analysis|minimise|comparison|publ
 ROWS: Mapping[str, str] = {  # tables of which not every row may be published
     "study": f"WHERE regexp_full_match(key, '{OPEN}') AND key <> 'study.contact'",
     "notes": "WHERE FALSE",
+    "invitations": "WHERE FALSE",  # `participation` has their numbers
+    "consents": "WHERE FALSE",
     "screenings": "WHERE FALSE",
     "observations": "WHERE FALSE",
     "documents": "WHERE FALSE",  # titles and addresses name people, and anyone can look them up

@@ -131,6 +131,23 @@ DERIVED = {
         SELECT one.rule, collector, CAST(one.reason AS JSON)->>'$' AS reason, min(started_at) AS since,
                max(coalesce(ended_at, started_at)) AS until, count(*) AS runs
         FROM ends WHERE one.is_so GROUP BY ALL""",
+    "invitations": """
+        SELECT data->>'person' AS person, min(noted_at) FILTER (kind = 'invitation') AS invited_at,
+               CAST(min(data->>'expires') AS TIMESTAMPTZ) AS expires_at,
+               min(noted_at) FILTER (kind = 'invitation-revoked') AS revoked_at
+        FROM base.notes WHERE kind IN ('invitation', 'invitation-revoked') GROUP BY 1""",
+    "consents": """
+        SELECT data->>'id' AS consent, min(data->>'person') AS person, min(data->>'collector') AS collector,
+               min(data->>'covers') AS covers, min(data->>'version') AS version, min(data->>'language') AS language,
+               min(noted_at) FILTER (kind = 'consent') AS given_at,
+               min(noted_at) FILTER (kind = 'consent-withdrawn') AS withdrawn_at
+        FROM base.notes WHERE kind IN ('consent', 'consent-withdrawn') GROUP BY 1""",
+    "participation": """
+        SELECT 'invited' AS kind, NULL AS collector, count(*) AS people FROM base.invitations HAVING count(*) > 0
+        UNION ALL SELECT 'revoked', NULL, count(revoked_at) FROM base.invitations HAVING count(revoked_at) > 0
+        UNION ALL SELECT 'consented', collector, count(DISTINCT person) FROM base.consents GROUP BY collector
+        UNION ALL SELECT 'withdrawn', collector, count(DISTINCT person) FROM base.consents
+            WHERE withdrawn_at IS NOT NULL GROUP BY collector""",
     "walks": """
         WITH one AS (
             SELECT *, next_cursor IS NULL AND outcome IN ('done', 'absent') AS closes FROM base.answers

@@ -126,6 +126,13 @@ CREATE TABLE base.removed (removed_at TIMESTAMPTZ, platform VARCHAR, kind VARCHA
 CREATE TABLE base.overrides (
     rule VARCHAR, collector VARCHAR, reason VARCHAR, since TIMESTAMPTZ, until TIMESTAMPTZ, runs BIGINT);
 
+-- Who was invited and what they agreed to, by pseudonym, from notes; and their numbers.
+CREATE TABLE base.invitations (person VARCHAR, invited_at TIMESTAMPTZ, expires_at TIMESTAMPTZ, revoked_at TIMESTAMPTZ);
+CREATE TABLE base.consents (
+    consent VARCHAR, person VARCHAR, collector VARCHAR, covers VARCHAR, version VARCHAR, language VARCHAR,
+    given_at TIMESTAMPTZ, withdrawn_at TIMESTAMPTZ);
+CREATE TABLE base.participation (kind VARCHAR, collector VARCHAR, people BIGINT);
+
 -- What the kinds of the installed collectors are, as they declare it: rules and views ask for that, not for a kind's name.
 CREATE TABLE base.kinds (collector VARCHAR, kind VARCHAR, names VARCHAR, yields VARCHAR);
 

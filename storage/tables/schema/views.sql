@@ -362,6 +362,9 @@ SELECT 'edit', post_id, 'text', "before", "after", last_seen, seen_at, record_id
 UNION ALL
 SELECT 'vanished', post_id, 'post', account_id, NULL, last_seen, seen_at, record_id FROM vanished_posts;
 CREATE VIEW overrides AS SELECT * FROM base.overrides;
+CREATE VIEW invitations AS SELECT * FROM base.invitations;
+CREATE VIEW consents AS SELECT * FROM base.consents;
+CREATE VIEW participation AS SELECT * FROM base.participation;
 
 -- A field is current if the last sighting that shows the account whole (with its counts) shows it; a website is a field.
 CREATE VIEW account_fields AS

@@ -1,0 +1,76 @@
+"""Erasing from everything a study has: under all locks, in copies too, with a note in the archive."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from collectors.engine.run import mend_archive
+from jobs.context import DATABASE, STATE, shared_state
+from storage.archive.writer import Writer
+from storage.consents import WRITER
+from storage.errors import UserError
+from storage.locks import lock
+from storage.privacy import outside_copies
+from storage.privacy.erase import Cutter
+from storage.privacy.forget import Cut, cut_file, cut_state
+from storage.privacy.forget import forget as erase
+from study.installed import installed
+from study.study_file import Study
+
+
+def erased(study: Study, cutter: Cutter, cut: Cut, why: str, backups: Sequence[Path] = ()) -> None:
+    """Remove what *cutter* cuts, permanently, and count in *cut*; the locks must be held (`hold`, and load's).
+
+    Raise UserError, with nothing removed, while another machine collects.
+    """
+    if study.store.frontier is not None:
+        cut.state += _shared_state(study, cutter)
+    erase(study.directory, cutter, cut, published=study.directory / DATABASE)
+    _elsewhere(study.directory, backups, cutter, cut)
+    writer = Writer(study.archive, "forget")
+    counts = {"removed": cut.removed, "changed": cut.changed, "segments": cut.segments}
+    writer.note("cut", {"by": "forget", "why": why, **counts})  # without any data on the person
+    writer.close()
+
+
+def _shared_state(study: Study, cutter: Cutter) -> int:
+    """Erase from a state in PostgreSQL, by way of a copy; return the number of rows."""
+    with closing(shared_state(study)) as shared, tempfile.TemporaryDirectory(prefix="sneeuwbal-forget-") as folder:
+        if busy := shared.at_work():
+            raise UserError(f"{busy[0].machine} collects; stop it first, and forget on each machine")
+        copy = Path(folder) / STATE
+        shared.dump(copy)
+        if rows := cut_state(copy, cutter):
+            shared.replace(copy)
+    return rows
+
+
+def _elsewhere(directory: Path, backups: Sequence[Path], cutter: Cutter, cut: Cut) -> None:
+    """Erase from the copies that the study knows of; list those that cannot be changed or are missing."""
+    named = [*outside_copies.known(directory), *(("backup", path.resolve()) for path in backups)]
+    for kind, path in dict.fromkeys(named):
+        if kind in outside_copies.CUT and path.is_relative_to(directory.resolve()) and path.exists():
+            continue  # erased with the study
+        if kind == "backup" and path.is_dir():
+            erase(path, cutter, cut)
+        elif kind == "review" and path.is_file():
+            cut_file(path, str(path), cutter, cut)
+        elif kind == "backup" or path.exists():
+            why = "a missing copy" if kind == "backup" else f"a {kind}: delete it, or make it again"
+            cut.unread.append(f"{path} ({why})")
+
+
+def hold(locks: ExitStack, study: Study, *, wait: bool = False, scheduled: bool = False) -> None:
+    """Take the locks of all writers and seal what killed runs left open.
+
+    *wait* for them, as in a scheduled job; *scheduled*: a scheduler may be running.
+    """
+    collecting = (f"collect-{name}" for name in installed())
+    first = [] if wait or scheduled else ["schedule"]
+    for name in [*first, "gather", "admit", "decisions", WRITER, *collecting]:
+        locks.enter_context(lock(study.directory, name, wait=wait))
+    for name in ("snowball", "forget", WRITER, *installed()):
+        mend_archive(study.archive, name)

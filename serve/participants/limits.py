@@ -1,0 +1,28 @@
+"""Limits on how often something may be tried: in memory, of one process."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+MOST = 10_000  # keys remembered; the oldest is forgotten first
+
+
+class Limit:
+    """At most *number* tries per key within *seconds*."""
+
+    def __init__(self, number: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._number, self._seconds, self._clock = number, seconds, clock
+        self._tries: OrderedDict[str, tuple[float, int]] = OrderedDict()  # when the key's window began, and the tries
+
+    def allows(self, key: str) -> bool:
+        """Whether *key* may try once more; counts the try."""
+        now = self._clock()
+        begun, tries = self._tries.pop(key, (now, 0))
+        if now - begun >= self._seconds:
+            begun, tries = now, 0
+        self._tries[key] = (begun, tries + 1)
+        while len(self._tries) > MOST:
+            self._tries.popitem(last=False)
+        return tries < self._number

@@ -1,0 +1,227 @@
+"""Invitations and consents: notes in the archive, and the inbox of acts that are not there yet.
+
+A consent's id is the key of everything given under it: of donated files, of targets and of tokens. An act (a consent,
+with what was donated, or a withdrawal) is one file of the inbox, written in one step: it is there whole, or not.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from base64 import b32encode
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+import msgspec
+
+from storage.archive import reader as archive
+from storage.archive.writer import sync_directory
+from storage.errors import UserError
+
+INBOX = "inbox"
+WRITER = "consents"  # of the archive's segments with these notes
+ACT, DONATED, WITHDRAWN = "act.json", ".zip", ".withdrawn"
+INVITED, REVOKED, TEXT, GIVEN, TAKEN_BACK = NOTES = (
+    "invitation", "invitation-revoked", "consent-text", "consent", "consent-withdrawn",
+)  # fmt: skip
+
+
+class Invitation(msgspec.Struct):
+    """An invitation of a person, by pseudonym."""
+
+    person: str
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+
+class Consent(msgspec.Struct):
+    """What a person agreed to, to which text, and when."""
+
+    id: str
+    person: str
+    collector: str
+    covers: str  # what is given: names of files, or scopes
+    version: str  # SHA-256 of the text
+    language: str
+    receipt: str  # keyed digest of the code on the receipt
+    given_at: datetime
+    withdrawn_at: datetime | None = None
+
+
+class Act(msgspec.Struct):
+    """A consent as the inbox has it, with the text that it refers to."""
+
+    consent: Consent
+    text: str
+
+
+class Given(msgspec.Struct):
+    """All invitations by person, consents by id, and the versions of texts that the archive has."""
+
+    invitations: dict[str, Invitation] = {}
+    consents: dict[str, Consent] = {}
+    texts: set[str] = set()
+
+    def of(self, person: str, collector: str) -> Consent | None:
+        """The consent of *person* for *collector* that stands."""
+        standing = (one for one in self.consents.values() if one.withdrawn_at is None)
+        return next((one for one in standing if (one.person, one.collector) == (person, collector)), None)
+
+
+class Consents:
+    """The invitations and consents of the study in *study*, from the archive and the inbox."""
+
+    def __init__(self, study: Path) -> None:
+        self.study = study
+        self._read: dict[Path, tuple[tuple[int, int], list[archive.Note]]] = {}  # a segment's notes, until it changes
+
+    def archived(self) -> Given:
+        """What the archive has."""
+        found = Given()
+        for note in self._notes():
+            _apply(found, note)
+        return found
+
+    def all(self) -> Given:
+        """What the archive and the inbox have."""
+        inbox = [*acts(self.study), *withdrawals(self.study)]  # first, as acts move from here into the archive
+        found = self.archived()
+        for _, act in inbox:
+            known = found.consents.setdefault(act.consent.id, act.consent)
+            known.withdrawn_at = known.withdrawn_at or act.consent.withdrawn_at
+        return found
+
+    def _notes(self) -> list[archive.Note]:
+        """The notes, in the order of the segments; read again if one is sealed meanwhile, which renames it."""
+        while True:
+            segments = archive.segments(self.study / "archive")
+            try:
+                return [note for path in segments if path.name.startswith(f"{WRITER}-") for note in self._of(path)]
+            except FileNotFoundError:
+                continue
+
+    def _of(self, path: Path) -> list[archive.Note]:
+        about = path.stat()
+        state = (about.st_size, about.st_mtime_ns)
+        if self._read.get(path, (None,))[0] != state:
+            notes = [one for one in archive.read(path) if isinstance(one, archive.Note) and one.kind in NOTES]
+            self._read[path] = (state, notes)
+        return self._read[path][1]
+
+
+def consented(study: Path, id_: str, collector: str) -> bool:
+    """Whether the consent *id_* covers *collector* and is not withdrawn."""
+    found = Consents(study).all().consents.get(id_)
+    return found is not None and found.collector == collector and found.withdrawn_at is None
+
+
+def _apply(found: Given, note: archive.Note) -> None:
+    data: Mapping[str, Any] = note.data
+    if note.kind == INVITED:
+        person = str(data["person"])
+        found.invitations[person] = Invitation(person, datetime.fromisoformat(str(data["expires"])))
+    elif note.kind == REVOKED and data["person"] in found.invitations:
+        found.invitations[data["person"]].revoked_at = note.at
+    elif note.kind == TEXT:
+        found.texts.add(str(data["version"]))
+    elif note.kind == GIVEN:
+        found.consents.setdefault(str(data["id"]), msgspec.convert({**data, "given_at": note.at}, Consent))
+    elif note.kind == TAKEN_BACK and data["id"] in found.consents:
+        found.consents[data["id"]].withdrawn_at = note.at
+
+
+# ---- the inbox ----------------------------------------------------------------------------------------------
+
+
+def new_id(prefix: str) -> str:
+    """A fresh random id of 128 bits, in letters and digits."""
+    return prefix + b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
+
+
+def give(
+    study: Path,
+    act: Act,
+    tables: Mapping[str, tuple[bytes, datetime | None]],
+    check: Callable[[Path], None] = lambda path: None,
+) -> Path:
+    """Put a consent with the donated files *tables* (content, date) into the inbox, synced; return its path.
+
+    *check* gets the file before it is there, and raises to stop.
+    """
+
+    def write(path: Path) -> None:
+        with ZipFile(path, "x") as packed:
+            for name, (content, made) in {ACT: (msgspec.json.encode(act), None), **tables}.items():
+                date = (made or act.consent.given_at).timetuple()[:6]
+                packed.writestr(ZipInfo(name, date), content)
+        check(path)
+
+    return _whole(study, f"{act.consent.id}{DONATED}", write)
+
+
+def take_back(study: Path, consent: Consent, at: datetime) -> None:
+    """Put the withdrawal of *consent* into the inbox, synced; what waits there unread is deleted."""
+    withdrawn = Act(msgspec.structs.replace(consent, withdrawn_at=at), "")
+    _whole(study, f"{consent.id}{WITHDRAWN}", lambda path: path.write_bytes(msgspec.json.encode(withdrawn)))
+    (study / INBOX / f"{consent.id}{DONATED}").unlink(missing_ok=True)
+
+
+def clear(study: Path) -> None:
+    """Delete what a killed process had begun to write into the inbox: nobody got a receipt for it."""
+    for part in (study / INBOX).glob(".c*"):
+        part.unlink()
+
+
+def acts(study: Path) -> Iterator[tuple[Path, Act]]:
+    """The consents in the inbox, with their files."""
+    for path in sorted((study / INBOX).glob(f"c*{DONATED}")):
+        try:
+            with ZipFile(path) as packed:
+                yield path, msgspec.json.decode(packed.read(ACT), type=Act)
+        except FileNotFoundError:
+            continue  # taken into the archive meanwhile, or withdrawn
+        except (BadZipFile, KeyError, msgspec.MsgspecError) as error:
+            raise UserError(f"{path}: is no donation ({error}); move it away") from error
+
+
+def donated(path: Path) -> bool:
+    """Whether the act *path* of the inbox has donated files, besides the consent."""
+    with ZipFile(path) as packed:
+        return len(packed.namelist()) > 1
+
+
+def withdrawals(study: Path) -> Iterator[tuple[Path, Act]]:
+    """The withdrawals in the inbox."""
+    for path in sorted((study / INBOX).glob(f"c*{WITHDRAWN}")):
+        try:
+            yield path, msgspec.json.decode(path.read_bytes(), type=Act)
+        except FileNotFoundError:
+            continue
+        except msgspec.MsgspecError as error:
+            raise UserError(f"{path}: is no withdrawal ({error}); move it away") from error
+
+
+def _whole(study: Path, name: str, write: Any) -> Path:
+    """Write the file *name* of the inbox in one step: a temporary file, synced, then renamed."""
+    inbox = study / INBOX
+    inbox.mkdir(mode=0o700, exist_ok=True)
+    part = inbox / f".{name}.{secrets.token_hex(4)}"
+    try:
+        write(part)
+        part.chmod(0o600)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.rename(inbox / name)
+    finally:
+        part.unlink(missing_ok=True)
+    sync_directory(inbox)
+    sync_directory(study)
+    return inbox / name
+
+
+def moment() -> datetime:
+    """Now, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
