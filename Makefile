@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fuzz live pins check bench soak kills docs report-js screenshots clean
+.PHONY: demo test fuzz live pins check bench soak kills scale docs report-js screenshots clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -44,13 +44,17 @@ soak: .venv/ready
 kills: .venv/ready
 	$(BIN)/python -m tests.kills 100
 
+# Four machines collect the simulated world through PostgreSQL, with SIGKILLs and restarts of the server.
+scale: .venv/ready
+	$(BIN)/python -m tests.scale 12
+
 docs: .venv/ready
 	$(BIN)/python -m docs.generate
 
 # requirements.txt anew from pyproject.toml, with the hash of every file of each release; what is pinned stays, unless
 # it is named: make pins UPGRADE="--upgrade-package httpx". Needs uv.
 pins:
-	uv pip compile pyproject.toml --extra dev --extra dossier --extra excel --extra keyring --extra linkage --extra serve --extra survey --universal \
+	uv pip compile pyproject.toml --extra dev --extra dossier --extra excel --extra keyring --extra linkage --extra postgres --extra serve --extra survey --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet $(UPGRADE) --output-file requirements.txt
 
 # The report's script, from its sources: needs Node and npm, which users do not.

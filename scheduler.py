@@ -90,7 +90,8 @@ def _start(words: Sequence[str]) -> subprocess.Popen[bytes]:
 class Daemon:
     """Runs the jobs of one study until asked to stop. *start* starts a child process (replaced in tests).
 
-    *say* receives each line of output, *ended* the result of each run of a job.
+    *say* receives each line of output, *ended* the result of each run of a job. *leads*: whether this daemon runs the
+    jobs, if several machines have one.
     """
 
     def __init__(
@@ -101,8 +102,9 @@ class Daemon:
         start: Callable[[Sequence[str]], Any] = _start,
         say: Callable[[str], None] = print,
         ended: Callable[[str, int], object] = lambda job, code: None,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
-        self.study, self.now, self.start, self.say, self.ended = study, now, start, say, ended
+        self.study, self.now, self.start, self.say, self.ended, self.leads = study, now, start, say, ended, leads
         self.journal = Journal(study.directory)
         self.triggers = {job.name: trigger_of(job, study.study.timezone) for job in study.schedule}
         self.children: dict[str, Any] = {}  # by job; None while it is between two
@@ -216,6 +218,9 @@ class Daemon:
             self.journal.write(name, self.now(), None, "gone: no longer in the study file")
             return None
         if self.journal.paused(name):
+            return None
+        if not self.leads():
+            self.journal.write(name, self.now(), due or self.now(), "skipped: another machine runs the schedule")
             return None
         due, code = due or self.now(), None
         while self._turn(job):

@@ -6,6 +6,9 @@ Each size runs in a process of its own. Limits: 15 ms a transaction, 5 times the
 alone within 20% of the small one's CPU. Half of the targets are finished, as in the middle of a study. A lease takes
 less than 0.1 ms, and whoever else uses the machine can double that: so it is measured by turns, small and large, and
 the least of the medians counts.
+
+Where PostgreSQL is installed, the same transactions are made there, by one process and by four, among as many targets
+as the small ones in SQLite; their rates are printed with the ratio to SQLite's.
 """
 
 from __future__ import annotations
@@ -17,7 +20,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +90,50 @@ def leasing(path: Path) -> float:
     return statistics.median(cpus) * 1e3
 
 
+def work(address: str, machine: str) -> float:
+    """Seconds of ROUNDS transactions on a frontier in PostgreSQL."""
+    from storage.frontier.postgres import Frontier as Shared
+
+    frontier, run = Shared(address, "benchmark", machine), f"run-{machine}"
+    frontier.commit(lambda: frontier.start_run(run, "x", NOW))
+    turn, began = count(), time.perf_counter()
+
+    def change() -> None:
+        leased = frontier.lease("x", "user", run, BATCH, NOW)
+        frontier.apply((Move(w.target, w.walk, "end", newest="9", items=1, requests=1) for w in leased), NOW)
+        frontier.add(
+            [Request(Target("x", "user", f"{machine}-{next(turn)}"), "", 1, "a", "") for i in range(BATCH)], NOW
+        )
+
+    for _ in range(ROUNDS):
+        frontier.commit(change)
+    took = time.perf_counter() - began
+    frontier.close()
+    return took
+
+
+def postgres(sqlite: float) -> None:
+    """Print the rates in PostgreSQL, and their ratio to SQLite's targets a second."""
+    from storage.frontier.postgres import Frontier as Shared
+    from tests.postgres import initdb, serving
+
+    if initdb() is None:
+        print("PostgreSQL is not installed: not measured")
+        return
+    with serving() as server:
+        for workers in (1, 4):
+            address = server.database()
+            frontier = Shared(address, "benchmark", "filling")
+            number = SMALL + workers * ROUNDS * BATCH
+            requests = [Request(Target("x", "user", str(i)), "") for i in range(number)]
+            frontier.commit(partial(frontier.add, requests, NOW))
+            frontier.close()
+            with ThreadPoolExecutor(workers) as pool:
+                took = max(pool.map(partial(apart, "--work", address), range(workers)))
+            rate = workers * ROUNDS * BATCH / took
+            print(f"PostgreSQL, {workers} processes: {rate:,.0f} targets/s, {rate / sqlite:.2f} times SQLite's")
+
+
 def apart(*words: object) -> Any:
     """What a process of its own prints."""
     command = [sys.executable, "-m", "benchmarks.frontier", *map(str, words)]
@@ -106,12 +156,15 @@ def main(large: int, where: Path | None) -> int:
     cpu, lease = big["cpu_ms"] / small["cpu_ms"], min(leases[large]) / min(leases[SMALL])
     print(f"median transaction {big['ms']:.1f} ms (limit {MS}); CPU {cpu:.2f} times the small one's (limit {RATIO});")
     print(f"peak {big['mb']:.0f} MB (limit {MEGABYTES}); leasing alone {lease:.2f} times (limit {LEASING})")
+    postgres(BATCH / small["ms"] * 1e3)
     return int(big["ms"] > MS or cpu > RATIO or big["mb"] > MEGABYTES or lease > LEASING)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--measure"]:
         print(json.dumps(measure(int(sys.argv[2]), Path(sys.argv[3]))))
+    elif sys.argv[1:2] == ["--work"]:
+        print(json.dumps(work(sys.argv[2], sys.argv[3])))
     elif sys.argv[1:2] == ["--lease"]:
         print(json.dumps(leasing(Path(sys.argv[2]))))
     else:

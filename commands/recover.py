@@ -13,8 +13,8 @@ from jobs.verify import recover
 @click.command()
 @click.pass_obj
 def command(directory: Path) -> None:
-    """Rebuild state.sqlite from the archive; the old file is kept as state.sqlite.old."""
+    """Rebuild the state from the archive; an old state.sqlite is kept as state.sqlite.old."""
     study = open_study(directory)
     for name, number in recover(study).items():
         click.echo(f"{name}: {number:,} targets")
-    click.echo(f"{study.directory / STATE} rebuilt")
+    click.echo(f"{study.store.frontier or study.directory / STATE} rebuilt")

@@ -25,16 +25,19 @@ def run(directory: Path, once: str | None) -> None:
     """Run in the foreground until SIGTERM, for systemd, a container or tmux."""
     study = open_study(directory)
     notify.check(directory)
-    daemon = scheduler.Daemon(
-        study,
-        say=log.info if log.isEnabledFor(20) else click.echo,
-        ended=lambda job, code: notify.ended(directory, study.study.name, job, code),
-    )
-    if once is None:
-        daemon.run()
-        return
-    schedule.find(study, once)
-    sys.exit(daemon.fire(once) or 0)
+    say = log.info if log.isEnabledFor(20) else click.echo
+    with schedule.leading(study, say) as leads:
+        daemon = scheduler.Daemon(
+            study,
+            say=say,
+            ended=lambda job, code: notify.ended(directory, study.study.name, job, code),
+            leads=leads if once is None else lambda: True,
+        )
+        if once is None:
+            daemon.run()
+            return
+        schedule.find(study, once)
+        sys.exit(daemon.fire(once) or 0)
 
 
 @command.command("list")

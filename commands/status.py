@@ -50,6 +50,9 @@ def _show(state: dict[str, Any]) -> None:
     console.print(table)
     for name, pid in state["running"].items():
         console.print(f"running: {name} (process {pid})", markup=False, soft_wrap=True)
+    for run in state["runs"]:
+        if run["machine"] and run["alive"]:
+            console.print(f"at work: {run['collector']} on {run['machine']}", markup=False, soft_wrap=True)
     for name, row in state["waiting"].items():
         when = f"at {row['due']}" if row["due"] else "now"
         console.print(f"due: {name} {when} ({row['why']})", markup=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -11,10 +12,12 @@ from typing import Any
 
 from collectors.base import Collector, Settings, hooks_of
 from collectors.wire.exchange import Wire
-from jobs.secrets import secret_of
+from jobs.secrets import secret_of, store_password
 from storage.consents import consented
 from storage.errors import UserError
-from storage.frontier.sqlite import Frontier
+from storage.frontier import sqlite
+from storage.frontier.base import Frontier
+from storage.frontier.shared import Shared
 from storage.linking.organisations import load_list
 from storage.participants import Tokens
 from storage.sampling.rules import Rules
@@ -71,11 +74,23 @@ def open_study(directory: Path) -> Study:
 
 
 def open_state(study: Study) -> Frontier:
-    """Open the state of *study*, readable by its owner only."""
+    """Open the state of *study*: what [store] names, else a file that its owner only can read. Raise UserError."""
+    if study.store.frontier is not None:
+        return shared_state(study)
     path = study.directory / STATE
     if not path.exists():
         path.touch(0o600)
-    return Frontier(path)
+    return sqlite.Frontier(path)
+
+
+def shared_state(study: Study) -> Shared:
+    """The state of *study* in PostgreSQL. Raise UserError if it cannot be had."""
+    try:
+        from storage.frontier import postgres
+    except ImportError as error:
+        raise UserError(f"[store] frontier: {error}; run `pip install 'sneeuwbal[postgres]'`") from error
+    machine = f"{socket.gethostname()}:{study.directory.resolve()}"
+    return postgres.Frontier(str(study.store.frontier), study.study.name, machine, password=store_password(study))
 
 
 def collectors_of(study: Study) -> dict[str, Collector]:

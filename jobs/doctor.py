@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 from packaging.requirements import Requirement
 
-from jobs.context import needs_secret, warnings
+from jobs.context import needs_secret, shared_state, warnings
 from jobs.schedule import starts
 from jobs.secrets import secret_of, variable_of
 from storage.errors import UserError
@@ -52,6 +53,8 @@ def checks(directory: Path) -> Iterator[Check]:
         yield from _secrets(study)
         yield _group(study)
         yield from _schedule(study)
+    if study is not None and study.store.frontier:
+        yield _shared(study)
     yield from (_state(directory), _database(directory), _writers(directory), _log(directory))
 
 
@@ -157,6 +160,16 @@ def _schedule(study: Study) -> Iterator[Check]:
     for job in study.schedule:
         found = ", ".join(f"{at:%a %Y-%m-%d %H:%M %Z}" for at, _ in starts(study, job.name))
         yield Check(f"job {job.name}", bool(found), found or "never starts; change its schedule")
+
+
+def _shared(study: Study) -> Check:
+    """Check that the state in PostgreSQL can be used, and say who does."""
+    try:
+        with closing(shared_state(study)) as shared:
+            machines = ", ".join(sorted({one.machine for one in shared.at_work()}))
+    except UserError as error:
+        return Check("frontier", False, str(error))
+    return Check("frontier", True, f"{study.store.frontier}; at work: {machines or 'no machine'}")
 
 
 def _state(directory: Path) -> Check:

@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from collectors.engine.run import mend_archive
-from jobs.context import DATABASE
+from jobs.context import DATABASE, STATE, shared_state
 from storage.archive.writer import Writer
 from storage.consents import WRITER
+from storage.errors import UserError
 from storage.locks import lock
 from storage.privacy import outside_copies
 from storage.privacy.erase import Cutter
-from storage.privacy.forget import Cut, cut_file
+from storage.privacy.forget import Cut, cut_file, cut_state
 from storage.privacy.forget import forget as erase
 from study.installed import installed
 from study.study_file import Study
 
 
 def erased(study: Study, cutter: Cutter, cut: Cut, why: str, backups: Sequence[Path] = ()) -> None:
-    """Remove what *cutter* cuts, permanently, and count in *cut*; the locks must be held (`hold`, and load's)."""
+    """Remove what *cutter* cuts, permanently, and count in *cut*; the locks must be held (`hold`, and load's).
+
+    Raise UserError, with nothing removed, while another machine collects.
+    """
+    if study.store.frontier is not None:
+        cut.state += _shared_state(study, cutter)
     erase(study.directory, cutter, cut, published=study.directory / DATABASE)
     _elsewhere(study.directory, backups, cutter, cut)
     writer = Writer(study.archive, "forget")
     counts = {"removed": cut.removed, "changed": cut.changed, "segments": cut.segments}
     writer.note("cut", {"by": "forget", "why": why, **counts})  # without any data on the person
     writer.close()
+
+
+def _shared_state(study: Study, cutter: Cutter) -> int:
+    """Erase from a state in PostgreSQL, by way of a copy; return the number of rows."""
+    with closing(shared_state(study)) as shared, tempfile.TemporaryDirectory(prefix="sneeuwbal-forget-") as folder:
+        if busy := shared.at_work():
+            raise UserError(f"{busy[0].machine} collects; stop it first, and forget on each machine")
+        copy = Path(folder) / STATE
+        shared.dump(copy)
+        if rows := cut_state(copy, cutter):
+            shared.replace(copy)
+    return rows
 
 
 def _elsewhere(directory: Path, backups: Sequence[Path], cutter: Cutter, cut: Cut) -> None:

@@ -20,6 +20,7 @@ from jobs.run import waves
 from jobs.secrets import NEVER_COPIED
 from storage import children
 from storage.errors import Partial, UserError
+from study.settings import Store
 from study.study_file import FILE, Study
 
 TOKEN = "rehearsal-token"  # noqa: S105 (the simulated world's, on loopback)
@@ -52,7 +53,7 @@ def replay(
         wanted = path.name in {FILE, DECISIONS} or path.suffix in {".toml", ".csv", ".txt"}
         if path.is_file() and wanted and path.name not in NEVER_COPIED:
             shutil.copy2(path, into / path.name)
-    study = open_study(into)
+    study = open_study(into).model_copy(update={"store": Store()})  # its state is its own
     wire = Replay(archive, into / ".replay.sqlite")
     try:
         with stopping() as stop:

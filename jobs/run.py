@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from collectors import files
 from collectors.base import Collector
 from collectors.engine.run import Report
@@ -36,6 +38,7 @@ from storage.archive import reader as archive
 from storage.archive.merge_archives import gather
 from storage.errors import UserError
 from storage.frontier.base import Frontier
+from storage.frontier.shared import Shared
 from storage.linking.evidence import population
 from storage.linking.link import Linking
 from storage.linking.organisations import load_list
@@ -47,6 +50,7 @@ from storage.tables.load import load as load_tables
 from study.study_file import FILE, Study
 
 FORMATS = files.FORMATS
+MOST_RUNS = 1_000_000
 ROUNDS = 1_000  # a snowball ends with its waves; this only bounds a bug
 
 
@@ -160,11 +164,30 @@ def admit_study(study: Study, frontier: Frontier, chosen: Mapping[str, Collector
     with admitting(study, now) as writer:
         db = open_current(path) if path.is_file() else None
         try:
+            if isinstance(frontier, Shared):
+                db = _all_loaded(frontier, db)
             _refuse_changed(study, frontier, chosen)
             return admission.admit(rules_of(study, chosen), frontier, writer, db, now)
         finally:
             if db is not None:
                 db.close()
+
+
+def _all_loaded(frontier: Shared, db: duckdb.DuckDBPyConnection | None) -> duckdb.DuckDBPyConnection | None:
+    """*db* if it has the runs of every machine, and none is at work; else None, as rules would see a part only.
+
+    Raise UserError if another machine admits.
+    """
+    if not frontier.alone("admit"):
+        raise UserError("another machine admits; wait for it, or run `sneeuwbal collect` here")
+    if db is None:
+        return None
+    loaded = dict(db.execute("SELECT run_id, ended_at FROM runs").fetchall())
+    others = [one for one in frontier.runs(MOST_RUNS) if one.machine != frontier.machine]
+    if all(one.run in loaded and (loaded[one.run] or one.status == "killed") for one in others):
+        return db
+    db.close()
+    return None
 
 
 def _refuse_changed(study: Study, frontier: Frontier, chosen: Mapping[str, Collector]) -> None:

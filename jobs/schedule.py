@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 import msgspec
 
-from storage.errors import UserError
+from jobs.context import Say, shared_state
+from storage.errors import Partial, UserError
 from storage.journal import Journal
 from storage.locks import holder
 from study.settings import Job
 from study.study_file import Study
 from study.triggers import next_starts, trigger_of
+
+
+@contextmanager
+def leading(study: Study, say: Say) -> Iterator[Callable[[], bool]]:
+    """Whether this machine runs the jobs: of several, the first that asked, until it ends or is lost."""
+    if study.store.frontier is None:
+        yield lambda: True
+        return
+    guard = threading.Lock()
+    with closing(shared_state(study)) as shared:
+
+        def leads() -> bool:
+            try:
+                with guard:
+                    return shared.alone("schedule")
+            except Partial as error:
+                say(f"not started: {error}")
+                return False
+
+        yield leads
 
 
 class State(msgspec.Struct, frozen=True):

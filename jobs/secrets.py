@@ -42,6 +42,16 @@ def secret_of(study: Study, name: str) -> str | None:
     return str(written) if written else None
 
 
+def store_password(study: Study) -> str | None:
+    """The password of the frontier's database: PGPASSWORD, else `frontier` in the study's store of secrets."""
+    if study.store.frontier is None or "PGPASSWORD" in os.environ:
+        return os.environ.get("PGPASSWORD")
+    if keyring.chosen(study.directory):
+        return keyring.get("frontier")
+    written = secrets_table(study.directory).get("frontier")
+    return str(written) if written else None
+
+
 def _variables(study: Study, name: str) -> list[str]:
     from study.installed import installed
 
@@ -88,6 +98,8 @@ def all_secrets(study: Study) -> list[str]:
 
     found = {secret for name in installed() if (secret := secret_of(study, name))}
     where = notify_settings(study.directory)
+    if study.store.frontier and (password := store_password(study)):
+        found.add(password)
     return sorted(found | set(_parts(where.get("webhook", ""))) | set(_parts(where.get("smtp", ""))))
 
 
@@ -112,7 +124,7 @@ def known_secrets(directory: Path) -> Iterator[str]:
         if keyring.chosen(directory):
             from study.installed import installed
 
-            for name in (*installed(), *NOTIFY):
+            for name in (*installed(), *NOTIFY, "frontier"):
                 yield from _parts(keyring.get(name) or "")
 
 

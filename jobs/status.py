@@ -164,7 +164,7 @@ def problems(state: dict[str, Any]) -> Iterator[tuple[int, str]]:
             yield 4, f"{name}: {run['status']}: {run['reason']}"
         elif run["status"] in {"failed", "refused", "unreachable"}:
             yield 3, f"{name}: {run['status']}: {run['reason']}"
-        elif run["status"] == "running" and f"collect-{name}" not in state["running"]:
+        elif run["status"] == "running" and f"collect-{name}" not in state["running"] and not run["alive"]:
             yield 3, f"{name}: the last run was killed; the next one continues where it stopped"
     for row in state["targets"]:
         if row["state"] == "failed":

@@ -6,16 +6,18 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Container, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
 
 from collectors.base import Collector
 from collectors.engine import recovery
 from collectors.engine.run import mend_archive
-from jobs.context import STATE
+from jobs.context import STATE, shared_state
 from jobs.doctor import Check
 from storage import verify
 from storage.archive import manifest
+from storage.errors import UserError
+from storage.frontier.shared import Shared
 from storage.locks import holder, lock
 from storage.tables import database
 from storage.verify import Held, Segment
@@ -25,8 +27,10 @@ from study.study_file import Study
 COMPARED = "kind, key, walk, cursor, wave, via, since, newest, position, state, alone"
 
 
-def checks(directory: Path, collectors: Mapping[str, Collector], *, seal: bool = False) -> Iterator[Check]:
-    """Every check of the study in *directory*."""
+def checks(
+    directory: Path, collectors: Mapping[str, Collector], *, seal: bool = False, shared: Shared | None = None
+) -> Iterator[Check]:
+    """Every check of the study in *directory*, whose state is *shared* with other machines if given."""
     published, held = directory / database.NAME, verify.Held()
     snapshot = _link(published)  # taken first: the archive only grows, so it must contain what was published before
     try:
@@ -39,8 +43,8 @@ def checks(directory: Path, collectors: Mapping[str, Collector], *, seal: bool =
         yield from (Check("archive", False, one.damage) for one in found if one.damage)
         if snapshot is not None:
             yield from _database(snapshot, held)
-        if (directory / "state.sqlite").exists() and not any(one.damage for one in found):
-            yield _state(directory, collectors, {one.name for one in found if not one.admits})
+        if (shared or (directory / STATE).exists()) and not any(one.damage for one in found):
+            yield _state(directory, collectors, {one.name for one in found if not one.admits}, shared)
     finally:
         held.close()
         if snapshot is not None:
@@ -75,25 +79,43 @@ def _database(published: Path, held: Held) -> Iterator[Check]:
         yield Check("database", True, f"every row has a record, every loaded record a row{late}")
 
 
-def _state(directory: Path, collectors: Mapping[str, Collector], without: Container[str]) -> Check:
+def _state(
+    directory: Path, collectors: Mapping[str, Collector], without: Container[str], shared: Shared | None
+) -> Check:
     """Compare the state with the one rebuilt from the archive; after a kill it may lag behind."""
     running = [name for name in ("admit", *(f"collect-{name}" for name in collectors)) if holder(directory, name)]
     if running:
         return Check("state", True, f"not compared while {', '.join(running)} runs")
+    if shared and (others := shared.at_work()):
+        return Check("state", True, f"not compared while {', '.join({one.machine for one in others})} collects")
     with tempfile.TemporaryDirectory(prefix="sneeuwbal-verify-") as folder:
-        targets, behind, other = compare(directory, collectors, Path(folder) / "state.sqlite", without)
+        state, rebuilt = directory / STATE, Path(folder) / "rebuilt.sqlite"
+        recovery.recover(directory, collectors, rebuilt, without)
+        if shared:
+            state = Path(folder) / STATE
+            shared.dump(state)
+            if line := _absent(state, rebuilt):
+                return Check("state", True, f"not compared: {line}")
+        targets, behind, other = compare(state, rebuilt)
     if other:
         return Check("state", False, f"{other:,} targets differ from the archive; run `sneeuwbal recover`")
     late = f"; {behind:,} lag behind after a kill, and will be fetched again" if behind else ""
     return Check("state", True, f"{targets:,} targets, equal to the archive{late}")
 
 
-def compare(
-    directory: Path, collectors: Mapping[str, Collector], rebuilt: Path, without: Container[str] = ()
-) -> tuple[int, int, int]:
+def _absent(state: Path, rebuilt: Path) -> str:
+    """What to do if runs of *state* are not in the archive that *rebuilt* comes from; empty if all are."""
+    with closing(sqlite3.connect(state)) as db:
+        db.execute("ATTACH ? AS rebuilt", (str(rebuilt),))
+        query = "SELECT count(*) FROM main.runs WHERE run_id NOT IN (SELECT run_id FROM rebuilt.runs)"
+        (number,) = db.execute(query).fetchone()
+    fix = "merge the other machines' archives with `sneeuwbal load --archive` first"
+    return f"{number:,} runs are not in this archive; {fix}" if number else ""
+
+
+def compare(state: Path, rebuilt: Path) -> tuple[int, int, int]:
     """The numbers of targets, of those that lag behind the archive, and of those that differ from it."""
-    recovery.recover(directory, collectors, rebuilt, without)
-    db = sqlite3.connect(f"file:{directory / 'state.sqlite'}?mode=ro", uri=True, timeout=30)
+    db = sqlite3.connect(f"file:{state}?mode=ro", uri=True, timeout=30)
     try:
         db.execute("ATTACH ? AS rebuilt", (str(rebuilt),))
         for name in ("main", "rebuilt"):
@@ -122,7 +144,9 @@ def compare(
 
 def verify_study(study: Study, *, seal: bool = False) -> Iterator[Check]:
     """Every check of *study*; with *seal*, missing checksums of sealed segments are recorded."""
-    return checks(study.directory, {name: point.load() for name, point in installed().items()}, seal=seal)
+    collectors = {name: point.load() for name, point in installed().items()}
+    with closing(shared_state(study)) if study.store.frontier else nullcontext() as shared:
+        yield from checks(study.directory, collectors, seal=seal, shared=shared)
 
 
 def recover(study: Study) -> dict[str, int]:
@@ -138,9 +162,23 @@ def recover(study: Study) -> dict[str, int]:
             Path(f"{fresh}{suffix}").unlink(missing_ok=True)
         fresh.touch(0o600)
         counts = recovery.recover(directory, {name: point.load() for name, point in installed().items()}, fresh)
+        if study.store.frontier:
+            with closing(shared_state(study)) as shared:
+                _replace(shared, fresh)
+            return counts
         for suffix in ("-wal", "-shm"):
             Path(f"{directory / STATE}{suffix}").unlink(missing_ok=True)
         if (directory / STATE).exists():
             os.replace(directory / STATE, directory / f"{STATE}.old")
         os.replace(fresh, directory / STATE)
     return counts
+
+
+def _replace(shared: Shared, rebuilt: Path) -> None:
+    """Put the state *rebuilt* in place of the shared one, if this archive has every machine's runs."""
+    with tempfile.TemporaryDirectory(prefix="sneeuwbal-recover-") as folder:
+        shared.dump(Path(folder) / STATE)
+        if line := _absent(Path(folder) / STATE, rebuilt):
+            raise UserError(line)
+    shared.replace(rebuilt)
+    rebuilt.unlink()

@@ -266,6 +266,16 @@ class Access(Table):
     )
 
 
+class Store(Table):
+    """Where the state is kept, if several machines collect the study (docs/scale.md)."""
+
+    frontier: str | None = Field(
+        None, pattern=r"^postgres(ql)?://[^\s]+/[^\s/]+$", examples=["postgresql://me@db.example.org/mystudy"],
+        description="A PostgreSQL database for the frontier instead of state.sqlite. The password belongs in PGPASSWORD"
+        " or secrets.toml.",
+    )  # fmt: skip
+
+
 class Dossier(Table):
     """What the dossier says besides what follows from the study; what is left out is a blank there."""
 

@@ -34,6 +34,7 @@ from study.settings import (
     Search,
     Seeds,
     Snowball,
+    Store,
     era_day,
 )
 from study.survey import Survey
@@ -55,6 +56,7 @@ class Study(Table):
     survey: Survey = Survey()
     minimise: Minimise = Minimise()
     access: Access = Access()
+    store: Store = Store()
     participants: Participants = Participants()
     dossier: Dossier = Dossier()
     schedule: tuple[Job, ...] = ()

@@ -7,6 +7,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,14 +54,37 @@ def _state(path: Path) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
+def _state_of(study: Path) -> list[tuple[object, ...]]:
+    if (study / "store").exists():
+        (study / "state.sqlite").unlink(missing_ok=True)
+        with closing(toy.state(study)) as frontier:
+            frontier.dump(study / "state.sqlite")
+    return _state(study / "state.sqlite")
+
+
 TRUTH = {(str(k), str(i)) for k in range(LISTS) if k % 10 != 9 for i in range(toy.length(str(k)))}
 
 
-def test_killed_at_ten_random_moments_it_ends_like_an_undisturbed_run(tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest) -> Callable[[Path], None]:
+    """What makes the directory of a study with its state in SQLite, or in PostgreSQL."""
+    server = request.getfixturevalue("postgres") if request.param == "postgres" else None
+
+    def make(study: Path) -> None:
+        study.mkdir()
+        if server is not None:
+            (study / "store").write_text(server.database())
+
+    return make
+
+
+def test_killed_at_ten_random_moments_it_ends_like_an_undisturbed_run(
+    tmp_path: Path, place: Callable[[Path], None]
+) -> None:
     server, url = toy.serve()
     calm, rough = tmp_path / "calm", tmp_path / "rough"
     for study in (calm, rough):
-        study.mkdir()
+        place(study)
         toy.seed(study, LISTS)
     assert _collect(calm, url).communicate(timeout=60)[0] == "complete\n"
     dice = random.Random(20130223)
@@ -72,24 +97,24 @@ def test_killed_at_ten_random_moments_it_ends_like_an_undisturbed_run(tmp_path: 
         assert process.wait() == -signal.SIGKILL
     assert _collect(rough, url).communicate(timeout=60)[0] == "complete\n"
     assert _edges(calm) == _edges(rough) == TRUTH
-    assert _state(calm / "state.sqlite") == _state(rough / "state.sqlite")
+    assert _state_of(calm) == _state_of(rough)
     rebuilt = tmp_path / "rebuilt.sqlite"
     recover(rough, {"toy": toy.collector}, rebuilt)
-    assert _state(rebuilt) == _state(calm / "state.sqlite")
+    assert _state(rebuilt) == _state_of(calm)
     server.shutdown()
 
 
-def test_a_replay_asks_nothing_of_the_network_and_ends_the_same(tmp_path: Path) -> None:
+def test_a_replay_asks_nothing_of_the_network_and_ends_the_same(tmp_path: Path, place: Callable[[Path], None]) -> None:
     server, url = toy.serve()
     live, replayed = tmp_path / "live", tmp_path / "replayed"
     for study in (live, replayed):
-        study.mkdir()
+        place(study)
         toy.seed(study, LISTS)
     _collect(live, url).communicate(timeout=60)
     server.shutdown()
     asked = len(server.asked)  # type: ignore[attr-defined]
     wire = Replay(live / "archive", tmp_path / "index.sqlite")
-    with_frontier = Frontier(replayed / "state.sqlite")
+    with_frontier = toy.state(replayed)
     report = collect(replayed, "toy", toy.collector, Settings({"base_url": url}, None, wire), frontier=with_frontier)
     assert report.status == "complete"
     assert len(server.asked) == asked  # type: ignore[attr-defined]
@@ -97,33 +122,35 @@ def test_a_replay_asks_nothing_of_the_network_and_ends_the_same(tmp_path: Path) 
     assert _records(replayed) == _records(live)
 
 
-def test_a_replay_of_runs_without_a_network_ends_as_they_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_of_runs_without_a_network_ends_as_they_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Callable[[Path], None]
+) -> None:
     """More tries went unanswered than a target has; none of them counted."""
     monkeypatch.setattr(frontier_module, "BACKOFF", (0.001, 0.002))
     server, url = toy.serve()
     live, replayed = tmp_path / "live", tmp_path / "replayed"
     for study in (live, replayed):
-        study.mkdir()
+        place(study)
         toy.seed(study, 2)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         nowhere = f"http://127.0.0.1:{closed.getsockname()[1]}"
     found = []
     for place in (nowhere, nowhere, url):
-        wire, state = Wire(timeout=60, private=True), Frontier(live / "state.sqlite")
+        wire, state = Wire(timeout=60, private=True), toy.state(live)
         found.append(collect(live, "toy", toy.collector, Settings({"base_url": place}, None, wire), frontier=state))
         state.close()
     assert [(report.status, report.failed) for report in found] == [
         ("unreachable", 0), ("unreachable", 0), ("complete", 0)]  # fmt: skip
     assert sum(report.failures for report in found) > 2 * MAX_TRIES
     again = Replay(live / "archive", tmp_path / "index.sqlite")
-    state = Frontier(replayed / "state.sqlite")
+    state = toy.state(replayed)
     report = collect(replayed, "toy", toy.collector, Settings({"base_url": url}, None, again), frontier=state)
     assert (report.status, report.failed, report.failures) == ("complete", 0, sum(one.failures for one in found))
     assert _edges(replayed) == _edges(live) != set()
     for study in (live, replayed):
         recover(study, {"toy": toy.collector}, study / "rebuilt.sqlite")
         assert [row[:11] for row in _state(study / "rebuilt.sqlite")] == [
-            row[:11] for row in _state(live / "state.sqlite")]  # fmt: skip
+            row[:11] for row in _state_of(live)]  # fmt: skip
     server.shutdown()
 
 

@@ -20,7 +20,8 @@ from collectors.base import Absent, Done, Kind, Later, Outcome, Settings
 from collectors.engine.run import collect
 from collectors.wire.exchange import Wire
 from collectors.wire.transports import Transport
-from storage.frontier.sqlite import Frontier
+from storage.frontier import sqlite
+from storage.frontier.base import Frontier
 from storage.records import Failure, Follow, Page, Record, Request, Target
 
 
@@ -102,6 +103,15 @@ def serve() -> tuple[ThreadingHTTPServer, str]:
     return server, f"http://127.0.0.1:{server.server_port}"
 
 
+def state(study: Path) -> Frontier:
+    """The state of *study*: in the database that its file `store` names, else in SQLite."""
+    if (study / "store").exists():
+        from storage.frontier import postgres
+
+        return postgres.Frontier((study / "store").read_text(), "toy", str(study))
+    return sqlite.Frontier(study / "state.sqlite")
+
+
 def seed(study: Path, number: int, first: int = 0) -> None:
     """Queue the lists *first* to *number*, noted in the archive as admissions are."""
     from datetime import UTC, datetime
@@ -115,7 +125,7 @@ def seed(study: Path, number: int, first: int = 0) -> None:
         "admission", {"rule": "seed", "wants": [["toy", "list", w.target.key, 0, "", ""] for w in requests]}, now
     )
     writer.close()
-    frontier = Frontier(study / "state.sqlite")
+    frontier = state(study)
     with frontier.transaction():
         frontier.add(requests, now)
     frontier.close()
@@ -123,7 +133,7 @@ def seed(study: Path, number: int, first: int = 0) -> None:
 
 def main(study: Path, url: str) -> None:
     """Collect until nothing is due."""
-    frontier = Frontier(study / "state.sqlite")
+    frontier = state(study)
     report = collect(
         study, "toy", collector, Settings({"base_url": url}, None, Wire(timeout=60, private=True)), frontier=frontier
     )

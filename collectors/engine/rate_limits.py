@@ -1,5 +1,7 @@
 """The requests of a run, counted against the documented or announced limits of the platforms.
 
+If several machines share the frontier, requests are counted there, over all of them, for each token.
+
 A limit applies to a kind; on a platform of many servers whose collector names the server of a request, to
 each server over all kinds. Nothing here sleeps: it returns the time to wait for, by the wire's clock.
 """
@@ -7,12 +9,13 @@ each server over all kinds. Nothing here sleeps: it returns the time to wait for
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from collectors.base import Collector, Kind, Limit, hooks_of
 from collectors.wire.exchange import Wire
 from storage.frontier.moves import Move
+from storage.frontier.shared import Shared
 from storage.records import Request
 
 NEAR = timedelta(minutes=15)  # a server's limit that ends later applies to its own target only
@@ -20,9 +23,18 @@ HELD = 1000  # consecutive targets of servers at their limit, after which the wh
 
 
 class Windows:
-    """The limit windows of one run. A replay has none."""
+    """The limit windows of one run; *share* counts those of *owner* (a token) over all machines. A replay has none."""
 
-    def __init__(self, collector: Collector, kinds: Mapping[str, Kind], options: Mapping[str, Any], wire: Wire) -> None:
+    def __init__(
+        self,
+        collector: Collector,
+        kinds: Mapping[str, Kind],
+        options: Mapping[str, Any],
+        wire: Wire,
+        share: Shared | None = None,
+        owner: str = "",
+    ) -> None:
+        self.share, self.owner = share, owner
         self.server = hooks_of(collector).server
         self.kinds, self.options, self.wire = kinds, options, wire
         self._windows: dict[str, _Window] = {}
@@ -68,7 +80,12 @@ class Windows:
 
     def _window(self, place: str, kind: str) -> _Window:
         if place not in self._windows:
-            self._windows[place] = _Window(self.kinds[kind].limit, self.wire.now())
+            limit, now = self.kinds[kind].limit, self.wire.now()
+            self._windows[place] = (
+                _Window(limit, now)
+                if self.share is None
+                else _SharedWindow(limit, now, self.share, f"{self.owner} {place}")
+            )
         return self._windows[place]
 
 
@@ -89,3 +106,33 @@ class _Window:
     def full(self, now: datetime) -> bool:
         used_up = self.shut or (self.limit is not None and self.used >= self.limit.requests)
         return now < self.until and used_up
+
+
+class _SharedWindow(_Window):
+    """A window that several machines fill: each reserves a twentieth of its requests at a time."""
+
+    def __init__(self, limit: Limit | None, now: datetime, share: Shared, place: str) -> None:
+        super().__init__(limit, now)
+        self.share, self.place, self.left, self.begun = share, place, 0, False
+
+    def count(self, now: datetime) -> None:
+        self.left -= 1
+        if self.begun and self.limit is not None:  # as for one machine, it lasts from the first answer
+            self.until, self.begun = now + timedelta(seconds=self.limit.seconds), False
+            self.share.extend(self.place, self.until)
+
+    def close(self, until: datetime) -> None:
+        super().close(until)
+        self.share.extend(self.place, until, full=True)
+
+    def full(self, now: datetime) -> bool:
+        if now < self.until and self.shut:
+            return True
+        if self.limit is None or (now < self.until and self.left > 0):
+            return False
+        block = max(1, self.limit.requests // 20)
+        self.left, until, self.begun = self.share.reserve(
+            self.place, block, self.limit.requests, self.limit.seconds, now
+        )
+        self.until, self.shut = datetime.fromtimestamp(until, UTC), self.left == 0
+        return self.shut

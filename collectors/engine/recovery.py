@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from datetime import datetime
+import heapq
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from collectors.base import Collector
@@ -13,6 +16,8 @@ from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
 from storage.records import Page
 from storage.sampling.admission import admitted
+
+TOGETHER = 1_000  # entries in one transaction
 
 
 def recover(
@@ -30,11 +35,10 @@ def recover(
     segments = archive.segments(study / "archive")
     try:
         for only_admissions in (True, False):  # additions before outcomes, in any order of files
-            for segment in segments:
-                if only_admissions and segment.name in without:
-                    continue
+            entries = _in_order(one for one in segments if not (only_admissions and one.name in without))
+            while some := list(islice(entries, TOGETHER)):
                 with frontier.transaction():
-                    for entry in archive.read(segment):
+                    for entry in some:
                         admission = isinstance(entry, archive.Note) and entry.kind == "admission"
                         if admission == only_admissions:
                             _retrace(entry, frontier, collectors)
@@ -45,6 +49,36 @@ def recover(
         counts[named] = counts.get(named, 0) + number
     frontier.close()
     return counts
+
+
+def _in_order(segments: Iterable[Path]) -> Iterator[archive.Entry]:
+    """The entries of all segments by time, as machines that share a frontier continue each other's walks.
+
+    The order within a segment is kept. A segment is opened at the time in its name.
+    """
+    heap: list[tuple[float, int, archive.Entry | None, Iterator[archive.Entry]]] = [
+        (_begun(segment), number, None, archive.read(segment)) for number, segment in enumerate(segments)
+    ]
+    heapq.heapify(heap)
+    while heap:
+        at, number, entry, rest = heap[0]
+        if entry is not None:
+            yield entry
+        if (following := next(rest, None)) is None:
+            heapq.heappop(heap)
+        else:
+            heapq.heapreplace(heap, (max(at, _time(following)), number, following, rest))
+
+
+def _begun(segment: Path) -> float:
+    found = re.search(r"-(\d{8}T\d{12})-", segment.name)
+    return datetime.strptime(found.group(1), "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC).timestamp() if found else 0.0
+
+
+def _time(entry: archive.Entry) -> float:
+    if isinstance(entry, archive.Note):
+        return entry.at.timestamp()
+    return (entry.fetched_at if isinstance(entry, Page) else entry.failed_at).timestamp()
 
 
 def _retrace(entry: archive.Entry, frontier: Frontier, collectors: Mapping[str, Collector]) -> None:

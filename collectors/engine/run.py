@@ -6,6 +6,7 @@ transaction on the frontier. A target changes only after both, so after a kill t
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
@@ -27,6 +28,7 @@ from storage.archive import writer as archiving
 from storage.errors import UserError
 from storage.frontier.base import Frontier
 from storage.frontier.moves import Move
+from storage.frontier.shared import Shared
 from storage.locks import lock
 from storage.privacy.suppression import Guard
 from storage.records import Failure, Meta, Page, Request
@@ -152,7 +154,9 @@ class _Run:
         self.stop, self.progress = stop or threading.Event(), progress
         self.report = Report(run_id(name, self.wire.now()), name)
         self.wire.run, self.wire.named = self.report.run, named(settings.options)
-        self.windows = Windows(collector, self.kinds, settings.options, self.wire)
+        share = frontier if isinstance(frontier, Shared) else None
+        token = hashlib.sha256((settings.secret or "").encode()).hexdigest()[:16]
+        self.windows = Windows(collector, self.kinds, settings.options, self.wire, share, f"{name} {token}")
         self.guard = Guard(writer.directory.parent, _installed())
         self.redacted: Callable[[Page], Page] = lambda page: page
         self.moves: list[Move] = []
@@ -167,6 +171,7 @@ class _Run:
         self.writer.note("run-start", {"run": report.run, "collector": self.name, **about}, start)
         self.writer.sync()
         self.frontier.commit(lambda: self._start(start))
+        self._hold()
         try:
             self._rounds()
         except BaseException as error:
@@ -181,6 +186,19 @@ class _Run:
     def _start(self, now: datetime) -> None:
         self.frontier.declare(self.name, {kind: spec.yields for kind, spec in self.collector.kinds.items()})
         self.frontier.start_run(self.report.run, self.name, now)
+
+    def _hold(self) -> None:
+        """Take a group's share of the budget, if other machines spend it too."""
+        budget = self.budget
+        if not isinstance(self.frontier, Shared) or (budget.usd, budget.posts, budget.requests) == (None,) * 3:
+            return
+        most = [max(spec.page, spec.batch) for spec in self.kinds.values()]
+        usd = max((one * spec.price for one, spec in zip(most, self.kinds.values(), strict=True)), default=0.0)
+        self.usd, self.posts, self.requests = self.frontier.hold(
+            self.report.run,
+            (budget.usd, budget.posts, budget.requests),
+            (GROUP * usd, GROUP * max(most, default=1), GROUP),
+        )
 
     def _end(self) -> None:
         self._save()
@@ -340,6 +358,7 @@ class _Run:
         self.writer.sync()
         self.report.failed += self.frontier.commit(lambda: self.frontier.apply(self.moves, self.wire.now()))
         self.moves, self.unsaved, self.saved_at = [], 0, time.monotonic()
+        self._hold()
         self.progress(self.report)
 
 

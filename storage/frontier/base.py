@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -26,7 +25,6 @@ from storage.frontier.schema import encoded
 from storage.records import Request, Target
 
 ADMITTED = "admitted"  # the kind of a target that is not fetched: a person admitted by the snowball
-ELSEWHERE = 1.0  # seconds after which a run looks again for targets that another machine has leased
 KILLED = "the process ended unexpectedly"
 
 
@@ -52,7 +50,6 @@ class Run(msgspec.Struct, frozen=True):
 class Frontier(ABC):
     """The state of one study."""
 
-    shared: ClassVar[bool] = False  # whether several machines use it at once
     INDEX: ClassVar[str] = ""  # what names the index of due targets
     SKIP: ClassVar[str] = ""  # what passes over rows that another machine is leasing
     KEYS: ClassVar[str]  # the elements of a JSON list as rows
@@ -140,8 +137,8 @@ class Frontier(ABC):
 
     def led_to(self, collector: str, kind: str) -> int:
         """The number of targets of a kind that are not seeds."""
-        ((number,),) = self.rows("SELECT count(*) FROM targets WHERE kind=? AND via<>''", (self.kind(collector, kind),))
-        return int(number)
+        query = "SELECT count(*) FROM targets WHERE kind=? AND via<>''"
+        return int(self.rows(query, (self.kind(collector, kind),))[0][0])
 
     def targets(self, collector: str, kind: str) -> list[tuple[str, int, str]]:
         """(key, wave, state) of all targets of a kind, in the order in which they were added."""
@@ -233,9 +230,7 @@ class Frontier(ABC):
         best: tuple[float, str] | None = None
         for kind in kinds:
             number = self.kind(collector, kind)
-            rows = self._first(number, "lease IS NULL")
-            if leased := self._first(number, "lease IS NOT NULL"):
-                rows += [(time.time() + ELSEWHERE, "leased by another machine")] if self.shared else leased
+            rows = self._first(number, "lease IS NULL") + self._leased(self._first(number, "lease IS NOT NULL"))
             if not rows:
                 continue
             at, reason = min(rows)
@@ -244,6 +239,10 @@ class Frontier(ABC):
             if best is None or due < best:
                 best = due
         return (datetime.fromtimestamp(best[0], UTC), best[1]) if best else None
+
+    def _leased(self, leased: Rows) -> Rows:
+        """When a leased target is due, if one is: a killed run's, at its own time."""
+        return leased
 
     def _first(self, kind: int, which: str) -> Rows:
         return self.rows(

@@ -71,7 +71,7 @@ def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = No
                 cut.databases.append(str(path.relative_to(place)))
         elif ".sqlite" in name:
             if not name.endswith(("-wal", "-shm")):
-                cut.state += _state(path, cutter)
+                cut.state += cut_state(path, cutter)
         elif path.suffix.lower() in PACKED:
             cut.unread.append(str(path.relative_to(place)))
         elif path.suffix.lower() in TEXT:
@@ -166,7 +166,7 @@ def _review(path: Path, entry: archive.Entry, cutter: Cutting, cut: Cut) -> None
         cut.review.append(f"{path.name} {entry.record_id}")
 
 
-def _state(path: Path, cutter: Cutter) -> int:
+def cut_state(path: Path, cutter: Cutter) -> int:
     """Remove them from a SQLite file and its free pages; return the number of rows."""
     db = sqlite3.connect(path, timeout=30, isolation_level=None)
     try:

@@ -1,0 +1,86 @@
+"""Four machines collect the simulated world through PostgreSQL: `make scale`, or `python -m tests.scale KILLS`.
+
+Each machine is a process with a directory of its own; the first also merges the archives and admits. SIGKILLs strike
+machines at random moments, and the server is restarted now and then; the tables must be those of one machine's
+undisturbed run, row for row.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.kills import undisturbed
+from tests.postgres import Server, serving
+from tests.rehearsal import World, served, sneeuwbal, start
+from tests.tables import differences
+
+MACHINES, SEED = 4, 20130223
+
+
+def command(study: Path, *words: str | Path) -> str:
+    """What a command prints; it must not fail."""
+    done = sneeuwbal("--study", study, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def round_of(machines: list[Path], server: Server, kills: int, longest: float, dice: random.Random) -> int:
+    """Let all machines collect what is due, under up to *kills* SIGKILLs; return how many struck."""
+    words = ("collect", "--hide-progress")
+    running = {study: start("--study", study, *words) for study in machines}
+    struck = 0
+    while struck < kills:
+        time.sleep(dice.uniform(0.2, longest))
+        study = dice.choice(machines)
+        if running[study].poll() is not None:
+            break
+        running[study].kill()
+        running[study].wait()
+        struck += 1
+        if struck % 3 == 0:
+            server.stop()
+            server.start()
+        running[study] = start("--study", study, *words)
+    for process in running.values():
+        said, _ = process.communicate()
+        assert process.returncode == 0, said
+    return struck
+
+
+def main(kills: int) -> int:
+    """Collect, and print what differs; 1 if something does."""
+    dice, struck = random.Random(SEED), 0
+    with tempfile.TemporaryDirectory() as folder, serving() as server, served() as world:
+        longest = undisturbed(world, Path(folder) / "calm")
+        machines = _studies(world, Path(folder), server.database())
+        archives = [word for study in machines[1:] for word in ("--archive", study)]
+        while "no new targets" not in command(machines[0], "admit"):
+            struck += round_of(machines, server, kills - struck, longest / 8, dice)
+            command(machines[0], "load", *archives)
+        command(machines[0], "verify")
+        found = differences(Path(folder) / "calm" / "study.duckdb", machines[0] / "study.duckdb", provenance=False)
+        asked = [_requests(study) for study in (Path(folder) / "calm", machines[0])]
+    print(
+        f"{MACHINES} machines, {struck} kills: {asked[1]:,} requests, {asked[0]:,} by one machine; differences: {found}"
+    )
+    return int(bool(found) or asked[1] - asked[0] > 64 * struck or struck < kills)
+
+
+def _studies(world: World, folder: Path, address: str) -> list[Path]:
+    found = [world.study(folder / f"machine-{number}") for number in range(MACHINES)]
+    for study in found:
+        with (study / "sneeuwbal.toml").open("a") as file:
+            file.write(f'\n[store]\nfrontier = "{address}"\n')
+    return found
+
+
+def _requests(study: Path) -> int:
+    return int(command(study, "sql", "--format", "csv", "SELECT count(*) FROM fetches").split()[-1])
+
+
+if __name__ == "__main__":
+    sys.exit(main(int((sys.argv[1:] or ["12"])[0])))
