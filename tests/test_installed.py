@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-PRODUCT = ("analysis", "collectors", "commands", "fixtures", "jobs", "sneeuwbal", "storage", "study")
+PRODUCT = ("analysis", "collectors", "commands", "fixtures", "jobs", "serve", "sneeuwbal", "storage", "study")
 FILES = ("cli.py", "scheduler.py")
 
 
