@@ -230,3 +230,21 @@ def _summary(row: dict[Any, Any]) -> str:
     because = ", ".join(f"{why} ({count:,})" for why, count in row["reasons"].items())
     part = f", {row['read_in_part']:,} of them in part" if row["read_in_part"] else ""
     return f"{thing}: {short:,} of {row['asked']:,} were not read whole{part}: {because}"
+
+
+def participation(db: Database) -> pd.DataFrame:
+    """A row a kind (invited, revoked, consented, withdrawn) and collector: people."""
+    return query(
+        db,
+        """SELECT kind, collector, people FROM participation
+           ORDER BY list_position(['invited', 'revoked', 'consented', 'withdrawn'], kind), collector""",
+    )
+
+
+def gaps(db: Database) -> pd.DataFrame:
+    """A row a reason for which lists are incomplete: collector, kind, why, lists, first_opened."""
+    return query(
+        db,
+        """SELECT collector, kind, why, count(DISTINCT key) AS lists, min(opened_at) AS first_opened FROM gaps
+           WHERE closed_at IS NULL GROUP BY collector, kind, why ORDER BY lists DESC, collector, kind, why""",
+    )

@@ -18,6 +18,7 @@ from study import people
 from study.checks import checks
 from study.installed import installed, options_model, seed_lines
 from study.participants import Participants
+from study.published import Published
 from study.settings import (
     About,
     Access,
@@ -30,7 +31,6 @@ from study.settings import (
     Minimise,
     Organisations,
     Population,
-    Published,
     Search,
     Seeds,
     Snowball,

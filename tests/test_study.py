@@ -11,7 +11,7 @@ import pytest
 
 from storage.errors import UserError
 from storage.tomlfile import keys, lines
-from study import begin, checks, settings, study_file
+from study import begin, checks, published, settings, study_file
 from study.begin import sections, template
 from study.study_file import FILE, Study
 
@@ -254,8 +254,8 @@ def test_settings_do_not_change(tmp_path):
 def test_every_key_is_documented():
     text = (ROOT / "docs" / "study-file.md").read_text("utf-8")
     models = {f"[{name}]": model for name, model in sections().items()}
-    models |= {name: getattr(settings, name) for name in ("RateLimit", "Interval", "PublishedGroup", "PublishedShare")}
-    models["PublishedTest"] = settings.PublishedTest
+    models |= {name: getattr(settings, name) for name in ("RateLimit", "Interval")}
+    models |= {name: getattr(published, name) for name in ("PublishedGroup", "PublishedShare", "PublishedTest")}
     for place, model in models.items():
         for key, field in keys(model).items():
             assert f"`{key}`" in text, f"{place} {key}"

@@ -373,33 +373,20 @@ class Findings(Surveys):
     @counting(Cells({"people": ()}))
     def participation(self) -> pd.DataFrame:
         """How many people were invited, consented and withdrew."""
-        return query(self.db, PARTICIPATION)
+        return populations.participation(self.db)
 
     @counting(Cells({"lists": ()}, private=("why",)))  # a reason may contain a server's own words
     def gaps(self) -> pd.DataFrame:
         """Incomplete lists, by reason."""
-        return query(self.db, GAPS)
+        return populations.gaps(self.db)
 
 
-PARTICIPATION = """
-SELECT kind, collector, people FROM participation
-ORDER BY list_position(['invited', 'revoked', 'consented', 'withdrawn'], kind), collector"""
-GAPS = """
-SELECT collector, kind, why, count(DISTINCT key) AS lists, min(opened_at) AS first_opened FROM gaps
-WHERE closed_at IS NULL GROUP BY collector, kind, why ORDER BY lists DESC, collector, kind, why"""
 READABLE = """
 SELECT count(DISTINCT actor_id), count(DISTINCT profile_id) FILTER (profile_id IN (
     SELECT profile_id FROM base.connections)) FROM memberships"""
 FIXED = (
-    "group_name",
-    "name",
-    "profiles",
-    "accounts",
-    "share",
-    "lists_read",
-    "published_profiles",
-    "published_accounts",
-)
+    "group_name", "name", "profiles", "accounts", "share", "lists_read", "published_profiles", "published_accounts",
+)  # fmt: skip
 USERS = f"""
 SELECT tag, count(DISTINCT {PERSON.format(account="timeline_of")}) AS accounts FROM (
     SELECT timeline_of, {folded()} AS tag FROM (SELECT timeline_of, unnest(hashtags) AS t FROM posts))

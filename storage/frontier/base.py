@@ -101,21 +101,16 @@ class Frontier(ABC):
 
     def add(self, requests: Iterable[Request], now: datetime) -> int:
         """Add unknown targets, due at once; return the number added. Call it in a transaction."""
+        at = now.timestamp()
+
+        def row(request: Request) -> tuple[Any, ...]:
+            state = ("done", None) if request.target.kind == ADMITTED else ("open", 0)
+            return (*self._name(request), request.wave, request.via, request.since, *state, at)
+
         return self.change_many(
             "INSERT INTO targets (kind, key, wave, via, since, state, due_at, changed_at) VALUES (?,?,?,?,?,?,?,?)"
             " ON CONFLICT DO NOTHING",
-            (
-                (
-                    *self._name(request),
-                    request.wave,
-                    request.via,
-                    request.since,
-                    *(("done", None) if request.target.kind == ADMITTED else ("open", 0)),
-                    at,
-                )
-                for at in (now.timestamp(),)
-                for request in requests
-            ),
+            map(row, requests),
         )
 
     def _name(self, request: Request) -> tuple[int, str]:
