@@ -234,7 +234,7 @@ def _of_rows(page: Page, domain: str, start: int, rows: list[dict[str, str]]) ->
 def _place(request: Request) -> tuple[str, int]:
     """The domain that *request* asks for ("": the authorization), and the number of its page."""
     domain, _, start = request.target.cursor.partition(":")
-    return domain, int(start or 0)
+    return (domain, int(start or 0)) if domain in COLUMNS and (start or "0").isdecimal() else ("", 0)
 
 
 def _rows(page: Page) -> list[dict[str, str]]:
