@@ -77,7 +77,7 @@ def secrets_table(directory: Path) -> Mapping[str, Any]:
         raise UserError(f"{path}: readable by others; run `chmod 600 {path.name}`")
     try:
         return tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise UserError(f"{path}: not TOML; write one line per collector: x = 'token'") from None  # would quote it
 
 

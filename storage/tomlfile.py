@@ -57,6 +57,8 @@ def parse(text: str, model: type[M], name: str, checks: Checks | None = None) ->
         raise UserError(f"{name} is not TOML: nested too deeply; compare docs/study-file.md") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{name} is not TOML: {error}; compare docs/study-file.md") from None
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        raise UserError(f"{name}: a number in it is too long; compare docs/study-file.md") from None
     found: list[Mistake] = []
     settings: M | None = None
     try:
@@ -193,7 +195,7 @@ def _parts(key: str) -> Loc:
     """The parts of a dotted key, unquoted by tomllib itself; () if it is invalid."""
     try:
         value: Any = tomllib.loads(f"{key} = 0")
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         return ()
     path: list[str] = []
     while isinstance(value, dict):

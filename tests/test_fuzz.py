@@ -180,6 +180,12 @@ def test_a_study_file_that_crashed_once_is_refused_in_one_line(tmp_path: Path) -
             Study.load(tmp_path)
 
 
+def test_a_number_of_any_length_in_a_study_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "sneeuwbal.toml").write_text(f"[study]\nname = 'Proef'\n[budget]\nposts = {'9' * 5000}\n")
+    with pytest.raises(UserError, match="too long"):
+        Study.load(tmp_path)
+
+
 # ---- files --------------------------------------------------------------------------------------------------------
 
 
