@@ -13,6 +13,7 @@ from jobs import decide
 from jobs.context import read_study
 from jobs.logs import plain
 from jobs.report import labels_of
+from jobs.status import status
 from serve.desk import app
 from serve.desk.access import TRIES, WINDOW, Password, Proxy
 from storage.journal import Journal
@@ -171,6 +172,17 @@ def test_the_state_shows_what_runs(study: Path) -> None:
     assert "Nothing runs now" in browser.get("/").text
     with lock(study, "load"):
         assert "load (process" in browser.get("/live").text
+
+
+def test_the_newest_runs_are_those_of_the_status(study: Path) -> None:
+    *_, table = html.fromstring(entered(study).get("/live").text).iter("tbody")
+    shown = [[cell.text_content() for cell in row] for row in table]
+    assert shown == [
+        [row["run"], row["status"], *(row[name][:19].replace("T", " ") for name in ("started", "ended")),
+         str(row["answers"]), str(row["items"]), row["reason"] or ""]
+        for row in status(read_study(study))["runs"][:5]
+    ]  # fmt: skip
+    assert shown
 
 
 def test_the_schedule_is_paused_resumed_and_triggered(study: Path) -> None:

@@ -35,6 +35,11 @@ def _shown(value: Any) -> Any:
     return plain(str(value))
 
 
+def _moment(text: str | None) -> str | None:
+    """A moment in ISO 8601 and UTC, to the second."""
+    return (text and text[:19].replace("T", " ")) or None
+
+
 def _href(text: str) -> str | None:
     """*text* if it is an address of the web."""
     return text if text.startswith(("https://", "http://")) else None
@@ -44,7 +49,7 @@ _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
     trim_blocks=True, lstrip_blocks=True, finalize=_shown,
 )  # fmt: skip
-_ENVIRONMENT.filters["href"] = _href
+_ENVIRONMENT.filters |= {"href": _href, "moment": _moment}
 
 
 def rendered(template: str, code: int = 200, **values: Any) -> HTMLResponse:
