@@ -18,7 +18,7 @@ demo: .venv/ready
 	$(BIN)/sneeuwbal --study demo report
 
 test: .venv/ready
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Every parser for SNEEUWBAL_FUZZ seconds, and each property of strangers' data with 10,000 examples.
 GENERATORS := $(patsubst %,tests/test_%.py,lenient link_header jsonld times files_csv files_tables files_addresses \
