@@ -49,10 +49,10 @@ def _help(command: click.Command, parent: click.Context, name: str, level: str) 
 
 def study_file_page() -> str:
     """docs/study-file.md with its tables of keys renewed; the prose between them is written by hand."""
-    from study import participants, settings, survey
+    from study import participants, published, settings, survey
     from study.begin import seeds_model
 
-    models = {**vars(settings), **vars(survey), **vars(participants), "Seeds": seeds_model()}
+    models = {**vars(settings), **vars(survey), **vars(participants), **vars(published), "Seeds": seeds_model()}
     page = (DOCS / "study-file.md").read_text(encoding="utf-8")
     return re.sub(
         r"(<!-- keys of (\w+) -->\n).*?(\n<!-- end -->)",

@@ -239,6 +239,14 @@ def test_a_spoilt_file_never_crashes_its_reader(format_: str, tmp_path: Path) ->
     print(f"fuzz: files of {format_}: {tried} inputs, 0 crashes")
 
 
+@pytest.mark.parametrize("encoding", [b"TF-8", b"utf-32", b"idna"])
+def test_xml_that_names_an_encoding_nobody_reads_is_one_line(encoding: bytes, tmp_path: Path) -> None:
+    source = sample("roo", tmp_path)
+    source.write_bytes(source.read_bytes().replace(b"UTF-8", encoding, 1))
+    with contextlib.suppress(UserError):
+        _walk("roo", source, {})
+
+
 @st.composite
 def spoilt_bytes(draw: st.DrawFn, body: bytes) -> bytes:
     """*body* with pieces cut, doubled or replaced, in a few places."""

@@ -47,7 +47,7 @@ def _pieces(stream: BinaryIO, scan: _Scan) -> Iterator[Piece]:
         raise
     except DefusedXmlException as error:
         raise Unreadable("a document type or an entity is declared: such XML is not read") from error
-    except ParseError as error:
+    except (ParseError, LookupError, ValueError) as error:  # LookupError: an encoding that nobody knows
         yield from scan.rest()
         raise Unreadable(f"not well-formed XML: {error}") from error
 
