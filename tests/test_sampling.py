@@ -120,12 +120,12 @@ def test_a_replay_admits_the_same(calm: Path, tmp_path: Path) -> None:
     assert differences(calm / "study.duckdb", tmp_path / "again" / "study.duckdb", provenance=True) == {}
 
 
-def test_killed_several_times_it_admits_the_same_by_the_same_paths(served: Served, tmp_path: Path, again) -> None:
+def test_killed_ten_times_it_admits_the_same_by_the_same_paths(served: Served, tmp_path: Path, again) -> None:
     rules = 'along = ["following"]\nwaves = 2\nadmit = "everyone"\nmax_per_wave = 25\ndesign = "random"\nk = 4'
     calm, study, dice = again(rules), written(tmp_path / "rough", served, rules), random.Random(16)
     words, struck = ("--study", study, "run", "--no-report", "--hide-progress"), 0
-    while struck < 5:
-        grown = None if struck == 2 else dice.randrange(1, 20_000)
+    while struck < 10:
+        grown = None if struck == 2 else dice.randrange(1, 10_000)
         assert killed(start(*words, token=None), study, grown), f"it was over after {struck} kills"
         struck += 1
     done = sneeuwbal(*words, token=None)
