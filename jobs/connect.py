@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from collectors.base import Token, Tokens, hooks_of
 from jobs.context import choose, open_state
-from jobs.intake import admit_wants
+from jobs.intake import admit_requests
 from storage.errors import UserError
 from storage.records import Request, Target
 from study.study_file import Study
@@ -28,6 +28,6 @@ def connect(study: Study, name: str, profile: str, token: str) -> dict[str, int]
     frontier = open_state(study)
     try:
         requests = [Request(Target(name, kind, key), "") for kind in kinds]
-        return admit_wants(study, frontier, "own account", requests, datetime.now(UTC))
+        return admit_requests(study, frontier, "own account", requests, datetime.now(UTC))
     finally:
         frontier.close()

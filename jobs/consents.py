@@ -12,7 +12,7 @@ import msgspec
 from collectors.engine.run import mend_archive
 from jobs.context import DATABASE, Say, collectors_of, open_state, parsers
 from jobs.erasing import erased, hold
-from jobs.intake import admit_wants, read_files, unreadable
+from jobs.intake import admit_requests, read_files, unreadable
 from storage import consents
 from storage.archive.writer import Writer
 from storage.consents import Act, Consents, Given
@@ -92,7 +92,7 @@ def _take_in_given(study: Study, given: Sequence[tuple[Path, Act]], say: Say) ->
         requests = [Request(Target(act.consent.collector, kind, act.consent.id), "") for kind in kinds]
         frontier = open_state(study)
         try:
-            admit_wants(study, frontier, "consent", requests, datetime.now(UTC))
+            admit_requests(study, frontier, "consent", requests, datetime.now(UTC))
         finally:
             frontier.close()
         path.unlink(missing_ok=True)

@@ -24,7 +24,9 @@ from study.installed import installed
 from study.study_file import Study
 
 
-def admit_wants(study: Study, frontier: Frontier, rule: str, requests: list[Request], now: datetime) -> dict[str, int]:
+def admit_requests(
+    study: Study, frontier: Frontier, rule: str, requests: list[Request], now: datetime
+) -> dict[str, int]:
     """Queue *requests*; return the number of new ones by collector and kind."""
     with admitting(study, now) as writer:
         return admission.enter(rule, requests, frontier, writer, now)
@@ -66,7 +68,7 @@ def read_files(
     found = files.targets(form, paths, options)
     frontier = open_state(study)
     try:
-        new = admit_wants(study, frontier, "import", [Request(target, "") for target in found], datetime.now(UTC))
+        new = admit_requests(study, frontier, "import", [Request(target, "") for target in found], datetime.now(UTC))
         if not new:
             say("these files are already imported; nothing new")
         with stopping() as stop:

@@ -14,7 +14,7 @@ from jobs.collect import Progress, collect_one, revisit, silent, stopping, summa
 from jobs.context import DATABASE, Say, collectors_of, open_state, parsers, wire_for, yields
 from jobs.erasing import hold
 from jobs.forget import rebuild
-from jobs.intake import admit_wants
+from jobs.intake import admit_requests
 from jobs.run import load
 from storage.archive.reader import Entry
 from storage.archive.writer import Writer
@@ -74,7 +74,7 @@ def queue(study: Study, frontier: Frontier, say: Say) -> dict[str, tuple[str, ..
             kinds[name] = (*kinds.get(name, ()), kind)
     for name, again in kinds.items():
         revisit(study, frontier, name, again)
-    admit_wants(study, frontier, "recheck", requests, datetime.now(UTC))
+    admit_requests(study, frontier, "recheck", requests, datetime.now(UTC))
     say(f"queued {len(requests):,} look-ups")
     return kinds
 

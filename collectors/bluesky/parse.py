@@ -265,9 +265,7 @@ def _item(item: FeedItem, page: Page) -> Iterator[Record]:
     view, owner = item.post, page.key
     yield from unread_time(f".post.record.createdAt of {view.uri}", view.record.created_at if view.record else None)
     repost = str((item.reason or {}).get("$type", "")).endswith(REPOST)
-    if (
-        view.author.did != owner or not page.requests[0].target.cursor
-    ):  # the head of the walk has more data on the owner
+    if view.author.did != owner or not page.targets[0].cursor:  # the head of the walk has more data on the owner
         yield account(view.author)
     if repost:
         reason, left = lenient.convert(item.reason, ReasonView, VITAL)

@@ -8,6 +8,7 @@ SearXNG: docs.searxng.org, dev/search_api; `json` has to be switched on in its s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -82,12 +83,16 @@ class Result(msgspec.Struct, rename={"date": "publishedDate"}):
 
 def media_cloud(search: Search, request: Request) -> str:
     """The address of a page of stories; collections (`cs`) and sources (`ss`) stand in the search's address."""
-    base = search.address or MEDIA_CLOUD
-    own = base.partition("?")[2]
     wanted = {
         "q": search.words, "start": str(search.first_day), "end": str(search.last_day),
         "platform": "onlinenews-mediacloud", "pagination_token": request.target.cursor,
     }  # fmt: skip
+    return _address(search.address or MEDIA_CLOUD, wanted)
+
+
+def _address(base: str, wanted: Mapping[str, str]) -> str:
+    """*base* with those of *wanted* that have a value and that it does not say itself."""
+    own = base.partition("?")[2]
     more = urlencode({name: value for name, value in wanted.items() if value and f"{name}=" not in own})
     return f"{base}{'&' if own else '?'}{more}"
 
@@ -109,14 +114,11 @@ def open_besluitvorming(search: Search, request: Request) -> str:
 
     Filters (`organization`, `entityType`) stand in the search's address.
     """
-    base = search.address or COUNCILS
-    own = base.partition("?")[2]
     wanted = {
         "query": search.words, "dateFrom": str(search.first_day or ""), "dateTo": str(search.last_day or ""),
         "sort": "date_asc", "limit": str(FILES), "offset": request.target.cursor,
     }  # fmt: skip
-    more = urlencode({name: value for name, value in wanted.items() if value and f"{name}=" not in own})
-    return f"{base}{'&' if own else '?'}{more}"
+    return _address(search.address or COUNCILS, wanted)
 
 
 def read_open_besluitvorming(page: Page, search: Search) -> Reading:
