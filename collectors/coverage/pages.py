@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,12 +25,13 @@ from collectors.parsing import lenient
 from collectors.parsing.noindex import opted_out
 from collectors.wire.http import UNREADABLE
 from collectors.wire.web_pages import refusal
-from storage.records import DocumentPage, Page, Quarantine, Record
+from storage.records import BadBody, DocumentPage, Page, Quarantine, Record
 
-COMPARED = 400  # characters of a text by which it is recognised: shorter ones are often notices of the site
+COMPARED = 300  # letters and digits of a text by which it is recognised: shorter ones are often notices of the site
 HTML = ("text/html", "application/xhtml+xml")
 ARTICLE = re.compile(r"(Article|Posting|Report|Review)$")  # types of schema.org
 DATED = ("article:published_time", "dcterms.issued", "dcterms.date", "dc.date.issued", "dc.date")
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it reports each page without a text
 _PARSER = html.HTMLParser(encoding="utf-8")
 
 
@@ -61,8 +64,8 @@ def outcome(page: Page) -> Outcome:
         return msgspec.structs.replace(found, whole_kind=False) if isinstance(found, Later) else found
     try:
         why = _unusable(page, page.content())
-    except UNREADABLE as error:
-        return Later(target, f"unreadable: {error}"[:500])
+    except BadBody as error:
+        return Later(target, f"the body cannot be decoded: {error}")
     return absent(why) if why else Done(target, items=1)
 
 
@@ -77,7 +80,7 @@ def records(page: Page) -> Iterator[Record]:
     if why:
         yield Quarantine("page.date", why, str(declared.date)[:1000])
     title = plain(declared.metas.get("og:title")) or plain(tree.findtext(".//title"))
-    same = " ".join(text.casefold().split())
+    same = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
     yield DocumentPage(
         address, urlsplit(address).hostname or "", page.url, title, plain(declared.metas.get("og:site_name")), at,
         language if re.fullmatch("[a-z]{2,3}", language) else None, text,
@@ -92,7 +95,10 @@ def _unusable(page: Page, content: bytes) -> str:
         return f"format: {'application/pdf' if content[:5] == b'%PDF-' else kind}"
     if opted_out(page, content):
         return "opted-out"
-    declared = _declared(_tree(page, content))
+    try:
+        declared = _declared(_tree(page, content))
+    except ValueError as error:
+        return f"format: {error}"
     if _elsewhere(page, declared):
         return f"moved: {page.url}"
     return "paywall" if declared.paid else ""
@@ -121,10 +127,12 @@ def _decoded(page: Page, content: bytes) -> str:
 
 
 def _text(page: Page, content: bytes) -> str:
-    """The main text of a page, without navigation, notices and comments."""
+    """The main text of a page, without navigation, notices, comments and its headline, which copies often change."""
     import trafilatura  # takes a second to import
 
-    return (trafilatura.extract(_decoded(page, content), include_comments=False, favor_precision=True) or "").strip()
+    html_ = _decoded(page, content)
+    found = trafilatura.extract(html_, include_comments=False, favor_precision=True, prune_xpath=["//h1"])
+    return (found or "").strip()
 
 
 def _declared(tree: Any) -> Declared:
