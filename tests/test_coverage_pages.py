@@ -21,10 +21,14 @@ from hypothesis import strategies as st
 from collectors.coverage.collector import PAGE, collector
 from jobs import decide
 from jobs.context import read_study
+from jobs.forget import forget
 from jobs.plan import guesses_with, plan
+from jobs.retain import retain
 from jobs.run import load, run
 from storage.outcomes import Absent, Done
+from storage.privacy.pseudonyms import VARIABLE
 from storage.records import DocumentPage, Page, Quarantine, Request, Target
+from tests.contents import contents
 from tests.served import Answer, Server, serving
 
 STORY = (
@@ -101,11 +105,18 @@ def feed(*urls: str) -> Answer:
     return 200, {}, {"version": "https://jsonfeed.org/version/1.1", "items": items}
 
 
+# the second entry is not about the search's words
+ELSEWHERE = """<?xml version="1.0"?><rss version="2.0"><channel><title>Elders</title>
+<item><title>Niets</title><link>http://krant.example/ongelezen</link></item>
+<item><title>Wie is Zandloper?</title><link>http://krant.example/een</link><description>Lees.</description></item>
+</channel></rss>"""
+
+
 def site(path: str) -> Answer:
     if path == "/feed":
         return feed(*(f"http://krant.example/{one}" for one in FOUND), "http://kopie.example/heruitgave/?utm_source=x")
     if path == "/elders":
-        return feed("http://krant.example/ongelezen")
+        return 200, {}, ELSEWHERE.encode()
     return PAGES.get(path.replace("heruitgave/?utm_source=x", "heruitgave"), (404, {}, b"weg"))
 
 
@@ -142,6 +153,7 @@ def test_each_page_is_read_or_has_a_reason(study: Path, server: Server) -> None:
     assert len(agents) == 1
     assert agents.pop().startswith("sneeuwbal (research archive")
     reasons = dict(rows(study, "SELECT reason, count(*) FROM absences GROUP BY 1"))
+    assert rows(study, "SELECT count(*) FROM quarantine") == [(0,)]
     assert reasons == {"moved": 2, "paywall": 1, "format": 1, "opted-out": 1, "gone": 1}
 
 
@@ -160,10 +172,8 @@ def test_one_text_at_two_addresses_is_one_document(study: Path) -> None:
     assert rows(study, "SELECT page, text FROM documents WHERE document LIKE '%ongelezen'") == [(None, None)]
     assert rows(study, "SELECT count(*), count(DISTINCT document) FROM documents") == [(11, 11)]
     assert rows(study, "SELECT count(*), count(DISTINCT address) FROM document_finds") == [(12, 12)]
-    assert rows(study, "SELECT query, hits, documents FROM searches ORDER BY 1") == [
-        ("elders", 1, 1),
-        ("krant", 11, 10),
-    ]
+    brought = rows(study, "SELECT query, hits, documents FROM searches ORDER BY 1")
+    assert brought == [("elders", 2, 1), ("krant", 11, 10)]
 
 
 def test_a_coder_sees_the_text(study: Path) -> None:
@@ -200,6 +210,48 @@ def test_without_texts_documents_are_recognised_all_the_same(study: Path, tmp_pa
     load(read_study(copy), fresh=True, say=lambda line: None)
     assert rows(copy, same) == before
     assert rows(copy, "SELECT count(*), count(text), count(title) FROM documents") == [(11, 0, 0)]
+
+
+def test_a_document_is_forgotten_by_any_of_its_addresses(
+    study: Path, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it stands: in answers, pages, state and the tables of coders; and it is not fetched again."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
+    copy = Path(shutil.copytree(study, tmp_path / "study"))
+    decided = "https://krant.example/een,included,,an,2026-01-01\nhttps://krant.example/oud,included,,an,2026-01-01\n"
+    (copy / "screening.csv").write_text(f"document,decision,reason,decided_by,decided_at\n{decided}")
+    noted = 'https://krant.example/een,2026-01-01,an,"Zij heet\nZandloper",\nelders,2026-01-01,an,Niets,\n'
+    (copy / "observations.csv").write_text(f"source,observed_at,observer,note,file\n{noted}")
+    assert {"coverage", "screening.csv", "state.sqlite", "study.duckdb"} <= sung(copy)
+    done = forget(read_study(copy), "http://kopie.example/heruitgave", say=lambda line: None)
+    assert (done.left, done.cut.unread) == ([], [])
+    before = len(server.paths)
+    run(read_study(copy), again=True, say=lambda line: None)
+    assert sorted(server.paths[before:]) == ["/elders", "/feed"]
+    assert sung(copy) == set()
+    assert rows(copy, "SELECT page, text IS NULL FROM documents WHERE document LIKE '%oud'") == [("read", False)]
+    assert rows(copy, "SELECT count(*), count(*) FILTER (document LIKE '%forgotten.invalid%') FROM documents") == [
+        (12, 2)
+    ]
+    assert rows(copy, "SELECT document FROM screened") == [("https://krant.example/oud",)]
+    assert rows(copy, "SELECT source FROM observations") == [("elders",)]
+
+
+def sung(study: Path) -> set[str]:
+    """The files in which the document still is: its address, or who it names."""
+    words = (b"krant.example/een", b"kopie.example/heruitgave", b"zandloper")
+    return {path.name.partition("-2")[0] for path in study.rglob("*") if path.is_file()
+            for _, content in contents(path) if any(word in content.lower() for word in words)}  # fmt: skip
+
+
+def test_pages_are_kept_no_longer_than_the_study_says(study: Path, tmp_path: Path) -> None:
+    """What was found goes with them; a decision stays, as it is a person's."""
+    copy = Path(shutil.copytree(study, tmp_path / "study"))
+    path = copy / "sneeuwbal.toml"
+    path.write_text(path.read_text() + "[minimise.keep_days]\ndocuments = 0\n")
+    retain(read_study(copy), say=lambda line: None)
+    assert rows(copy, "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM base.document_pages)") == [(0, 0)]
+    assert "coverage" not in sung(copy)
 
 
 # ---- what a page says ------------------------------------------------------------------------------------------
