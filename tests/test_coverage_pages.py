@@ -22,10 +22,13 @@ from collectors.coverage.collector import PAGE, collector
 from jobs import decide
 from jobs.context import read_study
 from jobs.forget import forget
+from jobs.package import package
 from jobs.plan import guesses_with, plan
+from jobs.reproduce import reproduce
 from jobs.retain import retain
-from jobs.run import load, run
+from jobs.run import import_files, load, run
 from storage.outcomes import Absent, Done
+from storage.privacy.leaks import leaks
 from storage.privacy.pseudonyms import VARIABLE
 from storage.records import DocumentPage, Page, Quarantine, Request, Target
 from tests.contents import contents
@@ -252,6 +255,42 @@ def test_pages_are_kept_no_longer_than_the_study_says(study: Path, tmp_path: Pat
     retain(read_study(copy), say=lambda line: None)
     assert rows(copy, "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM base.document_pages)") == [(0, 0)]
     assert "coverage" not in sung(copy)
+
+
+def test_a_package_with_a_survey_names_no_document_and_nobody_and_is_reproduced(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flow, yields and agreement come out; addresses, texts, notes and what people wrote do not."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
+    copy = Path(shutil.copytree(study, tmp_path / "study"))
+    decided = [f"https://krant.example/{one},excluded,over Zandloper,{coder},2026-01-01\n" for one in ("een", "oud")
+               for coder in ("anneke", "berend")]  # fmt: skip
+    (copy / "screening.csv").write_text("document,decision,reason,decided_by,decided_at\n" + "".join(decided))
+    noted = "https://forum.example/t/1,2026-01-01,anneke,Op de borrel zei Zandloper dat zij weggaat bij de gemeente,\n"
+    (copy / "observations.csv").write_text(f"source,observed_at,observer,note,file\n{noted}")
+    (copy / "enquete.csv").write_text(
+        "nr,baan,opmerking\n"
+        + "".join(
+            f"{at},{1 + at % 2},{'Mijn baas Zandloper leest mee met alles' if at == 3 else ''}\n" for at in range(1, 41)
+        )
+    )
+    (copy / "codes.csv").write_text("variable,label,code,answer,missing\nbaan,Baan?,1,ja,\nbaan,Baan?,2,nee,\n"
+                                    "opmerking,Nog iets?,,,\n")  # fmt: skip
+    path = copy / "sneeuwbal.toml"
+    path.write_text(path.read_text() + '[survey]\nrespondent = "nr"\noutcome = "baan"\npositive = ["ja"]\n')
+    import_files(read_study(copy), "survey", [copy / "enquete.csv"],
+                 {"codebook": str(copy / "codes.csv"), "respondent": "nr"}, say=lambda line: None)  # fmt: skip
+    assert rows(copy, "SELECT count(text) FROM base.survey_answers") == [(1,)]
+    made = package(read_study(copy), tmp_path / "public", say=lambda line: None)
+    assert not [one for one in reproduce(made, say=lambda line: None) if one.differences]
+    assert "Coverage searches" in (made / "report/report.html").read_text()
+    flow = duckdb.read_csv(str(made / "report/tables/flow.csv")).fetchall()
+    assert [row[-1] for row in flow] == [12, 1, 11, 9, 2, 2, 0, 0]
+    secret = (b"zandloper", b".example", b"twitteren", b"anneke", b"weggaat", b"leest mee")
+    assert not [(path.name, word) for path in (tmp_path / "public").rglob("*") if path.is_file()
+                for _, content in contents(path) for word in secret if word in content.lower()]  # fmt: skip
+    (tmp_path / "public" / "notes.md").write_text("Op de borrel zei Zandloper dat zij weggaat bij de gemeente")
+    assert len(leaks(copy / "study.duckdb", tmp_path / "public")) == 1
 
 
 # ---- what a page says ------------------------------------------------------------------------------------------
