@@ -27,6 +27,7 @@ from jobs.plan import guesses_with, plan
 from jobs.reproduce import reproduce
 from jobs.retain import retain
 from jobs.run import import_files, load, run
+from storage.errors import UserError
 from storage.outcomes import Absent, Done
 from storage.privacy.leaks import leaks
 from storage.privacy.pseudonyms import VARIABLE
@@ -291,6 +292,16 @@ def test_a_package_with_a_survey_names_no_document_and_nobody_and_is_reproduced(
                 for _, content in contents(path) for word in secret if word in content.lower()]  # fmt: skip
     (tmp_path / "public" / "notes.md").write_text("Op de borrel zei Zandloper dat zij weggaat bij de gemeente")
     assert len(leaks(copy / "study.duckdb", tmp_path / "public")) == 1
+
+
+def test_an_archive_without_texts_is_refused(study: Path, tmp_path: Path) -> None:
+    """These answers cannot be redacted: nothing is asked rather than kept."""
+    (tmp_path / "sneeuwbal.toml").write_text(
+        (study / "sneeuwbal.toml").read_text() + '[minimise]\nredact_archive = true\ndrop = ["texts"]\n'
+    )
+    with pytest.raises(UserError, match="'coverage' cannot redact what it reads"):
+        run(read_study(tmp_path), say=lambda line: None)
+    assert not list(tmp_path.rglob("coverage-*"))
 
 
 # ---- what a page says ------------------------------------------------------------------------------------------
