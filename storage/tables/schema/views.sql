@@ -446,7 +446,8 @@ WITH RECURSIVE texts AS (
     FROM pairs UNION SELECT r.text, p.other, p.least FROM reached AS r JOIN pairs AS p ON p.text = r.other
 ), known AS (
     SELECT a.address, coalesce(min(r.least), a.address) AS document
-    FROM (SELECT DISTINCT address FROM base.documents) AS a LEFT JOIN shared AS s USING (address) LEFT JOIN reached AS r ON r.text = s.text GROUP BY a.address
+    FROM (SELECT DISTINCT address FROM base.documents) AS a LEFT JOIN shared AS s USING (address)
+    LEFT JOIN reached AS r ON r.text = s.text GROUP BY a.address
 )
 SELECT k.document, d.query, d.version, d.address, arg_max(d.url, (d.last_seen, d.content)) AS url,
        min(d.first_seen) AS first_seen, max(d.last_seen) AS last_seen,
