@@ -107,13 +107,17 @@ def _take_in_given(study: Study, given: Sequence[tuple[Path, Act]], say: Say) ->
 
 
 class _Withdrawn(Cutter):
-    """Cuts all entries of targets whose keys begin with the ids of withdrawn consents."""
+    """Cuts all entries of targets whose keys begin with the ids of withdrawn consents, and the paths through them."""
 
-    ids: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ("\0",)
 
     def owns(self, request: Request) -> bool:
         """Whether *request* is for something given under one of the consents."""
-        return request.target.key.startswith(self.ids) or super().owns(request)
+        return request.target.key.startswith(self.ids)
+
+    def whole(self, text: str) -> str:
+        """A token for the key of something given under one of the consents."""
+        return super().whole(text) if not text.startswith(self.ids) else self._forgotten.token(Name("profile", text))
 
 
 def _take_back(study: Study, before: Given, withdrawn: Sequence[tuple[Path, Act]], say: Say) -> None:
@@ -136,12 +140,12 @@ def _take_back(study: Study, before: Given, withdrawn: Sequence[tuple[Path, Act]
 
 
 def _owners(study: Study, ids: Sequence[str]) -> list[Name]:
-    """The profiles of the people who gave something under the consents *ids*, as the tables name them."""
+    """The ids that profiles have from the consents *ids* only; an address of a page is in other people's lists too."""
     if not (study.directory / DATABASE).is_file():
         return []
     with database.open_readonly(study.directory / DATABASE) as db:
         found = db.execute(OWNERS, [list(ids)]).fetchall()
-    return [Name("profile", row[0]) for row in found]
+    return [Name("profile", row[0]) for row in found if row[0].startswith("urn:")]
 
 
 OWNERS = """

@@ -136,9 +136,8 @@ class _Pages:
             files = await run_in_threadpool(donation.files, donated, offer)
         except (ValueError, msgspec.MsgspecError):
             raise HTTPException(400) from None
-        consent, code = self._consent(
-            invited, name, ", ".join(sorted(donated.tables)), donated.version, donated.language
-        )
+        names = {*donated.tables, *([offer.address_in[0]] if donated.address else ())}
+        consent, code = self._consent(invited, name, ", ".join(sorted(names)), donated.version, donated.language)
         await run_in_threadpool(self._give, consent, files)
         return JSONResponse({"code": code, "covers": consent.covers})
 
@@ -151,9 +150,13 @@ class _Pages:
         form = await request.form()
         self._same_session(request, str(form.get("page", "")))
         language = str(form.get("language"))
+        address = str(form.get("address", "")).strip()
+        if address and not donation.stated(address, self.ways.accounts()[name].address):
+            raise HTTPException(400)
         if form.get("agreed") != "yes" or language not in LANGUAGES:
             raise HTTPException(400)
-        begun = Connecting(name, invited.person, str(form.get("version", "")), language, request.cookies[COOKIE])
+        version, session = str(form.get("version", "")), request.cookies[COOKIE]
+        begun = Connecting(name, invited.person, version, language, session, address)
         return RedirectResponse(self.ways.begin(begun), 303)
 
     async def connected(self, request: Request) -> Response:
