@@ -44,7 +44,7 @@ def test_whoever_took_part_gives_the_published_figures(tmp_path: Path, monkeypat
             (starts + GUESTS + 1,)
         ]
         gone = [one.id for one in Consents(tmp_path / "study").archived().consents.values() if one.withdrawn_at]
-        assert len(gone) == 3
+        assert len(gone) == 4
         left = (
             "SELECT count(*) FROM answers WHERE list_bool_or(list_transform($1, lambda id: contains(key || via, id)))"
         )
