@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import zipfile
 from collections.abc import Iterator
@@ -21,11 +22,14 @@ from starlette.testclient import TestClient
 from collectors.linkedin.export import KEPT, POSITIONS, PROFILE
 from commands.invite import command as invite_command
 from jobs import invitations
+from jobs.backup import backup
 from jobs.consents import take_in
 from jobs.context import open_study
+from jobs.doctor import inbox
 from jobs.forget import forget
 from jobs.invitations import Keys
 from jobs.run import import_files, load
+from jobs.status import status
 from serve.participants.app import face
 from storage import consents
 from storage.consents import Consents, Invitation, consented
@@ -215,6 +219,58 @@ def test_what_waits_is_withdrawn_before_anything_is_read(study: Study) -> None:
     load(study, say=quiet)
     assert rows(study, "SELECT count(*), count(withdrawn_at) FROM consents") == [(1, 1)]
     assert rows(study, "SELECT count(*) FROM base.profiles") == [(0,)]
+
+
+def test_what_waits_is_shown_checked_and_backed_up_until_it_is_withdrawn(study: Study, tmp_path: Path) -> None:
+    """A backup that is restored has it; after a withdrawal, or when a person on it is forgotten, no backup has."""
+    code = Person(study).send().json()["code"]
+    assert Person(study).send({"Connections.csv": {**TABLES["Connections.csv"], "rows": PEOPLE[:1]}}).status_code == 200
+    state = status(study)["participants"]
+    assert (state["given"], state["withdrawn"], state["unreadable"]) == (2, 0, "")
+    assert inbox(study.directory).passed
+    assert inbox(study.directory).found.startswith("2 donations and connections, 0 withdrawals wait")
+    copy, restored = tmp_path / "copy", tmp_path / "restored"
+    backup(study, copy)
+    shutil.copytree(copy, restored)
+    load(open_study(restored), say=quiet)
+    assert len(records(open_study(restored))["connections"]) == len(PEOPLE) + 1
+    assert Person(study).withdraw(code).status_code == 200
+    assert status(study)["participants"]["withdrawn"] == 1
+    load(study, say=quiet)
+    assert status(study)["participants"]["since"] is None
+    assert inbox(study.directory).found == "empty"
+    left = [path.suffix for path in (copy / "inbox").iterdir()]
+    assert left == [".zip"]
+    assert [one for path in copy.rglob("*") if path.is_file() for _, content in contents(path)
+            for one in CANARIES if one.encode() in content] == []  # fmt: skip
+    forget(study, PEOPLE[0][2], say=quiet)
+    assert list((copy / "inbox").iterdir()) == []
+    (study.directory / "inbox" / "cspoilt.zip").write_bytes(b"no zip")
+    assert "move it away" in status(study)["problems"][0]
+    assert inbox(study.directory).passed is False
+
+
+def test_a_participant_is_the_person_on_other_peoples_lists(study: Study) -> None:
+    """By the address that they give; what those lists say of them stays when they withdraw, and come back."""
+    one, other = Person(study), Person(study)
+    assert other.send({"Connections.csv": {**TABLES["Connections.csv"], "rows": PEOPLE[:1]}}).status_code == 200
+    theirs = {**TABLES["Connections.csv"], "rows": PEOPLE[1:]}
+    for wrong in ("https://www.linkedin.com/company/fictie", "javascript:alert(1)", "x" * 40_000):
+        assert one.send(address=wrong).status_code == 400
+    sent = one.send({"Connections.csv": theirs}, address="nl.linkedin.com/in/Testa-Voorbeeld/?trk=x")
+    assert sent.json()["covers"] == "Connections.csv, Profile.csv"
+    load(study, say=quiet)
+    tie = (
+        "SELECT count(*) FROM connections WHERE 'https://www.linkedin.com/in/testa-voorbeeld' IN (profile_a, profile_b)"
+    )
+    assert rows(study, tie) == [(len(PEOPLE),)]
+    assert one.withdraw(sent.json()["code"]).status_code == 200
+    assert one.send({**TABLES, "Connections.csv": theirs}, address=PEOPLE[0][2]).status_code == 200
+    load(study, say=quiet)
+    assert rows(study, "SELECT headline FROM profiles WHERE profile_id = '" + PEOPLE[0][2] + "'") == [
+        ("Eigen kop QZX",)
+    ]
+    assert rows(study, tie) == [(len(PEOPLE),)]
 
 
 # ---- killed -------------------------------------------------------------------------------------------------

@@ -24,9 +24,9 @@ from starlette.staticfiles import StaticFiles
 
 from jobs.intake import unreadable
 from jobs.invitations import Keys, new_code
+from serve.limits import Limit
+from serve.loads import Loads
 from serve.participants import donation, texts
-from serve.participants.limits import Limit
-from serve.participants.loads import Loads
 from serve.participants.texts import LANGUAGES, Language, rendered, text_of, words
 from serve.participants.ways import Connecting, Ways
 from serve.web import POLICY, application
@@ -72,7 +72,10 @@ def started(study: Study) -> Iterator[Starlette]:
         if made := texts.begin(study.directory):
             raise UserError(f"written: {', '.join(map(str, made))}; fill in what stands in [[ ]], and start again")
         consents.clear(study.directory)
-        yield face(study, Loads(study.directory).ask)
+        loads = Loads(study.directory)
+        if any((study.directory / consents.INBOX).glob("c*")):
+            loads.ask()
+        yield face(study, loads.ask)
 
 
 class _Pages:
