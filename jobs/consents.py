@@ -18,6 +18,7 @@ from storage.archive.writer import Writer
 from storage.consents import Act, Consents, Given
 from storage.errors import UserError
 from storage.locks import lock
+from storage.participants import Tokens
 from storage.privacy import outside_copies
 from storage.privacy.erase import Cutter
 from storage.privacy.forget import Cut
@@ -125,6 +126,8 @@ def _take_back(study: Study, before: Given, withdrawn: Sequence[tuple[Path, Act]
     """Erase what was given under the withdrawn consents."""
     ids = tuple(act.consent.id for _, act in withdrawn)
     cut = Cut()
+    for _, act in withdrawn:  # a process that was killed may have left it
+        Tokens(study.directory, act.consent.collector).remove(act.consent.id)
     for kind, place in outside_copies.known(study.directory):
         for id_ in ids if kind == "backup" else ():
             (place / consents.INBOX / f"{id_}{consents.DONATED}").unlink(missing_ok=True)

@@ -30,9 +30,12 @@ from jobs.forget import forget
 from jobs.invitations import Keys
 from jobs.run import import_files, load
 from jobs.status import status
-from serve.participants.app import face
+from serve.loads import Loads
+from serve.participants.app import _Pages, face, started
+from serve.participants.texts import text_of
 from storage import consents
 from storage.consents import Consents, Invitation, consented
+from storage.participants import Token, Tokens
 from storage.privacy.pseudonyms import VARIABLE
 from study.study_file import Study
 from tests.contents import contents
@@ -355,6 +358,38 @@ def test_a_kill_at_any_step_of_taking_in_loses_and_doubles_nothing(study: Study)
         at += 7
     load(study, say=quiet)
     assert sung(study) == []
+
+
+def test_a_kill_at_any_step_of_an_oauth_answer_or_a_withdrawal_leaves_no_half_consent(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the next start every consent that stands has its token, and every token such a consent."""
+    monkeypatch.setattr(Loads, "ask", lambda self: None)
+    pages, version = _Pages(study, lambda: None), text_of(study.directory, "en").version
+
+    def standing() -> list[str]:
+        with started(study):
+            known = Consents(study.directory).all().consents.values()
+        found = sorted(one.id for one in known if one.withdrawn_at is None)
+        assert sorted(Tokens(study.directory, "linkedin-members").keys()) == found
+        return found
+
+    at, killed, codes = 0, True, []
+    while killed:
+        invited = invitations.invite(study, 1, 30)[0]
+        consent, code = pages._consent(invited, "linkedin-members", "lists", version, "en")
+        killed = _killed(lambda consent=consent: pages._give(consent, {}, Token("geheim")), at)
+        codes += [code] * (consent.id in standing())
+        assert killed or len(codes) == len(standing())
+        at += 1
+    assert 1 < len(codes) < at
+    left = standing()
+    at, killed = 0, True
+    while killed:
+        killed = _killed(lambda: pages._withdrawn(codes[-1]), at)
+        assert len(left) - 1 <= len(standing()) <= len(left)
+        at += 1
+    assert len(standing()) == len(left) - 1
 
 
 # ---- attacks ------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from storage import consents
 from storage.consents import Act, Consent, Consents, Given, Invitation, new_id
 from storage.errors import UserError
 from storage.locks import lock
-from storage.participants import Tokens
+from storage.participants import Token, Tokens, every
 from study.study_file import Study
 
 HERE = Path(__file__).parent
@@ -72,10 +72,20 @@ def started(study: Study) -> Iterator[Starlette]:
         if made := texts.begin(study.directory):
             raise UserError(f"written: {', '.join(map(str, made))}; fill in what stands in [[ ]], and start again")
         consents.clear(study.directory)
+        _clear_tokens(study.directory)
         loads = Loads(study.directory)
         if any((study.directory / consents.INBOX).glob("c*")):
             loads.ask()
         yield face(study, loads.ask)
+
+
+def _clear_tokens(directory: Path) -> None:
+    """Remove the tokens that a killed process left without a consent that stands."""
+    known = Consents(directory).all().consents
+    for name, tokens in every(directory).items():
+        for key, token in tokens.items():
+            if not token.own and (key not in known or known[key].withdrawn_at):
+                Tokens(directory, name).remove(key)
 
 
 class _Pages:
@@ -177,7 +187,7 @@ class _Pages:
             return self._page(request, "message.html", 502, text="refused", title=self.ways.title(begun.collector))
         covers = self.ways.covers(begun.collector)
         consent, code = self._consent(invited, begun.collector, covers, begun.version, begun.language)
-        await run_in_threadpool(self._give, consent, {}, lambda: self._tokens(consent).put(consent.id, token))
+        await run_in_threadpool(self._give, consent, {}, token)
         return self._page(request, "receipt.html", code=code, covers=covers, language=begun.language)
 
     async def withdraw(self, request: Request) -> Response:
@@ -241,13 +251,15 @@ class _Pages:
                        consents.moment())  # fmt: skip
         return made, code
 
-    def _give(self, consent: Consent, files: Mapping[str, Any], then: Callable[[], None] = lambda: None) -> None:
+    def _give(self, consent: Consent, files: Mapping[str, Any], token: Token | None = None) -> None:
+        """Keep what is given. A kill leaves all of it, or nothing but a token, which the next start removes."""
         text = text_of(self.study.directory, "nl" if consent.language == "nl" else "en").whole
         with self._giving:  # the same link may be sent from two windows
             if self.book.all().of(consent.person, consent.collector):
                 raise HTTPException(410)
+            if token is not None:
+                self._tokens(consent).put(consent.id, token)
             consents.give(self.study.directory, Act(consent, text), files, lambda path: self._readable(consent, path))
-        then()
         self._arrived()
 
     def _readable(self, consent: Consent, path: Path) -> None:
