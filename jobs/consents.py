@@ -128,9 +128,9 @@ def _take_back(study: Study, before: Given, withdrawn: Sequence[tuple[Path, Act]
     cut = Cut()
     for _, act in withdrawn:  # a process that was killed may have left it
         Tokens(study.directory, act.consent.collector).remove(act.consent.id)
-    for kind, place in outside_copies.known(study.directory):
+    for kind, copy in outside_copies.known(study.directory):
         for id_ in ids if kind == "backup" else ():
-            (place / consents.INBOX / f"{id_}{consents.DONATED}").unlink(missing_ok=True)
+            (copy / consents.INBOX / f"{id_}{consents.DONATED}").unlink(missing_ok=True)
     if any(id_ in before.consents for id_ in ids):
         with ExitStack() as locks:
             hold(locks, study, scheduled=True)
