@@ -220,7 +220,6 @@ def test_a_load_is_started_and_decisions_hold_from_then_on(
             [profile, platform, account],
         ).fetchall()
     assert kept == [("accepted", "An")]
-    assert item.id not in decide.Waiting(fresh).items["links"]
 
 
 def test_the_newest_runs_are_those_of_the_status(study: Path) -> None:
