@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from typing import Any
 
 from storage.errors import UserError
 
@@ -23,11 +25,13 @@ def cluster(address: str) -> Iterator[Executor]:
     if (found := ADDRESS.fullmatch(address)) is None:
         raise UserError(f"--executor {address}: write dask://HOST:PORT, where `dask scheduler` listens")
     try:
-        from distributed import Client, KilledWorker
+        dask: Any = import_module("distributed")
     except ImportError as error:
         raise UserError(f"--executor: {error}; run `pip install 'sneeuwbal[dask]'`") from error
+    for name in ("distributed", "distributed.client", "tornado.application"):  # what they log is reported below
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        client = Client(found["place"], set_as_default=False)
+        client = dask.Client(found["place"], set_as_default=False)
     except OSError as error:
         raise UserError(f"--executor {address}: no scheduler answers there; start `dask scheduler`") from error
     with client:
@@ -38,5 +42,5 @@ def cluster(address: str) -> Iterator[Executor]:
             yield client.get_executor()
         except ModuleNotFoundError as error:
             raise UserError(f"--executor {address}: a worker has {str(error).lower()}; install it there") from error
-        except KilledWorker as error:
+        except dask.KilledWorker as error:
             raise UserError(f"--executor {address}: workers died again and again; have they enough memory?") from error

@@ -210,7 +210,8 @@ def load(
     """Load new entries of the archive, link, and publish; return the report, None if there is no archive yet.
 
     *fresh* reloads everything. *archives* of other machines (or their studies) are merged first; then what participants
-    gave is taken in, unless the caller has *held* the locks. *executor* parses instead of processes here. Raise UserError.
+    gave is taken in, unless the caller has *held* the locks. *executor*: as in `storage.tables.load.load`.
+    Raise UserError.
     """
     if archives:
         say(f"merged: {gather(study.directory, archives):,} segments of {len(archives)} archives")

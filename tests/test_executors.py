@@ -50,9 +50,11 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def dask():
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
-        with cluster(local.scheduler_address.replace("tcp://", "dask://")) as executor:
-            yield executor
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local,
+        cluster(local.scheduler_address.replace("tcp://", "dask://")) as executor,
+    ):
+        yield executor
 
 
 EXECUTORS = {
@@ -122,6 +124,6 @@ def test_a_pool_that_dies_at_once_is_reported(study: Path) -> None:
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "dask://", "dask://127.0.0.1:1"])
 def test_a_wrong_address_of_a_scheduler_is_one_line(address: str) -> None:
     config = pytest.importorskip("dask").config
-    with config.set({"distributed.comm.timeouts.connect": "1s"}), pytest.raises(UserError, match="--executor"):
-        with cluster(address):
-            pass
+    timeout = config.set({"distributed.comm.timeouts.connect": "1s"})
+    with timeout, pytest.raises(UserError, match="--executor"), cluster(address):
+        pass

@@ -104,7 +104,7 @@ def _result(future: Future[Result], attempts: Path) -> Result | None:
     except BrokenExecutor:
         return None
     except CancelledError as error:
-        raise UserError("load: the executor gave up the work; nothing is published") from error
+        raise UserError("load: the executor ended before its work was done; nothing is published") from error
     except ImportError as error:
         raise UserError(
             f"load: a worker lacks what it needs ({error}); install there what is installed here"
