@@ -20,13 +20,14 @@ from storage.archive import reader as archive
 from storage.archive.reader import OPEN
 from storage.by_hand import FILES as BY_HAND
 from storage.by_hand import evidence, read_observations, read_screening
+from storage.children import processors
 from storage.errors import UserError
 from storage.linking import link
 from storage.linking.link import Linking
 from storage.privacy import forgotten, retention
 from storage.privacy.declared import hooks_of, platforms, resolved
 from storage.tables import database, latest, merge
-from storage.tables.parse_worker import Keep, Result, Unit, cores, split, torn
+from storage.tables.parse_worker import Keep, Result, Unit, split, torn
 from storage.tables.spread import Parsers, Progress, spill_all
 
 SMALL = 2 * 1024 * 1024  # compressed bytes; less is read in this process
@@ -103,7 +104,7 @@ def load(
     Nothing is published if nothing has changed. Raise UserError for a database that is newer than this program, or
     does not belong to the archive, and for a mistake in the decisions.
     """
-    workers = workers or cores()
+    workers = workers or processors()
     rows = None if settings is None else sorted(settings)
     keep = Keep(str(study.absolute()) if (study / forgotten.FILE).exists() else "", _dropped(rows or ()))
     fresh = fresh or (rows is not None and _dropped(_published(study)) != keep.drop)

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from storage.errors import UserError
-from storage.tables.parse_worker import Keep, Parser, Result, Unit, die_with_parent, spill
+from storage.tables.parse_worker import Keep, Parser, Result, Unit, begin_worker, spill
 from storage.versions import own
 
 Parsers = Mapping[str, str | Parser]
@@ -94,7 +94,7 @@ def _each(
 
 def _processes(number: int) -> Executor:
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit DuckDB's threads
-    return ProcessPoolExecutor(number, spawn, initializer=die_with_parent)
+    return ProcessPoolExecutor(number, spawn, initializer=begin_worker)
 
 
 def _result(future: Future[Result], attempts: Path) -> Result | None:
