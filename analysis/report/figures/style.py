@@ -120,7 +120,7 @@ class _Embedded(subset.Options):  # type: ignore[misc]
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.drop_tables += ["GDEF", "GPOS", "GSUB"]
+        self.drop_tables += ["GDEF", "GPOS", "GSUB", "MATH"]
 
 
 subset.Options = _Embedded
@@ -132,6 +132,9 @@ def saved(figure: Figure, form: str) -> bytes:
     with styled():
         engine = figure.get_layout_engine()
         if engine is not None:
+            for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+                if not axis.get_label_text():
+                    axis.set_label_coords(0, 0)  # or each drawing measures every tick to place a label that is not there
             engine.execute(figure)
             figure.set_layout_engine("none")
         if form == "png":
