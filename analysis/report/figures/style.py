@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-from fontTools import subset
+from fontTools import subset  # type: ignore[import-untyped]
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -134,7 +134,9 @@ def saved(figure: Figure, form: str) -> bytes:
         if engine is not None:
             for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
                 if not axis.get_label_text():
-                    axis.set_label_coords(0, 0)  # or each drawing measures every tick to place a label that is not there
+                    axis.set_label_coords(
+                        0, 0
+                    )  # or each drawing measures every tick to place a label that is not there
             engine.execute(figure)
             figure.set_layout_engine("none")
         if form == "png":
