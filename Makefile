@@ -17,7 +17,9 @@ demo: .venv/ready
 	$(BIN)/sneeuwbal --study demo import survey demo/survey.csv --codebook demo/survey-codebook.csv
 	$(BIN)/sneeuwbal --study demo report
 
+# Where Python is kept from writing bytecode, each of a thousand processes would compile everything again.
 test: .venv/ready
+	$(BIN)/python -m compileall -q -x '/\.venv/|/build/' .
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Every parser for SNEEUWBAL_FUZZ seconds, and each property of strangers' data with 10,000 examples.
@@ -54,7 +56,7 @@ docs: .venv/ready
 # requirements.txt anew from pyproject.toml, with the hash of every file of each release; what is pinned stays, unless
 # it is named: make pins UPGRADE="--upgrade-package httpx". Needs uv.
 pins:
-	uv pip compile pyproject.toml --extra dev --extra dossier --extra excel --extra keyring --extra linkage \
+	uv pip compile pyproject.toml --extra dask --extra dev --extra dossier --extra excel --extra keyring --extra linkage \
 		--extra postgres --extra serve --extra survey --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet $(UPGRADE) --output-file requirements.txt
 

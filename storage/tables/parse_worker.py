@@ -9,16 +9,21 @@ import contextlib
 import gc
 import multiprocessing
 import os
+import socket
+import sys
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+import pyarrow as pa
 
 from storage.archive import reader as archive
 from storage.archive.reader import Damage, Entry
 from storage.children import end_with_parent
+from storage.errors import UserError
 from storage.frontier.cycles import bounded
 from storage.outcomes import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split, absences
 from storage.privacy.declared import CONTENT, resolved
@@ -26,6 +31,7 @@ from storage.privacy.minimise import minimised
 from storage.privacy.suppression import Guard
 from storage.records import Absence, Failure, Page, Quarantine, Record, Request
 from storage.tables.parquet_spill import Answer, Context, Fetch, Noted, Spill
+from storage.versions import own
 
 MAGIC = b"\x1f\x8b\x08"
 WINDOW = 1 << 20
@@ -92,6 +98,7 @@ class Result(msgspec.Struct):
     entries: int = 0
     newest_at: str = ""
     damage: str = ""
+    folder: str = ""  # below the directory given to `spill`
     landed: bool = True  # False: *end* is not the start of a record; read this segment in one piece
     rows: dict[str, int] = {}
 
@@ -155,13 +162,22 @@ def split(path: Path, start: int, end: int, size: int) -> list[tuple[int, int]]:
     return list(zip(cuts, [*cuts[1:], end], strict=True))
 
 
-def spill(unit: Unit, parsers: Mapping[str, str | Parser], directory: str, keep: Keep = Keep()) -> Result:  # noqa: B008 (frozen)
-    """Read *unit*, parse its pages, and write their records as columns into *directory*.
+def spill(
+    unit: Unit,
+    parsers: Mapping[str, str | Parser],
+    directory: str,
+    keep: Keep = Keep(),  # noqa: B008 (frozen)
+    version: str = "",
+) -> Result:
+    """Read *unit*, parse its pages, and write their records as columns into a new folder below *directory*.
 
-    *keep* says what to leave out.
+    *keep* says what to leave out; *version* is the load's of sneeuwbal. Raise UserError if this machine has another
+    version, or the segment is shorter here; OSError if it or *directory* cannot be used.
     """
-    out = Spill(Path(directory) / f"{unit.number:06d}", unit.number)
-    reader, result = _Reader(resolved(parsers), out, unit.archive, keep.drop), Result(unit)
+    _check(unit, version)
+    folder = tempfile.mkdtemp(prefix=f"{unit.number:06d}-", dir=directory)
+    out = Spill(Path(folder), unit.number)
+    reader, result = _Reader(parsers, out, unit.archive, keep.drop), Result(unit, folder=Path(folder).name)
     guarded = Guard(Path(keep.study), parsers) if keep.study else None
     with _seldom_collected() as collect:
         for found in _entries(unit, result):
@@ -174,6 +190,15 @@ def spill(unit: Unit, parsers: Mapping[str, str | Parser], directory: str, keep:
                 collect()
     result.rows = out.close()
     return result
+
+
+def _check(unit: Unit, version: str) -> None:
+    host = socket.gethostname()
+    if version and version != own():
+        raise UserError(f"{host}: a worker has sneeuwbal {own()}, load {version}; install the same version on both")
+    with archive.opened(Path(unit.path)) as file:
+        if os.fstat(file.fileno()).st_size < unit.whole:
+            raise UserError(f"{unit.path}: is shorter for the worker on {host}; share the archive's directory")
 
 
 @contextlib.contextmanager
@@ -213,8 +238,11 @@ def _entries(unit: Unit, result: Result) -> Iterator[Entry]:
 class _Reader:
     """Turns entries into rows."""
 
-    def __init__(self, parsers: Mapping[str, Parser], out: Spill, archive_name: str, drop: tuple[str, ...]) -> None:
+    def __init__(
+        self, parsers: Mapping[str, str | Parser], out: Spill, archive_name: str, drop: tuple[str, ...]
+    ) -> None:
         self.parsers, self.out, self.archive, self.drop = parsers, out, archive_name, drop
+        self.imported: dict[str, Parser] = {}
 
     def take(self, entry: Entry) -> Any:
         """Add the records of *entry*; return its time."""
@@ -234,7 +262,7 @@ class _Reader:
         self.out.add(context, [fetch])
         if not page.requests:  # robots.txt or a redirect: fetched on the way
             return
-        parser = self.parsers.get(context.collector)
+        parser = self._parser(context.collector)
         if parser is None:
             reason = f"no collector called {context.collector!r} is installed"
             self.out.add(context, [Quarantine("page", reason)])
@@ -243,6 +271,12 @@ class _Reader:
         found = parser.parse(page)
         drop = {*self.drop, *(word for word in page.redacted if word in CONTENT)}
         self._try(context, "parse", minimised(found, drop) if drop else found)
+
+    def _parser(self, name: str) -> Parser | None:
+        """The parser called *name*, imported with its first page: a worker seldom needs all that are installed."""
+        if name not in self.imported and name in self.parsers:
+            self.imported |= resolved({name: self.parsers[name]})
+        return self.imported.get(name)
 
     def _try(self, context: Context, place: str, found: Iterator[Any]) -> None:
         """Add *found*. A bug in a parser costs the rest of that page, and is reported."""
@@ -308,13 +342,17 @@ def _answer(request: Request, outcome: Outcome | Failure) -> Answer:
             return Answer(*row, "refused", outcome.why)
 
 
-def die_with_parent() -> None:
-    """End this worker with its parent: a pool's workers keep each other's pipes open, and would wait."""
+def begin_worker() -> None:
+    """Prepare a worker process: it ends with its parent, and pyarrow finds no pandas.
+
+    A pool's workers keep each other's pipes open, and would wait for ever. pyarrow imports pandas, half a second, for
+    the first list it is given, and no worker needs it.
+    """
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         end_with_parent(parent.pid)
-
-
-def cores() -> int:
-    """The number of processes that can run at once here."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if "pandas" not in sys.modules:
+        sys.modules["pandas"] = None  # type: ignore[assignment]  # what Python reads as "cannot be imported"
+        with contextlib.suppress(AttributeError, ImportError):
+            pa.array([0])
+        del sys.modules["pandas"]
