@@ -497,6 +497,14 @@ def test_pages_run_no_text_as_code_and_ask_no_other_site(study: Study) -> None:
     assert 'lang="nl"' in person.client.get("/", headers={"Accept-Language": "nl-NL,nl;q=0.9"}).text
 
 
+def test_the_pages_of_participants_lead_to_nothing_of_the_researchers(study: Study) -> None:
+    person = Person(study)
+    for path in ("/sql", "/live", "/schedule", "/report/", "/report/report.html", "/decide", "/decide/links", "/login",
+                 "/load", "/leave", "/static/desk.js", "/sneeuwbal.toml", "/inbox", "/study.duckdb"):  # fmt: skip
+        assert person.client.get(path).status_code == 404, path
+        assert person.client.post(path).status_code in (404, 405), path
+
+
 def test_an_error_is_logged_without_what_was_sent(
     study: Study, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
