@@ -20,20 +20,8 @@ SCRIPT = re.compile(r"(<script\b[^>]*ld\+json[^>]*>)(.*?)(</script>)", re.I | re
 ENTRY = re.compile(r"<((?:\w+:)?(?:item|entry|record|url))\b[^>]*>.*?</\1\s*>", re.I | re.S)
 REPEATED = re.compile(r"^(RT @\w+:).*", re.S)
 REPEAT = ("retweeted", None)  # the type of a reference to a reposted post, if typed
-ESCAPED = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
-SPACES = re.compile(r"\\[nrtfb]")  # as JSON writes them
 AUTHORITY = re.compile(r"^[a-z]+://(?=did:)")  # the start of a record's address
 NEAR = 400  # characters around a person's address in which their full name means them
-
-
-def unescaped(content: bytes) -> str:
-    """*content* as text, with JSON escapes decoded (white space as a blank)."""
-    if b"\\u" in content or b"\\/" in content:
-        try:
-            content = msgspec.json.encode(msgspec.json.decode(content))
-        except (msgspec.DecodeError, RecursionError, UnicodeError):
-            content = ESCAPED.sub(lambda found: chr(int(found[1], 16)).encode(), content.replace(b"\\/", b"/"))
-    return SPACES.sub(" ", content.decode("utf-8", "replace"))
 
 
 class Bodies(Tokens):

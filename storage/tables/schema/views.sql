@@ -178,7 +178,7 @@ WITH asked AS (
 ), paths AS (
     SELECT a.collector, a.kind, a.key, l.wave + 1 AS wave, c.profile_id AS via, 'connections' AS tie
     FROM base.connections AS c JOIN asked AS a ON a.yields = 'profiles' AND a.key = c.other_id
-    JOIN asked AS l ON l.yields = 'connections' AND l.key = c.profile_id
+    JOIN base.answers AS l ON l.record_id = c.record_id
     UNION SELECT a.collector, a.kind, a.key, r.wave, h.profile_id, 'link'
     FROM profile_handles AS h
     JOIN asked AS a ON a.collector = h.platform AND a.names = 'handle' AND a.key = lower(h.handle)
