@@ -158,6 +158,7 @@ def test_each_page_is_read_or_has_a_reason(study: Path, server: Server) -> None:
     assert agents.pop().startswith("sneeuwbal (research archive")
     reasons = dict(rows(study, "SELECT reason, count(*) FROM absences GROUP BY 1"))
     assert rows(study, "SELECT count(*) FROM quarantine") == [(0,)]
+    assert {why for (why,) in rows(study, "SELECT DISTINCT why FROM answers WHERE outcome = 'absent'")} == set(reasons)
     assert reasons == {"moved": 2, "paywall": 1, "format": 1, "opted-out": 1, "gone": 1}
 
 
@@ -318,7 +319,8 @@ def page(body: bytes, url: str = KEY, status: int = 200, **headers: str) -> Page
 def read(asked: Page) -> tuple[str, DocumentPage | None]:
     (said,) = collector.outcome(asked)
     found = [one for one in collector.parse(asked) if isinstance(one, DocumentPage)]
-    return getattr(said, "why", ""), found[0] if found else None
+    why = ": ".join(filter(None, (said.why, said.detail))) if isinstance(said, Absent) else ""
+    return why, found[0] if found else None
 
 
 @pytest.mark.parametrize(

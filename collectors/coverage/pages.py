@@ -52,8 +52,8 @@ def outcome(page: Page) -> Outcome:
     """The outcome of a page."""
     target = page.requests[0].target
 
-    def absent(why: str) -> Absent:
-        return Absent(target, why, platform=urlsplit(target.key).hostname or "")
+    def absent(why: str, detail: str = "") -> Absent:
+        return Absent(target, why, detail, platform=urlsplit(target.key).hostname or "")
 
     if page.status == 402:
         return absent("paywall")
@@ -64,7 +64,7 @@ def outcome(page: Page) -> Outcome:
         why = _unusable(page, page.content())
     except BadBody as error:
         return Later(target, f"the body cannot be decoded: {error}")
-    return absent(why) if why else Done(target, items=1)
+    return absent(*why) if why else Done(target, items=1)
 
 
 def records(page: Page) -> Iterator[Record]:
@@ -85,20 +85,20 @@ def records(page: Page) -> Iterator[Record]:
     )  # fmt: skip
 
 
-def _unusable(page: Page, content: bytes) -> str:
-    """Why a page is not the document that was asked for; empty if it is."""
+def _unusable(page: Page, content: bytes) -> tuple[str, str] | None:
+    """Why a page is not the document that was asked for, with a detail; None if it is."""
     kind = (page.header("content-type") or HTML[0]).partition(";")[0].strip().lower()
     if kind not in HTML or content[:5] == b"%PDF-":
-        return f"format: {'application/pdf' if content[:5] == b'%PDF-' else kind}"
+        return "format", "application/pdf" if content[:5] == b"%PDF-" else kind
     if opted_out(page, content):
-        return "opted-out"
+        return "opted-out", ""
     try:
         declared = _declared(_tree(page, content))
     except ValueError as error:
-        return f"format: {error}"
+        return "format", str(error)[:500]
     if _elsewhere(page, declared):
-        return f"moved: {page.url}"
-    return "paywall" if declared.paid else ""
+        return "moved", page.url
+    return ("paywall", "") if declared.paid else None
 
 
 def _elsewhere(page: Page, declared: Declared) -> bool:
