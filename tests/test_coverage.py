@@ -394,6 +394,46 @@ def test_a_date_that_no_document_can_have_is_absent_and_counted() -> None:
         assert [each.excerpt for each in collector.parse(asked) if isinstance(each, Quarantine)] == [claimed]
 
 
+@pytest.mark.parametrize("date", ["2013-02-30T08:00:00Z", "2013-02-06T25:00:00Z", "2013", "2013-02", "2013-037"])
+def test_a_day_that_is_none_does_not_become_another(date: str) -> None:
+    entry = f"<entry><link href='https://blog.example/1'/><published>{date}</published></entry>"
+    asked = page(
+        "feed", f"<feed xmlns='http://www.w3.org/2005/Atom'>{entry}</feed>", Search("s", 1, "", "https://a.example")
+    )
+    assert [one.published_at for one in found(asked)] == [None]
+    assert [one.excerpt for one in collector.parse(asked) if isinstance(one, Quarantine)] == [date]
+
+
+def test_lists_that_lead_back_to_themselves_end() -> None:
+    """A feed whose next page is itself; an index of sitemaps that names itself and its parent."""
+    here = Search("s", 1, "", "https://site.example/x")
+    atom = "<feed xmlns='http://www.w3.org/2005/Atom'><link rel='next' href='/x'/><entry><id>https://a.example</id></entry></feed>"
+    (done,) = collector.outcome(page("feed", atom, here))
+    assert (done.next, done.complete, done.why) == (None, False, "the feed leads on to where it was")
+    index = "<sitemapindex>{}</sitemapindex>".format(
+        "".join(f"<sitemap><loc>https://site.example/{one}</loc></sitemap>" for one in "xyz")
+    )
+    (first,) = collector.outcome(page("sitemap", index, here))
+    (then,) = collector.outcome(page("sitemap", index, here, cursor=first.next, carry=first.carry))
+    assert (first.next, then.next) == ("https://site.example/y", "https://site.example/z")
+    (last,) = collector.outcome(page("sitemap", index, here, cursor=then.next, carry=then.carry))
+    assert (last.next, last.complete) == (None, True)
+
+
+def test_a_list_in_another_form_loses_nothing_and_invents_nothing() -> None:
+    """A sitemap of plain lines; an entity in an address; a JSON Feed with a byte order mark, an odd byte or title."""
+    here = Search("s", 1, "", "https://site.example/x")
+    lines = page("sitemap", b"https://site.example/a\r\nhttps://site.example/b\n", here)
+    assert [one.address for one in found(lines)] == ["https://site.example/a", "https://site.example/b"]
+    bomb = "<!DOCTYPE a [<!ENTITY x 'b'>]><urlset><url><loc>https://site.example/&x;</loc></url></urlset>"
+    assert found(page("sitemap", bomb, here)) == []
+    body = (
+        b'{"version": "https://jsonfeed.org/version/1", "title": ["x"], "items": [{"url": "https://site.example/a"}]}'
+    )
+    for raw in (b"\xef\xbb\xbf" + body, body.replace(b'"url"', b'"title": "caf\xe9", "url"')):
+        assert [one.address for one in found(page("feed", raw, here))] == ["https://site.example/a"]
+
+
 SCREENING = """document,title,decision,reason,decided_by,decided_at
 https://courant.example/a?id=1,x,included,,an,2026-11-25T10:00:00Z
 https://courant.example/a?id=1,x,included,,ben,2026-11-25T10:00:00Z
