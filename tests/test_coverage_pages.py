@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,6 +161,17 @@ def test_each_page_is_read_or_has_a_reason(study: Path, server: Server) -> None:
     assert rows(study, "SELECT count(*) FROM quarantine") == [(0,)]
     assert {why for (why,) in rows(study, "SELECT DISTINCT why FROM answers WHERE outcome = 'absent'")} == set(reasons)
     assert reasons == {"moved": 2, "paywall": 1, "format": 1, "opted-out": 1, "gone": 1}
+
+
+def test_without_the_library_nothing_is_fetched_and_one_line_says_what_to_install(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sneeuwbal.toml").write_text(STUDY.format(server.address))
+    monkeypatch.setitem(sys.modules, "trafilatura", None)
+    before, said = server.paths.count("/een"), list[str]()
+    with pytest.raises(UserError, match=r"pip install 'sneeuwbal\[pages\]'"):
+        run(read_study(tmp_path), say=said.append)
+    assert server.paths.count("/een") == before
 
 
 def test_one_text_at_two_addresses_is_one_document(study: Path) -> None:

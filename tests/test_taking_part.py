@@ -28,6 +28,7 @@ from jobs.context import open_study
 from jobs.doctor import inbox
 from jobs.forget import forget
 from jobs.invitations import Keys
+from jobs.retain import retain
 from jobs.run import import_files, load
 from jobs.status import status
 from serve.loads import Loads
@@ -251,6 +252,16 @@ def test_what_waits_is_shown_checked_and_backed_up_until_it_is_withdrawn(study: 
     (study.directory / "inbox" / "cspoilt.zip").write_bytes(b"no zip")
     assert "move it away" in status(study)["problems"][0]
     assert inbox(study.directory).passed is False
+
+
+def test_what_waits_has_a_retention_period_too_and_its_consent_stays(study: Study) -> None:
+    file = study.directory / "sneeuwbal.toml"
+    file.write_text(file.read_text() + "[minimise]\nkeep_days = { donation = 1, profile = 1 }\n")
+    assert Person(study).send().status_code == 200  # made weeks ago
+    retain(open_study(study.directory), say=quiet)
+    assert sung(study) == []
+    assert rows(study, "SELECT count(*) FROM base.connections") == [(0,)]
+    assert rows(study, "SELECT count(*), count(withdrawn_at) FROM consents") == [(1, 0)]
 
 
 def test_a_participant_is_the_person_on_other_peoples_lists(study: Study) -> None:

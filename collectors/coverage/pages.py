@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ from collectors.parsing import lenient
 from collectors.parsing.noindex import opted_out
 from collectors.wire.http import UNREADABLE
 from collectors.wire.web_pages import refusal
+from storage.errors import UserError
 from storage.records import BadBody, DocumentPage, Page, Quarantine, Record
 
 COMPARED = 400  # characters of a text by which it is recognised: shorter ones are often notices of the site
@@ -125,11 +126,18 @@ def _decoded(page: Page, content: bytes) -> str:
 
 def _text(page: Page, content: bytes) -> str:
     """The main text of a page, without navigation, notices, comments and its headline, which copies often change."""
-    import trafilatura  # takes a second to import
-
-    html_ = _decoded(page, content)
-    found = trafilatura.extract(html_, include_comments=False, favor_precision=True, prune_xpath=["//h1"])
+    extract = extractor()
+    found = extract(_decoded(page, content), include_comments=False, favor_precision=True, prune_xpath=["//h1"])
     return (found or "").strip()
+
+
+def extractor() -> Callable[..., str | None]:
+    """The function that finds the main text of a page. Raise UserError if its library is not installed."""
+    try:
+        from trafilatura import extract  # takes a second to import
+    except ImportError as error:
+        raise UserError("[[searches]] fetch = true needs trafilatura: pip install 'sneeuwbal[pages]'") from error
+    return extract
 
 
 def _declared(tree: Any) -> Declared:
