@@ -104,8 +104,7 @@ class Consents:
                 continue
 
     def _of(self, path: Path) -> list[archive.Note]:
-        about = path.stat()
-        state = (about.st_size, about.st_mtime_ns)
+        state = archive.state(path)
         if self._read.get(path, (None,))[0] != state:
             notes = [one for one in archive.read(path) if isinstance(one, archive.Note) and one.kind in NOTES]
             self._read[path] = (state, notes)

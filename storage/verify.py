@@ -7,6 +7,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -71,7 +72,7 @@ def segments(directory: Path, held: Held, workers: int | None = None) -> Iterato
 
 
 def _read(paths: list[Path], sums: dict[str, str], workers: int) -> Iterator[tuple[Segment, pa.Table]]:
-    if min(workers, len(paths)) < 2 or sum(path.stat().st_size for path in paths if path.exists()) < SMALL:
+    if min(workers, len(paths)) < 2 or _bytes(paths) < SMALL:
         yield from (_segment(path, sums) for path in paths)
         return
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit DuckDB's threads
@@ -85,6 +86,14 @@ def _read(paths: list[Path], sums: dict[str, str], workers: int) -> Iterator[tup
             yield waiting.popleft().result()
 
 
+def _bytes(paths: list[Path]) -> int:
+    total = 0
+    for path in paths:
+        with suppress(FileNotFoundError):  # sealed meanwhile
+            total += archive.size(path)
+    return total
+
+
 def _segment(path: Path, sums: dict[str, str]) -> tuple[Segment, pa.Table]:
     """The result for one segment, and its records."""
     name, last, damage = path.name.removesuffix(".open"), 0, ""
@@ -96,7 +105,7 @@ def _segment(path: Path, sums: dict[str, str]) -> tuple[Segment, pa.Table]:
             rows.append((entry.record_id, KINDS[type(entry)], last))
             admits |= isinstance(entry, archive.Note) and entry.kind == "admission"
         last = archive.synced_end(path, last)
-        if sealed and last < path.stat().st_size:
+        if sealed and last < archive.size(path):
             damage = f"{path.name}: the last record is cut off at byte {last}"
     except archive.Damage as error:
         damage = str(error)

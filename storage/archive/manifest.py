@@ -1,4 +1,7 @@
-"""archive/MANIFEST: the SHA-256 of every sealed segment, in the form of `sha256sum` (`sha256sum -c MANIFEST`)."""
+"""archive/MANIFEST: the SHA-256 of every sealed segment, in the form of `sha256sum` (`sha256sum -c MANIFEST`).
+
+Those of segments in a store lie there, too, as several machines seal.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,15 @@ import hashlib
 import os
 from pathlib import Path
 
+from storage.archive import store
+
 NAME = "MANIFEST"
 
 
 def checksum(path: Path) -> str:
     """The SHA-256 of the file *path*, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with store.opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def read(directory: Path) -> dict[str, str]:
@@ -20,6 +25,12 @@ def read(directory: Path) -> dict[str, str]:
 
     A last line cut off by a crash is ignored.
     """
+    remote = store.remote_of(directory)
+    return sealed_here(directory) | (remote.sums() if remote else {})
+
+
+def sealed_here(directory: Path) -> dict[str, str]:
+    """Like `read`, of the segments that were sealed on this machine."""
     try:
         text = (directory / NAME).read_text("utf-8")
     except FileNotFoundError:
@@ -33,6 +44,10 @@ def note(path: Path, name: str | None = None) -> None:
 
     Each line is one append, so several processes may seal at once.
     """
+    remote = store.remote_of(path.parent)
+    if remote is not None and not path.exists():
+        remote.note(path.name, checksum(path))
+        return
     line = f"{checksum(path)}  {name or path.name}\n"
     handle = os.open(path.parent / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:

@@ -124,8 +124,8 @@ def _begins_entry(member: bytes) -> bool:
 
 def torn(path: Path) -> bool:
     """Whether the last gzip member of *path* is cut off."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    size = archive.size(path)
+    with archive.opened(path) as file:
         for back in (WINDOW, size):
             file.seek(max(0, size - back))
             tail = file.read()
