@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from jobs.context import DATABASE, open_state
+from storage.archive import store
 from storage.frontier.base import Frontier
 from storage.journal import Journal
 from storage.locks import holder
@@ -81,7 +82,8 @@ def _status(study: Study, frontier: Frontier, since: datetime | None) -> dict[st
         "spent": {"usd": round(usd, 4), "posts": posts, "requests": requests},
         "budget": study.budget.model_dump(exclude_none=True),
         "runs": runs,
-        "archive_bytes": sum(path.stat().st_size for path in (study.archive).glob("*")),
+        "archive_bytes": store.total(store.segments(study.archive)),
+        "not_uploaded": len(store.waiting(study.archive)),
         "database_bytes": size(study.directory / "study.duckdb"),
         "superseded": superseded(study.directory),
         "load_every_seconds": study.study.load_every,
@@ -174,6 +176,8 @@ def problems(state: dict[str, Any]) -> Iterator[tuple[int, str]]:
             yield 4 if job["code"] == 4 else 3, f"job {job['job']}: {job['last']} (exit code {job['code']})"
     if any(job["started"] for job in state["jobs"]) and "schedule" not in state["running"]:
         yield 3, "the schedule is not running; start `sneeuwbal schedule run`"
+    if number := state["not_uploaded"]:
+        yield 3, f"{number:,} segments of the archive are not in its store yet; the next run uploads them"
     for line in state["damage"]:
         yield 3, f"{line}; restore it from a backup"
     if state["disk_free_bytes"] < state["database_bytes"] * 2 + SHORT_OF_DISK:

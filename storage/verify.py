@@ -7,7 +7,6 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -72,7 +71,7 @@ def segments(directory: Path, held: Held, workers: int | None = None) -> Iterato
 
 
 def _read(paths: list[Path], sums: dict[str, str], workers: int) -> Iterator[tuple[Segment, pa.Table]]:
-    if min(workers, len(paths)) < 2 or _bytes(paths) < SMALL:
+    if min(workers, len(paths)) < 2 or archive.total(paths) < SMALL:
         yield from (_segment(path, sums) for path in paths)
         return
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit DuckDB's threads
@@ -84,14 +83,6 @@ def _read(paths: list[Path], sums: dict[str, str], workers: int) -> Iterator[tup
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def _bytes(paths: list[Path]) -> int:
-    total = 0
-    for path in paths:
-        with suppress(FileNotFoundError):  # sealed meanwhile
-            total += archive.size(path)
-    return total
 
 
 def _segment(path: Path, sums: dict[str, str]) -> tuple[Segment, pa.Table]:

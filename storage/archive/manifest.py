@@ -16,6 +16,9 @@ NAME = "MANIFEST"
 
 def checksum(path: Path) -> str:
     """The SHA-256 of the file *path*, in hexadecimal."""
+    remote = store.remote_of(path.parent)
+    if remote is not None and not path.exists():
+        return remote.digest(path.name)  # of what is there, not in the cache
     with store.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 

@@ -25,6 +25,7 @@ from storage.archive.store import opened as opened
 from storage.archive.store import segments as segments
 from storage.archive.store import size as size
 from storage.archive.store import state as state
+from storage.archive.store import total as total
 from storage.records import Failure, Meta, Page, Request
 
 MAX_RECORD = 512 * 1024 * 1024  # decompressed bytes of one record; a larger one is damage or an attack

@@ -57,16 +57,16 @@ class Remote:
 
     def _opened(self) -> ObjectStore:
         try:
-            from obstore.store import from_url
+            from obstore.store import LocalStore, S3Store
         except ImportError as error:
             raise UserError(f"[store] archive: {error}; run `pip install 'sneeuwbal[s3]'`") from error
         address, endpoint = self.where.address, self.where.endpoint or os.environ.get("AWS_ENDPOINT_URL")
         with self._asked():
             if address.startswith("file:"):
-                return from_url(address, mkdir=True)
+                return LocalStore.from_url(address, mkdir=True)
             config: Any = {"endpoint": endpoint} if endpoint else {}
-            plain = {"allow_http": bool(endpoint and endpoint.startswith("http:"))}
-            return from_url(address, config=config, client_options=plain, retry_config=RETRY)  # type: ignore[arg-type]
+            plain: Any = {"allow_http": bool(endpoint and endpoint.startswith("http:"))}
+            return S3Store.from_url(address, config=config, client_options=plain, retry_config=RETRY)
 
     @contextmanager
     def _asked(self) -> Iterator[None]:
@@ -195,10 +195,10 @@ class Remote:
                 _synced(Path(self.where.address.removeprefix("file://")) / name)
         return put
 
-    def create(self, path: Path, digest: str) -> None:
+    def create(self, path: Path, digest: str, *, prove: bool = False) -> None:
         """Upload a sealed segment whose SHA-256 is *digest*, and its checksum; here it moves into the cache.
 
-        Raise UserError if the store has another one of that name.
+        With *prove*, it is read back before. Raise UserError if the store has another one of that name.
         """
         from obstore.exceptions import AlreadyExistsError
 
@@ -213,6 +213,8 @@ class Remote:
                 raise UserError(f"{self.where.address}: {why}: {path}") from error
             self._objects.pop(name, None)
             size, version = self.about(name)
+        if prove and self.digest(name) != digest:
+            raise UserError(f"{self.where.address}/{name}: differs from its checksum (SHA-256); compare it with {path}")
         self.note(name, digest)
         self._objects[name] = size, version
         with suppress(FileNotFoundError):  # another process uploads, too
@@ -375,6 +377,15 @@ def size(path: Path) -> int:
     return state(path)[0]
 
 
+def total(paths: Iterable[Path]) -> int:
+    """The bytes of the segments *paths*, without what is sealed meanwhile."""
+    found = 0
+    for path in paths:
+        with suppress(FileNotFoundError):
+            found += size(path)
+    return found
+
+
 def fetch(path: Path, target: Path) -> None:
     """Copy the segment *path* to the new file *target*."""
     with opened(path) as reading, target.open("xb") as writing:
@@ -397,8 +408,8 @@ def attach(folder: Path, where: Where | None, *, moving: bool = False) -> None:
         if where == remote.where:
             return
     elif not moving and next(folder.glob("*.warc.gz*"), None) is not None:
-        raise UserError(f"{folder}: has segments, but [store] archive names {where.address}; `sneeuwbal store move`"
-                        " uploads them")  # fmt: skip
+        raise UserError(f"{folder}: has segments, but [store] archive names {where.address}; upload them with"
+                        " `sneeuwbal store move`, or take the line out")  # fmt: skip
     if where.address.startswith("file:") and Path(where.address.removeprefix("file://")).is_relative_to(
         folder.parent.resolve()
     ):
@@ -437,7 +448,7 @@ FIXES: Iterable[tuple[str, str]] = (
 
 
 def _why(text: str) -> str:
-    """What is wrong and how to mend it, in one line, from the message of a store."""
+    """The reason and the fix, in one line, of an error with the message *text*."""
     for pattern, fix in FIXES:
         if re.search(pattern, text):
             return fix

@@ -164,8 +164,11 @@ def seal(path: Path) -> Path:
     return final
 
 
-def upload(directory: Path) -> None:
-    """Upload the sealed segments in *directory* that its store should have. Raise UserError if one must wait."""
+def upload(directory: Path, *, prove: bool = False) -> None:
+    """Upload the sealed segments in *directory* that its store should have; with *prove*, read each back.
+
+    Raise UserError if one must wait.
+    """
     remote = store.remote_of(directory)
     if remote is None or not (paths := store.waiting(directory)):
         return
@@ -173,14 +176,14 @@ def upload(directory: Path) -> None:
     try:
         for path in paths:
             with suppress(FileNotFoundError):  # uploaded by another process
-                remote.create(path, sums.get(path.name) or manifest.checksum(path))
+                remote.create(path, sums.get(path.name) or manifest.checksum(path), prove=prove)
     except UserError as error:
         left = len(store.waiting(directory))
         raise UserError(f"{error} {left:,} segments wait in {directory} for the next command that writes") from error
 
 
 def sync_directory(path: Path) -> None:
-    """Sync the directory *path*, so that renames and new files are safe."""
+    """Sync the directory (or file) *path*, so that renames and new files are safe."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

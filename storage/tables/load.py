@@ -146,7 +146,7 @@ def load(
 
 def _made_anew(directory: Path, workers: int) -> str:
     """The message before a database of an older schema is rebuilt, with an estimate of the time."""
-    size = sum(archive.size(path) for path in archive.segments(directory))
+    size = archive.total(archive.segments(directory))
     minutes = size / (RATE * workers) / 60
     return (
         f"{database.NAME} was made by an older sneeuwbal: rebuilding it from {size / 1e6:,.0f} MB of archive, "
