@@ -27,22 +27,36 @@ def move(directory: Path, *, back: bool = False, say: Say = print) -> None:
     if study.store.archive is None and study.store.frontier is None:
         raise UserError(f"{directory / FILE}: names no store; add [store] archive or frontier (docs/scale.md)")
     with ExitStack() as locks:
-        if study.store.archive is not None and not back:
-            store.attach(study.archive, archive_of(study), moving=True)
         hold(locks, study)
         with lock(directory, "load"):
-            if study.store.archive is not None:
-                _archive_back(study.archive, say) if back else _archive(study, say)
+            if (where := archive_of(study)) is not None:
+                _archive_back(study.archive, say) if back else _archive(study.archive, where, say)
             if study.store.frontier is not None:
                 _state_back(study, say) if back else _state(study, say)
     if back:
         say(f"now remove [store] from {directory / FILE}")
 
 
-def _archive(study: Study, say: Say) -> None:
-    number = len(store.waiting(study.archive))
-    writer.upload(study.archive, prove=True)
-    say(f"{number:,} segments uploaded to {study.store.archive}, each read back and equal to its checksum")
+def _archive(folder: Path, where: store.Where, say: Say) -> None:
+    if store.remote_of(folder) is not None:
+        store.attach(folder, where)
+        say(f"{where.address}: has the archive already")
+        return
+    remote = store.Remote(folder, where)
+    remote.check()
+    sums, known, paths = manifest.sealed_here(folder), set(remote.names()), sorted(folder.glob(f"*{store.SEALED}"))
+    for path in paths:
+        digest = manifest.proven(path, sums)
+        if path.name in known:
+            remote.note(path.name, digest)
+        else:
+            remote.create(path, digest)
+        if remote.digest(path.name) != digest:
+            raise UserError(f"{where.address}/{path.name}: differs from {path} (SHA-256); delete the object")
+    store.mark(remote)
+    for path in paths:
+        remote.keep(path)
+    say(f"{len(paths):,} segments uploaded to {where.address}, each read back and equal to its checksum")
 
 
 def _archive_back(folder: Path, say: Say) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from storage.locks import lock
+from tests.objects import bucket as bucket
 from tests.postgres import postgres as postgres
 
 ROOT = Path(__file__).parents[1]

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from storage.archive import store
+from storage.errors import UserError
 
 NAME = "MANIFEST"
 
@@ -40,6 +42,14 @@ def sealed_here(directory: Path) -> dict[str, str]:
         return {}
     pairs = (line.split("  ", 1) for line in text.splitlines())
     return {pair[1]: pair[0] for pair in pairs if len(pair) == 2 and len(pair[0]) == 64}
+
+
+def proven(path: Path, sums: Mapping[str, str]) -> str:
+    """The SHA-256 of the segment *path*. Raise UserError if another was recorded when it was sealed."""
+    digest = checksum(path)
+    if sums.get(path.name, digest) != digest:
+        raise UserError(f"{path}: differs from its checksum (SHA-256) in {NAME}; restore it from a backup")
+    return digest
 
 
 def note(path: Path, name: str | None = None) -> None:

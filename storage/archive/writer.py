@@ -164,11 +164,8 @@ def seal(path: Path) -> Path:
     return final
 
 
-def upload(directory: Path, *, prove: bool = False) -> None:
-    """Upload the sealed segments in *directory* that its store should have; with *prove*, read each back.
-
-    Raise UserError if one must wait.
-    """
+def upload(directory: Path) -> None:
+    """Upload the sealed segments in *directory* that its store should have. Raise UserError if one must wait."""
     remote = store.remote_of(directory)
     if remote is None or not (paths := store.waiting(directory)):
         return
@@ -176,7 +173,8 @@ def upload(directory: Path, *, prove: bool = False) -> None:
     try:
         for path in paths:
             with suppress(FileNotFoundError):  # uploaded by another process
-                remote.create(path, sums.get(path.name) or manifest.checksum(path), prove=prove)
+                remote.create(path, manifest.proven(path, sums))
+                remote.keep(path)
     except UserError as error:
         left = len(store.waiting(directory))
         raise UserError(f"{error} {left:,} segments wait in {directory} for the next command that writes") from error
