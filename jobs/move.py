@@ -64,24 +64,26 @@ def _archive_back(folder: Path, say: Say) -> None:
     if remote is None:
         say(f"{folder}: has every segment already")
         return
-    sums, number = manifest.read(folder), 0
-    for name in remote.names():
-        path, part = folder / name, folder / f".{name}.part"
-        if path.exists():
+    sums = manifest.read(folder)
+    names = [name for name in remote.names() if not (folder / name).exists()]
+    for name in names:
+        part, brought = folder / f".{name}.part", folder / f".{name}.brought"
+        if brought.exists():
             continue
         part.unlink(missing_ok=True)
-        store.fetch(path, part)
+        store.fetch(folder / name, part)
         if manifest.checksum(part) != sums.get(name):
             raise UserError(f"{remote.where.address}/{name}: differs from its checksum (SHA-256); restore it first")
         writer.sync_directory(part)
         manifest.note(part, name)
-        os.replace(part, path)
-        number += 1
+        os.replace(part, brought)
+    for name in names:
+        os.replace(folder / f".{name}.brought", folder / name)
     writer.sync_directory(folder)
     (folder / store.MARK).unlink()
     shutil.rmtree(folder / store.CACHE, ignore_errors=True)
-    say(f"{number:,} segments brought to {folder}, each equal to its checksum; those in {remote.where.address} stay:"
-        " delete them once no machine uses them, as `forget` does not reach them any more")  # fmt: skip
+    say(f"{len(names):,} segments brought to {folder}, each equal to its checksum; those in {remote.where.address}"
+        " stay: delete them once no machine uses them, as `forget` does not reach them any more")  # fmt: skip
 
 
 def _state(study: Study, say: Say) -> None:

