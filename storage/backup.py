@@ -53,7 +53,7 @@ def backup(
         _copy(published, part / database.NAME, link, report)
     for path in files:
         _text(study, path, part, secrets, report)
-    _archive(study / "archive", part / "archive", link, report)
+    copy_archive(study / "archive", part / "archive", link, report)
     _sync(part)
     os.rename(part, target)
     writer.sync_directory(target.parent)
@@ -104,7 +104,8 @@ def _text(study: Path, path: Path, part: Path, secrets: Sequence[str], report: R
     report.bytes += len(content)
 
 
-def _archive(source: Path, target: Path, link: bool, report: Report) -> None:
+def copy_archive(source: Path, target: Path, link: bool, report: Report) -> None:
+    """Copy every segment of the archive *source* up to its last sync mark to the new folder *target*."""
     target.mkdir(mode=0o700)
     sums = manifest.read(source)
     for path in archive.segments(source):
