@@ -44,7 +44,7 @@ soak: .venv/ready
 kills: .venv/ready
 	$(BIN)/python -m tests.kills 100
 
-# Four machines collect the simulated world through PostgreSQL, with SIGKILLs and restarts of the server.
+# Four machines collect the simulated world through PostgreSQL and S3, with SIGKILLs of machines and servers.
 scale: .venv/ready
 	$(BIN)/python -m tests.scale 12
 

@@ -53,15 +53,17 @@ class Server:
         names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
                  "s3.port", "s3.port.grpc")  # fmt: skip
         words = [f"-{name}={port}" for name, port in zip(names, self._ports, strict=True)]
-        with (self.place / "log").open("a") as log:
-            self._process = subprocess.Popen(
-                [str(weed()), "server", f"-dir={self.place / 'data'}", "-ip=127.0.0.1",
-                 "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={self.place / 's3.json'}",
-                 "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false",
-                 "-master.volumeSizeLimitMB=32", "-volume.max=30", *words], stdout=log, stderr=log,
-            )  # fmt: skip
+        started = [
+            str(weed()), "server", "-filer", "-s3", f"-dir={self.place / 'data'}", "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            f"-s3.config={self.place / 's3.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0",
+            "-master.telemetry=false", "-master.volumeSizeLimitMB=32", "-volume.max=30", *words,
+        ]  # fmt: skip
+        process: subprocess.Popen[bytes] | None = None
         for _ in range(1200):
-            assert self._process.poll() is None, (self.place / "log").read_text()[-2000:]
+            if process is None or process.poll() is not None:  # after a kill, a port may still be bound
+                with (self.place / "log").open("a") as log:
+                    process = self._process = subprocess.Popen(started, stdout=log, stderr=log)
             with suppress(OSError):
                 if self._writes():
                     return

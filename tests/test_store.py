@@ -6,8 +6,10 @@ import hashlib
 import os
 import re
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,7 @@ from storage.tables.load import load
 from tests import toy
 from tests.objects import READER, READERS, SECRET, Server
 from tests.pages import PARSERS, T0, contents, page, write
+from tests.postgres import Server as Postgres
 
 PAGES = [
     page(n, [Profile(f"p{n % 5}", "toy", name=f"N{n % 3}"), Account(str(n % 4), "x", f"h{n % 4}"),
@@ -317,6 +320,30 @@ def test_a_study_moves_to_a_store_and_back_though_it_is_killed(
     _study(study)
     load(study, PARSERS, workers=1, fresh=True)
     assert contents(open_study(study).directory) == before
+
+
+def test_the_state_moves_to_postgresql_and_back(tmp_path: Path, postgres: Postgres) -> None:
+    study, said = tmp_path / "study", list[str]()
+    study.mkdir()
+    toy.seed(study, 40)
+    (study / "sneeuwbal.toml").write_text(f'[study]\nname = "toy"\n[store]\nfrontier = "{postgres.database()}"\n')
+    rows = "SELECT key, cursor, due_at, state FROM targets ORDER BY key"
+    with closing(sqlite3.connect(study / "state.sqlite")) as db:
+        before = db.execute(rows).fetchall()
+    move(study, say=said.append)
+    assert "40 targets moved" in said[-1]
+    assert not (study / "state.sqlite").exists()
+    (study / "state.sqlite.old").rename(study / "state.sqlite")  # as after a kill before it was renamed
+    move(study, say=said.append)
+    with closing(sqlite3.connect(study / "state.sqlite.old")) as db, db:
+        db.execute("UPDATE targets SET tries=3 WHERE key='7'")
+    shutil.copy2(study / "state.sqlite.old", study / "state.sqlite")
+    with pytest.raises(UserError, match=r"another state \(2 rows of targets\)"):
+        move(study, say=said.append)
+    move(study, back=True, say=said.append)
+    with closing(sqlite3.connect(study / "state.sqlite")) as db:
+        assert db.execute(rows).fetchall() == before
+        assert db.execute("SELECT count(*) FROM targets WHERE tries=3").fetchone() == (0,)
 
 
 def _line(capsys: pytest.CaptureFixture[str], study: Path, *words: str) -> str:
