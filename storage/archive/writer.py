@@ -177,7 +177,7 @@ def upload(directory: Path) -> None:
                 remote.keep(path)
     except UserError as error:
         left = len(store.waiting(directory))
-        raise UserError(f"{error} {left:,} segments wait in {directory} for the next command that writes") from error
+        raise UserError(f"{error} ({left:,} segments wait in {directory})") from error
 
 
 def sync_directory(path: Path) -> None:
