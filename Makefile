@@ -17,7 +17,9 @@ demo: .venv/ready
 	$(BIN)/sneeuwbal --study demo import survey demo/survey.csv --codebook demo/survey-codebook.csv
 	$(BIN)/sneeuwbal --study demo report
 
+# Where Python is kept from writing bytecode, each of a thousand processes would compile everything again.
 test: .venv/ready
+	$(BIN)/python -m compileall -q -x '/\.venv/|/build/' .
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Every parser for SNEEUWBAL_FUZZ seconds, and each property of strangers' data with 10,000 examples.

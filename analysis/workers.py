@@ -7,7 +7,6 @@ would) and copies no threads or open databases (as fork would).
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import sys
@@ -18,17 +17,10 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, TypeAlias
 
-from storage.children import end_with_parent, environment
+from storage.children import end_with_parent, environment, processors
 
 Child: TypeAlias = "subprocess.Popen[bytes]"
 Task = Callable[[Any, Sequence[Any]], list[Any]]
-
-
-def processors() -> int:
-    """The number of processors available to this process."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 _waiting: ContextVar[list[Child] | None] = ContextVar("_waiting", default=None)
@@ -47,10 +39,10 @@ def kept() -> Iterator[None]:
 
 
 def run(task: Task, shared: Any, jobs: Sequence[Any], processes: int | None = None) -> list[Any]:
-    """`task(shared, jobs)` with its *jobs* distributed over *processes* (None: all processors); results in order.
+    """`task(shared, jobs)` with its *jobs* distributed over *processes*; results in order.
 
-    *task* is a module-level function that returns one result per job, and each result may depend only on
-    *shared* and that job. With one process or one job it runs here.
+    *processes* is `processors()` by default. *task* is a module-level function that returns one result per job, and
+    each result may depend only on *shared* and that job. With one process or one job it runs here.
     """
     count = min(processes or processors(), len(jobs))
     if count <= 1:

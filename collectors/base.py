@@ -61,7 +61,8 @@ class Kind(msgspec.Struct, frozen=True):
     paged: bool = False  # a list with pages
     head: int = 0  # requests of a walk before its first page
     # the type of a key, for the snowball: profile | list (of a profile) | handle | account | set | query | search |
-    # consent (its id: admitted when a participant connects an account)
+    # document (an address that a search with `fetch` found) | consent (its id: admitted when a participant connects an
+    # account)
     of: str = ""
     yields: str = ""  # the type of its items: posts | accounts | profiles | connections | follows | documents
     ties: tuple[str, ...] = ()  # the ties it shows: values of [snowball] along (storage.sampling.rules.TIES)

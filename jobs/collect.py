@@ -62,7 +62,8 @@ def collect(
                 if failed:
                     retry(study, frontier, name, wanted)
                 if again:
-                    revisit(study, frontier, name, wanted, since_id=since_id, whole=whole, before=before)
+                    once_more = tuple(kinds) or repeated(each)
+                    revisit(study, frontier, name, once_more, since_id=since_id, whole=whole, before=before)
                 wire = wire_for(study, name)
                 reports.append(
                     collect_one(study, frontier, name, each, wire, stop, progress, tuple(kinds) or None, limit)
@@ -129,6 +130,11 @@ def revisit(
         lambda kind, now: frontier.revisit(
             name, kind, now, since=since_id or "", whole=whole, before=before, only=only.get(kind)),
     )  # fmt: skip
+
+
+def repeated(collector: Collector) -> tuple[str, ...]:
+    """The kinds that `again` fetches if none is named: all but the pages of documents, which are fetched once."""
+    return tuple(kind for kind, spec in collector.kinds.items() if spec.of != "document")
 
 
 def retry(study: Study, frontier: Frontier, name: str, kinds: Sequence[str]) -> None:

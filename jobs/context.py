@@ -289,6 +289,7 @@ def rules_of(study: Study, collectors: Mapping[str, Collector]) -> Rules:
     own = study.snowball.model_dump(exclude={"along"})
     return Rules(seeds=seeds, paths=paths, followers_of=followers_of, kinds=kinds, sets=sets, queries=queries,
                  finding=finding, along=along, ties=ties, timelines=timelines, by_id=by_id, checked=checked,
+                 fetched=[one.name for one in study.newest_searches if one.fetch],
                  honour_opt_outs=study.minimise.opt_outs == "honour", **own)  # fmt: skip
 
 

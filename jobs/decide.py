@@ -220,7 +220,8 @@ ACCOUNT = """SELECT account_id, platform, url, handle, name, description, locati
         CASE WHEN verified_at IS NOT NULL THEN 'verified' END) ORDER BY name, url)
      FROM account_fields AS f WHERE f.account_id = a.account_id) AS fields
 FROM accounts AS a WHERE account_id = $1"""
-DOCUMENT = """SELECT document, title, source, platform, published_at, summary, addresses, queries
+DOCUMENT = """SELECT document, title, source, platform, published_at, summary, page, language, text,
+    addresses, queries
 FROM documents WHERE document = $1"""
 WROTE = "SELECT created_at, text FROM posts WHERE account_id = $1 ORDER BY created_at DESC, post_id LIMIT 5"
 # what rules read, not what other coders decided

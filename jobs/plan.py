@@ -25,6 +25,7 @@ GUESSES: dict[str, tuple[float, str]] = {
     "posts_per_account": (620.0, "posts on a timeline (2013: 687,811 of 1,109)"),
     "posts_per_query": (1_000.0, "posts a search finds in the days it reaches back (no data: set your own)"),
     "accounts_per_query": (100.0, "accounts found by a starter pack, list or search of [seeds] (set your own)"),
+    "documents_per_search": (100.0, "documents found by each search whose pages are fetched (set your own)"),
     "admitted_per_list": (5.0, "new people admitted from each list along a tie (set your own)"),
     "timelines_share": (0.5, "of those admitted whose timelines are collected by timelines_of (set your own)"),
     "follows_per_account": (540.0, "accounts on each of the two follow lists (2013: about 1.2 million for 1,109)"),
@@ -79,9 +80,15 @@ def plan(study: Study, guesses: Mapping[str, float]) -> pd.DataFrame:
                 "account": (asked, guesses[posts], f"the seeds{found}{why}, {posts} in each"),
                 "query": ([float(queries.get(kind, 0))], guesses[each], f"the queries, {each} in each"),
                 "search": ([float(len(searched.get(kind, ())))], float(spec.page), "the register, an answer each"),
+                "document": (
+                    [len(rules.fetched) * guesses["documents_per_search"]],
+                    1.0,
+                    "documents_per_search of each search with fetch",
+                ),
                 "set": ([float(len(sets))], sum(sets) / max(1, len(sets)), "the comparison sets of the study file"),
             }
             unasked = (spec.seeds and kind not in queries) or (spec.of == "search" and kind not in searched)
+            unasked = unasked or (spec.of == "document" and not rules.fetched)
             if spec.of in counts and kind in wanted and not unasked:
                 targets, items, why = counts[spec.of]
                 taken = [_row(spec, number, items) for number in targets]

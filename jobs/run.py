@@ -15,7 +15,7 @@ from collectors.base import Collector
 from collectors.engine.run import Report
 from collectors.files.detect import formats_of, options_for
 from collectors.wire.exchange import Wire
-from jobs.collect import Progress, collect_one, judge, revisit, silent, stopping, summary
+from jobs.collect import Progress, collect_one, judge, repeated, revisit, silent, stopping, summary
 from jobs.consents import take_in
 from jobs.context import (
     DATABASE,
@@ -79,7 +79,7 @@ def run(
     if again:
         frontier = open_state(study)
         for name, collector in chosen.items():
-            revisit(study, frontier, name, tuple(kinds) or tuple(collector.kinds), whole=whole, before=before)
+            revisit(study, frontier, name, tuple(kinds) or repeated(collector), whole=whole, before=before)
         frontier.close()
     for line in warnings(study):
         say(f"warning: {line}")

@@ -15,9 +15,25 @@ import threading
 import time
 from collections.abc import Mapping
 
+from storage.errors import UserError
+
 VARIABLE = "SNEEUWBAL_PARENT"  # process id and signal
+PROCESSES = "SNEEUWBAL_PROCESSES"
 PR_SET_PDEATHSIG = 1
 POLL = 0.5  # seconds
+
+
+def processors() -> int:
+    """The number of processes to work with: as SNEEUWBAL_PROCESSES says, otherwise the processors available here.
+
+    Raise UserError if the variable holds no such number.
+    """
+    said = os.environ.get(PROCESSES)
+    if said:
+        if not said.isascii() or not said.isdigit() or not int(said[:9]) > 0:
+            raise UserError(f"{PROCESSES}: {said[:50]!r} is not a number of processes; give 1 or more, or unset it")
+        return int(said[:9])
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def environment(end: signal.Signals = signal.SIGKILL, more: Mapping[str, str] | None = None) -> dict[str, str]:

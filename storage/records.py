@@ -323,6 +323,20 @@ class Document(msgspec.Struct, frozen=True):
     summary: str | None = None  # the part of its text that the interface gives
 
 
+class DocumentPage(msgspec.Struct, frozen=True):
+    """The page of a document, fetched from an address that a search found."""
+
+    address: str  # in its canonical form
+    platform: str
+    url: str  # where redirects led
+    title: str | None = None
+    source: str | None = None
+    published_at: datetime | None = None  # as the page declares it
+    language: str | None = None  # likewise
+    text: str | None = None
+    digest: str | None = None  # of the text; None: too short to recognise a document by
+
+
 class Quarantine(msgspec.Struct, frozen=True):
     """A piece of a page that could not be read: where, why, and its first 1,000 characters."""
 
@@ -380,6 +394,7 @@ class SurveyAnswer(msgspec.Struct, frozen=True):
 Record = (
     Profile | Position | ProfileLink | Connection | Account | AccountField | Absence | Follow | Listed | Post
     | Deletion | Quarantine | Organisation | Office | SurveyVariable | SurveyAnswer | Document
+    | DocumentPage
 )  # fmt: skip
 
 Meta = dict[str, Any]

@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from storage.archive import manifest
 from storage.archive import reader as archive
+from storage.children import processors
 from storage.records import Failure, Page
-from storage.tables.parse_worker import cores, die_with_parent
+from storage.tables.parse_worker import begin_worker
 
 SMALL = 32 * 1024 * 1024  # compressed bytes; less is read in this process
 KINDS = {Page: "answer", Failure: "answer", archive.Note: "note"}
@@ -61,7 +62,7 @@ def segments(directory: Path, held: Held, workers: int | None = None) -> Iterato
     """
     sums = manifest.read(directory)
     seen = set()
-    for found, records in _read(archive.segments(directory), sums, workers or cores()):
+    for found, records in _read(archive.segments(directory), sums, workers or processors()):
         held.add(records)
         seen.add(found.name)
         yield found
@@ -75,7 +76,7 @@ def _read(paths: list[Path], sums: dict[str, str], workers: int) -> Iterator[tup
         yield from (_segment(path, sums) for path in paths)
         return
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit DuckDB's threads
-    with ProcessPoolExecutor(min(workers, len(paths)), spawn, initializer=die_with_parent) as pool:
+    with ProcessPoolExecutor(min(workers, len(paths)), spawn, initializer=begin_worker) as pool:
         waiting = deque[Future[tuple[Segment, pa.Table]]]()
         for path in paths:
             waiting.append(pool.submit(_segment, path, sums))

@@ -344,7 +344,13 @@ class Search(Table):
     words: str = Field("", description="The query, in the interface's own syntax.", examples=["snowball"])
     first_day: Day | None = Field(None, description="Only documents from this day.", examples=[date(2012, 1, 1)])
     last_day: Day | None = Field(None, description="Only documents up to this day.", examples=[date(2012, 12, 31)])
+    fetch: bool = Field(False, description="Whether to fetch the pages of the documents it finds.")
     why: str = Field("", description="Reason for the search, for readers of the register.")
+
+    @property
+    def name(self) -> str:
+        """Id and version."""
+        return Asked(self.id, self.version).name
 
     @property
     def key(self) -> str:

@@ -123,12 +123,17 @@ class Study(Table):
             found += people.of_organisations(load_list(self.organisation_list), collectors)
         return found, unread
 
+    @property
+    def newest_searches(self) -> tuple[Search, ...]:
+        """The newest version of each registered search."""
+        newest = {one.id: max(each.version for each in self.searches if each.id == one.id) for one in self.searches}
+        return tuple(one for one in self.searches if one.version == newest[one.id])
+
     def searches_for(self, kinds: Mapping[str, Any]) -> dict[str, list[str]]:
         """The keys of the newest version of each registered search, by kind of *kinds* that runs it."""
-        newest = {one.id: max(each.version for each in self.searches if each.id == one.id) for one in self.searches}
         found: dict[str, list[str]] = {}
-        for one in self.searches:
-            if one.version == newest[one.id] and one.where in kinds and kinds[one.where].of == "search":
+        for one in self.newest_searches:
+            if one.where in kinds and kinds[one.where].of == "search":
                 found.setdefault(one.where, []).append(one.key)
         return found
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from storage.children import PROCESSES
 from storage.locks import lock
 from tests.objects import bucket as bucket
 from tests.postgres import postgres as postgres
@@ -21,6 +22,10 @@ settings.register_profile(
 )
 FUZZ = "SNEEUWBAL_FUZZ" in os.environ
 settings.load_profile("fuzz" if FUZZ else "few")
+
+# The processes of xdist have a core each. Work split over processes is tested by name, and in test_main_job.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault(PROCESSES, "1")
 
 
 def examples(few: int) -> int:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from storage.children import PROCESSES, processors
+from storage.errors import UserError
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="children are found in /proc")
@@ -23,11 +25,11 @@ workers.run(here.busy, None, [1, 2], 2)
 POOL = """
 import multiprocessing, pathlib
 from concurrent.futures import ProcessPoolExecutor
-from storage.tables.parse_worker import die_with_parent
+from storage.tables.parse_worker import begin_worker
 import tests.test_children as here
 if __name__ == "__main__":
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, spawn, initializer=die_with_parent) as pool:
+    with ProcessPoolExecutor(2, spawn, initializer=begin_worker) as pool:
         list(pool.map(here.work, [1, 2]))
 """
 RUN = """
@@ -88,3 +90,14 @@ def test_no_child_outlives_its_parent(code: str, number: int, tmp_path: Path) ->
     while left := [child for child in children if _alive(child)]:
         assert time.monotonic() < until, left
         time.sleep(0.05)
+
+
+def test_the_number_of_processes_is_as_set_or_one_line_says_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROCESSES, "3")
+    assert processors() == 3
+    monkeypatch.setenv(PROCESSES, "")
+    assert processors() >= 1
+    for wrong in ("0", "two", "-1", "1.5", "٣"):
+        monkeypatch.setenv(PROCESSES, wrong)
+        with pytest.raises(UserError, match=PROCESSES):
+            processors()

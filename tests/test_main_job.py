@@ -8,9 +8,18 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from storage.children import PROCESSES
 from tests.kills import SEED, strike
 from tests.rehearsal import World, served, sneeuwbal
 from tests.tables import differences
+
+
+@pytest.fixture(scope="module", autouse=True)
+def several_processes() -> Iterator[None]:
+    """Load and report split their work, whatever conftest says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PROCESSES, "2")
+        yield
 
 
 @pytest.fixture(scope="module")

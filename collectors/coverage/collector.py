@@ -1,26 +1,32 @@
-"""Searches for documents: the interfaces, their requests and outcomes.
+"""Searches for documents: the interfaces, their requests and outcomes; and the pages of what they found.
 
-A target's kind is the interface, its key the search (`storage.searches`), which is all that parsing needs.
+A target's kind is the interface, its key the search (`storage.searches`), which is all that parsing needs. A target of
+the kind PAGE has the address of a document as its key, and is fetched by the crawler.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings
-from collectors.coverage import captures, discourse, engines, feeds, sru
+from collectors.base import Absent, Done, Kind, Later, Limit, Outcome, Refused, Settings, redirected
+from collectors.coverage import captures, discourse, engines, feeds, pages, sru
 from collectors.coverage.reading import Reading, documents
+from collectors.parsing.noindex import overruled
 from collectors.wire import http
+from collectors.wire.scrapy_parent import crawl
+from collectors.wire.web_pages import Crawling
 from storage.errors import UserError
 from storage.records import Failure, Page, Record, Request
 from storage.searches import Search, search_of
 
 # Only one of these interfaces documents a limit: one request per second and server is the usual courtesy for robots.
 LIMIT = Limit(60, 60)
+PAGE = "page"
 COUNCILS = Limit(45, 60)  # 60 units a minute; a page of 100 costs 1.3
 
 
@@ -59,11 +65,10 @@ INTERFACES: Mapping[str, Interface] = {
 }
 
 
-class Options(BaseModel):
-    """The collector's own keys in the study file."""
+class Options(Crawling):
+    """The collector's own keys in the study file; all but the contact and `allow_private` are about fetched pages."""
 
     contact: str = Field("", description="Contact for server operators, for the user agent.")
-    allow_private: bool = Field(False, description="Allow servers on private networks, such as your own.")
 
 
 class Coverage:
@@ -72,7 +77,7 @@ class Coverage:
     kinds: ClassVar[Mapping[str, Kind]] = {
         name: Kind(page=one.page, limit=one.limit, paged=True, of="search", yields="documents", bytes=150.0)
         for name, one in INTERFACES.items()
-    }
+    } | {PAGE: Kind(limit=LIMIT, of="document", yields="documents", bytes=20_000.0)}
     environment = ("MEDIACLOUD_API_KEY",)
 
     @staticmethod
@@ -94,6 +99,14 @@ class Coverage:
 
     def fetch(self, requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:
         """Yield answers, following redirects. Raise UserError without a key that is needed."""
+        for fetched, some in groupby(requests, lambda request: request.target.kind == PAGE):
+            if fetched:
+                answers = crawl(((request, request.target.key) for request in some), settings, settings.wire)
+                yield from answers if settings.options.get("honour_opt_outs", True) else map(overruled, answers)
+            else:
+                yield from self._asked(some, settings)
+
+    def _asked(self, requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:
         options = settings.checked(Options)
         for request in requests:
             headers = {}
@@ -104,7 +117,10 @@ class Coverage:
             yield from http.ask(settings.wire, (request,), _url(request), headers=headers, contact=options.contact)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
-        """Yield the outcome of the target."""
+        """Yield the outcome of the target; nothing for a redirect, as its target follows."""
+        if page.kind == PAGE:
+            yield from () if redirected(page) else (pages.outcome(page),)
+            return
         general, target = http.trouble(page), page.requests[0].target
         if general is not None:
             yield from general
@@ -129,18 +145,22 @@ class Coverage:
         return Done(target, found.next, len(found.hits), complete=found.complete, why=found.why, carry=found.carry)
 
     def parse(self, page: Page) -> Iterator[Record]:
-        """Yield the documents, and what could not be read."""
+        """Yield the documents or the text of a page, and what could not be read."""
         if page.status != 200:
             return
-        one = INTERFACES[page.kind]
         try:
-            search = search_of(page.key)
+            if page.kind == PAGE:
+                yield from pages.records(page)
+                return
+            one, search = INTERFACES[page.kind], search_of(page.key)
             yield from documents(one.read(page, search), page, search, filtered=not one.words)
         except http.UNREADABLE as error:
             yield http.unreadable("body", error, page.body)
 
 
 def _url(request: Request) -> str:
+    if request.target.kind == PAGE:
+        return request.target.key
     return INTERFACES[request.target.kind].asking(search_of(request.target.key), request)
 
 

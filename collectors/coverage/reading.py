@@ -68,7 +68,7 @@ def documents(reading: Reading, page: Page, search: Search, *, filtered: bool) -
         title, summary = plain(hit.title), plain(hit.summary)
         if filtered and not _holds(search.words, title, summary, url):
             continue
-        at, why = _moment(hit.date, page.fetched_at)
+        at, why = date_of(hit.date, page.fetched_at)
         if why:
             yield Quarantine(f"{hit.place}.date", why, str(hit.date)[:1000])
         if at is not None and not _within(at, search):
@@ -102,6 +102,18 @@ def plain(text: str | None) -> str | None:
     return " ".join((text or "").split()) or None
 
 
+def date_of(date: str | datetime | None, fetched_at: datetime) -> tuple[datetime | None, str]:
+    """*date* as a time in UTC, and the reason if it is given but invalid."""
+    if date is None or (isinstance(date, str) and not date.strip()):
+        return None, ""
+    found = date if isinstance(date, datetime) else moment(date.strip())
+    if found is None:
+        return None, "no usable date: not one in ISO 8601"
+    if found == NONE or not EARLIEST <= found <= fetched_at + AHEAD:
+        return None, "no usable date: before 1600, the first second of 1970, or later than the answer"
+    return found, ""
+
+
 def xml(content: bytes, what: str) -> tuple[Any, list[Quarantine]]:
     """The root of an XML answer, read as far as possible, and its errors. Raise ValueError."""
     root, why = _parsed(content, what)
@@ -129,18 +141,6 @@ def _excerpt(hit: Hit) -> str:
 def _holds(words: str, *texts: str | None) -> bool:
     whole = fold(" ".join(filter(None, texts)))
     return all(fold(word) in whole for word in words.split())
-
-
-def _moment(date: str | datetime | None, fetched_at: datetime) -> tuple[datetime | None, str]:
-    """*date* as a time in UTC, and the reason if it is given but invalid."""
-    if date is None or (isinstance(date, str) and not date.strip()):
-        return None, ""
-    found = date if isinstance(date, datetime) else moment(date.strip())
-    if found is None:
-        return None, "no usable date: not one in ISO 8601"
-    if found == NONE or not EARLIEST <= found <= fetched_at + AHEAD:
-        return None, "no usable date: before 1600, the first second of 1970, or later than the answer"
-    return found, ""
 
 
 def _within(at: datetime, search: Search) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from collectors.profiles.noindex import OVERRULED
+from collectors.parsing.noindex import OVERRULED
 from storage.records import Answer, Failure
 
 HEADER = "x-sneeuwbal-opt-outs"

@@ -12,19 +12,19 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
 from collectors.base import Absent, Done, Kind, Later, Outcome, Settings, redirected
 from collectors.parsing.link_header import linked
+from collectors.parsing.noindex import opted_out, overruled
 from collectors.parsing.profile_urls import canonical
 from collectors.profiles import person
 from collectors.profiles.before import asked_before
 from collectors.profiles.jsonld import Document, listed
-from collectors.profiles.noindex import opted_out, overruled
 from collectors.profiles.page import CONNECTIONS, PROFILE, document_of, subject_of, walled
 from collectors.profiles.redact import PERSONAL, redacted
-from collectors.wire.retry_after import retry_after
 from collectors.wire.scrapy_parent import crawl
+from collectors.wire.web_pages import Crawling, refusal
 from storage.records import BadBody, Connection, Failure, Page, ProfileLink, Quarantine, Record, Request
 
 KINDS: Mapping[str, Kind] = {
@@ -33,38 +33,14 @@ KINDS: Mapping[str, Kind] = {
         page=100, paged=True, of="list", yields="connections", ties=("connections",), bytes=20.0
     ),  # page: an assumption, sites show 10 to 100
 }
-LATER = {408, 425, 429}  # and every 5xx
-GONE, PRIVATE, REFUSED = {404, 410}, {401, 403, 407}, {451, 999}
 
 
-class Robots(BaseModel):
-    """Whether to obey robots.txt; ignoring it needs a reason, which is recorded with the run's settings."""
-
-    model_config = ConfigDict(extra="forbid")
-    obey: bool = Field(True, description="Whether to obey robots.txt.")
-    reason: str = Field("", description="Reason for not obeying it, such as the site's written permission.")
-
-    @model_validator(mode="after")
-    def _reason(self) -> Robots:
-        if not self.obey and not self.reason.strip():
-            raise ValueError("obey = false needs a reason, for example the site's written permission")
-        return self
-
-
-class Options(BaseModel):
+class Options(Crawling):
     """The table `[collectors.profiles]` of the study file."""
 
-    model_config = ConfigDict(extra="forbid")
     connections_path: str = Field(
         "{url}/connections", pattern=r"\{url\}", description="Address of the connection list of the profile {url}."
     )
-    robots: Robots = Field(Robots(), description="Whether to obey robots.txt, and if not, why.")
-    autothrottle: bool = Field(True, description="Whether to use Scrapy's AutoThrottle.")
-    delay: float = Field(0.0, ge=0, description="Minimum seconds between two requests to one host.")
-    concurrency: int = Field(8, ge=1, le=64, description="Maximum concurrent requests to one host.")
-    max_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Maximum bytes of one page.")
-    user_agent: str | None = Field(None, description="User agent, instead of the one with the study's contact.")
-    allow_private: bool = Field(False, description="Allow addresses outside the public internet.")
 
 
 class Profiles:
@@ -102,20 +78,9 @@ class Profiles:
                 yield self._outcome(page, request)
 
     def _outcome(self, page: Page, request: Request) -> Outcome:
-        target, status = request.target, page.status
-        if status == 200:
+        if page.status == 200:
             return self._read(page, request)
-        until = retry_after(page)
-        if status in LATER or (status >= 500 and status not in REFUSED) or (status in REFUSED and until):
-            limited = status == 429 and until is not None
-            return Later(target, f"status {status}", until, free=limited, whole_kind=limited)
-        if status in GONE:
-            return _absent(page, request, "gone")
-        if status in PRIVATE:
-            return _absent(page, request, "private")
-        if status in REFUSED or 400 <= status < 500:
-            return _absent(page, request, "refused")
-        return Later(target, f"status {status}")
+        return refusal(page, request.target, lambda why: _absent(page, request, why))
 
     def _read(self, page: Page, request: Request) -> Outcome:
         target = request.target

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from collectors.parsing.noindex import TAG, opted_out
 from collectors.parsing.profile_urls import canonical
 from collectors.parsing.redact import UNREADABLE, replaced
 from collectors.profiles import person
 from collectors.profiles.jsonld import Document, Node, listed
-from collectors.profiles.noindex import TAG, opted_out
 from collectors.profiles.page import CONNECTIONS, document_of, subject_of, walled
 from storage.privacy.declared import CONTENT, Personal
 from storage.records import BadBody, Page

@@ -10,13 +10,14 @@ import msgspec
 
 from storage.archive.reader import Entry, Note
 from storage.privacy.declared import RECORDS
-from storage.records import Account, Connection, Document, Follow, Page, Post, Profile, Quarantine
+from storage.records import Account, Connection, Document, DocumentPage, Follow, Page, Post, Profile, Quarantine
 
 YIELDS = {
     Post: "posts",
     Follow: "follows",
     Connection: "connections",
     Document: "documents",
+    DocumentPage: "documents",
     Profile: "profiles",
     Account: "accounts",
 }
@@ -26,7 +27,7 @@ def minimised(records: Iterable[Any], drop: Iterable[str]) -> Iterator[Any]:
     """*records* without the categories in *drop*. Whether a text begins with @ is kept, for Table 6."""
     drop = frozenset(drop)
     emptied = {
-        kind: {name: None for name, category in fields.items() if category in drop and name != "text"}
+        kind: {name: None for name, category in fields.items() if category in drop and (kind, name) != (Post, "text")}
         for kind, fields in RECORDS.items()
     }
     for record in records:

@@ -101,6 +101,7 @@ ROWS: Mapping[str, str] = {  # tables of which not every row may be published
     "screenings": "WHERE FALSE",
     "observations": "WHERE FALSE",
     "documents": "WHERE FALSE",  # titles and addresses name people, and anyone can look them up
+    "document_pages": "WHERE FALSE",
     "post_versions": "WHERE FALSE",
     "quarantine": "WHERE FALSE",
     "link_handles": "WHERE FALSE",

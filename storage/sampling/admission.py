@@ -70,6 +70,7 @@ def _admissions(rules: Rules, db: duckdb.DuckDBPyConnection | None, frontier: Fr
     yield "seed", list(_seeds(rules))
     if db is None:
         return
+    yield "found", list(_found(rules, db))
     _seed_accounts(rules, db)
     yield "seed", _followed(rules, db)
     candidates.prepare(db, rules, snowball.known(rules, frontier), rules.waves)
@@ -116,6 +117,18 @@ def _seeds(rules: Rules) -> Iterator[Request]:
             yield from (Request(Target(collector, kind, key), "") for kind, keys in kinds.items() for key in keys)
     for collector, kind in _of(rules, "set"):
         yield from (Request(Target(collector, kind, name), "") for name in rules.sets.get(collector, ()))
+
+
+def _found(rules: Rules, db: duckdb.DuckDBPyConnection) -> Iterator[Request]:
+    """The documents that searches with `fetch` found: each canonical address once, as it was found first."""
+    rows = db.execute(
+        "SELECT arg_min(url, (first_seen, record_id, url)), arg_min(search, (first_seen, search))"
+        " FROM (SELECT *, concat(query, '/', version) AS search FROM base.documents) GROUP BY address"
+        " HAVING bool_or(list_contains(?, search)) ORDER BY address",
+        [list(rules.fetched)],
+    ).fetchall()
+    for collector, kind in _of(rules, "document"):
+        yield from (Request(Target(collector, kind, url), "", 0, search) for url, search in rows)
 
 
 def _lists(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Request]:

@@ -62,6 +62,7 @@ class Rules(msgspec.Struct, frozen=True):
     max_profiles: int | None = None
     honour_opt_outs: bool = True
     queries: Mapping[str, Mapping[str, Sequence[str]]] = {}  # collector -> kind -> searches
+    fetched: Sequence[str] = ()  # searches whose documents are fetched, as ID/VERSION
     finding: Mapping[str, Mapping[str, Sequence[str]]] = {}  # the same, for queries that find seeds: [seeds]
     along: Sequence[str] = ("connections",)
     ties: Mapping[str, Mapping[str, Sequence[str]]] = {}  # collector -> kind that is read -> the ties it shows

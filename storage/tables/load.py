@@ -21,13 +21,14 @@ from storage.archive import reader as archive
 from storage.archive.reader import OPEN
 from storage.by_hand import FILES as BY_HAND
 from storage.by_hand import evidence, read_observations, read_screening
+from storage.children import processors
 from storage.errors import UserError
 from storage.linking import link
 from storage.linking.link import Linking
 from storage.privacy import forgotten, retention
 from storage.privacy.declared import hooks_of, platforms, resolved
 from storage.tables import database, latest, merge
-from storage.tables.parse_worker import Keep, Parser, Result, Unit, cores, die_with_parent, spill, split, torn
+from storage.tables.parse_worker import Keep, Parser, Result, Unit, begin_worker, spill, split, torn
 
 SMALL = 2 * 1024 * 1024  # compressed bytes; less is read in this process
 STRETCH = 4 * 1024 * 1024  # compressed bytes a worker reads at a time: small enough that both end together
@@ -104,7 +105,7 @@ def load(
     Nothing is published if nothing has changed. Raise UserError for a database that is newer than this program, or
     does not belong to the archive, and for a mistake in the decisions.
     """
-    workers = workers or cores()
+    workers = workers or processors()
     rows = None if settings is None else sorted(settings)
     keep = Keep(str(study) if (study / forgotten.FILE).exists() else "", _dropped(rows or ()))
     fresh = fresh or (rows is not None and _dropped(_published(study)) != keep.drop)
@@ -316,7 +317,7 @@ def _each(units: list[Unit], parsers: Parsers, spilled: Path, workers: int, keep
         yield from (spill(unit, parsers, str(spilled), keep) for unit in units)
         return
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit DuckDB's threads
-    with ProcessPoolExecutor(min(workers, len(units)), spawn, initializer=die_with_parent) as pool:
+    with ProcessPoolExecutor(min(workers, len(units)), spawn, initializer=begin_worker) as pool:
         waiting = [pool.submit(spill, unit, dict(parsers), str(spilled), keep) for unit in units]
         try:
             for future in as_completed(waiting):

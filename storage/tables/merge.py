@@ -31,6 +31,7 @@ class Rule(msgspec.Struct, frozen=True):
 SEEN = "fetched_at AS first_seen, fetched_at AS last_seen, record_id"
 FIRST = "first_seen, record_id, row_id"
 DOCUMENT = ("title", "source", "published_at", "summary")
+DOCUMENT_PAGE = ("url", "title", "source", "published_at", "language", "text", "digest")
 ACCOUNT = ("handle", "name", "description", "location", "url", "verified", "protected", "flags")
 
 
@@ -165,6 +166,15 @@ RULES = (
         FIRST,
         f"address, {_hash(DOCUMENT)} AS content, platform, url, query, CAST(version AS INTEGER) AS version, title, "
         f"source, published_at, summary, {SEEN}",
+        ("first_seen",),
+        ("last_seen",),
+    ),
+    Rule(
+        "document_pages",
+        ("address", "content"),
+        FIRST,
+        f"address, {_hash(DOCUMENT_PAGE)} AS content, platform, url, title, source, published_at, language, text, "
+        f"digest, {SEEN}",
         ("first_seen",),
         ("last_seen",),
     ),

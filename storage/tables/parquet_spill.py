@@ -97,6 +97,7 @@ TABLES: dict[type, str] = {
     records.Organisation: "register",
     records.Office: "offices",
     records.Document: "documents",
+    records.DocumentPage: "document_pages",
     records.SurveyVariable: "survey_variables",
     records.SurveyAnswer: "survey_answers",
     Fetch: "fetches",

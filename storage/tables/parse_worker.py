@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import gc
 import multiprocessing
-import os
+import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+import pyarrow as pa
 
 from storage.archive import reader as archive
 from storage.archive.reader import Damage, Entry
@@ -161,7 +162,7 @@ def spill(unit: Unit, parsers: Mapping[str, str | Parser], directory: str, keep:
     *keep* says what to leave out.
     """
     out = Spill(Path(directory) / f"{unit.number:06d}", unit.number)
-    reader, result = _Reader(resolved(parsers), out, unit.archive, keep.drop), Result(unit)
+    reader, result = _Reader(parsers, out, unit.archive, keep.drop), Result(unit)
     guarded = Guard(Path(keep.study), parsers) if keep.study else None
     with _seldom_collected() as collect:
         for found in _entries(unit, result):
@@ -213,8 +214,11 @@ def _entries(unit: Unit, result: Result) -> Iterator[Entry]:
 class _Reader:
     """Turns entries into rows."""
 
-    def __init__(self, parsers: Mapping[str, Parser], out: Spill, archive_name: str, drop: tuple[str, ...]) -> None:
+    def __init__(
+        self, parsers: Mapping[str, str | Parser], out: Spill, archive_name: str, drop: tuple[str, ...]
+    ) -> None:
         self.parsers, self.out, self.archive, self.drop = parsers, out, archive_name, drop
+        self.imported: dict[str, Parser] = {}
 
     def take(self, entry: Entry) -> Any:
         """Add the records of *entry*; return its time."""
@@ -234,7 +238,7 @@ class _Reader:
         self.out.add(context, [fetch])
         if not page.requests:  # robots.txt or a redirect: fetched on the way
             return
-        parser = self.parsers.get(context.collector)
+        parser = self._parser(context.collector)
         if parser is None:
             reason = f"no collector called {context.collector!r} is installed"
             self.out.add(context, [Quarantine("page", reason)])
@@ -243,6 +247,12 @@ class _Reader:
         found = parser.parse(page)
         drop = {*self.drop, *(word for word in page.redacted if word in CONTENT)}
         self._try(context, "parse", minimised(found, drop) if drop else found)
+
+    def _parser(self, name: str) -> Parser | None:
+        """The parser called *name*, imported with its first page: a worker seldom needs all that are installed."""
+        if name not in self.imported and name in self.parsers:
+            self.imported |= resolved({name: self.parsers[name]})
+        return self.imported.get(name)
 
     def _try(self, context: Context, place: str, found: Iterator[Any]) -> None:
         """Add *found*. A bug in a parser costs the rest of that page, and is reported."""
@@ -308,13 +318,17 @@ def _answer(request: Request, outcome: Outcome | Failure) -> Answer:
             return Answer(*row, "refused", outcome.why)
 
 
-def die_with_parent() -> None:
-    """End this worker with its parent: a pool's workers keep each other's pipes open, and would wait."""
+def begin_worker() -> None:
+    """Prepare a worker process: it ends with its parent, and pyarrow finds no pandas.
+
+    A pool's workers keep each other's pipes open, and would wait for ever. pyarrow imports pandas, half a second, for
+    the first list it is given, and no worker needs it.
+    """
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         end_with_parent(parent.pid)
-
-
-def cores() -> int:
-    """The number of processes that can run at once here."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if "pandas" not in sys.modules:
+        sys.modules["pandas"] = None  # type: ignore[assignment]  # what Python reads as "cannot be imported"
+        with contextlib.suppress(AttributeError, ImportError):
+            pa.array([0])
+        del sys.modules["pandas"]

@@ -186,6 +186,10 @@ CREATE TABLE base.documents (
     address VARCHAR, content VARCHAR, platform VARCHAR, url VARCHAR, query VARCHAR, version INTEGER, title VARCHAR,
     source VARCHAR, published_at TIMESTAMPTZ, summary VARCHAR, first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ,
     record_id VARCHAR);
+CREATE TABLE base.document_pages (
+    address VARCHAR, content VARCHAR, platform VARCHAR, url VARCHAR, title VARCHAR, source VARCHAR,
+    published_at TIMESTAMPTZ, language VARCHAR, text VARCHAR, digest VARCHAR, first_seen TIMESTAMPTZ,
+    last_seen TIMESTAMPTZ, record_id VARCHAR);
 
 -- What coders decided about documents, their last word each (screening.csv); filled by load.
 CREATE TABLE base.screenings (

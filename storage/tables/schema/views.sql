@@ -431,30 +431,64 @@ WITH spent AS (
 SELECT wave, coalesce(requests, 0) AS requests, coalesce(reached, 0) AS reached, coalesce(admitted, 0) AS admitted,
        coalesce(new_members, 0) AS new_members, new_members / nullif(requests, 0) AS new_members_per_request
 FROM seen FULL JOIN asked USING (wave) FULL JOIN brought USING (wave) ORDER BY wave;
--- a document is one address, or several with the same title and text; two short texts may be the same by chance
+-- Addresses with one text are one document: the text of the page, or title and text as an interface gives them. Each
+-- text is a key; keys that share an address belong together. Two short texts may be the same by chance.
 CREATE VIEW document_finds AS
-WITH shown AS (
+WITH RECURSIVE shown AS (
     SELECT address, arg_max(struct_pack(t := title, s := summary), (length(coalesce(summary, '')), last_seen, content)) AS f
     FROM base.documents GROUP BY address
+), texts AS (
+    SELECT address, md5(regexp_replace(lower(concat_ws(chr(31), f.t, f.s)), '\s+', ' ', 'g')) AS text
+    FROM shown WHERE length(f.s) >= 80
+    UNION SELECT address, digest FROM base.document_pages WHERE digest IS NOT NULL AND address IN (SELECT address FROM shown)
+), shared AS (
+    SELECT address, text, min(address) OVER (PARTITION BY text) AS least FROM texts
+    QUALIFY count(*) OVER (PARTITION BY text) > 1
+), pairs AS (
+    SELECT DISTINCT a.text, b.text AS other, b.least FROM shared AS a JOIN shared AS b USING (address)
+), reached AS (
+    FROM pairs UNION SELECT r.text, p.other, p.least FROM reached AS r JOIN pairs AS p ON p.text = r.other
 ), known AS (
-    SELECT address, min(address) OVER (PARTITION BY CASE WHEN length(f.s) >= 80
-        THEN regexp_replace(lower(concat_ws(chr(31), f.t, f.s)), '\s+', ' ', 'g') ELSE address END) AS document
-    FROM shown
+    SELECT a.address, coalesce(min(r.least), a.address) AS document
+    FROM shown AS a LEFT JOIN shared AS s USING (address) LEFT JOIN reached AS r ON r.text = s.text GROUP BY a.address
 )
 SELECT k.document, d.query, d.version, d.address, arg_max(d.url, (d.last_seen, d.content)) AS url,
        min(d.first_seen) AS first_seen, max(d.last_seen) AS last_seen,
        arg_min(d.record_id, (d.first_seen, d.record_id)) AS record_id
 FROM base.documents AS d JOIN known AS k USING (address) GROUP BY k.document, d.query, d.version, d.address;
+-- whether the page of each address was read, and what it said when it was read last
+CREATE VIEW document_pages AS
+WITH asked AS (
+    SELECT d.address, arg_max(if(a.outcome = 'done', 'read', coalesce(a.why, a.outcome)), (a.fetched_at, a.record_id)) AS said,
+           max(a.fetched_at) AS asked_at
+    FROM base.answers AS a JOIN base.kinds AS k USING (collector, kind)
+    JOIN (SELECT DISTINCT address, url FROM base.documents) AS d ON d.url = a.key
+    WHERE k.names = 'document' GROUP BY d.address
+), newest AS (FROM base.document_pages QUALIFY row_number() OVER (PARTITION BY address ORDER BY last_seen DESC, content) = 1)
+SELECT a.address, if(a.said = 'read' AND p.address IS NULL, 'empty', split_part(a.said, ': ', 1)) AS outcome,
+       nullif(substr(a.said, length(split_part(a.said, ': ', 1)) + 3), '') AS detail, a.asked_at,
+       p.url, p.title, p.source, p.published_at, p.language, p.text, p.last_seen, p.record_id
+FROM asked AS a LEFT JOIN newest AS p USING (address);
 CREATE VIEW documents AS
 WITH found AS (
-    FROM base.documents JOIN (SELECT DISTINCT address, document FROM document_finds) USING (address))
-SELECT document, arg_max(title, (title IS NOT NULL, last_seen, content)) AS title,
-       arg_max(source, (source IS NOT NULL, last_seen, content)) AS source,
-       arg_min(platform, address) AS platform, min(published_at) AS published_at,
-       arg_max(summary, (length(coalesce(summary, '')), last_seen, content)) AS summary,
-       list_sort(list(DISTINCT address)) AS addresses, list_sort(list(DISTINCT query || '/' || version)) AS queries,
-       min(first_seen) AS first_seen, max(last_seen) AS last_seen, arg_min(record_id, (first_seen, record_id)) AS record_id
-FROM found GROUP BY document;
+    FROM base.documents JOIN (SELECT DISTINCT address, document FROM document_finds) USING (address)
+), pages AS (
+    SELECT f.document, arg_max(p.title, (p.title IS NOT NULL, p.last_seen, p.address)) AS title,
+           arg_max(p.source, (p.source IS NOT NULL, p.last_seen, p.address)) AS source, min(p.published_at) AS published_at,
+           arg_max(p.language, (p.language IS NOT NULL, p.last_seen, p.address)) AS language,
+           arg_max(p.text, (length(coalesce(p.text, '')), p.last_seen, p.address)) AS text,
+           arg_max(p.outcome, (p.outcome = 'read', p.asked_at, p.address)) AS outcome
+    FROM document_pages AS p JOIN (SELECT DISTINCT address, document FROM document_finds) AS f USING (address) GROUP BY 1
+)
+SELECT f.document, coalesce(arg_max(f.title, (f.title IS NOT NULL, f.last_seen, f.content)), any_value(p.title)) AS title,
+       coalesce(arg_max(f.source, (f.source IS NOT NULL, f.last_seen, f.content)), any_value(p.source)) AS source,
+       arg_min(f.platform, f.address) AS platform, coalesce(min(f.published_at), any_value(p.published_at)) AS published_at,
+       arg_max(f.summary, (length(coalesce(f.summary, '')), f.last_seen, f.content)) AS summary,
+       any_value(p.outcome) AS page, any_value(p.language) AS language, any_value(p.text) AS text,
+       list_sort(list(DISTINCT f.address)) AS addresses, list_sort(list(DISTINCT f.query || '/' || f.version)) AS queries,
+       min(f.first_seen) AS first_seen, max(f.last_seen) AS last_seen,
+       arg_min(f.record_id, (f.first_seen, f.record_id)) AS record_id
+FROM found AS f LEFT JOIN pages AS p USING (document) GROUP BY f.document;
 CREATE VIEW searches AS
 WITH asked AS (
     SELECT regexp_extract(a.key, '^(.*)/(\d+)[?]', 1) AS query,

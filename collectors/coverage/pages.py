@@ -1,0 +1,166 @@
+"""The pages of documents that searches found: what is an article, and its title, date, language and text.
+
+A page is the document only if it is the one that was asked for: a redirect to another page, a paywall, a file that is
+not HTML and a page without a text are outcomes with their reason. Dates are those that the page declares.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from lxml import etree, html
+from w3lib.encoding import html_to_unicode
+
+from collectors.base import Absent, Done, Later, Outcome
+from collectors.coverage.reading import canonical, date_of, plain
+from collectors.parsing import lenient
+from collectors.parsing.noindex import opted_out
+from collectors.wire.http import UNREADABLE
+from collectors.wire.web_pages import refusal
+from storage.records import BadBody, DocumentPage, Page, Quarantine, Record
+
+COMPARED = 300  # letters and digits of a text by which it is recognised: shorter ones are often notices of the site
+HTML = ("text/html", "application/xhtml+xml")
+ARTICLE = re.compile(r"(Article|Posting|Report|Review)$")  # types of schema.org
+DATED = ("article:published_time", "dcterms.issued", "dcterms.date", "dc.date.issued", "dc.date")
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it reports each page without a text
+_PARSER = html.HTMLParser(encoding="utf-8")
+
+
+class Declared(msgspec.Struct):
+    """What a page says of itself in its head and its structured data."""
+
+    metas: dict[str, str] = {}
+    dates: set[str] = set()  # of publication, in the structured data
+    article: bool = False
+    paid: bool = False  # only a part of it is shown to those who have not paid
+
+    @property
+    def date(self) -> str | None:
+        """The date of publication; None if the page declares none, or several."""
+        stated = next(filter(None, map(self.metas.get, DATED)), None)
+        return stated or (next(iter(self.dates)) if len(self.dates) == 1 else None)
+
+
+def outcome(page: Page) -> Outcome:
+    """The outcome of a page."""
+    target = page.requests[0].target
+
+    def absent(why: str) -> Absent:
+        return Absent(target, why, platform=urlsplit(target.key).hostname or "")
+
+    if page.status == 402:
+        return absent("paywall")
+    if page.status != 200:
+        found = refusal(page, target, absent)
+        return msgspec.structs.replace(found, whole_kind=False) if isinstance(found, Later) else found
+    try:
+        why = _unusable(page, page.content())
+    except BadBody as error:
+        return Later(target, f"the body cannot be decoded: {error}")
+    return absent(why) if why else Done(target, items=1)
+
+
+def records(page: Page) -> Iterator[Record]:
+    """What the page says: nothing if it is not the document, or has no text. Raise ValueError."""
+    address, content = canonical(page.key), page.content()
+    if address is None or _unusable(page, content) or not (text := _text(page, content)):
+        return
+    tree = _tree(page, content)
+    declared, language = _declared(tree), (tree.get("lang") or "").partition("-")[0].strip().lower()
+    at, why = date_of(declared.date, page.fetched_at)
+    if why:
+        yield Quarantine("page.date", why, str(declared.date)[:1000])
+    title = plain(declared.metas.get("og:title")) or plain(tree.findtext(".//title"))
+    same = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
+    yield DocumentPage(
+        address, urlsplit(address).hostname or "", page.url, title, plain(declared.metas.get("og:site_name")), at,
+        language if re.fullmatch("[a-z]{2,3}", language) else None, text,
+        hashlib.blake2b(same.encode(), digest_size=16).hexdigest() if len(same) >= COMPARED else None,
+    )  # fmt: skip
+
+
+def _unusable(page: Page, content: bytes) -> str:
+    """Why a page is not the document that was asked for; empty if it is."""
+    kind = (page.header("content-type") or HTML[0]).partition(";")[0].strip().lower()
+    if kind not in HTML or content[:5] == b"%PDF-":
+        return f"format: {'application/pdf' if content[:5] == b'%PDF-' else kind}"
+    if opted_out(page, content):
+        return "opted-out"
+    try:
+        declared = _declared(_tree(page, content))
+    except ValueError as error:
+        return f"format: {error}"
+    if _elsewhere(page, declared):
+        return f"moved: {page.url}"
+    return "paywall" if declared.paid else ""
+
+
+def _elsewhere(page: Page, declared: Declared) -> bool:
+    """Whether a redirect led to another page. An article, or a page of the same name, is the document at its new place.
+
+    Sites answer for what is gone, and ask for consent or a login, by leading to pages of their own.
+    """
+    if canonical(page.url) == canonical(page.key):
+        return False
+    asked, came = (urlsplit(url).path.rstrip("/").rpartition("/")[2] for url in (page.key, page.url))
+    return came != asked and not (declared.article and came)
+
+
+def _tree(page: Page, content: bytes) -> Any:
+    try:
+        return html.document_fromstring(_decoded(page, content).encode(), _PARSER)
+    except (etree.LxmlError, AssertionError) as error:
+        raise ValueError(f"not HTML: {error}") from error
+
+
+def _decoded(page: Page, content: bytes) -> str:
+    return html_to_unicode(page.header("content-type"), content)[1].replace("\x00", "")
+
+
+def _text(page: Page, content: bytes) -> str:
+    """The main text of a page, without navigation, notices, comments and its headline, which copies often change."""
+    import trafilatura  # takes a second to import
+
+    html_ = _decoded(page, content)
+    found = trafilatura.extract(html_, include_comments=False, favor_precision=True, prune_xpath=["//h1"])
+    return (found or "").strip()
+
+
+def _declared(tree: Any) -> Declared:
+    found = Declared()
+    for element in tree.iter("meta", "time"):
+        value = (element.get("content") or element.get("datetime") or "").strip()
+        if value and (name := element.get("property") or element.get("name")):
+            found.metas.setdefault(name.strip().lower(), value)
+        if element.get("itemprop") == "datePublished" and value:
+            found.dates.add(value)
+        found.paid |= element.get("itemprop") == "isAccessibleForFree" and value.lower() == "false"
+    for node in _nodes(tree):
+        found.dates |= {str(node["datePublished"])} if node.get("datePublished") else set()
+        found.article |= any(ARTICLE.search(str(one)) for one in _listed(node.get("@type")))
+        found.paid |= str(node.get("isAccessibleForFree")).lower() == "false"
+    found.article |= found.metas.get("og:type", "").lower() == "article"
+    return found
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """The nodes at the top level of the page's JSON-LD; a broken block is left out, as the text stands without it."""
+    for script in tree.iter("script"):
+        if (script.get("type") or "").strip().lower() == "application/ld+json":
+            with contextlib.suppress(*UNREADABLE):
+                for one in _listed(lenient.value((script.text or "").strip().encode())[0]):
+                    graph = one.get("@graph", one) if isinstance(one, dict) else one
+                    yield from (node for node in _listed(graph) if isinstance(node, dict))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,299 @@
+"""The pages of documents: fetched by the crawler from a loopback server, read, and what becomes of those that are not.
+
+The sites are invented. One study is collected once, and its copies are changed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from collectors.coverage.collector import PAGE, collector
+from jobs import decide
+from jobs.context import read_study
+from jobs.plan import guesses_with, plan
+from jobs.run import load, run
+from storage.outcomes import Absent, Done
+from storage.records import DocumentPage, Page, Quarantine, Request, Target
+from tests.served import Answer, Server, serving
+
+STORY = (
+    "De gemeente Verzonnen laat haar ambtenaren voortaan onder hun eigen naam twitteren, zo besloot de raad gisteren. "
+    "Volgens wethouder Zelma Zandloper is dat een proef van een jaar, waarna de raad opnieuw beslist. "
+    "De vakbond is er niet gerust op: wie zich verspreekt, staat er alleen voor, zegt een woordvoerder. "
+    "In drie andere gemeenten bestaat zo'n regeling al, en daar zijn tot nu toe geen klachten over binnengekomen."
+)
+COPY = STORY.replace(" zo ", "\n zo  ").replace("zo'n", "zo’n")
+OTHER = STORY.replace("twitteren", "bloggen").replace("proef", "regeling voor onbepaalde tijd")
+
+
+def html(text: str, head: str = "", title: str = "Ambtenaren twitteren", side: str = "") -> bytes:
+    """A page with its article between the furniture of a site."""
+    half = text.find(". ", len(text) // 2) + 1
+    return f"""<!doctype html><html lang="nl-NL"><head><title>{title}</title>{head}</head><body>
+<nav><ul><li><a href="/">Voorpagina</a></li><li><a href="/sport">Sport</a></li></ul></nav>
+<main><article><h1>{title}</h1><p>{text[:half]}</p><p>{text[half:]}</p></article></main>
+<aside><p>{side}</p></aside><footer><p>Alle rechten voorbehouden</p></footer></body></html>""".encode()
+
+
+def ld(**properties: Any) -> str:
+    return f'<script type="application/ld+json">{json.dumps({"@context": "https://schema.org", **properties})}</script>'
+
+
+ARTICLE = '<meta property="og:type" content="article">'
+PAGES: dict[str, Answer] = {
+    "/robots.txt": (200, {"Content-Type": "text/plain"}, b"User-agent: *\nDisallow: /prive/\n"),
+    "/een": (200, {}, html(STORY, ld(**{"@type": "NewsArticle", "datePublished": "2013-02-06T08:00:00+01:00"}),
+                           side="Lees ook: het weer")),
+    "/heruitgave": (200, {}, html(COPY, title="Overgenomen", side="Advertentie")),
+    "/betaald": (200, {}, html(STORY[:200], ld(**{"@type": "NewsArticle", "isAccessibleForFree": "False"}))),
+    "/toestemming": (302, {"Location": "http://toestemming.example/vraag?terug=x"}, b""),
+    "/vraag?terug=x": (200, {}, html("Wij en onze partners plaatsen cookies. " * 20, title="Toestemming")),
+    "/oud": (301, {"Location": "/2013/nieuw"}, b""),
+    "/2013/nieuw": (200, {}, html(OTHER, ARTICLE)),
+    "/weg": (301, {"Location": "/"}, b""),
+    "/": (200, {}, html("Het nieuws van vandaag. " * 30, title="Voorpagina")),
+    "/rapport.pdf": (200, {"Content-Type": "application/pdf"}, b"%PDF-1.4 niets"),
+    "/stil": (200, {"X-Robots-Tag": "noindex"}, html(OTHER)),
+    "/leeg": (200, {}, b"<html><head><title>Laden</title></head><body><div id=app></div></body></html>"),
+}  # fmt: skip
+FOUND = ("een", "betaald", "toestemming", "oud", "weg", "rapport.pdf", "stil", "leeg", "prive/x", "nergens")
+OUTCOMES = {
+    "een": ("read", None), "betaald": ("paywall", None), "toestemming": ("moved", "http://toestemming.example/vraag?terug=x"),
+    "oud": ("read", None), "weg": ("moved", "http://krant.example/"), "rapport.pdf": ("format", "application/pdf"),
+    "stil": ("opted-out", None), "leeg": ("empty", None), "prive/x": ("robots", None), "nergens": ("gone", None),
+}  # fmt: skip
+STUDY = """
+[study]
+name = "Gelezen dekking"
+[collectors.coverage]
+allow_private = true
+autothrottle = false
+timeout = 120.0
+hosts = {{ "krant.example" = "{0}", "kopie.example" = "{0}", "toestemming.example" = "{0}" }}
+[collectors.coverage.limits]
+page = {{ requests = 1000, seconds = 60 }}
+[[searches]]
+id = "krant"
+where = "feed"
+address = "http://{0}/feed"
+fetch = true
+[[searches]]
+id = "elders"
+where = "feed"
+address = "http://{0}/elders"
+words = "ongelezen"
+"""
+
+
+def feed(*urls: str) -> Answer:
+    items = [{"id": url, "url": url, "title": None if "een" in url else f"Over {url.split('/')[3]}"} for url in urls]
+    return 200, {}, {"version": "https://jsonfeed.org/version/1.1", "items": items}
+
+
+def site(path: str) -> Answer:
+    if path == "/feed":
+        return feed(*(f"http://krant.example/{one}" for one in FOUND), "http://kopie.example/heruitgave/?utm_source=x")
+    if path == "/elders":
+        return feed("http://krant.example/ongelezen")
+    return PAGES.get(path.replace("heruitgave/?utm_source=x", "heruitgave"), (404, {}, b"weg"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving(site) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def study(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("gelezen")
+    (folder / "sneeuwbal.toml").write_text(STUDY.format(server.address))
+    run(read_study(folder), say=lambda line: None)
+    return folder
+
+
+def rows(study: Path, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(study / "study.duckdb"), read_only=True) as db:
+        db.execute("SET TimeZone = 'UTC'")
+        return db.execute(sql).fetchall()
+
+
+def test_each_page_is_read_or_has_a_reason(study: Path, server: Server) -> None:
+    """A redirect elsewhere, a paywall, a PDF, an opt-out, an empty page, an error: none of them becomes a text."""
+    found = {row[0].rpartition("example/")[2]: row[1:] for row in rows(
+        study, "SELECT address, outcome, detail FROM document_pages WHERE address LIKE '%krant.example%'")}  # fmt: skip
+    assert found == OUTCOMES
+    texts = rows(study, "SELECT list_sort(list(address)) FROM document_pages WHERE text IS NOT NULL")
+    assert texts == [(["https://kopie.example/heruitgave", "https://krant.example/een", "https://krant.example/oud"],)]
+    assert server.paths.count("/robots.txt") >= 1
+    assert "/prive/x" not in server.paths
+    agents = {asked.headers["User-Agent"] for asked in server.asked if asked.path == "/een"}
+    assert len(agents) == 1
+    assert agents.pop().startswith("sneeuwbal (research archive")
+    reasons = dict(rows(study, "SELECT reason, count(*) FROM absences GROUP BY 1"))
+    assert reasons == {"moved": 2, "paywall": 1, "format": 1, "opted-out": 1, "gone": 1}
+
+
+def test_one_text_at_two_addresses_is_one_document(study: Path) -> None:
+    """Whatever stands around it; the page gives what the interface left out, and nothing replaces what it gave."""
+    ((document, title, at, language, text, page, addresses),) = rows(
+        study,
+        "SELECT document, title, published_at, language, text, page, addresses FROM documents WHERE len(addresses) > 1",
+    )
+    assert addresses == ["https://kopie.example/heruitgave", "https://krant.example/een"]
+    assert (document, page, language) == (addresses[0], "read", "nl")
+    assert title == "Over heruitgave"  # the feed's word for the copy
+    assert at == datetime(2013, 2, 6, 7, tzinfo=UTC)
+    assert "eigen naam twitteren" in text
+    assert not {"Voorpagina", "Alle rechten", "Lees ook", "Advertentie"} & set(text.split("\n"))
+    assert rows(study, "SELECT page, text FROM documents WHERE document LIKE '%ongelezen'") == [(None, None)]
+    assert rows(study, "SELECT count(*), count(DISTINCT document) FROM documents") == [(11, 11)]
+    assert rows(study, "SELECT count(*), count(DISTINCT address) FROM document_finds") == [(12, 12)]
+    assert rows(study, "SELECT query, hits, documents FROM searches ORDER BY 1") == [
+        ("elders", 1, 1),
+        ("krant", 11, 10),
+    ]
+
+
+def test_a_coder_sees_the_text(study: Path) -> None:
+    waiting = decide.Waiting(study)
+    (item,) = [one for one in waiting.items["documents"].values() if "heruitgave" in one.subject[0]]
+    ((_, shown),) = decide.evidence(study, "documents", item).sides
+    assert (shown["page"], shown["language"]) == ("read", "nl")
+    assert "eigen naam twitteren" in shown["text"]
+
+
+def test_a_page_is_fetched_once_and_other_words_are_kept_apart(study: Path, server: Server, tmp_path: Path) -> None:
+    """Whatever version finds it, and if searches are asked again; a new version has its own finds."""
+    copy = Path(shutil.copytree(study, tmp_path / "study"))
+    path, before = copy / "sneeuwbal.toml", len(server.paths)
+    path.write_text(path.read_text().replace('id = "krant"', 'id = "krant"\nversion = 2\nwords = "heruitgave"'))
+    run(read_study(copy), again=True, say=lambda line: None)
+    assert sorted(server.paths[before:]) == ["/elders", "/feed"]
+    finds = "SELECT version, count(*) FROM document_finds WHERE query = 'krant' GROUP BY 1 ORDER BY 1"
+    assert rows(copy, finds) == [(1, 11), (2, 1)]
+
+
+def test_the_plan_counts_the_pages(study: Path) -> None:
+    frame = plan(read_study(study), guesses_with({"documents_per_search": 250})).set_index("kind")
+    assert frame.loc[PAGE, ["targets", "requests"]].tolist() == [250, 250]
+    assert frame.loc["feed", "targets"] == 2
+
+
+def test_without_texts_documents_are_recognised_all_the_same(study: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(study, tmp_path / "study"))
+    path = copy / "sneeuwbal.toml"
+    path.write_text(path.read_text() + '[minimise]\ndrop = ["texts"]\n')
+    same = "SELECT document, page, language, published_at, addresses, queries, first_seen FROM documents ORDER BY 1"
+    before = rows(copy, same)
+    load(read_study(copy), fresh=True, say=lambda line: None)
+    assert rows(copy, same) == before
+    assert rows(copy, "SELECT count(*), count(text), count(title) FROM documents") == [(11, 0, 0)]
+
+
+# ---- what a page says ------------------------------------------------------------------------------------------
+
+KEY = "https://krant.example/een"
+
+
+def page(body: bytes, url: str = KEY, status: int = 200, **headers: str) -> Page:
+    wanted = Request(Target("coverage", PAGE, KEY), "w")
+    named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return Page((wanted,), url, status, named, body, datetime(2026, 11, 24, tzinfo=UTC))
+
+
+def read(asked: Page) -> tuple[str, DocumentPage | None]:
+    (said,) = collector.outcome(asked)
+    found = [one for one in collector.parse(asked) if isinstance(one, DocumentPage)]
+    return getattr(said, "why", ""), found[0] if found else None
+
+
+@pytest.mark.parametrize(
+    ("head", "date"),
+    [
+        ('<meta property="article:published_time" content="2013-02-06T08:00:00+01:00">',
+         datetime(2013, 2, 6, 7, tzinfo=UTC)),
+        ('<meta name="DCTERMS.issued" content="2013-02-06">', datetime(2013, 2, 6, tzinfo=UTC)),
+        (ld(**{"@graph": [{"@type": "WebPage"}, {"@type": "NewsArticle", "datePublished": "2013-02-06"}]}),
+         datetime(2013, 2, 6, tzinfo=UTC)),
+        ('<meta itemprop="datePublished" content="2013-02-06">', datetime(2013, 2, 6, tzinfo=UTC)),
+        (ld(datePublished="2013-02-06") + ld(datePublished="2014-01-01"), None),  # which of them?
+        ('<meta property="article:published_time" content="gisteren">', None),
+        ('<meta property="article:published_time" content="2113-02-06">', None),
+        ('<meta property="article:modified_time" content="2013-02-06">', None),
+        ('<script type="application/ld+json">{"datePublished": "2013</script>', None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_a_page_has_the_date_that_it_declares_and_no_other(head: str, date: datetime | None) -> None:
+    """The URL, a date in the text and that of the last change are none; what cannot be read is counted."""
+    asked = page(html(STORY + " Geplaatst op 1 maart 2013.", head))
+    found = read(asked)[1]
+    assert found is not None
+    assert found.published_at == date
+    counted = [one.excerpt for one in collector.parse(asked) if isinstance(one, Quarantine)]
+    assert counted == [value for value in ("gisteren", "2113-02-06") if f'"{value}"' in head]
+
+
+@pytest.mark.parametrize(
+    ("url", "head", "why"),
+    [
+        ("http://krant.example/een/", "", ""),
+        ("https://www.krant.example/een", "", ""),  # the page of the same name
+        ("https://krant.example/2013/02/een", "", ""),
+        ("https://krant.example/2013/anders", ARTICLE, ""),
+        ("https://krant.example/2013/anders", "", "moved: https://krant.example/2013/anders"),
+        ("https://krant.example/", ARTICLE, "moved: https://krant.example/"),
+        ("https://krant.example/login?terug=/een", "", "moved: https://krant.example/login?terug=/een"),
+    ],
+)
+def test_a_redirect_is_the_document_only_if_it_is_an_article_or_keeps_its_name(url: str, head: str, why: str) -> None:
+    said, found = read(page(html(STORY, head), url))
+    assert (said, found is None) == (why, bool(why))
+
+
+@pytest.mark.parametrize(("status", "why"), [(402, "paywall"), (403, "private"), (404, "gone"), (451, "refused")])
+def test_an_error_is_an_outcome(status: int, why: str) -> None:
+    (said,) = collector.outcome(page(html(STORY), status=status))
+    assert isinstance(said, Absent)
+    assert (said.why, said.platform) == (why, "krant.example")
+    assert not list(collector.parse(page(html(STORY), status=status)))
+
+
+def test_a_page_in_an_old_encoding_keeps_its_letters() -> None:
+    body = html(f"{STORY} Café.", '<meta charset="windows-1252">').decode().encode("cp1252")
+    found = read(page(body))[1]
+    assert found is not None
+    assert "Café" in (found.text or "")
+    short = read(page(html("Een kort bericht over ambtenaren.")))[1]
+    assert short is None or short.digest is None  # too short to be recognised by
+
+
+def damaged(at: int, other: bytes) -> bytes:
+    whole = html(STORY, ARTICLE)
+    return whole[:at] + other + whole[at:]
+
+
+@given(
+    body=st.binary(max_size=60) | st.builds(damaged, st.integers(0, 900), st.binary(max_size=9)),
+    kind=st.sampled_from(["text/html", "text/html; charset=x", "a"]),
+)
+@example(b"", "text/html")
+@example(b"\0\xff<html", "text/html; charset=utf-16")
+@example(b'<script type="application/ld+json">[1, [2], {"@graph": 3}]</script>', "text/html")
+def test_no_bytes_break_a_page(body: bytes, kind: str) -> None:
+    asked = page(body, Content_Type=kind)
+    (said,) = collector.outcome(asked)
+    assert isinstance(said, Done) or not list(collector.parse(asked))
+    msgspec.json.encode([one for one in collector.parse(asked) if isinstance(one, DocumentPage)])
