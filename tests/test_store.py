@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import cli
+from collectors.wire.exchange import Replay
 from jobs.context import open_study
 from jobs.move import move
 from jobs.run import load as load_study
@@ -28,7 +29,7 @@ from storage.archive.store import Where
 from storage.backup import backup
 from storage.errors import Partial, UserError
 from storage.privacy.forget import Cut, forget
-from storage.records import Account, Follow, Post, Profile
+from storage.records import Account, Follow, Page, Post, Profile, Request, Target
 from storage.tables.load import load
 from tests import toy
 from tests.objects import READER, READERS, SECRET, Server
@@ -94,7 +95,7 @@ def test_machines_share_an_archive_and_any_loads_the_tables_of_one(
         assert held <= bound
 
 
-def test_a_study_collected_into_a_store_is_proven_copied_and_recovered(tmp_path: Path, address: str) -> None:
+def test_a_study_collected_into_a_store_is_proven_replayed_and_copied(tmp_path: Path, address: str) -> None:
     """A segment for each group of answers (`upload_every` 0); a backup has everything, without the store."""
     machine = _machine(tmp_path / "machine", address, upload_every=0)
     server, url = toy.serve()
@@ -106,6 +107,10 @@ def test_a_study_collected_into_a_store_is_proven_copied_and_recovered(tmp_path:
     assert len(archive.segments(machine / "archive")) > 3
     assert not list((machine / "archive").glob("*.warc.gz*"))
     assert all(check.passed for check in checks(machine, {"toy": toy.collector}))
+    wire = Replay(machine / "archive", tmp_path / "index.sqlite")
+    answered = wire.recorded((Request(Target("toy", "list", "3"), ""),), "")
+    assert isinstance(answered, Page)
+    assert answered.status == 200
     copied = backup(machine, tmp_path / "copy")
     assert copied.segments == len(archive.segments(tmp_path / "copy" / "archive"))
     assert not (tmp_path / "copy" / "archive" / store.MARK).exists()
