@@ -56,7 +56,7 @@ docs: .venv/ready
 # requirements.txt anew from pyproject.toml, with the hash of every file of each release; what is pinned stays, unless
 # it is named: make pins UPGRADE="--upgrade-package httpx". Needs uv.
 pins:
-	uv pip compile pyproject.toml --extra dev --extra dossier --extra excel --extra keyring --extra linkage \
+	uv pip compile pyproject.toml --extra dask --extra dev --extra dossier --extra excel --extra keyring --extra linkage \
 		--extra postgres --extra s3 --extra serve --extra survey --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet $(UPGRADE) --output-file requirements.txt
 

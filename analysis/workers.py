@@ -42,7 +42,8 @@ def run(task: Task, shared: Any, jobs: Sequence[Any], processes: int | None = No
     """`task(shared, jobs)` with its *jobs* distributed over *processes*; results in order.
 
     *processes* is `processors()` by default. *task* is a module-level function that returns one result per job, and
-    each result may depend only on *shared* and that job. With one process or one job it runs here.
+    each result may depend only on *shared* and that job. This process does the first share
+    itself: a fresh one costs seconds of imports.
     """
     count = min(processes or processors(), len(jobs))
     if count <= 1:
@@ -50,10 +51,11 @@ def run(task: Task, shared: Any, jobs: Sequence[Any], processes: int | None = No
     waiting = _waiting.get()
     children: list[Child] = []
     try:
-        children += [waiting.pop() if waiting else _child() for _ in range(count)]
-        shares = [(task.__module__, task.__name__, shared, jobs[part::count]) for part in range(count)]
-        with ThreadPoolExecutor(count) as threads:
-            answers = list(threads.map(_ask, children, shares))
+        children += [waiting.pop() if waiting else _child() for _ in range(1, count)]
+        shares = [(task.__module__, task.__name__, shared, jobs[part::count]) for part in range(1, count)]
+        with ThreadPoolExecutor(count - 1) as threads:
+            theirs = threads.map(_ask, children, shares)
+            answers = [task(shared, jobs[::count]), *theirs]
     except BaseException:
         _end(children)
         raise

@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from jobs.context import archive_of, needs_secret, read_study, shared_state, warnings
 from jobs.schedule import starts
 from jobs.secrets import secret_of, variable_of
+from storage import consents
 from storage.archive import store
 from storage.errors import UserError
 from storage.tables import database
@@ -58,7 +59,7 @@ def checks(directory: Path) -> Iterator[Check]:
         yield _shared(study)
     if study is not None and (where := archive_of(study)):
         yield _stored(study.archive, where)
-    yield from (_state(directory), _database(directory), _writers(directory), _log(directory))
+    yield from (inbox(directory), _state(directory), _database(directory), _writers(directory), _log(directory))
 
 
 def _python() -> Check:
@@ -182,6 +183,17 @@ def _stored(folder: Path, where: store.Where) -> Check:
     except UserError as error:
         return Check("archive store", False, str(error))
     return Check("archive store", True, f"{where.address}; {len(store.waiting(folder)):,} segments wait here")
+
+
+def inbox(directory: Path) -> Check:
+    """Check what participants gave or withdrew since the last load."""
+    found, folder = consents.waiting(directory), directory / consents.INBOX
+    if folder.exists() and folder.stat().st_mode & OTHERS:
+        return Check("inbox", False, f"others can read {folder.name}; run `chmod 700 {folder.name}`")
+    if found.unreadable:
+        return Check("inbox", False, found.unreadable)
+    waits = f"{found.given:,} donations and connections, {found.withdrawn:,} withdrawals wait for the next load"
+    return Check("inbox", True, f"{waits}, since {found.since:%Y-%m-%d %H:%M} UTC" if found.since else "empty")
 
 
 def _state(directory: Path) -> Check:

@@ -12,6 +12,8 @@ from jobs.context import Say, open_study
 from study import study_file
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import networkx as nx
     import pandas as pd
 
@@ -72,11 +74,16 @@ class Study:
         return collect(self.settings, only=collector, kinds=kinds, limit=limit, again=again, failed=failed,
                        progress=self._progress, say=self._say)  # fmt: skip
 
-    def load(self, *, fresh: bool = False, archives: Sequence[Path] = ()) -> LoadReport | None:
-        """Derive the tables from the archive and publish them; None if there is no archive yet."""
+    def load(
+        self, *, fresh: bool = False, archives: Sequence[Path] = (), executor: Executor | None = None
+    ) -> LoadReport | None:
+        """Derive the tables from the archive and publish them; None if there is no archive yet.
+
+        *executor* parses, on other machines too if they share the study's directory; by default a process per core.
+        """
         from jobs.run import load
 
-        return load(self.settings, fresh=fresh, archives=archives, say=self._say)
+        return load(self.settings, fresh=fresh, archives=archives, executor=executor, say=self._say)
 
     def admit(self) -> dict[str, int]:
         """Queue the targets that the sampling rules select; return the number of new ones by collector and kind."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -198,12 +199,19 @@ def _refuse_changed(study: Study, frontier: Frontier, chosen: Mapping[str, Colle
 
 
 def load(
-    study: Study, *, fresh: bool = False, archives: Sequence[Path] = (), held: bool = False, say: Say = print
+    study: Study,
+    *,
+    fresh: bool = False,
+    archives: Sequence[Path] = (),
+    executor: Executor | None = None,
+    held: bool = False,
+    say: Say = print,
 ) -> LoadReport | None:
     """Load new entries of the archive, link, and publish; return the report, None if there is no archive yet.
 
     *fresh* reloads everything. *archives* of other machines (or their studies) are merged first; then what participants
-    gave is taken in, unless the caller has *held* the locks. Raise UserError.
+    gave is taken in, unless the caller has *held* the locks. *executor*: as in `storage.tables.load.load`.
+    Raise UserError.
     """
     if archives:
         say(f"merged: {gather(study.directory, archives):,} segments of {len(archives)} archives")
@@ -216,8 +224,9 @@ def load(
     linking = Linking(rows, who.matcher, study.directory / DECISIONS, who.fingerprint, who)
     settings = [*study.rows(), *listed.settings()]
     report = load_tables(
-        study.directory, parsers(), fresh=fresh or bool(withdrawn), linking=linking, settings=settings, say=say
-    )
+        study.directory, parsers(), fresh=fresh or bool(withdrawn), linking=linking, settings=settings,
+        executor=executor, say=say,
+    )  # fmt: skip
     for path in withdrawn:
         path.unlink(missing_ok=True)
     say(report.summary())

@@ -105,6 +105,15 @@ def test_a_comparison_set_stands_beside_with_the_difference_and_its_interval():
     assert frame.loc["hashtags", "sample_posts"] == 80
 
 
+@given(count=st.integers(0, 30), more=st.integers(1, 30), other=st.integers(0, 3000), others=st.integers(1, 3000))
+def test_the_interval_is_that_of_statsmodels(count, more, other, others):
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    numbers = count, count + more, other, other + others
+    theirs = confint_proportions_2indep(*numbers, method="newcomb", compare="diff")
+    assert shares.interval(*numbers) == pytest.approx([100 * end for end in theirs])
+
+
 def test_without_posts_there_is_no_share():
     frame = shares.table(small.database(), comparison="none")
     assert frame["share"].isna().all()

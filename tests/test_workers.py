@@ -20,8 +20,17 @@ def who(shared: Any, jobs: Sequence[Any]) -> list[tuple[int, Any, Any]]:
 
 
 def die(shared: Any, jobs: Sequence[Any]) -> list[Any]:
-    """Let the process end in the middle of its share."""
-    os._exit(7)
+    """Let a process other than *shared* end in the middle of its share."""
+    if os.getpid() != shared:
+        os._exit(7)
+    return list(jobs)
+
+
+def others(found: list[tuple[int, Any, Any]]) -> set[int]:
+    """The processes that were started for the work; this one does a share itself."""
+    processes = {process for process, *_ in found}
+    assert os.getpid() in processes
+    return processes - {os.getpid()}
 
 
 def alive(process: int) -> bool:
@@ -31,31 +40,32 @@ def alive(process: int) -> bool:
 
 def test_kept_processes_do_all_the_work_and_end_with_the_block() -> None:
     with kept():
-        first, second = run(who, "a", [1, 2, 3], 2), run(who, "b", [4, 5], 2)
-        assert {process for process, *_ in first} == {process for process, *_ in second}
-        assert [job for *_, job in first + second] == [1, 2, 3, 4, 5]
+        first, second = run(who, "a", [1, 2, 3], 3), run(who, "b", [4, 5, 6], 3)
+        assert others(first) == others(second)
+        assert len(others(first)) == 2
+        assert [job for *_, job in first + second] == [1, 2, 3, 4, 5, 6]
         assert {said for _, said, _ in second} == {"b"}
-    assert not any(alive(process) for process, *_ in first)
+    assert not any(map(alive, others(first)))
     alone = run(who, "c", [1, 2], 2)
-    assert not {process for process, *_ in alone} & {process for process, *_ in first}
-    assert not any(alive(process) for process, *_ in alone)
+    assert len(others(alone) - others(first)) == 1
+    assert not any(map(alive, others(alone)))
 
 
 def test_a_process_that_dies_is_reported_and_the_others_do_not_stay() -> None:
     with kept():
-        others = run(who, None, [1, 2], 2)
+        before = others(run(who, None, [1, 2, 3], 3))
         with pytest.raises(RuntimeError, match="ended with 7"):
-            run(die, None, [1, 2], 2)
-        assert not any(alive(process) for process, *_ in others)
-        assert len({process for process, *_ in run(who, None, [1, 2], 2)}) == 2
+            run(die, os.getpid(), [1, 2, 3], 3)
+        assert not any(map(alive, before))
+        assert len(others(run(who, None, [1, 2, 3], 3))) == 2
 
 
 WAITS = """
 import time
 from analysis.workers import kept, run
-from tests.test_workers import who
+from tests.test_workers import others, who
 with kept():
-    print(*(process for process, *_ in run(who, None, [1, 2], 2)), flush=True)
+    print(*others(run(who, None, [1, 2, 3], 3)), flush=True)
     time.sleep(60)
 """
 

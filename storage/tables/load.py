@@ -7,10 +7,9 @@ The result is built in a private file and published atomically: after a kill, th
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor
 from datetime import date
 from pathlib import Path
 
@@ -28,7 +27,8 @@ from storage.linking.link import Linking
 from storage.privacy import forgotten, retention
 from storage.privacy.declared import hooks_of, platforms, resolved
 from storage.tables import database, latest, merge
-from storage.tables.parse_worker import Keep, Parser, Result, Unit, begin_worker, spill, split, torn
+from storage.tables.parse_worker import Keep, Result, Unit, split, torn
+from storage.tables.spread import Parsers, Progress, spill_all
 
 SMALL = 2 * 1024 * 1024  # compressed bytes; less is read in this process
 STRETCH = 4 * 1024 * 1024  # compressed bytes a worker reads at a time: small enough that both end together
@@ -37,9 +37,6 @@ MEMORY = "400MB"  # of DuckDB, once the workers are gone; more is not faster (5 
 
 FIX = "restore it, or run `sneeuwbal load --fresh`"
 COUNTED = ("profiles", "connections", "accounts", "follows", "posts", "referenced_posts", "sample_posts")
-
-Parsers = Mapping[str, "str | Parser"]
-Progress = Callable[[int, int], None]
 
 
 class LoadReport(msgspec.Struct):
@@ -91,6 +88,7 @@ def load(
     linking: Linking | None = None,
     settings: Iterable[tuple[str, str]] | None = None,
     workers: int | None = None,
+    executor: Executor | None = None,
     memory: str = MEMORY,
     group: str | None = None,
     progress: Progress | None = None,
@@ -102,12 +100,13 @@ def load(
 
     *parsers* maps a collector's name to "module:object" or to the object. *archives* are directories or files, by
     default `archive/`. *settings* are the rows of the view `study`. *progress* receives bytes done and bytes in total.
+    *executor* parses instead of *workers* processes here; its workers need the directory and the archives, too.
     Nothing is published if nothing has changed. Raise UserError for a database that is newer than this program, or
     does not belong to the archive, and for a mistake in the decisions.
     """
     workers = workers or processors()
     rows = None if settings is None else sorted(settings)
-    keep = Keep(str(study) if (study / forgotten.FILE).exists() else "", _dropped(rows or ()))
+    keep = Keep(str(study.absolute()) if (study / forgotten.FILE).exists() else "", _dropped(rows or ()))
     fresh = fresh or (rows is not None and _dropped(_published(study)) != keep.drop)
     with database.working(study) as work:
         if not fresh and database.is_outdated(study):
@@ -126,7 +125,7 @@ def load(
             report.before = _count(db)
             if units or report.fresh or made_from != _made_from(db):
                 _declare(db, kinds)
-                _bring_in(db, units, parsers, work / "spilled", report, workers, progress, keep)
+                _bring_in(db, units, parsers, work, report, workers, progress, keep, executor)
                 if rows is not None:
                     _settings(db, rows)
                 if linking is not None:
@@ -245,7 +244,7 @@ def plan(paths: Iterable[Path], known: Mapping[str, int], report: LoadReport, wo
     report.segments, report.bytes = len(new), sum(end - start for _, start, end in new)
     size = max(SMALL // 4, min(STRETCH, report.bytes // (4 * workers)))
     stretches = [(path, cut, end) for path, start, end in new for cut in split(path, start, end, size)]
-    return [Unit(number, str(path), *cut, end) for number, (path, cut, end) in enumerate(stretches, 1)]
+    return [Unit(number, str(path.absolute()), *cut, end) for number, (path, cut, end) in enumerate(stretches, 1)]
 
 
 def _gone(study: Path, paths: Iterable[Path]) -> list[str]:
@@ -268,13 +267,15 @@ def _bring_in(
     db: duckdb.DuckDBPyConnection,
     units: list[Unit],
     parsers: Parsers,
-    spilled: Path,
+    work: Path,
     report: LoadReport,
     workers: int,
     progress: Progress | None,
-    keep: Keep = Keep(),  # noqa: B008 (frozen)
+    keep: Keep,
+    executor: Executor | None,
 ) -> None:
-    results = _spill_all(units, parsers, spilled, workers, progress, keep)
+    workers = workers if report.bytes > SMALL else 1
+    spilled, results = spill_all(units, parsers, work, workers, keep, progress, executor)
     report.entries = sum(one.entries for one in results)
     report.read = merge.merge(db, spilled, _opened(parsers))
     shutil.rmtree(spilled, ignore_errors=True)
@@ -290,41 +291,6 @@ def _opened(parsers: Parsers) -> dict[str, date]:
     for parser in resolved(parsers).values():
         days |= hooks_of(parser).opened
     return days
-
-
-def _spill_all(
-    units: list[Unit], parsers: Parsers, spilled: Path, workers: int, progress: Progress | None, keep: Keep
-) -> list[Result]:
-    """Read and spill every unit; a segment that was cut at a wrong place is read again in one piece."""
-    total = sum(unit.end - unit.start for unit in units)
-    results: list[Result] = []
-    for one in _each(units, parsers, spilled, workers if total > SMALL else 1, keep):
-        results.append(one)
-        if progress is not None:
-            progress(sum(done.unit.end - done.unit.start for done in results), total)
-    for path in sorted({one.unit.path for one in results if not one.landed}):
-        pieces = sorted((one for one in results if one.unit.path == path), key=lambda one: one.unit.start)
-        for piece in pieces:
-            shutil.rmtree(spilled / f"{piece.unit.number:06d}")
-            results.remove(piece)
-        first, last = pieces[0].unit, pieces[-1].unit
-        results.append(spill(msgspec.structs.replace(first, end=last.end), parsers, str(spilled), keep))
-    return results
-
-
-def _each(units: list[Unit], parsers: Parsers, spilled: Path, workers: int, keep: Keep) -> Iterable[Result]:
-    if workers == 1 or len(units) < 2:
-        yield from (spill(unit, parsers, str(spilled), keep) for unit in units)
-        return
-    spawn = multiprocessing.get_context("spawn")  # a fork would inherit DuckDB's threads
-    with ProcessPoolExecutor(min(workers, len(units)), spawn, initializer=begin_worker) as pool:
-        waiting = [pool.submit(spill, unit, dict(parsers), str(spilled), keep) for unit in units]
-        try:
-            for future in as_completed(waiting):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _remember(db: duckdb.DuckDBPyConnection, results: list[Result], report: LoadReport) -> None:

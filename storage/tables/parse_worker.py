@@ -8,7 +8,10 @@ from __future__ import annotations
 import contextlib
 import gc
 import multiprocessing
+import os
+import socket
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +23,7 @@ import pyarrow as pa
 from storage.archive import reader as archive
 from storage.archive.reader import Damage, Entry
 from storage.children import end_with_parent
+from storage.errors import UserError
 from storage.frontier.cycles import bounded
 from storage.outcomes import Absent, Done, Later, Outcome, OutOfCredit, Refused, Split, absences
 from storage.privacy.declared import CONTENT, resolved
@@ -27,6 +31,7 @@ from storage.privacy.minimise import minimised
 from storage.privacy.suppression import Guard
 from storage.records import Absence, Failure, Page, Quarantine, Record, Request
 from storage.tables.parquet_spill import Answer, Context, Fetch, Noted, Spill
+from storage.versions import own
 
 MAGIC = b"\x1f\x8b\x08"
 WINDOW = 1 << 20
@@ -93,6 +98,7 @@ class Result(msgspec.Struct):
     entries: int = 0
     newest_at: str = ""
     damage: str = ""
+    folder: str = ""  # below the directory given to `spill`
     landed: bool = True  # False: *end* is not the start of a record; read this segment in one piece
     rows: dict[str, int] = {}
 
@@ -156,13 +162,22 @@ def split(path: Path, start: int, end: int, size: int) -> list[tuple[int, int]]:
     return list(zip(cuts, [*cuts[1:], end], strict=True))
 
 
-def spill(unit: Unit, parsers: Mapping[str, str | Parser], directory: str, keep: Keep = Keep()) -> Result:  # noqa: B008 (frozen)
-    """Read *unit*, parse its pages, and write their records as columns into *directory*.
+def spill(
+    unit: Unit,
+    parsers: Mapping[str, str | Parser],
+    directory: str,
+    keep: Keep = Keep(),  # noqa: B008 (frozen)
+    version: str = "",
+) -> Result:
+    """Read *unit*, parse its pages, and write their records as columns into a new folder below *directory*.
 
-    *keep* says what to leave out.
+    *keep* says what to leave out; *version* is the load's of sneeuwbal. Raise UserError if this machine has another
+    version, or the segment is shorter here; OSError if it or *directory* cannot be used.
     """
-    out = Spill(Path(directory) / f"{unit.number:06d}", unit.number)
-    reader, result = _Reader(parsers, out, unit.archive, keep.drop), Result(unit)
+    _check(unit, version)
+    folder = tempfile.mkdtemp(prefix=f"{unit.number:06d}-", dir=directory)
+    out = Spill(Path(folder), unit.number)
+    reader, result = _Reader(parsers, out, unit.archive, keep.drop), Result(unit, folder=Path(folder).name)
     guarded = Guard(Path(keep.study), parsers) if keep.study else None
     with _seldom_collected() as collect:
         for found in _entries(unit, result):
@@ -175,6 +190,15 @@ def spill(unit: Unit, parsers: Mapping[str, str | Parser], directory: str, keep:
                 collect()
     result.rows = out.close()
     return result
+
+
+def _check(unit: Unit, version: str) -> None:
+    host = socket.gethostname()
+    if version and version != own():
+        raise UserError(f"{host}: a worker has sneeuwbal {own()}, load {version}; install the same version on both")
+    with archive.opened(Path(unit.path)) as file:
+        if os.fstat(file.fileno()).st_size < unit.whole:
+            raise UserError(f"{unit.path}: is shorter for the worker on {host}; share the archive's directory")
 
 
 @contextlib.contextmanager

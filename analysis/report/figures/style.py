@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+from fontTools import subset  # type: ignore[import-untyped]
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -114,12 +115,29 @@ CANVASES = {"svg": FigureCanvasSVG, "pdf": FigureCanvasPdf, "png": FigureCanvasA
 DPI = 200  # of png
 
 
+class _Embedded(subset.Options):  # type: ignore[misc]
+    """The options of a font in a PDF: without layout rules, as its text is laid out, and they are slow to subset."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.drop_tables += ["GDEF", "GPOS", "GSUB", "MATH"]
+
+
+subset.Options = _Embedded
+
+
 def saved(figure: Figure, form: str) -> bytes:
     """*figure* as svg, pdf or png, laid out once for all of them; `savefig` lays it out and draws it twice for each."""
     out = BytesIO()
     with styled():
-        if figure.get_layout_engine() is not None:
-            figure.draw_without_rendering()
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+                if not axis.get_label_text():
+                    axis.set_label_coords(
+                        0, 0
+                    )  # or each drawing measures every tick to place a label that is not there
+            engine.execute(figure)
             figure.set_layout_engine("none")
         if form == "png":
             figure.set_dpi(DPI)

@@ -128,18 +128,18 @@ def _year(axes: Any, days: pd.DataFrame, year: int, edges: list[int], _: Words) 
     shade = np.searchsorted(edges, days["posts"].astype(float).fillna(0), side="right")
     for number, colour in enumerate(RAMP(np.linspace(0, 1, len(edges) + 1))):
         chosen = (shade == number) & ~gone & ~unseen
-        axes.add_patch(PathPatch(squares(week[chosen], days["weekday"][chosen]), fc=colour, ec="none"))
+        axes.add_artist(PathPatch(squares(week[chosen], days["weekday"][chosen]), fc=colour, ec="none"))
     for marked, colour, hatch in ((gone, ORANGE, "////"), (unseen & ~gone, GREY, "xxxx")):
-        axes.add_patch(
+        axes.add_artist(
             PathPatch(squares(week[marked], days["weekday"][marked]), fc="none", ec=colour, lw=0, hatch=hatch)
         )
     for at, day in zip(week[days["holiday"].notna()], days["weekday"][days["holiday"].notna()], strict=True):
-        axes.add_patch(Rectangle((at + 0.06, day + 0.06), 0.88, 0.88, fill=False, ec=RED, lw=0.7 if narrow() else 1.1))
+        axes.add_artist(Rectangle((at + 0.06, day + 0.06), 0.88, 0.88, fill=False, ec=RED, lw=0.7 if narrow() else 1.1))
     school = [name for name in days if str(name).startswith("school ")]
     free = days[school].any(axis=1).to_numpy() if school else np.zeros(len(days), bool)
     for marked, colour, height in ((free, GREY, 7.15), (gapped(days).to_numpy(), ORANGE, 7.6)):
         for at in sorted(set(week[marked])):
-            axes.add_patch(Rectangle((at, height), 1, 0.3, fc=colour, ec="none"))
+            axes.add_artist(Rectangle((at, height), 1, 0.3, fc=colour, ec="none"))
     months = pd.date_range(first, periods=12, freq="MS")
     every = 2 if narrow() else 1
     weeks = [(day.day_of_year - 1 + first.day_of_week) // 7 + 0.5 for day in months]
