@@ -57,7 +57,7 @@ docs: .venv/ready
 # it is named: make pins UPGRADE="--upgrade-package httpx". Needs uv.
 pins:
 	uv pip compile pyproject.toml --extra dask --extra dev --extra dossier --extra excel --extra keyring --extra linkage \
-		--extra postgres --extra s3 --extra serve --extra survey --universal \
+		--extra pages --extra postgres --extra s3 --extra serve --extra survey --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet $(UPGRADE) --output-file requirements.txt
 
 # The report's script, from its sources: needs Node and npm, which users do not.
