@@ -206,13 +206,20 @@ class Access(Table):
 
 
 class Store(Table):
-    """Where the state is kept, if several machines collect the study (docs/scale.md)."""
+    """Where state and tables are kept, if several machines share the study (docs/scale.md)."""
 
     frontier: str | None = Field(
         None, pattern=r"^postgres(ql)?://[^\s]+/[^\s/]+$", examples=["postgresql://me@db.example.org/mystudy"],
         description="A PostgreSQL database for the frontier instead of state.sqlite. The password belongs in PGPASSWORD"
         " or secrets.toml.",
     )  # fmt: skip
+    tables: str | None = Field(
+        None, pattern=r"^ducklake:postgres:postgres(ql)?://\S+$",
+        examples=["ducklake:postgres:postgresql://me@db.example.org/mytables"],
+        description="A PostgreSQL database for the catalogue of the tables in DuckLake, published for many readers. The"
+        " password belongs in PGPASSWORD.",
+    )  # fmt: skip
+    tables_data: str = Field("lake", description="Directory of their Parquet files, shared by those who read them.")
 
 
 class Dossier(Table):
