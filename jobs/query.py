@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
 
-from jobs.context import DATABASE, FILE, lake_of, read_study
+from jobs.context import DATABASE, lake_of, read_study
 from storage.errors import UserError
 from storage.tables import lake
+from study.study_file import FILE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,6 +1,5 @@
 """Tables in DuckLake: readers see whole publishes only, loaders take turns, and an erasure reaches every file."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -29,11 +28,7 @@ PERSON = "anna-whom-no-file-may-hold"
 
 @pytest.fixture
 def lake(tmp_path: Path, postgres: Server) -> Lake:
-    try:
-        lakes._connection(Lake("", tmp_path, ""), "none", "READ_ONLY")
-    except UserError as error:
-        if lakes.NO_EXTENSION in str(error):
-            pytest.skip(str(error))
+    pytest.importorskip("duckdb_extensions", reason="needs the extra lake")
     return Lake(postgres.database(), tmp_path / "data", "A study")
 
 
@@ -175,11 +170,9 @@ def test_an_erasure_leaves_the_person_in_no_file_no_snapshot_and_no_statistics(t
     with opened(lake) as db:
         assert db.execute("SELECT count(*) FROM posts").fetchone() == (EACH,)
         assert len(db.execute("FROM ducklake_snapshots('study')").fetchall()) == 1
-    (lake.data / "main").mkdir(exist_ok=True)
     used = next(path for path in lake.data.rglob("*.parquet"))
     copy = used.with_name("left-behind.parquet")
     copy.write_bytes(used.read_bytes())
-    os.utime(copy)
     (line,) = publish(lake, study / "study.duckdb")
     assert "left-behind.parquet: a data file that no snapshot uses" in line
 
@@ -223,3 +216,13 @@ def test_sql_reads_the_lake_where_nothing_was_loaded(tmp_path: Path, lake: Lake)
     assert query.query(reader, "SELECT count(*) AS n FROM posts")["n"].tolist() == [EACH]
     with query.connect(reader) as db, pytest.raises(duckdb.Error, match=r"disabled|Permission"):
         db.execute(f"FROM read_csv('{reader / 'sneeuwbal.toml'}')").fetchall()
+
+
+def test_without_the_extensions_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bare:
+        def execute(self, text: str) -> None:
+            raise duckdb.IOException(f"{text}: no such extension, and no network")
+
+    monkeypatch.setitem(sys.modules, "duckdb_extensions", None)
+    with pytest.raises(UserError, match="sneeuwbal"):
+        lakes._load(Bare(), "ducklake")  # type: ignore[arg-type]

@@ -174,14 +174,11 @@ def _remnants(db: duckdb.DuckDBPyConnection, lake: Lake, now: Published) -> list
     newest = max(number for number, extra in _snapshots(db) if extra is not None)
     old = [number for number, extra in _snapshots(db) if number < newest and _published(extra).cuts != now.cuts]
     lines = [f"{_place(lake)}: snapshot {number} is from before an erasure" for number in old]
-    used: set[str] = set()
-    for number, _ in _snapshots(db):
-        for (table,) in db.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake'").fetchall():
-            rows = db.execute(
-                f"SELECT data_file, delete_file FROM ducklake_list_files('lake', '{table}', schema => 'base', "
-                f"snapshot_version => {number})"
-            ).fetchall()
-            used |= {Path(name).name for row in rows for name in row if name}
+    files = " UNION ".join(
+        f"SELECT path FROM __ducklake_metadata_lake.{table}"
+        for table in ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion")
+    )
+    used = {Path(name).name for (name,) in db.execute(files).fetchall()}
     found = [path for path in lake.data.rglob("*") if path.is_file() and path.name not in used]
     return lines + [f"{path}: a data file that no snapshot uses; delete it" for path in sorted(found)]
 
