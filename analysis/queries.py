@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
@@ -76,6 +77,22 @@ def timeline_posts(db: Database, accounts: str | None = None) -> tuple[str, str]
     if accounts != "linked":
         raise ValueError(f"accounts is linked or all, not {accounts!r}")
     return f"(SELECT * FROM posts WHERE timeline_of IN ({LINKED_ACCOUNTS}))", accounts
+
+
+PEOPLE = ("actors", "links", "memberships", "members")  # views that most queries read, and each works out again
+
+
+@contextmanager
+def people_once(db: Database) -> Iterator[None]:
+    """Within the block, the views PEOPLE are temporary tables of *db*, which hide them; data must not change."""
+    ((catalog,),) = db.execute("SELECT current_database()").fetchall()
+    try:
+        for name in PEOPLE:
+            db.execute(f'CREATE OR REPLACE TEMP TABLE {name} AS FROM "{catalog}".main.{name}')
+        yield
+    finally:
+        for name in PEOPLE:
+            db.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
 
 def with_parameters(frame: pd.DataFrame, **parameters: Any) -> pd.DataFrame:

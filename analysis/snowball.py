@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.queries import CONTACT_LISTS, PROFILE_PAGES, Database, query, with_parameters
+from analysis.queries import PROFILE_PAGES, Database, query, with_parameters
 
 WAVES = """
 SELECT wave, requests, reached, admitted, new_members AS members, admitted - new_members AS others,
@@ -22,7 +22,7 @@ inside AS (
 ), shown AS (
     SELECT via, key, wave, tie FROM leads
     UNION ALL SELECT c.profile_id, c.other_id, l.wave + 1, 'connections' FROM base.connections AS c
-    JOIN (FROM answers WHERE {CONTACT_LISTS}) AS l ON l.key = c.profile_id
+    JOIN answers AS l USING (record_id)
 ), paths AS (
     SELECT DISTINCT f.actor_id AS via, o.actor_id, i.wave, s.tie
     FROM shown AS s JOIN actors AS o ON o.subject = s.key JOIN actors AS f ON f.subject = s.via

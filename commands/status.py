@@ -53,6 +53,8 @@ def _show(state: dict[str, Any]) -> None:
     for run in state["runs"]:
         if run["machine"] and run["alive"]:
             console.print(f"at work: {run['collector']} on {run['machine']}", markup=False, soft_wrap=True)
+    if given := _inbox(state["participants"]):
+        console.print(given, markup=False, soft_wrap=True)
     for name, row in state["waiting"].items():
         when = f"at {row['due']}" if row["due"] else "now"
         console.print(f"due: {name} {when} ({row['why']})", markup=False, soft_wrap=True)
@@ -102,6 +104,14 @@ def _spent(spent: dict[str, Any], budget: dict[str, Any]) -> str:
     requests = f" of {budget['requests']:,}" if "requests" in budget else ""
     posts = f", {spent['posts']:,} of {budget['posts']:,} posts" if "posts" in budget else ""
     return f"spent: {spent['usd']:.2f}{usd} USD, {spent['requests']:,}{requests} requests{posts}"
+
+
+def _inbox(waits: dict[str, Any]) -> str:
+    """What participants gave or withdrew since the last load; "" for nothing."""
+    if not waits["since"]:
+        return ""
+    given, withdrawn = f"{waits['given']:,} donations and connections", f"{waits['withdrawn']:,} withdrawals"
+    return f"participants: {given} and {withdrawn} wait for the next load, since {waits['since']}"
 
 
 def _every(seconds: int) -> str:

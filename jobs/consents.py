@@ -18,6 +18,8 @@ from storage.archive.writer import Writer
 from storage.consents import Act, Consents, Given
 from storage.errors import UserError
 from storage.locks import lock
+from storage.participants import Tokens
+from storage.privacy import outside_copies
 from storage.privacy.erase import Cutter
 from storage.privacy.forget import Cut
 from storage.privacy.forgotten import Forgotten, Name
@@ -107,19 +109,28 @@ def _take_in_given(study: Study, given: Sequence[tuple[Path, Act]], say: Say) ->
 
 
 class _Withdrawn(Cutter):
-    """Cuts all entries of targets whose keys begin with the ids of withdrawn consents."""
+    """Cuts all entries of targets whose keys begin with the ids of withdrawn consents, and the paths through them."""
 
-    ids: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ("\0",)
 
     def owns(self, request: Request) -> bool:
         """Whether *request* is for something given under one of the consents."""
-        return request.target.key.startswith(self.ids) or super().owns(request)
+        return request.target.key.startswith(self.ids)
+
+    def whole(self, text: str) -> str:
+        """A token for the key of something given under one of the consents."""
+        return super().whole(text) if not text.startswith(self.ids) else self._forgotten.token(Name("profile", text))
 
 
 def _take_back(study: Study, before: Given, withdrawn: Sequence[tuple[Path, Act]], say: Say) -> None:
     """Erase what was given under the withdrawn consents."""
     ids = tuple(act.consent.id for _, act in withdrawn)
     cut = Cut()
+    for _, act in withdrawn:  # a process that was killed may have left it
+        Tokens(study.directory, act.consent.collector).remove(act.consent.id)
+    for kind, copy in outside_copies.known(study.directory):
+        for id_ in ids if kind == "backup" else ():
+            (copy / consents.INBOX / f"{id_}{consents.DONATED}").unlink(missing_ok=True)
     if any(id_ in before.consents for id_ in ids):
         with ExitStack() as locks:
             hold(locks, study, scheduled=True)
@@ -136,12 +147,12 @@ def _take_back(study: Study, before: Given, withdrawn: Sequence[tuple[Path, Act]
 
 
 def _owners(study: Study, ids: Sequence[str]) -> list[Name]:
-    """The profiles of the people who gave something under the consents *ids*, as the tables name them."""
+    """The ids that profiles have from the consents *ids* only; an address of a page is in other people's lists too."""
     if not (study.directory / DATABASE).is_file():
         return []
     with database.open_readonly(study.directory / DATABASE) as db:
         found = db.execute(OWNERS, [list(ids)]).fetchall()
-    return [Name("profile", row[0]) for row in found]
+    return [Name("profile", row[0]) for row in found if row[0].startswith("urn:")]
 
 
 OWNERS = """

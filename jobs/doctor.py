@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from jobs.context import needs_secret, shared_state, warnings
 from jobs.schedule import starts
 from jobs.secrets import secret_of, variable_of
+from storage import consents
 from storage.errors import UserError
 from storage.tables import database
 from study.study_file import Study
@@ -55,7 +56,7 @@ def checks(directory: Path) -> Iterator[Check]:
         yield from _schedule(study)
     if study is not None and study.store.frontier:
         yield _shared(study)
-    yield from (_state(directory), _database(directory), _writers(directory), _log(directory))
+    yield from (inbox(directory), _state(directory), _database(directory), _writers(directory), _log(directory))
 
 
 def _python() -> Check:
@@ -170,6 +171,17 @@ def _shared(study: Study) -> Check:
     except UserError as error:
         return Check("frontier", False, str(error))
     return Check("frontier", True, f"{study.store.frontier}; at work: {machines or 'no machine'}")
+
+
+def inbox(directory: Path) -> Check:
+    """Check what participants gave or withdrew since the last load."""
+    found, folder = consents.waiting(directory), directory / consents.INBOX
+    if folder.exists() and folder.stat().st_mode & OTHERS:
+        return Check("inbox", False, f"others can read {folder.name}; run `chmod 700 {folder.name}`")
+    if found.unreadable:
+        return Check("inbox", False, found.unreadable)
+    waits = f"{found.given:,} donations and connections, {found.withdrawn:,} withdrawals wait for the next load"
+    return Check("inbox", True, f"{waits}, since {found.since:%Y-%m-%d %H:%M} UTC" if found.since else "empty")
 
 
 def _state(directory: Path) -> Check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,11 +16,12 @@ from pathlib import Path
 from collectors.engine.run import Report
 from collectors.wire.exchange import Replay
 from jobs.collect import Progress, silent, stopping
-from jobs.context import DECISIONS, Say, open_study
+from jobs.context import DECISIONS, Say, open_study, program
 from jobs.run import waves
 from jobs.secrets import NEVER_COPIED
 from storage import children
 from storage.errors import Partial, UserError
+from storage.locks import lock
 from study.settings import Store
 from study.study_file import FILE, Study
 
@@ -78,6 +80,54 @@ def rehearsal(folder: Path, scale: float, seed: int, *, faults: bool = False) ->
 
 
 @contextmanager
+def rehearsal_by_consent(folder: Path, scale: float, seed: int) -> Iterator[dict[str, int]]:
+    """The same, with the lists of the start contacts given by them: they are invited, and have used their links."""
+    _new(folder)
+    options = ["--scale", str(scale), "--seed", str(seed)]
+    with tempfile.TemporaryDirectory() as place, socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))  # not listening: nobody else gets the port, and the pages can
+        participants = f"http://127.0.0.1:{kept.getsockname()[1]}"
+        ports, links = Path(place) / "ports.json", Path(place) / "links.csv"
+        with world(scale, seed, ports, more=["--participants", participants]) as found:
+            _run([*WORLD, "study", *options, "--ports", str(ports), "--participants", participants, str(folder)])
+            _run([*SURVEY, str(folder)])
+            _run([*program(folder), "invite", str(found["invited"]), "--output", str(links)])
+            with _pages(folder, kept.getsockname()):
+                _run([*WORLD, "take-part", *options, str(links)])
+            yield found
+
+
+@contextmanager
+def _pages(folder: Path, address: tuple[str, int]) -> Iterator[None]:
+    """Serve the pages for participants within the block, at *address*; afterwards no load that they began runs."""
+    words = [*program(folder), "serve", "participants"]
+    child = subprocess.Popen(words, env=children.environment())  # noqa: S603
+    try:
+        _wait(child, lambda: _listens(address))
+        yield
+    finally:
+        child.terminate()
+        child.wait()
+        with lock(folder, "load", wait=True):
+            pass
+
+
+def _listens(address: tuple[str, int]) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(address) == 0
+
+
+def _wait(child: subprocess.Popen[bytes], ready: Callable[[], bool]) -> None:
+    """Wait until *child* is ready. Raise Partial if it ends before."""
+    until = time.monotonic() + STARTING
+    while not ready():
+        if child.poll() is not None or time.monotonic() > until:
+            raise Partial("the simulated world did not start; see the message above")
+        time.sleep(0.05)
+
+
+@contextmanager
 def rehearsal_of_today(folder: Path, scale: float, seed: int) -> Iterator[Callable[[], None]]:
     """Run a simulated Mastodon and Bluesky within the block, with a study of them in *folder*.
 
@@ -125,11 +175,7 @@ def world(
                "--port-file", str(port_file), "--token", TOKEN, *options]  # fmt: skip
     child = subprocess.Popen(command, env=children.environment())  # noqa: S603
     try:
-        until = time.monotonic() + STARTING
-        while not port_file.exists():
-            if child.poll() is not None or time.monotonic() > until:
-                raise Partial("the simulated world did not start; see the message above")
-            time.sleep(0.05)
+        _wait(child, port_file.exists)
         yield json.loads(port_file.read_text())
     finally:
         child.terminate()

@@ -16,6 +16,7 @@ from jobs.erasing import hold
 from jobs.forget import rebuild
 from jobs.intake import admit_requests
 from jobs.run import load
+from storage import consents
 from storage.archive.reader import Entry
 from storage.archive.writer import Writer
 from storage.errors import UserError
@@ -87,6 +88,8 @@ def gone(study: Study) -> int:
 
 def retain(study: Study, *, say: Say = print) -> None:
     """Remove what is deleted on its platform or passed its retention period; the view `removed` lists it."""
+    if consents.waiting(study.directory).since:  # what participants gave has a period too
+        load(study, say=say)
     now, cut = datetime.now(UTC), Cut()
     archive = study.archive
     with ExitStack() as locks:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from jobs.context import DATABASE, open_state
+from storage import consents
 from storage.frontier.base import Frontier
 from storage.journal import Journal
 from storage.locks import holder
@@ -70,12 +71,13 @@ def _status(study: Study, frontier: Frontier, since: datetime | None) -> dict[st
         {**msgspec.structs.asdict(one), "started": _seconds(one.started), "ended": _seconds(one.ended)}
         for one in frontier.runs(20)
     ]  # fmt: skip
-    names = ["schedule", "load", "admit", *(f"collect-{name}" for name in installed())]
+    names = ["schedule", "load", "participants", "admit", *(f"collect-{name}" for name in installed())]
     running = {name: pid for name in names if (pid := holder(study.directory, name)) is not None}
     state = {
         "study": study.study.name,
         "directory": str(study.directory.resolve()),
         "running": running,
+        "participants": msgspec.to_builtins(consents.waiting(study.directory)),
         "targets": targets,
         "waiting": dict(sorted(waiting.items())),
         "spent": {"usd": round(usd, 4), "posts": posts, "requests": requests},
@@ -154,6 +156,16 @@ def jobs(study: Study, now: datetime) -> list[dict[str, Any]]:
     return found
 
 
+def progress(state: dict[str, Any]) -> list[tuple[str, int, int]]:
+    """(collector and kind, targets that are finished, all targets) in the result of `status`, where some are open."""
+    found: dict[str, list[int]] = {}
+    for row in state["targets"]:
+        counted = found.setdefault(f"{row['collector']} {row['kind']}", [0, 0])
+        counted[0] += row["targets"] * (row["state"] != "open")
+        counted[1] += row["targets"]
+    return [(name, finished, of) for name, (finished, of) in found.items() if finished < of]
+
+
 def problems(state: dict[str, Any]) -> Iterator[tuple[int, str]]:
     """(exit code, problem) for each problem in the result of `status`."""
     latest: dict[str, dict[str, Any]] = {}
@@ -174,6 +186,8 @@ def problems(state: dict[str, Any]) -> Iterator[tuple[int, str]]:
             yield 4 if job["code"] == 4 else 3, f"job {job['job']}: {job['last']} (exit code {job['code']})"
     if any(job["started"] for job in state["jobs"]) and "schedule" not in state["running"]:
         yield 3, "the schedule is not running; start `sneeuwbal schedule run`"
+    if wrong := state["participants"]["unreadable"]:
+        yield 3, wrong
     for line in state["damage"]:
         yield 3, f"{line}; restore it from a backup"
     if state["disk_free_bytes"] < state["database_bytes"] * 2 + SHORT_OF_DISK:
@@ -228,6 +242,9 @@ def prometheus(state: dict[str, Any]) -> str:
     gauge("archive_bytes", "Size of the archive.", [({}, state["archive_bytes"])])
     gauge("database_bytes", "Size of the database.", [({}, state["database_bytes"])])
     gauge("disk_free_bytes", "Disk left.", [({}, state["disk_free_bytes"])])
+    inbox = state["participants"]
+    gauge("inbox", "Donations and withdrawals that wait for a load.",
+          [({"what": what}, inbox[what]) for what in ("given", "withdrawn")])  # fmt: skip
     gauge("superseded_bytes", "Old snapshots of the database that readers hold.",
           [({}, sum(one["bytes"] for one in state["superseded"]))])  # fmt: skip
     changes = state["changes"].items()

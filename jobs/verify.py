@@ -13,7 +13,7 @@ from collectors.base import Collector
 from collectors.engine import recovery
 from collectors.engine.run import mend_archive
 from jobs.context import STATE, shared_state
-from jobs.doctor import Check
+from jobs.doctor import Check, inbox
 from storage import verify
 from storage.archive import manifest
 from storage.errors import UserError
@@ -41,6 +41,7 @@ def checks(
                     manifest.note(directory / "archive" / segment.name)
         yield _archive(found, seal)
         yield from (Check("archive", False, one.damage) for one in found if one.damage)
+        yield inbox(directory)
         if snapshot is not None:
             yield from _database(snapshot, held)
         if (shared or (directory / STATE).exists()) and not any(one.damage for one in found):

@@ -94,12 +94,14 @@ class Guard:
                     *message["headers"],
                     *((n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in there),
                 ]
+                if message["status"] >= 400 and scope["method"] == "POST":
+                    message["headers"].append((b"connection", b"close"))  # or the rest of its body would be read
                 if message["status"] >= 400:
                     log.warning("refused: %s, status %s", scope["method"], message["status"])
             await send(message)
 
         if not stated.isdigit() or int(stated) > self.max_body:
-            await PlainTextResponse("too large", 413, {"connection": "close"})(scope, receive, guarded)
+            await PlainTextResponse("too large", 413)(scope, receive, guarded)
             return
         try:
             await self.app(scope, limited, guarded)

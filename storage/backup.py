@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from storage import consents
 from storage.archive import manifest, writer
 from storage.archive import reader as archive
 from storage.errors import UserError
@@ -53,6 +54,7 @@ def backup(
         _copy(published, part / database.NAME, link, report)
     for path in files:
         _text(study, path, part, secrets, report)
+    _inbox(study, part, report)
     _archive(study / "archive", part / "archive", link, report)
     _sync(part)
     os.rename(part, target)
@@ -102,6 +104,21 @@ def _text(study: Path, path: Path, part: Path, secrets: Sequence[str], report: R
     target.write_bytes(content)
     shutil.copystat(source, target)
     report.bytes += len(content)
+
+
+def _inbox(study: Path, part: Path, report: Report) -> None:
+    """Copy what participants gave or withdrew and the archive, copied later, may lack."""
+    if not (study / consents.INBOX).is_dir():
+        return
+    (part / consents.INBOX).mkdir(mode=0o700)
+    for source in sorted((study / consents.INBOX).glob("c*")):
+        target = part / consents.INBOX / source.name
+        try:
+            shutil.copy2(source, target)
+        except FileNotFoundError:  # taken into the archive meanwhile, or withdrawn
+            target.unlink(missing_ok=True)
+            continue
+        report.bytes += target.stat().st_size
 
 
 def _archive(source: Path, target: Path, link: bool, report: Report) -> None:

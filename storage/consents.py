@@ -187,6 +187,29 @@ def acts(study: Path) -> Iterator[tuple[Path, Act]]:
             raise UserError(f"{path}: is no donation ({error}); move it away") from error
 
 
+class Waiting(msgspec.Struct):
+    """What waits in the inbox for the next load."""
+
+    given: int = 0
+    withdrawn: int = 0
+    since: datetime | None = None  # the oldest of them
+    unreadable: str = ""
+
+
+def waiting(study: Path) -> Waiting:
+    """What waits in the inbox of the study in *study*."""
+    found = Waiting()
+    try:
+        given = [act.consent.given_at for _, act in acts(study)]
+        gone = [act.consent.withdrawn_at for _, act in withdrawals(study)]
+    except UserError as error:
+        found.unreadable = str(error)
+        return found
+    found.given, found.withdrawn = len(given), len(gone)
+    found.since = min((*given, *filter(None, gone)), default=None)
+    return found
+
+
 def donated(path: Path) -> bool:
     """Whether the act *path* of the inbox has donated files, besides the consent."""
     with ZipFile(path) as packed:

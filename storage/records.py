@@ -321,6 +321,7 @@ class Document(msgspec.Struct, frozen=True):
     source: str | None = None  # the publication, as named by the interface
     published_at: datetime | None = None
     summary: str | None = None  # the part of its text that the interface gives
+    digest: str | None = None  # of title and summary; None: too short to recognise a document by
 
 
 class DocumentPage(msgspec.Struct, frozen=True):

@@ -30,7 +30,7 @@ OURS_HERE = {("overrides", "reason"), ("absences", "reason"), ("removed", "reaso
              ("evidence", "verdict")}  # fmt: skip
 PUBLIC = {"organisations", "register", "survey_variables"}  # the study's list, the register of bodies, the questions
 PUBLIC_HERE = {("employers", "organisation"), ("employers", "group_name"), ("offices", "organisation_id"),
-               ("offices", "function")}  # fmt: skip
+               ("offices", "function"), ("documents", "query")}  # fmt: skip
 SHARED = {  # public where many write it, or where the study file says it; a canary is written by one
     "employer": "employers", "platform": "platforms", "sample": "samples", "organisation": "organisations",
     "group_name": "group_names",

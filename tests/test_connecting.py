@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from fixtures.linkedin import CLIENT, SECRET, LinkedIn
 from jobs import invitations
 from jobs.collect import collect
 from jobs.run import load
@@ -153,13 +154,11 @@ def test_a_member_connects_is_read_and_withdraws_without_a_trace(
 ) -> None:
     """The whole way with the simulated platform: its tables, and after the withdrawal no byte."""
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
-    monkeypatch.setattr(linkedin_api, "REDIRECT", f"{URL}/connected")
-    people = linkedin_api.members()
-    with serve(linkedin_api.LinkedIn(people)) as server:
-        more = f'[collectors.linkedin-members]\nclient_id = "{linkedin_api.CLIENT}"\nbase_url = "{server.url}"\n'
+    with serve(LinkedIn(linkedin_api.members(), redirect=f"{URL}/connected")) as server:
+        more = f'[collectors.linkedin-members]\nclient_id = "{CLIENT}"\nbase_url = "{server.url}"\n'
         study = begun(tmp_path / "study", ways=f'{more}oauth_url = "{server.url}/oauth"')
         secret = study.directory / "secrets.toml"
-        secret.write_text(f'linkedin-members = "{linkedin_api.SECRET}"\n')
+        secret.write_text(f'linkedin-members = "{SECRET}"\n')
         secret.chmod(0o600)
         app, codes = face(study), []
         for number in (7, 8):

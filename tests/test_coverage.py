@@ -235,21 +235,29 @@ def test_captures_and_search_engines_are_walked_to_their_end(
     assert b"geheim" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
-def test_other_words_need_a_new_version_and_never_mix_with_the_old(study: Path, server: Server) -> None:
-    """Without one the register is refused; with one both stand, and only the newest is asked again."""
-    path = study / "sneeuwbal.toml"
+@pytest.fixture(scope="module")
+def renewed(study: Path, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the study, in which one search has other words and a new version."""
+    copy = Path(shutil.copytree(study, tmp_path_factory.mktemp("nieuwe-woorden") / "study"))
     changed = REGISTER.format(server.url, WORDS.replace("ambtenaar", "topambtenaar"))
-    path.write_text(changed)
+    (copy / "sneeuwbal.toml").write_text(changed.replace('id = "stukken"', 'id = "stukken"\nversion = 2'))
+    run(read_study(copy), kinds=["sru"], again=True, say=lambda line: None)
+    return copy
+
+
+def test_other_words_need_a_new_version_and_never_mix_with_the_old(
+    study: Path, renewed: Path, server: Server, tmp_path: Path
+) -> None:
+    """Without one the register is refused; with one both stand, and only the newest is asked again."""
+    copy = Path(shutil.copytree(study, tmp_path / "study"))
+    (copy / "sneeuwbal.toml").write_text(REGISTER.format(server.url, WORDS.replace("ambtenaar", "topambtenaar")))
     with pytest.raises(UserError, match=r"search 'stukken' version 1 was run as .*; give it version = 2"):
-        run(read_study(study), say=lambda line: None)
-    path.write_text(changed.replace('id = "stukken"', 'id = "stukken"\nversion = 2'))
-    before = len(server.paths)
-    run(read_study(study), kinds=["sru"], again=True, say=lambda line: None)
-    asked = [parse_qs(urlsplit(one).query)["query"] for one in server.paths[before:] if one.startswith("/sru")]
-    assert asked == [[WORDS.replace("ambtenaar", "topambtenaar")]] * 2
-    finds = rows(study, "SELECT version, count(*) FROM document_finds WHERE query = 'stukken' GROUP BY 1 ORDER BY 1")
+        run(read_study(copy), say=lambda line: None)
+    asked = [parse_qs(urlsplit(one).query)["query"][0] for one in server.paths if one.startswith("/sru")]
+    assert [one.count("topambtenaar") for one in asked] == [0, 0, 1, 1]
+    finds = rows(renewed, "SELECT version, count(*) FROM document_finds WHERE query = 'stukken' GROUP BY 1 ORDER BY 1")
     assert finds == [(1, 3), (2, 3)]
-    words = rows(study, "SELECT version, words FROM searches WHERE query = 'stukken' ORDER BY 1")
+    words = rows(renewed, "SELECT version, words FROM searches WHERE query = 'stukken' ORDER BY 1")
     assert [found.count("topambtenaar") for _, found in words] == [0, 1]
 
 
@@ -386,6 +394,46 @@ def test_a_date_that_no_document_can_have_is_absent_and_counted() -> None:
         assert [each.excerpt for each in collector.parse(asked) if isinstance(each, Quarantine)] == [claimed]
 
 
+@pytest.mark.parametrize("date", ["2013-02-30T08:00:00Z", "2013-02-06T25:00:00Z", "2013", "2013-02", "2013-037"])
+def test_a_day_that_is_none_does_not_become_another(date: str) -> None:
+    entry = f"<entry><link href='https://blog.example/1'/><published>{date}</published></entry>"
+    asked = page(
+        "feed", f"<feed xmlns='http://www.w3.org/2005/Atom'>{entry}</feed>", Search("s", 1, "", "https://a.example")
+    )
+    assert [one.published_at for one in found(asked)] == [None]
+    assert [one.excerpt for one in collector.parse(asked) if isinstance(one, Quarantine)] == [date]
+
+
+def test_lists_that_lead_back_to_themselves_end() -> None:
+    """A feed whose next page is itself; an index of sitemaps that names itself and its parent."""
+    here = Search("s", 1, "", "https://site.example/x")
+    atom = "<feed xmlns='http://www.w3.org/2005/Atom'><link rel='next' href='/x'/><entry><id>https://a.example</id></entry></feed>"
+    (done,) = collector.outcome(page("feed", atom, here))
+    assert (done.next, done.complete, done.why) == (None, False, "the feed leads on to where it was")
+    index = "<sitemapindex>{}</sitemapindex>".format(
+        "".join(f"<sitemap><loc>https://site.example/{one}</loc></sitemap>" for one in "xyz")
+    )
+    (first,) = collector.outcome(page("sitemap", index, here))
+    (then,) = collector.outcome(page("sitemap", index, here, cursor=first.next, carry=first.carry))
+    assert (first.next, then.next) == ("https://site.example/y", "https://site.example/z")
+    (last,) = collector.outcome(page("sitemap", index, here, cursor=then.next, carry=then.carry))
+    assert (last.next, last.complete) == (None, True)
+
+
+def test_a_list_in_another_form_loses_nothing_and_invents_nothing() -> None:
+    """A sitemap of plain lines; an entity in an address; a JSON Feed with a byte order mark, an odd byte or title."""
+    here = Search("s", 1, "", "https://site.example/x")
+    lines = page("sitemap", b"https://site.example/a\r\nhttps://site.example/b\n", here)
+    assert [one.address for one in found(lines)] == ["https://site.example/a", "https://site.example/b"]
+    bomb = "<!DOCTYPE a [<!ENTITY x 'b'>]><urlset><url><loc>https://site.example/&x;</loc></url></urlset>"
+    assert found(page("sitemap", bomb, here)) == []
+    body = (
+        b'{"version": "https://jsonfeed.org/version/1", "title": ["x"], "items": [{"url": "https://site.example/a"}]}'
+    )
+    for raw in (b"\xef\xbb\xbf" + body, body.replace(b'"url"', b'"title": "caf\xe9", "url"')):
+        assert [one.address for one in found(page("feed", raw, here))] == ["https://site.example/a"]
+
+
 SCREENING = """document,title,decision,reason,decided_by,decided_at
 https://courant.example/a?id=1,x,included,,an,2026-11-25T10:00:00Z
 https://courant.example/a?id=1,x,included,,ben,2026-11-25T10:00:00Z
@@ -407,14 +455,14 @@ borrel van de vereniging,2013-02-12,ben,Niemand twittert hier.,
 
 
 @pytest.fixture(scope="module")
-def screened(study: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def screened(renewed: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The same study, screened in part."""
-    (study / "screening.csv").write_text(SCREENING)
-    (study / "schermen").mkdir()
-    (study / "schermen" / "draad.png").write_bytes(b"een beeld")
-    (study / "observations.csv").write_text(OBSERVATIONS)
-    load(read_study(study), say=lambda line: None)
-    with open_readonly(study) as db:
+    (renewed / "screening.csv").write_text(SCREENING)
+    (renewed / "schermen").mkdir()
+    (renewed / "schermen" / "draad.png").write_bytes(b"een beeld")
+    (renewed / "observations.csv").write_text(OBSERVATIONS)
+    load(read_study(renewed), say=lambda line: None)
+    with open_readonly(renewed) as db:
         yield db
 
 
@@ -455,10 +503,10 @@ def test_agreement_of_two_coders_is_the_published_one(screened: duckdb.DuckDBPyC
 
 
 def test_what_is_decided_in_a_queue_is_screened_and_can_be_undone(
-    screened: duckdb.DuckDBPyConnection, study: Path, tmp_path: Path
+    screened: duckdb.DuckDBPyConnection, renewed: Path, tmp_path: Path
 ) -> None:
     """Those who settle a dispute see what is disputed only."""
-    copy = Path(shutil.copytree(study, tmp_path / "study"))
+    copy = Path(shutil.copytree(renewed, tmp_path / "study"))
     waiting = decide.Waiting(copy)
     (disputed,) = waiting.left("documents", "consensus")
     decide.decide(copy, "documents", disputed, "included", "consensus")
@@ -472,13 +520,15 @@ def test_what_is_decided_in_a_queue_is_screened_and_can_be_undone(
     assert (verdicts[disputed.subject[0]], verdicts[blog.subject[0]]) == ("included", "excluded")
 
 
-def test_what_people_saw_stands_with_the_checksum_of_its_file(screened: duckdb.DuckDBPyConnection, study: Path) -> None:
+def test_what_people_saw_stands_with_the_checksum_of_its_file(
+    screened: duckdb.DuckDBPyConnection, renewed: Path
+) -> None:
     rows = screened.execute("SELECT source, epoch(observed_at), observer, file, sha256 FROM observations ORDER BY 2")
     assert rows.fetchall() == [
         ("https://forum.example/t/9", 1360610100.0, "an", "schermen/draad.png", sha256(b"een beeld").hexdigest()),
         ("borrel van de vereniging", 1360627200.0, "ben", None, None),
     ]
-    assert {Path("observations.csv"), Path("schermen/draad.png")} <= {*files(read_study(study))}  # in a backup
+    assert {Path("observations.csv"), Path("schermen/draad.png")} <= {*files(read_study(renewed))}  # in a backup
 
 
 @pytest.mark.parametrize(
@@ -518,9 +568,9 @@ def test_a_mistake_in_the_screening_is_one_line(tmp_path: Path, line: str, why: 
 
 @pytest.mark.parametrize("language", ["en", "nl"])
 def test_a_study_of_searches_only_reports_without_a_word_about_timelines(
-    screened: duckdb.DuckDBPyConnection, study: Path, tmp_path: Path, language: str
+    screened: duckdb.DuckDBPyConnection, renewed: Path, tmp_path: Path, language: str
 ) -> None:
-    with open_readonly(study) as db:
+    with open_readonly(renewed) as db:
         found = Findings(db, Options(language=language, least=5 if language == "nl" else 0))
         made = write_report(found, tmp_path, Facts("Alleen dekking", "", ""))
     assert [one.id for one in made.sections] == ["overview", "documents", "method"]

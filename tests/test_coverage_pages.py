@@ -21,10 +21,18 @@ from hypothesis import strategies as st
 from collectors.coverage.collector import PAGE, collector
 from jobs import decide
 from jobs.context import read_study
+from jobs.forget import forget
+from jobs.package import package
 from jobs.plan import guesses_with, plan
-from jobs.run import load, run
+from jobs.reproduce import reproduce
+from jobs.retain import retain
+from jobs.run import import_files, load, run
+from storage.errors import UserError
 from storage.outcomes import Absent, Done
+from storage.privacy.leaks import leaks
+from storage.privacy.pseudonyms import VARIABLE
 from storage.records import DocumentPage, Page, Quarantine, Request, Target
+from tests.contents import contents
 from tests.served import Answer, Server, serving
 
 STORY = (
@@ -101,11 +109,18 @@ def feed(*urls: str) -> Answer:
     return 200, {}, {"version": "https://jsonfeed.org/version/1.1", "items": items}
 
 
+# the second entry is not about the search's words
+ELSEWHERE = """<?xml version="1.0"?><rss version="2.0"><channel><title>Elders</title>
+<item><title>Niets</title><link>http://krant.example/ongelezen</link></item>
+<item><title>Wie is Zandloper?</title><link>http://krant.example/een</link><description>Lees.</description></item>
+</channel></rss>"""
+
+
 def site(path: str) -> Answer:
     if path == "/feed":
         return feed(*(f"http://krant.example/{one}" for one in FOUND), "http://kopie.example/heruitgave/?utm_source=x")
     if path == "/elders":
-        return feed("http://krant.example/ongelezen")
+        return 200, {}, ELSEWHERE.encode()
     return PAGES.get(path.replace("heruitgave/?utm_source=x", "heruitgave"), (404, {}, b"weg"))
 
 
@@ -142,6 +157,7 @@ def test_each_page_is_read_or_has_a_reason(study: Path, server: Server) -> None:
     assert len(agents) == 1
     assert agents.pop().startswith("sneeuwbal (research archive")
     reasons = dict(rows(study, "SELECT reason, count(*) FROM absences GROUP BY 1"))
+    assert rows(study, "SELECT count(*) FROM quarantine") == [(0,)]
     assert reasons == {"moved": 2, "paywall": 1, "format": 1, "opted-out": 1, "gone": 1}
 
 
@@ -160,10 +176,8 @@ def test_one_text_at_two_addresses_is_one_document(study: Path) -> None:
     assert rows(study, "SELECT page, text FROM documents WHERE document LIKE '%ongelezen'") == [(None, None)]
     assert rows(study, "SELECT count(*), count(DISTINCT document) FROM documents") == [(11, 11)]
     assert rows(study, "SELECT count(*), count(DISTINCT address) FROM document_finds") == [(12, 12)]
-    assert rows(study, "SELECT query, hits, documents FROM searches ORDER BY 1") == [
-        ("elders", 1, 1),
-        ("krant", 11, 10),
-    ]
+    brought = rows(study, "SELECT query, hits, documents FROM searches ORDER BY 1")
+    assert brought == [("elders", 2, 1), ("krant", 11, 10)]
 
 
 def test_a_coder_sees_the_text(study: Path) -> None:
@@ -200,6 +214,94 @@ def test_without_texts_documents_are_recognised_all_the_same(study: Path, tmp_pa
     load(read_study(copy), fresh=True, say=lambda line: None)
     assert rows(copy, same) == before
     assert rows(copy, "SELECT count(*), count(text), count(title) FROM documents") == [(11, 0, 0)]
+
+
+def test_a_document_is_forgotten_by_any_of_its_addresses(
+    study: Path, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it stands: in answers, pages, state and the tables of coders; and it is not fetched again."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
+    copy = Path(shutil.copytree(study, tmp_path / "study"))
+    decided = "https://krant.example/een,included,,an,2026-01-01\nhttps://krant.example/oud,included,,an,2026-01-01\n"
+    (copy / "screening.csv").write_text(f"document,decision,reason,decided_by,decided_at\n{decided}")
+    noted = 'https://krant.example/een,2026-01-01,an,"Zij heet\nZandloper",\nelders,2026-01-01,an,Niets,\n'
+    (copy / "observations.csv").write_text(f"source,observed_at,observer,note,file\n{noted}")
+    assert {"coverage", "screening.csv", "state.sqlite", "study.duckdb"} <= sung(copy)
+    done = forget(read_study(copy), "http://kopie.example/heruitgave", say=lambda line: None)
+    assert (done.left, done.cut.unread) == ([], [])
+    before = len(server.paths)
+    run(read_study(copy), again=True, say=lambda line: None)
+    assert sorted(server.paths[before:]) == ["/elders", "/feed"]
+    assert sung(copy) == set()
+    assert rows(copy, "SELECT page, text IS NULL FROM documents WHERE document LIKE '%oud'") == [("read", False)]
+    assert rows(copy, "SELECT count(*), count(*) FILTER (document LIKE '%forgotten.invalid%') FROM documents") == [
+        (12, 2)
+    ]
+    assert rows(copy, "SELECT document FROM screened") == [("https://krant.example/oud",)]
+    assert rows(copy, "SELECT source FROM observations") == [("elders",)]
+
+
+def sung(study: Path) -> set[str]:
+    """The files in which the document still is: its address, or who it names."""
+    words = (b"krant.example/een", b"kopie.example/heruitgave", b"zandloper")
+    return {path.name.partition("-2")[0] for path in study.rglob("*") if path.is_file()
+            for _, content in contents(path) if any(word in content.lower() for word in words)}  # fmt: skip
+
+
+def test_pages_are_kept_no_longer_than_the_study_says(study: Path, tmp_path: Path) -> None:
+    """What was found goes with them; a decision stays, as it is a person's."""
+    copy = Path(shutil.copytree(study, tmp_path / "study"))
+    path = copy / "sneeuwbal.toml"
+    path.write_text(path.read_text() + "[minimise.keep_days]\ndocuments = 0\n")
+    retain(read_study(copy), say=lambda line: None)
+    assert rows(copy, "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM base.document_pages)") == [(0, 0)]
+    assert "coverage" not in sung(copy)
+
+
+def test_a_package_with_a_survey_names_no_document_and_nobody_and_is_reproduced(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flow, yields and agreement come out; addresses, texts, notes and what people wrote do not."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
+    copy = Path(shutil.copytree(study, tmp_path / "study"))
+    decided = [f"https://krant.example/{one},excluded,over Zandloper,{coder},2026-01-01\n" for one in ("een", "oud")
+               for coder in ("anneke", "berend")]  # fmt: skip
+    (copy / "screening.csv").write_text("document,decision,reason,decided_by,decided_at\n" + "".join(decided))
+    noted = "https://forum.example/t/1,2026-01-01,anneke,Op de borrel zei Zandloper dat zij weggaat bij de gemeente,\n"
+    (copy / "observations.csv").write_text(f"source,observed_at,observer,note,file\n{noted}")
+    (copy / "enquete.csv").write_text(
+        "nr,baan,opmerking\n"
+        + "".join(
+            f"{at},{1 + at % 2},{'Mijn baas Zandloper leest mee met alles' if at == 3 else ''}\n" for at in range(1, 41)
+        )
+    )
+    (copy / "codes.csv").write_text("variable,label,code,answer,missing\nbaan,Baan?,1,ja,\nbaan,Baan?,2,nee,\n"
+                                    "opmerking,Nog iets?,,,\n")  # fmt: skip
+    path = copy / "sneeuwbal.toml"
+    path.write_text(path.read_text() + '[survey]\nrespondent = "nr"\noutcome = "baan"\npositive = ["ja"]\n')
+    import_files(read_study(copy), "survey", [copy / "enquete.csv"],
+                 {"codebook": str(copy / "codes.csv"), "respondent": "nr"}, say=lambda line: None)  # fmt: skip
+    assert rows(copy, "SELECT count(text) FROM base.survey_answers") == [(1,)]
+    made = package(read_study(copy), tmp_path / "public", say=lambda line: None)
+    assert not [one for one in reproduce(made, say=lambda line: None) if one.differences]
+    assert "Coverage searches" in (made / "report/report.html").read_text()
+    flow = duckdb.read_csv(str(made / "report/tables/flow.csv")).fetchall()
+    assert [row[-1] for row in flow] == [12, 1, 11, 9, 2, 2, 0, 0]
+    secret = (b"zandloper", b".example", b"twitteren", b"anneke", b"weggaat", b"leest mee")
+    assert not [(path.name, word) for path in (tmp_path / "public").rglob("*") if path.is_file()
+                for _, content in contents(path) for word in secret if word in content.lower()]  # fmt: skip
+    (tmp_path / "public" / "notes.md").write_text("Op de borrel zei Zandloper dat zij weggaat bij de gemeente")
+    assert len(leaks(copy / "study.duckdb", tmp_path / "public")) == 1
+
+
+def test_an_archive_without_texts_is_refused(study: Path, tmp_path: Path) -> None:
+    """These answers cannot be redacted: nothing is asked rather than kept."""
+    (tmp_path / "sneeuwbal.toml").write_text(
+        (study / "sneeuwbal.toml").read_text() + '[minimise]\nredact_archive = true\ndrop = ["texts"]\n'
+    )
+    with pytest.raises(UserError, match="'coverage' cannot redact what it reads"):
+        run(read_study(tmp_path), say=lambda line: None)
+    assert not list(tmp_path.rglob("coverage-*"))
 
 
 # ---- what a page says ------------------------------------------------------------------------------------------

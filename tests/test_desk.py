@@ -2,7 +2,9 @@
 
 import csv
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,20 +12,24 @@ from lxml import html
 
 import cli
 from jobs import decide
-from jobs.context import read_study
+from jobs.context import open_state, open_study, read_study
 from jobs.logs import plain
 from jobs.report import labels_of
-from jobs.status import status
+from jobs.run import load
+from jobs.status import progress, status
 from serve.desk import app
 from serve.desk.access import TRIES, WINDOW, Password, Proxy
+from serve.loads import Loads
 from storage.journal import Journal
 from storage.locks import lock
+from storage.records import Request, Target
+from storage.tables import database
 from tests.desks import KNOWN, LABELS, SECRET, client, desk_study, entered, token
 from tests.reports import HOSTILE
 
 PAGES = ("/", "/live", "/schedule", "/report/", "/report/report.html", "/sql", "/decide", "/decide/links",
          "/decide/members", "/decide/documents", "/decide/links/nothing")  # fmt: skip
-FORMS = ("/schedule", "/sql", "/decide/links/nothing", "/leave")
+FORMS = ("/load", "/schedule", "/sql", "/decide/links/nothing", "/leave")
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +178,48 @@ def test_the_state_shows_what_runs(study: Path) -> None:
     assert "Nothing runs now" in browser.get("/").text
     with lock(study, "load"):
         assert "load (process" in browser.get("/live").text
+
+
+def test_what_is_open_is_shown_with_how_far_it_is(study: Path) -> None:
+    state = {"targets": [
+        {"collector": "x", "kind": "timeline", "state": "open", "targets": 3},
+        {"collector": "x", "kind": "timeline", "state": "done", "targets": 1000},
+        {"collector": "x", "kind": "timeline", "state": "absent", "targets": 7},
+        {"collector": "x", "kind": "user", "state": "done", "targets": 5},
+    ]}  # fmt: skip
+    assert progress(state) == [("x timeline", 1007, 1010)]
+    browser = entered(study)
+    frontier = open_state(read_study(study))
+    with frontier.transaction():
+        frontier.add([Request(Target("x", "timeline", "1"), "")], datetime.now(UTC))
+    frontier.close()
+    (bar,) = html.fromstring(browser.get("/live").text).iter("progress")
+    (name, finished, of), *_ = progress(status(read_study(study)))
+    assert (bar.get("value"), bar.get("max"), finished) == (str(finished), str(of), of - 1)
+    assert bar.getparent().text_content().startswith(name)
+
+
+def test_a_load_is_started_and_decisions_hold_from_then_on(
+    study: Path, replayed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+    monkeypatch.setattr(Loads, "ask", lambda self: asked.append("load"))
+    browser = entered(study)
+    assert browser.post("/load", data={"token": "guessed"}).status_code == 403
+    assert browser.post("/load", data={"token": token(browser)}).url.path == "/"
+    assert asked == ["load"]
+    fresh = Path(shutil.copytree(replayed, tmp_path / "study", symlinks=True))
+    browser = entered(fresh)
+    item = decide.Waiting(fresh).left("links", "An")[0]
+    browser.post(f"/decide/links/{item.id}", data={"token": token(browser), "decision": "accepted"})
+    load(open_study(fresh), say=lambda line: None)
+    profile, platform, account, *_ = item.subject
+    with database.open_readonly(fresh / "study.duckdb") as db:
+        kept = db.execute(
+            "SELECT decision, decided_by FROM base.links WHERE profile_id = $1 AND platform = $2 AND account_id = $3",
+            [profile, platform, account],
+        ).fetchall()
+    assert kept == [("accepted", "An")]
 
 
 def test_the_newest_runs_are_those_of_the_status(study: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import signal
@@ -15,6 +16,8 @@ from typing import NamedTuple
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from storage.archive import manifest
 from storage.archive import reader as archive
@@ -262,3 +265,20 @@ def test_copied_words_are_found_whatever_stands_between_them_and_no_others_are()
     assert (theirs.finds(phrase), theirs.finds(TEXT)) == (False, True)
     theirs = Copied(["een twee drie vier vijf zes zeven acht", "aan het begin staat dit en aan het eind ook"])
     assert theirs.cut("aan het begin staat een twee drie vier vijf zes zeven acht dit en aan het eind ook") == "…"
+
+
+@given(
+    st.lists(st.sampled_from([*TEXT.split(), "vreemd", "<b>", "</p>", ", ", "\n", "Σ", "é"]), max_size=30),
+    st.sampled_from([" ", "-", " ", "<br>"]),
+    st.booleans(),
+)
+def test_what_is_found_is_cut_also_deep_in_a_document(pieces: list[str], between: str, ascii_only: bool) -> None:
+    """A text is found exactly if something is cut from it; a document is, if one of its strings is."""
+    text, copied = between.join(pieces), Copied([TEXT])
+    assert copied.finds(text) == (copied.cut(text) != text)
+    assert not copied.finds(copied.cut(text))
+    document = json.dumps({"a": [{"b": ["x", text]}, 1], "c": None}, ensure_ascii=ascii_only).encode()
+    for content in (document, document + b"\n" + document, document[:-1]):
+        assert copied.finds_in(content) >= copied.finds(text)
+    assert copied.finds_in(document) == copied.finds(text)
+    assert copied.finds_in(text.encode()) == copied.finds(text)

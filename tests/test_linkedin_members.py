@@ -19,6 +19,8 @@ from collectors.base import Settings, Token, Tokens, hooks_of
 from collectors.engine.run import Report, collect
 from collectors.linkedin.members import READY, collector
 from collectors.wire.exchange import Replay, Wire
+from fixtures.linkedin import AUTHORIZED, CLIENT, REDIRECT, SECRET, LinkedIn, Member
+from fixtures.linkedin import challenge as proof_of
 from jobs.collect import collect as collect_study
 from jobs.connect import connect
 from jobs.forget import forget
@@ -33,7 +35,7 @@ from storage.tables.load import load
 from study.study_file import FILE, Study
 from tests import linkedin_api
 from tests.contents import contents
-from tests.linkedin_api import AUTHORIZED, CLIENT, REDIRECT, SECRET, LinkedIn, Member, members
+from tests.linkedin_api import members
 from tests.loopback import Answer, Received, serve
 
 NAME = "linkedin-members"
@@ -280,7 +282,7 @@ def test_the_declared_flow_gives_a_token_of_the_member_who_allowed_it(native: bo
         asked = {"response_type": "code", "client_id": CLIENT, "redirect_uri": REDIRECT, "state": "s"}
         asked |= {"scope": " ".join(oauth.scopes)}
         proof = "a-verifier-of-at-least-forty-three-characters-0"
-        challenge = "" if not native else linkedin_api.challenge(proof)
+        challenge = "" if not native else proof_of(proof)
         for number, allowed in ((1, True), (2, False)):
             back = httpx.get(oauth.authorize_url, params=asked | {"login": number, "code_challenge": challenge})
             answer = httpx.URL(back.headers["location"]).params

@@ -21,6 +21,7 @@ from jobs.forget import forget
 from jobs.run import import_files
 from storage.errors import UserError
 from storage.privacy.leaks import leaks
+from storage.privacy.minimise import minimised
 from storage.privacy.pseudonymise import pseudonymise
 from storage.privacy.pseudonyms import Pseudonyms
 from storage.records import Quarantine, Record, SurveyAnswer, SurveyVariable
@@ -167,6 +168,11 @@ def test_answers_are_in_no_database_for_publication(study: Path, tmp_path: Path)
     with duckdb.connect(str(made), read_only=True) as db:
         assert db.execute("SELECT count(*) FROM survey_answers").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM base.survey_variables").fetchone() == (9,)
+
+
+def test_what_respondents_wrote_is_left_out_with_texts() -> None:
+    answers = [SurveyAnswer("s", "s-1", "remark", text="Mijn naam is Haas"), SurveyAnswer("s", "s-1", "job", "1")]
+    assert [(one.code, one.text) for one in minimised(answers, ["texts"])] == [(None, None), ("1", None)]
 
 
 def test_what_respondents_wrote_is_found_in_a_publication(study: Path, tmp_path: Path) -> None:

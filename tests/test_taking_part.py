@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import zipfile
 from collections.abc import Iterator
@@ -21,14 +22,21 @@ from starlette.testclient import TestClient
 from collectors.linkedin.export import KEPT, POSITIONS, PROFILE
 from commands.invite import command as invite_command
 from jobs import invitations
+from jobs.backup import backup
 from jobs.consents import take_in
 from jobs.context import open_study
+from jobs.doctor import inbox
 from jobs.forget import forget
 from jobs.invitations import Keys
+from jobs.retain import retain
 from jobs.run import import_files, load
-from serve.participants.app import face
+from jobs.status import status
+from serve.loads import Loads
+from serve.participants.app import _Pages, face, started
+from serve.participants.texts import text_of
 from storage import consents
 from storage.consents import Consents, Invitation, consented
+from storage.participants import Token, Tokens
 from storage.privacy.pseudonyms import VARIABLE
 from study.study_file import Study
 from tests.contents import contents
@@ -217,6 +225,68 @@ def test_what_waits_is_withdrawn_before_anything_is_read(study: Study) -> None:
     assert rows(study, "SELECT count(*) FROM base.profiles") == [(0,)]
 
 
+def test_what_waits_is_shown_checked_and_backed_up_until_it_is_withdrawn(study: Study, tmp_path: Path) -> None:
+    """A backup that is restored has it; after a withdrawal, or when a person on it is forgotten, no backup has."""
+    code = Person(study).send().json()["code"]
+    assert Person(study).send({"Connections.csv": {**TABLES["Connections.csv"], "rows": PEOPLE[:1]}}).status_code == 200
+    state = status(study)["participants"]
+    assert (state["given"], state["withdrawn"], state["unreadable"]) == (2, 0, "")
+    assert inbox(study.directory).passed
+    assert inbox(study.directory).found.startswith("2 donations and connections, 0 withdrawals wait")
+    copy, restored = tmp_path / "copy", tmp_path / "restored"
+    backup(study, copy)
+    shutil.copytree(copy, restored)
+    load(open_study(restored), say=quiet)
+    assert len(records(open_study(restored))["connections"]) == len(PEOPLE) + 1
+    assert Person(study).withdraw(code).status_code == 200
+    assert status(study)["participants"]["withdrawn"] == 1
+    load(study, say=quiet)
+    assert status(study)["participants"]["since"] is None
+    assert inbox(study.directory).found == "empty"
+    left = [path.suffix for path in (copy / "inbox").iterdir()]
+    assert left == [".zip"]
+    assert [one for path in copy.rglob("*") if path.is_file() for _, content in contents(path)
+            for one in CANARIES if one.encode() in content] == []  # fmt: skip
+    forget(study, PEOPLE[0][2], say=quiet)
+    assert list((copy / "inbox").iterdir()) == []
+    (study.directory / "inbox" / "cspoilt.zip").write_bytes(b"no zip")
+    assert "move it away" in status(study)["problems"][0]
+    assert inbox(study.directory).passed is False
+
+
+def test_what_waits_has_a_retention_period_too_and_its_consent_stays(study: Study) -> None:
+    file = study.directory / "sneeuwbal.toml"
+    file.write_text(file.read_text() + "[minimise]\nkeep_days = { donation = 1, profile = 1 }\n")
+    assert Person(study).send().status_code == 200  # made weeks ago
+    retain(open_study(study.directory), say=quiet)
+    assert sung(study) == []
+    assert rows(study, "SELECT count(*) FROM base.connections") == [(0,)]
+    assert rows(study, "SELECT count(*), count(withdrawn_at) FROM consents") == [(1, 0)]
+
+
+def test_a_participant_is_the_person_on_other_peoples_lists(study: Study) -> None:
+    """By the address that they give; what those lists say of them stays when they withdraw, and come back."""
+    one, other = Person(study), Person(study)
+    assert other.send({"Connections.csv": {**TABLES["Connections.csv"], "rows": PEOPLE[:1]}}).status_code == 200
+    theirs = {**TABLES["Connections.csv"], "rows": PEOPLE[1:]}
+    for wrong in ("https://www.linkedin.com/company/fictie", "javascript:alert(1)", "x" * 40_000):
+        assert one.send(address=wrong).status_code == 400
+    sent = one.send({"Connections.csv": theirs}, address="nl.linkedin.com/in/Testa-Voorbeeld/?trk=x")
+    assert sent.json()["covers"] == "Connections.csv, Profile.csv"
+    load(study, say=quiet)
+    tie = (
+        "SELECT count(*) FROM connections WHERE 'https://www.linkedin.com/in/testa-voorbeeld' IN (profile_a, profile_b)"
+    )
+    assert rows(study, tie) == [(len(PEOPLE),)]
+    assert one.withdraw(sent.json()["code"]).status_code == 200
+    assert one.send({**TABLES, "Connections.csv": theirs}, address=PEOPLE[0][2]).status_code == 200
+    load(study, say=quiet)
+    assert rows(study, "SELECT headline FROM profiles WHERE profile_id = '" + PEOPLE[0][2] + "'") == [
+        ("Eigen kop QZX",)
+    ]
+    assert rows(study, tie) == [(len(PEOPLE),)]
+
+
 # ---- killed -------------------------------------------------------------------------------------------------
 
 
@@ -299,6 +369,38 @@ def test_a_kill_at_any_step_of_taking_in_loses_and_doubles_nothing(study: Study)
         at += 7
     load(study, say=quiet)
     assert sung(study) == []
+
+
+def test_a_kill_at_any_step_of_an_oauth_answer_or_a_withdrawal_leaves_no_half_consent(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the next start every consent that stands has its token, and every token such a consent."""
+    monkeypatch.setattr(Loads, "ask", lambda self: None)
+    pages, version = _Pages(study, lambda: None), text_of(study.directory, "en").version
+
+    def standing() -> list[str]:
+        with started(study):
+            known = Consents(study.directory).all().consents.values()
+        found = sorted(one.id for one in known if one.withdrawn_at is None)
+        assert sorted(Tokens(study.directory, "linkedin-members").keys()) == found
+        return found
+
+    at, killed, codes = 0, True, []
+    while killed:
+        invited = invitations.invite(study, 1, 30)[0]
+        consent, code = pages._consent(invited, "linkedin-members", "lists", version, "en")
+        killed = _killed(lambda consent=consent: pages._give(consent, {}, Token("geheim")), at)
+        codes += [code] * (consent.id in standing())
+        assert killed or len(codes) == len(standing())
+        at += 1
+    assert 1 < len(codes) < at
+    left = standing()
+    at, killed = 0, True
+    while killed:
+        killed = _killed(lambda: pages._withdrawn(codes[-1]), at)
+        assert len(left) - 1 <= len(standing()) <= len(left)
+        at += 1
+    assert len(standing()) == len(left) - 1
 
 
 # ---- attacks ------------------------------------------------------------------------------------------------
@@ -404,6 +506,14 @@ def test_pages_run_no_text_as_code_and_ask_no_other_site(study: Study) -> None:
         assert "<b>study" not in page.text
     assert "&lt;script&gt;" in person.client.get(person.here).text
     assert 'lang="nl"' in person.client.get("/", headers={"Accept-Language": "nl-NL,nl;q=0.9"}).text
+
+
+def test_the_pages_of_participants_lead_to_nothing_of_the_researchers(study: Study) -> None:
+    person = Person(study)
+    for path in ("/sql", "/live", "/schedule", "/report/", "/report/report.html", "/decide", "/decide/links", "/login",
+                 "/load", "/leave", "/static/desk.js", "/sneeuwbal.toml", "/inbox", "/study.duckdb"):  # fmt: skip
+        assert person.client.get(path).status_code == 404, path
+        assert person.client.post(path).status_code in (404, 405), path
 
 
 def test_an_error_is_logged_without_what_was_sent(

@@ -15,14 +15,19 @@ import duckdb
 import pytest
 import uvicorn
 
+from fixtures.linkedin import CLIENT, SECRET, LinkedIn
+from fixtures.loopback import Loopback, serve
 from jobs import invitations
 from jobs.invitations import Keys
 from jobs.run import load
 from serve.participants.app import face
+from storage import consents
+from storage.participants import Tokens
 from storage.privacy.pseudonyms import VARIABLE
 from study.study_file import Study
 from tests.browser import chromium, needed, playing
 from tests.contents import contents
+from tests.linkedin_api import members
 from tests.test_taking_part import PEOPLE, begun, exported, quiet, records, sung
 
 pytest.importorskip("playwright.sync_api")
@@ -39,11 +44,25 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Study]:
-    """A study whose pages are served."""
+def platform() -> Iterator[Loopback]:
+    """LinkedIn's interface, on loopback."""
+    with serve(LinkedIn(members(3))) as running:
+        yield running
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: Loopback) -> Iterator[Study]:
+    """A study whose pages are served, and whose application LinkedIn knows."""
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        made = begun(tmp_path / "study", f"http://127.0.0.1:{listening.getsockname()[1]}")
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        assert isinstance(platform.script, LinkedIn)
+        platform.script.redirect = f"{url}/connected"
+        ways = f'[collectors.linkedin-members]\nclient_id = "{CLIENT}"\nbase_url = "{platform.url}"\n'
+        made = begun(tmp_path / "study", url, f'{ways}oauth_url = "{platform.url}/oauth"')
+        secret = made.directory / "secrets.toml"
+        secret.touch(0o600)
+        secret.write_text(f'linkedin-members = "{SECRET}"\n')
         server = uvicorn.Server(uvicorn.Config(face(made), log_level="error", access_log=False))
         serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         serving.start()
@@ -169,6 +188,35 @@ def _zip(*entries: tuple[str, bytes]) -> bytes:
         for name, content in entries:
             made.writestr(name, content)
     return packed.getvalue()
+
+
+def test_an_account_is_connected_and_withdrawn_by_keyboard_alone(study: Study, visit: Visit) -> None:
+    """On a desktop. The platform's own page, where a member logs in and allows it, is passed over."""
+    page = visit.page
+    page.route("**/oauth/v2/authorization*", lambda route: route.continue_(url=f"{route.request.url}&login=1"))
+    page.locator("[name=address]").first.focus()
+    page.keyboard.type("no address")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.locator("[name=address]:invalid").count() == 1  # the browser says so, and sends nothing
+    assert not [one for one in visit.asked if one.startswith("POST")]
+    page.locator("[name=address]").first.fill("https://www.linkedin.com/in/lid-1")
+    page.keyboard.press("Enter")
+    code = page.locator(".code").inner_text(timeout=WAIT)
+    assert visit.axe() == []
+    assert visit.narrow()
+    ((_, act),) = consents.acts(study.directory)
+    token = Tokens(study.directory, act.consent.collector).get(act.consent.id)
+    assert token is not None
+    assert token.owner == "https://www.linkedin.com/in/lid-1"
+    page.get_by_role("link", name="Withdraw").click()
+    page.locator("#code").fill(code)
+    page.keyboard.press("Enter")
+    page.get_by_text("Your consent is withdrawn").wait_for(timeout=WAIT)
+    assert Tokens(study.directory, act.consent.collector).keys() == []
+    assert visit.errors == []
 
 
 def test_what_is_no_export_gets_one_clear_sentence_and_nothing_is_sent(visit: Visit, tmp_path: Path) -> None:

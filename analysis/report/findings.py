@@ -26,7 +26,10 @@ from analysis.queries import PERSON, number, query, with_parameters
 from analysis.report.asking import Options, counting, finding
 from analysis.report.disclosure import SMALL, Cells, few_hidden, merged_groups, pseudonymous
 from analysis.report.filters import PERSONS, filters
+from analysis.report.rhythm import Rhythm
+from analysis.report.searched import Searched
 from analysis.report.surveyed import Surveys
+from analysis.report.waves import Waves
 from storage.folding import folded
 
 PERMUTATIONS = 499
@@ -41,8 +44,14 @@ def _without_the_rest(changes: pd.DataFrame) -> pd.DataFrame:
     return changes.assign(after=changes["after"].mask(lookup))
 
 
-class Findings(Surveys):
+class Findings(Rhythm, Waves, Searched, Surveys):
     """The findings of the study in a database as frames, each with its parameters in its attrs."""
+
+    @cached_property
+    def people(self) -> bool:
+        """Whether people were looked for: a study may be one of documents or of a survey only."""
+        seen = "SELECT (SELECT count(*) FROM profiles) + (SELECT count(*) FROM accounts) + (SELECT count(*) FROM posts)"
+        return not (self.searched or self.asked) or number(self.db, seen) > 0
 
     # ---- populations ----------------------------------------------------------------------------------
 
@@ -146,18 +155,10 @@ class Findings(Surveys):
         return pseudonymous(found, pseudonyms, self.options.least, self.words(SMALL))
 
     def _labelled(self, frame: pd.DataFrame) -> Cells:
-        other = (
-            "community",
-            "name",
-            "size",
-            "share",
-            "groups",
-            "titles",
-            "central",
-            "share_of_runs",
-            "density",
+        other = {
+            "community", "name", "size", "share", "groups", "titles", "central", "share_of_runs", "density",
             "e_i_index",
-        )
+        }  # fmt: skip
         labels = [str(name) for name in frame if name not in other]
         return Cells(dict.fromkeys(labels, ()), None, labels, private=("groups", "titles"))
 

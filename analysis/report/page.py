@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ import jinja2
 from markupsafe import Markup
 from PIL import Image
 
+from analysis.queries import people_once
 from analysis.report import data, exports
 from analysis.report.blocks import Cards, Picture, Section
 from analysis.report.comparison_section import Other
@@ -61,15 +63,16 @@ def write_report(found: Findings, folder: Path, facts: Facts, other: Other | Non
     _ = found.words
     for name in ("tables", "figures", "networks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    with kept():
-        parts = sections(found, _, other)
-        pictures = dict(_pictures(found, folder / "figures", parts, _))
-    for part in (part for one in parts for part in one.parts if isinstance(part, Table)):
-        part.write(folder / "tables", found.english)
-    if found.people:
-        _networks(found, folder / "networks")
-    page = folder / PAGE
-    page.write_text(rendered(found, parts, pictures, facts), encoding="utf-8")
+    with people_once(found.db), people_once(other.found.db) if other else nullcontext():
+        with kept():
+            parts = sections(found, _, other)
+            pictures = dict(_pictures(found, folder / "figures", parts, _))
+        for part in (part for one in parts for part in one.parts if isinstance(part, Table)):
+            part.write(folder / "tables", found.english)
+        if found.people:
+            _networks(found, folder / "networks")
+        page = folder / PAGE
+        page.write_text(rendered(found, parts, pictures, facts), encoding="utf-8")
     return Made(page, tuple(parts))
 
 
@@ -121,8 +124,9 @@ def _one(found: Findings, drawing: Drawing, alt: str) -> Saved:
 
 def figure(found: Findings, drawing: Drawing, path: Path) -> Path:
     """Write one figure to *path*, in the format of its extension, and its data as CSV and Parquet."""
-    made = style.write(drawing.drawn(found, found.words), path)
-    write(drawing.data(found), path.with_suffix(""))
+    with people_once(found.db):
+        made = style.write(drawing.drawn(found, found.words), path)
+        write(drawing.data(found), path.with_suffix(""))
     return made
 
 

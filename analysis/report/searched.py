@@ -8,11 +8,10 @@ import pandas as pd
 
 from analysis import screening
 from analysis.queries import number
-from analysis.report.asking import finding
-from analysis.report.waves import Waves
+from analysis.report.asking import Asking, finding
 
 
-class Searched(Waves):
+class Searched(Asking):
     """The findings on documents: results of searches and screening."""
 
     @cached_property

@@ -10,9 +10,8 @@ import pandas as pd
 
 from analysis import respondents
 from analysis.queries import number
-from analysis.report.asking import counting, finding
+from analysis.report.asking import Asking, counting, finding
 from analysis.report.disclosure import Cells
-from analysis.report.searched import Searched
 from analysis.respondents import NO_ANSWER
 
 COUNTS = ("n", "positive", "others")
@@ -26,19 +25,13 @@ class Graph(NamedTuple):
     rows: pd.DataFrame
 
 
-class Surveys(Searched):
+class Surveys(Asking):
     """The findings on a survey: shares, tests beside the published ones, and who is in it."""
 
     @cached_property
     def asked(self) -> bool:
         """Whether answers to a survey were read."""
         return number(self.db, "SELECT count(*) FROM (SELECT 1 FROM survey_answers LIMIT 1)") > 0
-
-    @cached_property
-    def people(self) -> bool:
-        """Whether people were looked for: a study may be one of documents or of a survey only."""
-        seen = "SELECT (SELECT count(*) FROM profiles) + (SELECT count(*) FROM accounts) + (SELECT count(*) FROM posts)"
-        return not (self.searched or self.asked) or number(self.db, seen) > 0
 
     @cached_property
     def _read(self) -> respondents.Surveyed | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis import snowball
-from analysis.report.asking import counting
+from analysis.report.asking import Asking, counting
 from analysis.report.disclosure import Cells
-from analysis.report.rhythm import Rhythm
 
 
-class Waves(Rhythm):
+class Waves(Asking):
     """The findings on the snowball: its waves, the people who led to most members, and the groups they found."""
 
     def _of_waves(self, frame: pd.DataFrame) -> Cells:

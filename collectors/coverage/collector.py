@@ -117,9 +117,10 @@ class Coverage:
             yield from http.ask(settings.wire, (request,), _url(request), headers=headers, contact=options.contact)
 
     def outcome(self, page: Page) -> Iterator[Outcome]:
-        """Yield the outcome of the target; nothing for a redirect, as its target follows."""
-        if page.kind == PAGE:
-            yield from () if redirected(page) else (pages.outcome(page),)
+        """Yield the outcome of the target; nothing for a redirect, as its target follows, and for robots.txt."""
+        if page.kind not in INTERFACES:
+            if page.kind == PAGE and not redirected(page):
+                yield pages.outcome(page)
             return
         general, target = http.trouble(page), page.requests[0].target
         if general is not None:
@@ -146,7 +147,7 @@ class Coverage:
 
     def parse(self, page: Page) -> Iterator[Record]:
         """Yield the documents or the text of a page, and what could not be read."""
-        if page.status != 200:
+        if page.status != 200 or page.kind not in self.kinds:
             return
         try:
             if page.kind == PAGE:

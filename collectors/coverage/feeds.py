@@ -7,8 +7,10 @@ sitemaps. feedparser reads broken feeds too; unreadable entries are counted.
 from __future__ import annotations
 
 import calendar
+import codecs
 import contextlib
 import io
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -39,7 +41,7 @@ def feed(page: Page, search: Search) -> Reading:
     """The entries of a feed. Raise ValueError if it is not one."""
     content = page.content()
     if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
-        return _json_feed(content)
+        return _paged(_json_feed(content.removeprefix(codecs.BOM_UTF8)), page, search)
     headers = {"content-type": page.header("content-type") or "", "content-location": page.url}
     # as a file: feedparser would take a string as an address or path, and open it
     found = feedparser.parse(io.BytesIO(content), response_headers=headers)
@@ -51,7 +53,14 @@ def feed(page: Page, search: Search) -> Reading:
     source = found.feed.get("title")
     hits = [_entry(entry, f"entries[{number}]", source) for number, entry in enumerate(found.entries)]
     onward = next((link.get("href") for link in found.feed.get("links", ()) if link.get("rel") == "next"), None)
-    return Reading(hits, onward, wrong=wrong)
+    return _paged(Reading(hits, onward, wrong=wrong), page, search)
+
+
+def _paged(reading: Reading, page: Page, search: Search) -> Reading:
+    """*reading*, ended if its next page is itself."""
+    if reading.next in (page.url, page.requests[0].target.cursor or search.address):
+        reading.next, reading.complete, reading.why = None, False, "the feed leads on to where it was"
+    return reading
 
 
 def _entry(entry: Mapping[str, Any], place: str, source: str | None) -> Hit:
@@ -60,7 +69,8 @@ def _entry(entry: Mapping[str, Any], place: str, source: str | None) -> Hit:
     name = "published" if "published" in entry else "updated"
     parsed = entry.get(f"{name}_parsed")
     date: datetime | str | None = entry.get(name)
-    if parsed is not None:
+    # feedparser makes a day of 30 February, and the first of January of a year
+    if parsed is not None and not re.match(r"\s*\d{4}", str(date)):
         with contextlib.suppress(ValueError, OverflowError):
             date = datetime.fromtimestamp(calendar.timegm(parsed), UTC)
     own = (entry.get("source") or {}).get("title")
@@ -93,7 +103,7 @@ class JsonFeed(msgspec.Struct):
     """A JSON Feed."""
 
     version: str
-    items: list[msgspec.Raw]
+    items: list[Any]
     title: str | None = None
     next_url: str | None = None
 
@@ -102,16 +112,16 @@ def _json_feed(content: bytes) -> Reading:
     found, left = lenient.read(content, JsonFeed, ("version", "items"))
     reading = Reading(next=found.next_url, wrong=[one.quarantine() for one in left])
     for number, raw in enumerate(found.items):
-        place = f"items[{number}]"
+        place, shown = f"items[{number}]", lenient.shown(raw)
         try:
-            item, left = lenient.read(raw, Item)
+            item, left = lenient.convert(raw, Item)
         except msgspec.MsgspecError as error:
-            reading.wrong.append(unreadable(place, error, bytes(raw)))
+            reading.wrong.append(unreadable(place, error, shown.encode()))
             continue
-        reading.wrong += [one.quarantine(place, bytes(raw)) for one in left]
+        reading.wrong += [one.quarantine(place, shown) for one in left]
         text = item.content_html or item.content_text or item.summary
         url = item.url or item.external_url or item.id
-        reading.hits.append(Hit(place, url, item.title, found.title, item.date_published, text, bytes(raw)))
+        reading.hits.append(Hit(place, url, item.title, found.title, item.date_published, text, shown))
     return reading
 
 
@@ -124,23 +134,29 @@ def sitemap(page: Page, search: Search) -> Reading:
     Only the news extension gives a date of publication: `lastmod` is the time of the last change.
     """
     left = [str(one) for one in page.requests[0].carry.get("left", ())]
+    seen = [*map(str, page.requests[0].carry.get("seen", ())), page.requests[0].target.cursor or search.address]
     why = str(page.requests[0].carry.get("why", ""))
     if page.status != 200:
-        return _onward([], left, why or f"HTTP {page.status} for {page.url}")
+        return _onward([], left, seen, why or f"HTTP {page.status} for {page.url}")
     content = page.content()
     if content[:2] == b"\x1f\x8b":  # the file itself is gzipped, independent of the header
         content = msgspec.structs.replace(page, body=content, headers=(("Content-Encoding", "gzip"),)).content()
+    if (listed := content.split()) and all(re.match(rb"https?://", one) for one in listed):  # a plain list
+        return _onward(
+            [Hit(f"[{at}]", one.decode("utf-8", "replace")) for at, one in enumerate(listed)], left, seen, why
+        )
     root, wrong = xml(content, "sitemap")
     name = etree.QName(root).localname
     if name not in ("urlset", "sitemapindex"):
         raise ValueError(f"no sitemap: {name}")
     if name == "sitemapindex":
         children = [loc for each in root if (loc := _child(each, "loc")) and not _too_old(each, search)]
+        children = [one for one in children if one not in seen]
         if len(children) + len(left) > CHILDREN:
             why = f"an index of more than {CHILDREN:,} sitemaps; the rest is not read"
         left = list(dict.fromkeys([*children, *left]))[:CHILDREN]
     hits = [_page_of(each, f"url[{number}]") for number, each in enumerate(root)] if name == "urlset" else []
-    reading = _onward(hits, left, why)
+    reading = _onward(hits, left, seen, why)
     reading.wrong = wrong
     return reading
 
@@ -150,9 +166,11 @@ def missing(page: Page) -> bool:
     return bool(page.requests[0].target.cursor) and page.status in (401, 403, 404, 410)
 
 
-def _onward(hits: list[Hit], left: list[str], why: str) -> Reading:
+def _onward(hits: list[Hit], left: list[str], seen: list[str], why: str) -> Reading:
     onward = left[0] if left else None
-    return Reading(hits, onward, {"left": left[1:], "why": why} if onward else {}, complete=not why, why=why)
+    return Reading(
+        hits, onward, {"left": left[1:], "seen": seen, "why": why} if onward else {}, complete=not why, why=why
+    )
 
 
 def _page_of(each: Any, place: str) -> Hit:
@@ -167,7 +185,9 @@ def _child(each: Any, *names: str) -> str | None:
         each = next((one for one in each.iterchildren("{*}" + name)), None)
         if each is None:
             return None
-    return (each.text or "").strip() or None
+    if any(child.tag is etree.Entity for child in each):  # one that is not resolved: what is left is another text
+        return None
+    return "".join(each.itertext()).strip() or None
 
 
 def _too_old(each: Any, search: Search) -> bool:

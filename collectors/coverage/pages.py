@@ -7,10 +7,8 @@ not HTML and a page without a text are outcomes with their reason. Dates are tho
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,14 +18,14 @@ from lxml import etree, html
 from w3lib.encoding import html_to_unicode
 
 from collectors.base import Absent, Done, Later, Outcome
-from collectors.coverage.reading import canonical, date_of, plain
+from collectors.coverage.reading import canonical, date_of, digest, plain
 from collectors.parsing import lenient
 from collectors.parsing.noindex import opted_out
 from collectors.wire.http import UNREADABLE
 from collectors.wire.web_pages import refusal
 from storage.records import BadBody, DocumentPage, Page, Quarantine, Record
 
-COMPARED = 300  # letters and digits of a text by which it is recognised: shorter ones are often notices of the site
+COMPARED = 400  # characters of a text by which it is recognised: shorter ones are often notices of the site
 HTML = ("text/html", "application/xhtml+xml")
 ARTICLE = re.compile(r"(Article|Posting|Report|Review)$")  # types of schema.org
 DATED = ("article:published_time", "dcterms.issued", "dcterms.date", "dc.date.issued", "dc.date")
@@ -80,11 +78,10 @@ def records(page: Page) -> Iterator[Record]:
     if why:
         yield Quarantine("page.date", why, str(declared.date)[:1000])
     title = plain(declared.metas.get("og:title")) or plain(tree.findtext(".//title"))
-    same = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
     yield DocumentPage(
         address, urlsplit(address).hostname or "", page.url, title, plain(declared.metas.get("og:site_name")), at,
         language if re.fullmatch("[a-z]{2,3}", language) else None, text,
-        hashlib.blake2b(same.encode(), digest_size=16).hexdigest() if len(same) >= COMPARED else None,
+        digest(text) if len(text) >= COMPARED else None,
     )  # fmt: skip
 
 

@@ -5,7 +5,9 @@ Unreadable values are absent and counted, as `Quarantine`; dates are never inven
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +30,7 @@ TRACKING = (
 )  # fmt: skip
 MARKUP = re.compile(r"</[a-z][a-z0-9]*\s*>|<(br|img|hr)\b[^>]*>|&(#\d+|#x[0-9a-f]+|[a-z][a-z0-9]*);", re.I)
 AMPERSAND = re.compile(rb"&(?!(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);)")  # that begins no entity
+COMPARED = 80  # characters of a text by which a document is recognised
 AHEAD = timedelta(days=1)  # a day's date may be that of a time zone further east
 NONE = datetime(1970, 1, 1, tzinfo=UTC)  # what programs write for no date
 EARLIEST = datetime(1600, 1, 1, tzinfo=UTC)  # no newspaper is older
@@ -74,7 +77,8 @@ def documents(reading: Reading, page: Page, search: Search, *, filtered: bool) -
         if at is not None and not _within(at, search):
             continue
         host = urlsplit(address).hostname or ""
-        yield Document(address, host, url, search.query, search.version, title, plain(hit.source), at, summary)
+        same = digest(f"{title or ''} {summary}") if len(summary or "") >= COMPARED else None
+        yield Document(address, host, url, search.query, search.version, title, plain(hit.source), at, summary, same)
 
 
 def canonical(url: str) -> str | None:
@@ -112,6 +116,12 @@ def date_of(date: str | datetime | None, fetched_at: datetime) -> tuple[datetime
     if found == NONE or not EARLIEST <= found <= fetched_at + AHEAD:
         return None, "no usable date: before 1600, the first second of 1970, or later than the answer"
     return found, ""
+
+
+def digest(text: str) -> str:
+    """A digest of the letters and digits of *text*, in any case."""
+    same = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
+    return hashlib.blake2b(same.encode(), digest_size=16).hexdigest()
 
 
 def xml(content: bytes, what: str) -> tuple[Any, list[Quarantine]]:

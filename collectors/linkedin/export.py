@@ -12,6 +12,7 @@ import re
 import unicodedata
 import zipfile
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ from storage.records import BadBody, Connection, Page, Position, Profile, Profil
 KEPT = ("First Name", "Last Name", "URL", "Company", "Position", "Connected On")
 PROFILE = ("First Name", "Last Name", "Headline", "Summary", "Geo Location", "Twitter Handles", "Websites")
 POSITIONS = ("Company Name", "Title", "Started On", "Finished On")
+OWN = "URL"  # in a donated Profile.csv: the address of the member's page, as they gave it
+ADDRESS = r"\s*(https?:\/\/)?[^\s\/]+\/in\/[^\s\/?#]+\S*\s*"  # of a profile's page; also read by JavaScript
 # the column names in Dutch, German, French and Spanish exports
 _TRANSLATED = {
     "First Name": "voornaam vorname prénom nombre",
@@ -95,19 +98,23 @@ def _made(entry: zipfile.ZipInfo) -> datetime | None:
 _KNOWN = ("connections.csv", "profile.csv", "positions.csv")
 
 
-def owner_of(key: str, options: Mapping[str, Any]) -> str:
-    """The profile id of the export's owner: `owner` in the options, else an id for this donation."""
+def owner_of(key: str, options: Mapping[str, Any], stated: str = "") -> str:
+    """The profile id of the export's owner: `owner` in the options, else *stated*, else an id for this donation."""
     given = options.get("owner")
     if isinstance(given, Mapping):
         given = given.get(key) or given.get(name_of(key))
+    given = given or stated
     return (profile_url(str(given)) or str(given)) if given else f"urn:linkedin-export:{digest_of(key)}"
 
 
 def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[Piece]:
     """The pieces of an export, with permitted data only: the profile in one, the connections in groups of rows."""
-    asked = {"owner": owner_of(request.target.key, options)}
+    profile = dict[str, str]()
+    with suppress(Unreadable) if request.target.kind != "profile" else nullcontext():
+        profile = (_few(path, "profile.csv", (*PROFILE, OWN)) or [profile])[0]
+    asked = {"owner": owner_of(request.target.key, options, profile.pop(OWN, ""))}
     if request.target.kind == "profile":
-        yield _profile_piece(path, asked)
+        yield _profile_piece(path, profile, asked)
         return
     found = _open(path, "connections.csv")
     if found is None:
@@ -172,11 +179,11 @@ def _kept(header: list[str], row: csvfile.Row) -> list[str]:
     return [_EMAIL.sub("", by_name[name]) for name in KEPT if name in by_name]
 
 
-def _profile_piece(path: Path, asked: dict[str, str]) -> Piece:
-    profile, positions = _few(path, "profile.csv", PROFILE), _few(path, "positions.csv", POSITIONS)
+def _profile_piece(path: Path, profile: dict[str, str], asked: dict[str, str]) -> Piece:
+    positions = _few(path, "positions.csv", POSITIONS)
     opened = _open(path, "profile.csv")
     at = opened[1] if opened else None
-    body = msgspec.json.encode({"profile": (profile or [{}])[0], "positions": positions})
+    body = msgspec.json.encode({"profile": profile, "positions": positions})
     return Piece(body, "", 1, 1, "item", "application/json", asked=asked, at=at)
 
 
@@ -300,6 +307,8 @@ DONATION = Donation(
         "nl": "Kies op LinkedIn Instellingen en privacy, Gegevensprivacy, Een kopie van uw gegevens opvragen, en daar "
         "ten minste Connecties, Profiel en Functies. LinkedIn stuurt een e-mail met een link naar een ZIP-bestand.",
     },
+    ADDRESS,
+    ("Profile.csv", OWN),
 )
 # a donated list has employer and title of the people on it, unlike a list of links ("connections")
 collector = FileCollector("linkedin", cut, read, ("profile", "donation"), yields="profiles", donation=DONATION)

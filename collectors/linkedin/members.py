@@ -23,7 +23,7 @@ from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, OAuth, Outcome, Refused, Settings, Token
 from collectors.importing.file_collector import guarded
-from collectors.linkedin.export import KEPT, POSITIONS, PROFILE, connected, member, reduced
+from collectors.linkedin.export import ADDRESS, KEPT, POSITIONS, PROFILE, connected, member, reduced
 from collectors.parsing.coerce import decode, each, from_epoch, get, record, text
 from collectors.parsing.people import profile_url
 from collectors.parsing.redact import replaced
@@ -79,7 +79,7 @@ class Members:
         flow = f"{its.oauth_url}/native-pkce" if its.native_pkce else f"{its.oauth_url}/v2"
         return OAuth(
             "LinkedIn", its.client_id, f"{flow}/authorization", f"{its.oauth_url}/v2/accessToken", (SCOPE,),
-            f"{its.base_url or API}{_path('')}", _member_id, {"LinkedIn-Version": VERSION}, its.native_pkce,
+            f"{its.base_url or API}{_path('')}", _member_id, {"LinkedIn-Version": VERSION}, its.native_pkce, ADDRESS,
         ) if its.client_id else None  # fmt: skip
 
     def fetch(self, requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:

@@ -12,11 +12,11 @@ from typing import NamedTuple, Protocol
 from starlette.requests import Request
 
 from jobs.secrets import fits
+from serve.limits import Limit
 
 COOKIE = "sneeuwbal_desk"
 HOURS = 12  # that a session lasts
 TRIES, WINDOW = 5, 300.0  # failed logins of an address within so many seconds; then it waits
-ADDRESSES = 10_000  # remembered
 NAME = 80  # letters of a coder's name
 
 
@@ -62,7 +62,7 @@ class Password:
     def __init__(self, known: str, now: Callable[[], float] = time.monotonic) -> None:
         self.known, self.now = known, now
         self.sessions: dict[str, tuple[Person, float]] = {}
-        self.failed: dict[str, list[float]] = {}
+        self.failed = Limit(TRIES, WINDOW, now)  # wrong passwords by address
         self._one = Lock()  # a try takes memory, and threads change the sessions
 
     def person(self, request: Request) -> Person | None:
@@ -72,7 +72,7 @@ class Password:
 
     def waits(self, address: str) -> bool:
         """Whether *address* has failed too often to try again now."""
-        return len(self._recent(address)) >= TRIES
+        return self.failed.reached(address)
 
     def enter(self, address: str, password: str, name: str) -> str | None:
         """The key of a new session; None if the password is wrong, or *address* has failed too often."""
@@ -80,11 +80,9 @@ class Password:
             if self.waits(address):
                 return None
             if not fits(password, self.known):
-                if len(self.failed) >= ADDRESSES:
-                    self.failed.pop(next(iter(self.failed)))
-                self.failed[address] = [*self._recent(address), self.now()]
+                self.failed.allows(address)
                 return None
-            self.failed.pop(address, None)
+            self.failed.forget(address)
             self.sessions = {key: one for key, one in self.sessions.items() if self.now() < one[1]}
             key = secrets.token_urlsafe(32)
             self.sessions[key] = (Person(name, secrets.token_urlsafe(32)), self.now() + 3600 * HOURS)
@@ -94,6 +92,3 @@ class Password:
         """End the session."""
         with self._one:
             self.sessions.pop(request.cookies.get(COOKIE, ""), None)
-
-    def _recent(self, address: str) -> list[float]:
-        return [at for at in self.failed.get(address, ()) if self.now() - at < WINDOW]

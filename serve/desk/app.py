@@ -19,9 +19,10 @@ from starlette.routing import Route
 from jobs import decide, schedule
 from jobs.context import read_study
 from jobs.query import chart, within, write_csv
-from jobs.status import status
+from jobs.status import progress, status
 from serve.desk.access import COOKIE, HOURS, Access, Password, Person, named
 from serve.desk.pages import ASSETS, EXAMPLE, picture, rendered
+from serve.loads import Loads
 from serve.web import application
 from storage.errors import UserError
 
@@ -48,9 +49,11 @@ class _Desk:
         self.directory, self.access, self.origin = directory, access, urlsplit(url)
         self.waiting: dict[bool, decide.Waiting] = {}
         self._reading = Lock()
+        self.loads = Loads(directory)
         pages: list[tuple[str, str, Handler]] = [
             ("/", "GET", self.state),
             ("/live", "GET", self.live),
+            ("/load", "POST", self.load),
             ("/schedule", "GET", self.jobs),
             ("/schedule", "POST", self.change_job),
             ("/report/", "GET", self.report),
@@ -142,11 +145,18 @@ class _Desk:
 
     def state(self, request: Request, person: Person, form: Form) -> Response:
         """The state of the study."""
-        return self._page(person, "state.html.j2", state=status(read_study(self.directory)))
+        state = status(read_study(self.directory))
+        return self._page(person, "state.html.j2", state=state, progress=progress(state))
 
     def live(self, request: Request, person: Person, form: Form) -> Response:
         """The part of the state that changes while something runs."""
-        return self._page(person, "live.html.j2", state=status(read_study(self.directory), changes=False))
+        state = status(read_study(self.directory), changes=False)
+        return self._page(person, "live.html.j2", state=state, progress=progress(state))
+
+    def load(self, request: Request, person: Person, form: Form) -> Response:
+        """Load now: what was collected, given and decided becomes what can be queried."""
+        self.loads.ask()
+        return RedirectResponse("/", 303)
 
     def jobs(self, request: Request, person: Person, form: Form) -> Response:
         """The schedule."""

@@ -24,9 +24,9 @@ from starlette.staticfiles import StaticFiles
 
 from jobs.intake import unreadable
 from jobs.invitations import Keys, new_code
+from serve.limits import Limit
+from serve.loads import Loads
 from serve.participants import donation, texts
-from serve.participants.limits import Limit
-from serve.participants.loads import Loads
 from serve.participants.texts import LANGUAGES, Language, rendered, text_of, words
 from serve.participants.ways import Connecting, Ways
 from serve.web import POLICY, application
@@ -34,7 +34,7 @@ from storage import consents
 from storage.consents import Act, Consent, Consents, Given, Invitation, new_id
 from storage.errors import UserError
 from storage.locks import lock
-from storage.participants import Tokens
+from storage.participants import Token, Tokens, every
 from study.study_file import Study
 
 HERE = Path(__file__).parent
@@ -72,7 +72,20 @@ def started(study: Study) -> Iterator[Starlette]:
         if made := texts.begin(study.directory):
             raise UserError(f"written: {', '.join(map(str, made))}; fill in what stands in [[ ]], and start again")
         consents.clear(study.directory)
-        yield face(study, Loads(study.directory).ask)
+        _clear_tokens(study.directory)
+        loads = Loads(study.directory)
+        if any((study.directory / consents.INBOX).glob("c*")):
+            loads.ask()
+        yield face(study, loads.ask)
+
+
+def _clear_tokens(directory: Path) -> None:
+    """Remove the tokens that a killed process left without a consent that stands."""
+    known = Consents(directory).all().consents
+    for name, tokens in every(directory).items():
+        for key, token in tokens.items():
+            if not token.own and (key not in known or known[key].withdrawn_at):
+                Tokens(directory, name).remove(key)
 
 
 class _Pages:
@@ -136,9 +149,8 @@ class _Pages:
             files = await run_in_threadpool(donation.files, donated, offer)
         except (ValueError, msgspec.MsgspecError):
             raise HTTPException(400) from None
-        consent, code = self._consent(
-            invited, name, ", ".join(sorted(donated.tables)), donated.version, donated.language
-        )
+        names = {*donated.tables, *([offer.address_in[0]] if donated.address else ())}
+        consent, code = self._consent(invited, name, ", ".join(sorted(names)), donated.version, donated.language)
         await run_in_threadpool(self._give, consent, files)
         return JSONResponse({"code": code, "covers": consent.covers})
 
@@ -151,9 +163,13 @@ class _Pages:
         form = await request.form()
         self._same_session(request, str(form.get("page", "")))
         language = str(form.get("language"))
+        address = str(form.get("address", "")).strip()
+        if address and not donation.stated(address, self.ways.accounts()[name].address):
+            raise HTTPException(400)
         if form.get("agreed") != "yes" or language not in LANGUAGES:
             raise HTTPException(400)
-        begun = Connecting(name, invited.person, str(form.get("version", "")), language, request.cookies[COOKIE])
+        version, session = str(form.get("version", "")), request.cookies[COOKIE]
+        begun = Connecting(name, invited.person, version, language, session, address)
         return RedirectResponse(self.ways.begin(begun), 303)
 
     async def connected(self, request: Request) -> Response:
@@ -171,7 +187,7 @@ class _Pages:
             return self._page(request, "message.html", 502, text="refused", title=self.ways.title(begun.collector))
         covers = self.ways.covers(begun.collector)
         consent, code = self._consent(invited, begun.collector, covers, begun.version, begun.language)
-        await run_in_threadpool(self._give, consent, {}, lambda: self._tokens(consent).put(consent.id, token))
+        await run_in_threadpool(self._give, consent, {}, token)
         return self._page(request, "receipt.html", code=code, covers=covers, language=begun.language)
 
     async def withdraw(self, request: Request) -> Response:
@@ -235,13 +251,15 @@ class _Pages:
                        consents.moment())  # fmt: skip
         return made, code
 
-    def _give(self, consent: Consent, files: Mapping[str, Any], then: Callable[[], None] = lambda: None) -> None:
+    def _give(self, consent: Consent, files: Mapping[str, Any], token: Token | None = None) -> None:
+        """Keep what is given. A kill leaves all of it, or nothing but a token, which the next start removes."""
         text = text_of(self.study.directory, "nl" if consent.language == "nl" else "en").whole
         with self._giving:  # the same link may be sent from two windows
             if self.book.all().of(consent.person, consent.collector):
                 raise HTTPException(410)
+            if token is not None:
+                self._tokens(consent).put(consent.id, token)
             consents.give(self.study.directory, Act(consent, text), files, lambda path: self._readable(consent, path))
-        then()
         self._arrived()
 
     def _readable(self, consent: Consent, path: Path) -> None:

@@ -32,6 +32,7 @@ class Donated(msgspec.Struct, forbid_unknown_fields=True):
     version: str
     language: Literal["en", "nl"]
     tables: dict[str, Sent]
+    address: str = ""  # of the participant's own page
 
 
 def read(body: bytes) -> Donated:
@@ -47,9 +48,24 @@ def files(donated: Donated, offer: Donation) -> dict[str, tuple[bytes, datetime 
     if not donated.tables:
         raise ValueError("nothing was given")
     cut = re.compile(offer.cut)
-    made = {name: (_file(one, offer.files.get(name, ()), cut), one.made) for name, one in donated.tables.items()}
+    files = {name: (one, offer.files.get(name, ())) for name, one in donated.tables.items()}
+    if donated.address:
+        if not stated(donated.address, offer.address):
+            raise ValueError("not the address of a page")
+        name, column = offer.address_in
+        columns = offer.files[name]
+        one = donated.tables.get(name, Sent(list(columns[:2]), [["", ""]]))
+        with_address = [[*row, donated.address.strip()] for row in one.rows]
+        files[name] = (Sent([*one.columns, column], with_address, one.made), (*columns, column))
+    made = {name: (_file(one, columns, cut), one.made) for name, (one, columns) in files.items()}
     empty = {name: (_written(columns, []), None) for name, columns in offer.files.items()}  # as an importer may need it
     return {**empty, **made}
+
+
+def stated(address: str, pattern: str) -> bool:
+    """Whether *address* may be the one of a participant's own page, asked for with *pattern* ("": not asked)."""
+    fine = len(address) <= MOST_TEXT and not CONTROL.search(address)
+    return bool(pattern) and fine and re.fullmatch(pattern, address) is not None
 
 
 def _file(sent: Sent, allowed: tuple[str, ...], cut: re.Pattern[str]) -> bytes:

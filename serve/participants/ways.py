@@ -33,6 +33,7 @@ class Connecting(msgspec.Struct, frozen=True):
     version: str
     language: str
     session: str
+    address: str = ""  # of the person's own page
     verifier: str = ""
     since: float = 0.0
 
@@ -105,7 +106,8 @@ class Ways:
         try:
             with self._client(begun.collector, oauth) as client:
                 answer = client.fetch_token(oauth.token_url, code=code, **more)
-            return Token.answered(answer, datetime.now(UTC))
+            owner = hooks_of(collectors_of(self._study).get(begun.collector)).canonical(begun.address)
+            return Token.answered(answer, datetime.now(UTC), owner=owner)
         except (OAuthError, OSError, ValueError, ConnectionError) as error:
             log.warning("%s gave no token: %s", begun.collector, type(error).__name__)
             return None

@@ -26,8 +26,6 @@ from storage.records import Request, Target
 
 ADMITTED = "admitted"  # the kind of a target that is not fetched: a person admitted by the snowball
 KILLED = "the process ended unexpectedly"
-
-
 T = TypeVar("T")
 Rows = list[tuple[Any, ...]]
 

@@ -9,7 +9,8 @@ separators (`|`: a line break, bullet, slash, spaced dash or emoji; `-`: a hyphe
 from __future__ import annotations
 
 import re
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import NamedTuple
 
 from storage.linking.bio_words import (
@@ -69,8 +70,9 @@ START = r"(?<=[|.,:()] )"
 END = r"(?= [|.,:()]| #|$)"
 
 
-class Rule(NamedTuple):
-    """A phrasing about an organisation: its name, what it says about the author, its confidence, and its patterns.
+@dataclass(frozen=True)
+class Rule:
+    """A phrasing about an organisation: its name, what it says about the author, its confidence, and its pattern.
 
     `sure` is the confidence that the author is a member; for ties it is a row of `TIES`.
     """
@@ -78,12 +80,17 @@ class Rule(NamedTuple):
     name: str
     stance: str
     sure: float | str
-    pattern: re.Pattern[str]
+    text: str
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The pattern, compiled at first use: all of them take longer than a small study to load."""
+        return re.compile(self.text)
 
 
 def _rule(name: str, stance: str, sure: float | str, *patterns: str) -> Rule:
     """A rule that matches if one of *patterns* does."""
-    return Rule(name, stance, sure, re.compile("|".join(patterns)))
+    return Rule(name, stance, sure, "|".join(patterns))
 
 
 # Confidence of a tie, by the strength of the name (`bio_names.Name`).

@@ -125,6 +125,8 @@ class Donation(msgspec.Struct, frozen=True):
     headings: Mapping[str, str]  # a column's name by its heading in any language: NFKD without marks, in lower case
     cut: str  # a pattern of Python and JavaScript: what is removed from every cell
     how: Mapping[str, str]  # how to get the export, by language
+    address: str = ""  # a pattern of the address of a participant's own page, asked for if the export lacks it
+    address_in: tuple[str, str] = ("", "")  # the file and column that the address is written into
 
 
 class OAuth(msgspec.Struct, frozen=True):
@@ -139,6 +141,7 @@ class OAuth(msgspec.Struct, frozen=True):
     member: Callable[[bytes], str | None]  # the member's id in that answer; None: the platform does not know yet
     headers: Mapping[str, str] = {}
     pkce: bool = True  # False: the server takes no code challenge
+    address: str = ""  # a pattern of the address of a participant's own page, asked for if the answers lack it
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from storage.archive.reader import Entry, Note
-from storage.privacy.erase_bodies import Bodies, unescaped
+from storage.privacy.erase_bodies import Bodies
 from storage.records import BadBody, Failure, Page, Request
 
 
@@ -71,7 +71,7 @@ class Cutter(Bodies):
         if not content:
             return None
         if content.lstrip()[:1] in (b"{", b"["):
-            return self._json(content) if self.holds(unescaped(content)) else None
+            return self._json(content) if self.holds(content) else None
         text = content.decode("utf-8", "surrogateescape")
         if not self.finds(text):
             return None

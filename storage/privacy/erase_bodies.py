@@ -16,22 +16,12 @@ from storage.privacy.identifiers import EVIDENT, Tokens
 STRUCTURE = {"@type", "$type", "@context"}  # kept of their objects, on any platform
 ANCHOR = re.compile(r"(<a\b[^>]*?href=(?:\"([^\"]*)\"|'([^']*)')[^>]*>)(.*?)(</a>)", re.I | re.S)
 SCRIPT = re.compile(r"(<script\b[^>]*ld\+json[^>]*>)(.*?)(</script>)", re.I | re.S)
+# the entries of feeds, of sitemaps and of answers of libraries
+ENTRY = re.compile(r"<((?:\w+:)?(?:item|entry|record|url))\b[^>]*>.*?</\1\s*>", re.I | re.S)
 REPEATED = re.compile(r"^(RT @\w+:).*", re.S)
 REPEAT = ("retweeted", None)  # the type of a reference to a reposted post, if typed
-ESCAPED = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
-SPACES = re.compile(r"\\[nrtfb]")  # as JSON writes them
 AUTHORITY = re.compile(r"^[a-z]+://(?=did:)")  # the start of a record's address
 NEAR = 400  # characters around a person's address in which their full name means them
-
-
-def unescaped(content: bytes) -> str:
-    """*content* as text, with JSON escapes decoded (white space as a blank)."""
-    if b"\\u" in content or b"\\/" in content:
-        try:
-            content = msgspec.json.encode(msgspec.json.decode(content))
-        except (msgspec.DecodeError, RecursionError, UnicodeError):
-            content = ESCAPED.sub(lambda found: chr(int(found[1], 16)).encode(), content.replace(b"\\/", b"/"))
-    return SPACES.sub(" ", content.decode("utf-8", "replace"))
 
 
 class Bodies(Tokens):
@@ -251,7 +241,12 @@ class Bodies(Tokens):
     # ---- pages and tables
 
     def markup(self, text: str) -> str:
-        """HTML without the people: their objects in ld+json, the texts of links to them, their names nearby."""
+        """HTML without the people: their objects in ld+json, the texts of links to them, their names nearby.
+
+        Of an entry of undeclared XML that names them, only a token is left.
+        """
+        if self._undeclared:
+            text = ENTRY.sub(self._entry_of, text)
         text = SCRIPT.sub(lambda found: found[1] + self._block(found[2]) + found[3], text)
         places = [m for pattern in self._patterns for m in pattern.finditer(text) if m.groupdict()]
         for match in sorted(places, key=lambda one: one.start(), reverse=True):
@@ -260,6 +255,13 @@ class Bodies(Tokens):
                 text = text[:start] + self._unnamed(text[start:end]) + text[end:]
         text = ANCHOR.sub(self._anchor, text)
         return self.retweet(self.text(text))
+
+    def _entry_of(self, found: re.Match[str]) -> str:
+        if not self.finds(found[0]):
+            return found[0]
+        hits = (self._hit(match) for pattern in self._patterns for match in pattern.finditer(found[0]))
+        token, name = next(filter(None, hits), ""), found[1]
+        return f"<{name}>{''.join(f'<{one}>{token}</{one}>' for one in ('link', 'loc', 'identifier'))}</{name}>"
 
     def _unnamed(self, text: str) -> str:
         for name in self.people:

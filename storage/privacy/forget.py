@@ -12,12 +12,13 @@ import sqlite3
 from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Protocol
+from zipfile import ZipFile
 
 import msgspec
 
 from storage.archive import manifest, writer
 from storage.archive import reader as archive
-from storage.consents import INBOX
+from storage.consents import DONATED, INBOX
 from storage.errors import UserError
 from storage.participants import TOKENS
 from storage.privacy import outside_copies
@@ -58,9 +59,13 @@ def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = No
         cut.reports += sum(1 for each in folder.iterdir() if each.is_dir() and not each.is_symlink())
         shutil.rmtree(folder)
     for path in sorted(place.rglob("*")):
-        if not path.is_file() or path.is_symlink() or path.name in KEPT or {".locks", INBOX} & set(path.parts):
+        if not path.is_file() or path.is_symlink() or path.name in KEPT or ".locks" in path.parts:
             continue
         name = path.name
+        if path.parent == place / INBOX:
+            if published is None:
+                _donation(path, str(path.relative_to(place)), cutter, cut)
+            continue
         if cutter.finds(f"@{name}") or any(person in name for person in cutter.people):
             cut.review.append(str(path.relative_to(place)))
         if name.endswith((archive.SEALED, archive.OPEN)):
@@ -78,6 +83,15 @@ def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = No
             cut_file(path, str(path.relative_to(place)), cutter, cut)
         else:
             cut.unread.append(str(path.relative_to(place)))
+
+
+def _donation(path: Path, shown: str, cutter: Cutter, cut: Cut) -> None:
+    """Delete the copy *path* of a donation that names them; the study has taken it in since, without them."""
+    if path.suffix == DONATED:
+        with ZipFile(path) as packed:
+            if any(cutter.finds(packed.read(name).decode("utf-8", "replace")) for name in packed.namelist()):
+                path.unlink()
+                cut.files.append(shown)
 
 
 class Cutting(Protocol):

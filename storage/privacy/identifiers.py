@@ -8,9 +8,10 @@ from urllib.parse import parse_qsl, urlencode
 
 from storage.privacy.declared import Names, names_in
 from storage.privacy.forgotten import EMAIL, Forgotten, Name, bare, names_of_fields, path_of
-from storage.privacy.quoted_text import Copied
+from storage.privacy.quoted_text import Copied, unescaped
 from storage.records import Request, Target
 
+DIGITS = re.compile(r"(?<![\w.-])\d{5,25}(?!\w)")
 EVIDENT = re.compile(r"[a-z][a-z0-9+.-]*:", re.I)  # a URI or DID: unique anywhere
 
 
@@ -107,7 +108,7 @@ class Tokens:
                 last = "".join(sorted({re.escape(one[-1]) for one in before}))  # tested first, as it is cheap
                 found.append(re.compile(rf"(?<=[{last}])(?:{behind}){_any(words)}(?!\w)", re.I))
         if any(n.text.isdigit() and len(n.text) >= 5 for n in names):
-            found.append(re.compile(r"(?<![\w.-])\d{5,25}(?!\w)"))
+            found.append(DIGITS)
         paths = {path for n in names if n.kind == "profile" and len(path := path_of(n.text)) > 4}
         if paths:
             found.append(re.compile(rf"(?<=[\"'])(?P<path>{_any(paths)})(?=[\"'/?#])", re.I))
@@ -129,13 +130,19 @@ class Tokens:
 
     def finds(self, text: str) -> bool:
         """Whether *text* contains an identifier or words of the people."""
-        if any(self._hit(match) is not None for pattern in self._patterns for match in pattern.finditer(text)):
-            return True
-        return bool(self._copied) and self._copied.finds(text)
+        return self._names(text) or self._copied.finds(text)
 
-    def holds(self, document: str) -> bool:
-        """Whether a JSON *document* names the people: in its text, or as a value that is a bare handle or id."""
-        if self.finds(document):
+    def _names(self, text: str) -> bool:
+        """Whether *text* contains an identifier of the people."""
+        if DIGITS in self._patterns and not self._known.keys().isdisjoint(DIGITS.findall(text)):
+            return True
+        others = (pattern for pattern in self._patterns if pattern is not DIGITS)  # these match seldom
+        return any(self._hit(match) is not None for pattern in others for match in pattern.finditer(text))
+
+    def holds(self, content: bytes) -> bool:
+        """Whether a JSON document names the people: in its text, or as a value that is a bare handle or id."""
+        document = unescaped(content)
+        if self._names(document) or self._copied.finds_in(content):
             return True
         bare_words = [n.text for n in self.names if self._means(n) and (n.kind in self._words or opaque(n))]
         return bool(bare_words) and re.search(rf'"@?{_any(bare_words)}"', document, re.I) is not None

@@ -38,7 +38,9 @@ KNOWN = (
         for name, what in RECORDS[record].items()
         if what in KINDS
     )
-    + " UNION SELECT 'text', text FROM base.survey_answers"
+    + " UNION SELECT 'text', text FROM base.survey_answers UNION SELECT 'text', note FROM base.observations"
+    + " UNION SELECT unnest(['address', 'address', 'text']), unnest([address, url, summary])"
+    + " FROM base.documents UNION SELECT 'text', text FROM base.document_pages"
 )  # respondents' numbers are also names of figures
 
 

@@ -28,7 +28,8 @@ class Person(msgspec.Struct, frozen=True):
 def person_of(text: str, database: Path, declared: Iterable[Platform]) -> Person:
     """The person whose account or profile is *text* (an address, handle or id), with all names they ever had.
 
-    Profiles and accounts that the study links count as one person. Raise UserError if *text* cannot be a name.
+    Profiles and accounts that the study links count as one person. A document counts as one, by any of its addresses.
+    Raise UserError if *text* cannot be a name.
     """
     declared = list(declared)
     asked = names_of(text, declared)
@@ -41,6 +42,11 @@ def person_of(text: str, database: Path, declared: Iterable[Platform]) -> Person
         for _ in range(3):  # a person's profile, its accounts, and the other profiles linked to these
             profiles, accounts = _linked(db, profiles, accounts)
         if not profiles and not accounts:
+            if document := db.execute(DOCUMENT, [[name.key for name in asked]]).fetchall():
+                named = {Name("profile", value) for kind, value in document if kind == "address"}
+                titles, texts = ({value for kind, value in document if kind == one} for one in ("title", "text"))
+                named |= {name for name in asked if name.kind == "profile"}
+                return Person(frozenset(named), frozenset(titles), frozenset(texts | titles))
             known = db.execute(RESPONDENT, [[name.key for name in asked]]).fetchone() is not None
             return Person(frozenset(_widened(asked, declared)), known=known)
         names, people, texts = {name for name in asked if name.kind == "profile"}, set[str](), set[str]()
@@ -66,6 +72,21 @@ def _widened(names: Iterable[Name], declared: Iterable[Platform]) -> Iterator[Na
 
 
 RESPONDENT = "SELECT 1 FROM base.survey_answers WHERE list_contains($1, lower(respondent)) LIMIT 1"
+# all addresses of the document that has one of them, and what they say
+DOCUMENT = """
+WITH whole AS (
+    SELECT address FROM document_finds WHERE document IN (
+        SELECT document FROM document_finds
+        WHERE list_has_any(list_transform($1, lambda one: regexp_replace(one, '^http:', 'https:')), list_transform(
+            [address, url], lambda one: regexp_replace(lower(rtrim(one, '/')), '^http:', 'https:'))))
+)
+SELECT DISTINCT kind, value FROM (
+    SELECT unnest(['address', 'address', 'title', 'text']) AS kind, unnest([address, url, title, summary]) AS value
+    FROM base.documents SEMI JOIN whole USING (address)
+    UNION ALL SELECT unnest(['address', 'title', 'text']), unnest([url, title, text])
+    FROM base.document_pages SEMI JOIN whole USING (address)
+) WHERE value IS NOT NULL
+"""
 PROFILE_NAMES = """
 SELECT 'profile', profile_id FROM base.profiles WHERE list_contains($1, profile_id)
 UNION SELECT 'profile', url FROM base.profiles WHERE list_contains($1, profile_id) AND url IS NOT NULL

@@ -31,7 +31,7 @@ KEPT = {
 # untrusted text, kept only if it has the expected form
 FORMS: Mapping[str, str] = {
     "record_id": "<urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}>",
-    "lang": "[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,4})?",
+    **dict.fromkeys(("lang", "language"), "[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,4})?"),
     **dict.fromkeys(("started", "ended", "connected_on"), "[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?"),
 }
 FLAGS = ("noindex", "not-indexable", "not-discoverable", "no-unauthenticated", "bot", "suspended", "memorial")
@@ -53,6 +53,8 @@ SHARED: Mapping[str, str] = {
             GROUP BY 1 HAVING count(DISTINCT subject) >= {{few}}"""
         for column in ("organisation", "group_name")
     },
+    # why coders excluded documents
+    "reasons": """SELECT reason AS name FROM {db}.screenings GROUP BY 1 HAVING count(DISTINCT document) >= {few}""",
     # comparison sets keep their names; a search's name is its query, which may name a person
     "samples": """SELECT set.name AS name FROM (
         SELECT unnest(from_json(value, '[{{"name": "VARCHAR"}}]')) AS set FROM {db}.study WHERE key = 'comparison')""",
@@ -88,6 +90,21 @@ SPECIAL: Mapping[tuple[str, str], str] = {
         for column in ("organisation", "group_name")
     },
     ("answers", "reason"): "NULL",
+    # a search is known by its id, without its words and place
+    ("answers", "key"): "CASE WHEN (collector, kind) IN (SELECT (k.collector, k.kind) FROM source.base.kinds AS k"
+    " WHERE k.names = 'search') THEN regexp_extract(key, '^([\\w-]+/\\d+[?])', 1)"
+    " ELSE pseudonym(key) END",
+    **{
+        (table, column): f"pseudonym({column})"
+        for table in ("documents", "document_pages")
+        for column in ("address", "url", "digest")
+    },
+    **{(table, "published_at"): "date_trunc('month', published_at)" for table in ("documents", "document_pages")},
+    ("documents", "query"): '"query"',
+    ("screenings", "document"): "pseudonym(document)",
+    ("screenings", "reason"): "CASE WHEN reason IN (SELECT name FROM shared_reasons) THEN reason"
+    " WHEN reason <> '' THEN 'other' END",
+    ("screenings", "decided_by"): "CASE WHEN decided_by = 'consensus' THEN decided_by ELSE pseudonym(decided_by) END",
     ("runs", "reason"): "NULL",
     ("study", "key"): "key",
     ("study", "value"): "value",
@@ -98,10 +115,7 @@ ROWS: Mapping[str, str] = {  # tables of which not every row may be published
     "notes": "WHERE FALSE",
     "invitations": "WHERE FALSE",  # `participation` has their numbers
     "consents": "WHERE FALSE",
-    "screenings": "WHERE FALSE",
     "observations": "WHERE FALSE",
-    "documents": "WHERE FALSE",  # titles and addresses name people, and anyone can look them up
-    "document_pages": "WHERE FALSE",
     "post_versions": "WHERE FALSE",
     "quarantine": "WHERE FALSE",
     "link_handles": "WHERE FALSE",

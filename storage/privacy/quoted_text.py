@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+import msgspec
+
 RUN = 8  # consecutive words that are unlikely to match by chance, unless
 COMMON = 3  # others use them without naming the person: a set phrase
 LEAST = (5, 25)  # words and letters of a text that counts as a whole
 PIECE = re.compile(r"<[^<>]*>|\w+")  # a tag of HTML, or a word
 CUT = "…"
+ESCAPED = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
+SPACES = re.compile(r"\\[nrtfb]")  # as JSON writes them
 
 
 class Copied:
@@ -48,7 +52,17 @@ class Copied:
 
     def finds(self, text: str) -> bool:
         """Whether *text* contains copied words."""
-        return next(self._spans(text), None) is not None
+        if not self._sizes or len(text) < 2 * min(self._sizes) - 1:  # a letter a word, and a blank between
+            return False
+        words = [piece.lower() for piece in PIECE.findall(text) if piece[0] != "<"]
+        known = self._known
+        return any(
+            known(" ".join(words[at : at + size])) for size in self._sizes for at in range(len(words) - size + 1)
+        )
+
+    def finds_in(self, content: bytes) -> bool:
+        """Whether *content*, a JSON document or any other text, contains copied words."""
+        return bool(self._sizes) and any(map(self.finds, texts_of(content)))
 
     def cut(self, text: str) -> str:
         """*text* with a mark in place of copied words."""
@@ -60,18 +74,17 @@ class Copied:
 
     def _with(self, text: str, left: Callable[[str], str]) -> str:
         """*text* cut until no copied words are left: the words around a cut may form a new run."""
-        while True:
+        while self.finds(text):
             parts, at = [], 0
             for start, end in self._spans(text):
                 parts += [text[at:start], left(text[start:end])]
                 at = end
-            if not parts:
-                return text
             text = "".join([*parts, text[at:]])
+        return text
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         """The spans of copied words, in order, overlaps merged."""
-        found = list(_words(text)) if self._sizes else []
+        found = list(_words(text))
         words = [match.group().lower() for match in found]
         open_: tuple[int, int] | None = None
         for at in range(len(words)):
@@ -86,6 +99,34 @@ class Copied:
                         open_ = (start, end)
         if open_ is not None:
             yield open_
+
+
+def texts_of(content: bytes) -> list[str]:
+    """The strings of a JSON document, as nobody's words go on from one to the next; other content as one text."""
+    try:
+        waiting = [msgspec.json.decode(content)]
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return [unescaped(content)]
+    found = []
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            found.append(value)
+        elif isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+    return found
+
+
+def unescaped(content: bytes) -> str:
+    """*content* as text, with JSON escapes decoded (white space as a blank)."""
+    if b"\\u" in content or b"\\/" in content:
+        try:
+            content = msgspec.json.encode(msgspec.json.decode(content))
+        except (msgspec.DecodeError, RecursionError, UnicodeError):
+            content = ESCAPED.sub(lambda found: chr(int(found[1], 16)).encode(), content.replace(b"\\/", b"/"))
+    return SPACES.sub(" ", content.decode("utf-8", "replace"))
 
 
 def _words(text: str) -> Iterator[re.Match[str]]:

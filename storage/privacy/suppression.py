@@ -13,8 +13,8 @@ import msgspec
 
 from storage.archive.reader import Entry, Note
 from storage.privacy.erase import Cutter
-from storage.privacy.erase_bodies import unescaped
 from storage.privacy.forgotten import Forgotten, Name, bare
+from storage.privacy.quoted_text import unescaped
 from storage.records import BadBody, Failure, Request
 
 RELATIVE = re.compile(r"href=[\"'](/[^\"'\s?#]{2,300})")
@@ -34,8 +34,8 @@ class Guard:
         """*entry* without forgotten people; the same object if none is in it; None if it is entirely theirs."""
         if not self.forgotten:
             return entry
-        ours = _ours(entry)
-        text = _readable(entry)
+        ours, content = _ours(entry), _content(entry)
+        text = _readable(entry, content)
         names = self.forgotten.sight(f"{ours} {text}", ours)
         if not isinstance(entry, Note):
             kinds = ("account", "profile", "post")
@@ -45,7 +45,7 @@ class Guard:
                 if self.forgotten.holds(request.target.collector, request.target.key)
             ]
             names |= {Name(kind, bare(t.key)) for t in targets for kind in (t.collector, *kinds)}
-        if not names and not self._copied.finds(text):
+        if not names and not self._copied.finds_in(content):
             return entry
         return Cutter(names, self.forgotten, copied=self._copied).entry(entry)
 
@@ -66,17 +66,22 @@ def _ours(entry: Entry) -> str:
     return f"{unquote(entry.url)} {msgspec.json.encode(entry.requests).decode()} {owner}"
 
 
-def _readable(entry: Entry) -> str:
-    """All text of *entry*, with escapes decoded and relative links made absolute."""
+def _content(entry: Entry) -> bytes:
+    """The body of *entry*, as far as it can be read, or the words of a failure."""
     if isinstance(entry, Note):
-        return ""
+        return b""
     if isinstance(entry, Failure):
-        return entry.detail
+        return entry.detail.encode("utf-8", "replace")
     try:
-        content = entry.content()
+        return entry.content()
     except BadBody:
-        content = entry.body
+        return entry.body
+
+
+def _readable(entry: Entry, content: bytes) -> str:
+    """The text of *content*, with escapes decoded and relative links made absolute."""
     text = unescaped(content)
+    if "<" not in text[:2000] or isinstance(entry, Note):
+        return text
     origin = "/".join(entry.url.split("/", 3)[:3])
-    links = " ".join(origin + path for path in set(RELATIVE.findall(text))) if "<" in text[:2000] else ""
-    return f"{text} {links}"
+    return f"{text} {' '.join(origin + path for path in set(RELATIVE.findall(text)))}"

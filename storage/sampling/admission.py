@@ -144,13 +144,11 @@ def _lists(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Request]:
 
 
 def _profiles(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> list[Request]:
-    """The profiles on the lists read: one wave further than the owners of the lists, nearest first."""
+    """The profiles on the lists that were read or given: one wave further than their owners, nearest first."""
     rows = db.execute(
-        "WITH lists AS (SELECT key, min(wave) AS wave FROM answers JOIN base.kinds USING (collector, kind)"
-        " WHERE yields = 'connections' GROUP BY 1)"
-        " SELECT c.other_id, min(l.wave) + 1 AS wave, arg_min(l.key, (l.wave, l.key)) AS via"
-        " FROM base.connections AS c JOIN lists AS l ON l.key = c.profile_id GROUP BY 1 HAVING min(l.wave) < ?"
-        " ORDER BY 2, 1",
+        "SELECT c.other_id, min(l.wave) + 1 AS wave, arg_min(l.key, (l.wave, l.key)) AS via"
+        " FROM base.connections AS c JOIN base.answers AS l USING (record_id) WHERE NOT starts_with(c.other_id, 'urn:')"
+        " GROUP BY 1 HAVING min(l.wave) < ? ORDER BY 2, 1",
         [rules.waves],
     ).fetchall()
     kinds = list(_of(rules, "profile"))

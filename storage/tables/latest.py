@@ -11,7 +11,7 @@ KEYS = {
     "follows": ("follower_id", "followed_id", "platform"),
 }
 
-# A profile's own page has more data than a mention in a list, even a newer one.
+# A profile's own page has more data than a mention in a list, even a newer one with employer and title.
 SELECTS = {
     "profiles": """
         SELECT profile_id, platform, url, name, headline, description, location,
@@ -21,7 +21,8 @@ SELECTS = {
         WINDOW same AS (PARTITION BY profile_id)
         QUALIFY row_number() OVER (
             PARTITION BY profile_id
-            ORDER BY own OR content IN (SELECT content FROM base.positions) DESC, last_seen DESC, content, run_id,
+            ORDER BY own AND content IN (SELECT content FROM base.positions) DESC,
+                     own OR content IN (SELECT content FROM base.positions) DESC, last_seen DESC, content, run_id,
                      own DESC) = 1""",
     "accounts": """
         WITH spans AS (

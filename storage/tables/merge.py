@@ -165,7 +165,7 @@ RULES = (
         ("address", "query", "version", "content"),
         FIRST,
         f"address, {_hash(DOCUMENT)} AS content, platform, url, query, CAST(version AS INTEGER) AS version, title, "
-        f"source, published_at, summary, {SEEN}",
+        f"source, published_at, summary, digest, {SEEN}",
         ("first_seen",),
         ("last_seen",),
     ),

@@ -28,20 +28,21 @@ function begin(section) {
     }
   });
   send.addEventListener("click", async () => {
-    const left = shown.filter((one) => one.kept);
+    const left = shown.filter((one) => one.kept), address = section.querySelector("[name=address]");
+    if (address && !address.checkValidity()) return void (problem.textContent = offer.words.own_page_wrong);
     if (!section.querySelector(".agree").checked) return void (problem.textContent = offer.words.agree_first);
     if (!left.length) return void (problem.textContent = offer.words.nothing_left);
     problem.textContent = offer.words.sending;
     send.disabled = true;
-    const answer = await post(offer, left);
+    const answer = await post(offer, left, address?.value ?? "");
     if (answer.code) return receipt(section, offer, answer);
     problem.textContent = answer.error ?? offer.words.failed;
     send.disabled = false;
   });
 }
 
-async function post(offer, left) {
-  const body = { agreed: true, version: offer.version, language: offer.language,
+async function post(offer, left, address) {
+  const body = { agreed: true, version: offer.version, language: offer.language, address,
     tables: Object.fromEntries(left.map((one) => [one.name, one.donated()])) };
   try {
     const answer = await fetch(`${offer.send}?lang=${offer.language}`, { method: "POST", body: JSON.stringify(body),

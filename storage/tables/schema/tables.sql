@@ -184,8 +184,8 @@ CREATE TABLE base.survey_organisations (
 -- What the searches of the register found: a row a document, search and content.
 CREATE TABLE base.documents (
     address VARCHAR, content VARCHAR, platform VARCHAR, url VARCHAR, query VARCHAR, version INTEGER, title VARCHAR,
-    source VARCHAR, published_at TIMESTAMPTZ, summary VARCHAR, first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ,
-    record_id VARCHAR);
+    source VARCHAR, published_at TIMESTAMPTZ, summary VARCHAR, digest VARCHAR, first_seen TIMESTAMPTZ,
+    last_seen TIMESTAMPTZ, record_id VARCHAR);
 CREATE TABLE base.document_pages (
     address VARCHAR, content VARCHAR, platform VARCHAR, url VARCHAR, title VARCHAR, source VARCHAR,
     published_at TIMESTAMPTZ, language VARCHAR, text VARCHAR, digest VARCHAR, first_seen TIMESTAMPTZ,

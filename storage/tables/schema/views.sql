@@ -178,7 +178,7 @@ WITH asked AS (
 ), paths AS (
     SELECT a.collector, a.kind, a.key, l.wave + 1 AS wave, c.profile_id AS via, 'connections' AS tie
     FROM base.connections AS c JOIN asked AS a ON a.yields = 'profiles' AND a.key = c.other_id
-    JOIN asked AS l ON l.yields = 'connections' AND l.key = c.profile_id
+    JOIN base.answers AS l ON l.record_id = c.record_id
     UNION SELECT a.collector, a.kind, a.key, r.wave, h.profile_id, 'link'
     FROM profile_handles AS h
     JOIN asked AS a ON a.collector = h.platform AND a.names = 'handle' AND a.key = lower(h.handle)
@@ -434,13 +434,9 @@ FROM seen FULL JOIN asked USING (wave) FULL JOIN brought USING (wave) ORDER BY w
 -- Addresses with one text are one document: the text of the page, or title and text as an interface gives them. Each
 -- text is a key; keys that share an address belong together. Two short texts may be the same by chance.
 CREATE VIEW document_finds AS
-WITH RECURSIVE shown AS (
-    SELECT address, arg_max(struct_pack(t := title, s := summary), (length(coalesce(summary, '')), last_seen, content)) AS f
-    FROM base.documents GROUP BY address
-), texts AS (
-    SELECT address, md5(regexp_replace(lower(concat_ws(chr(31), f.t, f.s)), '\s+', ' ', 'g')) AS text
-    FROM shown WHERE length(f.s) >= 80
-    UNION SELECT address, digest FROM base.document_pages WHERE digest IS NOT NULL AND address IN (SELECT address FROM shown)
+WITH RECURSIVE texts AS (
+    SELECT address, digest AS text FROM base.documents WHERE digest IS NOT NULL
+    UNION SELECT address, digest FROM base.document_pages SEMI JOIN base.documents USING (address) WHERE digest IS NOT NULL
 ), shared AS (
     SELECT address, text, min(address) OVER (PARTITION BY text) AS least FROM texts
     QUALIFY count(*) OVER (PARTITION BY text) > 1
@@ -450,7 +446,8 @@ WITH RECURSIVE shown AS (
     FROM pairs UNION SELECT r.text, p.other, p.least FROM reached AS r JOIN pairs AS p ON p.text = r.other
 ), known AS (
     SELECT a.address, coalesce(min(r.least), a.address) AS document
-    FROM shown AS a LEFT JOIN shared AS s USING (address) LEFT JOIN reached AS r ON r.text = s.text GROUP BY a.address
+    FROM (SELECT DISTINCT address FROM base.documents) AS a LEFT JOIN shared AS s USING (address)
+    LEFT JOIN reached AS r ON r.text = s.text GROUP BY a.address
 )
 SELECT k.document, d.query, d.version, d.address, arg_max(d.url, (d.last_seen, d.content)) AS url,
        min(d.first_seen) AS first_seen, max(d.last_seen) AS last_seen,

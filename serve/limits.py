@@ -18,11 +18,23 @@ class Limit:
 
     def allows(self, key: str) -> bool:
         """Whether *key* may try once more; counts the try."""
-        now = self._clock()
-        begun, tries = self._tries.pop(key, (now, 0))
-        if now - begun >= self._seconds:
-            begun, tries = now, 0
+        begun, tries = self._window(key)
         self._tries[key] = (begun, tries + 1)
+        self._tries.move_to_end(key)
         while len(self._tries) > MOST:
             self._tries.popitem(last=False)
         return tries < self._number
+
+    def reached(self, key: str) -> bool:
+        """Whether *key* may not try again now; counts nothing."""
+        return self._window(key)[1] >= self._number
+
+    def forget(self, key: str) -> None:
+        """Let *key* begin anew."""
+        self._tries.pop(key, None)
+
+    def _window(self, key: str) -> tuple[float, int]:
+        """When the window of *key* began, and the tries in it."""
+        now = self._clock()
+        begun, tries = self._tries.get(key, (now, 0))
+        return (now, 0) if now - begun >= self._seconds else (begun, tries)
