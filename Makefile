@@ -46,7 +46,7 @@ soak: .venv/ready
 kills: .venv/ready
 	$(BIN)/python -m tests.kills 100
 
-# Four machines collect the simulated world through PostgreSQL, with SIGKILLs and restarts of the server.
+# Four machines collect the simulated world through PostgreSQL and S3, with SIGKILLs of machines and servers.
 scale: .venv/ready
 	$(BIN)/python -m tests.scale 12
 
@@ -57,7 +57,7 @@ docs: .venv/ready
 # it is named: make pins UPGRADE="--upgrade-package httpx". Needs uv.
 pins:
 	uv pip compile pyproject.toml --extra dask --extra dev --extra dossier --extra excel --extra keyring --extra linkage \
-		--extra postgres --extra serve --extra survey --universal \
+		--extra pages --extra postgres --extra s3 --extra serve --extra survey --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet $(UPGRADE) --output-file requirements.txt
 
 # The report's script, from its sources: needs Node and npm, which users do not.

@@ -35,6 +35,7 @@ COMMANDS = {
     "sql": "Query study.duckdb, read-only: one query, or a shell.",
     "recover": "Rebuild the state from the archive.",
     "verify": "Check that archive, state and database are consistent.",
+    "store": "Move the study to object storage and PostgreSQL, or back.",
     "backup": "Copy the study safely while it runs.",
     "prune": "Delete old reports and unused files.",
     "doctor": "Check the installation and the study.",

@@ -76,7 +76,7 @@ class Freshness:
         if not self.every or time.monotonic() - self.at < self.gap:
             return False
         size = sum(path.stat().st_size for path in self.archive.glob("*.warc.gz*") if path.exists())
-        if size - self.size < (1 if self.size else LEAST):
+        if abs(size - self.size) < (1 if self.size else LEAST):  # less: uploaded to a store
             return False
         self.size, self.at, self.gap = size, time.monotonic(), min(2 * self.gap, self.every)
         return True

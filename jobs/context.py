@@ -12,7 +12,8 @@ from typing import Any
 
 from collectors.base import Collector, Settings, hooks_of
 from collectors.wire.exchange import Wire
-from jobs.secrets import secret_of, store_password
+from jobs.secrets import bucket_key, secret_of, store_password
+from storage.archive import store
 from storage.consents import consented
 from storage.errors import UserError
 from storage.frontier import sqlite
@@ -63,15 +64,26 @@ def program(directory: Path) -> list[str]:
 
 def read_study(directory: Path) -> Study:
     """Open the study in *directory* for reading. Raise UserError."""
-    return Study.load(directory)
+    study = Study.load(directory)
+    bucket_key(study)
+    return study
 
 
 def open_study(directory: Path) -> Study:
-    """Open the study in *directory* for writing. Raise UserError."""
-    study = Study.load(directory)
+    """Open the study in *directory* for writing. Raise UserError, too if its archive is not where it says."""
+    study = read_study(directory)
     if not os.access(directory, os.W_OK | os.X_OK):
         raise UserError(f"{directory}: no permission to write; make it writable")
+    store.attach(study.archive, archive_of(study))
     return study
+
+
+def archive_of(study: Study) -> store.Where | None:
+    """Where the study file says that the archive lies; None: in its folder."""
+    of = study.store
+    if of.archive is None:
+        return None
+    return store.Where(of.archive.rstrip("/"), study.study.name, of.endpoint, of.upload_every, of.cache_bytes)
 
 
 def open_state(study: Study) -> Frontier:

@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 from packaging.requirements import Requirement
 
-from jobs.context import needs_secret, shared_state, warnings
+from jobs.context import archive_of, needs_secret, read_study, shared_state, warnings
 from jobs.schedule import starts
 from jobs.secrets import secret_of, variable_of
 from storage import consents
+from storage.archive import store
 from storage.errors import UserError
 from storage.tables import database
 from study.study_file import Study
@@ -42,7 +43,7 @@ def checks(directory: Path) -> Iterator[Check]:
     yield from (_python(), _versions())
     study = None
     try:
-        study = Study.load(directory)
+        study = read_study(directory)
         yield Check("study file", True, f"{study.study.name}, {len(study.schedule)} jobs")
     except UserError as error:
         yield Check("study file", False, str(error))
@@ -56,6 +57,8 @@ def checks(directory: Path) -> Iterator[Check]:
         yield from _schedule(study)
     if study is not None and study.store.frontier:
         yield _shared(study)
+    if study is not None and (where := archive_of(study)):
+        yield _stored(study.archive, where)
     yield from (inbox(directory), _state(directory), _database(directory), _writers(directory), _log(directory))
 
 
@@ -171,6 +174,15 @@ def _shared(study: Study) -> Check:
     except UserError as error:
         return Check("frontier", False, str(error))
     return Check("frontier", True, f"{study.store.frontier}; at work: {machines or 'no machine'}")
+
+
+def _stored(folder: Path, where: store.Where) -> Check:
+    """Check that the archive's store can be used."""
+    try:
+        (store.remote_of(folder) or store.Remote(folder, where)).check()
+    except UserError as error:
+        return Check("archive store", False, str(error))
+    return Check("archive store", True, f"{where.address}; {len(store.waiting(folder)):,} segments wait here")
 
 
 def inbox(directory: Path) -> Check:

@@ -18,6 +18,7 @@ from jobs.context import ARCHIVE, DATABASE, Say
 from jobs.report import options
 from jobs.secrets import NEVER_COPIED
 from storage import ro_crate
+from storage.backup import Report, copy_archive
 from storage.errors import UserError
 from storage.privacy import forgotten, outside_copies
 from storage.privacy.leaks import leaks
@@ -92,7 +93,7 @@ def _confidential(study: Study, folder: Path) -> None:
         if (study.directory / name).is_file():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(study.directory / name, place / name)
-    shutil.copytree(study.directory / ARCHIVE, place / ARCHIVE, copy_function=shutil.copyfile)
+    copy_archive(study.archive, place / ARCHIVE, False, Report())
 
 
 def _papers(study: Study, folder: Path, all_settings: bool) -> None:

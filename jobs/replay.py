@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -22,7 +23,6 @@ from jobs.secrets import NEVER_COPIED
 from storage import children
 from storage.errors import Partial, UserError
 from storage.locks import lock
-from study.settings import Store
 from study.study_file import FILE, Study
 
 TOKEN = "rehearsal-token"  # noqa: S105 (the simulated world's, on loopback)
@@ -35,6 +35,7 @@ def _module(name: str) -> tuple[str, ...]:
 
 WORLD, SURVEY = _module("fixtures.world"), _module("fixtures.survey")
 TODAY = (*_module("fixtures.today"), "--theme", "journalists")
+STORE = re.compile(r"^\[store\].*?(?=^\[|\Z)", re.M | re.S)
 STARTING = 600  # seconds for the world to start
 
 
@@ -55,7 +56,9 @@ def replay(
         wanted = path.name in {FILE, DECISIONS} or path.suffix in {".toml", ".csv", ".txt"}
         if path.is_file() and wanted and path.name not in NEVER_COPIED:
             shutil.copy2(path, into / path.name)
-    study = open_study(into).model_copy(update={"store": Store()})  # its state is its own
+    text = (into / FILE).read_text("utf-8")
+    (into / FILE).write_text(STORE.sub("", text), "utf-8")  # its state and archive are its own
+    study = open_study(into)
     wire = Replay(archive, into / ".replay.sqlite")
     try:
         with stopping() as stop:

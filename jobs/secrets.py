@@ -52,6 +52,28 @@ def store_password(study: Study) -> str | None:
     return str(written) if written else None
 
 
+BUCKET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+
+def bucket_key(study: Study) -> None:
+    """Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, unless they are set, to `archive` of the store of secrets.
+
+    The processes that load need them, too. Raise UserError.
+    """
+    if not (study.store.archive or "").startswith("s3:") or BUCKET[0] in os.environ:
+        return
+    if keyring.chosen(study.directory):
+        written = keyring.get("archive")
+    else:
+        written = secrets_table(study.directory).get("archive")
+    if not written:
+        return
+    key, colon, secret = str(written).partition(":")
+    if not (key and colon and secret):
+        raise UserError(f"{study.directory / SECRETS}: archive should be 'ID:SECRET', the access key and its secret")
+    os.environ.update(zip(BUCKET, (key, secret), strict=True))
+
+
 def _variables(study: Study, name: str) -> list[str]:
     from study.installed import installed
 
@@ -100,6 +122,8 @@ def all_secrets(study: Study) -> list[str]:
     where = notify_settings(study.directory)
     if study.store.frontier and (password := store_password(study)):
         found.add(password)
+    if study.store.archive and (key := os.environ.get(BUCKET[1])):
+        found.add(key)
     return sorted(found | set(_parts(where.get("webhook", ""))) | set(_parts(where.get("smtp", ""))))
 
 
@@ -114,8 +138,10 @@ def known_secrets(directory: Path) -> Iterator[str]:
         elif "://" in value and "@" in value:
             yield from _password(value)  # HTTPS_PROXY and the like
     with contextlib.suppress(OSError, ValueError, RecursionError):  # the command that needs it reports the error
-        for text in _strings(tomllib.loads((directory / SECRETS).read_text())):
+        table = tomllib.loads((directory / SECRETS).read_text())
+        for text in _strings(table):
             yield from _parts(text)
+        yield from _parts(str(table.get("archive") or "").partition(":")[2])
     with contextlib.suppress(UserError, OSError):
         for tokens in every(directory).values():
             for token in tokens.values():
@@ -126,6 +152,7 @@ def known_secrets(directory: Path) -> Iterator[str]:
 
             for name in (*installed(), *NOTIFY, "frontier"):
                 yield from _parts(keyring.get(name) or "")
+            yield from _parts((keyring.get("archive") or "").partition(":")[2])
 
 
 def _content(name: str, value: str) -> str:

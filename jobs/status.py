@@ -14,6 +14,8 @@ import msgspec
 
 from jobs.context import DATABASE, open_state
 from storage import consents
+from storage.archive import store
+from storage.errors import UserError
 from storage.frontier.base import Frontier
 from storage.journal import Journal
 from storage.locks import holder
@@ -73,6 +75,7 @@ def _status(study: Study, frontier: Frontier, since: datetime | None) -> dict[st
     ]  # fmt: skip
     names = ["schedule", "load", "participants", "admit", *(f"collect-{name}" for name in installed())]
     running = {name: pid for name in names if (pid := holder(study.directory, name)) is not None}
+    segments, unreached = _segments(study.archive)
     state = {
         "study": study.study.name,
         "directory": str(study.directory.resolve()),
@@ -83,7 +86,9 @@ def _status(study: Study, frontier: Frontier, since: datetime | None) -> dict[st
         "spent": {"usd": round(usd, 4), "posts": posts, "requests": requests},
         "budget": study.budget.model_dump(exclude_none=True),
         "runs": runs,
-        "archive_bytes": sum(path.stat().st_size for path in (study.archive).glob("*")),
+        "archive_bytes": store.total(segments),
+        "store": unreached,
+        "not_uploaded": len(store.waiting(study.archive)),
         "database_bytes": size(study.directory / "study.duckdb"),
         "superseded": superseded(study.directory),
         "load_every_seconds": study.study.load_every,
@@ -95,6 +100,14 @@ def _status(study: Study, frontier: Frontier, since: datetime | None) -> dict[st
     state["problems"], state["healthy"] = [text for _, text in found], not found
     state["exit_code"] = min((code for code, _ in found), default=0)
     return state
+
+
+def _segments(folder: Path) -> tuple[list[Path], str]:
+    """The segments of the archive in *folder*; those here, and why, if its store cannot be reached."""
+    try:
+        return store.segments(folder), ""
+    except UserError as error:
+        return store.waiting(folder), str(error)
 
 
 def size(path: Path) -> int:
@@ -186,6 +199,10 @@ def problems(state: dict[str, Any]) -> Iterator[tuple[int, str]]:
             yield 4 if job["code"] == 4 else 3, f"job {job['job']}: {job['last']} (exit code {job['code']})"
     if any(job["started"] for job in state["jobs"]) and "schedule" not in state["running"]:
         yield 3, "the schedule is not running; start `sneeuwbal schedule run`"
+    if state["store"]:
+        yield 3, state["store"]
+    if number := state["not_uploaded"]:
+        yield 3, f"{number:,} segments of the archive are not in its store yet; the next run uploads them"
     if wrong := state["participants"]["unreadable"]:
         yield 3, wrong
     for line in state["damage"]:

@@ -16,6 +16,7 @@ from jobs.context import STATE, shared_state
 from jobs.doctor import Check, inbox
 from storage import verify
 from storage.archive import manifest
+from storage.archive.store import remote_of
 from storage.errors import UserError
 from storage.frontier.shared import Shared
 from storage.locks import holder, lock
@@ -95,7 +96,7 @@ def _state(
         if shared:
             state = Path(folder) / STATE
             shared.dump(state)
-            if line := _absent(state, rebuilt):
+            if line := _absent(state, rebuilt, remote_of(directory / "archive") is not None):
                 return Check("state", True, f"not compared: {line}")
         targets, behind, other = compare(state, rebuilt)
     if other:
@@ -104,13 +105,18 @@ def _state(
     return Check("state", True, f"{targets:,} targets, equal to the archive{late}")
 
 
-def _absent(state: Path, rebuilt: Path) -> str:
-    """What to do if runs of *state* are not in the archive that *rebuilt* comes from; empty if all are."""
+def _absent(state: Path, rebuilt: Path, stored: bool) -> str:
+    """What to do if runs of *state* are not in the archive that *rebuilt* comes from; empty if all are.
+
+    *stored*: the machines' archives lie in one store.
+    """
     with closing(sqlite3.connect(state)) as db:
         db.execute("ATTACH ? AS rebuilt", (str(rebuilt),))
         query = "SELECT count(*) FROM main.runs WHERE run_id NOT IN (SELECT run_id FROM rebuilt.runs)"
         (number,) = db.execute(query).fetchone()
     fix = "merge the other machines' archives with `sneeuwbal load --archive` first"
+    if stored:
+        fix = "start their machines, which upload them; if they are lost, `sneeuwbal recover` makes their targets due"
     return f"{number:,} runs are not in this archive; {fix}" if number else ""
 
 
@@ -165,7 +171,7 @@ def recover(study: Study) -> dict[str, int]:
         counts = recovery.recover(directory, {name: point.load() for name, point in installed().items()}, fresh)
         if study.store.frontier:
             with closing(shared_state(study)) as shared:
-                _replace(shared, fresh)
+                _replace(shared, fresh, stored=study.store.archive is not None)
             return counts
         for suffix in ("-wal", "-shm"):
             Path(f"{directory / STATE}{suffix}").unlink(missing_ok=True)
@@ -175,11 +181,14 @@ def recover(study: Study) -> dict[str, int]:
     return counts
 
 
-def _replace(shared: Shared, rebuilt: Path) -> None:
-    """Put the state *rebuilt* in place of the shared one, if this archive has every machine's runs."""
+def _replace(shared: Shared, rebuilt: Path, *, stored: bool) -> None:
+    """Put the state *rebuilt* in place of the shared one, if this archive has every machine's runs.
+
+    What is not in an archive that the machines have in common (*stored*) is lost, and due again.
+    """
     with tempfile.TemporaryDirectory(prefix="sneeuwbal-recover-") as folder:
         shared.dump(Path(folder) / STATE)
-        if line := _absent(Path(folder) / STATE, rebuilt):
+        if not stored and (line := _absent(Path(folder) / STATE, rebuilt, stored)):
             raise UserError(line)
     shared.replace(rebuilt)
     rebuilt.unlink()

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from storage import consents
-from storage.archive import manifest, writer
+from storage.archive import manifest, store, writer
 from storage.archive import reader as archive
 from storage.errors import UserError
 from storage.tables import database
@@ -55,7 +55,7 @@ def backup(
     for path in files:
         _text(study, path, part, secrets, report)
     _inbox(study, part, report)
-    _archive(study / "archive", part / "archive", link, report)
+    copy_archive(study / "archive", part / "archive", link, report)
     _sync(part)
     os.rename(part, target)
     writer.sync_directory(target.parent)
@@ -121,7 +121,8 @@ def _inbox(study: Path, part: Path, report: Report) -> None:
         report.bytes += target.stat().st_size
 
 
-def _archive(source: Path, target: Path, link: bool, report: Report) -> None:
+def copy_archive(source: Path, target: Path, link: bool, report: Report) -> None:
+    """Copy every segment of the archive *source* up to its last sync mark to the new folder *target*."""
     target.mkdir(mode=0o700)
     sums = manifest.read(source)
     for path in archive.segments(source):
@@ -130,15 +131,24 @@ def _archive(source: Path, target: Path, link: bool, report: Report) -> None:
             if path.name.endswith(archive.OPEN):
                 _synced(path, target / path.name, report)
             else:
-                _copy(path, target / name, link, report)
+                _segment(path, target / name, link, report)
         except FileNotFoundError:  # sealed meanwhile
             (target / path.name).unlink(missing_ok=True)
-            _copy(source / name, target / name, link, report)
+            _segment(source / name, target / name, link, report)
         report.segments += 1
     held = {path.name for path in target.iterdir()}
     lines = [f"{digest}  {name}\n" for name, digest in manifest.read(source).items() if name in held]
     lines += [f"{digest}  {name}\n" for name, digest in sums.items() if name not in held]  # already reported missing
     (target / manifest.NAME).write_text("".join(lines), "utf-8")
+
+
+def _segment(source: Path, target: Path, link: bool, report: Report) -> None:
+    """Copy a sealed segment, from the store if it is there."""
+    try:
+        _copy(source, target, link, report)
+    except FileNotFoundError:
+        store.fetch(source, target)
+        report.bytes += target.stat().st_size
 
 
 def _synced(source: Path, target: Path, report: Report) -> None:

@@ -76,7 +76,9 @@ class Consents:
 
     def __init__(self, study: Path) -> None:
         self.study = study
-        self._read: dict[Path, tuple[tuple[int, int], list[archive.Note]]] = {}  # a segment's notes, until it changes
+        self._read: dict[
+            Path, tuple[tuple[int, int | str], list[archive.Note]]
+        ] = {}  # a segment's notes, until it changes
 
     def archived(self) -> Given:
         """What the archive has."""
@@ -104,8 +106,7 @@ class Consents:
                 continue
 
     def _of(self, path: Path) -> list[archive.Note]:
-        about = path.stat()
-        state = (about.st_size, about.st_mtime_ns)
+        state = archive.state(path)
         if self._read.get(path, (None,))[0] != state:
             notes = [one for one in archive.read(path) if isinstance(one, archive.Note) and one.kind in NOTES]
             self._read[path] = (state, notes)

@@ -72,7 +72,7 @@ def segments(directory: Path, held: Held, workers: int | None = None) -> Iterato
 
 
 def _read(paths: list[Path], sums: dict[str, str], workers: int) -> Iterator[tuple[Segment, pa.Table]]:
-    if min(workers, len(paths)) < 2 or sum(path.stat().st_size for path in paths if path.exists()) < SMALL:
+    if min(workers, len(paths)) < 2 or archive.total(paths) < SMALL:
         yield from (_segment(path, sums) for path in paths)
         return
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit DuckDB's threads
@@ -97,7 +97,7 @@ def _segment(path: Path, sums: dict[str, str]) -> tuple[Segment, pa.Table]:
             rows.append((entry.record_id, KINDS[type(entry)], last))
             admits |= isinstance(entry, archive.Note) and entry.kind == "admission"
         last = archive.synced_end(path, last)
-        if sealed and last < path.stat().st_size:
+        if sealed and last < archive.size(path):
             damage = f"{path.name}: the last record is cut off at byte {last}"
     except archive.Damage as error:
         damage = str(error)

@@ -206,13 +206,28 @@ class Access(Table):
 
 
 class Store(Table):
-    """Where state and tables are kept, if several machines share the study (docs/scale.md)."""
+    """Where state, archive and tables are kept, if several machines share the study (docs/scale.md)."""
 
     frontier: str | None = Field(
         None, pattern=r"^postgres(ql)?://[^\s]+/[^\s/]+$", examples=["postgresql://me@db.example.org/mystudy"],
         description="A PostgreSQL database for the frontier instead of state.sqlite. The password belongs in PGPASSWORD"
         " or secrets.toml.",
     )  # fmt: skip
+    archive: str | None = Field(
+        None, pattern=r"^(s3://[^/\s@]+(/[^\s@]*)?|file:///[^\s]+)$", examples=["s3://bucket/mystudy"],
+        description="Object storage for the sealed segments of the archive, or a folder that all machines have. The key"
+        " belongs in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or as archive = 'ID:SECRET' in secrets.toml.",
+    )  # fmt: skip
+    endpoint: str | None = Field(
+        None, pattern=r"^https?://[^\s@]+$", examples=["https://s3.example.org"],
+        description="The S3 server; unset: AWS_ENDPOINT_URL, else Amazon's.",
+    )  # fmt: skip
+    upload_every: Count = Field(
+        600, description="Seconds until an unfinished segment is sealed and uploaded: what a lost machine may lose."
+    )
+    cache_bytes: Count = Field(
+        2_000_000_000, description="Bytes of the archive kept on this machine to be read again (archive/.cache)."
+    )
     tables: str | None = Field(
         None, pattern=r"^ducklake:postgres:postgres(ql)?://\S+$",
         examples=["ducklake:postgres:postgresql://me@db.example.org/mytables"],

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from storage.children import PROCESSES
 from storage.locks import lock
+from tests.objects import bucket as bucket
 from tests.postgres import postgres as postgres
 
 ROOT = Path(__file__).parents[1]

@@ -1,8 +1,8 @@
-"""Four machines collect the simulated world through PostgreSQL: `make scale`, or `python -m tests.scale KILLS`.
+"""Four machines collect the simulated world through PostgreSQL and S3: `make scale`, or `python -m tests.scale KILLS`.
 
-Each machine is a process with a directory of its own; the first also merges the archives and admits. SIGKILLs strike
-machines at random moments, and the server is restarted now and then; the tables must be those of one machine's
-undisturbed run, row for row.
+Each machine is a process with a directory of its own; their archive is one, and the first machine loads and admits.
+SIGKILLs strike machines and the S3 server at random moments, and PostgreSQL is restarted now and then; the tables must
+be those of one machine's undisturbed run, row for row.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests import objects
 from tests.kills import undisturbed
 from tests.postgres import Server, serving
 from tests.rehearsal import World, served, sneeuwbal, start
@@ -28,7 +29,9 @@ def command(study: Path, *words: str | Path) -> str:
     return done.stdout
 
 
-def round_of(machines: list[Path], server: Server, kills: int, longest: float, dice: random.Random) -> int:
+def round_of(
+    machines: list[Path], server: Server, bucket: objects.Server, kills: int, longest: float, dice: random.Random
+) -> int:
     """Let all machines collect what is due, under up to *kills* SIGKILLs; return how many struck."""
     words = ("collect", "--hide-progress")
     running = {study: start("--study", study, *words) for study in machines}
@@ -44,6 +47,9 @@ def round_of(machines: list[Path], server: Server, kills: int, longest: float, d
         if struck % 3 == 0:
             server.stop()
             server.start()
+        elif struck % 3 == 1:
+            bucket.kill()
+            bucket.start()
         running[study] = start("--study", study, *words)
     for process in running.values():
         said, _ = process.communicate()
@@ -54,13 +60,12 @@ def round_of(machines: list[Path], server: Server, kills: int, longest: float, d
 def main(kills: int) -> int:
     """Collect, and print what differs; 1 if something does."""
     dice, struck = random.Random(SEED), 0
-    with tempfile.TemporaryDirectory() as folder, serving() as server, served() as world:
+    with tempfile.TemporaryDirectory() as folder, serving() as server, objects.serving() as bucket, served() as world:
         longest = undisturbed(world, Path(folder) / "calm")
-        machines = _studies(world, Path(folder), server.database())
-        archives = [word for study in machines[1:] for word in ("--archive", study)]
+        machines = _studies(world, Path(folder), server.database(), bucket.address())
         while "no new targets" not in command(machines[0], "admit"):
-            struck += round_of(machines, server, kills - struck, longest / 8, dice)
-            command(machines[0], "load", *archives)
+            struck += round_of(machines, server, bucket, kills - struck, longest / 8, dice)
+            command(machines[0], "load")
         command(machines[0], "verify")
         found = differences(Path(folder) / "calm" / "study.duckdb", machines[0] / "study.duckdb", provenance=False)
         asked = [_requests(study) for study in (Path(folder) / "calm", machines[0])]
@@ -70,11 +75,11 @@ def main(kills: int) -> int:
     return int(bool(found) or asked[1] - asked[0] > 64 * struck or struck < kills)
 
 
-def _studies(world: World, folder: Path, address: str) -> list[Path]:
+def _studies(world: World, folder: Path, address: str, archive: str) -> list[Path]:
     found = [world.study(folder / f"machine-{number}") for number in range(MACHINES)]
     for study in found:
         with (study / "sneeuwbal.toml").open("a") as file:
-            file.write(f'\n[store]\nfrontier = "{address}"\n')
+            file.write(f'\n[store]\nfrontier = "{address}"\narchive = "{archive}"\nupload_every = 2\n')
     return found
 
 

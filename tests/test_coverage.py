@@ -579,4 +579,6 @@ def test_a_study_of_searches_only_reports_without_a_word_about_timelines(
         assert word not in text, word
     assert not list((tmp_path / "networks").iterdir())
     assert len(list((tmp_path / "figures").glob("*.svg"))) == 2
+    reasons = made.tables()["exclusions"].frame["reason"].to_list()
+    assert reasons == (["agreed: not about it"] if language == "en" else ["other"])
     assert ("an" in made.tables()["agreement"].frame["coder"].to_numpy()) == (language == "en")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -158,7 +159,19 @@ def test_each_page_is_read_or_has_a_reason(study: Path, server: Server) -> None:
     assert agents.pop().startswith("sneeuwbal (research archive")
     reasons = dict(rows(study, "SELECT reason, count(*) FROM absences GROUP BY 1"))
     assert rows(study, "SELECT count(*) FROM quarantine") == [(0,)]
+    assert {why for (why,) in rows(study, "SELECT DISTINCT why FROM answers WHERE outcome = 'absent'")} == set(reasons)
     assert reasons == {"moved": 2, "paywall": 1, "format": 1, "opted-out": 1, "gone": 1}
+
+
+def test_without_the_library_nothing_is_fetched_and_one_line_says_what_to_install(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sneeuwbal.toml").write_text(STUDY.format(server.address))
+    monkeypatch.setitem(sys.modules, "trafilatura", None)
+    before, said = server.paths.count("/een"), list[str]()
+    with pytest.raises(UserError, match=r"pip install 'sneeuwbal\[pages\]'"):
+        run(read_study(tmp_path), say=said.append)
+    assert server.paths.count("/een") == before
 
 
 def test_one_text_at_two_addresses_is_one_document(study: Path) -> None:
@@ -318,7 +331,8 @@ def page(body: bytes, url: str = KEY, status: int = 200, **headers: str) -> Page
 def read(asked: Page) -> tuple[str, DocumentPage | None]:
     (said,) = collector.outcome(asked)
     found = [one for one in collector.parse(asked) if isinstance(one, DocumentPage)]
-    return getattr(said, "why", ""), found[0] if found else None
+    why = ": ".join(filter(None, (said.why, said.detail))) if isinstance(said, Absent) else ""
+    return why, found[0] if found else None
 
 
 @pytest.mark.parametrize(

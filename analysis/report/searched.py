@@ -26,8 +26,14 @@ class Searched(Asking):
 
     @finding
     def exclusions(self) -> pd.DataFrame:
-        """Why documents were excluded."""
-        return screening.reasons(self.db)
+        """Why documents were excluded; in a report for publication, coders' words on few documents are `other`."""
+        frame = screening.reasons(self.db)
+        if self.options.least and len(frame):
+            named = frame["reason"].where(frame["documents"] >= self.options.least, "other")
+            few = frame.groupby(named)["documents"].sum().sort_values(ascending=False).reset_index()
+            few.attrs = frame.attrs
+            return few
+        return frame
 
     @finding
     def agreement(self) -> pd.DataFrame:

@@ -98,9 +98,10 @@ class Coverage:
         return urlsplit(_url(request)).netloc
 
     def fetch(self, requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:
-        """Yield answers, following redirects. Raise UserError without a key that is needed."""
+        """Yield answers, following redirects. Raise UserError without a key or library that is needed."""
         for fetched, some in groupby(requests, lambda request: request.target.kind == PAGE):
             if fetched:
+                pages.extractor()
                 answers = crawl(((request, request.target.key) for request in some), settings, settings.wire)
                 yield from answers if settings.options.get("honour_opt_outs", True) else map(overruled, answers)
             else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ from collectors.parsing import lenient
 from collectors.parsing.noindex import opted_out
 from collectors.wire.http import UNREADABLE
 from collectors.wire.web_pages import refusal
+from storage.errors import UserError
 from storage.records import BadBody, DocumentPage, Page, Quarantine, Record
 
 COMPARED = 400  # characters of a text by which it is recognised: shorter ones are often notices of the site
@@ -52,8 +53,8 @@ def outcome(page: Page) -> Outcome:
     """The outcome of a page."""
     target = page.requests[0].target
 
-    def absent(why: str) -> Absent:
-        return Absent(target, why, platform=urlsplit(target.key).hostname or "")
+    def absent(why: str, detail: str = "") -> Absent:
+        return Absent(target, why, detail, platform=urlsplit(target.key).hostname or "")
 
     if page.status == 402:
         return absent("paywall")
@@ -64,7 +65,7 @@ def outcome(page: Page) -> Outcome:
         why = _unusable(page, page.content())
     except BadBody as error:
         return Later(target, f"the body cannot be decoded: {error}")
-    return absent(why) if why else Done(target, items=1)
+    return absent(*why) if why else Done(target, items=1)
 
 
 def records(page: Page) -> Iterator[Record]:
@@ -85,20 +86,20 @@ def records(page: Page) -> Iterator[Record]:
     )  # fmt: skip
 
 
-def _unusable(page: Page, content: bytes) -> str:
-    """Why a page is not the document that was asked for; empty if it is."""
+def _unusable(page: Page, content: bytes) -> tuple[str, str] | None:
+    """Why a page is not the document that was asked for, with a detail; None if it is."""
     kind = (page.header("content-type") or HTML[0]).partition(";")[0].strip().lower()
     if kind not in HTML or content[:5] == b"%PDF-":
-        return f"format: {'application/pdf' if content[:5] == b'%PDF-' else kind}"
+        return "format", "application/pdf" if content[:5] == b"%PDF-" else kind
     if opted_out(page, content):
-        return "opted-out"
+        return "opted-out", ""
     try:
         declared = _declared(_tree(page, content))
     except ValueError as error:
-        return f"format: {error}"
+        return "format", str(error)[:500]
     if _elsewhere(page, declared):
-        return f"moved: {page.url}"
-    return "paywall" if declared.paid else ""
+        return "moved", page.url
+    return ("paywall", "") if declared.paid else None
 
 
 def _elsewhere(page: Page, declared: Declared) -> bool:
@@ -125,11 +126,18 @@ def _decoded(page: Page, content: bytes) -> str:
 
 def _text(page: Page, content: bytes) -> str:
     """The main text of a page, without navigation, notices, comments and its headline, which copies often change."""
-    import trafilatura  # takes a second to import
-
-    html_ = _decoded(page, content)
-    found = trafilatura.extract(html_, include_comments=False, favor_precision=True, prune_xpath=["//h1"])
+    extract = extractor()
+    found = extract(_decoded(page, content), include_comments=False, favor_precision=True, prune_xpath=["//h1"])
     return (found or "").strip()
+
+
+def extractor() -> Callable[..., str | None]:
+    """The function that finds the main text of a page. Raise UserError if its library is not installed."""
+    try:
+        from trafilatura import extract  # takes a second to import
+    except ImportError as error:
+        raise UserError("[[searches]] fetch = true needs trafilatura: pip install 'sneeuwbal[pages]'") from error
+    return extract
 
 
 def _declared(tree: Any) -> Declared:

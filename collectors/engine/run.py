@@ -119,6 +119,7 @@ def mend_archive(directory: Path, name: str) -> int:
     left = sorted(directory.glob(f"{name}-*{archive.OPEN}"))
     for path in left:
         archiving.repair(path)
+    archiving.upload(directory)
     return len(left)
 
 
@@ -250,6 +251,7 @@ class _Run:
             self.report.status, self.report.due_at = "waiting", until
             self.report.reason = f"the next target is due at {until:%Y-%m-%d %H:%M:%S} UTC ({why})"
             return False
+        self.writer.rest((until - self.wire.now()).total_seconds())
         self.wire.sleep(max(until, self.wire.now() + timedelta(milliseconds=1)), self.stop)
         return not self._must_stop()
 

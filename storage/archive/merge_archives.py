@@ -6,14 +6,13 @@ A segment is identified by its name. One that was still open when copied is copi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
-from storage.archive import manifest, writer
+from storage.archive import manifest, store, writer
 from storage.archive import reader as archive
 from storage.errors import UserError
 from storage.locks import lock
-from storage.tables import database
 
 CHUNK = 1 << 20
 
@@ -26,27 +25,30 @@ def gather(study: Path, sources: Iterable[Path]) -> int:
     """
     place, taken = study / "archive", 0
     place.mkdir(mode=0o700, exist_ok=True)
+    remote = store.remote_of(place)
+    kept = set(remote.names()) if remote else set()
     with lock(study, "gather", wait=True):
         for source in sources:
             folder = source / "archive" if (source / "archive").is_dir() else source
             found = archive.segments(folder) if folder.exists() else []
             if not found:
                 raise UserError(f"{source}: no archive; give a directory with *.warc.gz, or a study")
-            taken += sum(_take(path, place) for path in found)
+            taken += sum(_take(path, place, kept) for path in found)
+        writer.upload(place)
     return taken
 
 
-def _take(path: Path, place: Path) -> bool:
+def _take(path: Path, place: Path, kept: Container[str]) -> bool:
     name = path.name.removesuffix(".open")
-    end = archive.synced_end(path) if path.name.endswith(archive.OPEN) else path.stat().st_size
-    ours = next((one for one in (place / name, place / f"{name}.open") if one.exists()), None)
+    end = archive.synced_end(path) if path.name.endswith(archive.OPEN) else archive.size(path)
+    ours = next((one for one in (place / name, place / f"{name}.open") if one.exists() or one.name in kept), None)
     if ours is not None:
-        if ours.samefile(path):
+        if path.exists() and ours.exists() and ours.samefile(path):
             return False
-        _compare(path, ours, min(end, ours.stat().st_size))
-        if ours.stat().st_size >= end or ours.name.endswith(archive.OPEN):
+        _compare(path, ours, min(end, archive.size(ours)))
+        if archive.size(ours) >= end or ours.name.endswith(archive.OPEN):
             return False
-    if end == 0:
+    if end == 0 or (path.name.endswith(archive.OPEN) and store.remote_of(place)):  # an object is whole
         return False
     part = place / f".{name}.part"
     part.unlink(missing_ok=True)
@@ -59,11 +61,11 @@ def _take(path: Path, place: Path) -> bool:
 
 def _bring(path: Path, part: Path, end: int) -> None:
     """Link *path* as a whole, or copy it up to *end*, synced."""
-    if end == path.stat().st_size and not path.name.endswith(archive.OPEN):
+    if end == archive.size(path) and not path.name.endswith(archive.OPEN):
         try:
             os.link(path, part)
-        except OSError:  # another disk
-            database.copy(path, part)
+        except OSError:  # another disk, or a store
+            store.fetch(path, part)
     else:
         with path.open("rb") as reading, part.open("xb") as writing:
             while writing.tell() < end and (chunk := reading.read(min(CHUNK, end - writing.tell()))):
@@ -77,7 +79,7 @@ def _bring(path: Path, part: Path, end: int) -> None:
 
 def _compare(path: Path, ours: Path, length: int) -> None:
     """Raise UserError unless both begin with the same *length* bytes."""
-    with path.open("rb") as one, ours.open("rb") as other:
+    with archive.opened(path) as one, archive.opened(ours) as other:
         left = length
         while left > 0:
             size = min(CHUNK, left)

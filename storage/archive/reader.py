@@ -5,7 +5,7 @@ was requested; failures, run starts and ends, admissions and gaps are `metadata`
 `*.warc.gz.open` while one process writes it; a sync mark follows each group of records, and readers of an open
 segment stop at the last one. The files are plain WARC 1.1: warcio, pywb and ReplayWeb.page read them.
 
-This module reads them; `storage.archive.writer` writes them.
+This module reads them; `storage.archive.writer` writes them; where they lie, `storage.archive.store` knows.
 """
 
 from __future__ import annotations
@@ -14,14 +14,20 @@ import zlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
 from storage.archive.before import modern
+from storage.archive.store import OPEN as OPEN
+from storage.archive.store import SEALED as SEALED
+from storage.archive.store import opened as opened
+from storage.archive.store import segments as segments
+from storage.archive.store import size as size
+from storage.archive.store import state as state
+from storage.archive.store import total as total
 from storage.records import Failure, Meta, Page, Request
 
-SEALED, OPEN = ".warc.gz", ".warc.gz.open"
 MAX_RECORD = 512 * 1024 * 1024  # decompressed bytes of one record; a larger one is damage or an attack
 FORMAT = "application/vnd.sneeuwbal+json"
 
@@ -62,14 +68,6 @@ class Damage(ValueError):
     """A segment that cannot be read further: where, and why."""
 
 
-def segments(directory: Path) -> list[Path]:
-    """The segments of an archive (or the one file), in the order of their names, open ones included."""
-    if directory.is_file():
-        return [directory]
-    found = [path for path in directory.glob("*.warc.gz*") if path.name.endswith((SEALED, OPEN))]
-    return sorted(found, key=lambda path: path.name)
-
-
 def members(path: Path, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int, bytes]]:
     """Yield (offset, end, content) of each whole gzip member of *path*; stop at an incomplete last one.
 
@@ -97,16 +95,6 @@ def members(path: Path, start: int = 0, end: int | None = None) -> Iterator[tupl
             used -= len(rest)
             yield offset, offset + used, b"".join(parts)
             offset += used
-
-
-def opened(path: Path) -> BinaryIO:
-    """Open the segment *path*, under its final name if it was sealed meanwhile."""
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        if not path.name.endswith(OPEN):
-            raise
-        return path.with_name(path.name.removesuffix(".open")).open("rb")
 
 
 def synced_end(path: Path, start: int = 0) -> int:

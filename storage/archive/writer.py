@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from storage.archive import manifest
+from storage.archive import manifest, store
 from storage.archive.reader import FORMAT, OPEN, SEALED, SYNC, Damage, Entry, Head, encode, members
 from storage.archive.secrets import clean_text, cut, redact, spellings
+from storage.errors import Partial, UserError
 from storage.records import Failure, Meta, Page, compress
 
 MAX_SEGMENT = 128 * 1024 * 1024  # compressed bytes of a segment
@@ -42,6 +45,10 @@ class Writer:
         self._path = Path()
         self._size = self._number = self._unsynced = 0
         directory.mkdir(parents=True, exist_ok=True)
+        self._remote = store.remote_of(directory)
+        self._begun = 0.0
+        if self._remote is not None:
+            self._remote.check()
 
     def clean(self, answer: Page | Failure) -> Page | Failure:
         """*answer* without the secrets."""
@@ -77,14 +84,27 @@ class Writer:
         if self._fsync:
             os.fsync(self._file.fileno())
         self._unsynced = 0
-        if self._file.tell() >= self.max_segment:
+        if self._file.tell() >= self.max_segment or self._due(0):
             self._seal()
 
+    def rest(self, seconds: float) -> None:
+        """Sync; if nothing is written for *seconds*, seal what a store should have before their end."""
+        self.sync()
+        if self._file is not None and self._due(seconds):
+            self._seal()
+
+    def _due(self, seconds: float) -> bool:
+        return self._remote is not None and time.monotonic() - self._begun + seconds >= self._remote.where.upload_every
+
     def close(self) -> None:
-        """Sync and seal the open segment."""
+        """Sync and seal the open segment. Raise Partial if the archive lies in a store that does not take it."""
         self.sync()
         if self._file is not None:
             self._seal()
+        try:
+            upload(self.directory)
+        except UserError as error:
+            raise Partial(str(error)) from error
 
     def _write(self, data: bytes) -> None:
         if self._file is None:
@@ -94,12 +114,13 @@ class Writer:
         self._unsynced += 1
 
     def _begin(self) -> None:
-        stem = f"{self.name}-{self._now():%Y%m%dT%H%M%S%f}-{os.getpid()}"
+        machine = f"{self._remote.where.machine}-" if self._remote else ""
+        stem = f"{self.name}-{self._now():%Y%m%dT%H%M%S%f}-{machine}{os.getpid()}"
         self._number += 1
         while (self.directory / f"{stem}-{self._number:05d}{SEALED}").exists():  # a replay's clock may not advance
             self._number += 1
         self._path = self.directory / f"{stem}-{self._number:05d}{OPEN}"
-        self._file = self._path.open("xb")
+        self._file, self._begun = self._path.open("xb"), time.monotonic()
         info = b"software: sneeuwbal\r\nformat: WARC File Format 1.1\r\n"
         self._file.write(_record("warcinfo", new_id(), self._now(), "", "application/warc-fields", info))
         sync_directory(self.directory)
@@ -138,11 +159,29 @@ def seal(path: Path) -> Path:
     manifest.note(path, final.name)  # first: a checksum without a segment is harmless, as a repair seals it again
     path.rename(final)
     sync_directory(path.parent)
+    with suppress(UserError):  # tried again at the next one, and at the end
+        upload(path.parent)
     return final
 
 
+def upload(directory: Path) -> None:
+    """Upload the sealed segments in *directory* that its store should have. Raise UserError if one must wait."""
+    remote = store.remote_of(directory)
+    if remote is None or not (paths := store.waiting(directory)):
+        return
+    sums = manifest.sealed_here(directory)
+    try:
+        for path in paths:
+            with suppress(FileNotFoundError):  # uploaded by another process
+                remote.create(path, manifest.proven(path, sums))
+                remote.keep(path)
+    except UserError as error:
+        left = len(store.waiting(directory))
+        raise UserError(f"{error} ({left:,} segments wait in {directory})") from error
+
+
 def sync_directory(path: Path) -> None:
-    """Sync the directory *path*, so that renames and new files are safe."""
+    """Sync the directory (or file) *path*, so that renames and new files are safe."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -16,7 +16,7 @@ from zipfile import ZipFile
 
 import msgspec
 
-from storage.archive import manifest, writer
+from storage.archive import manifest, store, writer
 from storage.archive import reader as archive
 from storage.consents import DONATED, INBOX
 from storage.errors import UserError
@@ -30,7 +30,7 @@ from storage.tables.database import WORK
 
 ROW = 1 << 16  # characters of one row of a table: more means an unclosed quotation mark
 TEXT = {".toml", ".csv", ".txt", ".json", ".jsonl", ".ndjson", ".md", ".log", ".tsv", ".yaml", ".yml", ""}
-KEPT = {FILE, ID, "secrets.toml", TOKENS, f".{TOKENS}", outside_copies.FILE, "removed.csv", manifest.NAME}
+KEPT = {FILE, ID, "secrets.toml", TOKENS, f".{TOKENS}", outside_copies.FILE, "removed.csv", manifest.NAME, store.MARK}
 PACKED = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".parquet", ".arrow", ".xlsx", ".pdf", ".png"}
 
 
@@ -58,6 +58,13 @@ def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = No
     for folder in reports:
         cut.reports += sum(1 for each in folder.iterdir() if each.is_dir() and not each.is_symlink())
         shutil.rmtree(folder)
+    stores = [path.parent for path in place.rglob(store.MARK) if path.parent.name == "archive"]
+    for folder in stores:
+        shutil.rmtree(folder / store.CACHE, ignore_errors=True)
+        for path in archive.segments(folder):
+            if not path.exists():
+                _segment(path, cutter, cut)
+        shutil.rmtree(folder / store.CACHE, ignore_errors=True)
     for path in sorted(place.rglob("*")):
         if not path.is_file() or path.is_symlink() or path.name in KEPT or ".locks" in path.parts:
             continue
@@ -122,9 +129,9 @@ def _segment(path: Path, cutter: Cutting, cut: Cut) -> None:
     fresh = path.with_name(path.name + ".cut")
     before = (cut.removed, cut.changed)
     try:
-        with path.open("rb") as old, fresh.open("wb") as new:
-            last = 0
-            for at, after, entry in archive.read_at(path, 0, path.stat().st_size):
+        with archive.opened(path) as old, fresh.open("wb") as new:
+            last, size = 0, archive.size(path)
+            for at, after, entry in archive.read_at(path, 0, size):
                 _between(path, last, at, cutter, cut, new)
                 left = cutter.entry(entry)
                 if left is entry:
@@ -138,7 +145,7 @@ def _segment(path: Path, cutter: Cutting, cut: Cut) -> None:
                     new.write(writer.encoded(left))
                     _review(path, left, cutter, cut)
                 last = after
-            _between(path, last, path.stat().st_size, cutter, cut, new)
+            _between(path, last, size, cutter, cut, new)
             new.flush()
             os.fsync(new.fileno())
     except archive.Damage as error:
@@ -148,6 +155,11 @@ def _segment(path: Path, cutter: Cutting, cut: Cut) -> None:
         fresh.unlink()
         return
     cut.segments += 1
+    if (remote := store.remote_of(path.parent)) is not None and not path.exists():
+        if version := remote.replace(path.name, fresh, manifest.checksum(fresh)):
+            cut.unread.append(f"{remote.where.address}/{path.name} (the version before {version}: delete it)")
+        fresh.unlink()
+        return
     shutil.copymode(path, fresh)
     if path.name.endswith(archive.SEALED):
         manifest.note(fresh, path.name)
@@ -159,7 +171,7 @@ def _between(path: Path, start: int, end: int, cutter: Cutting, cut: Cut, out: o
     """Copy the records that `read` skips: marks, and those of other programs that do not name the people."""
     if start >= end:
         return
-    with path.open("rb") as old:
+    with archive.opened(path) as old:
         for at, after, content in archive.members(path, start, end):
             if cutter.finds(content.decode("utf-8", "replace")):
                 cut.removed += 1

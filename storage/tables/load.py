@@ -146,7 +146,7 @@ def load(
 
 def _made_anew(directory: Path, workers: int) -> str:
     """The message before a database of an older schema is rebuilt, with an estimate of the time."""
-    size = sum(path.stat().st_size for path in archive.segments(directory))
+    size = archive.total(archive.segments(directory))
     minutes = size / (RATE * workers) / 60
     return (
         f"{database.NAME} was made by an older sneeuwbal: rebuilding it from {size / 1e6:,.0f} MB of archive, "
@@ -233,7 +233,7 @@ def plan(paths: Iterable[Path], known: Mapping[str, int], report: LoadReport, wo
         if name in seen:
             continue  # the same segment in two places
         seen.add(name)
-        end = archive.synced_end(path) if path.name.endswith(OPEN) else path.stat().st_size
+        end = archive.synced_end(path) if path.name.endswith(OPEN) else archive.size(path)
         start = known.get(name, 0)
         if start > end:
             raise UserError(f"{path}: is shorter than when it was loaded: {FIX}")

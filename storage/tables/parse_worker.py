@@ -131,8 +131,8 @@ def _begins_entry(member: bytes) -> bool:
 
 def torn(path: Path) -> bool:
     """Whether the last gzip member of *path* is cut off."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    size = archive.size(path)
+    with archive.opened(path) as file:
         for back in (WINDOW, size):
             file.seek(max(0, size - back))
             tail = file.read()
@@ -197,7 +197,7 @@ def _check(unit: Unit, version: str) -> None:
     if version and version != own():
         raise UserError(f"{host}: a worker has sneeuwbal {own()}, load {version}; install the same version on both")
     with archive.opened(Path(unit.path)) as file:
-        if os.fstat(file.fileno()).st_size < unit.whole:
+        if file.seek(0, os.SEEK_END) < unit.whole:
             raise UserError(f"{unit.path}: is shorter for the worker on {host}; share the archive's directory")
 
 

@@ -457,15 +457,15 @@ FROM base.documents AS d JOIN known AS k USING (address) GROUP BY k.document, d.
 CREATE VIEW document_pages AS
 WITH asked AS (
     SELECT d.address, arg_max(if(a.outcome = 'done', 'read', coalesce(a.why, a.outcome)), (a.fetched_at, a.record_id)) AS said,
-           max(a.fetched_at) AS asked_at
+           arg_max(a.key, (a.fetched_at, a.record_id)) AS key, max(a.fetched_at) AS asked_at
     FROM base.answers AS a JOIN base.kinds AS k USING (collector, kind)
     JOIN (SELECT DISTINCT address, url FROM base.documents) AS d ON d.url = a.key
     WHERE k.names = 'document' GROUP BY d.address
+), why AS (SELECT key, reason AS said, arg_max(detail, last_seen) AS detail FROM base.absences GROUP BY ALL
 ), newest AS (FROM base.document_pages QUALIFY row_number() OVER (PARTITION BY address ORDER BY last_seen DESC, content) = 1)
-SELECT a.address, if(a.said = 'read' AND p.address IS NULL, 'empty', split_part(a.said, ': ', 1)) AS outcome,
-       nullif(substr(a.said, length(split_part(a.said, ': ', 1)) + 3), '') AS detail, a.asked_at,
+SELECT a.address, if(a.said = 'read' AND p.address IS NULL, 'empty', a.said) AS outcome, w.detail, a.asked_at,
        p.url, p.title, p.source, p.published_at, p.language, p.text, p.last_seen, p.record_id
-FROM asked AS a LEFT JOIN newest AS p USING (address);
+FROM asked AS a LEFT JOIN newest AS p USING (address) LEFT JOIN why AS w USING (key, said);
 CREATE VIEW documents AS
 WITH found AS (
     FROM base.documents JOIN (SELECT DISTINCT address, document FROM document_finds) USING (address)
