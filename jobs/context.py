@@ -22,6 +22,7 @@ from storage.frontier.shared import Shared
 from storage.linking.organisations import load_list
 from storage.participants import Tokens
 from storage.sampling.rules import Rules
+from storage.tables.lake import Lake
 from study.begin import LIST as LIST
 from study.begin import Begun as Begun
 from study.begin import able as able
@@ -103,6 +104,14 @@ def shared_state(study: Study) -> Shared:
         raise UserError(f"[store] frontier: {error}; run `pip install 'sneeuwbal[postgres]'`") from error
     machine = f"{socket.gethostname()}:{study.directory.resolve()}"
     return postgres.Frontier(str(study.store.frontier), study.study.name, machine, password=store_password(study))
+
+
+def lake_of(study: Study) -> Lake | None:
+    """Where the tables of *study* are published for many readers; None if nowhere."""
+    if study.store.tables is None:
+        return None
+    address = study.store.tables.removeprefix("ducklake:postgres:")
+    return Lake(address, study.directory / study.store.tables_data, study.study.name)
 
 
 def collectors_of(study: Study) -> dict[str, Collector]:

@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
 
-from jobs.context import DATABASE
+from jobs.context import DATABASE, lake_of, read_study
 from storage.errors import UserError
+from storage.tables import lake
+from study.study_file import FILE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +36,8 @@ def connect(directory: Path) -> duckdb.DuckDBPyConnection:
 
     One at a time in a process, as its configuration is locked for all connections; `apart` has no such limit.
     """
+    if (db := _from_lake(directory)) is not None:
+        return db
     path = _published(directory)
     try:
         db = duckdb.connect(str(path), read_only=True)
@@ -57,8 +61,24 @@ def attached(directory: Path, **settings: str) -> duckdb.DuckDBPyConnection:
 
 def apart(directory: Path, memory: str = "1GB") -> duckdb.DuckDBPyConnection:
     """As `connect`, for programs that open several at once; queries can make tables in memory, at most of *memory*."""
+    if (db := _from_lake(directory, memory_limit=memory)) is not None:
+        return db
     db = attached(directory, memory_limit=memory)
     db.execute("USE study")
+    _guard(db)
+    return db
+
+
+def _from_lake(directory: Path, **settings: str) -> duckdb.DuckDBPyConnection | None:
+    """A connection to the lake alone, on a machine that only reads: the study names one, and was not loaded here."""
+    if (directory / DATABASE).is_file() or not (directory / FILE).is_file():
+        return None
+    if (place := lake_of(read_study(directory))) is None:
+        return None
+    db = lake.opened(place)
+    for name, value in settings.items():
+        db.execute(f"SET {name} = '{value}'")
+    db.execute("SET allowed_directories = [?]", [lake.directory(db)])
     _guard(db)
     return db
 

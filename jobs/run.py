@@ -25,6 +25,7 @@ from jobs.context import (
     choose,
     collectors_of,
     kinds_of,
+    lake_of,
     list_keys,
     needs_secret,
     open_state,
@@ -46,6 +47,7 @@ from storage.linking.organisations import load_list
 from storage.sampling import admission
 from storage.searches import refuse_changed
 from storage.tables.database import open_current
+from storage.tables.lake import publish
 from storage.tables.load import LoadReport
 from storage.tables.load import load as load_tables
 from study.study_file import FILE, Study
@@ -227,6 +229,8 @@ def load(
         study.directory, parsers(), fresh=fresh or bool(withdrawn), linking=linking, settings=settings,
         executor=executor, say=say,
     )  # fmt: skip
+    if (lake := lake_of(study)) is not None:
+        report.damage += publish(lake, study.directory / DATABASE, fresh=fresh or bool(withdrawn))
     for path in withdrawn:
         path.unlink(missing_ok=True)
     say(report.summary())

@@ -114,7 +114,7 @@ def _password_mistakes(at: tuple[str | int, ...], value: Any) -> Iterator[Mistak
     if isinstance(value, dict | list):
         for key, one in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _password_mistakes((*at, key), one)
-    elif isinstance(value, str) and re.search(r"^[a-z]+://([^/@\s]*:[^/@\s]*@|\S*[?&]password=)", value, re.I):
+    elif isinstance(value, str) and re.search(r"^([a-z]+:)+//([^/@\s]*:[^/@\s]*@|\S*[?&]password=)", value, re.I):
         yield Mistake(at, "contains a password; secrets belong in the environment, secrets.toml or the keyring")
 
 

@@ -206,7 +206,7 @@ class Access(Table):
 
 
 class Store(Table):
-    """Where state and archive are kept, if several machines collect the study (docs/scale.md)."""
+    """Where state, archive and tables are kept, if several machines share the study (docs/scale.md)."""
 
     frontier: str | None = Field(
         None, pattern=r"^postgres(ql)?://[^\s]+/[^\s/]+$", examples=["postgresql://me@db.example.org/mystudy"],
@@ -228,6 +228,13 @@ class Store(Table):
     cache_bytes: Count = Field(
         2_000_000_000, description="Bytes of the archive kept on this machine to be read again (archive/.cache)."
     )
+    tables: str | None = Field(
+        None, pattern=r"^ducklake:postgres:postgres(ql)?://\S+$",
+        examples=["ducklake:postgres:postgresql://me@db.example.org/mytables"],
+        description="A PostgreSQL database for the catalogue of the tables in DuckLake, published for many readers. The"
+        " password belongs in PGPASSWORD.",
+    )  # fmt: skip
+    tables_data: str = Field("lake", description="Directory of their Parquet files, shared by those who read them.")
 
 
 class Dossier(Table):

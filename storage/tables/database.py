@@ -50,33 +50,42 @@ def _digest(text: str) -> str:
 def create(db: duckdb.DuckDBPyConnection) -> None:
     """Make the tables and views of the schema, with their comments, in an empty database."""
     db.execute("BEGIN")  # one commit instead of seven hundred
-    db.execute(_file("tables.sql"))
-    _create_views(db)
-    db.execute("CREATE TABLE base.made_by (version INTEGER, tables VARCHAR, views VARCHAR)")
-    db.execute("INSERT INTO base.made_by VALUES (?, ?, ?)", [VERSION, *schema()])
+    build(db)
     db.execute("COMMIT")
 
 
-def _create_views(db: duckdb.DuckDBPyConnection) -> None:
+def build(db: duckdb.DuckDBPyConnection, *, columns: bool = True) -> None:
+    """As `create`, within a transaction of the caller's; without comments on *columns* where views take none."""
+    db.execute(_file("tables.sql"))
+    _create_views(db, columns=columns)
+    db.execute("CREATE TABLE base.made_by (version INTEGER, tables VARCHAR, views VARCHAR)")
+    db.execute("INSERT INTO base.made_by VALUES (?, ?, ?)", [VERSION, *schema()])
+
+
+def _create_views(db: duckdb.DuckDBPyConnection, *, columns: bool = True) -> None:
     """Create the views, with the dictionary's comments on them and their columns."""
     db.execute(_file("views.sql"))
     words = tomllib.loads(_file("dictionary.toml"))
     comments = [(f"VIEW {view}", about["about"]) for view, about in words["views"].items()]
-    columns = db.execute(
-        "SELECT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'main' AND NOT internal"
+    named = db.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() "
+        "WHERE database_name = current_database() AND schema_name = 'main' AND NOT internal"
     ).fetchall()
-    comments += [(f'COLUMN {view}."{name}"', (words["columns"] | words["views"][view])[name]) for view, name in columns]
+    if columns:
+        comments += [
+            (f'COLUMN {view}."{name}"', (words["columns"] | words["views"][view])[name]) for view, name in named
+        ]
     db.execute(";".join(f"COMMENT ON {what} IS '{_quoted(text)}'" for what, text in comments))
 
 
 def _update(db: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Create the schema in a new database, and replace the views in one with another version of them."""
-    made_by = _made_by(db, path)
-    if made_by is None and not db.execute("SELECT 1 FROM duckdb_tables() WHERE schema_name = 'base'").fetchall():
+    found = made_by(db, path)
+    if found is None and not db.execute("SELECT 1 FROM duckdb_tables() WHERE schema_name = 'base'").fetchall():
         create(db)
-    elif made_by is None or made_by[0] != schema()[0]:
+    elif found is None or found[0] != schema()[0]:
         raise UserError(f"{path}: {OTHER}")
-    elif made_by != schema():
+    elif found != schema():
         views = "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main'"
         for (view,) in db.execute(views).fetchall():
             db.execute(f'DROP VIEW "{view}"')
@@ -84,21 +93,24 @@ def _update(db: duckdb.DuckDBPyConnection, path: Path) -> None:
         db.execute("UPDATE base.made_by SET views = ?", [schema()[1]])
 
 
-def _made_by(db: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, str] | None:
+def made_by(db: duckdb.DuckDBPyConnection, path: Path | str) -> tuple[str, str] | None:
     """The schema version of *db*; None if it has none (it is empty, or older than versions).
 
     Raise UserError if it is newer than this program.
     """
-    known = "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'base' AND table_name = 'made_by'"
+    known = (
+        "SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() "
+        "AND schema_name = 'base' AND table_name = 'made_by'"
+    )
     if not db.execute(known).fetchall():  # an unfetched result would block a `register`
         return None
-    ((version, *made_by),) = db.execute("FROM base.made_by").fetchall()
+    ((version, tables, views),) = db.execute("FROM base.made_by").fetchall()
     if version > VERSION:
         raise UserError(
             f"{path}: was made by a newer sneeuwbal (schema {version}; this one supports {VERSION}): "
             "upgrade sneeuwbal, or run `sneeuwbal load --fresh`"
         )
-    return made_by[0], made_by[1]
+    return tables, views
 
 
 def is_outdated(study: Path) -> bool:
@@ -108,10 +120,10 @@ def is_outdated(study: Path) -> bool:
         return False
     try:
         with duckdb.connect(str(path), read_only=True) as db:
-            made_by = _made_by(db, path)
+            found = made_by(db, path)
     except duckdb.Error:
         return False  # the next open reports the error
-    return made_by is None or made_by[0] != schema()[0]
+    return found is None or found[0] != schema()[0]
 
 
 def open_private(path: Path, *, memory: str | None = None, threads: int | None = None) -> duckdb.DuckDBPyConnection:
@@ -155,7 +167,7 @@ def open_readonly(path: Path) -> duckdb.DuckDBPyConnection:
         raise UserError(_why_not(path, str(error))) from error
     try:
         db.execute("SET TimeZone = 'UTC'")
-        if _made_by(db, path) != schema():
+        if made_by(db, path) != schema():
             raise UserError(f"{path}: {OTHER}")
     except BaseException:
         db.close()
@@ -166,8 +178,8 @@ def open_readonly(path: Path) -> duckdb.DuckDBPyConnection:
 def open_current(path: Path) -> duckdb.DuckDBPyConnection:
     """Like `open_readonly`; raise UserError also if the tables have another version."""
     db = open_readonly(path)
-    made_by = _made_by(db, path)
-    if made_by is None or made_by[0] != schema()[0]:
+    found = made_by(db, path)
+    if found is None or found[0] != schema()[0]:
         db.close()
         raise UserError(f"{path}: {OTHER}")
     return db

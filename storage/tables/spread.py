@@ -81,7 +81,7 @@ def _each(
             waiting = [pool.submit(spill, unit, dict(parsers), str(attempts), keep, own()) for unit in left.values()]
             try:
                 for future in as_completed(waiting):
-                    if (result := _result(future, attempts)) is not None:
+                    if (result := _result(future, attempts, executor is not None)) is not None:
                         del left[result.unit.number]
                         yield result
             finally:
@@ -97,8 +97,8 @@ def _processes(number: int) -> Executor:
     return ProcessPoolExecutor(number, spawn, initializer=begin_worker)
 
 
-def _result(future: Future[Result], attempts: Path) -> Result | None:
-    """The result of *future*; None if its worker died. Raise UserError if that is no use repeating."""
+def _result(future: Future[Result], attempts: Path, elsewhere: bool) -> Result | None:
+    """The result of *future*; None if its worker died. Raise UserError for what a worker lacks, perhaps *elsewhere*."""
     try:
         return future.result()
     except BrokenExecutor:
@@ -109,6 +109,8 @@ def _result(future: Future[Result], attempts: Path) -> Result | None:
         raise UserError(
             f"load: a worker lacks what it needs ({error}); install there what is installed here"
         ) from error
-    except OSError as error:
+    except (FileNotFoundError, PermissionError) as error:
+        if not elsewhere:
+            raise
         where = error.filename or attempts
         raise UserError(f"{where}: a worker cannot use it ({error.strerror or error}); {SHARE}") from error

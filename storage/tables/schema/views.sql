@@ -232,17 +232,17 @@ WITH seen AS (
            first_seen, last_seen, record_id, run_id
     FROM base.profiles WHERE own AND record_id NOT IN (SELECT record_id FROM base.quarantine)),
 changed AS (
-    SELECT profile_id, f.field AS field, lag(f.value) OVER before AS "before", f.value AS "after",
-           lag(last_seen) OVER before AS last_seen, first_seen AS seen_at, record_id,
-           row_number() OVER before AS version
-    FROM seen WINDOW before AS (PARTITION BY profile_id, f.field ORDER BY first_seen, run_id, record_id))
+    SELECT profile_id, f.field AS field, lag(f.value) OVER of_field AS "before", f.value AS "after",
+           lag(last_seen) OVER of_field AS last_seen, first_seen AS seen_at, record_id,
+           row_number() OVER of_field AS version
+    FROM seen WINDOW of_field AS (PARTITION BY profile_id, f.field ORDER BY first_seen, run_id, record_id))
 SELECT * EXCLUDE (version) FROM changed WHERE version > 1 AND "before" IS DISTINCT FROM "after";
 CREATE VIEW employer_changes AS
 WITH seen AS (
     SELECT profile_id, content, first_seen, record_id,
-           lag(content) OVER before AS old, lag(last_seen) OVER before AS last_seen
+           lag(content) OVER of_profile AS old, lag(last_seen) OVER of_profile AS last_seen
     FROM base.profiles WHERE own AND record_id NOT IN (SELECT record_id FROM base.quarantine)
-    WINDOW before AS (PARTITION BY profile_id ORDER BY first_seen, run_id, record_id)),
+    WINDOW of_profile AS (PARTITION BY profile_id ORDER BY first_seen, run_id, record_id)),
 posts AS (SELECT DISTINCT profile_id, content, employer, title FROM base.positions WHERE "current"),
 moved AS (
     SELECT s.profile_id, 'began' AS change, p.employer, p.title, s.last_seen, s.first_seen AS seen_at, s.record_id
@@ -269,11 +269,11 @@ WITH seen AS (
            first_seen, last_seen, record_id, run_id
     FROM base.accounts),
 changed AS ( -- what an answer leaves out is not known, so it is no change
-    SELECT account_id, platform, f.field AS field, lag(f.value) OVER before AS "before", f.value AS "after",
-           lag(last_seen) OVER before AS last_seen, first_seen AS seen_at, record_id,
-           row_number() OVER before AS version
+    SELECT account_id, platform, f.field AS field, lag(f.value) OVER of_account AS "before", f.value AS "after",
+           lag(last_seen) OVER of_account AS last_seen, first_seen AS seen_at, record_id,
+           row_number() OVER of_account AS version
     FROM seen WHERE f.value IS NOT NULL
-    WINDOW before AS (PARTITION BY platform, account_id, f.field ORDER BY first_seen, run_id, record_id))
+    WINDOW of_account AS (PARTITION BY platform, account_id, f.field ORDER BY first_seen, run_id, record_id))
 SELECT * EXCLUDE (version) FROM changed WHERE version > 1 AND "before" <> "after";
 CREATE VIEW handle_changes AS SELECT * EXCLUDE (field) FROM account_changes WHERE field = 'handle';
 
@@ -318,16 +318,16 @@ CREATE VIEW post_edits AS
 WITH edited AS (
     SELECT DISTINCT platform, edit_of FROM base.posts WHERE edit_of <> post_id AND sample IS NULL),
 texts AS (
-    SELECT platform, post_id, lag(text) OVER before AS "before", text AS "after",
-           lag(last_seen) OVER before AS last_seen, first_seen AS seen_at, record_id
+    SELECT platform, post_id, lag(text) OVER of_post AS "before", text AS "after",
+           lag(last_seen) OVER of_post AS last_seen, first_seen AS seen_at, record_id
     FROM base.post_versions WHERE sample IS NULL
-    WINDOW before AS (PARTITION BY platform, post_id, timeline_of IS NULL ORDER BY first_seen, record_id)
+    WINDOW of_post AS (PARTITION BY platform, post_id, timeline_of IS NULL ORDER BY first_seen, record_id)
     UNION ALL
-    SELECT p.platform, p.post_id, lag(p.text) OVER before, p.text, lag(p.last_seen) OVER before, p.first_seen,
+    SELECT p.platform, p.post_id, lag(p.text) OVER of_edit, p.text, lag(p.last_seen) OVER of_edit, p.first_seen,
            p.record_id
     FROM base.posts AS p JOIN edited AS e ON e.platform = p.platform AND e.edit_of = coalesce(p.edit_of, p.post_id)
     WHERE p.sample IS NULL
-    WINDOW before AS (PARTITION BY p.platform, e.edit_of, p.timeline_of IS NULL ORDER BY p.created_at, p.first_seen))
+    WINDOW of_edit AS (PARTITION BY p.platform, e.edit_of, p.timeline_of IS NULL ORDER BY p.created_at, p.first_seen))
 SELECT platform, post_id, "before", "after", least(last_seen, seen_at) AS last_seen, seen_at, record_id
 FROM texts WHERE "before" <> "after";
 

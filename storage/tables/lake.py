@@ -1,0 +1,284 @@
+"""The tables in DuckLake: published as one snapshot of Parquet files with a catalogue in PostgreSQL, for many readers.
+
+A load builds its file as always; `publish` then changes in the lake what differs, in one transaction. A reader keeps
+the snapshot it began with. After an erasure all earlier snapshots and their files are removed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from storage.errors import UserError
+from storage.tables import database
+
+EXTENSIONS = ("ducklake", "postgres_scanner")
+LOCK = 0x5EEDBA11  # of PostgreSQL, advisory: one loader at a time
+GRACE = "1 day"  # that a reader may use a file that merging replaced
+MANY = 50  # small files of a table before they are merged
+EMPTY = "no tables yet; run `sneeuwbal load` where the archive is"
+NO_EXTENSION = (
+    "needs DuckDB's extensions ducklake and postgres: run `pip install 'sneeuwbal[lake]'` (which takes DuckDB 1.5.5), "
+    "or let this machine reach DuckDB's own repository"
+)
+
+
+class Lake(msgspec.Struct, frozen=True):
+    """Where the tables are: the address of the catalogue, and the directory of the data; the study they belong to."""
+
+    address: str  # postgresql://...
+    data: Path
+    study: str
+
+
+class Published(msgspec.Struct):
+    """What a snapshot holds, kept with it: the number of erasures before it, and a fingerprint of each table."""
+
+    study: str = ""
+    cuts: int = 0
+    contents: dict[str, str] = {}
+
+
+def opened(lake: Lake, *, snapshot: int | None = None) -> duckdb.DuckDBPyConnection:
+    """A connection that reads the newest snapshot, or an earlier one, as catalog `study`. Raise UserError."""
+    db = _connection(lake, "study", "READ_ONLY" if snapshot is None else f"READ_ONLY, SNAPSHOT_VERSION {snapshot}")
+    try:
+        if _last(db, "study") is None:
+            raise UserError(f"{_place(lake)}: {EMPTY}")
+        if database.made_by(db, _place(lake)) != database.schema():
+            raise UserError(f"{_place(lake)}: {database.OTHER}")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def directory(db: duckdb.DuckDBPyConnection) -> str:
+    """The directory of the data of the lake attached as `study`."""
+    (found,) = db.execute("SELECT data_path FROM ducklake_settings('study')").fetchone() or ("",)
+    return str(found)
+
+
+def publish(lake: Lake, path: Path, *, fresh: bool = False) -> list[str]:
+    """Make the lake equal to the database at *path*, as one snapshot; return a line about each remnant of an erasure.
+
+    *fresh*: the tables are written anew, and the database may lack segments that the lake has. Raise UserError if it
+    may not, or if the lake is another study's or a newer program's. Waits for another machine that publishes.
+    """
+    with _alone(lake):
+        lake.data.mkdir(parents=True, exist_ok=True)
+        db = _connection(lake, "lake", f"DATA_PATH '{_quoted(lake.data.resolve())}/', DATA_INLINING_ROW_LIMIT 0")
+        try:
+            db.execute(f"ATTACH '{_quoted(path)}' AS loaded (READ_ONLY)")
+            last = _last(db, "lake")
+            now = Published(lake.study, _cuts(db), _contents(db))
+            anew = _must_be_anew(db, lake, last, now, fresh)
+            if last is None or anew or last != now:
+                _write(db, now, last, anew)
+            return _tidied(db, lake, now)
+        except duckdb.Error as error:
+            raise UserError(_why(lake, error)) from error
+        finally:
+            db.close()
+
+
+def _must_be_anew(
+    db: duckdb.DuckDBPyConnection, lake: Lake, last: Published | None, now: Published, fresh: bool
+) -> bool:
+    if last is None:
+        if any(lake.data.iterdir()):
+            raise UserError(f"{lake.data}: is not empty; give the tables a directory of their own")
+        return True
+    if last.study != lake.study:
+        raise UserError(f"{_place(lake)}: has the tables of the study {last.study!r}; name another database")
+    made_by = database.made_by(db, _place(lake))
+    if fresh or made_by is None or made_by[0] != database.schema()[0] or last.cuts != now.cuts:
+        return True
+    ahead = db.execute(
+        "SELECT archive FROM lake.base.archives AS a WHERE NOT EXISTS ("
+        "FROM loaded.base.archives AS b WHERE a.archive = b.archive AND b.bytes >= a.bytes) ORDER BY 1"
+    ).fetchall()
+    if ahead:
+        raise UserError(
+            f"{_place(lake)}: has {ahead[0][0]}, which this archive lacks or has less of: merge the archives "
+            "(`load --archive`), or run `sneeuwbal load --fresh` to publish without it"
+        )
+    return made_by != database.schema()
+
+
+def _write(db: duckdb.DuckDBPyConnection, now: Published, last: Published | None, anew: bool) -> None:
+    db.execute("BEGIN")
+    if anew and last is not None:
+        _drop(db)
+    if anew:
+        database.build(db, columns=False)
+    for table in now.contents:
+        if anew:
+            db.execute(f'DELETE FROM lake.base."{table}"')  # made_by
+            db.execute(f'INSERT INTO lake.base."{table}" FROM loaded.base."{table}"')
+        elif last is not None and last.contents.get(table) != now.contents[table]:
+            _change(db, table)
+    db.execute(
+        "CALL lake.set_commit_message('sneeuwbal', 'load', extra_info => ?)", [msgspec.json.encode(now).decode()]
+    )
+    db.execute("COMMIT")
+
+
+def _change(db: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Make one table equal: rows that occur as often as before stay in their files."""
+    here, there = f'loaded.base."{table}"', f'lake.base."{table}"'
+    db.execute(
+        f"CREATE OR REPLACE TEMP TABLE changed AS SELECT DISTINCT * FROM ("
+        f"(FROM {there} EXCEPT ALL FROM {here}) UNION ALL (FROM {here} EXCEPT ALL FROM {there}))"
+    )
+    names = [row[0] for row in db.execute("DESCRIBE changed").fetchall()]
+    same = " AND ".join(f't."{name}" IS NOT DISTINCT FROM c."{name}"' for name in names)
+    db.execute(f"DELETE FROM {there} AS t WHERE EXISTS (FROM changed AS c WHERE {same})")
+    db.execute(f"INSERT INTO {there} SELECT t.* FROM {here} AS t SEMI JOIN changed AS c ON {same}")
+
+
+def _drop(db: duckdb.DuckDBPyConnection) -> None:
+    for kind, schema in (("view", "main"), ("table", "base")):
+        names = f"SELECT {kind}_name FROM duckdb_{kind}s() WHERE database_name = 'lake' AND schema_name = '{schema}'"
+        for (name,) in db.execute(names).fetchall():
+            db.execute(f'DROP {kind} lake.{schema}."{name}"')
+    db.execute("DROP SCHEMA lake.base")
+
+
+def _tidied(db: duckdb.DuckDBPyConnection, lake: Lake, now: Published) -> list[str]:
+    """Remove snapshots from before an erasure with their files, and what killed loads left; merge small files."""
+    newest = _snapshots(db)[-1][0]
+    if any(count > MANY for (count,) in db.execute("SELECT file_count FROM ducklake_table_info('lake')").fetchall()):
+        db.execute("CALL ducklake_merge_adjacent_files('lake')")
+    past = [
+        number
+        for number, extra in _snapshots(db)
+        if number < newest and now.cuts and _published(extra).cuts != now.cuts
+    ]
+    if past:
+        db.execute(f"CALL ducklake_expire_snapshots('lake', versions => {past})")
+    which = "cleanup_all => true" if now.cuts and past else f"older_than => now() - INTERVAL '{GRACE}'"
+    db.execute(f"CALL ducklake_cleanup_old_files('lake', {which})")
+    db.execute(f"CALL ducklake_delete_orphaned_files('lake', {which})")
+    return _remnants(db, lake, now) if now.cuts else []
+
+
+def _remnants(db: duckdb.DuckDBPyConnection, lake: Lake, now: Published) -> list[str]:
+    """Snapshots from before an erasure, and data files that no snapshot after it uses."""
+    newest = max(number for number, extra in _snapshots(db) if extra is not None)
+    old = [number for number, extra in _snapshots(db) if number < newest and _published(extra).cuts != now.cuts]
+    lines = [f"{_place(lake)}: snapshot {number} is from before an erasure" for number in old]
+    files = " UNION ".join(
+        f"SELECT path FROM __ducklake_metadata_lake.{table}"
+        for table in ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion")
+    )
+    used = {Path(name).name for (name,) in db.execute(files).fetchall()}
+    found = [path for path in lake.data.rglob("*") if path.is_file() and path.name not in used]
+    return lines + [f"{path}: a data file that no snapshot uses; delete it" for path in sorted(found)]
+
+
+def _contents(db: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    tables = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'loaded' AND schema_name = 'base' ORDER BY 1"
+    found = {}
+    for (table,) in db.execute(tables).fetchall():
+        count, mark = db.execute(f'SELECT count(*), bit_xor(hash(t)) FROM loaded.base."{table}" AS t').fetchone() or (
+            0,
+            0,
+        )
+        found[table] = f"{count} {mark}"
+    return found
+
+
+def _cuts(db: duckdb.DuckDBPyConnection) -> int:
+    """The number of erasures noted in the archive."""
+    (count,) = db.execute("SELECT count(*) FROM loaded.base.notes WHERE kind = 'cut'").fetchone() or (0,)
+    return int(count)
+
+
+def _snapshots(db: duckdb.DuckDBPyConnection, name: str = "lake") -> list[tuple[int, str | None]]:
+    found = f"SELECT snapshot_id, commit_extra_info FROM ducklake_snapshots('{name}') ORDER BY 1"
+    return db.execute(found).fetchall()
+
+
+def _published(extra: str | None) -> Published:
+    return msgspec.json.decode(extra, type=Published) if extra else Published(cuts=-1)
+
+
+def _last(db: duckdb.DuckDBPyConnection, name: str) -> Published | None:
+    """What the newest snapshot that a load made holds; None if there is none."""
+    noted = [extra for _, extra in _snapshots(db, name) if extra]
+    return _published(noted[-1]) if noted else None
+
+
+@contextmanager
+def _alone(lake: Lake) -> Iterator[None]:
+    """Wait for other loaders of this lake, and keep them waiting; the server frees the lock if this process dies."""
+    try:
+        import psycopg
+    except ImportError as error:
+        raise UserError(f"[store] tables: {error}; run `pip install 'sneeuwbal[lake]'`") from error
+    try:
+        with psycopg.connect(lake.address, autocommit=True) as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+            yield
+    except psycopg.Error as error:
+        raise UserError(f"{_place(lake)}: {str(error).splitlines()[0]}") from error
+
+
+def _connection(lake: Lake, name: str, how: str) -> duckdb.DuckDBPyConnection:
+    db = duckdb.connect()
+    try:
+        db.execute("SET TimeZone = 'UTC'")
+        for extension in EXTENSIONS:
+            _load(db, extension)
+        db.execute("SET pg_null_byte_replacement = ''")
+        db.execute(f"ATTACH 'ducklake:postgres:{_quoted(lake.address)}' AS {name} ({how})")
+        db.execute(f"USE {name}")
+    except duckdb.Error as error:
+        db.close()
+        raise UserError(_why(lake, error)) from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _load(db: duckdb.DuckDBPyConnection, extension: str) -> None:
+    """Load *extension*: as installed, else from the package of the extra `lake`, else from DuckDB's repository."""
+    try:
+        db.execute(f"LOAD {extension}")
+        return
+    except duckdb.Error:
+        pass
+    try:
+        import_module("duckdb_extensions").import_extension(extension)
+    except (ImportError, RuntimeError, OSError):
+        try:
+            db.execute(f"INSTALL {extension}")
+        except duckdb.Error as error:
+            raise UserError(f"[store] tables {NO_EXTENSION}") from error
+    try:
+        db.execute(f"LOAD {extension}")
+    except duckdb.Error as error:
+        raise UserError(f"[store] tables {NO_EXTENSION}") from error
+
+
+def _why(lake: Lake, error: duckdb.Error) -> str:
+    first = str(error).splitlines()[0]
+    if "creating a new DuckLake is explicitly disabled" in first:
+        return f"{_place(lake)}: {EMPTY}"
+    return f"{_place(lake)}: {first.rpartition('failed: ')[2]}"
+
+
+def _place(lake: Lake) -> str:
+    return re.sub(r"//[^@/]*@", "//", lake.address)
+
+
+def _quoted(text: Path | str) -> str:
+    return str(text).replace("'", "''")

@@ -1,0 +1,228 @@
+"""Tables in DuckLake: readers see whole publishes only, loaders take turns, and an erasure reaches every file."""
+
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+from msgspec import structs
+
+from jobs import query
+from storage.errors import UserError
+from storage.records import Post
+from storage.tables import lake as lakes
+from storage.tables.lake import Lake, opened, publish
+from storage.tables.load import load
+from tests.conftest import ROOT
+from tests.pages import T0, at, page, write
+from tests.postgres import Server
+
+TOY = {"toy": "tests.pages:collector"}
+EACH = 9  # posts a page
+PERSON = "anna-whom-no-file-may-hold"
+
+
+@pytest.fixture
+def lake(tmp_path: Path, postgres: Server) -> Lake:
+    pytest.importorskip("duckdb_extensions", reason="needs the extra lake")
+    return Lake(postgres.database(), tmp_path / "data", "A study")
+
+
+def loaded(study: Path, number: int, text: str = "a text") -> Path:
+    """The database of *study* with one more page, which no other number names."""
+    posts = [Post(str(number * EACH + n), "x", "7", T0, f"{text} {number}", "7") for n in range(EACH)]
+    write(study / "archive", [page(number, posts)], f"part{number:03}")
+    load(study, TOY, workers=1)
+    return study / "study.duckdb"
+
+
+def tables(db: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    views = db.execute(
+        "SELECT view_name FROM duckdb_views() WHERE database_name = 'study' AND NOT internal AND schema_name = 'main'"
+    ).fetchall()
+    return {view: sorted(str(row) for row in db.execute(f'FROM "{view}"').fetchall()) for (view,) in views}
+
+
+def test_the_views_hold_the_same_and_an_earlier_publish_can_be_read(tmp_path: Path, lake: Lake) -> None:
+    study = tmp_path / "study"
+    for number in (1, 2):
+        path = loaded(study, number)
+        assert publish(lake, path) == []
+    with closing(duckdb.connect()) as db:
+        db.execute("SET TimeZone = 'UTC'")
+        db.execute(f"ATTACH '{path}' AS study (READ_ONLY); USE study")
+        expected = tables(db)
+    assert len(expected) > 60
+    with opened(lake) as db:
+        assert tables(db) == expected
+        before = len(db.execute("FROM ducklake_snapshots('study')").fetchall())
+        earlier = before - 2
+    with opened(lake, snapshot=earlier) as db:
+        assert db.execute("SELECT count(*) FROM posts").fetchone() == (EACH,)
+    assert publish(lake, path) == []
+    with opened(lake) as db:
+        assert len(db.execute("FROM ducklake_snapshots('study')").fetchall()) == before  # nothing changed
+
+
+def test_readers_see_whole_publishes_only(tmp_path: Path, lake: Lake) -> None:
+    study = tmp_path / "study"
+    publish(lake, loaded(study, 1))
+    wrong, read, ended = [], [0], threading.Event()
+
+    def reading() -> None:
+        with opened(lake) as db:
+            while not ended.is_set():
+                posts, pages = db.execute(
+                    "SELECT (SELECT count(*) FROM posts), (SELECT count(*) FROM fetches)"
+                ).fetchone()
+                read[0] += 1
+                if posts != EACH * pages:
+                    wrong.append((posts, pages))
+
+    reader = threading.Thread(target=reading)
+    reader.start()
+    for number in range(2, 8):
+        publish(lake, loaded(study, number))
+    ended.set()
+    reader.join()
+    assert read[0] > 0
+    assert wrong == []
+
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from storage.tables import lake
+real = lake._change
+def change(db, table):
+    real(db, table)
+    if table == "posts":
+        os.kill(os.getpid(), signal.SIGKILL)
+lake._change = change
+lake.publish(lake.Lake(sys.argv[1], Path(sys.argv[2]), "A study"), Path(sys.argv[3]))
+"""
+
+
+def test_a_loader_killed_in_a_publish_leaves_the_earlier_one(tmp_path: Path, lake: Lake) -> None:
+    study = tmp_path / "study"
+    publish(lake, loaded(study, 1))
+    path = loaded(study, 2)
+    done = subprocess.run([sys.executable, "-c", DYING, lake.address, str(lake.data), str(path)], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    with opened(lake) as db:
+        assert db.execute("SELECT count(*) FROM posts").fetchone() == (EACH,)
+    publish(lake, path)
+    with opened(lake) as db:
+        assert db.execute("SELECT count(*) FROM posts").fetchone() == (2 * EACH,)
+
+
+def test_a_second_loader_waits(tmp_path: Path, lake: Lake) -> None:
+    psycopg = pytest.importorskip("psycopg")
+    path = loaded(tmp_path / "study", 1)
+    with psycopg.connect(lake.address, autocommit=True) as first:
+        first.execute("SELECT pg_advisory_lock(%s)", [lakes.LOCK])
+        second = threading.Thread(target=publish, args=[lake, path])
+        second.start()
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while first.execute(waiting).fetchone() == (0,):
+            assert second.is_alive()
+        with pytest.raises(UserError, match="no tables yet"):
+            opened(lake)
+    second.join()
+    with opened(lake) as db:
+        assert db.execute("SELECT count(*) FROM posts").fetchone() == (EACH,)
+
+
+def held(lake: Lake) -> list[str]:
+    """The data files, and tables of the catalogue, that hold the person."""
+    psycopg = pytest.importorskip("psycopg")
+    found = []
+    with closing(duckdb.connect()) as db:
+        for path in lake.data.rglob("*.parquet"):
+            if db.execute(
+                f"SELECT count(*) FROM '{path}' AS t WHERE contains(CAST(t AS VARCHAR), ?)", [PERSON]
+            ).fetchone() != (0,):
+                found.append(path.name)
+    with psycopg.connect(lake.address) as catalogue:
+        names = catalogue.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+        for (name,) in names.fetchall():
+            rows = catalogue.execute(f'SELECT t::text FROM "{name}" AS t').fetchall()
+            if any(PERSON in text for (text,) in rows):
+                found.append(name)
+    return found
+
+
+def test_an_erasure_leaves_the_person_in_no_file_no_snapshot_and_no_statistics(tmp_path: Path, lake: Lake) -> None:
+    study = tmp_path / "study"
+    publish(lake, loaded(study, 1, PERSON))
+    publish(lake, loaded(study, 2))
+    assert any(name.endswith(".parquet") for name in held(lake))
+    assert "ducklake_file_column_stats" in held(lake)
+    next((study / "archive").glob("part001*")).unlink()
+    write(study / "archive", [("cut", {"by": "forget"}, at(9))], "forget")
+    load(study, TOY, workers=1, fresh=True)
+    assert publish(lake, study / "study.duckdb", fresh=True) == []
+    assert held(lake) == []
+    with opened(lake) as db:
+        assert db.execute("SELECT count(*) FROM posts").fetchone() == (EACH,)
+        assert len(db.execute("FROM ducklake_snapshots('study')").fetchall()) == 1
+    used = next(path for path in lake.data.rglob("*.parquet"))
+    copy = used.with_name("left-behind.parquet")
+    copy.write_bytes(used.read_bytes())
+    (line,) = publish(lake, study / "study.duckdb")
+    assert "left-behind.parquet: a data file that no snapshot uses" in line
+
+
+def test_what_is_wrong_is_one_line_and_nothing_is_lost(
+    tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = loaded(tmp_path / "study", 1)
+    with pytest.raises(UserError, match="no tables yet"):
+        opened(lake)
+    (lake.data / "something").mkdir(parents=True)
+    with pytest.raises(UserError, match="is not empty"):
+        publish(lake, path)
+    (lake.data / "something").rmdir()
+    publish(lake, path)
+    with pytest.raises(UserError, match="tables of the study 'A study'"):
+        publish(structs.replace(lake, study="Another"), path)
+    with pytest.raises(UserError, match="does not exist"):
+        publish(structs.replace(lake, address=lake.address.replace("/study", "/none")), path)
+    with pytest.raises(UserError, match="does not exist"):
+        opened(structs.replace(lake, address=lake.address.replace("/study", "/none")))
+    other = loaded(tmp_path / "other", 2)
+    with pytest.raises(UserError, match="which this archive lacks"):
+        publish(lake, other)
+    monkeypatch.setattr(lakes.database, "schema", lambda: ("older", "views"))
+    with pytest.raises(UserError, match="another version of sneeuwbal"):
+        opened(lake)
+    monkeypatch.undo()
+    with opened(lake) as db:
+        assert db.execute("SELECT count(*) FROM posts").fetchone() == (EACH,)
+
+
+def test_sql_reads_the_lake_where_nothing_was_loaded(tmp_path: Path, lake: Lake) -> None:
+    publish(lake, loaded(tmp_path / "study", 1))
+    reader = tmp_path / "reader"
+    reader.mkdir()
+    (reader / "sneeuwbal.toml").write_text(
+        f'[study]\nname = "A study"\ncontact = "me@example.org"\n[store]\n'
+        f'tables = "ducklake:postgres:{lake.address}"\ntables_data = "{lake.data}"\n'
+    )
+    assert query.query(reader, "SELECT count(*) AS n FROM posts")["n"].tolist() == [EACH]
+    with query.connect(reader) as db, pytest.raises(duckdb.Error, match=r"disabled|Permission"):
+        db.execute(f"FROM read_csv('{reader / 'sneeuwbal.toml'}')").fetchall()
+
+
+def test_without_the_extensions_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bare:
+        def execute(self, text: str) -> None:
+            raise duckdb.IOException(f"{text}: no such extension, and no network")
+
+    monkeypatch.setitem(sys.modules, "duckdb_extensions", None)
+    with pytest.raises(UserError, match="sneeuwbal"):
+        lakes._load(Bare(), "ducklake")  # type: ignore[arg-type]
