@@ -1,8 +1,7 @@
 """The records shared by all packages: targets, answers, outcomes, and the data parsed from answers.
 
-All are frozen msgspec structs: cheap to make (millions of them are), and plain data. Ids are strings all the
-way; times are aware datetimes in UTC; a value that the platform did not give is None, never a guess.
-"""
+All are frozen msgspec structs: cheap to make, and plain data. Ids are strings; times are aware datetimes in UTC; a
+value that the platform did not give is None, never a guess."""
 
 from __future__ import annotations
 
