@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collectors.bluesky.collector import collector as bluesky
@@ -49,7 +49,10 @@ def test_what_is_no_address_is_none(typed: str) -> None:
     assert profile_url(typed) is None
 
 
-@given(st.text(max_size=40))
+@given(st.text(max_size=40) | st.text("@ /a.:x0", max_size=12))
+@example("@ 0")
+@example("@@a")
+@example("@ twitter.com/a")
 @settings(max_examples=examples(100))
 def test_reading_an_address_twice_changes_nothing_and_no_text_breaks_it(typed: str) -> None:
     found = web(typed)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -138,6 +139,19 @@ def test_exports_of_metas_tools_are_read_without_a_mapping(tmp_path: Path) -> No
         assert of(found, Account)[0] == Account("77", "facebook", "verzonnen", "Verzonnen pagina")
         assert [one.created_at for one in more] == [None] * len(more)
         assert len(of(found, Quarantine)) == len(more)
+
+
+@pytest.mark.parametrize("place", ["Europe/Amsterdam", "Europe/London", "Europe/Lisbon", "Europe/Athens", "Asia/Tokyo",
+    "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles", "Australia/Sydney",
+    "Pacific/Auckland", "UTC", "GMT"])  # fmt: skip
+@pytest.mark.parametrize("month", [1, 7])
+def test_a_zone_by_its_letters_is_the_offset_that_it_had(place: str, month: int, tmp_path: Path) -> None:
+    """As the time zone database has them; India's IST is also Ireland's and Israel's, and is no time."""
+    at = datetime(2021, month, 6, 3, 8, 9, tzinfo=ZoneInfo(place))
+    (tmp_path / "a.csv").write_text(CROWDTANGLE.replace("2021-05-06 03:08:09 EDT", f"{at:%Y-%m-%d %H:%M:%S %Z}"))
+    assert of(read("table", tmp_path / "a.csv", platform="facebook"), Post)[0].created_at == at
+    (tmp_path / "b.csv").write_text(CROWDTANGLE.replace("EDT", "IST"))
+    assert of(read("table", tmp_path / "b.csv", platform="facebook"), Post)[0].created_at is None
 
 
 def test_posts_with_a_mapping_and_what_is_wrong_in_them(tmp_path: Path) -> None:

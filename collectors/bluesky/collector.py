@@ -25,6 +25,7 @@ from collectors.bluesky.before import asked_before
 from collectors.bluesky.personal import PERSONAL, handle_of
 from collectors.bluesky.recorded import recorded
 from collectors.parsing import lenient
+from collectors.parsing.addresses import bare
 from collectors.wire import http
 from collectors.wire.address_policy import is_private
 from collectors.wire.exchange import Wire
@@ -113,7 +114,7 @@ class Bluesky:
     @staticmethod
     def canonical(seed: str) -> str:
         """The key of an account: its DID, or its handle in lower case without a leading @."""
-        return typed.actor(seed) or _actor(seed)
+        return typed.actor(seed) or bare(seed)
 
     @staticmethod
     def server(request: Request, options: Mapping[str, Any]) -> str:
@@ -168,13 +169,13 @@ def _ask(wire: Wire, batch: tuple[Request, ...], options: Options, secret: str |
     if kind in queries.METHODS:
         method, params = queries.asking(request, _place(cursor))
     elif kind == "user" and len(batch) > 1:
-        method, params = "app.bsky.actor.getProfiles", [("actors", _actor(one.target.key)) for one in batch]
+        method, params = "app.bsky.actor.getProfiles", [("actors", bare(one.target.key)) for one in batch]
     elif kind == "user" or (not cursor and options.honour_opt_outs):
-        method, params = "app.bsky.actor.getProfile", [("actor", _actor(request.target.key))]
+        method, params = "app.bsky.actor.getProfile", [("actor", bare(request.target.key))]
     elif kind == own_lists.KIND:
         method, params = own_lists.asking(request, _place(cursor))
     else:
-        method, params = METHODS[kind], [("actor", _actor(request.target.key)), ("limit", str(KINDS[kind].page))]
+        method, params = METHODS[kind], [("actor", bare(request.target.key)), ("limit", str(KINDS[kind].page))]
         params += [("cursor", place)] if (place := _place(cursor)) else []
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     url = f"{options.base_url.rstrip('/')}/xrpc/{method}?{urlencode(params)}"
@@ -205,10 +206,6 @@ def _ask_records(wire: Wire, request: Request, options: Options) -> list[Page | 
         return http.refuse(wire, (request,), "private-address", f"{origin} is not a public server", origin)
     headers = {"Host": alias} if alias else {}
     return http.ask(wire, (request,), origin + path, headers=headers, contact=options.contact)
-
-
-def _actor(key: str) -> str:
-    return key.strip().removeprefix("@")
 
 
 def _place(cursor: str) -> str:
@@ -273,7 +270,7 @@ def _of_batch(page: Page, body: dict[str, Any]) -> Iterator[Outcome]:
         for name in ("did", "handle")
     }
     for target in page.targets:
-        known = _actor(target.key).lower() in found
+        known = bare(target.key).lower() in found
         yield Done(target, items=1) if known else Split(target, "left out of the batch")
 
 

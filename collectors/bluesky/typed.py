@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
-from collectors.parsing.addresses import host_of, web
+from collectors.parsing.addresses import bare, host_of, web
 from collectors.parsing.coerce import from_epoch
 
 _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
@@ -24,13 +24,13 @@ _HOSTS = {"bsky.app", "www.bsky.app", "staging.bsky.app"}
 
 def actor(typed: str) -> str | None:
     """The handle (in lower case) or DID of an account, from either, an `at://` URI or its page; else None."""
-    given = typed.strip()
+    given = bare(typed)
     if given.lower().startswith("at://"):
         given = given[5:].partition("/")[0]
     elif (found := web(given)) and (parts := urlsplit(found)).hostname in _HOSTS:
         path = [unquote(piece) for piece in parts.path.split("/") if piece]
         given = path[1] if len(path) > 1 and path[0] == "profile" else ""
-    given = given.removeprefix("@")
+    given = bare(given)
     return given if _DID.fullmatch(given) else host_of(given)
 
 

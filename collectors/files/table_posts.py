@@ -40,7 +40,12 @@ TOOLS: tuple[Mapping[str, str], ...] = (
 IDS = {"id", "id_str", "tweet_id", "tweetid", "status_id"}  # columns of tables with ids only
 BARE = re.compile(r"x?\d{2,20}|at://\S+/\S+|https?://\S+/\d{5,}")  # an id of a post in place of a header
 _TAG = re.compile(r"[^\s,;|#＃'\"\[\](){}]+")  # \w would cut a tag at its combining marks
-ZONES = {"UTC": "+00:00", "EST": "-05:00", "EDT": "-04:00", "PST": "-08:00", "PDT": "-07:00"}
+ZONES = {  # those of RFC 5322, and others that mean one offset only; IST, for one, means three
+    "UTC": "+00:00", "GMT": "+00:00", "EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "-05:00",
+    "MST": "-07:00", "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00", "WET": "+00:00", "WEST": "+01:00",
+    "CET": "+01:00", "CEST": "+02:00", "EET": "+02:00", "EEST": "+03:00", "BST": "+01:00", "AEST": "+10:00",
+    "AEDT": "+11:00", "NZST": "+12:00", "NZDT": "+13:00", "JST": "+09:00",
+}  # fmt: skip
 _ZONE = re.compile(rf" ({'|'.join(ZONES)})$")
 _LIST = re.compile(r"c\((.*)\)", re.DOTALL)  # in R's notation
 

@@ -7,9 +7,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 import idna
 
+_MARKS = re.compile(r"^[@\s]+")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):(?=//)", re.IGNORECASE)
 _LABEL = re.compile(r"[^\W_](?:[\w-]*[^\W_])?")
 _TOP = re.compile(r"[^\W\d_]{2,}|xn--[a-z0-9-]+", re.IGNORECASE)
+
+
+def bare(typed: str) -> str:
+    """*typed* without white space around it, and without the @ that handles are written with."""
+    return _MARKS.sub("", typed).rstrip()
 
 
 def web(typed: str) -> str | None:

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
-from collectors.parsing.addresses import web
+from collectors.parsing.addresses import bare, web
 from collectors.parsing.coerce import from_epoch
 
 _HOSTS = re.compile(r"(?:(?:www|mobile|m)\.)?(?:twitter|x)\.com")
@@ -27,13 +27,14 @@ def page_of(typed: str) -> str | None:
 
 def handle(typed: str) -> str:
     """The key of an account as a seed names it: its handle in lower case; other text unchanged."""
-    found = page_of(typed)
+    given = bare(typed)
+    found = page_of(given)
     parts = urlsplit(found or "")
     if found is None or not _HOSTS.fullmatch(parts.hostname or ""):
-        return typed.strip().removeprefix("@").lower()
+        return given.lower()
     path = parts.path.strip("/") or parts.fragment.lstrip("!/")
     match = _HANDLE.fullmatch(unquote(path.partition("/")[0].partition("?")[0]))
-    return match[1].lower() if match else typed.strip()
+    return match[1].lower() if match else given
 
 
 def made_at(post: str) -> datetime | None:
