@@ -187,7 +187,7 @@ def test_no_machine_brings_back_whom_another_forgot_and_an_erasure_publishes_no_
     write(other / "archive", [("cut", {"by": "forget"}, at(10))], "forget-other")
     for fresh in (False, True):
         for path in (before, loaded(other, 3)):
-            with pytest.raises(UserError, match="has 1 erasures that this archive has not: merge"):
+            with pytest.raises(UserError, match="lacks 1 of its erasures: merge"):
                 publish(lake, path, fresh=fresh)
     for segment in (study / "archive").glob("forget*"):
         (other / "archive" / segment.name).write_bytes(segment.read_bytes())

@@ -103,7 +103,7 @@ def _must_be_anew(
     erased = "SELECT record_id FROM {}.base.notes WHERE kind = 'cut'"
     if missed := db.execute(f"{erased.format('lake')} EXCEPT {erased.format('loaded')}").fetchall():
         raise UserError(
-            f"{_place(lake)}: has {len(missed):,} erasures that this archive has not: merge the archives "
+            f"{_place(lake)}: this archive lacks {len(missed):,} of its erasures: merge the archives "
             "(`load --archive`), and forget the same people here"
         )
     less = " AND b.bytes >= a.bytes" if last.cuts == now.cuts else ""  # an erasure shortens segments
