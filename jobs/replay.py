@@ -70,7 +70,7 @@ def replay(
 
 
 def _without_store(file: Path) -> str:
-    """The study file without [store], as the state and archive of a replay are its own. Raise UserError."""
+    """The study file without [store]: a replay has a state and an archive of its own. Raise UserError."""
     Study.load(file.parent)  # it can be read
     text = file.read_text("utf-8-sig")
     left = STORE.sub("", text)
