@@ -59,7 +59,7 @@ def backups(directory: Path, cut: Cut, more: Sequence[Path] = ()) -> Iterator[Pa
     known = [path for kind, path in outside_copies.known(directory) if kind == "backup"]
     for path in dict.fromkeys([*known, *(path.resolve() for path in more)]):
         try:
-            if (part := unfinished(path)).exists():
+            if path in known and (part := unfinished(path)).exists():
                 shutil.rmtree(part)
         except OSError as error:
             cut.unread.append(f"{part} ({error.strerror})")

@@ -250,7 +250,9 @@ def test_what_waits_is_shown_checked_and_backed_up_until_it_is_withdrawn(study: 
             for one in CANARIES if one.encode() in content] == []  # fmt: skip
     forget(study, PEOPLE[0][2], say=quiet)
     assert list((copy / "inbox").iterdir()) == []
-    (study.directory / "inbox" / "cspoilt.zip").write_bytes(b"no zip")
+    assert Person(study).send().status_code == 200
+    (study.directory / "inbox" / "ca-spoilt.zip").write_bytes(b"no zip")
+    assert status(study)["participants"]["given"] == 1
     assert "move it away" in status(study)["problems"][0]
     assert inbox(study.directory).passed is False
 
