@@ -187,11 +187,8 @@ def _contents(db: duckdb.DuckDBPyConnection) -> dict[str, str]:
     tables = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'loaded' AND schema_name = 'base' ORDER BY 1"
     found = {}
     for (table,) in db.execute(tables).fetchall():
-        count, mark = db.execute(f'SELECT count(*), bit_xor(hash(t)) FROM loaded.base."{table}" AS t').fetchone() or (
-            0,
-            0,
-        )
-        found[table] = f"{count} {mark}"
+        marks = f'SELECT count(*), sum(hash(t)) FROM loaded.base."{table}" AS t'  # a sum, as rows may occur twice
+        found[table] = " ".join(map(str, db.execute(marks).fetchone() or ()))
     return found
 
 
