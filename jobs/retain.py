@@ -88,7 +88,8 @@ def gone(study: Study) -> int:
 
 def retain(study: Study, *, say: Say = print) -> None:
     """Remove what is deleted on its platform or passed its retention period; the view `removed` lists it."""
-    if consents.waiting(study.directory).since:  # what participants gave has a period too
+    waiting = consents.waiting(study.directory)
+    if waiting.since and not waiting.unreadable:  # what participants gave has a period too
         load(study, say=say)
     now, cut = datetime.now(UTC), Cut()
     archive = study.archive
