@@ -1,4 +1,4 @@
-"""`sneeuwbal sql`: query the published database, read-only, without file or network access."""
+"""`sneeuwbal sql`: query the published database, read-only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 import duckdb
 
 from jobs.logs import plain
-from jobs.query import connect, first_line, write
+from jobs.query import checked, connect, first_line, write
 from storage.errors import UserError
 
 FORMATS = ("table", "csv", "json", "parquet")
@@ -50,7 +50,7 @@ def command(directory: Path, query: str | None, form: str, output: Path | None) 
 
 def _answer(db: duckdb.DuckDBPyConnection, query: str, form: str, output: Path | None) -> None:
     try:
-        relation = db.sql(query)
+        relation = db.sql(checked(db, query))
         if relation is None:
             return
         if form == "table" and output is None:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from collectors.engine.run import mend_archive
-from jobs.context import DATABASE, STATE, shared_state
+from jobs.context import DATABASE, STATE, lake_of, shared_state
 from storage.archive.writer import Writer
 from storage.backup import unfinished
 from storage.consents import WRITER
@@ -31,7 +31,8 @@ def erased(study: Study, cutter: Cutter, cut: Cut, why: str, backups: Sequence[P
     """
     if study.store.frontier is not None:
         cut.state += _shared_state(study, cutter)
-    erase(study.directory, cutter, cut, published=study.directory / DATABASE)
+    lake = lake_of(study)
+    erase(study.directory, cutter, cut, published=study.directory / DATABASE, lake=lake.data if lake else None)
     _elsewhere(study.directory, backups, cutter, cut)
     writer = Writer(study.archive, "forget")
     counts = {"removed": cut.removed, "changed": cut.changed, "segments": cut.segments}

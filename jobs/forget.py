@@ -72,7 +72,7 @@ def forget(
         with lock(directory, "load"):
             erased(study, cutter, cut, "a person was forgotten", backups)
             _disconnect(directory, cutter)
-        rebuild(directory, say)
+        cut.unread += rebuild(directory, say)
         return Removal(cut, sorted(cutter.undeclared), _left(study, cutter))
 
 
@@ -92,9 +92,10 @@ def _load_new(study: Study, say: Say) -> None:
         say(f"not loaded first: {error}")
 
 
-def rebuild(directory: Path, say: Say) -> None:
-    """Rebuild the database, with the study file read again, as a seed may have been removed from it."""
-    load(open_study(directory), fresh=True, held=True, say=say)
+def rebuild(directory: Path, say: Say) -> list[str]:
+    """Rebuild the database, with the study file read again, as a seed may have been removed; return what is damaged."""
+    report = load(open_study(directory), fresh=True, held=True, say=say)
+    return report.damage if report else []
 
 
 def _left(study: Study, cutter: Cutter) -> list[str]:

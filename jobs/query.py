@@ -1,7 +1,8 @@
-"""Query the published database, read-only, without file or network access."""
+"""Query the published database, read-only, without file or network access; of a lake, by SELECT only."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -26,7 +27,7 @@ def query(directory: Path, text: str, parameters: Any = None) -> pd.DataFrame:
     """The rows of one query, *parameters* bound to its ? or $name, as a frame. Raise UserError if it is invalid."""
     with connect(directory) as db:
         try:
-            return db.execute(text, parameters).df()
+            return db.execute(checked(db, text), parameters).df()
         except duckdb.Error as error:
             raise UserError(f"the query: {first_line(error)}") from error
 
@@ -107,6 +108,26 @@ class Answer(msgspec.Struct, frozen=True):
     more: bool
 
 
+CLOSED = re.compile(  # of a lake: functions that reach its server, change it, or run text as a query; its catalogue
+    r'"(?:function_name":"(?:postgres_|ducklake_|query"|query_table"|json_execute)|(?:catalog|schema)_name":"__ducklake_)',
+    re.I,
+)
+
+
+def checked(db: duckdb.DuckDBPyConnection, text: str) -> str:
+    """The query *text*; of a lake, whose connection must reach files and a server, raise UserError if it is no SELECT.
+
+    Raise duckdb.Error if it cannot be parsed.
+    """
+    if not db.execute("SELECT 1 FROM duckdb_databases() WHERE type = 'ducklake'").fetchall():
+        return text
+    statements = db.extract_statements(text)
+    (parsed,) = db.execute("SELECT json_serialize_sql(?)", [text]).fetchone() or ("",)
+    if {one.type for one in statements} != {duckdb.StatementType.SELECT} or CLOSED.search(parsed):
+        raise UserError("the query: of a lake, only SELECT from the study's tables is answered")
+    return text
+
+
 READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 
 
@@ -119,7 +140,7 @@ def within(directory: Path, text: str, *, seconds: float, rows: int) -> Answer:
             statements = db.extract_statements(text)
             if len(statements) != 1 or statements[0].type not in READING:
                 raise UserError("the query: only one SELECT is answered here")
-            found = db.sql(text).limit(rows + 1).to_arrow_table()
+            found = db.sql(checked(db, text)).limit(rows + 1).to_arrow_table()
         except duckdb.InterruptException as error:
             raise UserError(f"the query: stopped after {seconds:g} s; ask for less") from error
         except duckdb.Error as error:

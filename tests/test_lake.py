@@ -5,14 +5,18 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import pytest
 from msgspec import structs
 
-from jobs import query
+from jobs import query, run
+from jobs.context import open_study
+from jobs.forget import forget
 from storage.errors import UserError
+from storage.privacy.pseudonyms import VARIABLE
 from storage.records import Post
 from storage.tables import lake as lakes
 from storage.tables.lake import Lake, opened, publish
@@ -274,6 +278,40 @@ def test_sql_reads_the_lake_where_nothing_was_loaded(tmp_path: Path, lake: Lake)
     assert query.query(reader, "SELECT count(*) AS n FROM posts")["n"].tolist() == [EACH]
     with query.connect(reader) as db, pytest.raises(duckdb.Error, match=r"disabled|Permission"):
         db.execute(f"FROM read_csv('{reader / 'sneeuwbal.toml'}')").fetchall()
+    for text in (
+        f"COPY (SELECT 1) TO '{lake.data}/main.parquet'",
+        f"EXPLAIN ANALYZE COPY (SELECT 1) TO '{lake.data}/main.parquet'",
+        "SELECT 1; CALL ducklake_cleanup_old_files('study', cleanup_all => true)",
+        "SELECT * FROM ducklake_cleanup_old_files('study', cleanup_all => true)",
+        "DESCRIBE SELECT * FROM \"Postgres_Query\"/**/('__ducklake_metadata_study', 'SELECT 1')",
+        "WITH a AS (FROM query/**/('SELECT ' || '1')) FROM a",
+        "FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))",
+        "FROM __ducklake_metadata_study.public.ducklake_snapshot",
+        "FROM __ducklake_metadata_study.ducklake_snapshot",
+    ):
+        for ask in (query.query, partial(query.within, seconds=600, rows=9)):
+            with pytest.raises(UserError, match=r"only (one )?SELECT"):
+                ask(reader, text)
+    plain = "SELECT text, 'postgres_query and ducklake' AS \"query\" FROM posts"
+    assert len(query.within(reader, plain, seconds=600, rows=EACH).rows) == EACH
+    assert len(query.query(reader, "DESCRIBE posts")) > 9
+
+
+def test_forget_examines_the_lake_in_the_study_by_publishing_it(
+    tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
+    (tmp_path / "sneeuwbal.toml").write_text(
+        f'[study]\nname = "A study"\ncontact = "me@example.org"\n[store]\n'
+        f'tables = "ducklake:postgres:{lake.address}"\ntables_data = "data"\n'
+    )
+    write(tmp_path / "archive", [("cut", {"by": "forget"}, at(9))], "forget")
+    study = open_study(tmp_path)
+    run.load(study)
+    before = set(lake.data.rglob("*.parquet"))
+    assert forget(study, "nobody@example.org").cut.unread == []
+    assert before.isdisjoint(lake.data.rglob("*.parquet"))
+    assert any(lake.data.rglob("*.parquet"))
 
 
 def test_without_the_extensions_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,10 +48,11 @@ class Cut(msgspec.Struct):
     review: list[str] = []  # places that still have the person's name, or a namesake's
 
 
-def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = None) -> None:
+def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = None, lake: Path | None = None) -> None:
     """Remove the people of *cutter* from all files below *place*, and count in *cut*. No one may write meanwhile.
 
-    The database *published* is kept until `load --fresh` replaces it. Other databases are deleted.
+    The database *published*, and the Parquet files in *lake*, are kept until `load` replaces them. Other databases are
+    deleted.
     """
     shutil.rmtree(place / WORK, ignore_errors=True)  # left by a killed load
     reports = [path for path in place.rglob("reports") if path.is_dir() and not path.is_symlink()]
@@ -69,6 +70,8 @@ def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = No
         if not path.is_file() or path.is_symlink() or path.name in KEPT or ".locks" in path.parts:
             continue
         name = path.name
+        if lake is not None and path.is_relative_to(lake) and path.suffix == ".parquet":
+            continue
         if path.parent == place / INBOX:
             if published is None:
                 _donation(path, str(path.relative_to(place)), cutter, cut)
