@@ -301,17 +301,18 @@ def test_forget_examines_the_lake_in_the_study_by_publishing_it(
     tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
-    (tmp_path / "sneeuwbal.toml").write_text(
-        f'[study]\nname = "A study"\ncontact = "me@example.org"\n[store]\n'
-        f'tables = "ducklake:postgres:{lake.address}"\ntables_data = "data"\n'
+    place = tmp_path / "study"
+    place.mkdir()
+    (place / "sneeuwbal.toml").write_text(
+        f'[study]\nname = "A study"\ncontact = "me@example.org"\n[store]\ntables = "ducklake:postgres:{lake.address}"\n'
     )
-    write(tmp_path / "archive", [("cut", {"by": "forget"}, at(9))], "forget")
-    study = open_study(tmp_path)
+    write(place / "archive", [("cut", {"by": "forget"}, at(9))], "forget")
+    study = open_study(place)
     run.load(study)
-    before = set(lake.data.rglob("*.parquet"))
+    before = set((place / "lake").rglob("*.parquet"))
     assert forget(study, "nobody@example.org").cut.unread == []
-    assert before.isdisjoint(lake.data.rglob("*.parquet"))
-    assert any(lake.data.rglob("*.parquet"))
+    assert before.isdisjoint((place / "lake").rglob("*.parquet"))
+    assert any((place / "lake").rglob("*.parquet"))
 
 
 def test_without_the_extensions_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
