@@ -94,7 +94,10 @@ def _load_new(study: Study, say: Say) -> None:
 
 def rebuild(directory: Path, say: Say) -> None:
     """Rebuild the database, with the study file read again, as a seed may have been removed from it."""
-    load(open_study(directory), fresh=True, held=True, say=say)
+    try:
+        load(open_study(directory), fresh=True, held=True, say=say)
+    except UserError as error:
+        raise UserError(f"erased, but not from the database yet: {error}; then run `sneeuwbal load --fresh`") from error
 
 
 def _left(study: Study, cutter: Cutter) -> list[str]:
