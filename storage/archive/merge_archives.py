@@ -20,8 +20,8 @@ CHUNK = 1 << 20
 def gather(study: Path, sources: Iterable[Path], say: Callable[[str], None] = print) -> int:
     """Copy new segments of the archives *sources* into the archive of *study*; return their number.
 
-    Sealed segments are hard-linked if possible; open ones do not go into a store, and are named. Raise UserError for a source without segments, and for two
-    different segments of one name.
+    Sealed segments are hard-linked if possible; open ones do not go into a store, and are named by *say*.
+    Raise UserError for a source without segments, and for two different segments of one name.
     """
     place, taken = study / "archive", 0
     place.mkdir(mode=0o700, exist_ok=True)

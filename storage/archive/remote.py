@@ -252,7 +252,10 @@ class Remote:
         return str(put["version"] or "")
 
     def sweep(self) -> None:
-        """Remove what killed uploads left in a folder (`NAME#1`): obstore lists none of it. No one may write meanwhile."""
+        """Remove what killed uploads left in a folder (`NAME#1`), as obstore lists none of it.
+
+        No one may upload meanwhile.
+        """
         for path in self._folder.rglob("*#*") if self._folder else ():
             if re.fullmatch(r".*#\d+", path.name):
                 path.unlink(missing_ok=True)
