@@ -12,15 +12,17 @@ from jobs.secrets import NEVER_COPIED, all_secrets
 from storage import backup as storage_backup
 from storage import by_hand, housekeeping
 from storage.backup import Report
-from storage.privacy.outside_copies import remember
+from storage.locks import lock
 from study.study_file import FILE, Study
 
 
 def backup(study: Study, target: Path, *, link: bool = True) -> Report:
-    """Copy *study* to the new directory *target*; return what was copied. With *link*, hard links where possible."""
-    done = storage_backup.backup(study.directory, target, files(study), secrets=all_secrets(study), link=link)
-    remember(study.directory, "backup", target)
-    return done
+    """Copy *study* to the new directory *target*; return what was copied. With *link*, hard links where possible.
+
+    Nothing is erased from the study meanwhile.
+    """
+    with lock(study.directory, "backup", wait=True):
+        return storage_backup.backup(study.directory, target, files(study), secrets=all_secrets(study), link=link)
 
 
 def prune(study: Study, *, keep: int = housekeeping.KEEP_REPORTS, dry: bool = False) -> list[Path]:

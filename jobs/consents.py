@@ -11,7 +11,7 @@ import msgspec
 
 from collectors.engine.run import mend_archive
 from jobs.context import DATABASE, Say, collectors_of, open_state, parsers
-from jobs.erasing import erased, hold
+from jobs.erasing import backups, erased, hold
 from jobs.intake import admit_requests, read_files, unreadable
 from storage import consents
 from storage.archive.writer import Writer
@@ -19,7 +19,6 @@ from storage.consents import Act, Consents, Given
 from storage.errors import Partial, UserError
 from storage.locks import lock
 from storage.participants import Tokens
-from storage.privacy import outside_copies
 from storage.privacy.erase import Cutter
 from storage.privacy.forget import Cut
 from storage.privacy.forgotten import Forgotten, Name
@@ -51,7 +50,13 @@ def take_in(study: Study, say: Say) -> list[Path]:
     before = Consents(study.directory).archived()
     withdrawn = list(consents.withdrawals(study.directory))
     gone = {act.consent.id for _, act in withdrawn}
-    given = [(path, act) for path, act in consents.acts(study.directory) if act.consent.id not in gone]
+    given = []
+    for path, act in consents.acts(study.directory):
+        known = before.consents.get(act.consent.id)
+        if known is not None and known.withdrawn_at:
+            path.unlink(missing_ok=True)  # a restored copy of what was withdrawn
+        elif act.consent.id not in gone:
+            given.append((path, act))
     try:
         _note(study, before, [act for _, act in [*given, *withdrawn]])
         _take_in_given(study, given, say)
@@ -128,17 +133,24 @@ def _take_back(study: Study, before: Given, withdrawn: Sequence[tuple[Path, Act]
     cut = Cut()
     for _, act in withdrawn:  # a process that was killed may have left it
         Tokens(study.directory, act.consent.collector).remove(act.consent.id)
-    for kind, copy in outside_copies.known(study.directory):
-        for id_ in ids if kind == "backup" else ():
-            (copy / consents.INBOX / f"{id_}{consents.DONATED}").unlink(missing_ok=True)
-    if any(id_ in before.consents for id_ in ids):
-        with ExitStack() as locks:
+    archived = any(id_ in before.consents for id_ in ids)
+    with ExitStack() as locks:
+        if archived:
             hold(locks, study, scheduled=True)
+        else:
+            locks.enter_context(lock(study.directory, "backup"))
+        for copy in [study.directory, *backups(study.directory, cut)]:
+            try:
+                for id_ in ids:
+                    (copy / consents.INBOX / f"{id_}{consents.DONATED}").unlink(missing_ok=True)
+            except OSError as error:
+                cut.unread.append(f"{copy} ({error.strerror})")
+        if archived:
             locks.enter_context(lock(study.directory, "load", wait=True))
             cutter = _Withdrawn(_owners(study, ids), Forgotten(study.directory, parsers()))
             cutter.ids = ids
             erased(study, cutter, cut, "a consent was withdrawn")
-    for place in cut.unread:
+    for place in dict.fromkeys(cut.unread):
         say(f"could not be examined for what was withdrawn: {place}")
     try:
         with noting(study) as writer:

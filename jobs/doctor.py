@@ -192,7 +192,9 @@ def inbox(directory: Path) -> Check:
         return Check("inbox", False, f"others can read {folder.name}; run `chmod 700 {folder.name}`")
     if found.unreadable:
         return Check("inbox", False, found.unreadable)
-    waits = f"{found.given:,} donations and connections, {found.withdrawn:,} withdrawals wait for the next load"
+    given = "donation or connection" if found.given == 1 else "donations and connections"
+    withdrawn = "withdrawal" if found.withdrawn == 1 else "withdrawals"
+    waits = f"{found.given:,} {given}, {found.withdrawn:,} {withdrawn} wait for the next load"
     return Check("inbox", True, f"{waits}, since {found.since:%Y-%m-%d %H:%M} UTC" if found.since else "empty")
 
 

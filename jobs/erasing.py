@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 from collectors.engine.run import mend_archive
 from jobs.context import DATABASE, STATE, shared_state
 from storage.archive.writer import Writer
+from storage.backup import unfinished
 from storage.consents import WRITER
 from storage.errors import Partial, UserError
 from storage.locks import lock
@@ -57,19 +60,39 @@ def _shared_state(study: Study, cutter: Cutter) -> int:
     return rows
 
 
-def _elsewhere(directory: Path, backups: Sequence[Path], cutter: Cutter, cut: Cut) -> None:
+def backups(directory: Path, cut: Cut, more: Sequence[Path] = ()) -> Iterator[Path]:
+    """The backups of the study in *directory*, and *more*; missing ones are listed in *cut*, unfinished ones deleted.
+
+    The lock `backup` must be held.
+    """
+    known = [path for kind, path in outside_copies.known(directory) if kind == "backup"]
+    for path in dict.fromkeys([*known, *(path.resolve() for path in more)]):
+        try:
+            if path in known and (part := unfinished(path)).exists():
+                shutil.rmtree(part)
+        except OSError as error:
+            cut.unread.append(f"{part} ({error.strerror})")
+        if path.is_dir():
+            yield path
+        else:
+            cut.unread.append(f"{path} (a missing copy: mount it, or delete its line in {outside_copies.FILE})")
+
+
+def _elsewhere(directory: Path, more: Sequence[Path], cutter: Cutter, cut: Cut) -> None:
     """Erase from the copies that the study knows of; list those that cannot be changed or are missing."""
-    named = [*outside_copies.known(directory), *(("backup", path.resolve()) for path in backups)]
-    for kind, path in dict.fromkeys(named):
-        if kind in outside_copies.CUT and path.is_relative_to(directory.resolve()) and path.exists():
-            continue  # erased with the study
-        if kind == "backup" and path.is_dir():
-            erase(path, cutter, cut)
-        elif kind == "review" and path.is_file():
-            cut_file(path, str(path), cutter, cut)
-        elif kind == "backup" or path.exists():
-            why = "a missing copy" if kind == "backup" else f"a {kind}: delete it, or make it again"
-            cut.unread.append(f"{path} ({why})")
+    others = [(kind, path) for kind, path in outside_copies.known(directory) if kind != "backup" and path.exists()]
+    for kind, path in [*(("backup", path) for path in backups(directory, cut, more)), *others]:
+        try:
+            if kind not in outside_copies.CUT:
+                cut.unread.append(f"{path} (a {kind}: delete it, or make it again)")
+            elif path.is_relative_to(directory.resolve()):
+                continue  # erased with the study
+            elif kind == "backup":
+                erase(path, cutter, cut)
+            else:
+                cut_file(path, str(path), cutter, cut)
+        except (OSError, sqlite3.Error) as error:  # read-only, or unmounted meanwhile
+            cut.unread.append(f"{path} ({getattr(error, 'strerror', None) or error})")
 
 
 def hold(locks: ExitStack, study: Study, *, wait: bool = False, scheduled: bool = False) -> None:
@@ -79,7 +102,7 @@ def hold(locks: ExitStack, study: Study, *, wait: bool = False, scheduled: bool 
     """
     collecting = (f"collect-{name}" for name in installed())
     first = [] if wait or scheduled else ["schedule"]
-    for name in [*first, "gather", "admit", "decisions", WRITER, *collecting]:
+    for name in [*first, "backup", "gather", "admit", "decisions", WRITER, *collecting]:
         locks.enter_context(lock(study.directory, name, wait=wait))
     for name in ("snowball", "forget", WRITER, *installed()):
         mend_archive(study.archive, name)

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from collectors.engine.run import Report
@@ -35,7 +36,7 @@ def _module(name: str) -> tuple[str, ...]:
 
 WORLD, SURVEY = _module("fixtures.world"), _module("fixtures.survey")
 TODAY = (*_module("fixtures.today"), "--theme", "journalists")
-STORE = re.compile(r"^\[store\].*?(?=^\[|\Z)", re.M | re.S)
+STORE = re.compile(r"^[ \t]*\[[ \t]*store[ \t]*\].*?(?=^[ \t]*\[|\Z)", re.M | re.S)
 STARTING = 600  # seconds for the world to start
 
 
@@ -50,14 +51,14 @@ def replay(
         raise UserError(f"{directory / FILE}: a replay needs the archive's study file; give its study with --study")
     if (into / FILE).exists():
         raise UserError(f"{into}: a study already exists; choose another directory with --into")
+    text = _without_store(directory / FILE)
     into.mkdir(parents=True, exist_ok=True)
     into.chmod(0o700)
     for path in directory.iterdir():
         wanted = path.name in {FILE, DECISIONS} or path.suffix in {".toml", ".csv", ".txt"}
         if path.is_file() and wanted and path.name not in NEVER_COPIED:
             shutil.copy2(path, into / path.name)
-    text = (into / FILE).read_text("utf-8")
-    (into / FILE).write_text(STORE.sub("", text), "utf-8")  # its state and archive are its own
+    (into / FILE).write_text(text, "utf-8")
     study = open_study(into)
     wire = Replay(archive, into / ".replay.sqlite")
     try:
@@ -66,6 +67,19 @@ def replay(
     finally:
         for suffix in ("", "-wal", "-shm"):
             Path(f"{into / '.replay.sqlite'}{suffix}").unlink(missing_ok=True)
+
+
+def _without_store(file: Path) -> str:
+    """The study file without [store]: a replay has a state and an archive of its own. Raise UserError."""
+    Study.load(file.parent)  # it can be read
+    text = file.read_text("utf-8-sig")
+    left = STORE.sub("", text)
+    kept = tomllib.loads(text)
+    kept.pop("store", None)
+    with suppress(tomllib.TOMLDecodeError):
+        if tomllib.loads(left) == kept:
+            return left
+    raise UserError(f"{file}: a replay leaves [store] out and cannot here; write it as a table under the line [store]")
 
 
 @contextmanager

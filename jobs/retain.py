@@ -99,7 +99,8 @@ def retain(study: Study, *, say: Say = print) -> None:
 
     Raise Partial, after all else is removed, for what could not be examined.
     """
-    if consents.waiting(study.directory).since:  # what participants gave has a period too
+    waiting = consents.waiting(study.directory)
+    if waiting.since and not waiting.unreadable:  # what participants gave has a period too
         load(study, say=say)
     now, cut = datetime.now(UTC), Cut()
     archive = study.archive

@@ -230,7 +230,7 @@ def load(
         executor=executor, say=say,
     )  # fmt: skip
     if (lake := lake_of(study)) is not None:
-        report.damage += publish(lake, study.directory / DATABASE, fresh=fresh or bool(withdrawn))
+        report.damage += publish(lake, study.directory / DATABASE, fresh=fresh and not held)  # as the user asked
     for path in withdrawn:
         path.unlink(missing_ok=True)
     say(report.summary())

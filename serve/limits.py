@@ -10,16 +10,16 @@ MOST = 10_000  # keys remembered; the oldest is forgotten first
 
 
 class Limit:
-    """At most *number* tries per key within *seconds*."""
+    """At most *number* tries per key within *seconds* of the first, or of the latest if each renews the time."""
 
     def __init__(self, number: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._number, self._seconds, self._clock = number, seconds, clock
         self._tries: OrderedDict[str, tuple[float, int]] = OrderedDict()  # when the key's window began, and the tries
 
-    def allows(self, key: str) -> bool:
-        """Whether *key* may try once more; counts the try."""
+    def allows(self, key: str, *, renew: bool = False) -> bool:
+        """Whether *key* may try once more; counts the try. With *renew*, the time begins anew with it."""
         begun, tries = self._window(key)
-        self._tries[key] = (begun, tries + 1)
+        self._tries[key] = (self._clock() if renew else begun, tries + 1)
         self._tries.move_to_end(key)
         while len(self._tries) > MOST:
             self._tries.popitem(last=False)

@@ -14,6 +14,7 @@ from storage import consents
 from storage.archive import manifest, store, writer
 from storage.archive import reader as archive
 from storage.errors import UserError
+from storage.privacy.outside_copies import remember
 from storage.tables import database
 
 STATES = ("state.sqlite", "schedule.sqlite")
@@ -39,12 +40,13 @@ def backup(
     """
     if target.exists():
         raise UserError(f"{target}: already exists; choose a new directory")
-    part = target.with_name(f".{target.name}.part")
+    part = unfinished(target)
     shutil.rmtree(part, ignore_errors=True)
     try:
         part.mkdir(parents=True, mode=0o700)
     except OSError as error:
         raise UserError(f"{target}: {error.strerror}; choose a writable place") from error
+    remember(study, "backup", target)  # first: what a kill leaves is found by who erases
     report = Report()
     # state and database first: they may only refer to what the archive, copied last, contains
     for name in STATES:
@@ -60,6 +62,11 @@ def backup(
     os.rename(part, target)
     writer.sync_directory(target.parent)
     return report
+
+
+def unfinished(target: Path) -> Path:
+    """Where the backup *target* is until it is whole."""
+    return target.with_name(f".{target.name}.part")
 
 
 def _state(source: Path, target: Path, report: Report) -> None:

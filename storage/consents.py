@@ -176,16 +176,34 @@ def clear(study: Path) -> None:
         part.unlink()
 
 
-def acts(study: Path) -> Iterator[tuple[Path, Act]]:
-    """The consents in the inbox, with their files."""
-    for path in sorted((study / INBOX).glob(f"c*{DONATED}")):
+def acts(study: Path, unreadable: list[str] | None = None) -> Iterator[tuple[Path, Act]]:
+    """The consents in the inbox, with their files; what is none is listed in *unreadable*, else raises UserError."""
+
+    def read(path: Path) -> bytes:
+        with ZipFile(path) as packed:
+            return packed.read(ACT)
+
+    return _acts(study, DONATED, read, "donation", unreadable)
+
+
+def withdrawals(study: Path, unreadable: list[str] | None = None) -> Iterator[tuple[Path, Act]]:
+    """The withdrawals in the inbox; what is none is listed in *unreadable*, else raises UserError."""
+    return _acts(study, WITHDRAWN, Path.read_bytes, "withdrawal", unreadable)
+
+
+def _acts(
+    study: Path, suffix: str, read: Callable[[Path], bytes], what: str, unreadable: list[str] | None
+) -> Iterator[tuple[Path, Act]]:
+    for path in sorted((study / INBOX).glob(f"c*{suffix}")):
         try:
-            with ZipFile(path) as packed:
-                yield path, msgspec.json.decode(packed.read(ACT), type=Act)
+            yield path, msgspec.json.decode(read(path), type=Act)
         except FileNotFoundError:
             continue  # taken into the archive meanwhile, or withdrawn
         except (BadZipFile, KeyError, msgspec.MsgspecError) as error:
-            raise UserError(f"{path}: is no donation ({error}); move it away") from error
+            why = f"{path}: is no {what} ({error}); move it away"
+            if unreadable is None:
+                raise UserError(why) from error
+            unreadable.append(why)
 
 
 class Waiting(msgspec.Struct):
@@ -199,33 +217,17 @@ class Waiting(msgspec.Struct):
 
 def waiting(study: Path) -> Waiting:
     """What waits in the inbox of the study in *study*."""
-    found = Waiting()
-    try:
-        given = [act.consent.given_at for _, act in acts(study)]
-        gone = [act.consent.withdrawn_at for _, act in withdrawals(study)]
-    except UserError as error:
-        found.unreadable = str(error)
-        return found
-    found.given, found.withdrawn = len(given), len(gone)
-    found.since = min((*given, *filter(None, gone)), default=None)
-    return found
+    spoilt: list[str] = []
+    given = [act.consent.given_at for _, act in acts(study, spoilt)]
+    gone = [act.consent.withdrawn_at for _, act in withdrawals(study, spoilt)]
+    since = min((*given, *filter(None, gone)), default=None)
+    return Waiting(len(given), len(gone), since, "; ".join(spoilt))
 
 
 def donated(path: Path) -> bool:
     """Whether the act *path* of the inbox has donated files, besides the consent."""
     with ZipFile(path) as packed:
         return len(packed.namelist()) > 1
-
-
-def withdrawals(study: Path) -> Iterator[tuple[Path, Act]]:
-    """The withdrawals in the inbox."""
-    for path in sorted((study / INBOX).glob(f"c*{WITHDRAWN}")):
-        try:
-            yield path, msgspec.json.decode(path.read_bytes(), type=Act)
-        except FileNotFoundError:
-            continue
-        except msgspec.MsgspecError as error:
-            raise UserError(f"{path}: is no withdrawal ({error}); move it away") from error
 
 
 def _whole(study: Path, name: str, write: Any) -> Path:

@@ -3,6 +3,7 @@
 import csv
 import re
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from jobs.run import load
 from jobs.status import progress, status
 from serve.desk import app
 from serve.desk.access import TRIES, WINDOW, Password, Proxy
+from serve.desk.pages import rendered
 from serve.loads import Loads
 from storage.journal import Journal
 from storage.locks import lock
@@ -65,10 +67,13 @@ def test_nothing_is_shown_and_nothing_done_without_the_password(study: Path) -> 
 def test_an_address_that_fails_too_often_waits(study: Path) -> None:
     clock = [0.0]
     browser = client(study, Password(KNOWN, lambda: clock[0]), follow_redirects=False)
-    for _ in range(TRIES):
+    for number in range(TRIES):
+        clock[0] = number * WINDOW / 2
         assert browser.post("/login", data={"name": "An", "password": "not this one, no"}).status_code == 403
     assert browser.post("/login", data={"name": "An", "password": SECRET}).status_code == 429
-    clock[0] = WINDOW + 1
+    clock[0] = (TRIES - 1) * WINDOW / 2 + WINDOW - 1  # since the latest failure
+    assert browser.post("/login", data={"name": "An", "password": SECRET}).status_code == 429
+    clock[0] += 2
     assert browser.post("/login", data={"name": "An", "password": SECRET}).status_code == 303
 
 
@@ -178,6 +183,21 @@ def test_the_state_shows_what_runs(study: Path) -> None:
     assert "Nothing runs now" in browser.get("/").text
     with lock(study, "load"):
         assert "load (process" in browser.get("/live").text
+
+
+def test_why_a_load_failed_is_shown_and_not_logged(study: Path, caplog: pytest.LogCaptureFixture) -> None:
+    loads = Loads(study)
+    assert (loads.runs, loads.problem) == (False, "")
+    loads.words = [sys.executable, "-c", "import sys; sys.exit('first\\ncannot <load> it')"]
+    loads.once()
+    assert loads.problem == "cannot <load> it"
+    assert "code 1" in caplog.text
+    assert "cannot" not in caplog.text
+    live = rendered("live.html.j2", state=status(read_study(study)), progress=[], loads=loads).body.decode()
+    assert "cannot &lt;load&gt; it" in live
+    loads.words = [sys.executable, "-c", ""]
+    loads.once()
+    assert loads.problem == ""
 
 
 def test_what_is_open_is_shown_with_how_far_it_is(study: Path) -> None:

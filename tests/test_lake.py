@@ -177,6 +177,64 @@ def test_an_erasure_leaves_the_person_in_no_file_no_snapshot_and_no_statistics(t
     assert "left-behind.parquet: a data file that no snapshot uses" in line
 
 
+def test_no_machine_brings_back_whom_another_forgot_and_an_erasure_publishes_no_less(
+    tmp_path: Path, lake: Lake
+) -> None:
+    study, other = tmp_path / "study", tmp_path / "other"
+    before = loaded(study, 1, PERSON).rename(tmp_path / "before.duckdb")
+    write(study / "archive", [("cut", {"by": "forget"}, at(9))], "forget")
+    publish(lake, loaded(study, 2))
+    write(other / "archive", [("cut", {"by": "forget"}, at(10))], "forget-other")
+    for fresh in (False, True):
+        for path in (before, loaded(other, 3)):
+            with pytest.raises(UserError, match="lacks 1 of its erasures: merge"):
+                publish(lake, path, fresh=fresh)
+    for segment in (study / "archive").glob("forget*"):
+        (other / "archive" / segment.name).write_bytes(segment.read_bytes())
+    merged = loaded(other, 4)
+    with pytest.raises(UserError, match=r"has part001.*which this archive lacks"):
+        publish(lake, merged)
+    assert publish(lake, merged, fresh=True) == []
+    with opened(lake) as db:
+        assert db.execute("SELECT count(*) FROM posts").fetchone() == (2 * EACH,)
+
+
+def test_an_erasure_killed_before_it_deleted_the_files_is_ended_by_the_next_load(
+    tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tmp_path / "study"
+    publish(lake, loaded(study, 1, PERSON))
+    next((study / "archive").glob("part001*")).unlink()
+    write(study / "archive", [("cut", {"by": "forget"}, at(9))], "forget")
+    load(study, TOY, workers=1, fresh=True)
+    path = loaded(study, 2)
+
+    def killed(db: duckdb.DuckDBPyConnection, which: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lakes, "_delete", killed)
+    with pytest.raises(KeyboardInterrupt):
+        publish(lake, path, fresh=True)
+    monkeypatch.undo()
+    assert held(lake) != []
+    assert publish(lake, path) == []
+    assert held(lake) == []
+
+
+def test_a_merge_after_an_erasure_is_not_from_before_it(
+    tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lakes, "MANY", 1)
+    study = tmp_path / "study"
+    write(study / "archive", [("cut", {"by": "forget"}, at(9))], "forget")
+    for number in (1, 2, 3):
+        assert publish(lake, loaded(study, number)) == []
+    with opened(lake) as db:
+        count = "SELECT count(commit_message), count(*) FROM ducklake_snapshots('study')"
+        publishes, snapshots = db.execute(count).fetchone()
+        assert publishes == 3 < snapshots
+
+
 def test_what_is_wrong_is_one_line_and_nothing_is_lost(
     tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

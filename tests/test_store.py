@@ -20,6 +20,7 @@ from jobs.collect import retry
 from jobs.context import open_study
 from jobs.erasing import erased
 from jobs.move import move
+from jobs.replay import replay
 from jobs.run import load as load_study
 from jobs.verify import checks
 from storage import verify
@@ -453,6 +454,20 @@ def test_the_state_moves_to_postgresql_and_back(tmp_path: Path, postgres: Postgr
     with closing(sqlite3.connect(study / "state.sqlite")) as db:
         assert db.execute(rows).fetchall() == before
         assert db.execute("SELECT count(*) FROM targets WHERE tries=3").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("where", ["[store]\n", "  [ store ] # shared\n  "])
+def test_a_replay_never_uses_the_stores_of_its_study(tmp_path: Path, where: str) -> None:
+    file, live = tmp_path / "sneeuwbal.toml", 'frontier = "postgresql://db.example.org/live"\n'
+    file.write_text(f"{STUDY.format(where)}{live}[budget]\nusd = 1\n")
+    with pytest.raises(UserError, match="no seeds"):
+        replay(tmp_path, tmp_path / "archive", tmp_path / "replay", say=lambda line: None)
+    study = open_study(tmp_path / "replay")
+    assert (study.store.frontier, study.budget.usd) == (None, 1)
+    file.write_text(f'store.{live}[study]\nname = "toy"\n')
+    with pytest.raises(UserError, match=r"under the line \[store\]"):
+        replay(tmp_path, tmp_path / "archive", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def _line(capsys: pytest.CaptureFixture[str], study: Path, *words: str) -> str:

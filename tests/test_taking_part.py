@@ -36,6 +36,7 @@ from serve.participants.app import _Pages, face, started
 from serve.participants.texts import text_of
 from storage import consents
 from storage.consents import Consents, Invitation, consented
+from storage.locks import lock
 from storage.participants import Token, Tokens
 from storage.privacy.pseudonyms import VARIABLE
 from study.study_file import Study
@@ -249,9 +250,58 @@ def test_what_waits_is_shown_checked_and_backed_up_until_it_is_withdrawn(study: 
             for one in CANARIES if one.encode() in content] == []  # fmt: skip
     forget(study, PEOPLE[0][2], say=quiet)
     assert list((copy / "inbox").iterdir()) == []
-    (study.directory / "inbox" / "cspoilt.zip").write_bytes(b"no zip")
+    assert Person(study).send().status_code == 200
+    (study.directory / "inbox" / "ca-spoilt.zip").write_bytes(b"no zip")
+    assert status(study)["participants"]["given"] == 1
     assert "move it away" in status(study)["problems"][0]
     assert inbox(study.directory).passed is False
+
+
+def test_a_restored_copy_of_a_donation_that_was_withdrawn_is_not_taken_in_again(study: Study) -> None:
+    """As in a backup that copied the inbox before the withdrawal was loaded, and the archive after it."""
+    code = Person(study).send().json()["code"]
+    (path,) = (study.directory / "inbox").glob("c*.zip")
+    copied = path.read_bytes()
+    load(study, say=quiet)
+    assert Person(study).withdraw(code).status_code == 200
+    load(study, say=quiet)
+    path.write_bytes(copied)
+    load(study, say=quiet)
+    assert sung(study) == []
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_withdrawal_reaches_unfinished_backups_and_names_once_those_it_does_not_reach(
+    study: Study, tmp_path: Path, loaded: bool
+) -> None:
+    code = Person(study).send().json()["code"]
+    if loaded:
+        load(study, say=quiet)
+    killed, spoilt = tmp_path / "killed", tmp_path / "spoilt"
+    assert _killed(lambda: backup(study, killed), 0)
+    assert [path.name for path in tmp_path.glob(".*.part")] == [".killed.part"]
+    backup(study, spoilt)
+    shutil.rmtree(spoilt / "inbox", ignore_errors=True)
+    (spoilt / "inbox").touch()  # no directory: nothing in it can be deleted
+    assert Person(study).withdraw(code).status_code == 200
+    said = list[str]()
+    load(study, say=said.append)
+    assert not list(tmp_path.glob(".*.part"))
+    named = [line.split(": ", 1)[1] for line in said if line.startswith("could not be examined")]
+    assert sorted(line.split(" (")[0] for line in named) == [str(killed), str(spoilt)]
+    assert sung(study) == []
+    assert not list((study.directory / "inbox").iterdir())
+
+
+def test_nothing_is_withdrawn_while_a_backup_is_made(study: Study) -> None:
+    code = Person(study).send().json()["code"]
+    assert Person(study).withdraw(code).status_code == 200
+    said = list[str]()
+    with lock(study.directory, "backup"):
+        assert take_in(study, said.append) == []
+    assert "backup is already running" in said[-1]
+    assert len(take_in(study, said.append)) == 1
 
 
 def test_what_waits_has_a_retention_period_too_and_its_consent_stays(study: Study) -> None:

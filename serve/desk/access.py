@@ -16,7 +16,7 @@ from serve.limits import Limit
 
 COOKIE = "sneeuwbal_desk"
 HOURS = 12  # that a session lasts
-TRIES, WINDOW = 5, 300.0  # failed logins of an address within so many seconds; then it waits
+TRIES, WINDOW = 5, 300.0  # failed logins of an address, each within so many seconds of the last; then it waits
 NAME = 80  # letters of a coder's name
 
 
@@ -80,7 +80,7 @@ class Password:
             if self.waits(address):
                 return None
             if not fits(password, self.known):
-                self.failed.allows(address)
+                self.failed.allows(address, renew=True)
                 return None
             self.failed.forget(address)
             self.sessions = {key: one for key, one in self.sessions.items() if self.now() < one[1]}

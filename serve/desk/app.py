@@ -146,12 +146,12 @@ class _Desk:
     def state(self, request: Request, person: Person, form: Form) -> Response:
         """The state of the study."""
         state = status(read_study(self.directory))
-        return self._page(person, "state.html.j2", state=state, progress=progress(state))
+        return self._page(person, "state.html.j2", state=state, progress=progress(state), loads=self.loads)
 
     def live(self, request: Request, person: Person, form: Form) -> Response:
         """The part of the state that changes while something runs."""
         state = status(read_study(self.directory), changes=False)
-        return self._page(person, "live.html.j2", state=state, progress=progress(state))
+        return self._page(person, "live.html.j2", state=state, progress=progress(state), loads=self.loads)
 
     def load(self, request: Request, person: Person, form: Form) -> Response:
         """Load now: what was collected, given and decided becomes what can be queried."""

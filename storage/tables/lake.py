@@ -22,6 +22,7 @@ EXTENSIONS = ("ducklake", "postgres_scanner")
 LOCK = 0x5EEDBA11  # of PostgreSQL, advisory: one loader at a time
 GRACE = "1 day"  # that a reader may use a file that merging replaced
 MANY = 50  # small files of a table before they are merged
+AGAIN = "; run the command again when it answers (the lake keeps its last whole snapshot)"
 EMPTY = "no tables yet; run `sneeuwbal load` where the archive is"
 NO_EXTENSION = (
     "needs DuckDB's extensions ducklake and postgres: run `pip install 'sneeuwbal[lake]'` (which takes DuckDB 1.5.5), "
@@ -68,8 +69,9 @@ def directory(db: duckdb.DuckDBPyConnection) -> str:
 def publish(lake: Lake, path: Path, *, fresh: bool = False) -> list[str]:
     """Make the lake equal to the database at *path*, as one snapshot; return a line about each remnant of an erasure.
 
-    *fresh*: the tables are written anew, and the database may lack segments that the lake has. Raise UserError if it
-    may not, or if the lake is another study's or a newer program's. Waits for another machine that publishes.
+    *fresh*: the tables are written anew, and the database may lack segments that the lake has, but never an erasure.
+    Raise UserError if it may not, or if the lake is another study's or a newer program's. Waits for another machine
+    that publishes.
     """
     with _alone(lake):
         lake.data.mkdir(parents=True, exist_ok=True)
@@ -98,18 +100,23 @@ def _must_be_anew(
     if last.study != lake.study:
         raise UserError(f"{_place(lake)}: has the tables of the study {last.study!r}; name another database")
     made_by = database.made_by(db, _place(lake))
-    if fresh or made_by is None or made_by[0] != database.schema()[0] or last.cuts != now.cuts:
-        return True
+    erased = "SELECT record_id FROM {}.base.notes WHERE kind = 'cut'"
+    if missed := db.execute(f"{erased.format('lake')} EXCEPT {erased.format('loaded')}").fetchall():
+        raise UserError(
+            f"{_place(lake)}: this archive lacks {len(missed):,} of its erasures: merge the archives "
+            "(`load --archive`), and forget the same people here"
+        )
+    less = " AND b.bytes >= a.bytes" if last.cuts == now.cuts else ""  # an erasure shortens segments
     ahead = db.execute(
         "SELECT archive FROM lake.base.archives AS a WHERE NOT EXISTS ("
-        "FROM loaded.base.archives AS b WHERE a.archive = b.archive AND b.bytes >= a.bytes) ORDER BY 1"
+        f"FROM loaded.base.archives AS b WHERE a.archive = b.archive{less}) ORDER BY 1"
     ).fetchall()
-    if ahead:
+    if ahead and not fresh:
         raise UserError(
             f"{_place(lake)}: has {ahead[0][0]}, which this archive lacks or has less of: merge the archives "
             "(`load --archive`), or run `sneeuwbal load --fresh` to publish without it"
         )
-    return made_by != database.schema()
+    return fresh or last.cuts != now.cuts or made_by != database.schema()
 
 
 def _write(db: duckdb.DuckDBPyConnection, now: Published, last: Published | None, anew: bool) -> None:
@@ -153,27 +160,35 @@ def _drop(db: duckdb.DuckDBPyConnection) -> None:
 
 def _tidied(db: duckdb.DuckDBPyConnection, lake: Lake, now: Published) -> list[str]:
     """Remove snapshots from before an erasure with their files, and what killed loads left; merge small files."""
-    newest = _snapshots(db)[-1][0]
+    erasing = lake.data / ".erasing"  # survives a kill between the steps
     if any(count > MANY for (count,) in db.execute("SELECT file_count FROM ducklake_table_info('lake')").fetchall()):
         db.execute("CALL ducklake_merge_adjacent_files('lake')")
-    past = [
-        number
-        for number, extra in _snapshots(db)
-        if number < newest and now.cuts and _published(extra).cuts != now.cuts
-    ]
-    if past:
+    if now.cuts and (past := _earlier(db, now)):
+        erasing.touch()
         db.execute(f"CALL ducklake_expire_snapshots('lake', versions => {past})")
-    which = "cleanup_all => true" if now.cuts and past else f"older_than => now() - INTERVAL '{GRACE}'"
+    _delete(db, "cleanup_all => true" if erasing.exists() else f"older_than => now() - INTERVAL '{GRACE}'")
+    erasing.unlink(missing_ok=True)
+    return _remnants(db, lake, now) if now.cuts else []
+
+
+def _earlier(db: duckdb.DuckDBPyConnection, now: Published) -> list[int]:
+    """The snapshots from before the last erasure; one that merging made belongs to the publish before it."""
+    found, cuts = [], -1
+    for number, extra in _snapshots(db):
+        cuts = _published(extra).cuts if extra else cuts
+        if cuts != now.cuts:
+            found.append(number)
+    return found
+
+
+def _delete(db: duckdb.DuckDBPyConnection, which: str) -> None:
     db.execute(f"CALL ducklake_cleanup_old_files('lake', {which})")
     db.execute(f"CALL ducklake_delete_orphaned_files('lake', {which})")
-    return _remnants(db, lake, now) if now.cuts else []
 
 
 def _remnants(db: duckdb.DuckDBPyConnection, lake: Lake, now: Published) -> list[str]:
     """Snapshots from before an erasure, and data files that no snapshot after it uses."""
-    newest = max(number for number, extra in _snapshots(db) if extra is not None)
-    old = [number for number, extra in _snapshots(db) if number < newest and _published(extra).cuts != now.cuts]
-    lines = [f"{_place(lake)}: snapshot {number} is from before an erasure" for number in old]
+    lines = [f"{_place(lake)}: snapshot {number} is from before an erasure" for number in _earlier(db, now)]
     files = " UNION ".join(
         f"SELECT path FROM __ducklake_metadata_lake.{table}"
         for table in ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion")
@@ -203,8 +218,8 @@ def _snapshots(db: duckdb.DuckDBPyConnection, name: str = "lake") -> list[tuple[
     return db.execute(found).fetchall()
 
 
-def _published(extra: str | None) -> Published:
-    return msgspec.json.decode(extra, type=Published) if extra else Published(cuts=-1)
+def _published(extra: str) -> Published:
+    return msgspec.json.decode(extra, type=Published)
 
 
 def _last(db: duckdb.DuckDBPyConnection, name: str) -> Published | None:
@@ -225,7 +240,7 @@ def _alone(lake: Lake) -> Iterator[None]:
             connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
             yield
     except psycopg.Error as error:
-        raise UserError(f"{_place(lake)}: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{_place(lake)}: {str(error).splitlines()[0]}{AGAIN}") from error
 
 
 def _connection(lake: Lake, name: str, how: str) -> duckdb.DuckDBPyConnection:
@@ -270,7 +285,7 @@ def _why(lake: Lake, error: duckdb.Error) -> str:
     first = str(error).splitlines()[0]
     if "creating a new DuckLake is explicitly disabled" in first:
         return f"{_place(lake)}: {EMPTY}"
-    return f"{_place(lake)}: {first.rpartition('failed: ')[2]}"
+    return f"{_place(lake)}: {first.rpartition('failed: ')[2]}{AGAIN}"
 
 
 def _place(lake: Lake) -> str:
