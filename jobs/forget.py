@@ -97,7 +97,7 @@ def rebuild(directory: Path, say: Say) -> None:
     try:
         load(open_study(directory), fresh=True, held=True, say=say)
     except UserError as error:
-        raise UserError(f"erased, but not from the database yet: {error}; then run `sneeuwbal load --fresh`") from error
+        raise UserError(f"erased, but not from all tables yet: {error}; then run `sneeuwbal load --fresh`") from error
 
 
 def _left(study: Study, cutter: Cutter) -> list[str]:
