@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -156,12 +156,14 @@ def _noted(
     """Write a note (*word*, with its *data*) for each of *kinds* into the archive, then *change* the frontier."""
     if not kinds:
         return
-    with lock(study.directory, f"collect-{name}"):
-        writer = Writer(study.archive, name, secrets=all_secrets(study))
+    with (
+        lock(study.directory, f"collect-{name}"),
+        closing(Writer(study.archive, name, secrets=all_secrets(study))) as writer,
+    ):
         now = datetime.now(UTC)
         for kind in kinds:
             writer.note(word, {"collector": name, "kind": kind, **data(kind)}, now)
-        writer.close()
+        writer.sync()  # not closed yet: that fails if the archive's store is away
         frontier.commit(lambda: [change(kind, now) for kind in kinds])
 
 

@@ -16,7 +16,7 @@ from jobs.intake import admit_requests, read_files, unreadable
 from storage import consents
 from storage.archive.writer import Writer
 from storage.consents import Act, Consents, Given
-from storage.errors import UserError
+from storage.errors import Partial, UserError
 from storage.locks import lock
 from storage.participants import Tokens
 from storage.privacy.erase import Cutter
@@ -63,7 +63,7 @@ def take_in(study: Study, say: Say) -> list[Path]:
         if withdrawn:
             _take_back(study, before, withdrawn, say)
         return [path for path, _ in withdrawn]
-    except UserError as error:
+    except (Partial, UserError) as error:
         say(f"what participants gave or withdrew waits in {consents.INBOX}: {error}")
         return []
 
@@ -152,9 +152,12 @@ def _take_back(study: Study, before: Given, withdrawn: Sequence[tuple[Path, Act]
             erased(study, cutter, cut, "a consent was withdrawn")
     for place in dict.fromkeys(cut.unread):
         say(f"could not be examined for what was withdrawn: {place}")
-    with noting(study) as writer:
-        for _, act in withdrawn:
-            writer.note(consents.TAKEN_BACK, {"id": act.consent.id}, act.consent.withdrawn_at)
+    try:
+        with noting(study) as writer:
+            for _, act in withdrawn:
+                writer.note(consents.TAKEN_BACK, {"id": act.consent.id}, act.consent.withdrawn_at)
+    except Partial as error:  # the notes are safe here
+        say(str(error))
     say(f"{len(ids):,} consents withdrawn: {cut.removed:,} records removed")
 
 

@@ -14,12 +14,13 @@ from jobs.context import DATABASE, STATE, lake_of, shared_state
 from storage.archive.writer import Writer
 from storage.backup import unfinished
 from storage.consents import WRITER
-from storage.errors import UserError
+from storage.errors import Partial, UserError
 from storage.locks import lock
 from storage.privacy import outside_copies
 from storage.privacy.erase import Cutter
 from storage.privacy.forget import Cut, cut_file, cut_state
 from storage.privacy.forget import forget as erase
+from storage.records import Meta
 from study.installed import installed
 from study.study_file import Study
 
@@ -27,17 +28,25 @@ from study.study_file import Study
 def erased(study: Study, cutter: Cutter, cut: Cut, why: str, backups: Sequence[Path] = ()) -> None:
     """Remove what *cutter* cuts, permanently, and count in *cut*; the locks must be held (`hold`, and load's).
 
-    Raise UserError, with nothing removed, while another machine collects.
+    Raise UserError, with nothing removed, while another machine collects or the archive's store is away.
     """
+    writer = Writer(study.archive, "forget")
     if study.store.frontier is not None:
         cut.state += _shared_state(study, cutter)
     lake = lake_of(study)
     erase(study.directory, cutter, cut, published=study.directory / DATABASE, lake=lake.data if lake else None)
     _elsewhere(study.directory, backups, cutter, cut)
-    writer = Writer(study.archive, "forget")
     counts = {"removed": cut.removed, "changed": cut.changed, "segments": cut.segments}
-    writer.note("cut", {"by": "forget", "why": why, **counts})  # without any data on the person
-    writer.close()
+    document(writer, {"by": "forget", "why": why, **counts}, cut)  # without any data on the person
+
+
+def document(writer: Writer, data: Meta, cut: Cut) -> None:
+    """Note an erasure in the archive; if its store is away, the note waits here, and *cut* says so."""
+    writer.note("cut", data)
+    try:
+        writer.close()
+    except Partial as error:
+        cut.unread.append(str(error))
 
 
 def _shared_state(study: Study, cutter: Cutter) -> int:

@@ -94,7 +94,10 @@ def _load_new(study: Study, say: Say) -> None:
 
 def rebuild(directory: Path, say: Say) -> list[str]:
     """Rebuild the database, with the study file read again, as a seed may have been removed; return what is damaged."""
-    report = load(open_study(directory), fresh=True, held=True, say=say)
+    try:
+        report = load(open_study(directory), fresh=True, held=True, say=say)
+    except UserError as error:
+        raise UserError(f"erased, but not from all tables yet: {error}; then run `sneeuwbal load --fresh`") from error
     return report.damage if report else []
 
 

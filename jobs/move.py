@@ -34,7 +34,7 @@ def move(directory: Path, *, back: bool = False, say: Say = print) -> None:
             if study.store.frontier is not None:
                 _state_back(study, say) if back else _state(study, say)
     if back:
-        say(f"now remove [store] from {directory / FILE}")
+        say(f"now take archive and frontier out of [store] in {directory / FILE}")
 
 
 def _archive(folder: Path, where: store.Where, say: Say) -> None:
@@ -47,12 +47,12 @@ def _archive(folder: Path, where: store.Where, say: Say) -> None:
     sums, known, paths = manifest.sealed_here(folder), set(remote.names()), sorted(folder.glob(f"*{store.SEALED}"))
     for path in paths:
         digest = manifest.proven(path, sums)
-        if path.name in known:
-            remote.note(path.name, digest)
-        else:
+        if path.name not in known:
             remote.create(path, digest)
         if remote.digest(path.name) != digest:
             raise UserError(f"{where.address}/{path.name}: differs from {path} (SHA-256); delete the object")
+        if path.name in known:  # a kill may have left it without its checksum
+            remote.note(path.name, digest)
     store.mark(remote)
     for path in paths:
         remote.keep(path)
@@ -68,8 +68,9 @@ def _archive_back(folder: Path, say: Say) -> None:
     names = [name for name in remote.names() if not (folder / name).exists()]
     for name in names:
         part, brought = folder / f".{name}.part", folder / f".{name}.brought"
-        if brought.exists():
+        if brought.exists() and manifest.checksum(brought) == sums.get(name):
             continue
+        brought.unlink(missing_ok=True)  # of an earlier try; the object was replaced since
         part.unlink(missing_ok=True)
         store.fetch(folder / name, part)
         if manifest.checksum(part) != sums.get(name):

@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 
 from collectors.engine.run import Report
 from collectors.parsing.redact import redaction
-from jobs.collect import Progress, collect_one, revisit, silent, stopping, summary
+from jobs.collect import Progress, collect_one, judge, revisit, silent, stopping, summary
 from jobs.context import DATABASE, Say, collectors_of, open_state, parsers, wire_for, yields
-from jobs.erasing import hold
+from jobs.erasing import document, hold
 from jobs.forget import rebuild
 from jobs.intake import admit_requests
 from jobs.run import load
 from storage import consents
 from storage.archive.reader import Entry
 from storage.archive.writer import Writer
-from storage.errors import UserError
+from storage.errors import Partial, UserError
 from storage.frontier.base import Frontier
 from storage.locks import lock
 from storage.privacy import retention
@@ -35,7 +35,10 @@ from study.study_file import Study
 
 
 def compliance(study: Study, *, progress: Progress = silent, say: Say = print) -> list[Report]:
-    """Look up every stored account and post, and remove those deleted; return the reports of the look-ups."""
+    """Look up every stored account and post, and remove those deleted; return the reports of the look-ups.
+
+    Raise Partial as `retain` does.
+    """
     load(study, say=say)
     chosen, reports = collectors_of(study), []
     frontier = open_state(study)
@@ -49,7 +52,12 @@ def compliance(study: Study, *, progress: Progress = silent, say: Say = print) -
     finally:
         frontier.close()
     load(study, say=say)
-    retain(study, say=say)
+    try:
+        retain(study, say=say)
+    except Partial as error:
+        say(str(error))
+        judge(reports)  # how the look-ups ended counts more
+        raise
     return reports
 
 
@@ -87,7 +95,10 @@ def gone(study: Study) -> int:
 
 
 def retain(study: Study, *, say: Say = print) -> None:
-    """Remove what is deleted on its platform or passed its retention period; the view `removed` lists it."""
+    """Remove what is deleted on its platform or passed its retention period; the view `removed` lists it.
+
+    Raise Partial, after all else is removed, for what could not be examined.
+    """
     waiting = consents.waiting(study.directory)
     if waiting.since and not waiting.unreadable:  # what participants gave has a period too
         load(study, say=say)
@@ -96,6 +107,7 @@ def retain(study: Study, *, say: Say = print) -> None:
     with ExitStack() as locks:
         hold(locks, study, wait=True)
         with lock(study.directory, "load", wait=True):
+            notes = Writer(archive, "forget")  # first: if the store is away, nothing is removed
             rewrite(archive, Expiry(study.minimise.keep_days, now, yields(), _records), cut)
             expired = cut.removed
             if study.minimise.redact_archive:
@@ -108,7 +120,7 @@ def retain(study: Study, *, say: Say = print) -> None:
             missing = len(rows)
             rows += [(now.isoformat(timespec="seconds"), "", "answer", "", "expired")] * expired
             if rows or redacted:
-                _log(study, rows, cut)
+                _log(study, rows, notes, cut)
         if rows or redacted:
             rebuild(study.directory, say)
     if rows:
@@ -118,6 +130,8 @@ def retain(study: Study, *, say: Say = print) -> None:
         say("nothing to remove")
     if redacted:
         say(f"{redacted:,} earlier answers were redacted")
+    if cut.unread:
+        raise Partial("; ".join(f"could not be examined: {place}" for place in cut.unread))
 
 
 def _records(page: Page) -> Iterator[Record]:
@@ -167,7 +181,7 @@ class Redaction:
         return False
 
 
-def _log(study: Study, rows: list[tuple[str, str, str, str, str]], cut: Cut) -> None:
+def _log(study: Study, rows: list[tuple[str, str, str, str, str]], notes: Writer, cut: Cut) -> None:
     """Record what was removed, document it in the archive, and delete old reports, which may show it."""
     path = study.directory / retention.FILE
     fresh = not path.exists()
@@ -176,6 +190,4 @@ def _log(study: Study, rows: list[tuple[str, str, str, str, str]], cut: Cut) -> 
         writer.writerows([retention.COLUMNS] if fresh else [])
         writer.writerows(rows)
     shutil.rmtree(study.directory / "reports", ignore_errors=True)
-    notes = Writer(study.archive, "forget")
-    notes.note("cut", {"by": "retain", "rows": len(rows), "removed": cut.removed, "changed": cut.changed})
-    notes.close()
+    document(notes, {"by": "retain", "rows": len(rows), "removed": cut.removed, "changed": cut.changed}, cut)

@@ -216,7 +216,7 @@ def load(
     Raise UserError.
     """
     if archives:
-        say(f"merged: {gather(study.directory, archives):,} segments of {len(archives)} archives")
+        say(f"merged: {gather(study.directory, archives, say):,} segments of {len(archives)} archives")
     withdrawn = [] if held else take_in(study, say)
     if not archive.segments(study.archive):
         return None

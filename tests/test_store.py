@@ -16,7 +16,9 @@ import pytest
 
 import cli
 from collectors.wire.exchange import Replay
+from jobs.collect import retry
 from jobs.context import open_study
+from jobs.erasing import erased
 from jobs.move import move
 from jobs.replay import replay
 from jobs.run import load as load_study
@@ -26,6 +28,7 @@ from storage.archive import manifest, remote, store
 from storage.archive import reader as archive
 from storage.archive import writer as archiving
 from storage.archive.merge_archives import gather
+from storage.archive.reader import Note
 from storage.archive.store import Where
 from storage.backup import backup
 from storage.errors import Partial, UserError
@@ -179,6 +182,37 @@ class Eraser:
         return key == "key-1007"
 
 
+def test_a_cache_that_is_cut_off_or_full_loses_no_entry(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a crash, with a full disk, and if the store sends less than was asked for."""
+    monkeypatch.setattr(remote, "BLOCK", 500)
+    machine, other = (_machine(tmp_path / name, address) / "archive" for name in ("machine", "other"))
+    write(machine, PAGES[:5])
+    (path,) = archive.segments(other)
+    before = archive.opened(path).read()
+    assert len(list((other / store.CACHE).iterdir())) > 2
+    for cached in [*(machine / store.CACHE).iterdir(), *(other / store.CACHE).iterdir()]:
+        os.truncate(cached, cached.stat().st_size // 2)
+    assert archive.opened(machine / path.name).read() == archive.opened(path).read() == before
+    shutil.rmtree(other / store.CACHE)
+
+    def full(*words: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        assert archive.opened(path).read() == before
+    for name, age in (("old", 7200), ("new", 0)):
+        (other / store.CACHE / f".{name}").touch()
+        os.utime(other / store.CACHE / f".{name}", (time.time() - age,) * 2)
+    archive.segments(other)
+    assert [one.name for one in (other / store.CACHE).iterdir()] == [".new"]
+    monkeypatch.setattr("obstore.get_range", lambda *words, **more: b"less")
+    with pytest.raises(UserError, match="4 bytes from 0 instead of 500"):
+        archive.opened(path).read()
+
+
 @both
 def test_nothing_of_the_forgotten_is_left_in_any_object_or_cache(
     tmp_path: Path, address: str, request: pytest.FixtureRequest
@@ -193,6 +227,8 @@ def test_nothing_of_the_forgotten_is_left_in_any_object_or_cache(
     writer.close()
     assert [entry for path in archive.segments(other / "archive") for entry in archive.read(path)]
     assert list((other / "archive" / store.CACHE).iterdir())
+    if address.startswith("file:"):
+        (tmp_path / "a store" / f"{writer.name}.warc.gz#1").write_bytes(marked.body)  # as a killed upload leaves it
     cut = Cut()
     forget(machine, Eraser(), cut)  # type: ignore[arg-type]
     assert (cut.removed, cut.segments) == (1, 1)
@@ -244,9 +280,7 @@ def lose(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     return lambda away: monkeypatch.setattr(remote.Remote, "_put", gone if away else put)
 
 
-def test_a_store_that_is_lost_holds_nothing_up_and_gets_what_waits(
-    tmp_path: Path, address: str, lose: Callable[[bool], None]
-) -> None:
+def test_a_store_that_is_lost_gets_what_waits(tmp_path: Path, address: str, lose: Callable[[bool], None]) -> None:
     """Segments wait here, are read from here, and survive a kill: the next command uploads them."""
     machine = _machine(tmp_path / "machine", address, upload_every=0)
     writer = archiving.Writer(machine / "archive", "toy", fsync=False)
@@ -268,6 +302,55 @@ def test_a_store_that_is_lost_holds_nothing_up_and_gets_what_waits(
     archiving.Writer(machine / "archive", "toy").close()
     assert not store.waiting(machine / "archive")
     assert len(archive.segments(_machine(tmp_path / "other", address) / "archive")) == 7
+
+
+def test_an_erasure_and_a_retry_are_whole_though_the_store_is_lost_at_their_end(
+    tmp_path: Path, address: str, lose: Callable[[bool], None]
+) -> None:
+    """What is noted is done, once: only the upload waits."""
+    study, cut = open_study(_study(tmp_path / "study", address)), Cut()
+    write(study.archive, PAGES[:5])
+
+    class Last(Eraser):
+        def entry(self, entry: archive.Entry) -> archive.Entry | None:
+            lose(True)
+            return entry
+
+    erased(study, Last(), cut, "a test")  # type: ignore[arg-type]
+    assert "1 segments wait in" in cut.unread[-1]
+    lose(False)
+    toy.seed(study.directory, 3)
+    with closing(sqlite3.connect(study.directory / "state.sqlite")) as db, db:
+        db.execute("UPDATE targets SET state = 'failed'")
+    with closing(toy.state(study.directory)) as frontier:
+        (kind,) = {row[1] for row in frontier.counts()}
+        check = remote.Remote.check
+
+        def lost(self: remote.Remote) -> None:
+            check(self)
+            lose(True)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(remote.Remote, "check", lost)
+            with pytest.raises(Partial, match="wait in"):
+                retry(study, frontier, "toy", [kind])
+        lose(False)
+        retry(study, frontier, "toy", [kind])
+        assert "failed" not in {row[2] for row in frontier.counts()}
+    archiving.upload(study.archive)
+    notes = [one for path in archive.segments(study.archive) for one in archive.read(path) if isinstance(one, Note)]
+    assert [one.kind for one in notes if one.kind != "admission"] == ["cut", "retry"]
+
+
+def test_an_open_segment_of_another_machine_is_named(tmp_path: Path, address: str) -> None:
+    machine, said = _machine(tmp_path / "machine", address), list[str]()
+    writer = archiving.Writer(tmp_path / "another", "toy", fsync=False)
+    writer.append(PAGES[0])
+    writer.sync()
+    assert gather(machine, [tmp_path / "another"], said.append) == 0
+    assert "still open" in said[0]
+    writer.close()
+    assert gather(machine, [tmp_path / "another"], said.append) == len(said) == 1
 
 
 STUDY = '[study]\nname = "toy"\n{}'
@@ -323,14 +406,30 @@ def test_a_study_moves_to_a_store_and_back_though_it_is_killed(
     monkeypatch.setattr(store, "fetch", stopped)
     with pytest.raises(KeyboardInterrupt):
         move(study, back=True, say=said.append)
+    next((study / "archive").glob(".*.brought")).write_bytes(b"of an object that was replaced since")
     move(study, back=True, say=said.append)
-    assert len(brought) == 61
+    assert len(brought) == 62
     assert not [path for path in (study / "archive").iterdir() if path.name in (store.MARK, store.CACHE)]
     _study(study)
     brought_back = archive.segments(open_study(study).archive)
     assert {path.name: path.read_bytes() for path in brought_back} == {
         path.name: path.read_bytes() for path in archive.segments(alone / "archive")
     }
+
+
+def test_a_study_does_not_move_over_another_archive(tmp_path: Path, address: str) -> None:
+    study = _study(tmp_path / "study", address)
+    write(study / "archive", PAGES[:1])
+    (path,) = archive.segments(study / "archive")
+    other = tmp_path / "other" / path.name
+    other.parent.mkdir()
+    other.write_bytes(b"another")
+    there = store.Remote(other.parent / "archive", Where(address, "toy"))
+    there.check()
+    there.create(other, digest := manifest.checksum(other))
+    with pytest.raises(UserError, match="differs from"):
+        move(study)
+    assert there.sums() == {path.name: digest}
 
 
 def test_the_state_moves_to_postgresql_and_back(tmp_path: Path, postgres: Postgres) -> None:

@@ -17,6 +17,7 @@ import pytest
 import sneeuwbal
 from jobs.interface import Study
 from storage.archive import reader as archive
+from storage.errors import Partial
 from storage.privacy.pseudonyms import VARIABLE
 from storage.records import Page
 from study.begin import LIST, Begun, files
@@ -182,8 +183,10 @@ def test_posts_are_kept_as_long_as_the_study_says(place: Place, tmp_path: Path) 
 def test_what_is_gone_there_goes_here(place: Place, tmp_path: Path) -> None:
     study = copied(place, tmp_path)
     place.village.lost = {"v-3", "s-21"}
+    (study / "scan.png").touch()
     try:
-        opened(study).compliance()
+        with pytest.raises(Partial, match=r"could not be examined: scan\.png"):
+            opened(study).compliance()
     finally:
         place.village.lost = set()
     removed = rows(study, "SELECT platform, kind, reason, count(*) FROM removed GROUP BY ALL ORDER BY kind")

@@ -6,7 +6,7 @@ A segment is identified by its name. One that was still open when copied is copi
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 
 from storage.archive import manifest, store, writer
@@ -17,11 +17,11 @@ from storage.locks import lock
 CHUNK = 1 << 20
 
 
-def gather(study: Path, sources: Iterable[Path]) -> int:
+def gather(study: Path, sources: Iterable[Path], say: Callable[[str], None] = print) -> int:
     """Copy new segments of the archives *sources* into the archive of *study*; return their number.
 
-    Sealed segments are hard-linked if possible. Raise UserError for a source without segments, and for two
-    different segments of one name.
+    Sealed segments are hard-linked if possible; open ones do not go into a store, and are named by *say*.
+    Raise UserError for a source without segments, and for two different segments of one name.
     """
     place, taken = study / "archive", 0
     place.mkdir(mode=0o700, exist_ok=True)
@@ -33,12 +33,12 @@ def gather(study: Path, sources: Iterable[Path]) -> int:
             found = archive.segments(folder) if folder.exists() else []
             if not found:
                 raise UserError(f"{source}: no archive; give a directory with *.warc.gz, or a study")
-            taken += sum(_take(path, place, kept) for path in found)
+            taken += sum(_take(path, place, kept, say) for path in found)
         writer.upload(place)
     return taken
 
 
-def _take(path: Path, place: Path, kept: Container[str]) -> bool:
+def _take(path: Path, place: Path, kept: Container[str], say: Callable[[str], None]) -> bool:
     name = path.name.removesuffix(".open")
     end = archive.synced_end(path) if path.name.endswith(archive.OPEN) else archive.size(path)
     ours = next((one for one in (place / name, place / f"{name}.open") if one.exists() or one.name in kept), None)
@@ -48,7 +48,10 @@ def _take(path: Path, place: Path, kept: Container[str]) -> bool:
         _compare(path, ours, min(end, archive.size(ours)))
         if archive.size(ours) >= end or ours.name.endswith(archive.OPEN):
             return False
-    if end == 0 or (path.name.endswith(archive.OPEN) and store.remote_of(place)):  # an object is whole
+    if end == 0:
+        return False
+    if path.name.endswith(archive.OPEN) and store.remote_of(place):  # an object is whole
+        say(f"not merged: {path} is still open; run `sneeuwbal recover` or `collect` there, and merge again")
         return False
     part = place / f".{name}.part"
     part.unlink(missing_ok=True)

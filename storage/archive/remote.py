@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import re
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 SEALED = ".warc.gz"
 CACHE, STUDY, SUMS = ".cache", "STUDY", "sums"
 BLOCK = 4 * 1024 * 1024  # bytes read, and cached, at once
+STALE = 3600.0  # seconds after which a file that is being written into the cache is a killed process's
 SKEW = 5.0  # seconds that a machine's clock may differ from the store's: entries are ordered by their times
 RETRY: Any = {"max_retries": 8, "retry_timeout": timedelta(seconds=60)}
 
@@ -92,8 +94,13 @@ class Remote:
         self._objects = {name: about for name, about in named.items() if name.endswith(SEALED)}
         valid = {f"{name}.{version}" for name, (_, version) in self._objects.items()}
         for path in self._cached():
-            if path.name.rpartition("@")[0] not in valid and not path.name.startswith("."):  # one being written
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                if path.name.startswith("."):  # being written
+                    superseded = path.stat().st_mtime < time.time() - STALE
+                else:
+                    superseded = path.name.rpartition("@")[0] not in valid
+                if superseded:
+                    path.unlink()
         return list(self._objects)
 
     def about(self, name: str) -> tuple[int, str]:
@@ -109,27 +116,37 @@ class Remote:
     def open(self, name: str) -> BinaryIO:
         """A segment of the store, read by ranges, and from the cache."""
         size, version = self.about(name)
+        whole = self.cache / f"{name}.{version}@whole"
         with suppress(FileNotFoundError):
-            return (self.cache / f"{name}.{version}@whole").open("rb")
+            if whole.stat().st_size == size:  # else cut off by a crash
+                return whole.open("rb")
         return io.BufferedReader(_Ranged(self, f"{name}.{version}", name, size), 1 << 17)
 
     def block(self, key: str, name: str, start: int, length: int) -> bytes:
-        """The bytes of an object from *start*, by way of the cache."""
+        """The *length* bytes of an object from *start*, by way of the cache. Raise UserError for fewer."""
         import obstore
 
         path = self.cache / f"{key}@{start:011d}"
         with suppress(FileNotFoundError):
             found = path.read_bytes()
-            os.utime(path)  # what was used last is removed last
-            return found
+            if len(found) == length:  # else cut off by a crash
+                os.utime(path)  # what was used last is removed last
+                return found
         with self._asked():
             got = bytes(obstore.get_range(self._store, name, start=start, length=length))
-        if len(got) <= self.where.cache_bytes:
-            self._room(len(got))
-            part = self.cache / f".{os.getpid()}-{path.name}"
-            part.write_bytes(got)
-            with suppress(FileNotFoundError):  # another process made room
-                part.replace(path)
+        if len(got) != length:
+            self._objects.pop(name, None)  # it may have been replaced meanwhile
+            why = f"{len(got):,} bytes from {start:,} instead of {length:,}; run the command again"
+            raise UserError(f"{self.where.address}/{name}: {why}")
+        if length <= self.where.cache_bytes:
+            part = self.cache / f".{os.getpid()}-{threading.get_ident()}-{path.name}"
+            with suppress(OSError):  # the disk is full, or another process made room
+                self._room(length)
+                try:
+                    part.write_bytes(got)
+                    part.replace(path)
+                finally:
+                    part.unlink(missing_ok=True)
         return got
 
     def _cached(self) -> list[Path]:
@@ -230,9 +247,18 @@ class Remote:
         before = self.about(name)[1]
         put = self._put(name, fresh)
         self._objects.pop(name, None)
-        for path in self.cache.glob(f"{name}.{before}@*"):
+        for path in self.cache.glob(f"*{name}.{before}@*"):  # and what is being written
             path.unlink(missing_ok=True)
         return str(put["version"] or "")
+
+    def sweep(self) -> None:
+        """Remove what killed uploads left in a folder (`NAME#1`), as obstore lists none of it.
+
+        No one may upload meanwhile.
+        """
+        for path in self._folder.rglob("*#*") if self._folder else ():
+            if re.fullmatch(r".*#\d+", path.name):
+                path.unlink(missing_ok=True)
 
     # ---- whose it is
 

@@ -62,6 +62,7 @@ def forget(place: Path, cutter: Cutter, cut: Cut, *, published: Path | None = No
     stores = [path.parent for path in place.rglob(store.MARK) if path.parent.name == "archive"]
     for folder in stores:
         shutil.rmtree(folder / store.CACHE, ignore_errors=True)
+        _sweep(folder)
         for path in archive.segments(folder):
             if not path.exists():
                 _segment(path, cutter, cut)
@@ -123,8 +124,14 @@ class Cutting(Protocol):
 
 def rewrite(directory: Path, cutter: Cutting, cut: Cut) -> None:
     """Rewrite the segments of an archive with *cutter*."""
+    _sweep(directory)
     for path in archive.segments(directory):
         _segment(path, cutter, cut)
+
+
+def _sweep(folder: Path) -> None:
+    if (remote := store.remote_of(folder)) is not None:
+        remote.sweep()
 
 
 def _segment(path: Path, cutter: Cutting, cut: Cut) -> None:
