@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from collectors.engine.run import Report
 from collectors.parsing.redact import redaction
 from jobs.collect import Progress, collect_one, judge, revisit, silent, stopping, summary
-from jobs.context import DATABASE, Say, collectors_of, open_state, parsers, wire_for, yields
+from jobs.context import DATABASE, Say, collectors_of, lake_of, open_state, parsers, wire_for, yields
 from jobs.erasing import document, hold
 from jobs.forget import rebuild
 from jobs.intake import admit_requests
@@ -122,7 +122,7 @@ def retain(study: Study, *, say: Say = print) -> None:
             if rows or redacted:
                 _log(study, rows, notes, cut)
         if rows or redacted:
-            rebuild(study.directory, say)
+            cut.unread += rebuild(study.directory, say)
     if rows:
         say(f"{missing:,} posts and accounts are no longer on their platforms; {expired:,} answers passed their "
             "retention period")  # fmt: skip
@@ -148,7 +148,11 @@ def _cut_gone(study: Study, now: datetime, cut: Cut) -> list[tuple[str, str, str
     if not names:
         return []
     forgotten = Forgotten(study.directory, parsers())
-    forget(study.directory, Cutter(names, forgotten), cut, published=study.directory / DATABASE)
+    lake = lake_of(study)
+    forget(
+        study.directory, Cutter(names, forgotten), cut,
+        published=study.directory / DATABASE, lake=lake.data if lake else None,
+    )  # fmt: skip
     forgotten.add_tokens(names)
     at = now.isoformat(timespec="seconds")
     return [(at, one.platform, one.kind, forgotten.token(min(one.names)), one.reason) for one in found]
