@@ -322,8 +322,8 @@ def test_an_archive_without_texts_is_refused(study: Path, tmp_path: Path) -> Non
 KEY = "https://krant.example/een"
 
 
-def page(body: bytes, url: str = KEY, status: int = 200, **headers: str) -> Page:
-    wanted = Request(Target("coverage", PAGE, KEY), "w")
+def page(body: bytes, url: str = KEY, status: int = 200, key: str = KEY, **headers: str) -> Page:
+    wanted = Request(Target("coverage", PAGE, key), "w")
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return Page((wanted,), url, status, named, body, datetime(2026, 11, 24, tzinfo=UTC))
 
@@ -377,6 +377,48 @@ def test_a_page_has_the_date_that_it_declares_and_no_other(head: str, date: date
 def test_a_redirect_is_the_document_only_if_it_is_an_article_or_keeps_its_name(url: str, head: str, why: str) -> None:
     said, found = read(page(html(STORY, head), url))
     assert (said, found is None) == (why, bool(why))
+
+
+@pytest.mark.parametrize(
+    ("asked", "came", "moved"),
+    [
+        ("/?p=123", "/", True),
+        ("/?p=123", "/?p=123&x=1", False),
+        ("/artikel.aspx?id=5", "/artikel.aspx", True),
+        ("/artikel.aspx?id=5", "/nieuws/artikel.aspx?id=5&lang=nl", False),
+        ("/", "/?taal=nl", True),
+        ("/", "/", False),  # a front page that was asked for
+    ],
+)
+def test_parameters_are_part_of_a_name(asked: str, came: str, moved: bool) -> None:
+    why, found = read(page(html(STORY), f"https://krant.example{came}", key=f"https://krant.example{asked}"))
+    assert (why.startswith("moved"), found is None) == (moved, moved)
+
+
+@pytest.mark.parametrize(
+    ("about", "own"),
+    [
+        ({"url": "/twee"}, False),
+        ({"mainEntityOfPage": "https://krant.example/twee"}, False),
+        ({"mainEntityOfPage": {"@id": "https://krant.example/twee#tekst"}}, False),
+        ({"url": KEY + "/?utm_source=x", "mainEntityOfPage": {"@id": "https://elders.example/"}}, True),
+        ({"url": "https://krant.example/2013/een"}, True),  # as its <link rel=canonical> says
+        ({"mainEntityOfPage": "True"}, True),
+    ],
+)
+def test_what_a_page_says_of_another_is_not_of_itself(about: dict[str, Any], own: bool) -> None:
+    node = {"@type": "NewsArticle", "datePublished": "2013-02-06", **about}
+    head = '<link rel="canonical" href="https://krant.example/2013/een">'
+    found = read(page(html(STORY, head + ld(**node))))[1]
+    assert found is not None
+    assert (found.published_at is not None) == own
+    why, _ = read(page(html(STORY, head + ld(**node, isAccessibleForFree=False))))
+    assert why == ("paywall" if own else "")
+
+
+@pytest.mark.parametrize("body", [b"", b" \r\n", b"\xef\xbb\xbf", b"<!-- niets -->", b"<!doctype html>"])
+def test_a_page_without_anything_is_empty(body: bytes) -> None:
+    assert read(page(body, Content_Type="text/html")) == ("", None)
 
 
 @pytest.mark.parametrize(("status", "why"), [(402, "paywall"), (403, "private"), (404, "gone"), (451, "refused")])
