@@ -345,7 +345,8 @@ def joined(finds: list[tuple[str, str]], said: str = "done") -> list[tuple[Any, 
             db.execute("INSERT INTO base.documents BY NAME SELECT $1 AS address, $1 AS url, 'q' AS query, 1 AS version,"
                        " $2 AS title, $1 AS content", [address, title])  # fmt: skip
             db.execute("INSERT INTO base.document_pages BY NAME SELECT $1 AS address, 'Eigen' AS title,"
-                       " split_part($1, '/', 3) AS platform, 'x' AS text, 'x' AS digest, $1 AS content", [address])  # fmt: skip
+                       " split_part($1, '/', 3) AS platform, 'x' AS text, 'x' AS digest,"
+                       " $1 AS content", [address])  # fmt: skip
         db.execute("INSERT INTO base.kinds BY NAME SELECT 'c' AS collector, 'page' AS kind, 'document' AS names")
         db.execute("INSERT INTO base.answers BY NAME SELECT 'c' AS collector, 'page' AS kind, $1 AS key,"
                    " if($2 = 'done', 'done', 'absent') AS outcome, nullif($2, 'done') AS why, now() AS fetched_at,"
@@ -455,7 +456,7 @@ def test_parameters_are_part_of_a_name(asked: str, came: str, moved: bool) -> No
         ({"mainEntityOfPage": {"@id": "https://krant.example/twee#tekst"}}, False),
         ({"url": KEY + "/?utm_source=x", "mainEntityOfPage": {"@id": "https://elders.example/"}}, True),
         ({"url": "https://krant.example/2013/een"}, True),  # as its <link rel=canonical> says
-        ({"mainEntityOfPage": "True"}, True),
+        ({"url": "http://[/", "mainEntityOfPage": "True"}, True),
     ],
 )
 def test_what_a_page_says_of_another_is_not_of_itself(about: dict[str, Any], own: bool) -> None:

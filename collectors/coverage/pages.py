@@ -169,8 +169,12 @@ def _named(page: Page, node: dict[str, Any]) -> set[str]:
     """The addresses of the page that *node* is about."""
     main = node.get("mainEntityOfPage")
     given = (node.get("url"), main.get("@id") if isinstance(main, dict) else main)
-    urls = (urljoin(page.url, one.strip()) for one in given if isinstance(one, str) and "/" in one)
-    return set(filter(None, map(canonical, urls)))
+    found: set[str | None] = set()
+    for one in given:
+        if isinstance(one, str) and "/" in one:
+            with contextlib.suppress(ValueError):  # it is no address
+                found.add(canonical(urljoin(page.url, one.strip())))
+    return {one for one in found if one}
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
