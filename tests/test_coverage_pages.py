@@ -30,9 +30,11 @@ from jobs.retain import retain
 from jobs.run import import_files, load, run
 from storage.errors import UserError
 from storage.outcomes import Absent, Done
+from storage.privacy.erase_bodies import ENTRY
 from storage.privacy.leaks import leaks
 from storage.privacy.pseudonyms import VARIABLE
 from storage.records import DocumentPage, Page, Quarantine, Request, Target
+from storage.tables.database import create
 from tests.contents import contents
 from tests.served import Answer, Server, serving
 
@@ -317,13 +319,64 @@ def test_an_archive_without_texts_is_refused(study: Path, tmp_path: Path) -> Non
     assert not list(tmp_path.rglob("coverage-*"))
 
 
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("<records><record/><record>a</record><record>b</record>", ["<record>a</record>", "<record>b</record>"]),
+        ("<item>a<item x='/'>b</item>", ["<item x='/'>b</item>"]),
+        ("<entry><entry-id>1</entry-id></entry >", ["<entry><entry-id>1</entry-id></entry >"]),
+        ("<item> <b>x</b>" * 50_000, []),  # minutes, if each looked for its end
+        ("<item " * 50_000, []),
+    ],
+    ids=["empty", "unclosed", "prefix", "many", "broken"],
+)
+def test_an_entry_ends_before_the_next(text: str, cut: list[str]) -> None:
+    assert [found[0] for found in ENTRY.finditer(text)] == cut
+
+
+# ---- which pages are one document ---------------------------------------------------------------------------------
+
+
+def joined(finds: list[tuple[str, str]], said: str = "done") -> list[tuple[Any, ...]]:
+    """The addresses and pages of each document, if at addresses with titles the same text was read, and then *said*."""
+    with duckdb.connect() as db:
+        create(db)
+        for address, title in finds:
+            db.execute("INSERT INTO base.documents BY NAME SELECT $1 AS address, $1 AS url, 'q' AS query, 1 AS version,"
+                       " $2 AS title, $1 AS content", [address, title])  # fmt: skip
+            db.execute("INSERT INTO base.document_pages BY NAME SELECT $1 AS address, 'Eigen' AS title,"
+                       " split_part($1, '/', 3) AS platform, 'x' AS text, 'x' AS digest,"
+                       " $1 AS content", [address])  # fmt: skip
+        db.execute("INSERT INTO base.kinds BY NAME SELECT 'c' AS collector, 'page' AS kind, 'document' AS names")
+        db.execute("INSERT INTO base.answers BY NAME SELECT 'c' AS collector, 'page' AS kind, $1 AS key,"
+                   " if($2 = 'done', 'done', 'absent') AS outcome, nullif($2, 'done') AS why, now() AS fetched_at,"
+                   " 'r' AS record_id", [finds[0][0], said])  # fmt: skip
+        return db.execute("SELECT len(addresses), page, text FROM documents ORDER BY 1 DESC, document").fetchall()
+
+
+def test_a_text_under_several_titles_of_one_site_is_a_notice() -> None:
+    """A republished article keeps its title, or stands at another site; a wall is before all articles of one."""
+    here = [f"https://a.example/{number}" for number in range(3)]
+    assert [row[0] for row in joined([(one, one) for one in here])] == [1, 1, 1]
+    assert [row[0] for row in joined([(one, "Een") for one in here])] == [3]
+    assert [row[0] for row in joined([(f"https://{one}.example/1", one) for one in "abcd"])] == [4]
+    assert [row[0] for row in joined([(here[0], one) for one in "abc"] + [("https://b.example/1", "d")])] == [2]
+
+
+@pytest.mark.parametrize(("said", "shown"), [("opted-out", False), ("robots", False), ("gone", True), ("done", True)])
+def test_a_page_that_opted_out_since_shows_nothing_and_joins_nothing(said: str, shown: bool) -> None:
+    found = joined([("https://a.example/1", "Een"), ("https://b.example/1", "Een")], said)
+    page = "read" if said == "done" else said
+    assert found == ([(2, page, "x")] if shown else [(1, page, None), (1, None, None)])
+
+
 # ---- what a page says ------------------------------------------------------------------------------------------
 
 KEY = "https://krant.example/een"
 
 
-def page(body: bytes, url: str = KEY, status: int = 200, **headers: str) -> Page:
-    wanted = Request(Target("coverage", PAGE, KEY), "w")
+def page(body: bytes, url: str = KEY, status: int = 200, key: str = KEY, **headers: str) -> Page:
+    wanted = Request(Target("coverage", PAGE, key), "w")
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return Page((wanted,), url, status, named, body, datetime(2026, 11, 24, tzinfo=UTC))
 
@@ -377,6 +430,48 @@ def test_a_page_has_the_date_that_it_declares_and_no_other(head: str, date: date
 def test_a_redirect_is_the_document_only_if_it_is_an_article_or_keeps_its_name(url: str, head: str, why: str) -> None:
     said, found = read(page(html(STORY, head), url))
     assert (said, found is None) == (why, bool(why))
+
+
+@pytest.mark.parametrize(
+    ("asked", "came", "moved"),
+    [
+        ("/?p=123", "/", True),
+        ("/?p=123", "/?p=123&x=1", False),
+        ("/artikel.aspx?id=5", "/artikel.aspx", True),
+        ("/artikel.aspx?id=5", "/nieuws/artikel.aspx?id=5&lang=nl", False),
+        ("/", "/?taal=nl", True),
+        ("/", "/", False),  # a front page that was asked for
+    ],
+)
+def test_parameters_are_part_of_a_name(asked: str, came: str, moved: bool) -> None:
+    why, found = read(page(html(STORY), f"https://krant.example{came}", key=f"https://krant.example{asked}"))
+    assert (why.startswith("moved"), found is None) == (moved, moved)
+
+
+@pytest.mark.parametrize(
+    ("about", "own"),
+    [
+        ({"url": "/twee"}, False),
+        ({"mainEntityOfPage": "https://krant.example/twee"}, False),
+        ({"mainEntityOfPage": {"@id": "https://krant.example/twee#tekst"}}, False),
+        ({"url": KEY + "/?utm_source=x", "mainEntityOfPage": {"@id": "https://elders.example/"}}, True),
+        ({"url": "https://krant.example/2013/een"}, True),  # as its <link rel=canonical> says
+        ({"url": "http://[/", "mainEntityOfPage": "True"}, True),
+    ],
+)
+def test_what_a_page_says_of_another_is_not_of_itself(about: dict[str, Any], own: bool) -> None:
+    node = {"@type": "NewsArticle", "datePublished": "2013-02-06", **about}
+    head = '<link rel="canonical" href="https://krant.example/2013/een">'
+    found = read(page(html(STORY, head + ld(**node))))[1]
+    assert found is not None
+    assert (found.published_at is not None) == own
+    why, _ = read(page(html(STORY, head + ld(**node, isAccessibleForFree=False))))
+    assert why == ("paywall" if own else "")
+
+
+@pytest.mark.parametrize("body", [b"", b" \r\n", b"\xef\xbb\xbf", b"<!-- niets -->", b"<!doctype html>"])
+def test_a_page_without_anything_is_empty(body: bytes) -> None:
+    assert read(page(body, Content_Type="text/html")) == ("", None)
 
 
 @pytest.mark.parametrize(("status", "why"), [(402, "paywall"), (403, "private"), (404, "gone"), (451, "refused")])

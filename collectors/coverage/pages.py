@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import msgspec
 from lxml import etree, html
@@ -74,7 +74,7 @@ def records(page: Page) -> Iterator[Record]:
     if address is None or _unusable(page, content) or not (text := _text(page, content)):
         return
     tree = _tree(page, content)
-    declared, language = _declared(tree), (tree.get("lang") or "").partition("-")[0].strip().lower()
+    declared, language = _declared(page, tree), (tree.get("lang") or "").partition("-")[0].strip().lower()
     at, why = date_of(declared.date, page.fetched_at)
     if why:
         yield Quarantine("page.date", why, str(declared.date)[:1000])
@@ -94,7 +94,7 @@ def _unusable(page: Page, content: bytes) -> tuple[str, str] | None:
     if opted_out(page, content):
         return "opted-out", ""
     try:
-        declared = _declared(_tree(page, content))
+        declared = _declared(page, _tree(page, content))
     except ValueError as error:
         return "format", str(error)[:500]
     if _elsewhere(page, declared):
@@ -103,19 +103,24 @@ def _unusable(page: Page, content: bytes) -> tuple[str, str] | None:
 
 
 def _elsewhere(page: Page, declared: Declared) -> bool:
-    """Whether a redirect led to another page. An article, or a page of the same name, is the document at its new place.
+    """Whether a redirect led to another page. An article, or a page of the same name and parameters, is the document.
 
     Sites answer for what is gone, and ask for consent or a login, by leading to pages of their own.
     """
     if canonical(page.url) == canonical(page.key):
         return False
-    asked, came = (urlsplit(url).path.rstrip("/").rpartition("/")[2] for url in (page.key, page.url))
-    return came != asked and not (declared.article and came)
+    asked, came = (urlsplit(canonical(url) or url) for url in (page.key, page.url))
+    was, now = (one.path.rpartition("/")[2] for one in (asked, came))
+    wanted = set(parse_qsl(asked.query, keep_blank_values=True))
+    same = was == now and bool(now or wanted) and wanted <= set(parse_qsl(came.query, keep_blank_values=True))
+    return not same and not (declared.article and now)
 
 
 def _tree(page: Page, content: bytes) -> Any:
     try:
         return html.document_fromstring(_decoded(page, content).encode(), _PARSER)
+    except etree.ParserError:  # there is nothing to read
+        return html.Element("html")
     except (etree.LxmlError, AssertionError) as error:
         raise ValueError(f"not HTML: {error}") from error
 
@@ -140,7 +145,7 @@ def extractor() -> Callable[..., str | None]:
     return extract
 
 
-def _declared(tree: Any) -> Declared:
+def _declared(page: Page, tree: Any) -> Declared:
     found = Declared()
     for element in tree.iter("meta", "time"):
         value = (element.get("content") or element.get("datetime") or "").strip()
@@ -149,12 +154,27 @@ def _declared(tree: Any) -> Declared:
         if element.get("itemprop") == "datePublished" and value:
             found.dates.add(value)
         found.paid |= element.get("itemprop") == "isAccessibleForFree" and value.lower() == "false"
+    own = {canonical(url) for url in (page.key, page.url, *tree.xpath("//link[@rel='canonical']/@href"))}
     for node in _nodes(tree):
+        if (named := _named(page, node)) and not named & own:
+            continue  # a teaser of another page
         found.dates |= {str(node["datePublished"])} if node.get("datePublished") else set()
         found.article |= any(ARTICLE.search(str(one)) for one in _listed(node.get("@type")))
         found.paid |= str(node.get("isAccessibleForFree")).lower() == "false"
     found.article |= found.metas.get("og:type", "").lower() == "article"
     return found
+
+
+def _named(page: Page, node: dict[str, Any]) -> set[str]:
+    """The addresses of the page that *node* is about."""
+    main = node.get("mainEntityOfPage")
+    given = (node.get("url"), main.get("@id") if isinstance(main, dict) else main)
+    found: set[str | None] = set()
+    for one in given:
+        if isinstance(one, str) and "/" in one:
+            with contextlib.suppress(ValueError):  # it is no address
+                found.add(canonical(urljoin(page.url, one.strip())))
+    return {one for one in found if one}
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

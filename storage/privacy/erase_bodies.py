@@ -16,8 +16,11 @@ from storage.privacy.identifiers import EVIDENT, Tokens
 STRUCTURE = {"@type", "$type", "@context"}  # kept of their objects, on any platform
 ANCHOR = re.compile(r"(<a\b[^>]*?href=(?:\"([^\"]*)\"|'([^']*)')[^>]*>)(.*?)(</a>)", re.I | re.S)
 SCRIPT = re.compile(r"(<script\b[^>]*ld\+json[^>]*>)(.*?)(</script>)", re.I | re.S)
-# the entries of feeds, of sitemaps and of answers of libraries
-ENTRY = re.compile(r"<((?:\w+:)?(?:item|entry|record|url))\b[^>]*>.*?</\1\s*>", re.I | re.S)
+# the entries of feeds, of sitemaps and of answers of libraries; one that is not closed ends at the next
+ENTRY = re.compile(
+    r"<((?:\w+:)?(?:item|entry|record|url))(?=[\s>])(?:[^<>/]|/(?!>))*+>"
+    r"[^<]*+(?:<(?!/?\1[\s/>])[^<]*+)*+</\1\s*>", re.I,
+)  # fmt: skip
 REPEATED = re.compile(r"^(RT @\w+:).*", re.S)
 REPEAT = ("retweeted", None)  # the type of a reference to a reposted post, if typed
 AUTHORITY = re.compile(r"^[a-z]+://(?=did:)")  # the start of a record's address

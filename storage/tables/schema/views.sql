@@ -431,29 +431,7 @@ WITH spent AS (
 SELECT wave, coalesce(requests, 0) AS requests, coalesce(reached, 0) AS reached, coalesce(admitted, 0) AS admitted,
        coalesce(new_members, 0) AS new_members, new_members / nullif(requests, 0) AS new_members_per_request
 FROM seen FULL JOIN asked USING (wave) FULL JOIN brought USING (wave) ORDER BY wave;
--- Addresses with one text are one document: the text of the page, or title and text as an interface gives them. Each
--- text is a key; keys that share an address belong together. Two short texts may be the same by chance.
-CREATE VIEW document_finds AS
-WITH RECURSIVE texts AS (
-    SELECT address, digest AS text FROM base.documents WHERE digest IS NOT NULL
-    UNION SELECT address, digest FROM base.document_pages SEMI JOIN base.documents USING (address) WHERE digest IS NOT NULL
-), shared AS (
-    SELECT address, text, min(address) OVER (PARTITION BY text) AS least FROM texts
-    QUALIFY count(*) OVER (PARTITION BY text) > 1
-), pairs AS (
-    SELECT DISTINCT a.text, b.text AS other, b.least FROM shared AS a JOIN shared AS b USING (address)
-), reached AS (
-    FROM pairs UNION SELECT r.text, p.other, p.least FROM reached AS r JOIN pairs AS p ON p.text = r.other
-), known AS (
-    SELECT a.address, coalesce(min(r.least), a.address) AS document
-    FROM (SELECT DISTINCT address FROM base.documents) AS a LEFT JOIN shared AS s USING (address)
-    LEFT JOIN reached AS r ON r.text = s.text GROUP BY a.address
-)
-SELECT k.document, d.query, d.version, d.address, arg_max(d.url, (d.last_seen, d.content)) AS url,
-       min(d.first_seen) AS first_seen, max(d.last_seen) AS last_seen,
-       arg_min(d.record_id, (d.first_seen, d.record_id)) AS record_id
-FROM base.documents AS d JOIN known AS k USING (address) GROUP BY k.document, d.query, d.version, d.address;
--- whether the page of each address was read, and what it said when it was read last
+-- Whether the page of each address was read, and what it said when it was read last: nothing if its site has opted out since.
 CREATE VIEW document_pages AS
 WITH asked AS (
     SELECT d.address, arg_max(if(a.outcome = 'done', 'read', coalesce(a.why, a.outcome)), (a.fetched_at, a.record_id)) AS said,
@@ -465,7 +443,35 @@ WITH asked AS (
 ), newest AS (FROM base.document_pages QUALIFY row_number() OVER (PARTITION BY address ORDER BY last_seen DESC, content) = 1)
 SELECT a.address, if(a.said = 'read' AND p.address IS NULL, 'empty', a.said) AS outcome, w.detail, a.asked_at,
        p.url, p.title, p.source, p.published_at, p.language, p.text, p.last_seen, p.record_id
-FROM asked AS a LEFT JOIN newest AS p USING (address) LEFT JOIN why AS w USING (key, said);
+FROM asked AS a LEFT JOIN why AS w USING (key, said)
+LEFT JOIN newest AS p ON p.address = a.address AND a.said NOT IN ('opted-out', 'robots');
+-- Addresses with one text are one document: the text of the page, or title and text as an interface gives them. Each
+-- text is a key; keys that share an address belong together. Two short texts may be the same by chance, and the same text
+-- under several titles of one site is a notice: neither is a key.
+CREATE VIEW document_finds AS
+WITH RECURSIVE titled AS (
+    SELECT p.digest, p.platform, p.address, min(lower(d.title)) AS title
+    FROM base.document_pages AS p JOIN base.documents AS d USING (address) GROUP BY ALL
+), notices AS (SELECT digest FROM titled GROUP BY digest, platform HAVING count(DISTINCT title) > 2
+), texts AS (
+    SELECT address, digest AS text FROM base.documents WHERE digest IS NOT NULL
+    UNION SELECT address, digest FROM base.document_pages SEMI JOIN base.documents USING (address)
+    ANTI JOIN notices USING (digest)
+    ANTI JOIN (FROM document_pages WHERE outcome IN ('opted-out', 'robots')) USING (address) WHERE digest IS NOT NULL
+), pairs AS (SELECT address, min(address) OVER (PARTITION BY text) AS other FROM texts
+), edges AS (FROM pairs UNION SELECT other, address FROM pairs UNION SELECT address, address FROM pairs
+), known(address, document) USING KEY (address) AS (  -- FastSV: connected components in about log(n) rounds
+    SELECT DISTINCT address, address FROM base.documents
+    UNION SELECT p.address, min(p.document) FROM (
+        SELECT unnest([e.address, a.document]) AS address, c.document FROM edges AS e
+        JOIN recurring.known AS a ON a.address = e.address JOIN recurring.known AS b ON b.address = e.other
+        JOIN recurring.known AS c ON c.address = b.document) AS p
+    JOIN recurring.known AS now ON now.address = p.address WHERE p.document < now.document GROUP BY p.address
+)
+SELECT k.document, d.query, d.version, d.address, arg_max(d.url, (d.last_seen, d.content)) AS url,
+       min(d.first_seen) AS first_seen, max(d.last_seen) AS last_seen,
+       arg_min(d.record_id, (d.first_seen, d.record_id)) AS record_id
+FROM base.documents AS d JOIN known AS k USING (address) GROUP BY k.document, d.query, d.version, d.address;
 CREATE VIEW documents AS
 WITH found AS (
     FROM base.documents JOIN (SELECT DISTINCT address, document FROM document_finds) USING (address)
