@@ -51,7 +51,7 @@ def replay(
         raise UserError(f"{directory / FILE}: a replay needs the archive's study file; give its study with --study")
     if (into / FILE).exists():
         raise UserError(f"{into}: a study already exists; choose another directory with --into")
-    text = _without_store(directory / FILE)
+    text = without_store(directory / FILE)
     into.mkdir(parents=True, exist_ok=True)
     into.chmod(0o700)
     for path in directory.iterdir():
@@ -69,8 +69,8 @@ def replay(
             Path(f"{into / '.replay.sqlite'}{suffix}").unlink(missing_ok=True)
 
 
-def _without_store(file: Path) -> str:
-    """The study file without [store]: a replay has a state and an archive of its own. Raise UserError."""
+def without_store(file: Path) -> str:
+    """The study file without [store]: replays and reproductions have stores of their own. Raise UserError."""
     Study.load(file.parent)  # it can be read
     text = file.read_text("utf-8-sig")
     left = STORE.sub("", text)

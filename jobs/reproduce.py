@@ -14,10 +14,12 @@ import pandas as pd
 
 from jobs.context import DATABASE, Say, open_study
 from jobs.package import DATABASE_IN, REPORT_IN, STUDY_IN, make, report_options
+from jobs.replay import without_store
 from jobs.run import load
 from storage import ro_crate
 from storage.archive.manifest import checksum
 from storage.versions import versions
+from study.study_file import FILE
 
 SHOWN = 5  # differences shown of one table
 
@@ -53,8 +55,9 @@ def reproduce(package: Path, *, say: Say = print) -> list[Compared]:
     with tempfile.TemporaryDirectory(prefix="sneeuwbal-") as place:
         database, study = package / DATABASE_IN, None
         if (package / STUDY_IN).is_dir():
-            shutil.copytree(package / STUDY_IN, Path(place) / "study")
-            study = open_study(Path(place) / "study")
+            directory = Path(shutil.copytree(package / STUDY_IN, Path(place) / "study"))
+            (directory / FILE).write_text(without_store(directory / FILE), "utf-8")
+            study = open_study(directory)
             load(study, fresh=True, say=say)
             database = study.directory / DATABASE
         make(database, Path(place) / REPORT_IN, report_options(study))

@@ -151,8 +151,11 @@ class Study(Table):
         return {**common, **own}
 
     def rows(self) -> Iterator[tuple[str, str]]:
-        """The settings as rows of `base.study`: (dotted key, value as JSON), the unset ones left out."""
-        return _leaves("", json.loads(self.model_dump_json(exclude_none=True, by_alias=True)))
+        """The settings as rows of `base.study`: (dotted key, value as JSON), the unset ones left out.
+
+        [store] is left out, too: where a study lies differs between machines, and says nothing about it.
+        """
+        return _leaves("", json.loads(self.model_dump_json(exclude={"store"}, exclude_none=True, by_alias=True)))
 
 
 def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -145,10 +145,17 @@ socket.getaddrinfo = socket.create_connection = socket.socket.connect = socket.s
 
 
 def test_a_study_is_reproduced_from_its_archive_on_a_clean_machine(tmp_path: Path) -> None:
-    """No key, no home, no network, and somebody was forgotten: every figure is equal; a changed byte is refused."""
+    """No key, no home, no network, no store, and somebody was forgotten: every figure is equal; a changed byte is
+    refused."""
     key = {VARIABLE: str(tmp_path / "key")}
     with peopled() as served:
-        study = served.study(tmp_path / "study", '[analysis]\nlabels = "more/labels.csv"\nmin_degree = 1\n')
+        study = served.study(tmp_path / "study", f"""
+[analysis]
+labels = "more/labels.csv"
+min_degree = 1
+[store]
+archive = "file://{tmp_path}/store"
+""")  # fmt: skip
         (study / "more").mkdir()
         (study / "more" / "labels.csv").write_text("handle,role\njanproef,politician\n")
         for words in (
@@ -160,6 +167,7 @@ def test_a_study_is_reproduced_from_its_archive_on_a_clean_machine(tmp_path: Pat
             assert done.returncode == 0, done.stdout + done.stderr
     package = Path(shutil.move(tmp_path / "made", tmp_path / "elsewhere"))
     shutil.rmtree(study)
+    shutil.rmtree(tmp_path / "store")
     (tmp_path / "key").unlink()
     (tmp_path / "guard").mkdir()
     (tmp_path / "guard" / "sitecustomize.py").write_text(NO_NETWORK)
