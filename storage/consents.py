@@ -76,9 +76,8 @@ class Consents:
 
     def __init__(self, study: Path) -> None:
         self.study = study
-        self._read: dict[
-            Path, tuple[tuple[int, int | str], list[archive.Note]]
-        ] = {}  # a segment's notes, until it changes
+        # the notes of each segment, until it changes
+        self._read: dict[Path, tuple[tuple[int, int | str], list[archive.Note]]] = {}
 
     def archived(self) -> Given:
         """What the archive has."""

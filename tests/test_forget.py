@@ -21,6 +21,7 @@ from storage.errors import UserError
 from storage.privacy import person as people
 from storage.privacy.declared import platforms
 from storage.privacy.erase import Cutter
+from storage.privacy.erase_bodies import ENTRY
 from storage.privacy.forgotten import FILE, Forgotten, Name
 from storage.privacy.pseudonyms import VARIABLE
 from storage.privacy.quoted_text import Copied
@@ -153,6 +154,21 @@ def test_another_key_is_reported_and_not_taken(forgotten: Forgotten) -> None:
     key.unlink()
     with pytest.raises(UserError, match="key"):
         Forgotten(forgotten.path.parent, parsers())
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("<records><record/><record>a</record><record>b</record>", ["<record>a</record>", "<record>b</record>"]),
+        ("<item>a<item x='/'>b</item>", ["<item x='/'>b</item>"]),
+        ("<entry><entry-id>1</entry-id></entry >", ["<entry><entry-id>1</entry-id></entry >"]),
+        ("<item> <b>x</b>" * 50_000, []),  # minutes, if each looked for its end
+        ("<item " * 50_000, []),
+    ],
+    ids=["empty", "unclosed", "prefix", "many", "broken"],
+)
+def test_an_entry_ends_before_the_next(text: str, cut: list[str]) -> None:
+    assert [found[0] for found in ENTRY.finditer(text)] == cut
 
 
 # ---- the whole command on a whole study ----------------------------------------------------------------------

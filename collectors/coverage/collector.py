@@ -26,8 +26,8 @@ from storage.searches import Search, search_of
 
 # Only one of these interfaces documents a limit: one request per second and server is the usual courtesy for robots.
 LIMIT = Limit(60, 60)
-PAGE = "page"
 COUNCILS = Limit(45, 60)  # 60 units a minute; a page of 100 costs 1.3
+PAGE = "page"
 
 
 class Interface(NamedTuple):

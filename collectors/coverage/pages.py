@@ -62,19 +62,24 @@ def outcome(page: Page) -> Outcome:
         found = refusal(page, target, absent)
         return msgspec.structs.replace(found, whole_kind=False) if isinstance(found, Later) else found
     try:
-        why = _unusable(page, page.content())
+        _read(page)
     except BadBody as error:
         return Later(target, f"the body cannot be decoded: {error}")
-    return absent(*why) if why else Done(target, items=1)
+    except Unusable as error:
+        return absent(error.why, error.detail)
+    return Done(target, items=1)
 
 
 def records(page: Page) -> Iterator[Record]:
-    """What the page says: nothing if it is not the document, or has no text. Raise ValueError."""
-    address, content = canonical(page.key), page.content()
-    if address is None or _unusable(page, content) or not (text := _text(page, content)):
+    """What the page says: nothing if it is not the document, or has no text. Raise BadBody."""
+    try:
+        markup, tree, declared = _read(page)
+    except Unusable:
         return
-    tree = _tree(page, content)
-    declared, language = _declared(page, tree), (tree.get("lang") or "").partition("-")[0].strip().lower()
+    address = canonical(page.key)
+    if address is None or not (text := _text(markup)):
+        return
+    language = (tree.get("lang") or "").partition("-")[0].strip().lower()
     at, why = date_of(declared.date, page.fetched_at)
     if why:
         yield Quarantine("page.date", why, str(declared.date)[:1000])
@@ -86,20 +91,29 @@ def records(page: Page) -> Iterator[Record]:
     )  # fmt: skip
 
 
-def _unusable(page: Page, content: bytes) -> tuple[str, str] | None:
-    """Why a page is not the document that was asked for, with a detail; None if it is."""
+class Unusable(ValueError):
+    """A page that is not the document that was asked for: why, and a detail."""
+
+    def __init__(self, why: str, detail: str = "") -> None:
+        self.why, self.detail = why, detail
+
+
+def _read(page: Page) -> tuple[str, Any, Declared]:
+    """A page as text, as a tree, and what it says of itself. Raise Unusable, or BadBody."""
+    content = page.content()
     kind = (page.header("content-type") or HTML[0]).partition(";")[0].strip().lower()
     if kind not in HTML or content[:5] == b"%PDF-":
-        return "format", "application/pdf" if content[:5] == b"%PDF-" else kind
+        raise Unusable("format", "application/pdf" if content[:5] == b"%PDF-" else kind)
     if opted_out(page, content):
-        return "opted-out", ""
-    try:
-        declared = _declared(page, _tree(page, content))
-    except ValueError as error:
-        return "format", str(error)[:500]
+        raise Unusable("opted-out")
+    markup = html_to_unicode(page.header("content-type"), content)[1].replace("\x00", "")
+    tree = _tree(markup)
+    declared = _declared(page, tree)
     if _elsewhere(page, declared):
-        return "moved", page.url
-    return ("paywall", "") if declared.paid else None
+        raise Unusable("moved", page.url)
+    if declared.paid:
+        raise Unusable("paywall")
+    return markup, tree, declared
 
 
 def _elsewhere(page: Page, declared: Declared) -> bool:
@@ -116,23 +130,18 @@ def _elsewhere(page: Page, declared: Declared) -> bool:
     return not same and not (declared.article and now)
 
 
-def _tree(page: Page, content: bytes) -> Any:
+def _tree(markup: str) -> Any:
     try:
-        return html.document_fromstring(_decoded(page, content).encode(), _PARSER)
+        return html.document_fromstring(markup.encode(), _PARSER)
     except etree.ParserError:  # there is nothing to read
         return html.Element("html")
     except (etree.LxmlError, AssertionError) as error:
-        raise ValueError(f"not HTML: {error}") from error
+        raise Unusable("format", f"not HTML: {error}"[:500]) from error
 
 
-def _decoded(page: Page, content: bytes) -> str:
-    return html_to_unicode(page.header("content-type"), content)[1].replace("\x00", "")
-
-
-def _text(page: Page, content: bytes) -> str:
+def _text(markup: str) -> str:
     """The main text of a page, without navigation, notices, comments and its headline, which copies often change."""
-    extract = extractor()
-    found = extract(_decoded(page, content), include_comments=False, favor_precision=True, prune_xpath=["//h1"])
+    found = extractor()(markup, include_comments=False, favor_precision=True, prune_xpath=["//h1"])
     return (found or "").strip()
 
 

@@ -123,20 +123,25 @@ class _Embedded(subset.Options):  # type: ignore[misc]
         self.drop_tables += ["GDEF", "GPOS", "GSUB", "MATH"]
 
 
-subset.Options = _Embedded
+@contextmanager
+def _embedding() -> Iterator[None]:
+    """Within the block, matplotlib embeds fonts by `_Embedded`, which it has no setting for."""
+    usual, subset.Options = subset.Options, _Embedded
+    try:
+        yield
+    finally:
+        subset.Options = usual
 
 
 def saved(figure: Figure, form: str) -> bytes:
     """*figure* as svg, pdf or png, laid out once for all of them; `savefig` lays it out and draws it twice for each."""
     out = BytesIO()
-    with styled():
+    with styled(), _embedding():
         engine = figure.get_layout_engine()
         if engine is not None:
             for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-                if not axis.get_label_text():
-                    axis.set_label_coords(
-                        0, 0
-                    )  # or each drawing measures every tick to place a label that is not there
+                if not axis.get_label_text():  # else each drawing measures every tick to place no label
+                    axis.set_label_coords(0, 0)
             engine.execute(figure)
             figure.set_layout_engine("none")
         if form == "png":
