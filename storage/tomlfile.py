@@ -113,6 +113,9 @@ def _explain(kind: str, message: str, value: Any, loc: Loc, model: type[BaseMode
     if kind == "missing":
         return "is missing; add it"
     message = re.sub(r"^(Value error, |Input )", "", message)
+    if kind == "string_pattern_mismatch" and (field := keys(_model_at(model, loc[:-1]) or model).get(str(loc[-1]))):
+        example = field.examples[0] if field.examples else field.default
+        message = f"should be written like {example!r}"
     if isinstance(value, Mapping):
         return message  # of a whole table: the message is complete
     shown = repr(list(value) if isinstance(value, tuple) else value)

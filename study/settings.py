@@ -271,14 +271,14 @@ class Interval(Table):
     hours: Count = Field(0, description="Hours (interval).")
     minutes: Count = Field(0, description="Minutes (interval).")
     time: str | None = Field(
-        None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Time of the day (calendar): 03:30."
+        None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["03:30"], description="Time of the day (calendar)."
     )
 
 
 class Job(Table):
     """A recurring job, with one of cron, interval or calendar."""
 
-    name: str = Field(pattern=r"^[\w-]+$", description="Name of the job.")
+    name: str = Field(pattern=r"^[\w-]+$", examples=["every-night"], description="Name of the job.")
     task: Literal["run", "collect", "load", "report", "verify", "prune", "retain", "compliance"] = Field(
         "run", description="Command to run."
     )
@@ -340,7 +340,7 @@ class Minimise(Table):
 class Search(Table):
     """A search for documents: a row of the register (docs/coverage.md)."""
 
-    id: str = Field(pattern=r"^[\w-]+$", description="Its id in every table.")
+    id: str = Field(pattern=r"^[\w-]+$", examples=["papers-2026"], description="Its id in every table.")
     version: int = Field(1, ge=1, description="Its version: increase it if words, place or days change.")
     where: str = Field(description="The interface to query.", examples=["sru"])
     address: str | None = Field(

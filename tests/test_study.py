@@ -1,5 +1,6 @@
 """The study file: it loads, and every mistake is reported with its key, its line and the fix."""
 
+import re
 import tomllib
 from datetime import date
 from importlib import import_module
@@ -8,9 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from pydantic import ValidationError
 
+from collectors.profiles.collector import Options as Profiles
 from storage.errors import UserError
-from storage.tomlfile import keys, lines
+from storage.tomlfile import keys, lines, mistakes, model_in
 from study import begin, checks, published, settings, study_file
 from study.begin import sections, template
 from study.study_file import FILE, Study
@@ -260,3 +263,23 @@ def test_every_key_is_documented():
         for key, field in keys(model).items():
             assert f"`{key}`" in text, f"{place} {key}"
             assert field.description in text, f"{place} {key}: {field.description}"
+
+
+def test_what_has_a_form_is_shown_an_example_of_it_that_fits() -> None:
+    """Of every key with a pattern; a pattern itself tells nobody what to write."""
+    shown, models = set(), [Study, Profiles]
+    for model in models:
+        for field in model.model_fields.values():
+            models += [one for one in [model_in(field.annotation)] if one and one not in models]
+    for model in models:
+        for key, field in model.model_fields.items():
+            pattern = next((one.pattern for one in field.metadata if getattr(one, "pattern", None)), None)
+            if pattern:
+                example = field.examples[0] if field.examples else field.default
+                assert re.search(pattern, example), f"{model.__name__}.{key}"
+                with pytest.raises(ValidationError) as error:
+                    model.model_validate({key: " \0"})
+                said = {one.loc: one.message for one in mistakes(error.value, model)}
+                assert said[key,].startswith(f"should be written like {example!r}, not ")
+                shown.add(key)
+    assert {"archive", "tables", "frontier", "era", "time", "connections_path"} <= shown
