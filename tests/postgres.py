@@ -27,8 +27,8 @@ def initdb() -> Path | None:
 class Server:
     """A running server; connections by socket need no password, those by TCP do."""
 
-    def __init__(self, place: Path, programs: Path) -> None:
-        self.place, self.programs, self._names = place, programs, count()
+    def __init__(self, place: Path, programs: Path, settings: str) -> None:
+        self.place, self.programs, self.settings, self._names = place, programs, settings, count()
         self._as: list[str] = []
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             shutil.chown(place, "postgres")
@@ -47,7 +47,9 @@ class Server:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.place} -c fsync=off"
+        options = (
+            f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.place} {self.settings}"
+        )
         self._do(
             "pg_ctl", "-D", self.place / "data", "-w", "-t", "120", "-l", self.place / "log", "-o", options, "start"
         )
@@ -66,13 +68,13 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
+def serving(settings: str = "-c fsync=off") -> Iterator[Server]:
     """A server until the end of the block."""
     programs = initdb()
     assert programs is not None, "PostgreSQL is not installed (Debian: postgresql)"
     place = Path(tempfile.mkdtemp(prefix="sneeuwbal-pg-"))
     place.chmod(0o755)
-    server = Server(place, programs.parent)
+    server = Server(place, programs.parent, settings)
     try:
         yield server
     finally:

@@ -256,14 +256,21 @@ class Frontier(ABC):
 
         A transition of an older walk, or of an unknown row, has no effect.
         """
-        failed = 0
+        failed, spent = 0, dict[tuple[str, str], list[float]]()
         for move in moves:
             kind = self.kind(move.target.collector, move.target.kind)
             where = (kind, move.target.key, int(move.walk.rpartition("/")[2] or 0), move.target.cursor)
             if step := self._STEPS.get(move.to):
                 failed += bool(step(self, move, where, now.timestamp()))
             if move.items or move.requests:
-                self._spend(move, now)
+                sums = spent.setdefault((move.target.collector, move.target.kind), [0, 0, 0])
+                for n, number in enumerate((move.requests, move.items, move.items * move.price)):
+                    sums[n] += number
+        self.change_many(  # last, and in one order, as other machines wait for these rows
+            "INSERT INTO spend VALUES (?,?,?,?,?,?) ON CONFLICT (day, collector, kind) DO UPDATE SET"
+            " requests=spend.requests+excluded.requests, items=spend.items+excluded.items, usd=spend.usd+excluded.usd",
+            [(f"{now:%Y-%m-%d}", *name, *sums) for name, sums in sorted(spent.items())],
+        )
         return failed
 
     _WHERE = " WHERE kind=? AND key=? AND walk=? AND cursor=? AND state='open'"
@@ -323,20 +330,6 @@ class Frontier(ABC):
 
     _STEPS: ClassVar = {"next": _next, "end": _end, "later": _later, "alone": _alone, "absent": _absent,
                         "keep": _keep}  # fmt: skip
-
-    def _spend(self, move: Move, now: datetime) -> None:
-        self.change(
-            "INSERT INTO spend VALUES (?,?,?,?,?,?) ON CONFLICT (day, collector, kind) DO UPDATE SET"
-            " requests=spend.requests+excluded.requests, items=spend.items+excluded.items, usd=spend.usd+excluded.usd",
-            (
-                f"{now:%Y-%m-%d}",
-                move.target.collector,
-                move.target.kind,
-                move.requests,
-                move.items,
-                move.items * move.price,
-            ),
-        )
 
     # ---- runs and counts
 
