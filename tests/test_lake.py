@@ -17,16 +17,14 @@ from jobs.context import open_study
 from jobs.forget import forget
 from storage.errors import UserError
 from storage.privacy.pseudonyms import VARIABLE
-from storage.records import Post
 from storage.tables import lake as lakes
 from storage.tables.lake import Lake, opened, publish
 from storage.tables.load import load
+from tests.attached import EACH, TOY, attached, loaded
 from tests.conftest import ROOT
-from tests.pages import T0, at, page, write
+from tests.pages import at, write
 from tests.postgres import Server
 
-TOY = {"toy": "tests.pages:collector"}
-EACH = 9  # posts a page
 PERSON = "anna-whom-no-file-may-hold"
 
 
@@ -34,14 +32,6 @@ PERSON = "anna-whom-no-file-may-hold"
 def lake(tmp_path: Path, postgres: Server) -> Lake:
     pytest.importorskip("duckdb_extensions", reason="needs the extra lake")
     return Lake(postgres.database(), tmp_path / "data", "A study")
-
-
-def loaded(study: Path, number: int, text: str = "a text") -> Path:
-    """The database of *study* with one more page, which no other number names."""
-    posts = [Post(str(number * EACH + n), "x", "7", T0, f"{text} {number}", "7") for n in range(EACH)]
-    write(study / "archive", [page(number, posts)], f"part{number:03}")
-    load(study, TOY, workers=1)
-    return study / "study.duckdb"
 
 
 def tables(db: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
@@ -73,28 +63,9 @@ def test_the_views_hold_the_same_and_an_earlier_publish_can_be_read(tmp_path: Pa
 
 
 def test_readers_see_whole_publishes_only(tmp_path: Path, lake: Lake) -> None:
-    study = tmp_path / "study"
-    publish(lake, loaded(study, 1))
-    wrong, read, ended = [], [0], threading.Event()
-
-    def reading() -> None:
-        with opened(lake) as db:
-            while not ended.is_set():
-                posts, pages = db.execute(
-                    "SELECT (SELECT count(*) FROM posts), (SELECT count(*) FROM fetches)"
-                ).fetchone()
-                read[0] += 1
-                if posts != EACH * pages:
-                    wrong.append((posts, pages))
-
-    reader = threading.Thread(target=reading)
-    reader.start()
-    for number in range(2, 8):
-        publish(lake, loaded(study, number))
-    ended.set()
-    reader.join()
-    assert read[0] > 0
-    assert wrong == []
+    found = attached(lake, tmp_path / "study", loads=6)
+    assert found.wrong == []
+    assert found.reads > 0
 
 
 DYING = """
@@ -179,6 +150,20 @@ def test_an_erasure_leaves_the_person_in_no_file_no_snapshot_and_no_statistics(t
     copy.write_bytes(used.read_bytes())
     (line,) = publish(lake, study / "study.duckdb")
     assert "left-behind.parquet: a data file that no snapshot uses" in line
+
+
+def test_fields_that_are_dropped_are_in_no_snapshot_and_taking_fewer_away_removes_none(
+    tmp_path: Path, lake: Lake
+) -> None:
+    study = tmp_path / "study"
+    for number in (1, 2):
+        publish(lake, loaded(study, number, PERSON))
+    for drop, snapshots in (('["texts"]', 1), ('["texts", "names"]', 1), ('["names"]', 2)):
+        load(study, TOY, workers=1, settings=[("minimise.drop", drop)])
+        assert publish(lake, study / "study.duckdb") == []
+        assert (held(lake) == []) == ("texts" in drop)
+        with opened(lake) as db:
+            assert len(db.execute("FROM ducklake_snapshots('study')").fetchall()) == snapshots
 
 
 def test_no_machine_brings_back_whom_another_forgot_and_an_erasure_publishes_no_less(

@@ -43,7 +43,12 @@ class Published(msgspec.Struct):
 
     study: str = ""
     cuts: int = 0
+    drop: frozenset[str] = frozenset()  # the fields that it does not have
     contents: dict[str, str] = {}
+
+    def clears(self, last: Published) -> bool:
+        """Whether this, which follows *last*, was made without something that *last* may hold."""
+        return self.cuts != last.cuts or not self.drop <= last.drop
 
 
 def opened(lake: Lake, *, snapshot: int | None = None) -> duckdb.DuckDBPyConnection:
@@ -79,7 +84,7 @@ def publish(lake: Lake, path: Path, *, fresh: bool = False) -> list[str]:
         try:
             db.execute(f"ATTACH '{_quoted(path)}' AS loaded (READ_ONLY)")
             last = _last(db, "lake")
-            now = Published(lake.study, _cuts(db), _contents(db))
+            now = Published(lake.study, _cuts(db), _dropped(db), _contents(db))
             anew = _must_be_anew(db, lake, last, now, fresh)
             if last is None or anew or last != now:
                 _write(db, now, last, anew)
@@ -116,7 +121,7 @@ def _must_be_anew(
             f"{_place(lake)}: has {ahead[0][0]}, which this archive lacks or has less of: merge the archives "
             "(`load --archive`), or run `sneeuwbal load --fresh` to publish without it"
         )
-    return fresh or last.cuts != now.cuts or made_by != database.schema()
+    return fresh or now.clears(last) or made_by != database.schema()
 
 
 def _write(db: duckdb.DuckDBPyConnection, now: Published, last: Published | None, anew: bool) -> None:
@@ -140,14 +145,12 @@ def _write(db: duckdb.DuckDBPyConnection, now: Published, last: Published | None
 def _change(db: duckdb.DuckDBPyConnection, table: str) -> None:
     """Make one table equal: rows that occur as often as before stay in their files."""
     here, there = f'loaded.base."{table}"', f'lake.base."{table}"'
-    db.execute(
-        f"CREATE OR REPLACE TEMP TABLE changed AS SELECT DISTINCT * FROM ("
-        f"(FROM {there} EXCEPT ALL FROM {here}) UNION ALL (FROM {here} EXCEPT ALL FROM {there}))"
+    db.execute(  # marks of rows, as whole rows would be held in memory
+        f"CREATE OR REPLACE TEMP TABLE changed AS SELECT mark FROM (SELECT hash(t) AS mark, 1 AS n FROM {here} AS t"
+        f" UNION ALL SELECT hash(t), -1 FROM {there} AS t) GROUP BY mark HAVING sum(n) <> 0"
     )
-    names = [row[0] for row in db.execute("DESCRIBE changed").fetchall()]
-    same = " AND ".join(f't."{name}" IS NOT DISTINCT FROM c."{name}"' for name in names)
-    db.execute(f"DELETE FROM {there} AS t WHERE EXISTS (FROM changed AS c WHERE {same})")
-    db.execute(f"INSERT INTO {there} SELECT t.* FROM {here} AS t SEMI JOIN changed AS c ON {same}")
+    db.execute(f"DELETE FROM {there} AS t WHERE hash(t) IN (FROM changed)")
+    db.execute(f"INSERT INTO {there} SELECT t.* FROM {here} AS t WHERE hash(t) IN (FROM changed)")
 
 
 def _drop(db: duckdb.DuckDBPyConnection) -> None:
@@ -159,24 +162,24 @@ def _drop(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _tidied(db: duckdb.DuckDBPyConnection, lake: Lake, now: Published) -> list[str]:
-    """Remove snapshots from before an erasure with their files, and what killed loads left; merge small files."""
+    """Remove snapshots that hold what was erased, with their files, and what killed loads left; merge small files."""
     erasing = lake.data / ".erasing"  # survives a kill between the steps
     if any(count > MANY for (count,) in db.execute("SELECT file_count FROM ducklake_table_info('lake')").fetchall()):
         db.execute("CALL ducklake_merge_adjacent_files('lake')")
-    if now.cuts and (past := _earlier(db, now)):
+    if past := _earlier(db, now):
         erasing.touch()
         db.execute(f"CALL ducklake_expire_snapshots('lake', versions => {past})")
     _delete(db, "cleanup_all => true" if erasing.exists() else f"older_than => now() - INTERVAL '{GRACE}'")
     erasing.unlink(missing_ok=True)
-    return _remnants(db, lake, now) if now.cuts else []
+    return _remnants(db, lake, now) if now.clears(Published()) else []
 
 
 def _earlier(db: duckdb.DuckDBPyConnection, now: Published) -> list[int]:
-    """The snapshots from before the last erasure; one that merging made belongs to the publish before it."""
-    found, cuts = [], -1
+    """The snapshots that may hold what was erased since; one that merging made belongs to the publish before it."""
+    found, holds = [], now.clears(Published())
     for number, extra in _snapshots(db):
-        cuts = _published(extra).cuts if extra else cuts
-        if cuts != now.cuts:
+        holds = now.clears(_published(extra)) if extra else holds
+        if holds:
             found.append(number)
     return found
 
@@ -187,7 +190,7 @@ def _delete(db: duckdb.DuckDBPyConnection, which: str) -> None:
 
 
 def _remnants(db: duckdb.DuckDBPyConnection, lake: Lake, now: Published) -> list[str]:
-    """Snapshots from before an erasure, and data files that no snapshot after it uses."""
+    """Snapshots that hold what has been erased, and data files that no snapshot uses."""
     lines = [f"{_place(lake)}: snapshot {number} is from before an erasure" for number in _earlier(db, now)]
     files = " UNION ".join(
         f"SELECT path FROM __ducklake_metadata_lake.{table}"
@@ -211,6 +214,12 @@ def _cuts(db: duckdb.DuckDBPyConnection) -> int:
     """The number of erasures noted in the archive."""
     (count,) = db.execute("SELECT count(*) FROM loaded.base.notes WHERE kind = 'cut'").fetchone() or (0,)
     return int(count)
+
+
+def _dropped(db: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """The value of `[minimise] drop` that the tables were loaded with."""
+    found = db.execute("SELECT CAST(value AS VARCHAR) FROM loaded.base.study WHERE key = 'minimise.drop'").fetchone()
+    return msgspec.json.decode(found[0] if found else "[]", type=frozenset[str])
 
 
 def _snapshots(db: duckdb.DuckDBPyConnection, name: str = "lake") -> list[tuple[int, str | None]]:
