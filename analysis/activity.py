@@ -123,10 +123,12 @@ def daily(db: Database, scope: Scope | None = None) -> pd.DataFrame:
 def _joined(db: Database, counted: _Counted, columns: pd.DataFrame, sql: str) -> pd.DataFrame:
     """The result of *sql* over `counted` (the posts with the *columns* of their bin)."""
     bins = pd.concat([counted.bins[["bin"]], columns], axis=1)
-    with db.cursor() as cursor:
-        cursor.register("bins_of_activity", bins)
-        posts = f"(SELECT p.timeline_of, b.* FROM {counted.source} AS p JOIN bins_of_activity AS b ON b.bin = {BIN})"
-        return query(cursor, f"WITH counted AS {posts} {sql}")
+    posts = f"(SELECT p.timeline_of, b.* FROM {counted.source} AS p JOIN bins_of_activity AS b ON b.bin = {BIN})"
+    db.register("bins_of_activity", bins)  # not on a cursor, which would not find the tables of a lake
+    try:
+        return query(db, f"WITH counted AS {posts} {sql}")
+    finally:
+        db.unregister("bins_of_activity")
 
 
 def _active(db: Database, counted: _Counted) -> pd.Series[Any]:

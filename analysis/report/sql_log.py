@@ -20,17 +20,6 @@ class Logged:
             self.statements.append(query)
         return self._db.execute(query) if parameters is None else self._db.execute(query, parameters)
 
-    def cursor(self) -> Logged:
-        """A cursor that logs its statements in the same list."""
-        return Logged(self._db.cursor(), self.statements)
-
-    def __enter__(self) -> Logged:
-        self._db.__enter__()
-        return self
-
-    def __exit__(self, *what: Any) -> Any:
-        return self._db.__exit__(*what)
-
     def __getattr__(self, name: str) -> Any:
         return getattr(self._db, name)
 
