@@ -47,14 +47,19 @@ kills: .venv/ready
 	$(BIN)/python -m tests.kills 100
 
 # Tables in DuckLake, with the newest DuckDB for which its extensions are packaged; `make test` leaves them out.
-lake: .venv/ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/lake \
-		duckdb==1.5.5 duckdb-extensions==1.5.5 duckdb-extension-ducklake==1.5.5 duckdb-extension-postgres-scanner==1.5.5
+lake: build/lake
 	PYTHONPATH=build/lake $(BIN)/python -m pytest tests/test_lake.py
 
-# Four machines collect the simulated world through PostgreSQL and S3, with SIGKILLs of machines and servers.
-scale: .venv/ready
+build/lake: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/lake \
+		duckdb==1.5.5 duckdb-extensions==1.5.5 duckdb-extension-ducklake==1.5.5 duckdb-extension-postgres-scanner==1.5.5
+	touch $@
+
+# Four machines collect the simulated world through PostgreSQL and S3, with SIGKILLs of machines and servers; then a
+# thousand loads into DuckLake with readers attached.
+scale: .venv/ready build/lake
 	$(BIN)/python -m tests.scale 12
+	PYTHONPATH=build/lake $(BIN)/python -m tests.attached 1000
 
 docs: .venv/ready
 	$(BIN)/python -m docs.generate

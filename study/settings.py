@@ -234,7 +234,10 @@ class Store(Table):
         description="A PostgreSQL database for the catalogue of the tables in DuckLake, published for many readers. The"
         " password belongs in PGPASSWORD.",
     )  # fmt: skip
-    tables_data: str = Field("lake", description="Directory of their Parquet files, shared by those who read them.")
+    tables_data: str = Field(
+        "lake", pattern="^([^:]|:[^/])+$", examples=["/srv/shared/mystudy-tables"],
+        description="Directory of their Parquet files, shared by those who read them (not object storage).",
+    )  # fmt: skip
 
 
 class Dossier(Table):

@@ -18,7 +18,10 @@ from pathlib import Path
 
 import obstore
 import pytest
+import yaml
 from obstore.store import S3Store
+
+ROOT = Path(__file__).resolve().parents[1]
 
 KEY, SECRET = "a-key-id", "a-secret-key"
 READER, READERS = "a-reader-id", "a-reader-secret"
@@ -53,11 +56,10 @@ class Server:
         names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
                  "s3.port", "s3.port.grpc")  # fmt: skip
         words = [f"-{name}={port}" for name, port in zip(names, self._ports, strict=True)]
-        started = [
-            str(weed()), "server", "-filer", "-s3", f"-dir={self.place / 'data'}", "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1",
-            f"-s3.config={self.place / 's3.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0",
-            "-master.telemetry=false", "-master.volumeSizeLimitMB=32", "-volume.max=30", *words,
+        documented = yaml.safe_load((ROOT / "docs" / "compose.yaml").read_text())["services"]["s3"]["command"].split()
+        started = [  # what is given twice, the second counts
+            str(weed()), *documented, f"-dir={self.place / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+            f"-s3.config={self.place / 's3.json'}", "-master.volumeSizeLimitMB=32", "-volume.max=30", *words,
         ]  # fmt: skip
         process: subprocess.Popen[bytes] | None = None
         for _ in range(1200):

@@ -13,7 +13,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import yaml
 
+ROOT = Path(__file__).resolve().parents[1]
 PASSWORD = "a-password"
 
 
@@ -36,8 +38,9 @@ class Server:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         (place / "password").write_text(PASSWORD)
-        self._do("initdb", "-D", place / "data", "-U", "pg", "--auth-local=trust", "--auth-host=scram-sha-256",
-                 "--pwfile", place / "password", "--no-sync", "--locale=C", "--encoding=UTF8")  # fmt: skip
+        self.documented = yaml.safe_load((ROOT / "docs" / "compose.yaml").read_text())["services"]["postgres"]
+        self._do("initdb", "-D", place / "data", "-U", "pg", "--auth-local=trust", "--pwfile", place / "password",
+                 "--no-sync", *self.documented["environment"]["POSTGRES_INITDB_ARGS"].split())  # fmt: skip
         self.start()
 
     def _do(self, program: str, *words: str | Path) -> None:
@@ -47,9 +50,8 @@ class Server:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def start(self) -> None:
-        options = (
-            f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.place} {self.settings}"
-        )
+        options = f"{self.documented['command'].removeprefix('postgres ')} -p {self.port} -c listen_addresses=127.0.0.1"
+        options += f" -c unix_socket_directories={self.place} {self.settings}"
         self._do(
             "pg_ctl", "-D", self.place / "data", "-w", "-t", "120", "-l", self.place / "log", "-o", options, "start"
         )
