@@ -219,7 +219,7 @@ def _cuts(db: duckdb.DuckDBPyConnection) -> int:
 def _dropped(db: duckdb.DuckDBPyConnection) -> frozenset[str]:
     """The value of `[minimise] drop` that the tables were loaded with."""
     found = db.execute("SELECT CAST(value AS VARCHAR) FROM loaded.base.study WHERE key = 'minimise.drop'").fetchone()
-    return msgspec.json.decode(found[0] if found else "[]", type=frozenset[str])
+    return msgspec.json.decode((found and found[0]) or "[]", type=frozenset[str])
 
 
 def _snapshots(db: duckdb.DuckDBPyConnection, name: str = "lake") -> list[tuple[int, str | None]]:
