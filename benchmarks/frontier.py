@@ -4,9 +4,9 @@
 
 One process works in SQLite, one and four in PostgreSQL (where it is installed; its settings are Debian's), each among
 50 thousand targets and LARGE (5 million), of which every second is finished, as in the middle of a study. Whoever else
-uses the machine slows some of it down: so all are measured by turns, and each one's best turn counts. Limits: 15 ms CPU a
-transaction in SQLite, 512 MB, leasing alone within 20% of its CPU among few; 2,500 targets a second of four processes
-in PostgreSQL, and within 20% of that rate among few.
+uses the machine slows some of it down: so all are measured by turns, and each one's best turn counts. Limits: 15 ms
+CPU a transaction in SQLite, 512 MB, leasing alone within 20% of its CPU among few; 2,500 targets a second of four
+processes in PostgreSQL, and within 20% of that rate among few.
 """
 
 from __future__ import annotations
