@@ -98,32 +98,34 @@ def _spread(parts: Floats, groups: list[Ints], population: int, values: Floats) 
 
 
 def _betweenness(network: Network, groups: Sequence[Any]) -> list[Floats]:
-    """The part of betweenness from the paths of each group of sources."""
-    return [_by_levels(network, group) for group in groups]
-
-
-def _by_levels(network: Network, sources: Ints) -> Floats:
-    """The part of betweenness from the paths of *sources*, by `_levels` if the network is dense and not deep."""
+    """The part of betweenness from the paths of each group of sources: by levels, unless a group is too deep."""
+    found: list[Floats | None] = [None] * len(groups)
     if network.m >= DENSE * network.n:
         matrix = network.matrix(weighted=False)
         back = matrix.T.tocsr()
-        width = int(np.clip(BLOCK // network.n, 8, 64))
-        blocks = (_levels(matrix, back, sources[at : at + width]) for at in range(0, len(sources), width))
-        total = np.zeros(network.n)
-        for block in blocks:
-            if block is None:
-                break
-            total += block
-        else:
-            return total / (1 if network.directed else 2)
-    return np.array(igraph_of(network).betweenness(sources=sources.tolist()))
+        found = [_by_levels(matrix, back, group) for group in groups]
+    graph = None if all(part is not None for part in found) else igraph_of(network)
+    pairs = 1 if network.directed else 2
+    return [
+        np.array(graph.betweenness(sources=group.tolist())) if part is None else part / pairs
+        for group, part in zip(groups, found, strict=True)
+    ]
+
+
+def _by_levels(matrix: Any, back: Any, sources: Ints) -> Floats | None:
+    """Brandes' sums for *sources*, a block of them at a time; None if one is deeper than DEEP."""
+    total = np.zeros(matrix.shape[0])
+    width = int(np.clip(BLOCK // len(total), 8, 64))
+    for at in range(0, len(sources), width):
+        part = _levels(matrix, back, sources[at : at + width])
+        if part is None:
+            return None
+        total += part
+    return total
 
 
 def _levels(matrix: Any, back: Any, sources: Ints) -> Floats | None:
-    """Brandes' sums for *sources*, all at once: their paths a level at a time, one product of matrices each.
-
-    None if a level is deeper than DEEP.
-    """
+    """`_by_levels` of one block: the paths from all its sources a level at a time, one product of matrices each."""
     paths = np.zeros((matrix.shape[0], len(sources)))  # the number of shortest paths from each source to each node
     paths[sources, np.arange(len(sources))] = 1.0
     levels = [paths.copy()]  # of them, those to the nodes at each distance
