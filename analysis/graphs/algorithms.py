@@ -100,7 +100,7 @@ def _spread(parts: Floats, groups: list[Ints], population: int, values: Floats) 
 def _betweenness(network: Network, groups: Sequence[Any]) -> list[Floats]:
     """The part of betweenness from the paths of each group of sources: by levels, unless a group is too deep."""
     found: list[Floats | None] = [None] * len(groups)
-    if network.m >= DENSE * network.n:
+    if network.m > DENSE * network.n:
         matrix = network.matrix(weighted=False)
         back = matrix.T.tocsr()
         found = [_by_levels(matrix, back, group) for group in groups]
