@@ -11,6 +11,7 @@ import random
 import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -98,18 +99,19 @@ def _spread(parts: Floats, groups: list[Ints], population: int, values: Floats) 
 
 
 def _betweenness(network: Network, groups: Sequence[Any]) -> list[Floats]:
-    """The part of betweenness from the paths of each group of sources: by levels, unless a group is too deep."""
-    found: list[Floats | None] = [None] * len(groups)
-    if network.m > DENSE * network.n:
-        matrix = network.matrix(weighted=False)
-        back = matrix.T.tocsr()
-        found = [_by_levels(matrix, back, group) for group in groups]
-    graph = None if all(part is not None for part in found) else igraph_of(network)
-    pairs = 1 if network.directed else 2
-    return [
-        np.array(graph.betweenness(sources=group.tolist())) if part is None else part / pairs
-        for group, part in zip(groups, found, strict=True)
-    ]
+    """The part of betweenness from the paths of each group of sources: by levels, unless sparse or deep."""
+    matrix = network.matrix(weighted=False) if network.m > DENSE * network.n else None
+    back = None if matrix is None else matrix.T.tocsr()
+    graph = cache(lambda: igraph_of(network))
+    parts = []
+    for group in groups:
+        part = None if matrix is None else _by_levels(matrix, back, group)
+        if part is None:
+            part = np.array(graph().betweenness(sources=group.tolist()))
+        elif not network.directed:
+            part /= 2  # of an undirected pair, each end was a source
+        parts.append(part)
+    return parts
 
 
 def _by_levels(matrix: Any, back: Any, sources: Ints) -> Floats | None:
