@@ -202,7 +202,7 @@ def file_url(key: str) -> str:
 
 OPTIONS = {
     "paths": "", "sample": "", "collected": "",
-    "owner": "linkedin", "of": "x-v1 warc har", "listed": "x-v1 warc har", "compliance": "twarc warc har",
+    "owner": "linkedin", "domains": "linkedin", "of": "x-v1 warc har", "listed": "x-v1 warc har", "compliance": "twarc warc har",
     "columns": "table", "delimiter": "table survey", "sheet": "table", "encoding": "table survey",
     "platform": "table", "codebook": "survey", "respondent": "survey",
 }  # fmt: skip
