@@ -401,8 +401,8 @@ class SurveyAnswer(msgspec.Struct, frozen=True):
 
 
 Record = (
-    Profile | Position | ProfileLink | ProfileDetail | Connection | Account | AccountField | Absence | Follow | Listed | Post
-    | Deletion | Quarantine | Organisation | Office | SurveyVariable | SurveyAnswer | Document
+    Profile | Position | ProfileLink | ProfileDetail | Connection | Account | AccountField | Absence | Follow | Listed
+    | Post | Deletion | Quarantine | Organisation | Office | SurveyVariable | SurveyAnswer | Document
     | DocumentPage
 )  # fmt: skip
 

@@ -40,7 +40,18 @@ from tests.linkedin_api import members
 from tests.loopback import Answer, Received, serve
 
 NAME = "linkedin-members"
-SECRETS = ("AQ-geheim", "AQ-ververs", "@example.org", "Geheimlaan", "1 Jan 1980", "1000 AA", "mail werk", "vraag het", "06-12345678", "+31 70")
+SECRETS = (
+    "AQ-geheim",
+    "AQ-ververs",
+    "@example.org",
+    "Geheimlaan",
+    "1 Jan 1980",
+    "1000 AA",
+    "mail werk",
+    "vraag het",
+    "06-12345678",
+    "+31 70",
+)
 DOMAINS = ("EDUCATION", "SKILLS")  # that the study names
 TABLES = {
     "profiles": "profile_id, platform, url, name, headline, description, location",
@@ -78,7 +89,13 @@ def run(
     frontier, wire = Frontier(study / "state.sqlite"), wire or Now()
     with frontier.transaction():
         frontier.add(requests, wire.now())
-    options = {"client_id": CLIENT, "base_url": url, "oauth_url": f"{url}/oauth", "contact": contact, "domains": DOMAINS}
+    options = {
+        "client_id": CLIENT,
+        "base_url": url,
+        "oauth_url": f"{url}/oauth",
+        "contact": contact,
+        "domains": DOMAINS,
+    }
     tokens = Tokens(study, NAME)
     settings = Settings(options, SECRET, wire, tokens=tokens, consented=consented)
     try:
@@ -339,7 +356,14 @@ def test_nothing_is_left_of_a_forgotten_member_whose_targets_have_another_name(
         run(study, server.url, take_part(study, it, people))
     settings = Study.load(study)
     load_study(settings, say=lambda line: None)
-    words = (b"lid-3", b"Lid3", b"Adviseur 3", b"lid_3", b"Nergens 3-", it_token := Tokens(study, NAME).secrets[6].encode())
+    words = (
+        b"lid-3",
+        b"Lid3",
+        b"Adviseur 3",
+        b"lid_3",
+        b"Nergens 3-",
+        it_token := Tokens(study, NAME).secrets[6].encode(),
+    )
     assert {word for word in words for _, content in bytes_of(study) if word in content} == {*words[:5]}
     removal = forget(settings, people[3].url, say=lambda line: None)
     assert removal.left == []

@@ -1,7 +1,7 @@
-"""What members may give besides profile, positions and connections: domains of the Member Snapshot API, files of the export.
+"""What members may give besides profile, positions and connections: domains of the API, files of the export.
 
-Only columns that are no free text are kept, and no domain that holds what other people wrote or are. The domains are those of
-LinkedIn's list of May 2025; files and columns are known from exports (docs/collectors/linkedin-members.md).
+Only columns that are no free text are kept, and no domain that holds what other people wrote, or who they are. The
+domains are those of LinkedIn's list; files and columns are known from exports (docs/collectors/linkedin-members.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A member's own LinkedIn export: one donation is one seed, with profile, positions and connections.
 
-Columns as LinkedIn writes them ("Download your data"): Connections.csv, Profile.csv, Positions.csv, and the files of the
-further domains that the study names (`collectors.linkedin.domains`). What the study does not need never reaches the
+Columns as LinkedIn writes them ("Download your data"): Connections.csv, Profile.csv, Positions.csv, and the files of
+the further domains that the study names (`collectors.linkedin.domains`). What the study does not need never reaches the
 archive: only listed columns are kept, so no birth date or address, and in them no e-mail address or telephone number.
 """
 
@@ -71,9 +71,11 @@ def _folded(name: str) -> str:
     return "".join(char for char in bare if not unicodedata.combining(char))
 
 
-_COLUMNS = {_folded(name): name for columns in (KEPT, PROFILE, POSITIONS, *(it for _, it in FURTHER.values())) for name in columns} | {
-    _folded(word.replace("_", " ")): name for name, words in _TRANSLATED.items() for word in words.split()
-}
+_COLUMNS = {
+    _folded(name): name
+    for columns in (KEPT, PROFILE, POSITIONS, *(it for _, it in FURTHER.values()))
+    for name in columns
+} | {_folded(word.replace("_", " ")): name for name, words in _TRANSLATED.items() for word in words.split()}
 # e-mail addresses and telephone numbers; not a date like 01-08-2012, nor a number within an address
 _CUT = re.compile(
     r"[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;]+"
@@ -200,7 +202,9 @@ def _profile_piece(path: Path, profile: dict[str, str], asked: dict[str, str], d
     further = {name: found for name in domains if (found := _rows_of(path, name))}
     opened = _open(path, "profile.csv")
     at = opened[1] if opened else None
-    body = msgspec.json.encode({"profile": profile, "positions": positions, **({"further": further} if further else {})})
+    body = msgspec.json.encode(
+        {"profile": profile, "positions": positions, **({"further": further} if further else {})}
+    )
     return Piece(body, "", 1, 1, "item", "application/json", asked=asked, at=at)
 
 

@@ -105,7 +105,12 @@ TABLES: dict[type, str] = {
     Answer: "answers",
     Noted: "notes",
 }
-VERSIONED = (records.Profile, records.Position, records.ProfileLink, records.ProfileDetail)  # rows that carry a content hash
+VERSIONED = (
+    records.Profile,
+    records.Position,
+    records.ProfileLink,
+    records.ProfileDetail,
+)  # rows that carry a content hash
 
 
 def arrow_type(annotation: Any) -> pa.DataType:
