@@ -348,7 +348,7 @@ def test_a_participant_is_the_person_on_other_peoples_lists(study: Study) -> Non
 
 def test_further_domains_are_asked_for_by_name_given_and_taken_back(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
-    study = begun(tmp_path / "study", domains=DOMAINS)
+    study = begun(tmp_path / "further", domains=DOMAINS)
     person = Person(study)
     about = person.open()
     assert about["files"]["Education.csv"][0] == "School Name"
@@ -381,7 +381,7 @@ def test_further_domains_are_asked_for_by_name_given_and_taken_back(tmp_path: Pa
 )
 def test_a_domain_that_nobody_can_be_asked_for_is_one_line(tmp_path: Path, named: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        begun(tmp_path / "study", domains=[named])
+        begun(tmp_path / "further", domains=[named])
 
 
 # ---- killed -------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 FURTHER: Mapping[str, tuple[str, tuple[str, ...]]] = {  # by domain: the file of the export, its columns
-    "EDUCATION": ("Education.csv", ("School Name", "Degree Name", "Start Date", "End Date")),
+    "EDUCATION": ("Education.csv", ("School Name", "Start Date", "End Date", "Degree Name")),
     "SKILLS": ("Skills.csv", ("Name",)),
     "LANGUAGES": ("Languages.csv", ("Name", "Proficiency")),
     "CERTIFICATIONS": ("Certifications.csv", ("Name", "Authority", "Started On", "Finished On")),
