@@ -32,4 +32,4 @@ def command(directory: Path, fresh: bool, archives: tuple[Path, ...], scheduler:
     if report is None:
         raise UserError(f"{directory / 'archive'}: no archive yet; run `sneeuwbal collect`")
     if report.partial:
-        raise Partial(f"{len(report.damage)} segments are damaged; their readable part is loaded")
+        raise Partial(f"{len(report.damage):,} places could not be read, as listed; the rest is loaded")
