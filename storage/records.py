@@ -189,6 +189,15 @@ class ProfileLink(msgspec.Struct, frozen=True):
     rel: str  # sameAs | me | website
 
 
+class ProfileDetail(msgspec.Struct, frozen=True):
+    """A row of a further domain of a profile that its owner gave: education, skills ..."""
+
+    profile_id: str
+    domain: str  # as the platform calls it
+    ordinal: int  # place of the row
+    fields: str | None  # its columns, as a JSON object
+
+
 class Connection(msgspec.Struct, frozen=True):
     """*profile_id*'s list contains *other_id*. Each pair counts once, on one list or both."""
 
@@ -392,8 +401,8 @@ class SurveyAnswer(msgspec.Struct, frozen=True):
 
 
 Record = (
-    Profile | Position | ProfileLink | Connection | Account | AccountField | Absence | Follow | Listed | Post
-    | Deletion | Quarantine | Organisation | Office | SurveyVariable | SurveyAnswer | Document
+    Profile | Position | ProfileLink | ProfileDetail | Connection | Account | AccountField | Absence | Follow | Listed
+    | Post | Deletion | Quarantine | Organisation | Office | SurveyVariable | SurveyAnswer | Document
     | DocumentPage
 )  # fmt: skip
 
