@@ -112,10 +112,10 @@ class Consents:
         return self._read[path][1]
 
 
-def consented(study: Path, id_: str, collector: str) -> bool:
-    """Whether the consent *id_* covers *collector* and is not withdrawn."""
+def consented(study: Path, id_: str, collector: str) -> str:
+    """What the consent *id_* to *collector* covers; "" if there is none, or it is withdrawn."""
     found = Consents(study).all().consents.get(id_)
-    return found is not None and found.collector == collector and found.withdrawn_at is None
+    return found.covers if found is not None and found.collector == collector and found.withdrawn_at is None else ""
 
 
 def _apply(found: Given, note: archive.Note) -> None:

@@ -10,7 +10,7 @@ import re
 import shutil
 import signal
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from serve.participants.app import _Pages, face, started
 from serve.participants.texts import text_of
 from storage import consents
 from storage.consents import Consents, Invitation, consented
+from storage.errors import UserError
 from storage.locks import lock
 from storage.participants import Token, Tokens
 from storage.privacy.pseudonyms import VARIABLE
@@ -73,14 +74,22 @@ TABLES = {
 }
 
 
-def begun(folder: Path, url: str = URL, ways: str = 'collectors = ["linkedin"]') -> Study:
+DOMAINS = ["EDUCATION", "SKILLS"]
+EDUCATION = {
+    "columns": ["School Name", "Start Date"],
+    "rows": [["Hogeschool Nergens; 06-12345678, a@example.org", "2001"], ["School Zanger QZX", "1999"]],
+    "made": WRITTEN.isoformat(),
+}
+
+
+def begun(folder: Path, url: str = URL, ways: str = 'collectors = ["linkedin"]', domains: Sequence[str] = ()) -> Study:
     """A study with the texts that participants read."""
     (folder / "consent").mkdir(parents=True)
-    text = f'[study]\nname = "A <b>study</b>"\n[participants]\nurl = "{url}"\n{ways}\n'
+    text = f'[study]\nname = "A <b>study</b>"\n[participants]\nurl = "{url}"\ndomains = {[*domains]}\n{ways}\n'
     (folder / "sneeuwbal.toml").write_text(text)
     for language, text in (("en", "I agree."), ("nl", "Ik ga akkoord.")):
         (folder / "consent" / f"information.{language}.md").write_text(
-            f"# About\n\n<script>alert(1)</script> {language}\n"
+            f"# About\n\n<script>alert(1)</script> {language} {', '.join(domains)}\n"
         )
         (folder / "consent" / f"consent.{language}.md").write_text(text)
     return open_study(folder)
@@ -138,7 +147,7 @@ def quiet(line: str) -> None:
 def exported(path: Path) -> Path:
     """The export of the same person: in other columns, with what is not asked for."""
     with zipfile.ZipFile(path, "w") as packed:
-        for name, table in TABLES.items():
+        for name, table in {**TABLES, "Education.csv": EDUCATION}.items():
             out = io.StringIO(newline="")
             writer = csv.writer(out)
             if name == "Connections.csv":
@@ -335,6 +344,44 @@ def test_a_participant_is_the_person_on_other_peoples_lists(study: Study) -> Non
         ("Eigen kop QZX",)
     ]
     assert rows(study, tie) == [(len(PEOPLE),)]
+
+
+def test_further_domains_are_asked_for_by_name_given_and_taken_back(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
+    study = begun(tmp_path / "further", domains=DOMAINS)
+    person = Person(study)
+    about = person.open()
+    assert about["files"]["Education.csv"][0] == "School Name"
+    assert "Positions.csv, Education.csv, Skills.csv" in person.client.get(person.here).text
+    given = TABLES | {"Education.csv": EDUCATION}
+    languages = {"columns": ["Name", "Proficiency"], "rows": [["Nederlands", ""]]}
+    assert person.send(given | {"Languages.csv": languages}, about).status_code == 400
+    sent = person.send(given, about).json()
+    assert sent["covers"] == "Connections.csv, Education.csv, Positions.csv, Profile.csv"
+    load(study, say=quiet)
+    assert rows(study, "SELECT domain, ordinal, fields->>'School Name', fields->>'Start Date' FROM profile_details"
+                " ORDER BY ALL") == [("EDUCATION", 0, "Hogeschool Nergens; ,", "2001"),
+                                     ("EDUCATION", 1, "School Zanger QZX", "1999")]  # fmt: skip
+    assert person.withdraw(sent["code"]).status_code == 200
+    load(study, say=quiet)
+    assert sung(study) == []
+    text = study.directory / "consent" / "information.nl.md"
+    text.write_text(text.read_text().replace("SKILLS", ""))
+    with pytest.raises(UserError, match=r"information\.nl\.md: does not say that the study asks for SKILLS"):
+        face(study)
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("INBOX", "INBOX cannot be asked for: it holds what other people wrote, or who they are, and"),
+        ("PHONE_NUMBERS", "PHONE_NUMBERS cannot be asked for: it holds contact details"),
+        ("SKILS", "no domain 'SKILS'; did you mean .*SKILLS"),
+    ],
+)
+def test_a_domain_that_nobody_can_be_asked_for_is_one_line(tmp_path: Path, named: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        begun(tmp_path / "further", domains=[named])
 
 
 # ---- killed -------------------------------------------------------------------------------------------------
