@@ -1,7 +1,10 @@
 """Modules import fast: what only some of their functions need is imported by those."""
 
+import importlib
 import subprocess
 import sys
+
+import pytest
 
 from tests.conftest import ROOT
 
@@ -32,3 +35,8 @@ def test_reading_answers_needs_no_client() -> None:
     code = f"import sys, {names}; print(*sorted({clients!r} & set(sys.modules)))"
     made = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert made.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py")))
+def test_every_benchmark_finds_what_it_measures(name: str) -> None:
+    importlib.import_module(f"benchmarks.{name}")
