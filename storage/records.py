@@ -9,6 +9,7 @@ import gzip
 import zlib
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -105,6 +106,7 @@ class Page(msgspec.Struct, frozen=True):
         return content
 
 
+@lru_cache(maxsize=1)  # `outcome` and `parse` read the same page one after the other
 def _decoded(body: bytes, encoding: str, limit: int) -> bytes:
     if encoding in ("", "identity") or (encoding in ("gzip", "x-gzip") and body[:2] != b"\x1f\x8b"):
         return body
@@ -155,8 +157,6 @@ Answer = TypeVar("Answer", bound=Page | Failure)
 
 
 # ---- data yielded by parse(), which load turns into rows -------------------------------------
-
-
 class Profile(msgspec.Struct, frozen=True):
     """A professional profile as shown by one page."""
 
