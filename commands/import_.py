@@ -12,6 +12,7 @@ from jobs.collect import judge
 from jobs.context import open_study
 from jobs.run import FORMATS, import_files, import_heap
 from storage.errors import Partial, UserError
+from storage.tables.parse_worker import without_pandas
 
 
 @click.command()
@@ -42,6 +43,7 @@ from storage.errors import Partial, UserError
 @click.pass_obj
 def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_progress: bool, **given: Any) -> None:
     """Read FILEs of a FORMAT into the study's archive, and load them. The files are not changed."""
+    without_pandas()
     study = open_study(directory)
     options = {name: value for name, value in given.items() if value}
     if "columns" in options:

@@ -217,8 +217,11 @@ def load(
     """
     if archives:
         say(f"merged: {gather(study.directory, archives, say):,} segments of {len(archives)} archives")
-    withdrawn = [] if held else take_in(study, say)
+    spoilt = list[str]()
+    withdrawn = [] if held else take_in(study, say, spoilt)
     if not archive.segments(study.archive):
+        for line in spoilt:
+            say(line)
         return None
     listed = load_list(study.organisation_list)
     rows = listed.rows(study.era, study.published.groups)
@@ -233,6 +236,7 @@ def load(
         report.damage += publish(lake, study.directory / DATABASE, fresh=fresh and not held)  # as the user asked
     for path in withdrawn:
         path.unlink(missing_ok=True)
+    report.damage += spoilt
     say(report.summary())
     return report
 
