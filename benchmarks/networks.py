@@ -44,7 +44,7 @@ def follow_database(path: Path, nodes: int, edges: int) -> None:
         followed[rows] = rng.choice(members, len(rows), p=weight[members] / weight[members].sum())
     pairs = np.unique(np.column_stack((follower, followed))[follower != followed], axis=0)
     pairs = pairs[rng.permutation(len(pairs))[:edges]]
-    actor_edges = pd.DataFrame(pairs.astype(str), columns=["follower_id", "followed_id"])  # noqa: F841 - read by DuckDB
+    ties = pd.DataFrame(pairs.astype(str), columns=["follower_id", "followed_id"])  # noqa: F841 - read by DuckDB
     with _schema(path) as db:
         db.execute(
             "INSERT INTO base.current_follows BY NAME SELECT follower_id, followed_id, 'x' AS platform, now() AS"

@@ -9,9 +9,8 @@ import click
 
 from jobs.cluster import cluster
 from jobs.context import open_study
-from jobs.run import load
+from jobs.run import load, without_pandas
 from storage.errors import Partial, UserError
-from storage.tables.parse_worker import without_pandas
 
 
 @click.command()
@@ -34,4 +33,4 @@ def command(directory: Path, fresh: bool, archives: tuple[Path, ...], scheduler:
     if report is None:
         raise UserError(f"{directory / 'archive'}: no archive yet; run `sneeuwbal collect`")
     if report.partial:
-        raise Partial(f"{len(report.damage)} segments are damaged; their readable part is loaded")
+        raise Partial(f"{len(report.damage):,} places could not be read, as listed; the rest is loaded")

@@ -215,7 +215,7 @@ def test_an_account_is_connected_and_withdrawn_by_keyboard_alone(study: Study, v
     code = page.locator(".code").inner_text(timeout=WAIT)
     assert visit.axe() == []
     assert visit.narrow()
-    ((_, act),) = consents.acts(study.directory)
+    ((_, act),) = consents.acts(study.directory, [])
     token = Tokens(study.directory, act.consent.collector).get(act.consent.id)
     assert token is not None
     assert token.owner == "https://www.linkedin.com/in/lid-1"

@@ -50,7 +50,7 @@ class LoadReport(msgspec.Struct):
     rows: dict[str, int] = {}  # rows in each view of COUNTED
     before: dict[str, int] = {}  # the same before this load
     quarantined: int = 0
-    damage: list[str] = []  # one line per damaged segment
+    damage: list[str] = []  # one line per damaged segment, or file of the inbox
 
     links: dict[str, int] = {}  # by decision
     published: bool = False
@@ -61,7 +61,7 @@ class LoadReport(msgspec.Struct):
         return bool(self.damage)
 
     def summary(self) -> str:
-        """One line for the terminal with the sizes of the tables, and one per damaged segment."""
+        """One line for the terminal with the sizes of the tables, and one per damaged segment or file."""
         if not self.segments:
             line = "load: nothing new in the archive"
             if self.published:
