@@ -10,9 +10,8 @@ import click
 from commands.terminal import HIDE, progress
 from jobs.collect import judge
 from jobs.context import open_study
-from jobs.run import FORMATS, import_files, import_heap
+from jobs.run import FORMATS, import_files, import_heap, without_pandas
 from storage.errors import Partial, UserError
-from storage.tables.parse_worker import without_pandas
 
 
 @click.command()

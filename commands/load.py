@@ -9,9 +9,8 @@ import click
 
 from jobs.cluster import cluster
 from jobs.context import open_study
-from jobs.run import load
+from jobs.run import load, without_pandas
 from storage.errors import Partial, UserError
-from storage.tables.parse_worker import without_pandas
 
 
 @click.command()

@@ -50,6 +50,7 @@ from storage.tables.database import open_current
 from storage.tables.lake import publish
 from storage.tables.load import LoadReport
 from storage.tables.load import load as load_tables
+from storage.tables.parse_worker import without_pandas as without_pandas
 from study.study_file import FILE, Study
 
 FORMATS = files.FORMATS

@@ -74,14 +74,15 @@ def unfinished(target: Path) -> Path:
 
 def _before_an_erasure(study: Path) -> bool:
     """Whether the published database lacks an erasure that the archive notes, as no load has ended since."""
-    noted = {note.record_id for path in archive.segments(study / "archive") if path.name.startswith("forget-")
-             for note in archive.read(path) if isinstance(note, archive.Note) and note.kind == "cut"}  # fmt: skip
-    if not noted:
-        return False
+    kept = [path for path in archive.segments(study / "archive") if path.name.startswith("forget-")]
     try:
+        noted = {note.record_id for path in kept for note in archive.read(path)
+                 if isinstance(note, archive.Note) and note.kind == "cut"}  # fmt: skip
+        if not noted:
+            return False
         with database.open_readonly(study) as db:
             loaded = {row[0] for row in db.execute("SELECT record_id FROM base.notes WHERE kind = 'cut'").fetchall()}
-    except UserError:  # of another version: a load makes it anew
+    except (UserError, archive.Damage):  # of another version: a load makes it anew
         return True
     return not noted <= loaded
 

@@ -127,11 +127,31 @@ def bytes_of(study: Path) -> Iterator[tuple[str, bytes]]:
             yield from ((f"{path.name} {place}", content) for place, content in contents(path))
 
 
+ABROAD, REVOKED, REFUSED, BACK = 4, 11, 13, 16
+
+
+def twenty() -> list[Member]:
+    """Twenty members, of whom one lives outside the EEA, one has ended the access, and one does so and comes back.
+
+    Another (REFUSED) gives no consent.
+    """
+    people = members()
+    people[ABROAD].inside = False
+    people[REVOKED].revoked = True
+    return people
+
+
+def consents(consent: str) -> str:
+    """What they consented to."""
+    return "" if consent == f"c{REFUSED}" else ", ".join(DOMAINS)
+
+
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
-    """The tables of the members' own exports."""
+    """The tables of the own exports of those who took part."""
     study, given = tmp_path_factory.mktemp("imported"), tmp_path_factory.mktemp("given")
-    paths = {linkedin_api.export(one, given): one.url for one in members()}
+    paths = {linkedin_api.export(one, given): one.url for one in members()
+             if one.number not in (ABROAD, REVOKED, REFUSED)}  # fmt: skip
     options = {"owner": {path.name: url for path, url in paths.items()}}
     found = files.targets("linkedin", list(paths), options)
     frontier = Frontier(study / "state.sqlite")
@@ -147,11 +167,20 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
 def test_the_tables_are_those_of_the_same_peoples_exports_and_nothing_else_is_kept(
     tmp_path: Path, imported: dict[str, list[Any]]
 ) -> None:
-    people, study = members(), tmp_path / "study"
+    people, study = twenty(), tmp_path / "study"
     study.mkdir()
+    people[BACK].revoked = True
     with serve(it := LinkedIn(people)) as server:
-        report = run(study, server.url, take_part(study, it, people))
+        run(study, server.url, take_part(study, it, people), consented=consents)
+        assert state(study)[f"member c{BACK}"] == ("absent", "consent withdrawn")
+        people[BACK].revoked = False
+        Tokens(study, NAME).put("c99", Token.answered(it.issue(BACK), Now().at, owner=people[BACK].url))
+        again = [Request(Target(NAME, kind, "c99"), "") for kind in collector.kinds]
+        report = run(study, server.url, again, consented=consents)
     assert (report.status, report.failed) == ("complete", 0)
+    ended = {number: state(study)[f"member c{number}"] for number in (ABROAD, REVOKED, REFUSED)}
+    assert ended == {ABROAD: ("absent", "refused"), REVOKED: ("absent", "consent withdrawn"),
+                     REFUSED: ("absent", "consent withdrawn")}  # fmt: skip
     load(study, {NAME: collector})
     assert rows(study) == imported
     assert len(imported["profiles"]) >= 20
@@ -270,14 +299,14 @@ def collect_in_a_process(study: Path, url: str, minute: int) -> None:
     """Collect all members; the server knows the process by its user agent, the state by the time of its run."""
     requests = [Request(Target(NAME, kind, f"c{one.number}"), "") for one in members() for kind in collector.kinds]
     wire = Now(Now().at + timedelta(minutes=minute))
-    if run(study, url, requests, wire, contact=str(os.getpid())).status != "complete":
+    if run(study, url, requests, wire, consented=consents, contact=str(os.getpid())).status != "complete":
         os._exit(1)
 
 
 def test_killed_at_any_request_nothing_is_lost_and_no_byte_more_is_kept(
     tmp_path: Path, imported: dict[str, list[Any]]
 ) -> None:
-    it, struck = LinkedIn(people := members()), {3, 17, 40}
+    it, struck = LinkedIn(people := twenty()), {3, 17, 40}
 
     def script(request: Received) -> Answer:
         if len(server.asked) in struck:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from collectors.base import OAuth, Settings, Token
-from collectors.wire.address_policy import PrivateAddress, PublicOnly
+from collectors.wire.address_policy import PrivateAddress
 
 EARLY = timedelta(minutes=5)  # before its end a token is renewed
 GONE = ("invalid_grant", "invalid_request")  # of a refresh token that was revoked or has expired (RFC 6749, 5.2)
@@ -35,7 +35,7 @@ def renewed(settings: Settings, oauth: OAuth, consent: str, token: Token) -> Tok
     """
     import httpx  # by those who ask only
 
-    from collectors.wire.transports import unrecorded
+    from collectors.wire.transports import PublicOnly, unrecorded
 
     if not token.refresh or settings.tokens is None:
         return None

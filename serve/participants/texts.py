@@ -70,7 +70,8 @@ def begin(study: Path, domains: Sequence[str] = ()) -> list[Path]:
     for template in sorted((Path(__file__).parent / "templates").glob("*.md")):
         path = folder / template.name
         if not path.exists():
-            named = f" ({', '.join(domains)})" if domains else ""
+            besides = words("nl" if template.name.endswith(".nl.md") else "en")["besides"]
+            named = besides.format(domains=", ".join(domains)) if domains else ""
             path.write_text(template.read_text("utf-8").replace("{further}", named), "utf-8")
             made.append(path)
     return made

@@ -210,14 +210,18 @@ def _kinds(parsers: Parsers) -> list[tuple[str, ...]]:
 def _declare(db: duckdb.DuckDBPyConnection, kinds: Sequence[tuple[str, ...]]) -> None:
     """Write the declaration of *kinds*; that of collectors no longer installed is kept."""
     db.execute("DELETE FROM base.kinds WHERE list_contains(?, collector)", [sorted({row[0] for row in kinds})])
-    if kinds:
-        db.executemany("INSERT INTO base.kinds VALUES (?, ?, ?, ?)", [list(row) for row in kinds])
+    if kinds:  # one statement, as each costs a millisecond
+        db.execute("INSERT INTO base.kinds SELECT unnest(?), unnest(?), unnest(?), unnest(?)", _columns(kinds))
 
 
 def _settings(db: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, str]]) -> None:
     db.execute("DELETE FROM base.study")
     if rows:
-        db.executemany("INSERT INTO base.study VALUES (?, ?)", [list(row) for row in rows])
+        db.execute("INSERT INTO base.study SELECT unnest(?), unnest(?)", _columns(rows))
+
+
+def _columns(rows: Iterable[tuple[str, ...]]) -> list[list[str]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _known(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
