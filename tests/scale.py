@@ -38,9 +38,10 @@ def round_of(
     struck = 0
     while struck < kills:
         time.sleep(dice.uniform(0.2, longest))
-        study = dice.choice(machines)
-        if running[study].poll() is not None:
+        alive = [study for study, process in running.items() if process.poll() is None]
+        if not alive:
             break
+        study = dice.choice(alive)
         running[study].kill()
         running[study].wait()
         struck += 1
@@ -61,21 +62,28 @@ def round_of(
 
 
 def main(kills: int) -> int:
-    """Collect, and print what differs; 1 if something does."""
-    dice, struck = random.Random(SEED), 0
+    """Collect one study after the other, until *kills* have struck, and print what differs; 1 if something does."""
+    dice, struck, wrong = random.Random(SEED), 0, 0
     with tempfile.TemporaryDirectory() as folder, serving() as server, objects.serving() as bucket, served() as world:
-        longest = undisturbed(world, Path(folder) / "calm")
-        machines = _studies(world, Path(folder), server.database(), bucket.address())
-        while "no new targets" not in command(machines[0], "admit"):
-            struck += round_of(machines, server, bucket, kills - struck, longest / 8, dice)
-            command(machines[0], "load")
-        command(machines[0], "verify")
-        found = differences(Path(folder) / "calm" / "study.duckdb", machines[0] / "study.duckdb", provenance=False)
-        asked = [_requests(study) for study in (Path(folder) / "calm", machines[0])]
-    print(
-        f"{MACHINES} machines, {struck} kills: {asked[1]:,} requests, {asked[0]:,} by one machine; differences: {found}"
-    )
-    return int(bool(found) or asked[1] - asked[0] > 64 * struck or struck < kills)
+        calm = Path(folder) / "calm"
+        longest = undisturbed(world, calm)
+        while struck < kills:
+            address = bucket.address()
+            machines = _studies(world, Path(folder) / address.rpartition("/")[2], server.database(), address)
+            before = struck
+            while "no new targets" not in command(machines[0], "admit"):
+                struck += round_of(machines, server, bucket, kills - struck, longest / 8, dice)
+                command(machines[0], "load")
+            command(machines[0], "verify")
+            found = differences(calm / "study.duckdb", machines[0] / "study.duckdb", provenance=False)
+            alone, together = _requests(calm), _requests(machines[0])
+            wrong += bool(found) or together - alone > 64 * (struck - before)
+            print(
+                f"{MACHINES} machines, {struck - before} kills: {together:,} requests, {alone:,} by one machine;"
+                f" differences: {found}",
+                flush=True,
+            )
+    return int(wrong > 0)
 
 
 def _studies(world: World, folder: Path, address: str, archive: str) -> list[Path]:

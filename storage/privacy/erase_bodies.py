@@ -14,8 +14,11 @@ from storage.privacy.forgotten import Name
 from storage.privacy.identifiers import EVIDENT, Tokens
 
 STRUCTURE = {"@type", "$type", "@context"}  # kept of their objects, on any platform
-ANCHOR = re.compile(r"(<a\b[^>]*?href=(?:\"([^\"]*)\"|'([^']*)')[^>]*>)(.*?)(</a>)", re.I | re.S)
-SCRIPT = re.compile(r"(<script\b[^>]*ld\+json[^>]*>)(.*?)(</script>)", re.I | re.S)
+# As browsers read them: a link that is not closed ends at the next, a script at the page's end.
+ATTRIBUTES = r"""(?:[^<>=]|=\s*+(?:"[^"]*+"|'[^']*+')?)*+"""
+ANCHOR = re.compile(rf"(<a\s({ATTRIBUTES})>)([^<]*+(?:<(?!/?a[\s>])[^<]*+)*+)", re.I)
+HREF = re.compile(r"""(?<![^\s"'])href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.I)
+SCRIPT = re.compile(rf"(<script\s({ATTRIBUTES})>)(.*?)(</script|\Z)", re.I | re.S)
 # the entries of feeds, of sitemaps and of answers of libraries; one that is not closed ends at the next
 ENTRY = re.compile(
     r"<((?:\w+:)?(?:item|entry|record|url))(?=[\s>])(?:[^<>/]|/(?!>))*+>"
@@ -250,7 +253,7 @@ class Bodies(Tokens):
         """
         if self._undeclared:
             text = ENTRY.sub(self._entry_of, text)
-        text = SCRIPT.sub(lambda found: found[1] + self._block(found[2]) + found[3], text)
+        text = SCRIPT.sub(self._script, text)
         places = [m for pattern in self._patterns for m in pattern.finditer(text) if m.groupdict()]
         for match in sorted(places, key=lambda one: one.start(), reverse=True):
             if self._hit(match):
@@ -278,13 +281,17 @@ class Bodies(Tokens):
             return self._unnamed(self.text(text))
         return text if cut is None else cut.decode().replace("</", "<\\/")
 
+    def _script(self, found: re.Match[str]) -> str:
+        return found[1] + self._block(found[3]) + found[4] if "ld+json" in found[2].lower() else found[0]
+
     def _anchor(self, found: re.Match[str]) -> str:
-        link = found[2] or found[3] or ""
+        href = HREF.search(found[2])
+        link = next(filter(None, href.groups()), "") if href else ""
         cut = self._paths.get(link.lower().rstrip("/")) or self.text(link)
         if cut == link:
             return found[0]
-        mark = "@" if "@" in found[4] else ""
-        return found[1] + mark + (cut.rpartition("/")[2] if mark else "") + found[5]
+        mark = "@" if "@" in found[3] else ""
+        return found[1] + mark + (cut.rpartition("/")[2] if mark else "")
 
     def table(self, text: str) -> str:
         """Lines of text or CSV without the people: a line that names one of them keeps only the token."""

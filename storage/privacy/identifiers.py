@@ -111,7 +111,7 @@ class Tokens:
             found.append(DIGITS)
         paths = {path for n in names if n.kind == "profile" and len(path := path_of(n.text)) > 4}
         if paths:
-            found.append(re.compile(rf"(?<=[\"'])(?P<path>{_any(paths)})(?=[\"'/?#])", re.I))
+            found.append(re.compile(rf"(?<=[\"'=])(?P<path>{_any(paths)})(?=[\"'/?#&\s>]|$)", re.I))
         return found
 
     def _url(self, url: str) -> str:
