@@ -16,9 +16,9 @@ from storage.privacy.identifiers import EVIDENT, Tokens
 STRUCTURE = {"@type", "$type", "@context"}  # kept of their objects, on any platform
 # As browsers read them: a link that is not closed ends at the next, a script at the page's end.
 ATTRIBUTES = r"""(?:[^<>=]|=\s*+(?:"[^"]*+"|'[^']*+')?)*+"""
-ANCHOR = re.compile(rf"(<a\s({ATTRIBUTES})>)([^<]*+(?:<(?!/?a[\s>])[^<]*+)*+)", re.I)
+ANCHOR = re.compile(rf"(<a[\s/]({ATTRIBUTES})>)([^<]*+(?:<(?!/?a[\s/>])[^<]*+)*+)", re.I)
 HREF = re.compile(r"""(?<![^\s"'])href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.I)
-SCRIPT = re.compile(rf"(<script\s({ATTRIBUTES})>)(.*?)(</script|\Z)", re.I | re.S)
+SCRIPT = re.compile(rf"(<script[\s/]({ATTRIBUTES})>)(.*?)(</script|\Z)", re.I | re.S)
 # the entries of feeds, of sitemaps and of answers of libraries; one that is not closed ends at the next
 ENTRY = re.compile(
     r"<((?:\w+:)?(?:item|entry|record|url))(?=[\s>])(?:[^<>/]|/(?!>))*+>"
