@@ -413,6 +413,7 @@ def test_further_domains_are_asked_for_by_name_given_and_taken_back(tmp_path: Pa
     assert sung(study) == []
     text = study.directory / "consent" / "information.nl.md"
     text.write_text(text.read_text().replace("SKILLS", ""))
+    assert person.client.get(person.here, params={"lang": "nl"}).status_code == 500
     with pytest.raises(UserError, match=r"information\.nl\.md: does not say that the study asks for SKILLS"):
         face(study)
 
@@ -543,7 +544,11 @@ def test_a_kill_at_any_step_of_an_oauth_answer_or_a_withdrawal_leaves_no_half_co
         killed = _killed(lambda: pages._withdrawn(codes[-1]), at)
         assert len(left) - 1 <= len(standing()) <= len(left)
         at += 1
-    assert len(standing()) == len(left) - 1
+    rest = standing()
+    assert len(rest) == len(left) - 1
+    (study.directory / "inbox" / f"{rest[0]}.zip").write_bytes(b"")  # cannot be read now: its token stays
+    with started(study):
+        assert sorted(Tokens(study.directory, "linkedin-members").keys()) == rest
 
 
 # ---- attacks ------------------------------------------------------------------------------------------------
