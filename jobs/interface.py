@@ -107,7 +107,7 @@ class Study:
     def report(
         self, *, public: bool = False, compare: Study | None = None, formats: Sequence[str] = ("svg", "pdf", "png")
     ) -> Path:
-        """Make the report of the published data, without figures if *formats* is empty; return the path of its page."""
+        """Make the report of the published data, without drawing if *formats* is empty; return the path of its page."""
         from jobs.report import report
 
         other = compare.settings if compare else None

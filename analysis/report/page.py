@@ -88,16 +88,17 @@ def _pictures(found: Findings, folder: Path, parts: list[Section], _: Words) -> 
     """Write every figure and its data; return the figures for the page."""
     alts = {part.name: part.alt for one in parts for part in one.parts if isinstance(part, Picture)}
     every, formats = drawings(found), found.options.formats
-    jobs = [(one.name, alts[one.name]) for one in every.values() if one.name in alts and formats]
+    jobs = [(one.name, alts[one.name]) for one in every.values() if one.name in alts]
     jobs.sort(key=lambda job: not every[job[0]].still)  # networks first, as they take longest
     _coverage = found.group_coverage  # whose order defines the look of groups
     tables = [every[name].data(found) for name, alt in jobs]  # computed here, as drawing processes have no database
-    made = run(_drawn, found, jobs, found.options.processes)
-    for (name, _alt), table, saved in zip(jobs, tables, made, strict=True):
-        file = folder / every[name].file
-        write(table, file)
+    for (name, _alt), table in zip(jobs, tables, strict=True):
+        write(table, folder / every[name].file)
+    if not formats:
+        return
+    for (name, _alt), saved in zip(jobs, run(_drawn, found, jobs, found.options.processes), strict=True):
         for form in formats:
-            file.with_name(f"{file.name}.{form}").write_bytes(saved.files[form])
+            (folder / f"{every[name].file}.{form}").write_bytes(saved.files[form])
         yield name, Markup(saved.shown)  # noqa: S704 - by matplotlib, which escapes
 
 
