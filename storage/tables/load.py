@@ -216,8 +216,8 @@ def _declare(db: duckdb.DuckDBPyConnection, kinds: Sequence[tuple[str, ...]]) ->
 
 def _settings(db: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, str]]) -> None:
     db.execute("DELETE FROM base.study")
-    if rows:
-        db.executemany("INSERT INTO base.study VALUES (?, ?)", [list(row) for row in rows])
+    keys, values = ([row[at] for row in rows] for at in (0, 1))
+    db.execute("INSERT INTO base.study SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[])", [keys, values])
 
 
 def _known(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
