@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,14 +21,17 @@ class Cost(NamedTuple):
     memory: int
 
 
-def measured(module: str, *words: object) -> Cost:
-    """The cost of `python -m MODULE WORDS`; exit if that fails."""
+def measured(module: str, *words: object, shown: bool = True) -> Cost:
+    """The cost of `python -m MODULE WORDS`, whose lines are shown or not; exit if that fails."""
     before, start = os.times(), time.perf_counter()
-    child = subprocess.Popen([sys.executable, "-m", module, *map(str, words)], cwd=HERE)
+    child = subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, words)], cwd=HERE, stdout=None if shown else subprocess.DEVNULL
+    )
     process, peak = psutil.Process(child.pid), 0
     while child.poll() is None:
         peak = max(peak, _memory(process))
-        time.sleep(0.2)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(0.2)
     wall, after = time.perf_counter() - start, os.times()
     if child.returncode:
         sys.exit(f"{module} {' '.join(map(str, words))}: failed")

@@ -44,7 +44,7 @@ def follow_database(path: Path, nodes: int, edges: int) -> None:
         followed[rows] = rng.choice(members, len(rows), p=weight[members] / weight[members].sum())
     pairs = np.unique(np.column_stack((follower, followed))[follower != followed], axis=0)
     pairs = pairs[rng.permutation(len(pairs))[:edges]]
-    actor_edges = pd.DataFrame(pairs.astype(str), columns=["follower_id", "followed_id"])  # noqa: F841 - read by DuckDB
+    ties = pd.DataFrame(pairs.astype(str), columns=["follower_id", "followed_id"])  # noqa: F841 - read by DuckDB
     with _schema(path) as db:
         db.execute(
             "INSERT INTO base.current_follows BY NAME SELECT follower_id, followed_id, 'x' AS platform, now() AS"
@@ -141,11 +141,12 @@ def peer_networkit(path: Path) -> None:
 
 def ours_hashtags(path: Path) -> None:
     from analysis import hashtag_edges
+    from storage.folding import specials
 
     with duckdb.connect(str(path), read_only=True) as db:
         db.execute("SET threads = 2; SET memory_limit = '1500MB'; SET enable_progress_bar = false")
         db.execute(f"SET temp_directory = '{path.parent / 'spill'}'")
-        hashtag_edges.specials()
+        specials()
         with lap("ours", "co-occurrence"):
             network = hashtag_edges.network(db, scope="all")
     print(f"  {network.n:,} hashtags, {network.m:,} edges")

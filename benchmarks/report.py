@@ -10,7 +10,6 @@ network alone as GEXF, and the same page with scripts off.
 from __future__ import annotations
 
 import argparse
-import resource
 import sys
 import tempfile
 import time
@@ -18,19 +17,19 @@ from pathlib import Path
 
 from analysis import actor_edges
 from analysis.graphs import algorithms
+from benchmarks._measure import Cost, show
+from benchmarks._measure import measured as cost_of
 from storage.tables import database
-from tests.browser import CHROMIUM, chromium, opened, playing
-from tests.rehearsal import recorded_study, sneeuwbal
+from tests.browser import MISSING, chromium, executable, opened, playing
+from tests.rehearsal import recorded_study
 
 SECONDS, BYTES, READY = 60.0, 5_000_000, 5.0
 
 
-def made(study: Path) -> tuple[Path, float]:
-    """The page of a new report of *study*, and the seconds that it took, from the command line."""
-    begin = time.perf_counter()
-    done = sneeuwbal("--study", study, "report", token=None)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return (study / "reports" / "latest" / "report.html").resolve(), time.perf_counter() - begin
+def made(study: Path) -> tuple[Path, Cost]:
+    """The page of a new report of *study*, and what it cost, from the command line."""
+    cost = cost_of("sneeuwbal", "--study", study, "report", shown=False)
+    return (study / "reports" / "latest" / "report.html").resolve(), cost
 
 
 def betweenness(study: Path) -> float:
@@ -72,18 +71,17 @@ def ready(page: Path) -> dict[str, float]:
 
 def measured(study: Path) -> int:
     """Print the figures of *study*; return how many are over their limit."""
-    page, seconds = made(study)
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu, memory = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    page, cost = made(study)
+    seconds = cost.wall
     size, gexf = page.stat().st_size, (page.parent / "networks" / "actors.gexf").stat().st_size
     alone = betweenness(study)
     over = (seconds > SECONDS) + (size > BYTES)
-    print(f"report with figures    {seconds:8.1f} s   limit {SECONDS:.0f} s; {cpu:.0f} s CPU, {memory:,.0f} MiB")
+    show("report with figures", cost, f"   limit {SECONDS:.0f} s wall")
     print(f"exact betweenness      {alone:8.1f} s   the report takes {seconds / max(alone, 1e-9):.1f} times as long")
     print(f"the page               {size / 1e6:8.2f} MB  limit {BYTES / 1e6:.0f} MB")
     print(f"its network as GEXF    {gexf / 1e6:8.2f} MB  the page is {size / gexf:.2f} times as large")
-    if not Path(CHROMIUM).exists():
-        print(f"no browser at {CHROMIUM}: not opened")
+    if executable() is None:
+        print(f"{MISSING}: not opened")
         return over
     times = ready(page)
     for name, value in times.items():

@@ -87,7 +87,7 @@ class Settings(msgspec.Struct, frozen=True):
     wire: Wire = msgspec.field(default_factory=Wire)
     archive: Path | None = None  # earlier answers, for collectors that need them
     tokens: Tokens | None = None  # of participants, for a collector that declares `oauth`
-    consented: Callable[[str], bool] = lambda consent: False  # whether a consent, by its id, is given and not withdrawn
+    consented: Callable[[str], str] = lambda consent: ""  # what a consent, by its id, covers; "": none, or withdrawn
 
     def checked(self, model: type[M]) -> M:
         """The collector's own options as its `Options` model, without unset and common ones."""

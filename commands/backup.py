@@ -23,5 +23,7 @@ def command(directory: Path, target: Path, copy: bool) -> None:
     """
     done = backup(open_study(directory), target, link=not copy)
     click.echo(f"{target}: {done.segments:,} segments, {done.bytes / 1e6:,.1f} MB copied, {done.linked:,} files linked")
+    if done.outdated:
+        click.echo("left out because it is from before an erasure: study.duckdb; `sneeuwbal load` makes it", err=True)
     for name in done.left_out:
         click.echo(clean(f"left out because it contains a secret: {name}"), err=True)

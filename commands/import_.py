@@ -10,7 +10,7 @@ import click
 from commands.terminal import HIDE, progress
 from jobs.collect import judge
 from jobs.context import open_study
-from jobs.run import FORMATS, import_files, import_heap
+from jobs.run import FORMATS, import_files, import_heap, without_pandas
 from storage.errors import Partial, UserError
 
 
@@ -42,6 +42,7 @@ from storage.errors import Partial, UserError
 @click.pass_obj
 def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_progress: bool, **given: Any) -> None:
     """Read FILEs of a FORMAT into the study's archive, and load them. The files are not changed."""
+    without_pandas()
     study = open_study(directory)
     options = {name: value for name, value in given.items() if value}
     if "columns" in options:

@@ -11,7 +11,7 @@ import click
 
 from jobs.context import open_study
 from jobs.invitations import invite, listed, revoke
-from storage.errors import UserError
+from storage.errors import Partial, UserError
 
 
 @click.command()
@@ -26,8 +26,10 @@ def command(directory: Path, number: int, days: int, revoked: tuple[str, ...], o
     A link is for one person, and names none: keep the list of who got which link outside the study.
     """
     study = open_study(directory)
-    revoke(study, revoked)
-    made = invite(study, number, days) if number else None
+    if revoked:
+        revoke(study, revoked)
+    lacking = list[str]()
+    made = invite(study, number, days, lacking.append) if number else None
     out = os.fdopen(_new(output), "w", encoding="utf-8", newline="") if output else sys.stdout
     try:
         rows = csv.writer(out)
@@ -36,6 +38,8 @@ def command(directory: Path, number: int, days: int, revoked: tuple[str, ...], o
     finally:
         if output:
             out.close()
+    if lacking:
+        raise Partial(f"the links work here; {lacking[0]}")
 
 
 def _new(path: Path) -> int:

@@ -9,7 +9,7 @@ import click
 
 from jobs.cluster import cluster
 from jobs.context import open_study
-from jobs.run import load
+from jobs.run import load, without_pandas
 from storage.errors import Partial, UserError
 
 
@@ -26,10 +26,11 @@ from storage.errors import Partial, UserError
 @click.pass_obj
 def command(directory: Path, fresh: bool, archives: tuple[Path, ...], scheduler: str | None) -> None:
     """Derive the tables from the archive and publish study.duckdb; open readers keep the old file."""
+    without_pandas()
     study = open_study(directory)
     with cluster(scheduler) if scheduler else nullcontext() as executor:
         report = load(study, fresh=fresh, archives=archives, executor=executor, say=click.echo)
     if report is None:
         raise UserError(f"{directory / 'archive'}: no archive yet; run `sneeuwbal collect`")
     if report.partial:
-        raise Partial(f"{len(report.damage)} segments are damaged; their readable part is loaded")
+        raise Partial(f"{len(report.damage):,} places could not be read, as listed; the rest is loaded")

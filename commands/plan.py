@@ -44,6 +44,8 @@ def _number(guess: str) -> tuple[str, float]:
 def _text(rows: pd.DataFrame, guesses: Mapping[str, float], study: Study) -> Iterator[str]:
     """The plan as text: numbers, totals, assumptions."""
     yield from (f"warning: {line}" for line in warnings(study))
+    if domains := study.participants.domains:
+        yield f"participants also give: {', '.join(domains)}"
     if rows.empty:
         yield "nothing to collect: the study names no seeds and no comparison sets"
         return

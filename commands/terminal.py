@@ -25,6 +25,10 @@ HIDE = click.option("--hide-progress", is_flag=True, help="Hide the progress lin
 
 def progress(hide: bool) -> Progress:
     """A progress line on a terminal; nothing in a pipe or if hidden."""
+    from jobs.collect import silent
+
+    if hide or not sys.stderr.isatty():
+        return silent
     from rich.console import Console
     from rich.progress import Progress as Bar
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -33,9 +37,6 @@ def progress(hide: bool) -> Progress:
 
     @contextmanager
     def line(name: str) -> Iterator[Callable[[Report], None]]:
-        if hide or not console.is_terminal:
-            yield lambda report: None
-            return
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Bar(*columns, console=console, transient=True) as bar:
             task = bar.add_task(name)

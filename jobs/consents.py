@@ -39,19 +39,23 @@ def noting(study: Study) -> Iterator[Writer]:
             writer.close()
 
 
-def take_in(study: Study, say: Say) -> list[Path]:
+def take_in(study: Study, say: Say, spoilt: list[str]) -> list[Path]:
     """Move what waits in the inbox into the archive; return the withdrawals, to delete when all is loaded again.
 
-    A kill at any step loses nothing: the inbox is emptied last, and a step done twice leaves what it left once. What
-    another job keeps from being taken in waits for the next call.
+    What cannot be read stays, and is listed in *spoilt*; a withdrawal is then known by the name of its file. A kill at
+    any step loses nothing: the inbox is emptied last, and a step done twice leaves what it left once. What another job
+    keeps from being taken in waits for the next call.
     """
     if not (study.directory / consents.INBOX).is_dir():
         return []
     before = Consents(study.directory).archived()
-    withdrawn = list(consents.withdrawals(study.directory))
-    gone = {act.consent.id for _, act in withdrawn}
+    withdrawn = list(consents.withdrawals(study.directory, spoilt))
+    gone = consents.withdrawn(study.directory)
+    for id_ in (gone - {act.consent.id for _, act in withdrawn}) & before.consents.keys():
+        path = study.directory / consents.INBOX / f"{id_}{consents.WITHDRAWN}"
+        withdrawn.append((path, consents.withdrawal(before.consents[id_], consents.moment())))
     given = []
-    for path, act in consents.acts(study.directory):
+    for path, act in consents.acts(study.directory, spoilt):
         known = before.consents.get(act.consent.id)
         if known is not None and known.withdrawn_at:
             path.unlink(missing_ok=True)  # a restored copy of what was withdrawn
@@ -59,7 +63,7 @@ def take_in(study: Study, say: Say) -> list[Path]:
             given.append((path, act))
     try:
         _note(study, before, [act for _, act in [*given, *withdrawn]])
-        _take_in_given(study, given, say)
+        _take_in_given(study, given, say, spoilt)
         if withdrawn:
             _take_back(study, before, withdrawn, say)
         return [path for path, _ in withdrawn]
@@ -84,13 +88,13 @@ def _note(study: Study, before: Given, acts: Sequence[Act]) -> None:
             writer.note(consents.GIVEN, kept, act.consent.given_at)
 
 
-def _take_in_given(study: Study, given: Sequence[tuple[Path, Act]], say: Say) -> None:
+def _take_in_given(study: Study, given: Sequence[tuple[Path, Act]], say: Say, spoilt: list[str]) -> None:
     """Import the donated files, and queue the targets of those who connected an account."""
     files: dict[str, list[Path]] = {}
     for path, act in given:
         if consents.donated(path):
             if why := unreadable(act.consent.collector, path):
-                say(f"not taken in: {why}")
+                spoilt.append(f"not taken in: {why}")
             else:
                 files.setdefault(act.consent.collector, []).append(path)
             continue

@@ -152,6 +152,8 @@ class _Dossier:
                 marked = [f"{one}*" if one in personal else one for one in kept]
                 rows.append((name, ", ".join(kinds), struct.__name__, ", ".join(marked)))
         yield Rows(tuple(self.words["columns"].split("|")), rows)
+        if domains := self.study.participants.domains:
+            yield self._set("further", ", ".join(domains), "participants.domains")
         if self.study.survey.respondent:
             yield self._set("survey", self.words["surveyed"], "survey")
         yield self.words["collected"]

@@ -52,10 +52,10 @@ def forget(
     of the study, erased as well. Raise UserError if another job is writing.
     """
     directory = study.directory
-    take_in(study, say)
+    cut = Cut()
+    take_in(study, say, cut.unread)
     person = find(study, who)
     confirm(f"{len(person.names):,} identifiers" if person.known else "no one in the database; only this name")
-    cut = Cut()
     with ExitStack() as locks:
         hold(locks, study)
         with lock(directory, "load"):

@@ -18,6 +18,7 @@ from storage.archive.writer import Writer
 from storage.errors import UserError
 from storage.frontier.base import Frontier
 from storage.locks import lock
+from storage.privacy.declared import hooks_of
 from storage.records import Request
 from storage.sampling import admission
 from study.installed import installed
@@ -65,6 +66,9 @@ def read_files(
     """Read the files *paths* of a format into the archive. Raise UserError."""
     if form == "survey" and study.survey.respondent:
         options = {"respondent": study.survey.respondent, **options}
+    offer = hooks_of(installed()[form].load()).donation
+    if offer is not None and offer.further and study.participants.domains:
+        options = {"domains": sorted(study.participants.domains), **options}
     found = files.targets(form, paths, options)
     frontier = open_state(study)
     try:

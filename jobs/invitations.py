@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from jobs.consents import noting
+from jobs.context import Say
 from storage import consents
 from storage.consents import Consent, Consents, Given, Invitation, new_id
-from storage.errors import UserError
+from storage.errors import Partial, UserError
 from storage.privacy.pseudonyms import Pseudonyms
 from study.study_file import Study
 
@@ -63,13 +64,16 @@ def new_code() -> str:
     return "-".join(re.findall(".{1,5}", new_id("").upper()))
 
 
-def invite(study: Study, number: int, days: int) -> list[Invitation]:
-    """Make and return *number* invitations that expire after *days*."""
+def invite(study: Study, number: int, days: int, say: Say = print) -> list[Invitation]:
+    """Make and return *number* invitations that expire after *days*; *say* gets what the archive's store lacks."""
     expires = consents.moment() + timedelta(days=days)
     made = [Invitation(new_id("p")[:17], expires) for _ in range(number)]
-    with noting(study) as writer:
-        for one in made:
-            writer.note(consents.INVITED, {"person": one.person, "expires": expires.isoformat()})
+    try:
+        with noting(study) as writer:
+            for one in made:
+                writer.note(consents.INVITED, {"person": one.person, "expires": expires.isoformat()})
+    except Partial as error:  # the notes are safe here
+        say(str(error))
     return made
 
 
@@ -84,8 +88,9 @@ def revoke(study: Study, people: Sequence[str]) -> None:
 
 
 def listed(study: Study, only: Sequence[Invitation] | None = None) -> list[tuple[str, str, str, str]]:
-    """(person, state, expiry, link) of each invitation, or of *only* these."""
-    given, keys, now = Consents(study.directory).all(), Keys(study), datetime.now(UTC)
+    """(person, state, expiry, link) of each invitation, or of *only* these new ones."""
+    given = Consents(study.directory).all() if only is None else Given()  # the archive's store may be away
+    keys, now = Keys(study), datetime.now(UTC)
     stand = {one.person for one in given.consents.values() if one.withdrawn_at is None}
     gone = {one.person for one in given.consents.values()} - stand
 

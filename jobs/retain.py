@@ -100,9 +100,9 @@ def retain(study: Study, *, say: Say = print) -> None:
     Raise Partial, after all else is removed, for what could not be examined.
     """
     waiting = consents.waiting(study.directory)
-    if waiting.since and not waiting.unreadable:  # what participants gave has a period too
+    if waiting.since:  # what participants gave has a period too
         load(study, say=say)
-    now, cut = datetime.now(UTC), Cut()
+    now, cut = datetime.now(UTC), Cut(unread=[waiting.unreadable] if waiting.unreadable else [])
     archive = study.archive
     with ExitStack() as locks:
         hold(locks, study, wait=True)

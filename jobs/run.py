@@ -50,6 +50,7 @@ from storage.tables.database import open_current
 from storage.tables.lake import publish
 from storage.tables.load import LoadReport
 from storage.tables.load import load as load_tables
+from storage.tables.parse_worker import without_pandas as without_pandas
 from study.study_file import FILE, Study
 
 FORMATS = files.FORMATS
@@ -217,8 +218,11 @@ def load(
     """
     if archives:
         say(f"merged: {gather(study.directory, archives, say):,} segments of {len(archives)} archives")
-    withdrawn = [] if held else take_in(study, say)
+    spoilt = list[str]()
+    withdrawn = [] if held else take_in(study, say, spoilt)
     if not archive.segments(study.archive):
+        for line in spoilt:
+            say(line)
         return None
     listed = load_list(study.organisation_list)
     rows = listed.rows(study.era, study.published.groups)
@@ -233,6 +237,7 @@ def load(
         report.damage += publish(lake, study.directory / DATABASE, fresh=fresh and not held)  # as the user asked
     for path in withdrawn:
         path.unlink(missing_ok=True)
+    report.damage += spoilt
     say(report.summary())
     return report
 

@@ -10,7 +10,7 @@ import re
 import secrets
 import stat
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -33,20 +33,13 @@ SECRET_NAME = re.compile(r"token|secret|password|api_?key|webhook|smtp|pseudonym
 
 def secret_of(study: Study, name: str) -> str | None:
     """The secret of a collector: from the environment, else from the study's store; None if there is none."""
-    return _in_environment(study, name) or _store(study)(name)
-
-
-def _in_environment(study: Study, name: str) -> str | None:
-    values = (os.environ.get(variable, "").strip() for variable in _variables(study, name))
-    return next(filter(None, values), None)
-
-
-def _store(study: Study) -> Callable[[str], str | None]:
-    """What finds a collector's secret in the study's store: the keyring or the file of secrets."""
+    for variable in _variables(study, name):
+        if value := os.environ.get(variable, "").strip():
+            return value
     if keyring.chosen(study.directory):
-        return keyring.get
-    written = secrets_table(study.directory)
-    return lambda name: str(written[name]) if written.get(name) else None
+        return keyring.get(name)
+    written = secrets_table(study.directory).get(name)
+    return str(written) if written else None
 
 
 def store_password(study: Study) -> str | None:
@@ -125,8 +118,7 @@ def all_secrets(study: Study) -> list[str]:
     """Every secret of the study, to remove from output."""
     from study.installed import installed
 
-    store = _store(study)  # read once, not for each collector
-    found = {secret for name in installed() if (secret := _in_environment(study, name) or store(name))}
+    found = {secret for name in installed() if (secret := secret_of(study, name))}
     where = notify_settings(study.directory)
     if study.store.frontier and (password := store_password(study)):
         found.add(password)

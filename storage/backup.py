@@ -27,6 +27,7 @@ class Report(msgspec.Struct):
     linked: int = 0  # of them, and the database: hard links, which take no space
     bytes: int = 0
     left_out: list[str] = []  # files that contain a secret
+    outdated: bool = False  # the database is left out, too: it is from before an erasure
 
 
 def backup(
@@ -36,7 +37,8 @@ def backup(
 
     *files* are those named in the study file. Sealed segments and the published database never change, so they are
     linked if *target* is on the same disk and *link* is true. Of an open segment the part up to its last sync mark is
-    copied. Files that contain one of *secrets* are left out. Raise UserError if *target* exists or cannot be made.
+    copied. Files that contain one of *secrets*, and a database from before an erasure, are left out. Raise UserError
+    if *target* exists or cannot be made.
     """
     if target.exists():
         raise UserError(f"{target}: already exists; choose a new directory")
@@ -52,7 +54,8 @@ def backup(
     for name in STATES:
         _state(study / name, part / name, report)
     published = study / database.NAME
-    if published.exists():
+    report.outdated = published.exists() and _before_an_erasure(study)
+    if published.exists() and not report.outdated:
         _copy(published, part / database.NAME, link, report)
     for path in files:
         _text(study, path, part, secrets, report)
@@ -67,6 +70,21 @@ def backup(
 def unfinished(target: Path) -> Path:
     """Where the backup *target* is until it is whole."""
     return target.with_name(f".{target.name}.part")
+
+
+def _before_an_erasure(study: Path) -> bool:
+    """Whether the published database lacks an erasure that the archive notes, as no load has ended since."""
+    kept = [path for path in archive.segments(study / "archive") if path.name.startswith("forget-")]
+    try:
+        noted = {note.record_id for path in kept for note in archive.read(path)
+                 if isinstance(note, archive.Note) and note.kind == "cut"}  # fmt: skip
+        if not noted:
+            return False
+        with database.open_readonly(study) as db:
+            loaded = {row[0] for row in db.execute("SELECT record_id FROM base.notes WHERE kind = 'cut'").fetchall()}
+    except (UserError, archive.Damage):  # of another version: a load makes it anew
+        return True
+    return not noted <= loaded
 
 
 def _state(source: Path, target: Path, report: Report) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import zlib
 from base64 import b32encode
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -19,9 +20,10 @@ import msgspec
 
 from storage.archive import reader as archive
 from storage.archive.writer import sync_directory
-from storage.errors import UserError
 
 INBOX = "inbox"
+# of a damaged, foreign or forbidden file; RuntimeError: an encrypted one
+UNREADABLE = (msgspec.MsgspecError, BadZipFile, KeyError, ValueError, OSError, EOFError, RuntimeError, zlib.error)
 WRITER = "consents"  # of the archive's segments with these notes
 ACT, DONATED, WITHDRAWN = "act.json", ".zip", ".withdrawn"
 INVITED, REVOKED, TEXT, GIVEN, TAKEN_BACK = NOTES = (
@@ -88,11 +90,15 @@ class Consents:
 
     def all(self) -> Given:
         """What the archive and the inbox have."""
-        inbox = [*acts(self.study), *withdrawals(self.study)]  # first, as acts move from here into the archive
+        spoilt = list[str]()
+        inbox = [*acts(self.study, spoilt), *withdrawals(self.study, spoilt)]  # first, as acts move into the archive
+        named = withdrawn(self.study)
         found = self.archived()
         for _, act in inbox:
             known = found.consents.setdefault(act.consent.id, act.consent)
             known.withdrawn_at = known.withdrawn_at or act.consent.withdrawn_at
+        for id_ in named & found.consents.keys():  # also where a withdrawal cannot be read
+            found.consents[id_].withdrawn_at = found.consents[id_].withdrawn_at or moment()
         return found
 
     def _notes(self) -> list[archive.Note]:
@@ -112,10 +118,10 @@ class Consents:
         return self._read[path][1]
 
 
-def consented(study: Path, id_: str, collector: str) -> bool:
-    """Whether the consent *id_* covers *collector* and is not withdrawn."""
+def consented(study: Path, id_: str, collector: str) -> str:
+    """What the consent *id_* to *collector* covers; "" if there is none, or it is withdrawn."""
     found = Consents(study).all().consents.get(id_)
-    return found is not None and found.collector == collector and found.withdrawn_at is None
+    return found.covers if found is not None and found.collector == collector and found.withdrawn_at is None else ""
 
 
 def _apply(found: Given, note: archive.Note) -> None:
@@ -164,9 +170,14 @@ def give(
 
 def take_back(study: Path, consent: Consent, at: datetime) -> None:
     """Put the withdrawal of *consent* into the inbox, synced; what waits there unread is deleted."""
-    withdrawn = Act(msgspec.structs.replace(consent, withdrawn_at=at), "")
-    _whole(study, f"{consent.id}{WITHDRAWN}", lambda path: path.write_bytes(msgspec.json.encode(withdrawn)))
+    act = msgspec.json.encode(withdrawal(consent, at))
+    _whole(study, f"{consent.id}{WITHDRAWN}", lambda path: path.write_bytes(act))
     (study / INBOX / f"{consent.id}{DONATED}").unlink(missing_ok=True)
+
+
+def withdrawal(consent: Consent, at: datetime) -> Act:
+    """The withdrawal of *consent*."""
+    return Act(msgspec.structs.replace(consent, withdrawn_at=at), "")
 
 
 def clear(study: Path) -> None:
@@ -175,8 +186,13 @@ def clear(study: Path) -> None:
         part.unlink()
 
 
-def acts(study: Path, unreadable: list[str] | None = None) -> Iterator[tuple[Path, Act]]:
-    """The consents in the inbox, with their files; what is none is listed in *unreadable*, else raises UserError."""
+def withdrawn(study: Path) -> set[str]:
+    """The ids of the consents whose withdrawals are in the inbox, by the names of the files."""
+    return {path.name.removesuffix(WITHDRAWN) for path in (study / INBOX).glob(f"c*{WITHDRAWN}")}
+
+
+def acts(study: Path, unreadable: list[str]) -> Iterator[tuple[Path, Act]]:
+    """The consents in the inbox, with their files; what cannot be read is listed in *unreadable*."""
 
     def read(path: Path) -> bytes:
         with ZipFile(path) as packed:
@@ -185,24 +201,21 @@ def acts(study: Path, unreadable: list[str] | None = None) -> Iterator[tuple[Pat
     return _acts(study, DONATED, read, "donation", unreadable)
 
 
-def withdrawals(study: Path, unreadable: list[str] | None = None) -> Iterator[tuple[Path, Act]]:
-    """The withdrawals in the inbox; what is none is listed in *unreadable*, else raises UserError."""
+def withdrawals(study: Path, unreadable: list[str]) -> Iterator[tuple[Path, Act]]:
+    """The withdrawals in the inbox; what cannot be read is listed in *unreadable*."""
     return _acts(study, WITHDRAWN, Path.read_bytes, "withdrawal", unreadable)
 
 
 def _acts(
-    study: Path, suffix: str, read: Callable[[Path], bytes], what: str, unreadable: list[str] | None
+    study: Path, suffix: str, read: Callable[[Path], bytes], what: str, unreadable: list[str]
 ) -> Iterator[tuple[Path, Act]]:
     for path in sorted((study / INBOX).glob(f"c*{suffix}")):
         try:
             yield path, msgspec.json.decode(read(path), type=Act)
         except FileNotFoundError:
             continue  # taken into the archive meanwhile, or withdrawn
-        except (BadZipFile, KeyError, msgspec.MsgspecError) as error:
-            why = f"{path}: is no {what} ({error}); move it away"
-            if unreadable is None:
-                raise UserError(why) from error
-            unreadable.append(why)
+        except UNREADABLE as error:
+            unreadable.append(f"{path}: is no {what} ({error}); move it away")
 
 
 class Waiting(msgspec.Struct):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -18,11 +19,16 @@ STUDY = "sneeuwbal.toml"
 def chosen(study: Path) -> bool:
     """Whether the study in *study* keeps its secrets in the keyring; raise UserError if its file cannot be read."""
     try:
-        access = tomllib.loads((study / STUDY).read_text("utf-8-sig")).get("access", {})
+        return _chosen((study / STUDY).read_text("utf-8-sig"))
     except FileNotFoundError:
         return False
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{study / STUDY}: cannot be read ({error}), so its key cannot be found") from error
+
+
+@lru_cache(maxsize=8)  # asked for each collector
+def _chosen(text: str) -> bool:
+    access = tomllib.loads(text).get("access", {})
     return isinstance(access, dict) and access.get("secrets") == "keyring"
 
 

@@ -9,6 +9,7 @@ import gzip
 import zlib
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -105,6 +106,7 @@ class Page(msgspec.Struct, frozen=True):
         return content
 
 
+@lru_cache(maxsize=1)  # `outcome` and `parse` read the same page one after the other
 def _decoded(body: bytes, encoding: str, limit: int) -> bytes:
     if encoding in ("", "identity") or (encoding in ("gzip", "x-gzip") and body[:2] != b"\x1f\x8b"):
         return body
@@ -155,8 +157,6 @@ Answer = TypeVar("Answer", bound=Page | Failure)
 
 
 # ---- data yielded by parse(), which load turns into rows -------------------------------------
-
-
 class Profile(msgspec.Struct, frozen=True):
     """A professional profile as shown by one page."""
 
@@ -187,6 +187,15 @@ class ProfileLink(msgspec.Struct, frozen=True):
     profile_id: str
     url: str
     rel: str  # sameAs | me | website
+
+
+class ProfileDetail(msgspec.Struct, frozen=True):
+    """A row of a further domain of a profile that its owner gave: education, skills ..."""
+
+    profile_id: str
+    domain: str  # as the platform calls it
+    ordinal: int  # place of the row
+    fields: str | None  # its columns, as a JSON object
 
 
 class Connection(msgspec.Struct, frozen=True):
@@ -392,8 +401,8 @@ class SurveyAnswer(msgspec.Struct, frozen=True):
 
 
 Record = (
-    Profile | Position | ProfileLink | Connection | Account | AccountField | Absence | Follow | Listed | Post
-    | Deletion | Quarantine | Organisation | Office | SurveyVariable | SurveyAnswer | Document
+    Profile | Position | ProfileLink | ProfileDetail | Connection | Account | AccountField | Absence | Follow | Listed
+    | Post | Deletion | Quarantine | Organisation | Office | SurveyVariable | SurveyAnswer | Document
     | DocumentPage
 )  # fmt: skip
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from storage import csvfile
 from storage.errors import UserError
 from storage.linking.organisations import load_list, shipped
-from storage.privacy.declared import hooks_of
+from storage.privacy.declared import Donation, hooks_of
 from storage.tomlfile import Mistake, mistakes, nearest, tuples
 from study.installed import installed, options_model, query_of, seed_keys, seed_lines
 from study.people import OWN, TABLE
@@ -48,6 +48,7 @@ def checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     yield from _period_mistakes(table(data, "study"))
     yield from _collector_mistakes(table(data, "collectors"), points)
     yield from _seed_mistakes(table(data, "seeds"), points, folder)
+    yield from _domain_mistakes(table(data, "participants").get("domains"), points)
     yield from unserved(data, points)
     yield from _search_mistakes(_list(data.get("searches")), points)
     yield from _organisation_mistakes(data, folder)
@@ -116,6 +117,26 @@ def _password_mistakes(at: tuple[str | int, ...], value: Any) -> Iterator[Mistak
             yield from _password_mistakes((*at, key), one)
     elif isinstance(value, str) and re.search(r"^([a-z]+:)+//([^/@\s]*:[^/@\s]*@|\S*[?&]password=)", value, re.I):
         yield Mistake(at, "contains a password; secrets belong in the environment, secrets.toml or the keyring")
+
+
+def _domain_mistakes(named: Any, points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:
+    """Domains that no participant can be asked for."""
+    if not named or not isinstance(named, list):
+        return
+    offers = [offer for point in points.values() if (offer := _donation(point))]
+    known = {name for offer in offers for name in offer.further}
+    for name in named:
+        if why := next((offer.refused[name] for offer in offers if name in offer.refused), ""):
+            yield Mistake(("participants", "domains"), f"{name} cannot be asked for: {why}; remove it")
+        elif name not in known:
+            yield Mistake(("participants", "domains"), f"no domain {name!r}; {nearest(str(name), known)}")
+
+
+def _donation(point: EntryPoint) -> Donation | None:
+    """What participants may donate by a collector; None: nothing, or it cannot be loaded."""
+    with suppress(ImportError):  # reported in [collectors]
+        return hooks_of(point.load()).donation
+    return None
 
 
 def _references(place: str, rows: list[Any], points: Mapping[str, EntryPoint]) -> Iterator[Mistake]:

@@ -19,3 +19,7 @@ class Participants(Table):
         None, examples=[["a-collector"]],
         description="Collectors by which people may take part; default: all that offer it.",
     )  # fmt: skip
+    domains: tuple[str, ...] = Field(
+        (), examples=[["EDUCATION", "SKILLS"]],
+        description="What participants give besides profile, positions and connections, as the platform calls it.",
+    )  # fmt: skip

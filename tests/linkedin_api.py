@@ -37,7 +37,15 @@ def members(count: int = 20) -> list[Member]:
              "URL": f"https://www.linkedin.com/in/lid-{other}" if other % 6 else ""}
             for other in known
         ]  # fmt: skip
+        education = [
+            {"School Name": f"Hogeschool Nergens {number}-{n}", "Start Date": f"200{n}", "End Date": "",
+             "Notes": f"vraag het lid{n}@example.org", "Degree Name": f"Bestuur; bel 06-12345678 of +31 70 123456{n}",
+             "Activities": ""}
+            for n in range(number % 5)
+        ]  # fmt: skip
+        skills = [{"Name": f"Vaardigheid {number}-{n}"} for n in range(number % 4)]
         data = {"PROFILE": [profile], "POSITIONS": positions, "CONNECTIONS": connections}
+        data |= {"EDUCATION": education, "SKILLS": skills}
         found.append(Member(number, data, f"https://www.linkedin.com/in/lid-{number}"))
     return found
 
@@ -57,6 +65,8 @@ def export(member: Member, folder: Path) -> Path:
 
 
 COLUMNS = {
+    "EDUCATION": ["School Name", "Start Date", "End Date", "Notes", "Degree Name", "Activities"],
+    "SKILLS": ["Name"],
     "POSITIONS": ["Company Name", "Title", "Description", "Location", "Started On", "Finished On"],
     "CONNECTIONS": ["First Name", "Last Name", "URL", "Email Address", "Company", "Position", "Connected On"],
 }

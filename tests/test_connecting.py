@@ -109,7 +109,7 @@ def test_a_connected_account_has_a_consent_and_a_token_until_it_is_withdrawn(stu
     assert page.status_code == 200
     code = re.search(r'class="code">([\w-]+)<', page.text)
     assert code
-    ((_, act),) = consents.acts(study.directory)
+    ((_, act),) = consents.acts(study.directory, [])
     assert (act.consent.collector, act.consent.covers, act.consent.person) == (NAME, "lists", person.invitation.person)
     token = Tokens(study.directory, NAME).get(act.consent.id)
     assert token is not None
@@ -145,7 +145,7 @@ def test_an_altered_or_borrowed_answer_gives_nothing(study: Study, platform: Pla
     assert connect(other, agreed="").status_code == 400
     assert connect(other, page="x").status_code == 403
     assert connect(other, version="0").status_code in (303, 409)
-    assert list(consents.acts(study.directory)) == []
+    assert list(consents.acts(study.directory, [])) == []
     assert Tokens(study.directory, NAME).keys() == []
 
 

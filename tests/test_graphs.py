@@ -153,11 +153,15 @@ def random_graph(directed: bool):
     return edges.map(build)
 
 
-@given(st.booleans().flatmap(random_graph))
-@settings(deadline=None, max_examples=100)
-def test_betweenness_equals_networkx(graph):
+@given(st.booleans().flatmap(random_graph), st.sampled_from([(algorithms.DENSE, 12), (0, 12), (0, 2)]))
+@settings(deadline=None, max_examples=150)
+def test_betweenness_equals_networkx(graph, limits):
+    """By igraph; by matrices; by matrices, but for what is deep."""
     simple = nx.DiGraph(graph) if graph.is_directed() else nx.Graph(graph)
-    frame = algorithms.betweenness(graph)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(algorithms, "DENSE", limits[0])
+        patch.setattr(algorithms, "DEEP", limits[1])
+        frame = algorithms.betweenness(graph)
     theirs = nx.betweenness_centrality(simple, normalized=False)
     assert frame["betweenness"].to_dict() == pytest.approx(theirs, abs=1e-9)
     normal = nx.betweenness_centrality(simple, normalized=True)

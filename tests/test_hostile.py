@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from collectors.bluesky import collector as bluesky
 from collectors.mastodon import collector as mastodon
 from collectors.profiles import collector as profiles
-from collectors.wire.address_policy import PrivateAddress, PublicOnly, is_private, named, public
+from collectors.wire.address_policy import PrivateAddress, is_private, named, public
+from collectors.wire.transports import PublicOnly
 from collectors.x import collector as x
 from jobs.logs import plain
 from jobs.query import connect

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -39,12 +40,25 @@ from tests.linkedin_api import members
 from tests.loopback import Answer, Received, serve
 
 NAME = "linkedin-members"
-SECRETS = ("AQ-geheim", "AQ-ververs", "@example.org", "Geheimlaan", "1 Jan 1980", "1000 AA", "mail werk")
+SECRETS = (
+    "AQ-geheim",
+    "AQ-ververs",
+    "@example.org",
+    "Geheimlaan",
+    "1 Jan 1980",
+    "1000 AA",
+    "mail werk",
+    "vraag het",
+    "06-12345678",
+    "+31 70",
+)
+DOMAINS = ("EDUCATION", "SKILLS")  # that the study names
 TABLES = {
     "profiles": "profile_id, platform, url, name, headline, description, location",
     "positions": "profile_id, ordinal, employer, title, started, ended, current",
     "connections": "profile_a, profile_b, connected_on, lists",
     "profile_links": "profile_id, url, rel",
+    "profile_details": "profile_id, domain, ordinal, fields",
 }
 
 
@@ -69,13 +83,19 @@ def take_part(study: Path, server: LinkedIn, who: list[Member]) -> list[Request]
 
 def run(
     study: Path, url: str, requests: list[Request], wire: Wire | None = None,
-    consented: Callable[[str], bool] = lambda consent: True, contact: str = "",
+    consented: Callable[[str], str] = lambda consent: ", ".join(DOMAINS), contact: str = "",
 ) -> Report:  # fmt: skip
     """Collect *requests*, and what is due besides, until nothing is due now."""
     frontier, wire = Frontier(study / "state.sqlite"), wire or Now()
     with frontier.transaction():
         frontier.add(requests, wire.now())
-    options = {"client_id": CLIENT, "base_url": url, "oauth_url": f"{url}/oauth", "contact": contact}
+    options = {
+        "client_id": CLIENT,
+        "base_url": url,
+        "oauth_url": f"{url}/oauth",
+        "contact": contact,
+        "domains": DOMAINS,
+    }
     tokens = Tokens(study, NAME)
     settings = Settings(options, SECRET, wire, tokens=tokens, consented=consented)
     try:
@@ -107,17 +127,37 @@ def bytes_of(study: Path) -> Iterator[tuple[str, bytes]]:
             yield from ((f"{path.name} {place}", content) for place, content in contents(path))
 
 
+ABROAD, REVOKED, REFUSED, BACK = 4, 11, 13, 16
+
+
+def twenty() -> list[Member]:
+    """Twenty members, of whom one lives outside the EEA, one has ended the access, and one does so and comes back.
+
+    Another (REFUSED) gives no consent.
+    """
+    people = members()
+    people[ABROAD].inside = False
+    people[REVOKED].revoked = True
+    return people
+
+
+def consents(consent: str) -> str:
+    """What they consented to."""
+    return "" if consent == f"c{REFUSED}" else ", ".join(DOMAINS)
+
+
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
-    """The tables of the members' own exports."""
+    """The tables of the own exports of those who took part."""
     study, given = tmp_path_factory.mktemp("imported"), tmp_path_factory.mktemp("given")
-    paths = {linkedin_api.export(one, given): one.url for one in members()}
+    paths = {linkedin_api.export(one, given): one.url for one in members()
+             if one.number not in (ABROAD, REVOKED, REFUSED)}  # fmt: skip
     options = {"owner": {path.name: url for path, url in paths.items()}}
     found = files.targets("linkedin", list(paths), options)
     frontier = Frontier(study / "state.sqlite")
     with frontier.transaction():
         frontier.add([Request(target, "") for target in found], Wire().now())
-    settings = Settings({"paths": files.paths_of(found), **options}, wire=Wire())
+    settings = Settings({"paths": files.paths_of(found), "domains": DOMAINS, **options}, wire=Wire())
     assert collect(study, "linkedin", files.collector("linkedin"), settings, frontier=frontier).status == "complete"
     frontier.close()
     load(study, {"linkedin": files.collector("linkedin")})
@@ -127,19 +167,41 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
 def test_the_tables_are_those_of_the_same_peoples_exports_and_nothing_else_is_kept(
     tmp_path: Path, imported: dict[str, list[Any]]
 ) -> None:
-    people, study = members(), tmp_path / "study"
+    people, study = twenty(), tmp_path / "study"
     study.mkdir()
+    people[BACK].revoked = True
     with serve(it := LinkedIn(people)) as server:
-        report = run(study, server.url, take_part(study, it, people))
+        run(study, server.url, take_part(study, it, people), consented=consents)
+        assert state(study)[f"member c{BACK}"] == ("absent", "consent withdrawn")
+        people[BACK].revoked = False
+        Tokens(study, NAME).put("c99", Token.answered(it.issue(BACK), Now().at, owner=people[BACK].url))
+        again = [Request(Target(NAME, kind, "c99"), "") for kind in collector.kinds]
+        report = run(study, server.url, again, consented=consents)
     assert (report.status, report.failed) == ("complete", 0)
+    ended = {number: state(study)[f"member c{number}"] for number in (ABROAD, REVOKED, REFUSED)}
+    assert ended == {ABROAD: ("absent", "refused"), REVOKED: ("absent", "consent withdrawn"),
+                     REFUSED: ("absent", "consent withdrawn")}  # fmt: skip
     load(study, {NAME: collector})
     assert rows(study) == imported
     assert len(imported["profiles"]) >= 20
     assert imported["positions"]
     assert imported["connections"]
+    education = [row for row in imported["profile_details"] if row[:2] == (people[9].url, "EDUCATION")]
+    assert [json.loads(row[3]) for row in education] == [
+        {"School Name": f"Hogeschool Nergens 9-{n}", "Degree Name": "Bestuur; bel  of", "Start Date": f"200{n}"}
+        for n in range(4)
+    ]
     for place, content in bytes_of(study):
         assert not [word for word in SECRETS if word.encode() in content], place
     assert (study / TOKENS).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_domain_is_read_only_if_the_consent_covers_it(tmp_path: Path) -> None:
+    people = members(6)
+    with serve(it := LinkedIn(people)) as server:
+        run(tmp_path, server.url, take_part(tmp_path, it, people[5:]), consented=lambda consent: "DMA, SKILLS")
+        asked = {request.query.get("domain") for request in server.asked}
+    assert asked == {None, "SKILLS", "POSITIONS", "PROFILE", "CONNECTIONS"}
 
 
 def test_a_replay_of_the_archive_needs_no_token_and_gives_the_same_state(tmp_path: Path) -> None:
@@ -225,7 +287,7 @@ def test_without_a_consent_or_a_token_nothing_is_asked(tmp_path: Path) -> None:
     with serve(it := LinkedIn(people)) as server:
         requests = take_part(tmp_path, it, people)
         assert Tokens(tmp_path, NAME).remove("c1")
-        run(tmp_path, server.url, requests, consented=lambda consent: consent != "c0")
+        run(tmp_path, server.url, requests, consented=lambda consent: "" if consent == "c0" else "all")
         assert server.asked == []
     assert set(state(tmp_path).values()) == {("absent", "consent withdrawn")}
     kept = [entry for path in archive.segments(tmp_path / "archive") for entry in archive.read(path)]
@@ -237,14 +299,14 @@ def collect_in_a_process(study: Path, url: str, minute: int) -> None:
     """Collect all members; the server knows the process by its user agent, the state by the time of its run."""
     requests = [Request(Target(NAME, kind, f"c{one.number}"), "") for one in members() for kind in collector.kinds]
     wire = Now(Now().at + timedelta(minutes=minute))
-    if run(study, url, requests, wire, contact=str(os.getpid())).status != "complete":
+    if run(study, url, requests, wire, consented=consents, contact=str(os.getpid())).status != "complete":
         os._exit(1)
 
 
 def test_killed_at_any_request_nothing_is_lost_and_no_byte_more_is_kept(
     tmp_path: Path, imported: dict[str, list[Any]]
 ) -> None:
-    it, struck = LinkedIn(people := members()), {3, 17, 40}
+    it, struck = LinkedIn(people := twenty()), {3, 17, 40}
 
     def script(request: Received) -> Answer:
         if len(server.asked) in struck:
@@ -323,8 +385,15 @@ def test_nothing_is_left_of_a_forgotten_member_whose_targets_have_another_name(
         run(study, server.url, take_part(study, it, people))
     settings = Study.load(study)
     load_study(settings, say=lambda line: None)
-    words = (b"lid-3", b"Lid3", b"Adviseur 3", b"lid_3", it_token := Tokens(study, NAME).secrets[6].encode())
-    assert {word for word in words for _, content in bytes_of(study) if word in content} == {*words[:4]}
+    words = (
+        b"lid-3",
+        b"Lid3",
+        b"Adviseur 3",
+        b"lid_3",
+        b"Nergens 3-",
+        it_token := Tokens(study, NAME).secrets[6].encode(),
+    )
+    assert {word for word in words for _, content in bytes_of(study) if word in content} == {*words[:5]}
     removal = forget(settings, people[3].url, say=lambda line: None)
     assert removal.left == []
     assert Tokens(study, NAME).get("c3") is None

@@ -10,21 +10,23 @@ import re
 import shutil
 import signal
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 from collectors.linkedin.export import KEPT, POSITIONS, PROFILE
 from commands.invite import command as invite_command
+from commands.load import command as load_command
 from jobs import invitations
 from jobs.backup import backup
 from jobs.consents import take_in
-from jobs.context import open_study
+from jobs.context import DATABASE, open_study
 from jobs.doctor import inbox
 from jobs.forget import forget
 from jobs.invitations import Keys
@@ -36,6 +38,7 @@ from serve.participants.app import _Pages, face, started
 from serve.participants.texts import text_of
 from storage import consents
 from storage.consents import Consents, Invitation, consented
+from storage.errors import Partial, UserError
 from storage.locks import lock
 from storage.participants import Token, Tokens
 from storage.privacy.pseudonyms import VARIABLE
@@ -73,14 +76,22 @@ TABLES = {
 }
 
 
-def begun(folder: Path, url: str = URL, ways: str = 'collectors = ["linkedin"]') -> Study:
+DOMAINS = ["EDUCATION", "SKILLS"]
+EDUCATION = {
+    "columns": ["School Name", "Start Date"],
+    "rows": [["Hogeschool Nergens; 06-12345678, a@example.org", "2001"], ["School Zanger QZX", "1999"]],
+    "made": WRITTEN.isoformat(),
+}
+
+
+def begun(folder: Path, url: str = URL, ways: str = 'collectors = ["linkedin"]', domains: Sequence[str] = ()) -> Study:
     """A study with the texts that participants read."""
     (folder / "consent").mkdir(parents=True)
-    text = f'[study]\nname = "A <b>study</b>"\n[participants]\nurl = "{url}"\n{ways}\n'
+    text = f'[study]\nname = "A <b>study</b>"\n[participants]\nurl = "{url}"\ndomains = {[*domains]}\n{ways}\n'
     (folder / "sneeuwbal.toml").write_text(text)
     for language, text in (("en", "I agree."), ("nl", "Ik ga akkoord.")):
         (folder / "consent" / f"information.{language}.md").write_text(
-            f"# About\n\n<script>alert(1)</script> {language}\n"
+            f"# About\n\n<script>alert(1)</script> {language} {', '.join(domains)}\n"
         )
         (folder / "consent" / f"consent.{language}.md").write_text(text)
     return open_study(folder)
@@ -138,7 +149,7 @@ def quiet(line: str) -> None:
 def exported(path: Path) -> Path:
     """The export of the same person: in other columns, with what is not asked for."""
     with zipfile.ZipFile(path, "w") as packed:
-        for name, table in TABLES.items():
+        for name, table in {**TABLES, "Education.csv": EDUCATION}.items():
             out = io.StringIO(newline="")
             writer = csv.writer(out)
             if name == "Connections.csv":
@@ -199,7 +210,7 @@ def test_a_donation_is_what_an_import_of_the_same_export_is(study: Study, tmp_pa
     assert {one for _, one in sung(study)} == set(CANARIES)
 
     assert person.withdraw(code.lower().replace("-", " ")).status_code == 200
-    id_ = next(iter(act.consent.id for _, act in consents.withdrawals(study.directory)))
+    id_ = next(iter(act.consent.id for _, act in consents.withdrawals(study.directory, [])))
     assert not consented(study.directory, id_, "linkedin")
     load(study, say=quiet)
     assert sung(study) == []
@@ -257,6 +268,49 @@ def test_what_waits_is_shown_checked_and_backed_up_until_it_is_withdrawn(study: 
     assert inbox(study.directory).passed is False
 
 
+def test_files_of_the_inbox_that_cannot_be_read_stop_nothing_else_and_a_withdrawal_among_them_counts(
+    study: Study,
+) -> None:
+    one, other = Person(study), Person(study)
+    one.send()
+    load(study, say=quiet)
+    (taken,) = Consents(study.directory).all().consents
+    for name in (f"{taken}.withdrawn", "ca-spoilt.zip", "cb-spoilt.withdrawn"):
+        (study.directory / "inbox" / name).write_bytes(b"\0")
+    assert not consented(study.directory, taken, "linkedin")
+    assert other.send({"Connections.csv": {**TABLES["Connections.csv"], "rows": PEOPLE[:1]}}).status_code == 200
+    report = load(study, say=quiet)
+    assert report is not None
+    assert {Path(line.split(": is no ")[0]).name for line in report.damage} == {
+        "ca-spoilt.zip", "cb-spoilt.withdrawn", f"{taken}.withdrawn",
+    }  # fmt: skip
+    assert sung(study) == []
+    assert rows(study, "SELECT count(*) FROM connections") == [(1,)]
+    left = {path.name for path in (study.directory / "inbox").iterdir()}
+    assert left == {"ca-spoilt.zip", "cb-spoilt.withdrawn"}
+    said = CliRunner().invoke(load_command, obj=study.directory, standalone_mode=False)
+    assert isinstance(said.exception, Partial)
+    assert "2 places could not be read" in str(said.exception)
+
+
+def test_a_backup_between_an_erasure_and_the_load_that_makes_the_tables_anew_has_nobody_erased(
+    study: Study, tmp_path: Path
+) -> None:
+    code = Person(study).send().json()["code"]
+    load(study, say=quiet)
+    assert Person(study).withdraw(code).status_code == 200
+    assert len(take_in(study, quiet, [])) == 1
+    between, later = tmp_path / "between", tmp_path / "later"
+    assert backup(study, between).outdated
+    load(study, say=quiet)
+    assert not backup(study, later).outdated
+    assert [(later / name / DATABASE).is_file() for name in (".", "../between")] == [True, False]
+    copies = [path for copy in (between, later) for path in copy.rglob("*") if path.is_file()]
+    assert [
+        one for path in copies for _, content in contents(path) for one in CANARIES if one.encode() in content
+    ] == []
+
+
 def test_a_restored_copy_of_a_donation_that_was_withdrawn_is_not_taken_in_again(study: Study) -> None:
     """As in a backup that copied the inbox before the withdrawal was loaded, and the archive after it."""
     code = Person(study).send().json()["code"]
@@ -299,9 +353,9 @@ def test_nothing_is_withdrawn_while_a_backup_is_made(study: Study) -> None:
     assert Person(study).withdraw(code).status_code == 200
     said = list[str]()
     with lock(study.directory, "backup"):
-        assert take_in(study, said.append) == []
+        assert take_in(study, said.append, []) == []
     assert "backup is already running" in said[-1]
-    assert len(take_in(study, said.append)) == 1
+    assert len(take_in(study, said.append, [])) == 1
 
 
 def test_what_waits_has_a_retention_period_too_and_its_consent_stays(study: Study) -> None:
@@ -335,6 +389,44 @@ def test_a_participant_is_the_person_on_other_peoples_lists(study: Study) -> Non
         ("Eigen kop QZX",)
     ]
     assert rows(study, tie) == [(len(PEOPLE),)]
+
+
+def test_further_domains_are_asked_for_by_name_given_and_taken_back(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
+    study = begun(tmp_path / "further", domains=DOMAINS)
+    person = Person(study)
+    about = person.open()
+    assert about["files"]["Education.csv"][0] == "School Name"
+    assert "Positions.csv, Education.csv, Skills.csv" in person.client.get(person.here).text
+    given = TABLES | {"Education.csv": EDUCATION}
+    languages = {"columns": ["Name", "Proficiency"], "rows": [["Nederlands", ""]]}
+    assert person.send(given | {"Languages.csv": languages}, about).status_code == 400
+    sent = person.send(given, about).json()
+    assert sent["covers"] == "Connections.csv, Education.csv, Positions.csv, Profile.csv"
+    load(study, say=quiet)
+    assert rows(study, "SELECT domain, ordinal, fields->>'School Name', fields->>'Start Date' FROM profile_details"
+                " ORDER BY ALL") == [("EDUCATION", 0, "Hogeschool Nergens; ,", "2001"),
+                                     ("EDUCATION", 1, "School Zanger QZX", "1999")]  # fmt: skip
+    assert person.withdraw(sent["code"]).status_code == 200
+    load(study, say=quiet)
+    assert sung(study) == []
+    text = study.directory / "consent" / "information.nl.md"
+    text.write_text(text.read_text().replace("SKILLS", ""))
+    with pytest.raises(UserError, match=r"information\.nl\.md: does not say that the study asks for SKILLS"):
+        face(study)
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("INBOX", "INBOX cannot be asked for: it holds what other people wrote, or who they are, and"),
+        ("PHONE_NUMBERS", "PHONE_NUMBERS cannot be asked for: it holds contact details"),
+        ("SKILS", "no domain 'SKILS'; did you mean .*SKILLS"),
+    ],
+)
+def test_a_domain_that_nobody_can_be_asked_for_is_one_line(tmp_path: Path, named: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        begun(tmp_path / "further", domains=[named])
 
 
 # ---- killed -------------------------------------------------------------------------------------------------
@@ -383,7 +475,7 @@ def test_a_kill_at_any_step_leaves_a_whole_donation_with_its_consent_or_none(stu
     for at in range(10):
         act = _given(study)
         killed = _killed(lambda act=act: consents.give(study.directory, act, files), at)
-        there = {one.consent.id: path for path, one in consents.acts(study.directory)}
+        there = {one.consent.id: path for path, one in consents.acts(study.directory, [])}
         assert killed or act.consent.id in there
         whole += len(there)
         for path in there.values():
@@ -404,7 +496,7 @@ def test_a_kill_at_any_step_of_taking_in_loses_and_doubles_nothing(study: Study)
     consents.give(study.directory, act, _files())
     at, killed = 0, True
     while killed:
-        killed = _killed(lambda: take_in(study, quiet), at)
+        killed = _killed(lambda: take_in(study, quiet, []), at)
         known = Consents(study.directory).all().consents
         assert list(known) == [act.consent.id]
         at += 1 if at < 8 else 5
@@ -414,7 +506,7 @@ def test_a_kill_at_any_step_of_taking_in_loses_and_doubles_nothing(study: Study)
     consents.take_back(study.directory, act.consent, WRITTEN)
     at, killed = 0, True
     while killed:
-        killed = _killed(lambda: take_in(study, quiet), at)
+        killed = _killed(lambda: take_in(study, quiet, []), at)
         assert not consented(study.directory, act.consent.id, "linkedin")
         at += 7
     load(study, say=quiet)
@@ -604,8 +696,6 @@ def test_a_forgotten_person_goes_from_donations_that_wait_too(study: Study) -> N
 
 
 def test_invitations_are_listed_as_csv(study: Study, tmp_path: Path) -> None:
-    from click.testing import CliRunner
-
     path = tmp_path / "links.csv"
     done = CliRunner().invoke(invite_command, ["3", "--days", "7", "--output", str(path)], obj=study.directory)
     assert done.exit_code == 0, done.output
@@ -617,6 +707,21 @@ def test_invitations_are_listed_as_csv(study: Study, tmp_path: Path) -> None:
     assert {client.get(row["link"].removeprefix(URL)).status_code for row in found} == {200}
     done = CliRunner().invoke(invite_command, ["--revoke", found[0]["person"]], obj=study.directory)
     assert [row["state"] for row in csv.DictReader(io.StringIO(done.output))] == ["revoked", "open", "open"]
+
+
+def test_no_link_is_lost_with_the_archives_store(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(directory: Path) -> None:
+        if any(directory.glob("consents-*")):  # not while it is opened
+            raise UserError("1 segments wait in archive: no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("storage.archive.writer.upload", away)
+        done = CliRunner().invoke(invite_command, ["2"], obj=study.directory)
+    assert isinstance(done.exception, Partial)
+    assert str(done.exception) == "the links work here; 1 segments wait in archive: no answer"
+    client = TestClient(face(study), base_url=URL)
+    found = list(csv.DictReader(io.StringIO(done.output)))
+    assert [client.get(row["link"].removeprefix(URL)).status_code for row in found] == [200, 200]
 
 
 @pytest.fixture(autouse=True)

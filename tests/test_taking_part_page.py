@@ -28,7 +28,7 @@ from study.study_file import Study
 from tests.browser import chromium, needed, playing
 from tests.contents import contents
 from tests.linkedin_api import members
-from tests.test_taking_part import PEOPLE, begun, exported, quiet, records, sung
+from tests.test_taking_part import DOMAINS, PEOPLE, begun, exported, quiet, records, sung
 
 pytest.importorskip("playwright.sync_api")
 needed()
@@ -59,7 +59,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: Loopback) -
         assert isinstance(platform.script, LinkedIn)
         platform.script.redirect = f"{url}/connected"
         ways = f'[collectors.linkedin-members]\nclient_id = "{CLIENT}"\nbase_url = "{platform.url}"\n'
-        made = begun(tmp_path / "study", url, f'{ways}oauth_url = "{platform.url}/oauth"')
+        made = begun(tmp_path / "study", url, f'{ways}oauth_url = "{platform.url}/oauth"', DOMAINS)
         secret = made.directory / "secrets.toml"
         secret.touch(0o600)
         secret.write_text(f'linkedin-members = "{SECRET}"\n')
@@ -146,6 +146,11 @@ def test_by_keyboard_alone_rows_are_struck_the_rest_is_sent_and_withdrawn(
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
     page.get_by_text("0 of 1 rows will be sent").wait_for(timeout=WAIT)
+    tab_to("[id='search-Education.csv']")
+    page.keyboard.type("qzx")
+    tab_to("tbody input")
+    page.keyboard.press("Space")
+    page.get_by_text("1 rows found; 1 of 2 rows will be sent").wait_for(timeout=WAIT)
     tab_to(".send")
     page.keyboard.press("Enter")
     page.get_by_text("Tick first that you agree").wait_for(timeout=WAIT)
@@ -167,6 +172,9 @@ def test_by_keyboard_alone_rows_are_struck_the_rest_is_sent_and_withdrawn(
     with duckdb.connect(str(study.directory / "study.duckdb"), read_only=True) as db:
         assert db.execute("SELECT employer, title, started FROM base.positions JOIN base.profiles USING (content)"
                           " WHERE own").fetchall() == [("Ministerie van Fictie", "Adviseur", "2020-01")]  # fmt: skip
+        assert db.execute("SELECT ordinal, fields->>'School Name' FROM profile_details").fetchall() == [
+            (0, "Hogeschool Nergens; ,")
+        ]
 
     page.goto(f"{study.participants.url}/withdraw")
     assert visit.axe() == []
@@ -207,7 +215,7 @@ def test_an_account_is_connected_and_withdrawn_by_keyboard_alone(study: Study, v
     code = page.locator(".code").inner_text(timeout=WAIT)
     assert visit.axe() == []
     assert visit.narrow()
-    ((_, act),) = consents.acts(study.directory)
+    ((_, act),) = consents.acts(study.directory, [])
     token = Tokens(study.directory, act.consent.collector).get(act.consent.id)
     assert token is not None
     assert token.owner == "https://www.linkedin.com/in/lid-1"

@@ -75,6 +75,14 @@ GOOD = json.dumps(
 ).encode()  # fmt: skip
 
 
+@given(st.sampled_from(KINDS), PAGES)
+@settings(max_examples=200, deadline=None)
+def test_what_is_damaged_beside_the_items_changes_no_outcome(kind: str, body: dict[str, Any]) -> None:
+    whole, torn = ({**body, "includes": includes} for includes in ({}, 0))  # decoded at once, and piece by piece
+    one, other = (page(kind, 200, json.dumps(each).encode()) for each in (whole, torn))
+    assert list(collector.outcome(one)) == list(collector.outcome(other))
+
+
 @given(st.sampled_from(KINDS), STATUSES, st.data())
 @settings(max_examples=400, deadline=None)
 def test_any_damage_to_a_good_page_is_survived(kind: str, status: int, data: st.DataObject) -> None:

@@ -1,4 +1,4 @@
-"""Measures and communities of a network, by igraph, which is used here only.
+"""Measures and communities of a network, by igraph, which is used here only; of a dense one, betweenness by matrices.
 
 Every function takes a `Network` or a networkx graph. The conventions are Gephi's (docs/definitions.md): a
 reciprocated pair is one undirected edge, self-loops do not count, betweenness is not normalised, and a
@@ -11,6 +11,7 @@ import random
 import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -32,6 +33,9 @@ EXACT_NODES = 10_000  # betweenness is exact up to here, sampled above it
 GROUPS = 8  # number of groups of sources, for any number of processes
 WORTH_A_PROCESS = 20_000_000  # steps below which a new process costs more than it saves
 SEARCH_EDGES = 100_000  # a small network gets more runs, up to this many edges in total
+DENSE = 10  # edges a node from which matrices are faster than igraph
+DEEP = 12  # steps from a source beyond which they are not
+BLOCK = 200_000  # cells of a matrix of nodes by sources, which fits a processor's cache
 
 _random = threading.Lock()  # igraph's random state is global to the process
 
@@ -95,9 +99,53 @@ def _spread(parts: Floats, groups: list[Ints], population: int, values: Floats) 
 
 
 def _betweenness(network: Network, groups: Sequence[Any]) -> list[Floats]:
-    """The part of betweenness from the paths of each group of sources."""
-    graph = igraph_of(network)
-    return [np.array(graph.betweenness(sources=group.tolist())) for group in groups]
+    """The part of betweenness from the paths of each group of sources: by levels, unless sparse or deep."""
+    matrix = network.matrix(weighted=False) if network.m > DENSE * network.n else None
+    back = None if matrix is None else matrix.T.tocsr()
+    graph = cache(lambda: igraph_of(network))
+    parts = []
+    for group in groups:
+        part = None if matrix is None else _by_levels(matrix, back, group)
+        if part is None:
+            part = np.array(graph().betweenness(sources=group.tolist()))
+        elif not network.directed:
+            part /= 2  # of an undirected pair, each end was a source
+        parts.append(part)
+    return parts
+
+
+def _by_levels(matrix: Any, back: Any, sources: Ints) -> Floats | None:
+    """Brandes' sums for *sources*, a block of them at a time; None if one is deeper than DEEP."""
+    total = np.zeros(matrix.shape[0])
+    width = int(np.clip(BLOCK // len(total), 8, 64))
+    for at in range(0, len(sources), width):
+        part = _levels(matrix, back, sources[at : at + width])
+        if part is None:
+            return None
+        total += part
+    return total
+
+
+def _levels(matrix: Any, back: Any, sources: Ints) -> Floats | None:
+    """`_by_levels` of one block: the paths from all its sources a level at a time, one product of matrices each."""
+    paths = np.zeros((matrix.shape[0], len(sources)))  # the number of shortest paths from each source to each node
+    paths[sources, np.arange(len(sources))] = 1.0
+    levels = [paths.copy()]  # of them, those to the nodes at each distance
+    while len(rows := np.flatnonzero((paths == 0).any(axis=1))):
+        more = back[rows] @ levels[-1]
+        more[paths[rows] > 0] = 0.0
+        if not more.any():
+            break
+        if len(levels) > DEEP:
+            return None
+        paths[rows] += more
+        levels.append(np.zeros_like(paths))
+        levels[-1][rows] = more
+    through = np.zeros_like(paths)
+    paths[paths == 0] = 1.0
+    for near, far in zip(levels[-2:0:-1], levels[:1:-1], strict=True):
+        through += near * (matrix @ ((far > 0) * (1.0 + through) / paths))
+    return np.asarray(through.sum(axis=1))
 
 
 def _shared(task: Task, network: Network, jobs: Sequence[Any], processes: int | None, rounds: int) -> list[Any]:

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import feedparser
 import msgspec
 from lxml import etree
 
@@ -26,7 +25,6 @@ from storage.records import Page, Request
 from storage.searches import Search
 
 CHILDREN = 1_000  # sitemaps of one index that are read
-HARMLESS = (feedparser.CharacterEncodingOverride, feedparser.NonXMLContentType)
 
 
 def asking(search: Search, request: Request) -> str:
@@ -42,13 +40,16 @@ def feed(page: Page, search: Search) -> Reading:
     content = page.content()
     if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
         return _paged(_json_feed(content.removeprefix(codecs.BOM_UTF8)), page, search)
+    import feedparser  # which loading and planning do not need
+
     headers = {"content-type": page.header("content-type") or "", "content-location": page.url}
     # as a file: feedparser would take a string as an address or path, and open it
     found = feedparser.parse(io.BytesIO(content), response_headers=headers)
     if not found.get("version") and not found.entries:  # without a version it is not a feed
         raise ValueError(f"no feed: {found.get('bozo_exception') or 'nothing in it is known'}")
+    harmless = (feedparser.CharacterEncodingOverride, feedparser.NonXMLContentType)
     wrong = []
-    if (why := found.get("bozo_exception")) and not isinstance(why, HARMLESS):
+    if (why := found.get("bozo_exception")) and not isinstance(why, harmless):
         wrong.append(unreadable("feed", f"broken, read as far as it goes: {why}", content))
     source = found.feed.get("title")
     hits = [_entry(entry, f"entries[{number}]", source) for number, entry in enumerate(found.entries)]

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-from warcio.archiveiterator import ArchiveIterator
-from warcio.exceptions import ArchiveLoadFailed
 
 from collectors.files.recordings import Recording, read, redacted
 from collectors.importing.chunks import Piece, Unreadable, cursor, line_pieces, open_bytes, places
@@ -57,6 +55,9 @@ def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[P
 
 def _records(stream: Any, name: str) -> Iterator[Any]:
     """The records of an archive; raise Unreadable where it is damaged."""
+    from warcio.archiveiterator import ArchiveIterator  # a tenth of a second, which every command would pay
+    from warcio.exceptions import ArchiveLoadFailed
+
     found = iter(ArchiveIterator(stream))
     while True:
         try:

@@ -201,7 +201,7 @@ def file_url(key: str) -> str:
 
 
 OPTIONS = {
-    "paths": "", "sample": "", "collected": "",
+    "paths": "", "sample": "", "collected": "", "domains": "linkedin",
     "owner": "linkedin", "of": "x-v1 warc har", "listed": "x-v1 warc har", "compliance": "twarc warc har",
     "columns": "table", "delimiter": "table survey", "sheet": "table", "encoding": "table survey",
     "platform": "table", "codebook": "survey", "respondent": "survey",

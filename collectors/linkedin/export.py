@@ -1,7 +1,8 @@
 """A member's own LinkedIn export: one donation is one seed, with profile, positions and connections.
 
-Columns as LinkedIn writes them ("Download your data"): Connections.csv, Profile.csv, Positions.csv. What the study does
-not need never reaches the archive: only the columns below are kept, so no e-mail address, birth date or address.
+Columns as LinkedIn writes them ("Download your data"): Connections.csv, Profile.csv, Positions.csv, and the files of
+the further domains that the study names (`collectors.linkedin.domains`). What the study does not need never reaches the
+archive: only listed columns are kept, so no birth date or address, and in them no e-mail address or telephone number.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import io
 import re
 import unicodedata
 import zipfile
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ import msgspec
 
 from collectors.importing.chunks import PIECE, Piece, Unreadable, as_far, checked_zip, cursor, open_member, places
 from collectors.importing.file_collector import FileCollector, digest_of, guarded, name_of, place
+from collectors.linkedin.domains import FURTHER, REFUSED
 from collectors.parsing.addresses import web
 from collectors.parsing.cells import fault
 from collectors.parsing.coerce import day, each, get, record, text
@@ -28,7 +30,18 @@ from collectors.parsing.people import LINKEDIN as PLATFORM
 from collectors.parsing.people import profile_url, row_id, shown
 from storage import csvfile
 from storage.privacy.declared import Donation
-from storage.records import BadBody, Connection, Page, Position, Profile, ProfileLink, Quarantine, Record, Request
+from storage.records import (
+    BadBody,
+    Connection,
+    Page,
+    Position,
+    Profile,
+    ProfileDetail,
+    ProfileLink,
+    Quarantine,
+    Record,
+    Request,
+)
 
 KEPT = ("First Name", "Last Name", "URL", "Company", "Position", "Connected On")
 PROFILE = ("First Name", "Last Name", "Headline", "Summary", "Geo Location", "Twitter Handles", "Websites")
@@ -58,11 +71,16 @@ def _folded(name: str) -> str:
     return "".join(char for char in bare if not unicodedata.combining(char))
 
 
-_COLUMNS = {_folded(name): name for name in (*KEPT, *PROFILE, *POSITIONS)} | {
-    _folded(word.replace("_", " ")): name for name, words in _TRANSLATED.items() for word in words.split()
-}
-_EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;]+")
-
+_COLUMNS = {
+    _folded(name): name
+    for columns in (KEPT, PROFILE, POSITIONS, *(it for _, it in FURTHER.values()))
+    for name in columns
+} | {_folded(word.replace("_", " ")): name for name, words in _TRANSLATED.items() for word in words.split()}
+# e-mail addresses and telephone numbers; not a date like 01-08-2012, nor a number within an address
+_CUT = re.compile(
+    r"[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;]+"
+    r"|(?<![\w.\/-])(?![0-9]{2}[-. ][0-9]{2}[-. ][0-9]{4}(?![0-9]))(?:\+|0)[0-9](?:[ ().-]{0,3}[0-9]){7,13}(?!\w)"
+)
 
 _KIND = re.compile(r"^[^\W\d_]+:(?!//)")  # the type of a website, before its address
 _BETWEEN = re.compile(r",(?=\s*[^\W\d_]+:)")  # separates two websites; an address may contain a comma
@@ -114,7 +132,7 @@ def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[P
         profile = (_few(path, "profile.csv", (*PROFILE, OWN)) or [profile])[0]
     asked = {"owner": owner_of(request.target.key, options, profile.pop(OWN, ""))}
     if request.target.kind == "profile":
-        yield _profile_piece(path, profile, asked)
+        yield _profile_piece(path, profile, asked, options.get("domains", ()))
         return
     found = _open(path, "connections.csv")
     if found is None:
@@ -176,15 +194,27 @@ def _kept(header: list[str], row: csvfile.Row) -> list[str]:
     if not row.cells:
         return [""] * sum(name in header for name in KEPT)
     by_name = dict(zip(header, row.cells, strict=True))
-    return [_EMAIL.sub("", by_name[name]) for name in KEPT if name in by_name]
+    return [_CUT.sub("", by_name[name]) for name in KEPT if name in by_name]
 
 
-def _profile_piece(path: Path, profile: dict[str, str], asked: dict[str, str]) -> Piece:
+def _profile_piece(path: Path, profile: dict[str, str], asked: dict[str, str], domains: Iterable[str]) -> Piece:
     positions = _few(path, "positions.csv", POSITIONS)
+    further = {name: found for name in domains if (found := _rows_of(path, name))}
     opened = _open(path, "profile.csv")
     at = opened[1] if opened else None
-    body = msgspec.json.encode({"profile": profile, "positions": positions})
+    body = msgspec.json.encode(
+        {"profile": profile, "positions": positions, **({"further": further} if further else {})}
+    )
     return Piece(body, "", 1, 1, "item", "application/json", asked=asked, at=at)
+
+
+def _rows_of(path: Path, domain: str) -> list[dict[str, str]]:
+    """The rows of a further domain; of a file that cannot be read only the reason."""
+    file, columns = FURTHER[domain]
+    try:
+        return _few(path, file.lower(), columns)
+    except Unreadable as error:
+        return [{"wrong": str(error)}]
 
 
 def _few(path: Path, name: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
@@ -203,9 +233,9 @@ def _few(path: Path, name: str, columns: tuple[str, ...]) -> list[dict[str, str]
 
 
 def reduced(row: Mapping[str, Any], columns: tuple[str, ...]) -> dict[str, str]:
-    """The cells of *row* in *columns*, by their English names, without e-mail addresses and without the empty ones."""
+    """The cells of *row* in *columns*, by their English names, without what is cut and without the empty ones."""
     cells = ((_COLUMNS.get(_folded(name), name), cell) for name, cell in row.items())
-    return {name: _EMAIL.sub("", cell) for name, cell in cells if name in columns and isinstance(cell, str) and cell}
+    return {name: _CUT.sub("", cell) for name, cell in cells if name in columns and isinstance(cell, str) and cell}
 
 
 # ---- reading ------------------------------------------------------------------------------------------------
@@ -264,7 +294,7 @@ def connected(owner: str, row: Mapping[str, Any], name: str) -> Iterator[Record]
 
 
 def member(owner: str, body: Any) -> Iterator[Record]:
-    """The profile of *owner*, its positions and links, from its row (PROFILE) and theirs (POSITIONS) in *body*."""
+    """The profile of *owner*, its positions, links and further rows, from its row (PROFILE) and theirs in *body*."""
     it = record(get(body, "profile"))
     for part, columns in ((it, PROFILE), *((record(one), POSITIONS) for one in each(get(body, "positions")))):
         spoilt = [str(part["wrong"])] if "wrong" in part else []
@@ -281,6 +311,7 @@ def member(owner: str, body: Any) -> Iterator[Record]:
         if company or title:
             started = day(text(row.get("Started On")))
             yield Position(owner, ordinal, company, title, started, day(ended), ended is None)
+    yield from _further(owner, record(get(body, "further")))
     for handle in _listed(it.get("Twitter Handles"), re.compile(",")):
         yield ProfileLink(owner, f"https://x.com/{handle.lstrip('@')}", "sameAs")
     for site in _listed(it.get("Websites"), _BETWEEN):
@@ -289,6 +320,19 @@ def member(owner: str, body: Any) -> Iterator[Record]:
             yield Quarantine("Profile.csv", f"Websites: {site[:100]} is no web address")
         else:
             yield ProfileLink(owner, link, "website")
+
+
+def _further(owner: str, body: Mapping[str, Any]) -> Iterator[Record]:
+    """The rows of the further domains in *body*."""
+    for domain, (file, columns) in FURTHER.items():
+        for ordinal, one in enumerate(each(body.get(domain))):
+            row = record(one)
+            spoilt = [str(row["wrong"])] if "wrong" in row else []
+            spoilt += [f"{column}: {why}" for column in columns if (why := fault(text(row.get(column))))]
+            if spoilt:
+                yield Quarantine(file, "; ".join(spoilt))
+            elif cells := {column: cell for column in columns if (cell := shown(row.get(column)))}:
+                yield ProfileDetail(owner, domain, ordinal, msgspec.json.encode(cells).decode())
 
 
 def _listed(value: Any, between: re.Pattern[str]) -> list[str]:
@@ -300,7 +344,7 @@ DONATION = Donation(
     "LinkedIn",
     {"Connections.csv": KEPT, "Profile.csv": PROFILE, "Positions.csv": POSITIONS},
     _COLUMNS,
-    _EMAIL.pattern,
+    _CUT.pattern,
     {
         "en": "On LinkedIn, choose Settings & Privacy, Data privacy, Get a copy of your data, and there at least "
         "Connections, Profile and Positions. LinkedIn sends an e-mail with a link to a ZIP file.",
@@ -309,6 +353,8 @@ DONATION = Donation(
     },
     ADDRESS,
     ("Profile.csv", OWN),
+    FURTHER,
+    REFUSED,
 )
 # a donated list has employer and title of the people on it, unlike a list of links ("connections")
 collector = FileCollector("linkedin", cut, read, ("profile", "donation"), yields="profiles", donation=DONATION)

@@ -5,8 +5,9 @@ the records are those of the export (`collectors.linkedin.export`). Columns that
 are cut from an answer before anything is written.
 
 A walk begins with the authorization, which says since when LinkedIn prepares the data; a cursor is a domain and the
-number of its page. `Page.asked` has the `owner` of the records; `Request.carry` has `since` (epoch milliseconds of the
-authorization), `positions` (rows read on the way to the profile) and `last` (a digest of the page before).
+number of its page. `Page.asked` has the `owner` of the records, and the further `domains` that the study names and the
+consent covers, which are read first; `Request.carry` has `since` (epoch milliseconds of the authorization), `positions`
+and `further` (rows read on the way to the profile) and `last` (a digest of the page before).
 
 LinkedIn's documents as of November 2026, and what could not be checked: docs/collectors/linkedin-members.md.
 """
@@ -14,7 +15,7 @@ LinkedIn's documents as of November 2026, and what could not be checked: docs/co
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -23,6 +24,7 @@ from pydantic import BaseModel, Field
 
 from collectors.base import Absent, Done, Kind, Later, OAuth, Outcome, Refused, Settings, Token
 from collectors.importing.file_collector import guarded
+from collectors.linkedin.domains import FURTHER
 from collectors.linkedin.export import ADDRESS, KEPT, POSITIONS, PROFILE, connected, member, reduced
 from collectors.parsing.coerce import decode, each, from_epoch, get, record, text
 from collectors.parsing.people import profile_url
@@ -35,7 +37,10 @@ from storage.records import Failure, Page, Record, Request
 API, SITE = "https://api.linkedin.com", "https://www.linkedin.com"
 SCOPE = "r_dma_portability_3rd_party"
 VERSION = "202312"  # the only one that the API accepts
-COLUMNS = {"POSITIONS": POSITIONS, "PROFILE": PROFILE, "CONNECTIONS": KEPT}  # by domain
+COLUMNS = {  # by domain
+    "POSITIONS": POSITIONS, "PROFILE": PROFILE, "CONNECTIONS": KEPT,
+    **{name: columns for name, (_, columns) in FURTHER.items()},
+}  # fmt: skip
 WALKS = {"member": ("POSITIONS", "PROFILE"), "contacts": ("CONNECTIONS",)}  # the domains of a kind, in order
 NO_DATA = "no data found"  # ends the pages of a domain
 READY = timedelta(hours=6)  # after the authorization; until then a domain without data may still be being prepared
@@ -76,10 +81,13 @@ class Members:
     def oauth(options: Mapping[str, Any]) -> OAuth | None:
         """How participants connect, if the study has an application at LinkedIn."""
         its = Options.model_validate({name: options[name] for name in Options.model_fields if name in options})
+        kinds = options.get("kinds") or WALKS
+        reads = [*options.get("domains", ()), *(name for kind in kinds for name in WALKS.get(kind, ()))]
         flow = f"{its.oauth_url}/native-pkce" if its.native_pkce else f"{its.oauth_url}/v2"
         return OAuth(
             "LinkedIn", its.client_id, f"{flow}/authorization", f"{its.oauth_url}/v2/accessToken", (SCOPE,),
             f"{its.base_url or API}{_path('')}", _member_id, {"LinkedIn-Version": VERSION}, its.native_pkce, ADDRESS,
+            tuple(reads),
         ) if its.client_id else None  # fmt: skip
 
     def fetch(self, requests: Iterator[Request], settings: Settings) -> Iterator[Page | Failure]:
@@ -90,17 +98,19 @@ class Members:
 
     def _answers(self, request: Request, settings: Settings) -> list[Page | Failure]:
         if not settings.wire.live:
-            return _ask(request, settings, Token(""))
+            return _ask(request, settings, Token(""), ())
         offer = self.oauth({**settings.options, "client_id": settings.options.get("client_id") or "none"})
         assert offer is not None
         try:
             token = token_of(settings, offer, request.target.key)
             if token is None:
                 return http.refuse(settings.wire, (request,), "consent", "the consent is withdrawn")
-            answers = _ask(request, settings, token)
+            covered = settings.consented(request.target.key).split(", ")
+            domains = [name for name in settings.options.get("domains", ()) if token.own or name in covered]
+            answers = _ask(request, settings, token, domains)
             if isinstance(answers[-1], Page) and answers[-1].status == 401:
                 token = renewed(settings, offer, request.target.key, token)
-                answers = _ask(request, settings, token) if token else answers
+                answers = _ask(request, settings, token, domains) if token else answers
             return answers
         except NoAnswer as error:
             return http.refuse(settings.wire, (request,), "connection", str(error), offer.token_url)
@@ -130,7 +140,8 @@ class Members:
             yield http.unreadable(domain, error, page.body)
             return
         if domain == "PROFILE":
-            body = {"profile": rows[0] if rows else {}, "positions": page.requests[0].carry.get("positions")}
+            carry = page.requests[0].carry
+            body = {"profile": rows[0] if rows else {}, **{name: carry.get(name) for name in ("positions", "further")}}
             yield from guarded(domain, page.body, lambda: member(owner, body))
         elif domain == "CONNECTIONS":
             for number, row in enumerate(rows, page.requests[0].position + 1):
@@ -140,10 +151,11 @@ class Members:
 # ---- requests ---------------------------------------------------------------------------------------------------
 
 
-def _ask(request: Request, settings: Settings, token: Token) -> list[Page | Failure]:
+def _ask(request: Request, settings: Settings, token: Token, domains: Sequence[str]) -> list[Page | Failure]:
     options = settings.checked(Options)
     headers = {"Authorization": f"Bearer {token.access}", "LinkedIn-Version": VERSION}
-    asked = {"owner": token.owner} if token.owner else {}
+    asked: dict[str, Any] = {"owner": token.owner} if token.owner else {}
+    asked |= {"domains": domains} if domains and request.target.kind == "member" else {}
     url = (options.base_url or API).rstrip("/") + _path(request.target.cursor)
     return http.ask(settings.wire, (request,), url, headers=headers, contact=options.contact, asked=asked)
 
@@ -208,7 +220,7 @@ def _of_authorization(page: Page) -> Outcome:
     since = get(msgspec.json.decode(page.content()), "elements", 0, "regulatedAt")
     if from_epoch(since) is None:
         return Later(target, NOT_READY, page.fetched_at + AGAIN)
-    return Done(target, f"{WALKS[target.kind][0]}:0", carry={"since": since})
+    return Done(target, f"{_walk(page)[0]}:0", carry={"since": since})
 
 
 def _of_rows(page: Page, domain: str, start: int, rows: list[dict[str, str]]) -> Outcome:
@@ -222,13 +234,24 @@ def _of_rows(page: Page, domain: str, start: int, rows: list[dict[str, str]]) ->
         return Done(target, items=len(rows))
     digest = hashlib.sha256(page.body).hexdigest()[:16]
     again = bool(rows) and digest == carry.get("last")
-    positions = [*carry.get("positions", []), *(rows if domain == "POSITIONS" and not again else ())]
+    new = [] if again else rows
+    positions = [*carry.get("positions", []), *(new if domain == "POSITIONS" else ())]
+    further = dict(carry.get("further", {}))
+    if domain in FURTHER and new:
+        further[domain] = [*(further.get(domain, []) if start else ()), *new]
     kept = {"since": carry.get("since"), **({"positions": positions} if positions else {})}
+    kept |= {"further": further} if further else {}
     if rows and not again:
         return Done(target, f"{domain}:{start + 1}", len(rows), carry=kept | {"last": digest})
-    if following := WALKS[target.kind][WALKS[target.kind].index(domain) + 1 :]:
+    walk = _walk(page)
+    if following := walk[walk.index(domain) + 1 :] if domain in walk else walk:
         return Done(target, f"{following[0]}:0", carry=kept)
     return Done(target, complete=not again, why="the server repeats a page" if again else "", stuck=again)
+
+
+def _walk(page: Page) -> list[str]:
+    """The domains that the walk of *page* reads, in order."""
+    return [*page.asked.get("domains", ()), *WALKS[page.requests[0].target.kind]]
 
 
 def _place(request: Request) -> tuple[str, int]:

@@ -8,9 +8,9 @@ and so does `unavailable_after` once its time has passed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from html import unescape
 
 import msgspec
@@ -58,14 +58,17 @@ def _moment(text: str) -> datetime | None:
     return None
 
 
-def _metas(content: bytes) -> Iterator[str]:
+@lru_cache(maxsize=1)  # `outcome` and `parse` ask for the same page one after the other
+def _metas(content: bytes) -> list[str]:
     """The directives in the page's meta elements; in UTF-16 too."""
+    found = []
     for attributes in _META.findall(content.replace(b"\x00", b"") if b"\x00" in content[:200] else content):
         said = {name.lower(): b"".join(value) for name, *value in _ATTRIBUTE.findall(attributes)}
         named = next((said[key] for key in (b"name", b"http-equiv", b"property") if key in said), b"")
         names = named.decode("latin-1").lower()
         if (OURS - {""} | {"x-robots-tag"}) & set(re.split(r"[,\s]+", names)):
-            yield unescape(said.get(b"content", b"").decode("latin-1"))
+            found.append(unescape(said.get(b"content", b"").decode("latin-1")))
+    return found
 
 
 def overruled(answer: Page | Failure) -> Page | Failure:

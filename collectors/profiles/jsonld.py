@@ -39,7 +39,8 @@ class Document:
         encoding, self.text = html_to_unicode(content_type, content, auto_detect_fun=_undeclared)
         self.broken: list[tuple[str, str, str]] = []  # place, reason, excerpt
         self.repaired: list[tuple[str, str, str]] = []  # the same, of what was read all the same
-        if (lost := self.text.count("\ufffd") - content.count("\ufffd".encode())) > 0:
+        shown = self.text.count("\ufffd")
+        if shown and (lost := shown - content.count("\ufffd".encode())) > 0:
             self.repaired.append(("page", f"{lost} characters that are not {encoding} were replaced", ""))
         text = self.text.replace("\x00", "") if "\x00" in self.text else self.text
         if 0 <= text.find("</body>") < len(text) - 32:  # libxml2 would drop anything after the end
@@ -160,7 +161,9 @@ def _json(text: str) -> tuple[list[Any], list[lenient.Left]]:
     """The items of one block, and its repairs; stray characters, comments and entities are tolerated."""
     import jstyleson  # type: ignore[import-untyped]  # extruct's reader of comments and superfluous commas
 
-    bare = _AFTER.sub("", _BEFORE.sub("", text.strip(_AROUND))).strip(_AROUND)
+    bare = text.strip(_AROUND)
+    if bare[:1] not in ("{", "[") or bare[-1:] not in ("}", "]"):
+        bare = _AFTER.sub("", _BEFORE.sub("", bare)).strip(_AROUND)
     attempts = (
         lambda: bare,
         lambda: html.unescape(bare),
@@ -200,13 +203,20 @@ def _renamed(value: Any, terms: dict[str, str]) -> Any:
         return [_renamed(each, terms) for each in value]
     if not isinstance(value, dict):
         return value
-    for context in listed(value.get("@context")):
+    said = value.get("@context")
+    for context in () if isinstance(said, str) else listed(said):
         for term, meaning in context.items() if isinstance(context, dict) else ():
             iri = meaning.get("@id") if isinstance(meaning, dict) else meaning
             terms = {**terms, term: iri} if isinstance(iri, str) else terms
     # a short name is kept
-    renamed = {_property(name, terms): _renamed(inner, terms) for name, inner in value.items() if name != "@context"}
-    return {**renamed, **({"@context": value["@context"]} if "@context" in value else {})}
+    renamed = {
+        (_property(name, terms) if terms or ":" in name else name): (
+            _renamed(inner, terms) if isinstance(inner, dict | list) else inner
+        )
+        for name, inner in value.items()
+        if name != "@context"
+    }
+    return {**renamed, "@context": said} if "@context" in value else renamed
 
 
 def _property(name: str, terms: dict[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,12 @@ _WALL = re.compile(r"/(?:authwall|checkpoint|log-?in|sign-?in|sign-?up|uas/login
 
 def document_of(page: Page, content: bytes) -> Document:
     """The HTML of *page*. Raise ValueError if it is not HTML."""
-    return Document(content, page.header("content-type"), page.url)
+    return _document(content, page.header("content-type"), page.url)
+
+
+@lru_cache(maxsize=1)  # `outcome` and `parse` read the same page one after the other
+def _document(content: bytes, content_type: str | None, url: str) -> Document:
+    return Document(content, content_type, url)
 
 
 def walled(page: Page, content: bytes) -> bool:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
-
-import httpcore
 
 TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the IPv4 address is in the last 32 bits
 
@@ -55,37 +52,3 @@ def named(options: Mapping[str, Any]) -> frozenset[str]:
     urls = [str(one) if "://" in str(one) else f"//{one}" for one in others]
     urls = [str(options.get("base_url") or ""), *filter(is_private, urls)]
     return frozenset(filter(None, (urlsplit(url).hostname for url in urls)))
-
-
-class PublicOnly(httpcore.NetworkBackend):
-    """Connections to public addresses only: a name is resolved once, checked, and connected to."""
-
-    def __init__(self) -> None:
-        self._inner = httpcore.SyncBackend()
-        self.allowed: Collection[str] = ()  # hosts that need not be public
-        self.all = False
-
-    def connect_tcp(
-        self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:  # fmt: skip
-        """A connection to *host*. Raise PrivateAddress if it has no public address and is not allowed."""
-        if self.all or host in self.allowed:
-            return self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
-        try:
-            found = [str(row[4][0]) for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(str(error)) from error
-        failed: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
-        for address in dict.fromkeys(filter(public, found)):
-            try:
-                return self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failed = error
-        raise failed or PrivateAddress(f"{host} is not on the public internet; allow_private lets it be asked")
-
-    def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
-    ) -> httpcore.NetworkStream:
-        """Never."""
-        raise PrivateAddress("a socket of this machine")

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 
 from collectors.base import Later, Outcome, OutOfCredit, redirected
 from collectors.wire.exchange import Exchange, Wire
 from collectors.wire.retry_after import latest
-from collectors.wire.transports import Transport
 from storage.records import Failure, Page, Quarantine, Request
+
+if TYPE_CHECKING:
+    import httpx
 
 AGENT = "sneeuwbal/0.1"
 MOST = 2**53  # maximum of a claimed count
@@ -33,6 +34,9 @@ RESETS = ("x-ratelimit-reset", "ratelimit-reset")
 
 def client(wire: Wire, contact: str = "") -> httpx.Client:
     """The httpx client of *wire*, created once: it records or replays all requests."""
+    import httpx  # not for those who only read answers
+
+    from collectors.wire.transports import Transport
 
     def make() -> httpx.Client:
         agent = f"{AGENT} ({contact})" if contact else AGENT
@@ -59,6 +63,8 @@ def ask(
     asked: Mapping[str, Any] | None = None,
 ) -> list[Page | Failure]:
     """The answers to one GET on behalf of *requests*: redirects and the final one; never an exception."""
+    import httpx
+
     with wire.ask(requests, asked) as exchange:
         http = client(wire, contact)
         try:

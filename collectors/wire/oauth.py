@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import httpx
-
 from collectors.base import OAuth, Settings, Token
-from collectors.wire.address_policy import PrivateAddress, PublicOnly
-from collectors.wire.transports import unrecorded
+from collectors.wire.address_policy import PrivateAddress
 
 EARLY = timedelta(minutes=5)  # before its end a token is renewed
 GONE = ("invalid_grant", "invalid_request")  # of a refresh token that was revoked or has expired (RFC 6749, 5.2)
@@ -36,6 +33,10 @@ def renewed(settings: Settings, oauth: OAuth, consent: str, token: Token) -> Tok
 
     Raise NoAnswer.
     """
+    import httpx  # by those who ask only
+
+    from collectors.wire.transports import PublicOnly, unrecorded
+
     if not token.refresh or settings.tokens is None:
         return None
     form = {"grant_type": "refresh_token", "refresh_token": token.refresh, "client_id": oauth.client_id}

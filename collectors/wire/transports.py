@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+import socket
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, cast
 
+import httpcore
 import httpx
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
 from collectors.base import redirected
-from collectors.wire.address_policy import PrivateAddress, PublicOnly, is_private
+from collectors.wire.address_policy import PrivateAddress, is_private, public
 from collectors.wire.exchange import Exchange, NotRecorded, Wire
 from storage.records import Failure, Page
 
@@ -226,6 +228,40 @@ def _bounded(pieces: Iterator[bytes]) -> bytes:
 
 
 # ---- httpx --------------------------------------------------------------------------------------------------
+
+
+class PublicOnly(httpcore.NetworkBackend):
+    """Connections to public addresses only: a name is resolved once, checked, and connected to."""
+
+    def __init__(self) -> None:
+        self._inner = httpcore.SyncBackend()
+        self.allowed: Collection[str] = ()  # hosts that need not be public
+        self.all = False
+
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:  # fmt: skip
+        """A connection to *host*. Raise PrivateAddress if it has no public address and is not allowed."""
+        if self.all or host in self.allowed:
+            return self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
+        try:
+            found = [str(row[4][0]) for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(str(error)) from error
+        failed: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
+        for address in dict.fromkeys(filter(public, found)):
+            try:
+                return self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failed = error
+        raise failed or PrivateAddress(f"{host} is not on the public internet; allow_private lets it be asked")
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore.NetworkStream:
+        """Never."""
+        raise PrivateAddress("a socket of this machine")
 
 
 def unrecorded(wire: Wire, network: PublicOnly) -> httpx.HTTPTransport:

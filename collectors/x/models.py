@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -174,12 +175,19 @@ class Includes(msgspec.Struct):
     places: list[_Place] | None = None
 
 
+class Meta(msgspec.Struct):
+    """Where a list goes on."""
+
+    next_token: Any = None
+
+
 class PostPage(msgspec.Struct):
     """A page of posts, or one post."""
 
     data: list[PostItem] | PostItem | None = None
     includes: Includes | None = None
     errors: list[Problem] | None = None
+    meta: Meta | None = None
 
 
 class UserPage(msgspec.Struct):
@@ -188,6 +196,7 @@ class UserPage(msgspec.Struct):
     data: list[UserItem] | UserItem | None = None
     includes: Includes | None = None
     errors: list[Problem] | None = None
+    meta: Meta | None = None
 
 
 class _TopIncludes(msgspec.Struct):
@@ -205,28 +214,34 @@ class _Top(msgspec.Struct):
     errors: list[Any] | None = None
 
 
-_posts = msgspec.json.Decoder(PostPage)
-_users = msgspec.json.Decoder(UserPage)
+_DECODERS: dict[type, Any] = {PostItem: msgspec.json.Decoder(PostPage), UserItem: msgspec.json.Decoder(UserPage)}
 
 
 # ---- decoding -----------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1)  # `outcome` and `parse` read the same page one after the other
+def well_formed(content: bytes, one: type[PostItem | UserItem]) -> Any:
+    """A page of posts (PostPage) or users (UserPage) in which everything can be read; None if something cannot."""
+    try:
+        return _DECODERS[one].decode(content)
+    except UNREADABLE:
+        return None
+
+
 def post_page(content: bytes) -> tuple[PostPage | None, list[Quarantine]]:
     """A page of posts (None if unreadable), and its unreadable items."""
-    return _decoded(content, _posts, PostItem)
+    return _decoded(content, PostItem)
 
 
 def user_page(content: bytes) -> tuple[UserPage | None, list[Quarantine]]:
     """A page of users (None if unreadable), and its unreadable items."""
-    return _decoded(content, _users, UserItem)
+    return _decoded(content, UserItem)
 
 
-def _decoded(content: bytes, whole: Any, one: Any) -> tuple[Any, list[Quarantine]]:
-    try:
-        return whole.decode(content), []
-    except UNREADABLE:
-        pass
+def _decoded(content: bytes, one: Any) -> tuple[Any, list[Quarantine]]:
+    if (whole := well_formed(content, one)) is not None:
+        return whole, []
     try:
         found, left = lenient.value(content)
         top, more = lenient.convert(found, _Top)

@@ -1,4 +1,4 @@
-"""Outcomes of X's answers: pure, and cheap (only ids, meta and errors are decoded)."""
+"""Outcomes of X's answers: pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from collectors.parsing.lenient import Count
 from collectors.wire.retry_after import retry_after
 from collectors.x.errors import FAILED, TOKENS, about, blames, named, problems_of, reason_of, wrong_vocabulary
 from collectors.x.limits import REACH, REACH_WITHOUT_REPLIES, SEARCH_DAYS
-from collectors.x.models import UNREADABLE, Problem
+from collectors.x.models import UNREADABLE, Meta, PostItem, Problem, UserItem, well_formed
 from collectors.x.retry_after import limited
 from storage.records import Page, Request, Target
 
 LOOKUPS = {"user": "username", "user_id": "id", "post": "id"}  # kinds requested in batches, and the id of an item
 ID = re.compile(r"[0-9]{1,19}")
+POSTS = ("timeline", "search", "post")  # kinds whose pages are of posts; others are of users
 WELL_FORMED = {"user": re.compile(r"[A-Za-z0-9_]{1,15}"), "user_id": ID, "post": ID}
 LAST = "last"  # in `Page.asked` of the last page of a stream (`collectors.x.stream`)
 NEAR = 0.98  # share of a timeline's reach: deleted posts count towards the platform's limit but are not delivered
@@ -32,15 +33,11 @@ class _Item(msgspec.Struct):
     username: Any = None
 
 
-class _Meta(msgspec.Struct):
-    next_token: Any = None
-
-
 class Answer(msgspec.Struct):
-    """The parts of an answer that determine its outcomes."""
+    """The parts of an answer that determine its outcomes, if not everything in it can be read."""
 
     data: list[_Item] | _Item | None = None
-    meta: _Meta | None = None
+    meta: Meta | None = None
     errors: list[Problem] | None = None
 
 
@@ -135,21 +132,23 @@ def _content(page: Page) -> bytes:
         return b""
 
 
-def _read(page: Page) -> Answer | None:
-    """The answer, if it can be read at all."""
+def _read(page: Page) -> Any:
+    """The answer (PostPage, UserPage or Answer), if it can be read at all."""
     content = _content(page)
+    if (whole := well_formed(content, PostItem if page.kind in POSTS else UserItem)) is not None:
+        return whole
     try:
         return lenient.read(content, Answer)[0]
     except UNREADABLE:
         return None
 
 
-def _items(answer: Answer) -> list[_Item]:
+def _items(answer: Any) -> list[Any]:
     data = answer.data
     return data if isinstance(data, list) else [] if data is None else [data]
 
 
-def _looked_up(page: Page, answer: Answer) -> Iterator[Outcome]:
+def _looked_up(page: Page, answer: Any) -> Iterator[Outcome]:
     """The outcome of each target of a batch: found, absent for the reason given, or left out without a reason."""
     name = LOOKUPS[page.kind]
     found = {str(getattr(item, name)).lower() for item in _items(answer)}
@@ -163,7 +162,7 @@ def _looked_up(page: Page, answer: Answer) -> Iterator[Outcome]:
         yield Absent(target, reason) if reason else Later(target, str(_detail(problem)))
 
 
-def _walked(page: Page, request: Request, answer: Answer) -> Outcome:
+def _walked(page: Page, request: Request, answer: Any) -> Outcome:
     """One page of a timeline, a follow list or a search."""
     target, items = request.target, _items(answer)
     token = answer.meta.next_token if answer.meta else None

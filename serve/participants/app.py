@@ -48,7 +48,7 @@ def face(study: Study, arrived: Callable[[], None] = lambda: None) -> Starlette:
     Raise UserError if a text of the study is missing.
     """
     for language in LANGUAGES:
-        text_of(study.directory, language)
+        text_of(study.directory, language, study.participants.domains)
     pages = _Pages(study, arrived)
     return application(
         [
@@ -69,7 +69,7 @@ def face(study: Study, arrived: Callable[[], None] = lambda: None) -> Starlette:
 def started(study: Study) -> Iterator[Starlette]:
     """The application, for one process at a time, with loads of what arrives. Raise UserError if a text is missing."""
     with lock(study.directory, "participants"):
-        if made := texts.begin(study.directory):
+        if made := texts.begin(study.directory, study.participants.domains):
             raise UserError(f"written: {', '.join(map(str, made))}; fill in what stands in [[ ]], and start again")
         consents.clear(study.directory)
         _clear_tokens(study.directory)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -38,8 +38,8 @@ class Text(msgspec.Struct, frozen=True):
         return hashlib.sha256(self.whole.encode()).hexdigest()
 
 
-def text_of(study: Path, language: Language) -> Text:
-    """The study's text in *language*. Raise UserError if it is missing, empty, or still has blanks."""
+def text_of(study: Path, language: Language, domains: Sequence[str] = ()) -> Text:
+    """The study's text in *language*. Raise UserError if it is missing, empty, has blanks, or names no *domains*."""
     parts = []
     for name in ("information", "consent"):
         path = study / FOLDER / f"{name}.{language}.md"
@@ -53,18 +53,26 @@ def text_of(study: Path, language: Language) -> Text:
         if not part.strip():
             raise UserError(f"{path}: is empty; write the text that participants read")
         parts.append(part)
-    return Text(*parts)
+    made = Text(*parts)
+    if missing := [name for name in domains if name.casefold() not in made.whole.casefold()]:
+        raise UserError(
+            f"{study / FOLDER / f'information.{language}.md'}: does not say that the study asks for {missing[0]}, as "
+            "[participants] domains does; name it there"
+        )
+    return made
 
 
-def begin(study: Path) -> list[Path]:
-    """Write templates of the texts that are missing; return their paths."""
+def begin(study: Path, domains: Sequence[str] = ()) -> list[Path]:
+    """Write templates of the texts that are missing, with the *domains* that the study names; return their paths."""
     folder = study / FOLDER
     folder.mkdir(exist_ok=True)
     made = []
     for template in sorted((Path(__file__).parent / "templates").glob("*.md")):
         path = folder / template.name
         if not path.exists():
-            path.write_text(template.read_text("utf-8"), "utf-8")
+            besides = words("nl" if template.name.endswith(".nl.md") else "en")["besides"]
+            named = besides.format(domains=", ".join(domains)) if domains else ""
+            path.write_text(template.read_text("utf-8").replace("{further}", named), "utf-8")
             made.append(path)
     return made
 

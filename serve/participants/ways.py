@@ -47,7 +47,10 @@ class Ways:
         hooks = {
             name: hooks_of(point.load()) for name, point in installed().items() if chosen is None or name in chosen
         }
-        self.donations: dict[str, Donation] = {name: one.donation for name, one in hooks.items() if one.donation}
+        domains = study.participants.domains
+        self.donations: dict[str, Donation] = {
+            name: one.donation.asking(domains) for name, one in hooks.items() if one.donation
+        }
         self._begun: dict[str, Connecting] = {}
         if unknown := set(chosen or ()) - set(self.names):
             raise UserError(f"[participants] collectors: nobody can take part by {', '.join(sorted(unknown))}")
@@ -74,8 +77,9 @@ class Ways:
         return self.donations[name].title if name in self.donations else self.accounts()[name].title
 
     def covers(self, name: str) -> str:
-        """What a connected account gives access to."""
-        return ", ".join(self.accounts()[name].scopes)
+        """What a connected account gives access to, and what is read."""
+        one = self.accounts()[name]
+        return ", ".join((*one.scopes, *one.reads)) or one.title
 
     def begin(self, begun: Connecting) -> str:
         """The address at which the person logs in."""

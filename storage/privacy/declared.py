@@ -30,6 +30,7 @@ from storage.records import (
     Page,
     Post,
     Profile,
+    ProfileDetail,
     Request,
     SurveyAnswer,
     Target,
@@ -43,6 +44,7 @@ RECORDS: Mapping[type, Mapping[str, str]] = {
         "profile_id": "id", "url": "address", "name": "names", "headline": "descriptions",
         "description": "descriptions", "location": "locations",
     },
+    ProfileDetail: {"profile_id": "id", "fields": "descriptions"},
     Connection: {"profile_id": "id", "other_id": "refers"},
     Account: {
         "account_id": "id", "handle": "handle", "url": "address", "name": "names", "description": "descriptions",
@@ -127,6 +129,13 @@ class Donation(msgspec.Struct, frozen=True):
     how: Mapping[str, str]  # how to get the export, by language
     address: str = ""  # a pattern of the address of a participant's own page, asked for if the export lacks it
     address_in: tuple[str, str] = ("", "")  # the file and column that the address is written into
+    further: Mapping[str, tuple[str, tuple[str, ...]]] = {}  # as *files*, by domain: if the study names it
+    refused: Mapping[str, str] = {}  # domains that a study cannot name, and why
+
+    def asking(self, domains: Iterable[str]) -> Donation:
+        """The same, with the files of *domains*."""
+        files = {**self.files, **dict(self.further[name] for name in domains if name in self.further)}
+        return msgspec.structs.replace(self, files=files)
 
 
 class OAuth(msgspec.Struct, frozen=True):
@@ -142,6 +151,7 @@ class OAuth(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
     pkce: bool = True  # False: the server takes no code challenge
     address: str = ""  # a pattern of the address of a participant's own page, asked for if the answers lack it
+    reads: tuple[str, ...] = ()  # what is read, as the platform calls it
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,7 @@ ROWS: Mapping[str, str] = {  # tables of which not every row may be published
     "quarantine": "WHERE FALSE",
     "link_handles": "WHERE FALSE",
     "profile_links": "WHERE FALSE",
+    "profile_details": "WHERE FALSE",  # schools, dates and skills together identify one person
     "account_fields": "WHERE FALSE",
     "readings": "WHERE FALSE",
     "readings_made_from": "WHERE FALSE",

@@ -107,6 +107,12 @@ RULES = (
     ),
     Rule("profile_links", ("profile_id", "content", "url", "rel"), "row_id", "profile_id, content, url, rel"),
     Rule(
+        "profile_details",
+        ("profile_id", "content", "domain", "ordinal"),
+        "row_id",
+        "profile_id, content, domain, CAST(ordinal AS INTEGER) AS ordinal, CAST(fields AS JSON) AS fields",
+    ),
+    Rule(
         "connections",
         ("profile_id", "other_id", "walk"),
         FIRST,

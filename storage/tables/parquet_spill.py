@@ -85,6 +85,7 @@ TABLES: dict[type, str] = {
     records.Profile: "profiles",
     records.Position: "positions",
     records.ProfileLink: "profile_links",
+    records.ProfileDetail: "profile_details",
     records.Connection: "connections",
     records.Account: "accounts",
     records.AccountField: "account_fields",
@@ -104,7 +105,12 @@ TABLES: dict[type, str] = {
     Answer: "answers",
     Noted: "notes",
 }
-VERSIONED = (records.Profile, records.Position, records.ProfileLink)  # rows that carry a content hash
+VERSIONED = (
+    records.Profile,
+    records.Position,
+    records.ProfileLink,
+    records.ProfileDetail,
+)  # rows that carry a content hash
 
 
 def arrow_type(annotation: Any) -> pa.DataType:
@@ -299,7 +305,7 @@ class Spill:
         return {TABLES[kind]: columns.written for kind, columns in self.columns.items() if columns.written}
 
     def _profiles(self, starts: list[int]) -> None:
-        """Give the page's profiles, positions and links their common content hash."""
+        """Give the page's profiles, positions, links and details their common content hash."""
         new = [self.columns[kind].rows[start:] for kind, start in zip(VERSIONED, starts, strict=True)]
         if not any(new):
             return

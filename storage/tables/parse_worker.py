@@ -345,14 +345,30 @@ def _answer(request: Request, outcome: Outcome | Failure) -> Answer:
 def begin_worker() -> None:
     """Prepare a worker process: it ends with its parent, and pyarrow finds no pandas.
 
-    A pool's workers keep each other's pipes open, and would wait for ever. pyarrow imports pandas, half a second, for
-    the first list it is given, and no worker needs it.
+    A pool's workers keep each other's pipes open, and would wait for ever.
     """
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         end_with_parent(parent.pid)
+    without_pandas()
+
+
+def without_pandas() -> None:
+    """Let pyarrow find no pandas in this process, unless it is imported already; only where nothing needs both.
+
+    pyarrow imports pandas, half a second, for the first list it is given.
+    """
     if "pandas" not in sys.modules:
-        sys.modules["pandas"] = None  # type: ignore[assignment]  # what Python reads as "cannot be imported"
-        with contextlib.suppress(AttributeError, ImportError):
-            pa.array([0])
-        del sys.modules["pandas"]
+        sys.meta_path.insert(0, _NoPandas)
+        pa.array([0])
+        sys.meta_path.remove(_NoPandas)
+
+
+class _NoPandas:
+    """A finder of modules by which pandas cannot be imported."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        """Raise ImportError if pandas is asked for."""
+        if name == "pandas":
+            raise ModuleNotFoundError(name)

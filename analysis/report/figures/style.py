@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from fontTools import subset  # type: ignore[import-untyped]
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from PIL import Image
 
 from analysis import palette
 from analysis.palette import FAINT, INK
@@ -109,7 +111,7 @@ def nothing(words: Callable[[str], str]) -> Figure:
 
 
 NOTHING: dict[str, dict[str, None]] = {
-    "svg": {"Date": None, "Creator": None, "Format": None, "Type": None}, "pdf": {"CreationDate": None}, "png": {},
+    "svg": {"Date": None, "Creator": None, "Format": None, "Type": None}, "pdf": {"CreationDate": None},
 }  # fmt: skip
 CANVASES = {"svg": FigureCanvasSVG, "pdf": FigureCanvasPdf, "png": FigureCanvasAgg}
 DPI = 200  # of png
@@ -147,7 +149,12 @@ def saved(figure: Figure, form: str) -> bytes:
         if form == "png":
             figure.set_dpi(DPI)
         canvas: Any = CANVASES[form](figure)
-        getattr(canvas, f"print_{form}")(out, metadata=NOTHING[form])
+        if form == "png":  # without the transparency that no figure has, and compressed as far as is quick
+            canvas.draw()
+            pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+            Image.fromarray(pixels).save(out, "PNG", dpi=(DPI, DPI), compress_level=4)
+        else:
+            getattr(canvas, f"print_{form}")(out, metadata=NOTHING[form])
     return out.getvalue()
 
 

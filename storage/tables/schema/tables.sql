@@ -41,7 +41,8 @@ CREATE TABLE base.deletions (
     platform VARCHAR, kind VARCHAR, key VARCHAR, reason VARCHAR, told_at TIMESTAMPTZ,
     seen_at TIMESTAMPTZ, record_id VARCHAR);
 
--- profiles: a row per content and run that saw it; base.positions and base.profile_links hang on the content.
+-- profiles: a row per content and run that saw it; base.positions, base.profile_links and
+-- base.profile_details hang on the content.
 -- own: the page was the profile's own, not a list that shows it
 CREATE TABLE base.profiles (
     profile_id VARCHAR, content VARCHAR, run_id VARCHAR, own BOOLEAN, platform VARCHAR, url VARCHAR, name VARCHAR,
@@ -51,6 +52,8 @@ CREATE TABLE base.positions (
     profile_id VARCHAR, content VARCHAR, ordinal INTEGER, employer VARCHAR, title VARCHAR,
     started VARCHAR, ended VARCHAR, current BOOLEAN);
 CREATE TABLE base.profile_links (profile_id VARCHAR, content VARCHAR, url VARCHAR, rel VARCHAR);
+CREATE TABLE base.profile_details (
+    profile_id VARCHAR, content VARCHAR, domain VARCHAR, ordinal INTEGER, fields JSON);
 CREATE TABLE base.connections (
     profile_id VARCHAR, other_id VARCHAR, connected_on VARCHAR, walk VARCHAR,
     first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, record_id VARCHAR);

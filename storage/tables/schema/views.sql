@@ -14,6 +14,9 @@ LEFT JOIN base.employers AS e USING (employer);
 CREATE VIEW profile_links AS
 SELECT l.profile_id, l.url, l.rel, f.record_id
 FROM base.profile_links AS l JOIN profiles AS f USING (profile_id, content);
+CREATE VIEW profile_details AS
+SELECT d.profile_id, d.domain, d.ordinal, d.fields, f.record_id
+FROM base.profile_details AS d JOIN profiles AS f USING (profile_id, content);
 CREATE VIEW profile_handles AS
 SELECT l.profile_id, h.platform, h.handle, l.url, l.rel, l.record_id
 FROM profile_links AS l JOIN base.link_handles AS h USING (url);
