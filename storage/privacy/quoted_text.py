@@ -79,7 +79,7 @@ class Copied:
 
     def _found(self, words: Sequence[str]) -> Iterator[tuple[int, int]]:
         """The runs of copied words among *words*: where each begins, in order, and its size."""
-        for at in range(len(words) - min(self._sizes, default=0) + 1):
+        for at in range(len(words) - min(self._sizes, default=len(words) + 1) + 1):
             if self._first is None or words[at] in self._first:  # joining words is what costs
                 for size in self._sizes:
                     if at + size <= len(words) and self._known(" ".join(words[at : at + size])):
