@@ -141,11 +141,12 @@ def peer_networkit(path: Path) -> None:
 
 def ours_hashtags(path: Path) -> None:
     from analysis import hashtag_edges
+    from storage.folding import specials
 
     with duckdb.connect(str(path), read_only=True) as db:
         db.execute("SET threads = 2; SET memory_limit = '1500MB'; SET enable_progress_bar = false")
         db.execute(f"SET temp_directory = '{path.parent / 'spill'}'")
-        hashtag_edges.specials()
+        specials()
         with lap("ours", "co-occurrence"):
             network = hashtag_edges.network(db, scope="all")
     print(f"  {network.n:,} hashtags, {network.m:,} edges")

@@ -287,7 +287,7 @@ class Findings(Rhythm, Waves, Searched, Surveys):
         """The hashtag network after the threshold, measured."""
         network = hashtag_edges.network(self.db, threshold=self.setting("analysis.hashtag_threshold", "auto"))
         if self.options.least:  # a hashtag of a few persons could identify them
-            users = query(self.db, USERS).set_index("tag")["accounts"]
+            users = query(self.db, USERS.format(tag=folded())).set_index("tag")["accounts"]
             keep = network.nodes.index.to_series().map(users).fillna(0).to_numpy() >= self.options.least
             network = network.subgraph(keep, used_by=f"at least {self.options.least} accounts")
         return self._shown(measured(network, by="posts", no_overlap=True, **self._measuring()))
@@ -390,7 +390,7 @@ FIXED = (
 )  # fmt: skip
 USERS = f"""
 SELECT tag, count(DISTINCT {PERSON.format(account="timeline_of")}) AS accounts FROM (
-    SELECT timeline_of, {folded()} AS tag FROM (SELECT timeline_of, unnest(hashtags) AS t FROM posts))
+    SELECT timeline_of, {{tag}} AS tag FROM (SELECT timeline_of, unnest(hashtags) AS t FROM posts))
 GROUP BY tag"""
 
 __all__ = ["Findings", "Options", "finding"]

@@ -19,6 +19,7 @@ const TONE = [
 ];
 
 const STEP = 80; // milliseconds that a batch may take
+const SHOWN = 300; // milliseconds after which the batches so far are shown, which costs as much as many edges
 const DEALT = 64; // every 64th edge first, then their next ..., so that a batch shows something of every node
 
 export class Edges {
@@ -118,6 +119,7 @@ export class Edges {
     this.resize(width, height);
     this.matrix = matrix;
     this.drawn = 0;
+    this.toned = -Infinity;
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.buffer);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
@@ -145,7 +147,7 @@ export class Edges {
     gl.drawArrays(gl.LINES, 2 * this.drawn, 2 * count);
     gl.bindVertexArray(null);
     this.drawn += count;
-    this.tone();
+    if (this.whole || performance.now() - this.toned > SHOWN) this.tone();
     return count;
   }
 
@@ -173,6 +175,7 @@ export class Edges {
 
   tone() {
     const gl = this.gl;
+    this.toned = performance.now();
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     gl.viewport(0, 0, this.width, this.height);
     gl.clear(gl.COLOR_BUFFER_BIT);
