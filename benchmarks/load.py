@@ -170,6 +170,9 @@ def main() -> None:
     options.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.child:
+        from storage.tables.parse_worker import without_pandas
+
+        without_pandas()  # as the command does
         works = {"load": load, "posts": load_posts, "peer": peer, "rows": rows, "twarc": twarc}
         works[given.child[0]](given.child[1])
         return

@@ -7,15 +7,18 @@ from pathlib import Path
 import click
 
 from jobs.context import open_study
-from jobs.report import report
+from jobs.report import FORMATS, report
 
 
 @click.command()
 @click.option("--public", is_flag=True, help="For publication: pseudonyms, no texts or handles, small cells hidden.")
 @click.option("--compare", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Directory of another study, for comparison.")  # fmt: skip
+@click.option("--format", "formats", type=click.Choice([*FORMATS, "none"]), multiple=True, default=FORMATS,
+              help="Format of the figures' files; repeat it for several. none: their data only, a third of the time.",
+              show_default=True)  # fmt: skip
 @click.pass_obj
-def command(directory: Path, public: bool, compare: Path | None) -> None:
+def command(directory: Path, public: bool, compare: Path | None, formats: tuple[str, ...]) -> None:
     """Make the report of the published data in reports/: the page, tables/, figures/ and networks/.
 
     The page is a single file that needs no network. With --public, persons have pseudonyms made with the study's key:
@@ -23,4 +26,5 @@ def command(directory: Path, public: bool, compare: Path | None) -> None:
     the study file says so. Never publish the key.
     """
     other = open_study(compare) if compare else None
-    report(open_study(directory), public=public, compare=other, say=click.echo)
+    wanted = [one for one in formats if one != "none"]
+    report(open_study(directory), public=public, compare=other, formats=wanted, say=click.echo)

@@ -54,11 +54,14 @@ def take_in(study: Study, say: Say, spoilt: list[str]) -> list[Path]:
     for id_ in (gone - {act.consent.id for _, act in withdrawn}) & before.consents.keys():
         path = study.directory / consents.INBOX / f"{id_}{consents.WITHDRAWN}"
         withdrawn.append((path, consents.withdrawal(before.consents[id_], consents.moment())))
+    ended = {id_ for id_, one in before.consents.items() if one.withdrawn_at}
+    for path in (study.directory / consents.INBOX).glob(f"c*{consents.DONATED}"):
+        if path.name.removesuffix(consents.DONATED) in ended:
+            path.unlink(missing_ok=True)  # a restored copy of what was withdrawn, also one that cannot be read
     given = []
     for path, act in consents.acts(study.directory, spoilt):
-        known = before.consents.get(act.consent.id)
-        if known is not None and known.withdrawn_at:
-            path.unlink(missing_ok=True)  # a restored copy of what was withdrawn
+        if act.consent.id in ended:
+            path.unlink(missing_ok=True)
         elif act.consent.id not in gone:
             given.append((path, act))
     try:

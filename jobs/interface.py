@@ -104,11 +104,14 @@ class Study:
 
         return query(self.directory, text, parameters)
 
-    def report(self, *, public: bool = False, compare: Study | None = None) -> Path:
-        """Make the report of the published data; return the path of its page."""
+    def report(
+        self, *, public: bool = False, compare: Study | None = None, formats: Sequence[str] = ("svg", "pdf", "png")
+    ) -> Path:
+        """Make the report of the published data, without drawing if *formats* is empty; return the path of its page."""
         from jobs.report import report
 
-        return report(self.settings, public=public, compare=compare.settings if compare else None, say=self._say)
+        other = compare.settings if compare else None
+        return report(self.settings, public=public, compare=other, formats=formats, say=self._say)
 
     def figure(self, name: str, path: Path | str, *, public: bool = False, language: str | None = None) -> Path:
         """Draw the figure *name* of the report into *path* (.svg, .pdf or .png), and save its data next to it."""

@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def reproduce(package: Path, *, say: Say = print) -> list[Compared]:
             study = open_study(directory)
             load(study, fresh=True, say=say)
             database = study.directory / DATABASE
-        make(database, Path(place) / REPORT_IN, report_options(study))
+        make(database, Path(place) / REPORT_IN, replace(report_options(study), formats=()))
         return list(compared(package / REPORT_IN, Path(place) / REPORT_IN))
 
 

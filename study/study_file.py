@@ -140,7 +140,7 @@ class Study(Table):
     def options(self, collector: str) -> dict[str, Any]:
         """The table of *collector*, defaults filled in and its own keys validated: `Settings.options`.
 
-        With `domains` of [participants].
+        With `domains` of [participants], unless it has a key of that name.
         """
         table = self.collectors.get(collector, CollectorTable())
         common = {name: value for name, value in table if name in CollectorTable.model_fields}
@@ -151,7 +151,7 @@ class Study(Table):
                 name: common[name] for name in table.model_fields_set & common.keys() & model.model_fields.keys()
             }
             own = model.model_validate({**set_here, **own}).model_dump()
-        return {**common, **own, "domains": self.participants.domains}
+        return {"domains": self.participants.domains, **common, **own}
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """The settings as rows of `base.study`: (dotted key, value as JSON), the unset ones left out.

@@ -85,8 +85,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # Files of over a minute: they begin first, so that no process waits at the end for another's (see the Makefile).
 LONGEST = (
-    "report", "sampling", "main_job", "fault_run", "report_page", "forget", "package", "redaction", "canaries",
-    "states", "today_study", "stranger", "opt_outs", "installed", "load", "soak",
+    "main_job", "sampling", "report", "states", "fault_run", "forget", "package", "today_study", "load", "canaries",
+    "report_page", "soak", "installed", "desk", "retention", "stranger", "seeds", "redaction", "opt_outs", "secrets",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import sys
 import time
 from contextlib import suppress
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from threading import Lock
 from typing import NoReturn
@@ -23,7 +24,7 @@ import click
 import cli
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("pandas", "networkx", "httpx", "tweepy")
+HEAVY = ("pandas", "networkx", "httpx", "tweepy", "extruct", "igraph", "scipy.sparse", "scrapy.crawler")
 
 
 class Forked:
@@ -52,6 +53,8 @@ def _main() -> None:
         import_module(name)
     for name in cli.COMMANDS:
         cli.cli.get_command(click.Context(cli.cli), name)  # which imports it
+    for point in entry_points(group="sneeuwbal.collectors"):
+        point.load()
     gc.freeze()
     until = time.monotonic() + 60
     while (others := _threads()) > 1:  # one that has just begun has no name yet

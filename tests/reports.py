@@ -99,10 +99,13 @@ def copied(study: Path, into: Path) -> Path:
     return into
 
 
-def report(study: Path, folder: Path, options: Options | None = None, language: str = "en") -> tuple[Findings, Made]:
+PAGE = Options(formats=("svg",))  # what the page shows, and no more
+
+
+def report(study: Path, folder: Path, options: Options = PAGE, language: str = "en") -> tuple[Findings, Made]:
     """The report of the database in *study*, in *folder*, and the findings it tells (whose database stays open)."""
     db = database.open_readonly(study / "study.duckdb")
-    found = Findings(db, replace(options or Options(), language=language))
+    found = Findings(db, replace(options, language=language))
     name = 'A <study> & "its" name </title>\u202e'
     return found, write_report(found, folder, Facts(name, HOSTILE[0], "made for a test"))
 

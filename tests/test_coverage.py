@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +18,6 @@ import duckdb
 import pytest
 
 from analysis import screening
-from analysis.report.asking import Options
 from analysis.report.findings import Findings
 from analysis.report.page import Facts, write_report
 from jobs import decide
@@ -29,6 +29,7 @@ from storage.errors import UserError
 from storage.tables.database import open_readonly
 from tests.coverage_site import HERE, LONG, site
 from tests.pages import rows
+from tests.reports import PAGE
 from tests.served import Server, serving
 
 REGISTER = """
@@ -397,7 +398,7 @@ def test_a_study_of_searches_only_reports_without_a_word_about_timelines(
     screened: duckdb.DuckDBPyConnection, renewed: Path, tmp_path: Path, language: str
 ) -> None:
     with open_readonly(renewed) as db:
-        found = Findings(db, Options(language=language, least=5 if language == "nl" else 0))
+        found = Findings(db, replace(PAGE, language=language, least=5 if language == "nl" else 0))
         made = write_report(found, tmp_path, Facts("Alleen dekking", "", ""))
     assert [one.id for one in made.sections] == ["overview", "documents", "method"]
     text = re.sub(r"<(script|style)\b.*?</\1>", "", made.page.read_text("utf-8"), flags=re.S).lower()

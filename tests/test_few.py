@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from analysis.report.findings import Findings, Options
 from analysis.report.page import Facts, Made, write_report
 from storage.privacy.pseudonyms import FEW, Pseudonyms
 from tests import studies
-from tests.reports import block
+from tests.reports import PAGE, block
 
 MINISTRIES = {"A": 16, "B": 9, "C": 7, "D": 3, "E": 1}  # how many members, each with an account
 PEOPLE = [(f"{name}{at}", name) for name, many in MINISTRIES.items() for at in range(many)]
@@ -65,7 +65,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         patch.setenv("XDG_CONFIG_HOME", str(place / "home"))
         _planted(db)
         (place / "study").mkdir()
-        public = Findings(db, Options(pseudonyms=Pseudonyms(place / "study"), least=FEW))
+        public = Findings(db, replace(PAGE, pseudonyms=Pseudonyms(place / "study"), least=FEW))
         made = write_report(public, place / "report", Facts("Few", "", "made for a test"))
         yield World(Findings(db), public, made)
 
@@ -230,7 +230,7 @@ def test_few_are_shown_as_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         studies.accounts(db, "abcd")
         studies.follows(db, [("a", "b"), ("c", "d"), ("b", "c")])
         studies.posts(db, [{"account_id": who} for who in "aabc"])
-        found = Findings(db, Options(pseudonyms=Pseudonyms(tmp_path / "study"), least=FEW))
+        found = Findings(db, Options(pseudonyms=Pseudonyms(tmp_path / "study"), least=FEW, formats=()))
         made = write_report(found, tmp_path / "report", Facts("Four", "", "made for a test"))
         assert not [text for text in _sentences(made) if COUNTED.search(text)]
         assert any("ewer than 5 members" in text for text in _sentences(made))

@@ -258,6 +258,10 @@ def test_copied_words_are_found_whatever_stands_between_them_and_no_others_are()
     blanked = copied.blank(f"é {TEXT} é")
     assert len(blanked.encode()) == len(f"é {TEXT} é".encode())
     assert blanked.strip("é ") == ""
+    nothing = Copied(["kort"])
+    nothing.leave_common([("somebody", TEXT)])
+    assert not nothing.finds(TEXT)
+    assert nothing.cut(TEXT) == TEXT
     assert not Copied().finds(TEXT)
     phrase = "met de meeste hoogachting en de hartelijke groeten"
     theirs = Copied([phrase, TEXT])

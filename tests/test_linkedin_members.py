@@ -18,6 +18,7 @@ import pytest
 from collectors import files
 from collectors.base import Settings, Token, Tokens, hooks_of
 from collectors.engine.run import Report, collect
+from collectors.linkedin.export import reduced
 from collectors.linkedin.members import READY, collector
 from collectors.wire.exchange import Replay, Wire
 from fixtures.linkedin import AUTHORIZED, CLIENT, REDIRECT, SECRET, LinkedIn, Member
@@ -31,7 +32,7 @@ from storage.errors import UserError
 from storage.frontier.sqlite import Frontier
 from storage.participants import TOKENS, every
 from storage.privacy.pseudonyms import VARIABLE
-from storage.records import Failure, Page, Request, Target
+from storage.records import Failure, Page, Position, Profile, ProfileDetail, Quarantine, Request, Target
 from storage.tables.load import load
 from study.study_file import FILE, Study
 from tests import linkedin_api
@@ -202,6 +203,37 @@ def test_a_domain_is_read_only_if_the_consent_covers_it(tmp_path: Path) -> None:
         run(tmp_path, server.url, take_part(tmp_path, it, people[5:]), consented=lambda consent: "DMA, SKILLS")
         asked = {request.query.get("domain") for request in server.asked}
     assert asked == {None, "SKILLS", "POSITIONS", "PROFILE", "CONNECTIONS"}
+
+
+def test_a_domain_that_is_refused_is_listed_and_the_profile_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = LinkedIn._snapshot
+    monkeypatch.setattr(LinkedIn, "_snapshot", lambda self, member, query: given(self, member, query)
+                        if query["domain"] != "EDUCATION" else Answer(403, {"message": "no such domain"}))  # fmt: skip
+    people = members(6)
+    with serve(it := LinkedIn(people)) as server:
+        run(tmp_path, server.url, take_part(tmp_path, it, people[3:4]))
+    assert set(state(tmp_path).values()) == {("done", "")}
+    pages = [entry for path in archive.segments(tmp_path / "archive")
+             for entry in archive.read(path) if isinstance(entry, Page)]  # fmt: skip
+    found = [record for page in pages for record in collector.parse(page)]
+    assert [one.reason for one in found if isinstance(one, Quarantine)] == ["refused: no such domain"]
+    assert {type(one) for one in found} >= {Profile, Position, ProfileDetail}
+
+
+@pytest.mark.parametrize(
+    ("cell", "left"),
+    [
+        ("Tel.0612345678, 06\u201112345678 of 06\u00a012\u00a034\u00a056\u00a078", "Tel.,  of "),
+        ("+32 475/12.34.56 en 0475/12 34 56 (jan@x.example", " en  "),
+        ("01/08/2012 - 05/09/2013, 08-2012 - 12-2013, 0.123456789", None),
+        ("ORCID 0000-0002-1825-0097 https://x.example/in/jan-0612345678", None),
+        ("a." * 100_000, None),  # no more than the length of the text in time
+    ],
+)
+def test_telephone_numbers_are_cut_in_any_form_and_dates_and_other_numbers_stay(cell: str, left: str | None) -> None:
+    assert reduced({"Name": cell}, ("Name",)) == {"Name": cell if left is None else left}
 
 
 def test_a_replay_of_the_archive_needs_no_token_and_gives_the_same_state(tmp_path: Path) -> None:

@@ -2,15 +2,17 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from analysis.report.findings import Findings, Options
+from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.report.page import Facts, write_report
 from storage.linking.organisations import load_list
 from tests import studies
+from tests.reports import PAGE
 from tests.test_few import _planted
 
 NEWSROOMS = """
@@ -36,7 +38,7 @@ def test_newsrooms_have_none_of_the_words_of_2013(tmp_path: Path, language: str,
         _planted(db)
         rows = load_list(tmp_path / "list.toml").settings()
         studies.insert(db, "study", [{"key": key, "value": value} for key, value in rows])
-        found = Findings(db, Options(language=language))
+        found = Findings(db, replace(PAGE, language=language))
         made = write_report(found, tmp_path / "report", Facts("Newsrooms", "", "made for a test"))
     page = made.page.read_text("utf-8")
     assert all(word in page for word in own)

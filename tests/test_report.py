@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -31,7 +32,7 @@ from storage.tables import database
 from tests import studies
 from tests.conftest import ROOT
 from tests.rehearsal import sneeuwbal
-from tests.reports import HOSTILE, block, blocks, copied, report, spoilt
+from tests.reports import HOSTILE, PAGE, block, blocks, copied, report, spoilt
 
 WORDS = re.compile(r'\b_\(\s*((?:f?"(?:[^"\\]|\\.)*"\s*)+)')
 
@@ -40,7 +41,7 @@ WORDS = re.compile(r'\b_\(\s*((?:f?"(?:[^"\\]|\\.)*"\s*)+)')
 def made(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, Made]:
     """A report of the study with hostile names."""
     place = tmp_path_factory.mktemp("hostile")
-    return report(spoilt(recorded, place / "study"), place / "report")
+    return report(spoilt(recorded, place / "study"), place / "report", Options())
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,9 @@ def test_published_figures_stand_beside_the_computed_ones(dutch: tuple[Findings,
     assert shown[shown.index("share") + 1] == "published_share"
     assert _cells(text, "shares")[0][shown.index("published_share")] == "34,18%"
     assert html.fromstring(text).get("lang") == "nl"
+    forms = {form.text for form in html.fromstring(text).xpath("//figcaption/span/a")}
+    assert forms == {"svg", "csv", "parquet", "gexf"}
+    assert {path.suffix[1:] for path in (dutch[1].page.parent / "figures").iterdir()} == forms - {"gexf"}
 
 
 def test_parameters_that_tables_share_are_shown_once(made: tuple[Findings, Made], page: str) -> None:
@@ -322,10 +326,13 @@ def test_the_terminal_is_sent_nothing_that_it_would_obey(recorded: Path, tmp_pat
     spoilt(recorded, study)
     for name in ("sneeuwbal.toml", "seeds.txt"):
         shutil.copyfile(recorded / name, study / name)
-    done = sneeuwbal("--study", study, "report")
+    done = sneeuwbal("--study", study, "report", "--format", "none")
     assert done.returncode == 0, done.stderr
     assert "red" in done.stdout  # the group whose name would colour what follows
     assert not HARMFUL.search(done.stdout.replace("\n", ""))
+    folder = study / "reports" / "latest"
+    assert not html.fromstring((folder / "report.html").read_text("utf-8")).xpath("//figure")
+    assert {path.suffix for path in (folder / "figures").iterdir()} == {".csv", ".parquet"}
 
 
 def test_figures_are_well_formed_and_their_text_can_be_edited(made: tuple[Findings, Made]) -> None:
@@ -391,7 +398,7 @@ def test_a_report_for_publication_names_no_person(
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
     study = copied(recorded, tmp_path / "study")
-    found, done = report(study, tmp_path / "report", Options(pseudonyms=Pseudonyms(study), least=5))
+    found, done = report(study, tmp_path / "report", replace(PAGE, pseudonyms=Pseudonyms(study), least=5))
     query = """SELECT handle FROM accounts UNION SELECT account_id FROM accounts UNION SELECT profile_id FROM profiles
         UNION SELECT a.name FROM accounts AS a UNION SELECT p.name FROM profiles AS p UNION SELECT url FROM profiles"""
     persons = {str(one) for (one,) in found.db.execute(query).fetchall() if one and len(str(one)) > 4}

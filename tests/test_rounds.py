@@ -1,13 +1,13 @@
 """Change between two rounds: planted changes are reported, targets read once are not, small cells are hidden."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from lxml import html
 
 from analysis import rounds
-from analysis.report.findings import Options
 from analysis.report.left_out import ONCE
 from storage.linking.decisions import COLUMNS
 from storage.linking.link import Linking
@@ -16,7 +16,7 @@ from storage.records import Absence, Account, Follow, Position, Profile, Profile
 from storage.tables import database
 from storage.tables.load import load
 from tests.pages import PARSERS, page, write
-from tests.reports import blocks, report
+from tests.reports import PAGE, blocks, report
 
 MINISTRIES = ("A", "B")
 # how many persons, where they work in the first round, and in the second (empty: not read again)
@@ -127,7 +127,7 @@ def test_in_public_few_who_moved_cannot_be_worked_out(
     twice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
-    found, made = report(twice, tmp_path / "report", Options(pseudonyms=Pseudonyms(twice), least=5))
+    found, made = report(twice, tmp_path / "report", replace(PAGE, pseudonyms=Pseudonyms(twice), least=5))
     text = made.page.read_text("utf-8")
     a, b = _cells(text, "changes-by-group")
     assert (a[0], a[1], a[-1], b[1], b[-1]) == ("A", "19", "14", "11", "16")

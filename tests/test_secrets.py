@@ -232,7 +232,7 @@ def test_nor_into_tables_reports_packages_backups_or_the_terminal(collected: Pat
     """By the commands, whose output is searched too."""
     key = {"SNEEUWBAL_PSEUDONYM_KEY": str(tmp_path / "key")}
     said = ""
-    for words in (("load",), ("status",), ("status", "--json"), ("report",), ("doctor",), ("verify",),
+    for words in (("load",), ("status",), ("status", "--json"), ("report", "--format", "svg"), ("doctor",), ("verify",),
                   ("package", "--with-archive", tmp_path / "package"), ("backup", tmp_path / "backup"),
                   ("sql", "FROM answers"), ("sql", "FROM quarantine")):  # fmt: skip
         done = sneeuwbal("--study", collected, "--log", "lines", *words, token=TOKEN, **key)

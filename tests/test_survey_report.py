@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from analysis.respondents import NO_ANSWER
 from fixtures import survey
 from storage.privacy.pseudonyms import FEW
 from tests import studies
+from tests.reports import PAGE
 from tests.test_canaries import MARK, singing
 from tests.test_few import _determined
 from tests.test_report import ENGLISH
@@ -74,7 +76,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Finding
     """The report of a study of the survey only: in English, and in Dutch for publication."""
     made = {}
     for language, least in (("en", 0), ("nl", FEW)):
-        found = Findings(filled(answers()), Options(language=language, least=least))
+        found = Findings(filled(answers()), replace(PAGE, language=language, least=least))
         made[language] = found, write_report(found, tmp_path_factory.mktemp(language), Facts("A survey", "", ""))
     return made
 
@@ -205,7 +207,7 @@ def test_weighted_figures_stand_beside_the_unweighted_ones() -> None:
 
 
 def test_answers_without_an_outcome_say_what_is_missing(tmp_path: Path) -> None:
-    found = Findings(filled(answers(), {"study": SETTINGS["study"]}), Options())
+    found = Findings(filled(answers(), {"study": SETTINGS["study"]}), Options(formats=()))
     made = write_report(found, tmp_path, Facts("Unsaid", "", ""))
     assert [one.id for one in made.sections] == ["overview", "method"]
     assert "[survey] outcome" in re.sub(r"\s+", " ", made.page.read_text("utf-8"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, wraps
@@ -53,7 +53,10 @@ def counting(
     return declared
 
 
-@dataclass
+FORMATS = ("svg", "pdf", "png")  # of a figure
+
+
+@dataclass(frozen=True)
 class Options:
     """The inputs of a report besides the database."""
 
@@ -64,6 +67,7 @@ class Options:
     shown: int = 25  # rows of the tables of central actors
     least: int = 0  # smaller counts of persons are hidden
     language: str | None = None  # en or nl; None: the study's
+    formats: Sequence[str] = FORMATS  # of the figures' files; none: no figures
 
 
 class Asking:

@@ -18,6 +18,7 @@ from PIL import Image
 
 from analysis.queries import people_once
 from analysis.report import data, exports
+from analysis.report.asking import FORMATS
 from analysis.report.blocks import Cards, Picture, Section
 from analysis.report.comparison_section import Other
 from analysis.report.escape import clean
@@ -79,26 +80,25 @@ def write_report(found: Findings, folder: Path, facts: Facts, other: Other | Non
 class Saved(NamedTuple):
     """A figure as its files, and for the page."""
 
-    svg: bytes
-    pdf: bytes
-    png: bytes
+    files: dict[str, bytes]  # by format
     shown: str
 
 
 def _pictures(found: Findings, folder: Path, parts: list[Section], _: Words) -> Iterator[tuple[str, Markup]]:
     """Write every figure and its data; return the figures for the page."""
     alts = {part.name: part.alt for one in parts for part in one.parts if isinstance(part, Picture)}
-    every = drawings(found)
+    every, formats = drawings(found), found.options.formats
     jobs = [(one.name, alts[one.name]) for one in every.values() if one.name in alts]
     jobs.sort(key=lambda job: not every[job[0]].still)  # networks first, as they take longest
     _coverage = found.group_coverage  # whose order defines the look of groups
     tables = [every[name].data(found) for name, alt in jobs]  # computed here, as drawing processes have no database
-    made = run(_drawn, found, jobs, found.options.processes)
-    for (name, _alt), table, saved in zip(jobs, tables, made, strict=True):
-        file = folder / every[name].file
-        write(table, file)
-        for form in ("svg", "pdf", "png"):
-            file.with_name(f"{file.name}.{form}").write_bytes(getattr(saved, form))
+    for (name, _alt), table in zip(jobs, tables, strict=True):
+        write(table, folder / every[name].file)
+    if not formats:
+        return
+    for (name, _alt), saved in zip(jobs, run(_drawn, found, jobs, found.options.processes), strict=True):
+        for form in formats:
+            (folder / f"{every[name].file}.{form}").write_bytes(saved.files[form])
         yield name, Markup(saved.shown)  # noqa: S704 - by matplotlib, which escapes
 
 
@@ -110,16 +110,17 @@ def _drawn(found: Findings, jobs: Sequence[tuple[str, str]]) -> list[Saved]:
 
 def _one(found: Findings, drawing: Drawing, alt: str) -> Saved:
     figure = drawing.drawn(found, found.words)
-    svg, pdf, png = (style.saved(figure, form) for form in ("svg", "pdf", "png"))
+    page = "png" if drawing.still else "svg"  # the page's own
+    files = {form: style.saved(figure, form) for form in FORMATS if form in (page, *found.options.formats)}
     if drawing.still:
-        return Saved(svg, pdf, png, _image(png, alt))
+        return Saved(files, _image(files[page], alt))
     small = drawing.drawn(found, found.words, phone=True)
     both = (
-        ("big", style.inline(figure, svg, drawing.name, alt)),
+        ("big", style.inline(figure, files[page], drawing.name, alt)),
         ("small", style.inline(small, style.saved(small, "svg"), f"{drawing.name}-small", alt)),
     )
     shown = (f'<div class="{size}">{text}</div>' for size, text in both)
-    return Saved(svg, pdf, png, "".join(shown))
+    return Saved(files, "".join(shown))
 
 
 def figure(found: Findings, drawing: Drawing, path: Path) -> Path:
@@ -163,8 +164,9 @@ def rendered(found: Findings, parts: list[Section], pictures: dict[str, Markup],
     environment.filters["clean"] = clean
     return environment.get_template("page.html.j2").render(
         _=_, facts=Facts(clean(facts.name), clean(facts.comment), clean(facts.made)), sections=parts,
-        pictures=pictures, drawings=drawings(found), tidy=tidy, is_table=_is_table, is_cards=_is_cards,
-        titles={part.id: part.title for part in parts}, parameters=_parameters(parts, _), slots=_slots(found, _),
+        pictures=pictures, drawings=drawings(found), formats=(*found.options.formats, "csv", "parquet"),
+        tidy=tidy, is_table=_is_table, is_cards=_is_cards, titles={part.id: part.title for part in parts},
+        parameters=_parameters(parts, _), slots=_slots(found, _),
         style=Markup("".join(path.read_text("utf-8") for path in STYLES)), script=Markup(script),  # noqa: S704 - ours
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
     )  # fmt: skip

@@ -76,10 +76,13 @@ _COLUMNS = {
     for columns in (KEPT, PROFILE, POSITIONS, *(it for _, it in FURTHER.values()))
     for name in columns
 } | {_folded(word.replace("_", " ")): name for name, words in _TRANSLATED.items() for word in words.split()}
-# e-mail addresses and telephone numbers; not a date like 01-08-2012, nor a number within an address
+# E-mail addresses, and telephone numbers that begin with + or 0; not dates, ORCIDs, or numbers within an address. Also
+# read by JavaScript. An e-mail address is looked for where a word begins, as elsewhere the time would be quadratic.
 _CUT = re.compile(
-    r"[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;]+"
-    r"|(?<![\w.\/-])(?![0-9]{2}[-. ][0-9]{2}[-. ][0-9]{4}(?![0-9]))(?:\+|0)[0-9](?:[ ().-]{0,3}[0-9]){7,13}(?!\w)"
+    r"(?<![^\s@<>\"',;])[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;]+"
+    r"|(?:(?<!\w)\+|(?<![\w\/-])(?<![0-9]\.)(?![0-9]{2}[-. \/][0-9]{2}[-. \/](?:19|20)[0-9]{2}(?![0-9])"
+    r"|[01][0-9][-. \/](?:19|20)[0-9]{2}(?![- .\/]?[0-9])|[0-9]{4}-[0-9]{4}-[0-9]{4}-)0)"
+    r"[0-9](?:[ ().\/\u00a0\u2009\u2010-\u2015\u202f-]{0,3}[0-9]){7,13}(?!\w)"
 )
 
 _KIND = re.compile(r"^[^\W\d_]+:(?!//)")  # the type of a website, before its address

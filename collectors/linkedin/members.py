@@ -1,8 +1,8 @@
 """LinkedIn members who take part: their own data, by their consent, over the Member Data Portability API.
 
 The Member Snapshot API gives a member's data by domain, in pages of rows with the columns of the member's own export;
-the records are those of the export (`collectors.linkedin.export`). Columns that it does not keep, and e-mail addresses,
-are cut from an answer before anything is written.
+the records are those of the export (`collectors.linkedin.export`). Columns that it does not keep, e-mail addresses and
+telephone numbers are cut from an answer before anything is written.
 
 A walk begins with the authorization, which says since when LinkedIn prepares the data; a cursor is a domain and the
 number of its page. `Page.asked` has the `owner` of the records, and the further `domains` that the study names and the
@@ -130,6 +130,8 @@ class Members:
     def parse(self, page: Page) -> Iterator[Record]:
         """Yield the records of the page: those of the member's own export."""
         domain, _ = _place(page.requests[0])
+        if _refused(page, domain):
+            yield http.unreadable(domain, f"refused: {_message(page) or page.status}", b"")
         if not domain or (page.status != 200 and not _no_data(page)):
             return
         owner = str(page.asked.get("owner") or page.key)
@@ -200,7 +202,7 @@ def _member_id(body: bytes) -> str | None:
 def _of_page(page: Page) -> Outcome:
     request = page.requests[0]
     target, (domain, start) = request.target, _place(request)
-    if page.status == 200 or _no_data(page):
+    if page.status == 200 or _no_data(page) or _refused(page, domain):
         try:
             return _of_rows(page, domain, start, _rows(page)) if domain else _of_authorization(page)
         except http.UNREADABLE as error:
@@ -228,7 +230,8 @@ def _of_rows(page: Page, domain: str, start: int, rows: list[dict[str, str]]) ->
     request = page.requests[0]
     target, carry = request.target, request.carry
     since = from_epoch(carry.get("since"))
-    if not rows and not start and since is not None and page.fetched_at < since + READY:
+    waits = since is not None and page.fetched_at < since + READY and not _refused(page, domain)
+    if not rows and not start and waits:
         return Later(target, NOT_READY, page.fetched_at + AGAIN, free=True)
     if domain == "PROFILE":
         return Done(target, items=len(rows))
@@ -270,6 +273,11 @@ def _rows(page: Page) -> list[dict[str, str]]:
 def _no_data(page: Page) -> bool:
     """Whether a domain has no (more) pages, which LinkedIn says as an error."""
     return page.status in (400, 404) and NO_DATA in _message(page).casefold()
+
+
+def _refused(page: Page, domain: str) -> bool:
+    """Whether LinkedIn does not give a further domain, which keeps nobody's profile from being read."""
+    return domain in FURTHER and page.status in (400, 403, 404) and not _no_data(page)
 
 
 def _message(page: Page) -> str:

@@ -80,11 +80,12 @@ def started(study: Study) -> Iterator[Starlette]:
 
 
 def _clear_tokens(directory: Path) -> None:
-    """Remove the tokens that a killed process left without a consent that stands."""
-    known = Consents(directory).all().consents
+    """Remove the tokens that a killed process left without a consent that stands, or that cannot be read now."""
+    known, inbox = Consents(directory).all().consents, directory / consents.INBOX
     for name, tokens in every(directory).items():
         for key, token in tokens.items():
-            if not token.own and (key not in known or known[key].withdrawn_at):
+            waits = key not in known and (inbox / f"{key}{consents.DONATED}").exists()
+            if not (token.own or waits) and (key not in known or known[key].withdrawn_at):
                 Tokens(directory, name).remove(key)
 
 
@@ -112,7 +113,7 @@ class _Pages:
         """The information, the consent text, and the ways to take part."""
         invited, given = await self._invited(request)
         language = self._language(request)
-        text = text_of(self.study.directory, language)
+        text = text_of(self.study.directory, language, self.study.participants.domains)
         taken = [name for name in self.ways.names if given.of(invited.person, name)]
         offers = {name: one for name, one in self.ways.donations.items() if name not in taken}
         accounts = {name: one for name, one in self.ways.accounts().items() if name not in taken}

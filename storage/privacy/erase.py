@@ -26,7 +26,7 @@ class Cutter(Bodies):
         return left
 
     def _entry(self, entry: Entry) -> Entry | None:
-        self._local, self._known = {}, self._tokens
+        self._local, self._known, self._field = {}, self._tokens, self.text
         if isinstance(entry, Note):
             self._look_at("")
             return self._note(entry)

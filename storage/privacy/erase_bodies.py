@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -16,9 +17,9 @@ from storage.privacy.identifiers import EVIDENT, Tokens
 STRUCTURE = {"@type", "$type", "@context"}  # kept of their objects, on any platform
 # As browsers read them: a link that is not closed ends at the next, a script at the page's end.
 ATTRIBUTES = r"""(?:[^<>=]|=\s*+(?:"[^"]*+"|'[^']*+')?)*+"""
-ANCHOR = re.compile(rf"(<a\s({ATTRIBUTES})>)([^<]*+(?:<(?!/?a[\s>])[^<]*+)*+)", re.I)
+ANCHOR = re.compile(rf"(<a[\s/]({ATTRIBUTES})>)([^<]*+(?:<(?!/?a[\s/>])[^<]*+)*+)", re.I)
 HREF = re.compile(r"""(?<![^\s"'])href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.I)
-SCRIPT = re.compile(rf"(<script\s({ATTRIBUTES})>)(.*?)(</script|\Z)", re.I | re.S)
+SCRIPT = re.compile(rf"(<script[\s/]({ATTRIBUTES})>)(.*?)(</script|\Z)", re.I | re.S)
 # the entries of feeds, of sitemaps and of answers of libraries; one that is not closed ends at the next
 ENTRY = re.compile(
     r"<((?:\w+:)?(?:item|entry|record|url))(?=[\s>])(?:[^<>/]|/(?!>))*+>"
@@ -32,6 +33,8 @@ NEAR = 400  # characters around a person's address in which their full name mean
 
 class Bodies(Tokens):
     """Erases people from JSON documents, HTML and lines of text."""
+
+    _field: Callable[[str], str]  # `text` for the names of fields, which repeat
 
     def _json(self, content: bytes) -> bytes | None:
         try:
@@ -56,6 +59,7 @@ class Bodies(Tokens):
         self._learn(document)
         if self._local:
             self._known = {**self._tokens, **self._local}
+        self._field = cache(self.text)
         cut = self._value(document, "")
         return None if cut == document else msgspec.json.encode(cut)
 
@@ -116,7 +120,7 @@ class Bodies(Tokens):
                 cut |= {one: self._head(text) for one in self._texts if isinstance(text := cut.get(one), str)}
             if isinstance(cut.get("text"), str) and isinstance(cut.get("facets"), list):
                 cut = self._facets(cut)
-            return {self.text(name): self._value(item, name) for name, item in cut.items()}
+            return {self._field(name): self._value(item, name) for name, item in cut.items()}
         if isinstance(value, list):
             return [self._value(item, key) for item in value]
         if isinstance(value, str):

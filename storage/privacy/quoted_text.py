@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -33,6 +33,7 @@ class Copied:
             size = min(RUN, len(words))
             self._sizes.add(size)
             self.runs.update(" ".join(words[at : at + size]) for at in range(len(words) - size + 1))
+        self._first = {run.partition(" ")[0] for run in self.runs} if known is None else None
 
     def __bool__(self) -> bool:
         """Whether there is anything to find."""
@@ -43,11 +44,8 @@ class Copied:
         said: dict[str, set[str]] = {}
         for who, text in texts:
             words = [match.group().lower() for match in _words(text)]
-            for size in self._sizes:
-                for at in range(len(words) - size + 1):
-                    run = " ".join(words[at : at + size])
-                    if run in self.runs:
-                        said.setdefault(run, set()).add(who)
+            for at, size in self._found(words):
+                said.setdefault(" ".join(words[at : at + size]), set()).add(who)
         self.runs.difference_update(run for run, others in said.items() if len(others) >= COMMON)
 
     def finds(self, text: str) -> bool:
@@ -55,10 +53,7 @@ class Copied:
         if not self._sizes or len(text) < 2 * min(self._sizes) - 1:  # a letter a word, and a blank between
             return False
         words = [piece.lower() for piece in PIECE.findall(text) if piece[0] != "<"]
-        known = self._known
-        return any(
-            known(" ".join(words[at : at + size])) for size in self._sizes for at in range(len(words) - size + 1)
-        )
+        return any(True for _ in self._found(words))
 
     def finds_in(self, content: bytes) -> bool:
         """Whether *content*, a JSON document or any other text, contains copied words."""
@@ -82,21 +77,27 @@ class Copied:
             text = "".join([*parts, text[at:]])
         return text
 
+    def _found(self, words: Sequence[str]) -> Iterator[tuple[int, int]]:
+        """The runs of copied words among *words*: where each begins, in order, and its size."""
+        for at in range(len(words) - min(self._sizes, default=len(words) + 1) + 1):
+            if self._first is None or words[at] in self._first:  # joining words is what costs
+                for size in self._sizes:
+                    if at + size <= len(words) and self._known(" ".join(words[at : at + size])):
+                        yield at, size
+
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         """The spans of copied words, in order, overlaps merged."""
         found = list(_words(text))
         words = [match.group().lower() for match in found]
         open_: tuple[int, int] | None = None
-        for at in range(len(words)):
-            for size in self._sizes:
-                if at + size <= len(words) and self._known(" ".join(words[at : at + size])):
-                    start, end = found[at].start(), found[at + size - 1].end()
-                    if open_ is not None and start <= open_[1]:
-                        open_ = (open_[0], max(open_[1], end))
-                    else:
-                        if open_ is not None:
-                            yield open_
-                        open_ = (start, end)
+        for at, size in self._found(words):
+            start, end = found[at].start(), found[at + size - 1].end()
+            if open_ is not None and start <= open_[1]:
+                open_ = (open_[0], max(open_[1], end))
+            else:
+                if open_ is not None:
+                    yield open_
+                open_ = (start, end)
         if open_ is not None:
             yield open_
 

@@ -226,7 +226,8 @@ def _seed_accounts(rules: Rules, db: duckdb.DuckDBPyConnection) -> None:
               for key in keys]  # fmt: skip
     db.execute("CREATE OR REPLACE TEMP TABLE given_seeds (platform VARCHAR, key VARCHAR, role VARCHAR, via VARCHAR)")
     if given:
-        db.executemany("INSERT INTO given_seeds VALUES (?, ?, ?, ?)", given)
+        columns = [list(column) for column in zip(*given, strict=True)]  # one statement, however many seeds
+        db.execute("INSERT INTO given_seeds SELECT unnest(?), unnest(?), unnest(?), unnest(?)", columns)
     db.execute(
         "CREATE OR REPLACE TEMP TABLE named_accounts AS"
         " WITH asked AS (SELECT collector AS platform, lower(key) AS key, min(fetched_at) AS at FROM answers"

@@ -45,6 +45,7 @@ def prepare(db: duckdb.DuckDBPyConnection, rules: Rules, admitted: Sequence[tupl
     db.execute("CREATE OR REPLACE TEMP TABLE admitted AS FROM admitted_now")
     db.unregister("admitted_now")
     db.execute("CREATE OR REPLACE TEMP VIEW actor_of AS SELECT subject, actor_id FROM actors")
+    db.execute("CREATE OR REPLACE TEMP TABLE joined AS FROM members")  # planned once, as that costs more than its rows
     db.execute(OPTED_OUT)
     db.execute(SOURCES)
     db.execute(_shown(rules), {"step": step})
@@ -115,13 +116,13 @@ def _candidates(rules: Rules) -> str:
     ), connected AS (
         SELECT t.profile_id, count(*) AS via_count, count(j.actor_id) AS connected_with_members
         FROM pairs AS t LEFT JOIN actor_of AS o ON o.subject = t.other_id
-        LEFT JOIN members AS j ON j.actor_id = o.actor_id GROUP BY 1
+        LEFT JOIN joined AS j ON j.actor_id = o.actor_id GROUP BY 1
     ), counted AS (
         SELECT l.target AS actor_id, min(l.wave) + 1 AS wave, count(DISTINCT l.source) AS via_count, {counts}
-        FROM led AS l LEFT JOIN members AS j ON j.actor_id = l.source GROUP BY l.target
+        FROM led AS l LEFT JOIN joined AS j ON j.actor_id = l.source GROUP BY l.target
     ), together AS (
         SELECT o.actor_id, count(DISTINCT m.actor_id) AS listed_with_members
-        FROM co_listed AS o JOIN co_listed AS m USING (platform, list_id) JOIN members AS j ON j.actor_id = m.actor_id
+        FROM co_listed AS o JOIN co_listed AS m USING (platform, list_id) JOIN joined AS j ON j.actor_id = m.actor_id
         WHERE m.actor_id <> o.actor_id GROUP BY 1
     ), inside AS (SELECT actor_id, min(wave) AS wave FROM sources GROUP BY 1
     ), held AS (
@@ -149,7 +150,7 @@ def _candidates(rules: Rules) -> str:
            coalesce(c.via_count, 0) + coalesce(n.via_count, 0) AS via_count,
            coalesce(c.connected_with_members, 0) AS connected_with_members, {counted},
            coalesce(t.listed_with_members, 0) AS listed_with_members
-    FROM people AS p LEFT JOIN members AS j USING (actor_id) LEFT JOIN connected AS c ON c.profile_id = p.profile_id
+    FROM people AS p LEFT JOIN joined AS j USING (actor_id) LEFT JOIN connected AS c ON c.profile_id = p.profile_id
     LEFT JOIN counted AS n USING (actor_id) LEFT JOIN inside AS i USING (actor_id) LEFT JOIN held AS h USING (actor_id)
     LEFT JOIN together AS t USING (actor_id)
     {language}
