@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -150,3 +151,15 @@ def test_an_edit_that_is_a_post_of_its_own_is_an_edit_and_nothing_vanished(tmp_p
     edits = rows(tmp_path, 'SELECT post_id, "before", "after", last_seen, seen_at FROM post_edits ORDER BY 1')
     assert edits == [("3", "two", "twee", at(1), at(2)), ("4", "twee", "deux", at(2), at(3))]
     assert rows(tmp_path, "SELECT post_id, last_seen, seen_at FROM vanished_posts") == [("4", at(3), at(4))]
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_what_two_runs_saw_at_one_moment_is_of_the_same_record_in_any_order_of_loading(
+    order: tuple[int, int], tmp_path: Path
+) -> None:
+    for number in order:
+        one = [Account("7", "x", handle="a"), Profile("https://a.example/in/b", "https://a.example/in/b", "B")]
+        write(tmp_path / "archive", [page(number, one, minutes=0, run=f"run-{number}")], name=f"toy{number}")
+        load(tmp_path, PARSERS, workers=1)
+    for view in ("account_versions", "profile_versions"):
+        assert rows(tmp_path, f"SELECT right(record_id, 2) FROM {view}") == [("1>",)], view

@@ -3,7 +3,7 @@
 CREATE VIEW profile_versions AS
 SELECT profile_id, platform, url, name, headline, description, location,
        min(first_seen) AS first_seen, max(last_seen) AS last_seen,
-       arg_min(record_id, first_seen) AS record_id, content
+       arg_min(record_id, (first_seen, record_id)) AS record_id, content
 FROM base.profiles GROUP BY profile_id, platform, url, name, headline, description, location, content;
 CREATE VIEW profiles AS SELECT * FROM base.current_profiles;
 CREATE VIEW positions AS
@@ -59,7 +59,7 @@ LEFT JOIN base.current_accounts AS a ON a.account_id = m.actor_id GROUP BY m.act
 CREATE VIEW connections AS SELECT * FROM base.current_connections;
 CREATE VIEW account_versions AS
 SELECT account_id, platform, handle, name, description, location, url, verified, protected, flags,
-       min(first_seen) AS first_seen, max(last_seen) AS last_seen, arg_min(record_id, first_seen) AS record_id, content
+       min(first_seen) AS first_seen, max(last_seen) AS last_seen, arg_min(record_id, (first_seen, record_id)) AS record_id, content
 FROM base.accounts
 GROUP BY account_id, platform, handle, name, description, location, url, verified, protected, flags, content;
 CREATE VIEW accounts AS SELECT * FROM base.current_accounts;
