@@ -58,6 +58,8 @@ def command(directory: Path, /, format_: str, paths: tuple[Path, ...], hide_prog
     for line in refused:
         click.echo(line, err=True)
     judge([report for report, _ in ended])
+    if damaged := max((len(loaded.damage) for _, loaded in ended if loaded is not None), default=0):
+        raise Partial(f"{damaged:,} places could not be read, as listed; the rest is loaded")
     if quarantined := max((loaded.quarantined for _, loaded in ended if loaded is not None), default=0):
         raise Partial(f"{quarantined:,} items could not be read; the view `quarantine` lists place and reason")
     if refused:
