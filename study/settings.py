@@ -235,7 +235,7 @@ class Store(Table):
         " password belongs in PGPASSWORD.",
     )  # fmt: skip
     tables_data: str = Field(
-        "lake", pattern="^([^:]|:[^/])+$", examples=["/srv/shared/mystudy-tables"],
+        "lake", pattern=r"^[^\s:]([^:]|:[^/])*$", examples=["/srv/shared/mystudy-tables"],
         description="Directory of their Parquet files, shared by those who read them (not object storage).",
     )  # fmt: skip
 
