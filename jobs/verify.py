@@ -137,8 +137,7 @@ def compare(state: Path, rebuilt: Path) -> tuple[int, int, int]:
             f" EXCEPT SELECT {COMPARED} FROM rebuilt_targets) AS m LEFT JOIN rebuilt_targets AS r USING (kind, key)"
         ).fetchall()
         (missing,) = db.execute(
-            "SELECT count(*) FROM rebuilt_targets AS r WHERE NOT EXISTS"
-            " (SELECT 1 FROM main_targets AS m WHERE m.kind=r.kind AND m.key=r.key)"
+            "SELECT count(*) FROM (SELECT kind, key FROM rebuilt_targets EXCEPT SELECT kind, key FROM main_targets)"
         ).fetchone()
     finally:
         db.close()
