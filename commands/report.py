@@ -15,7 +15,7 @@ from jobs.report import FORMATS, report
 @click.option("--compare", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Directory of another study, for comparison.")  # fmt: skip
 @click.option("--format", "formats", type=click.Choice([*FORMATS, "none"]), multiple=True, default=FORMATS,
-              help="Format of the figures' files; repeat it for several. none: their data only, a third of the time.",
+              help="Format of the figures' files; repeat it for several. none: their data only, in half the time.",
               show_default=True)  # fmt: skip
 @click.pass_obj
 def command(directory: Path, public: bool, compare: Path | None, formats: tuple[str, ...]) -> None:
@@ -25,6 +25,8 @@ def command(directory: Path, public: bool, compare: Path | None, formats: tuple[
     the file named by SNEEUWBAL_PSEUDONYM_KEY, one created in ~/.config/sneeuwbal/keys, or the system's keyring if
     the study file says so. Never publish the key.
     """
-    other = open_study(compare) if compare else None
     wanted = [one for one in formats if one != "none"]
+    if wanted and "none" in formats:
+        raise click.UsageError(f"--format none leaves out every format: take it away, or --format {wanted[0]}")
+    other = open_study(compare) if compare else None
     report(open_study(directory), public=public, compare=other, formats=wanted, say=click.echo)

@@ -43,7 +43,7 @@ def report(
 ) -> Path:
     """Make the report of *study*, compared with *compare* if given; print its main tables, and return the page.
 
-    *formats* are those of the figures' files; without any it has only their data, and takes a third of the time.
+    *formats* are those of the figures' files; without any it has only their data, and takes less than half the time.
     """
     with database.open_readonly(study.directory / DATABASE) as db:
         words = Words(study.study.language)
