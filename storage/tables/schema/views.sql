@@ -216,7 +216,8 @@ SELECT collector, kind, url, 'robots.txt', fetched_at, record_id FROM base.fetch
 
 -- What changed since. A change is known by two moments: `last_seen`, when it was still as before, and `seen_at`, when
 -- it was first seen otherwise; it happened between them. What is no longer shown is a change only after a walk of that
--- list that was complete and went to the very end (not only down to the mark of the walk before).
+-- list that was complete and went to the very end (not only down to the mark of the walk before). Most people, accounts
+-- and lists were seen in one version, or walked once: each view first leaves out those, in which nothing can have changed.
 
 -- every walk that showed all of its list, with the list it is of; its moments hold all of its answers, though the clock
 -- of the machine jumped meanwhile
@@ -233,7 +234,8 @@ WITH seen AS (
                struct_pack(field := 'description', value := description),
                struct_pack(field := 'location', value := location), struct_pack(field := 'url', value := url)]) AS f,
            first_seen, last_seen, record_id, run_id
-    FROM base.profiles WHERE own AND record_id NOT IN (SELECT record_id FROM base.quarantine)),
+    FROM base.profiles WHERE own AND record_id NOT IN (SELECT record_id FROM base.quarantine)
+    AND profile_id IN (SELECT profile_id FROM base.current_profiles WHERE versions > 1)),
 changed AS (
     SELECT profile_id, f.field AS field, lag(f.value) OVER of_field AS "before", f.value AS "after",
            lag(last_seen) OVER of_field AS last_seen, first_seen AS seen_at, record_id,
@@ -245,6 +247,7 @@ WITH seen AS (
     SELECT profile_id, content, first_seen, record_id,
            lag(content) OVER of_profile AS old, lag(last_seen) OVER of_profile AS last_seen
     FROM base.profiles WHERE own AND record_id NOT IN (SELECT record_id FROM base.quarantine)
+    AND profile_id IN (SELECT profile_id FROM base.current_profiles WHERE versions > 1)
     WINDOW of_profile AS (PARTITION BY profile_id ORDER BY first_seen, run_id, record_id)),
 posts AS (SELECT DISTINCT profile_id, content, employer, title FROM base.positions WHERE "current"),
 moved AS (
@@ -270,7 +273,7 @@ WITH seen AS (
                struct_pack(field := 'verified', value := CAST(verified AS VARCHAR)),
                struct_pack(field := 'protected', value := CAST(protected AS VARCHAR))]) AS f,
            first_seen, last_seen, record_id, run_id
-    FROM base.accounts),
+    FROM base.accounts WHERE account_id IN (SELECT account_id FROM base.current_accounts WHERE versions > 1)),
 changed AS ( -- what an answer leaves out is not known, so it is no change
     SELECT account_id, platform, f.field AS field, lag(f.value) OVER of_account AS "before", f.value AS "after",
            lag(last_seen) OVER of_account AS last_seen, first_seen AS seen_at, record_id,
@@ -282,20 +285,23 @@ CREATE VIEW handle_changes AS SELECT * EXCLUDE (field) FROM account_changes WHER
 
 -- One list's history of one edge: opened and closed in turn. A list is known by its walks; whose it is, by what it shows.
 CREATE VIEW follow_changes AS
-WITH lists AS (
-    SELECT DISTINCT f.platform, f.listed,
-           CASE f.listed WHEN 'following' THEN f.follower_id ELSE f.followed_id END AS owner,
-           w.collector, w.kind, w.key
-    FROM base.follows AS f JOIN base.walks AS w USING (walk)),
-walked AS (
+WITH sightings AS NOT MATERIALIZED (
+    SELECT *, CASE listed WHEN 'following' THEN follower_id ELSE followed_id END AS owner FROM base.follows),
+shown AS (
+    SELECT platform, listed, owner, walk, min(seen_at) AS from_at, max(seen_at) AS to_at FROM sightings GROUP BY ALL),
+lists AS (
+    SELECT s.platform, s.listed, s.owner, w.collector, w.kind, w.key
+    FROM shown AS s JOIN base.walks AS w USING (walk) GROUP BY ALL),
+spans AS (
+    SELECT platform, listed, owner, min(from_at) AS from_at, max(to_at) AS to_at FROM shown GROUP BY ALL),
+walked AS ( -- with a sighting before or after them
     SELECT DISTINCT l.platform, l.listed, l.owner, f.walk, f.started_at, f.ended_at
-    FROM lists AS l JOIN full_walks AS f USING (collector, kind, key)),
+    FROM lists AS l JOIN full_walks AS f USING (collector, kind, key) JOIN spans AS s USING (platform, listed, owner)
+    WHERE s.from_at < f.started_at OR s.to_at > f.ended_at),
 seen AS (
-    SELECT platform, listed, follower_id, followed_id,
-           CASE listed WHEN 'following' THEN follower_id ELSE followed_id END AS owner,
-           walk, seen_at, record_id,
+    SELECT platform, listed, follower_id, followed_id, owner, walk, seen_at, record_id,
            lead(seen_at) OVER edge AS following_at, lag(seen_at) OVER edge AS before_at
-    FROM base.follows
+    FROM sightings SEMI JOIN walked USING (platform, listed, owner)
     WINDOW edge AS (PARTITION BY platform, listed, follower_id, followed_id ORDER BY seen_at, walk)),
 closed AS ( -- the first full walk that began after a sighting and ended before the following one
     SELECT s.platform, s.follower_id, s.followed_id, s.listed, 'closed' AS change, s.seen_at AS last_seen,
@@ -340,6 +346,9 @@ WITH owned AS (
     SELECT p.platform, p.post_id, p.account_id, p.created_at, p.last_seen, p.record_id, a.collector, a.kind, a.key
     FROM base.posts AS p JOIN base.answers AS a ON a.record_id = p.record_id
     WHERE p.sample IS NULL AND p.timeline_of IS NOT NULL AND a.outcome = 'done' AND a.walk <> ''
+    AND EXISTS ( -- it was walked again
+        SELECT 1 FROM full_walks AS w WHERE w.collector = a.collector AND w.kind = a.kind AND w.key = a.key
+        AND w.started_at > a.fetched_at)
     AND NOT EXISTS ( -- edited, not gone
         SELECT 1 FROM base.posts AS n WHERE n.platform = p.platform AND n.edit_of = coalesce(p.edit_of, p.post_id)
         AND n.post_id <> p.post_id AND n.created_at > p.created_at))
