@@ -100,9 +100,10 @@ def _ask(child: Child, share: tuple[Any, ...]) -> list[Any]:
 def serve() -> None:
     """Read shares of jobs from standard input, do them, write their results to standard output, until it ends."""
     end_with_parent()
-    answer, sys.stdout = sys.stdout.buffer, sys.stderr  # output of libraries must not mix with the answer
-    with suppress(EOFError, BrokenPipeError):  # the parent has ended
-        while True:
+    # with a buffer of its own: under PYTHONUNBUFFERED a write that a signal interrupts would end halfway
+    with suppress(EOFError, BrokenPipeError), open(sys.stdout.fileno(), "wb", closefd=False) as answer:
+        sys.stdout = sys.stderr  # output of libraries must not mix with the answer
+        while True:  # until the parent has ended
             module, name, shared, jobs = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
             pickle.dump(getattr(import_module(module), name)(shared, jobs), answer, protocol=5)
             answer.flush()

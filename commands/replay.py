@@ -27,7 +27,7 @@ def command(directory: Path, archive: Path, into: Path | None, no_report: bool, 
     target = into or directory / "replay"
     study, reports = replay(directory, archive, target, progress=progress(hide_progress), say=click.echo)
     if not no_report:
-        from jobs.report import report  # imports pandas and matplotlib, which takes longer than a small replay
+        from jobs.report import report  # imports pandas, which takes longer than a small replay
 
         report(study, say=click.echo)
     judge(reports)

@@ -39,7 +39,7 @@ def command(
         progress=progress(hide_progress), say=click.echo,
     )  # fmt: skip
     if not no_report:
-        from jobs.report import report  # imports pandas and matplotlib, which a scheduled run does not need
+        from jobs.report import report  # imports pandas, which a scheduled run does not need
 
         report(study, say=click.echo)
     judge(reports)

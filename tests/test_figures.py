@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.patches import Circle
 
 from analysis.palette import GROUPS
 from analysis.report.figures import people
@@ -36,7 +37,7 @@ def test_each_ministry_has_a_fill_of_its_own_in_every_figure(found: Findings) ->
     assert len({(fill["facecolor"], fill["hatch"]) for fill in fills.values()}) == len(fills) == len(NAMES)
     circles = {
         patch.get_facecolor(): None for patch in people.circle(found, Words()).axes[0].patches
-        if isinstance(patch, people.Circle)
+        if isinstance(patch, Circle)
     }  # fmt: skip
     assert {to_hex(colour) for colour in circles} == set(GROUPS)
     _handles, names = people.communities(found, Words()).axes[0].get_legend_handles_labels()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-HEAVY = ("igraph", "networkx", "scipy", "statsmodels")
+HEAVY = ("PIL", "fontTools", "igraph", "matplotlib", "networkx", "scipy", "statsmodels")
 
 
 def test_no_module_of_analysis_imports_a_heavy_library() -> None:

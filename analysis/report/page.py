@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import jinja2
 from markupsafe import Markup
-from PIL import Image
 
 from analysis.queries import people_once
 from analysis.report import data, exports
@@ -133,6 +132,8 @@ def figure(found: Findings, drawing: Drawing, path: Path) -> Path:
 
 def _image(png: bytes, alt: str) -> Markup:
     """A picture for the page, smaller than the file."""
+    from PIL import Image
+
     with Image.open(io.BytesIO(png)) as full:
         small = full.convert("RGB").resize((1200, 1200 * full.height // full.width), Image.Resampling.LANCZOS)
         out = io.BytesIO()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from typing import TYPE_CHECKING, Any
 
 from analysis.palette import BLUE, FAINT, GREY, INK
 from analysis.report.figures.style import canvas, grid, label, narrow, wrapped
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 REASONS = 6  # shown in the box of exclusions; the others are combined
 LEFT = ("identified", "documents", "screened", "included")  # down the middle, each with its exclusions next to it
@@ -59,6 +59,8 @@ def _box(axes: Any, x: float, y: float, text: str, width: int) -> None:
 
 def over_time(found: Findings, _: Words) -> Figure:
     """Documents by month of publication, and those that are included."""
+    from matplotlib.ticker import MaxNLocator
+
     months = found.document_months
     months = months[months["documents"] > 0]  # empty months need no bar
     figure = canvas(8.0, 3.0)

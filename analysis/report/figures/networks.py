@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import rcParams
-from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from numpy.typing import NDArray
 
 from analysis.graphs.network import Network
 from analysis.report.figures.style import canvas, label
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PIXELS = 900
 LARGE = 60  # number of largest discs that no other name may cover
@@ -87,6 +87,9 @@ def _labelled(
     figure: Any, axes: Any, points: NDArray[Any], names: list[str], sizes: NDArray[Any], scale: float, most: int
 ) -> None:
     """Labels of the largest nodes, next to their discs, where they cover no other name or larger disc."""
+    from matplotlib import rcParams
+    from matplotlib.font_manager import FontProperties
+
     behind = {"facecolor": "white", "alpha": 0.6, "edgecolor": "none", "pad": 0.6}  # a halo would make paths of texts
     pen, font = figure.canvas.get_renderer(), FontProperties(family=rcParams["font.family"])
     spots = axes.transData.transform(points)

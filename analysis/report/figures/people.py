@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from itertools import cycle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.patches import Circle, Patch, PathPatch, Rectangle
-from matplotlib.path import Path as Curve
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analysis.palette import BLUE, FAINT, GREY, GROUPS, INK, ORANGE, UNSURE
-from analysis.report.figures.style import RAMP, canvas, grid, label, legend, narrow, wrapped
+from analysis.report.figures.style import canvas, grid, label, legend, narrow, ramp, wrapped
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def square(table: pd.DataFrame, value: str) -> tuple[list[str], NDArray[Any]]:
@@ -49,6 +48,9 @@ OTHER: dict[str, Any] = {"facecolor": GREY, "hatch": ""}
 
 def circle(found: Findings, _: Words) -> Figure:
     """Figure 1: groups on a circle, sized by connections inside, lines by connections between."""
+    from matplotlib.patches import Circle, PathPatch
+    from matplotlib.path import Path as Curve
+
     names, known = square(found.groups, "connections")
     matrix = np.nan_to_num(known)
     figure = canvas(6.4, 4.0 if narrow() else 6.0)
@@ -90,6 +92,8 @@ def matrix(found: Findings, _: Words) -> Figure:
 
     Grey if too few are expected: none where half a connection is expected is not a finding.
     """
+    from matplotlib.patches import Patch, Rectangle
+
     names, counts = square(found.groups, "connections")
     _names, ratio = square(found.groups, "connections_ratio")
     _names, expected = square(found.groups, "connections_expected")
@@ -122,6 +126,8 @@ def matrix(found: Findings, _: Words) -> Figure:
 
 def waves(found: Findings, _: Words) -> Figure:
     """The people admitted in each wave, members and others, and the new members per request."""
+    from matplotlib.ticker import MaxNLocator
+
     table = found.waves
     figure = canvas(7.6, 0.36 * len(table) + 1.3 if not narrow() else 0.6 * len(table) + 2.2)
     one, two = figure.subplots(2, 1, sharey=True) if narrow() else figure.subplots(1, 2, sharey=True)
@@ -156,7 +162,7 @@ def found_by(found: Findings, _: Words) -> Figure:
     figure = canvas(7.2, 4.8 if narrow() else 6.0)
     axes = figure.add_subplot()
     most = float(np.nan_to_num(known).max(initial=1))
-    axes.pcolormesh(np.ma.masked_invalid(known), cmap=RAMP, vmin=0, vmax=most, edgecolors="white", linewidth=1)
+    axes.pcolormesh(np.ma.masked_invalid(known), cmap=ramp(), vmin=0, vmax=most, edgecolors="white", linewidth=1)
     for row, column in zip(*np.nonzero(np.isfinite(known)), strict=True):
         value = known[row, column]
         axes.text(column + 0.5, row + 0.5, _.number(value, 0), ha="center", va="center",
@@ -173,6 +179,8 @@ def found_by(found: Findings, _: Words) -> Figure:
 
 def communities(found: Findings, _: Words) -> Figure:
     """The communities of actors by group: bars of members."""
+    from matplotlib.ticker import MaxNLocator
+
     table = found.communities_by_group
     inside = table[table["group_name"] != "outside"]
     wide = inside.pivot_table(index="community", columns="group_name", values="actors", fill_value=0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from analysis.report.escape import clean
 from analysis.report.figures import documents, networks, people, survey, time
@@ -15,6 +15,9 @@ from analysis.report.figures.style import nothing, styled
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from storage.errors import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
-from matplotlib.figure import Figure
 from pandas.api import types
 
 from analysis.palette import PALETTE
 from analysis.report.figures.style import canvas, grid, label, legend
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_BARS, MOST_LINES = 40, 6
 

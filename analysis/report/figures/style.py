@@ -8,25 +8,20 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from fontTools import subset  # type: ignore[import-untyped]
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
-from PIL import Image
 
 from analysis import palette
 from analysis.palette import FAINT, INK
 from analysis.report.escape import clean
 
-RAMP = LinearSegmentedColormap.from_list("ramp", palette.RAMP)
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
 
 SETTINGS: dict[str, Any] = {
     "axes.edgecolor": FAINT, "axes.facecolor": "none", "axes.grid": False, "axes.labelcolor": INK, "axes.labelsize": 9,
@@ -59,6 +54,8 @@ def styled(phone: bool = False) -> Iterator[None]:
 
 @contextmanager
 def _settings() -> Iterator[None]:
+    import matplotlib.font_manager
+
     fonts = matplotlib.font_manager.get_font_names()
     wanted = [name for name in SETTINGS["font.family"] if name in fonts]
     settings: Any = {**SETTINGS, "font.family": wanted}
@@ -69,9 +66,20 @@ def _settings() -> Iterator[None]:
 
 def canvas(width: float, height: float, **options: Any) -> Figure:
     """An empty figure of *width* by *height* inches, or as wide as a phone."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(min(width, PHONE) if narrow() else width, height), layout="constrained", **options)
     FigureCanvasAgg(figure)
     return figure
+
+
+@cache
+def ramp() -> Colormap:
+    """The colours of numbers, from pale to dark."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("ramp", palette.RAMP)
 
 
 def label(text: Any, most: int = 40) -> str:
@@ -113,22 +121,25 @@ def nothing(words: Callable[[str], str]) -> Figure:
 NOTHING: dict[str, dict[str, None]] = {
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None}, "pdf": {"CreationDate": None},
 }  # fmt: skip
-CANVASES = {"svg": FigureCanvasSVG, "pdf": FigureCanvasPdf, "png": FigureCanvasAgg}
 DPI = 200  # of png
-
-
-class _Embedded(subset.Options):  # type: ignore[misc]
-    """The options of a font in a PDF: without layout rules, as its text is laid out, and they are slow to subset."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.drop_tables += ["GDEF", "GPOS", "GSUB", "MATH"]
 
 
 @contextmanager
 def _embedding() -> Iterator[None]:
-    """Within the block, matplotlib embeds fonts by `_Embedded`, which it has no setting for."""
-    usual, subset.Options = subset.Options, _Embedded
+    """Within the block, matplotlib embeds fonts without layout rules, which it has no setting for.
+
+    Its text is laid out, and rules are slow to subset.
+    """
+    from fontTools import subset  # type: ignore[import-untyped]
+
+    usual = subset.Options
+
+    def options(**given: Any) -> Any:
+        made = usual(**given)
+        made.drop_tables += ["GDEF", "GPOS", "GSUB", "MATH"]
+        return made
+
+    subset.Options = options
     try:
         yield
     finally:
@@ -137,6 +148,12 @@ def _embedding() -> Iterator[None]:
 
 def saved(figure: Figure, form: str) -> bytes:
     """*figure* as svg, pdf or png, laid out once for all of them; `savefig` lays it out and draws it twice for each."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from PIL import Image
+
+    canvases: dict[str, Any] = {"svg": FigureCanvasSVG, "pdf": FigureCanvasPdf, "png": FigureCanvasAgg}
     out = BytesIO()
     with styled(), _embedding():
         engine = figure.get_layout_engine()
@@ -148,7 +165,7 @@ def saved(figure: Figure, form: str) -> bytes:
             figure.set_layout_engine("none")
         if form == "png":
             figure.set_dpi(DPI)
-        canvas: Any = CANVASES[form](figure)
+        canvas = canvases[form](figure)
         if form == "png":  # without the transparency that no figure has, and compressed as far as is quick
             canvas.draw()
             pixels = np.asarray(canvas.buffer_rgba())[..., :3]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from analysis.palette import BLUE, INK, ORANGE
 from analysis.report.figures.style import canvas, grid, label, narrow, wrapped
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.triangulation import INSTRUMENTS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def rows(found: Findings, number: int) -> pd.DataFrame:
@@ -71,6 +73,8 @@ def instruments(found: Findings, _: Words) -> Figure:
 
 
 def _panel(axes: Axes, table: pd.DataFrame, measure: str, _: Words) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     at = np.arange(len(table))
     values = table[measure].to_numpy(dtype=float, na_value=np.nan) * (100 if measure == "interaction" else 1)
     if measure == "survey_share":

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch, PathPatch, Rectangle
-from matplotlib.path import Path
 
 from analysis.palette import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PALETTE, RED
-from analysis.report.figures.style import RAMP, canvas, grid, label, narrow, wrapped
+from analysis.report.figures.style import canvas, grid, label, narrow, ramp, wrapped
 from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.report.section_parts import day_kind
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.path import Path
 
 DAY = pd.Timedelta(days=1)
 MATERIAL = 0.1  # share of accounts not collected from which a day is not measured
@@ -77,6 +78,8 @@ def runs(marked: pd.Series[bool]) -> list[tuple[int, int]]:
 
 def calendar(found: Findings, _: Words) -> Figure:
     """Every day a square, coloured by posts; public holidays outlined, school holidays barred, gaps marked."""
+    from matplotlib.patches import Patch
+
     daily = found.daily
     index = pd.DatetimeIndex(daily.index)
     years = sorted(set(index.year)) or [2000]
@@ -85,7 +88,7 @@ def calendar(found: Findings, _: Words) -> Figure:
     axes_of = figure.subplots(len(years), 1, squeeze=False)[:, 0]
     for axes, year in zip(axes_of, years, strict=True):
         _year(axes, daily[index.year == year], year, edges, _)
-    colours = RAMP(np.linspace(0, 1, len(edges) + 1))
+    colours = ramp()(np.linspace(0, 1, len(edges) + 1))
     names = _intervals(edges, _)
     keys = [Patch(fc=colour, label=name) for colour, name in zip(colours, names, strict=True)]
     keys.append(Patch(fc="none", ec=RED, lw=1.3, label=_("public holiday")))
@@ -122,11 +125,13 @@ def _intervals(edges: list[int], _: Words) -> list[str]:
 
 
 def _year(axes: Any, days: pd.DataFrame, year: int, edges: list[int], _: Words) -> None:
+    from matplotlib.patches import PathPatch, Rectangle
+
     first = pd.Timestamp(year, 1, 1)
     week = (pd.DatetimeIndex(days.index).day_of_year - 1 + first.day_of_week) // 7
     gone, unseen = lost(days).to_numpy(), few(days).to_numpy()
     shade = np.searchsorted(edges, days["posts"].astype(float).fillna(0), side="right")
-    for number, colour in enumerate(RAMP(np.linspace(0, 1, len(edges) + 1))):
+    for number, colour in enumerate(ramp()(np.linspace(0, 1, len(edges) + 1))):
         chosen = (shade == number) & ~gone & ~unseen
         axes.add_artist(PathPatch(squares(week[chosen], days["weekday"][chosen]), fc=colour, ec="none"))
     for marked, colour, hatch in ((gone, ORANGE, "////"), (unseen & ~gone, GREY, "xxxx")):
@@ -156,6 +161,8 @@ def _year(axes: Any, days: pd.DataFrame, year: int, edges: list[int], _: Words) 
 
 def squares(across: Any, down: Any) -> Path:
     """Unit squares at these places as one path: a tenth of the size of separate patches."""
+    from matplotlib.path import Path
+
     corners = np.array([[0.04, 0.04], [0.96, 0.04], [0.96, 0.96], [0.04, 0.96], [0.04, 0.04]])
     places = np.column_stack([np.asarray(across, dtype=float), np.asarray(down, dtype=float)])
     codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
@@ -164,11 +171,13 @@ def squares(across: Any, down: Any) -> Path:
 
 def hours(found: Findings, _: Words) -> Figure:
     """Weekday by hour: posts per such hour."""
+    from matplotlib.patches import Rectangle
+
     rates = found.hours.to_numpy(dtype=float)
     figure = canvas(9.6, 4.9 if narrow() else 3.1)
     axes = figure.add_subplot()
     shown = rates.T if narrow() else rates
-    image = axes.pcolormesh(shown, cmap=RAMP, vmin=0, edgecolors="white", linewidth=1)
+    image = axes.pcolormesh(shown, cmap=ramp(), vmin=0, edgecolors="white", linewidth=1)
     for down, across in np.argwhere(np.isnan(shown)) if found.hours.attrs.get("hidden") else ():
         axes.add_patch(Rectangle((across + 0.03, down + 0.03), 0.94, 0.94, fc="none", ec=GREY, lw=0, hatch="xxxx"))
     clock = (np.arange(0, 24, 2) + 0.5, [f"{hour:02d}" for hour in range(0, 24, 2)])
