@@ -7,6 +7,7 @@ would) and copies no threads or open databases (as fork would).
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -101,7 +102,7 @@ def serve() -> None:
     """Read shares of jobs from standard input, do them, write their results to standard output, until it ends."""
     end_with_parent()
     # with a buffer of its own: under PYTHONUNBUFFERED a write that a signal interrupts would end halfway
-    with suppress(EOFError, BrokenPipeError), open(sys.stdout.fileno(), "wb", closefd=False) as answer:
+    with suppress(EOFError, BrokenPipeError), os.fdopen(sys.stdout.fileno(), "wb", closefd=False) as answer:
         sys.stdout = sys.stderr  # output of libraries must not mix with the answer
         while True:  # until the parent has ended
             module, name, shared, jobs = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
