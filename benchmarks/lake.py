@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from analysis import activity, hashtag_edges, shares
 from storage.records import Post
-from storage.tables import database, lake, latest, merge
+from storage.tables import changes, database, lake, latest, merge
 from storage.tables.load import MEMORY
 from storage.tables.parquet_spill import Context, fields
 from tests.postgres import serving
@@ -71,24 +71,35 @@ def spill(folder: Path, first: int, last: int, accounts: int) -> None:
         db.execute(f"COPY (FROM kinds UNION ALL BY NAME {sql}) TO '{folder}/0/posts.parquet'")
 
 
-def load(study: Path, spilled: Path) -> None:
-    """Merge the columns into the study's tables, and publish its file."""
-    with database.working(study) as work:
-        private = database.start_private(study, work, fresh=False)
-        db = database.open_private(private, memory=MEMORY)
-        merge.merge(db, spilled)
-        latest.refresh(db)
-        db.execute("INSERT INTO base.archives VALUES (?, 1, 1, now(), NULL)", [spilled.name])
-        database.close_private(db)
-        db.close()
-        database.publish(private, study)
-
-
 def timed(what: Callable[..., Any], *words: Any) -> tuple[float, float]:
     """Wall and CPU seconds of a call."""
     wall, cpu = time.perf_counter(), time.process_time()
     what(*words)
     return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def load(study: Path, spilled: Path, to: lake.Lake) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Merge the columns into the study's tables, and publish its file; what that took, and publishing to the lake."""
+    with database.working(study) as work:
+        alone = timed(_merge, study, spilled, work)
+        new = changes.Changes(work / changes.FILE, (work / "since").read_text()) if (work / "since").exists() else None
+        return alone, timed(lake.publish, to, study / database.NAME, new)
+
+
+def _merge(study: Path, spilled: Path, work: Path) -> None:
+    private = database.start_private(study, work, fresh=False)
+    if private.exists():
+        (work / "since").write_text(changes.identity(study / database.NAME))
+    db = database.open_private(private, memory=MEMORY)
+    if (work / "since").exists():
+        changes.keep(db, work / changes.FILE)
+    merge.merge(db, spilled)
+    latest.refresh(db)
+    db.execute("INSERT INTO base.archives VALUES (?, 1, 1, now(), NULL)", [spilled.name])
+    changes.close(db)
+    database.close_private(db)
+    db.close()
+    database.publish(private, study)
 
 
 def show(what: str, one: tuple[float, float], other: tuple[float, float]) -> float:
@@ -110,9 +121,8 @@ def main(posts: int, where: Path | None) -> int:
         for name, first, last in (("first", 0, posts), ("more", posts, posts + more)):
             spilled = Path(folder) / name
             spill(spilled, first, last, accounts)
-            alone = timed(load, study, spilled)
+            alone, added = load(study, spilled, to)
             shutil.rmtree(spilled)
-            added = timed(lake.publish, to, study / database.NAME)
             both = (alone[0] + added[0], alone[1] + added[1])
             ratios.append(show(f"load {last - first:,} posts", alone, both))
         with database.open_readonly(study / database.NAME) as file, lake.opened(to) as shared:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -229,12 +230,12 @@ def load(
     who = population(listed, study.era, study.population.sources, list_keys(study))
     linking = Linking(rows, who.matcher, study.directory / DECISIONS, who.fingerprint, who)
     settings = [*study.rows(), *listed.settings()]
+    lake = lake_of(study)
     report = load_tables(
         study.directory, parsers(), fresh=fresh or bool(withdrawn), linking=linking, settings=settings,
         executor=executor, say=say,
+        publish=None if lake is None else partial(publish, lake, fresh=fresh and not held),  # as the user asked
     )  # fmt: skip
-    if (lake := lake_of(study)) is not None:
-        report.damage += publish(lake, study.directory / DATABASE, fresh=fresh and not held)  # as the user asked
     for path in withdrawn:
         path.unlink(missing_ok=True)
     report.damage += spoilt

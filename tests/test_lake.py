@@ -1,5 +1,6 @@
 """Tables in DuckLake: readers see whole publishes only, loaders take turns, and an erasure reaches every file."""
 
+import random
 import signal
 import subprocess
 import sys
@@ -17,12 +18,14 @@ from jobs.context import open_study
 from jobs.forget import forget
 from storage.errors import UserError
 from storage.privacy.pseudonyms import VARIABLE
+from storage.records import Absence, Account, AccountField, Connection, Follow, Post, Profile
 from storage.tables import lake as lakes
+from storage.tables import merge
 from storage.tables.lake import Lake, opened, publish
 from storage.tables.load import load
 from tests.attached import EACH, TOY, attached, loaded
 from tests.conftest import ROOT
-from tests.pages import at, write
+from tests.pages import at, page, write
 from tests.postgres import Server
 
 PERSON = "anna-whom-no-file-may-hold"
@@ -72,12 +75,12 @@ DYING = """
 import os, signal, sys
 from pathlib import Path
 from storage.tables import lake
-real = lake._change
-def change(db, table):
+real = lake._compare
+def compare(db, table):
     real(db, table)
     if table == "posts":
         os.kill(os.getpid(), signal.SIGKILL)
-lake._change = change
+lake._compare = compare
 lake.publish(lake.Lake(sys.argv[1], Path(sys.argv[2]), "A study"), Path(sys.argv[3]))
 """
 
@@ -93,6 +96,63 @@ def test_a_loader_killed_in_a_publish_leaves_the_earlier_one(tmp_path: Path, lak
     publish(lake, path)
     with opened(lake) as db:
         assert db.execute("SELECT count(*) FROM posts").fetchone() == (2 * EACH,)
+
+
+def seen(study: Path, number: int, lake: Lake | None) -> Path:
+    """The database of *study* with one more page, of which half was seen before, in part with other words."""
+    chosen = random.Random(number)
+    handles = [f"person{chosen.randrange(6)}" for _ in range(3)]
+    found = [
+        *(
+            Post(str(chosen.randrange(40)), "x", "7", at(0), chosen.choice("ab"), chosen.choice(["7", None]))
+            for _ in range(9)
+        ),
+        *(Account(handle, "x", handle, followers=chosen.choice([None, number])) for handle in handles),
+        *(AccountField(handle, None, chosen.choice("ab")) for handle in handles),
+        *(Follow("x", handle, chosen.choice("ab"), "following") for handle in handles),
+        *(Connection(handle, chosen.choice("ab")) for handle in handles),
+        *(Profile(handle, "toy", name=chosen.choice("ab")) for handle in handles),
+        *(Absence("x", "user", handle, "gone") for handle in handles),
+    ]
+    write(study / "archive", [page(number, found, run=f"run-{number % 3}")], f"part{number:03}")
+    load(study, TOY, workers=1, publish=None if lake is None else partial(publish, lake))
+    return study / "study.duckdb"
+
+
+def same(lake: Lake, path: Path) -> bool:
+    """Whether every table of the lake has the rows of the database at *path*, and as often."""
+    with opened(lake) as db:
+        db.execute(f"ATTACH '{path}' AS loaded (READ_ONLY)")
+        there = {table: lakes._marks(db, f'study.base."{table}"') for table in lakes._tables(path, "base")}
+        return there == {table: lakes._marks(db, f'loaded.base."{table}"') for table in there}
+
+
+def test_a_load_writes_what_it_changed_and_reads_the_large_tables_only_if_the_lake_is_behind(
+    tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, compared, real = tmp_path / "study", set(), lakes._compare
+    monkeypatch.setattr(lakes, "_compare", lambda db, table: (compared.add(table), real(db, table)))
+    for number in range(1, 5):
+        assert same(lake, seen(study, number, lake))
+    assert compared
+    assert compared.isdisjoint(merge.KEYS)
+    seen(study, 5, None)  # as if killed before it published
+    compared.clear()
+    assert same(lake, seen(study, 6, lake))
+    assert {"posts", "accounts", "current_accounts"} <= compared
+    compared.clear()
+    assert same(lake, seen(study, 7, lake))
+    assert compared.isdisjoint(merge.KEYS)
+
+
+def test_a_lake_that_is_not_what_it_says_is_compared_in_full(tmp_path: Path, lake: Lake) -> None:
+    study = tmp_path / "study"
+    seen(study, 1, lake)
+    with closing(lakes._connection(lake, "lake", "DATA_INLINING_ROW_LIMIT 0")) as db:
+        db.execute("DELETE FROM lake.base.posts; DELETE FROM lake.base.profiles")
+    write(study / "archive", [page(2, [Post(str(n), "x", "7", at(0), "again", "7") for n in range(40)])])
+    load(study, TOY, workers=1, publish=partial(publish, lake))
+    assert same(lake, study / "study.duckdb")
 
 
 def test_a_second_loader_waits(tmp_path: Path, lake: Lake) -> None:

@@ -17,6 +17,8 @@ import msgspec
 
 from storage.errors import UserError
 from storage.tables import database
+from storage.tables.changes import Changes, identity
+from storage.tables.merge import KEYS
 
 EXTENSIONS = ("ducklake", "postgres_scanner")
 LOCK = 0x5EEDBA11  # of PostgreSQL, advisory: one loader at a time
@@ -38,6 +40,10 @@ class Lake(msgspec.Struct, frozen=True):
     study: str
 
 
+class _AstrayError(Exception):
+    """The lake is not what a load began with."""
+
+
 class Published(msgspec.Struct):
     """What a snapshot holds, kept with it: the number of erasures before it, and a fingerprint of each table."""
 
@@ -45,6 +51,7 @@ class Published(msgspec.Struct):
     cuts: int = 0
     drop: frozenset[str] = frozenset()  # the fields that it does not have
     contents: dict[str, str] = {}
+    made_of: str = ""  # the identity of the database
 
     def clears(self, last: Published) -> bool:
         """Whether this, which follows *last*, was made without something that *last* may hold."""
@@ -57,7 +64,7 @@ def opened(lake: Lake, *, snapshot: int | None = None) -> duckdb.DuckDBPyConnect
     try:
         if _last(db, "study") is None:
             raise UserError(f"{_place(lake)}: {EMPTY}")
-        if database.made_by(db, _place(lake)) != database.schema():
+        if database.stated(db, _place(lake)) != database.schema():
             raise UserError(f"{_place(lake)}: {database.OTHER}")
     except BaseException:
         db.close()
@@ -71,23 +78,25 @@ def directory(db: duckdb.DuckDBPyConnection) -> str:
     return str(found)
 
 
-def publish(lake: Lake, path: Path, *, fresh: bool = False) -> list[str]:
+def publish(lake: Lake, path: Path, changes: Changes | None = None, *, fresh: bool = False) -> list[str]:
     """Make the lake equal to the database at *path*, as one snapshot; return a line about each remnant of an erasure.
 
+    If the lake has what *changes* begin with, only they are written; else the tables are compared in full.
     *fresh*: the tables are written anew, and the database may lack segments that the lake has, but never an erasure.
     Raise UserError if it may not, or if the lake is another study's or a newer program's. Waits for another machine
     that publishes.
     """
+    tables = _tables(path, "base")
     with _alone(lake):
         lake.data.mkdir(parents=True, exist_ok=True)
         db = _connection(lake, "lake", f"DATA_PATH '{_quoted(lake.data.resolve())}/', DATA_INLINING_ROW_LIMIT 0")
         try:
             db.execute(f"ATTACH '{_quoted(path)}' AS loaded (READ_ONLY)")
             last = _last(db, "lake")
-            now = Published(lake.study, _cuts(db), _dropped(db), _contents(db))
+            now = Published(lake.study, _cuts(db), _dropped(db), made_of=identity(path))
             anew = _must_be_anew(db, lake, last, now, fresh)
-            if last is None or anew or last != now:
-                _write(db, now, last, anew)
+            if last is None or anew or last.made_of != now.made_of:
+                _bring_up(db, now, None if anew else last, tables, changes)
             return _tidied(db, lake, now)
         except duckdb.Error as error:
             raise UserError(_why(lake, error)) from error
@@ -104,7 +113,7 @@ def _must_be_anew(
         return True
     if last.study != lake.study:
         raise UserError(f"{_place(lake)}: has the tables of the study {last.study!r}; name another database")
-    made_by = database.made_by(db, _place(lake))
+    made_by = database.stated(db, _place(lake))
     erased = "SELECT record_id FROM {}.base.notes WHERE kind = 'cut'"
     if missed := db.execute(f"{erased.format('lake')} EXCEPT {erased.format('loaded')}").fetchall():
         raise UserError(
@@ -124,33 +133,84 @@ def _must_be_anew(
     return fresh or now.clears(last) or made_by != database.schema()
 
 
-def _write(db: duckdb.DuckDBPyConnection, now: Published, last: Published | None, anew: bool) -> None:
+def _bring_up(
+    db: duckdb.DuckDBPyConnection, now: Published, last: Published | None, tables: list[str], changes: Changes | None
+) -> None:
+    """Write what differs from *last* (everything if None), as one snapshot: from *changes*, if they begin there."""
+    changed = None
+    if last is not None and changes is not None and last.made_of == changes.since:
+        changed = set(_tables(changes.path, "came"))
+        db.execute(f"ATTACH '{_quoted(changes.path)}' AS changes (READ_ONLY)")
     db.execute("BEGIN")
-    if anew and last is not None:
-        _drop(db)
-    if anew:
-        database.build(db, columns=False)
-    for table in now.contents:
-        if anew:
-            db.execute(f'DELETE FROM lake.base."{table}"')  # made_by
-            db.execute(f'INSERT INTO lake.base."{table}" FROM loaded.base."{table}"')
-        elif last is not None and last.contents.get(table) != now.contents[table]:
-            _change(db, table)
-    db.execute(
-        "CALL lake.set_commit_message('sneeuwbal', 'load', extra_info => ?)", [msgspec.json.encode(now).decode()]
-    )
+    try:
+        _write(db, now, last, tables, changed)
+    except _AstrayError:
+        db.execute("ROLLBACK")
+        db.execute("BEGIN")
+        _write(db, now, Published(), tables, None)
     db.execute("COMMIT")
 
 
-def _change(db: duckdb.DuckDBPyConnection, table: str) -> None:
+def _tables(path: Path, schema: str) -> list[str]:
+    """The tables of a schema of the database at *path*; opened apart, as listing those of a lake takes long."""
+    with duckdb.connect(str(path), read_only=True) as db:
+        names = "SELECT table_name FROM duckdb_tables() WHERE schema_name = ? ORDER BY 1"
+        return [name for (name,) in db.execute(names, [schema]).fetchall()]
+
+
+def _write(
+    db: duckdb.DuckDBPyConnection, now: Published, last: Published | None, tables: list[str], changed: set[str] | None
+) -> None:
+    if last is None:
+        _drop(db)
+        database.build(db, columns=False)
+    now.contents = {table: _content(db, table, last, changed) for table in tables}
+    for table, content in now.contents.items():
+        if last is None:
+            db.execute(f'DELETE FROM lake.base."{table}"')  # made_by
+            db.execute(f'INSERT INTO lake.base."{table}" FROM loaded.base."{table}"')
+        elif last.contents.get(table) != content:
+            (_compare if changed is None or table not in KEYS else _follow)(db, table)
+    db.execute(
+        "CALL lake.set_commit_message('sneeuwbal', 'load', extra_info => ?)", [msgspec.json.encode(now).decode()]
+    )
+
+
+def _compare(db: duckdb.DuckDBPyConnection, table: str) -> None:
     """Make one table equal: rows that occur as often as before stay in their files."""
     here, there = f'loaded.base."{table}"', f'lake.base."{table}"'
-    db.execute(  # marks of rows, as whole rows would be held in memory
-        f"CREATE OR REPLACE TEMP TABLE changed AS SELECT mark FROM (SELECT hash(t) AS mark, 1 AS n FROM {here} AS t"
+    _differing(db, here, there)
+    db.execute(f"DELETE FROM {there} AS t WHERE hash(t) IN (FROM differing)")
+    db.execute(f"INSERT INTO {there} SELECT t.* FROM {here} AS t WHERE hash(t) IN (FROM differing)")
+
+
+def _follow(db: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Make one table equal by what a load changed. Raise _AstrayError if it is not what that load began with."""
+    came, gone, there, key = f"changes.came.{table}", f"changes.gone.{table}", f"lake.base.{table}", KEYS[table]
+    _differing(db, came, gone)
+    db.execute(f"CREATE OR REPLACE TEMP TABLE leaving AS FROM {gone} AS t WHERE hash(t) IN (FROM differing)")
+    described = db.execute("FROM leaving LIMIT 0").description or []
+    columns = [*key, *(f'"{name}"' for name, kind, *_ in described if str(kind).startswith("TIMESTAMP"))]
+    extents = ", ".join(f"CASE WHEN count({name}) = count(*) THEN [min({name}), max({name})] END" for name in columns)
+    number, *found = db.execute(f"SELECT count(*), {extents} FROM leaving").fetchone() or (0,)
+    if number:
+        extent = {
+            name: ends for name, ends in zip(columns, found, strict=True) if ends
+        }  # lets whole files be passed by
+        which = "".join(f"t.{name} BETWEEN ? AND ? AND " for name in extent)
+        which += f"hash({', '.join(key)}) IN (SELECT hash({', '.join(key)}) FROM leaving)"
+        done = db.execute(f"DELETE FROM {there} AS t WHERE {which}", [end for ends in extent.values() for end in ends])
+        if done.fetchone() != (number,):
+            raise _AstrayError
+    db.execute(f"INSERT INTO {there} FROM {came} AS t WHERE hash(t) IN (FROM differing)")
+
+
+def _differing(db: duckdb.DuckDBPyConnection, here: str, there: str) -> None:
+    """Make `differing`: the hashes of rows that *here* and *there* do not have equally often."""
+    db.execute(  # hashes, as whole rows would be held in memory
+        f"CREATE OR REPLACE TEMP TABLE differing AS SELECT mark FROM (SELECT hash(t) AS mark, 1 AS n FROM {here} AS t"
         f" UNION ALL SELECT hash(t), -1 FROM {there} AS t) GROUP BY mark HAVING sum(n) <> 0"
     )
-    db.execute(f"DELETE FROM {there} AS t WHERE hash(t) IN (FROM changed)")
-    db.execute(f"INSERT INTO {there} SELECT t.* FROM {here} AS t WHERE hash(t) IN (FROM changed)")
 
 
 def _drop(db: duckdb.DuckDBPyConnection) -> None:
@@ -158,7 +218,7 @@ def _drop(db: duckdb.DuckDBPyConnection) -> None:
         names = f"SELECT {kind}_name FROM duckdb_{kind}s() WHERE database_name = 'lake' AND schema_name = '{schema}'"
         for (name,) in db.execute(names).fetchall():
             db.execute(f'DROP {kind} lake.{schema}."{name}"')
-    db.execute("DROP SCHEMA lake.base")
+    db.execute("DROP SCHEMA IF EXISTS lake.base")
 
 
 def _tidied(db: duckdb.DuckDBPyConnection, lake: Lake, now: Published) -> list[str]:
@@ -201,13 +261,27 @@ def _remnants(db: duckdb.DuckDBPyConnection, lake: Lake, now: Published) -> list
     return lines + [f"{path}: a data file that no snapshot uses; delete it" for path in sorted(found)]
 
 
-def _contents(db: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    tables = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'loaded' AND schema_name = 'base' ORDER BY 1"
-    found = {}
-    for (table,) in db.execute(tables).fetchall():
-        marks = f'SELECT count(*), sum(hash(t)) FROM loaded.base."{table}" AS t'  # a sum, as rows may occur twice
-        found[table] = " ".join(map(str, db.execute(marks).fetchone() or ()))
-    return found
+def _content(db: duckdb.DuckDBPyConnection, table: str, last: Published | None, changed: set[str] | None) -> str:
+    """The number of rows of *table*, and the sum of their hashes: of a large one, if *changed* since *last*, by that.
+
+    Raise _AstrayError if the number is another one.
+    """
+    here = f'loaded.base."{table}"'
+    if last is None or changed is None or table not in KEYS:
+        count, total = _marks(db, here)
+    else:
+        count, total = map(int, last.contents[table].split())
+        for sign, side in ((1, "came"), (-1, "gone")) if table in changed else ():
+            rows, marks = _marks(db, f"changes.{side}.{table}")
+            count, total = count + sign * rows, total + sign * marks
+        if db.execute(f"SELECT count(*) FROM {here}").fetchone() != (count,):
+            raise _AstrayError
+    return f"{count} {total}"
+
+
+def _marks(db: duckdb.DuckDBPyConnection, rows: str) -> tuple[int, int]:
+    """Count and sum, as rows may occur twice."""
+    return db.execute(f"SELECT count(*), coalesce(sum(hash(t)), 0) FROM {rows} AS t").fetchone() or (0, 0)
 
 
 def _cuts(db: duckdb.DuckDBPyConnection) -> int:

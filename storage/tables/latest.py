@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import duckdb
 
+from storage.tables import changes
+
 KEYS = {
     "profiles": ("profile_id",),
     "accounts": ("account_id",),
@@ -68,6 +70,11 @@ SINGLE = {
 }
 
 
+def names(table: str) -> tuple[str, ...]:
+    """The key columns of `base.current_<table>`."""
+    return tuple(key.rpartition(" AS ")[2] for key in KEYS[table])
+
+
 def touch(db: duckdb.DuckDBPyConnection, table: str) -> None:
     """Store the keys of new rows (in the view `came`), so that `refresh` handles these only."""
     if table in KEYS:
@@ -77,31 +84,32 @@ def touch(db: duckdb.DuckDBPyConnection, table: str) -> None:
 
 def refresh(db: duckdb.DuckDBPyConnection) -> None:
     """Update the current state and the derived tables."""
-    for table, keys in KEYS.items():
+    for table in KEYS:
         if db.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [f"touched_{table}"]).fetchone():
-            _refresh(db, table, keys)
+            _refresh(db, table)
     for table, select in DERIVED.items():
         db.execute(f"DELETE FROM base.{table}")
         db.execute(f"INSERT INTO base.{table} BY NAME {select}")
 
 
-def _refresh(db: duckdb.DuckDBPyConnection, table: str, keys: tuple[str, ...]) -> None:
+def _refresh(db: duckdb.DuckDBPyConnection, table: str) -> None:
     target = f"base.current_{table}"
-    parts = [key.partition(" AS ") for key in keys]
-    names, places = ", ".join(after or before for before, _, after in parts), ", ".join(part[0] for part in parts)
+    keys, places = ", ".join(names(table)), ", ".join(key.partition(" AS ")[0] for key in KEYS[table])
+    touched = f"IN (SELECT ({keys}) FROM touched_{table})"
+    changes.note(db, "gone", f"current_{table}", f"FROM {target} WHERE ({keys}) {touched}")
     where = "WHERE TRUE"
     if db.execute(f"SELECT 1 FROM {target} LIMIT 1").fetchone() is not None:
-        touched = f"IN (SELECT ({names}) FROM touched_{table})"
         where = f"WHERE ({places}) {touched}"
-        db.execute(f"DELETE FROM {target} WHERE ({names}) {touched}")
+        db.execute(f"DELETE FROM {target} WHERE ({keys}) {touched}")
     if table in SINGLE:
         db.execute(
             f"CREATE TEMP TABLE several AS SELECT {places} FROM base.{table} {where} GROUP BY ALL HAVING count(*) > 1"
         )
-        single = f"{where} AND ({places}) NOT IN (SELECT ({names}) FROM several)"
+        single = f"{where} AND ({places}) NOT IN (SELECT ({keys}) FROM several)"
         db.execute(f"INSERT INTO {target} BY NAME {SINGLE[table].format(where=single)}")
-        where = f"WHERE ({places}) IN (SELECT ({names}) FROM several)"
+        where = f"WHERE ({places}) IN (SELECT ({keys}) FROM several)"
     db.execute(f"INSERT INTO {target} BY NAME {SELECTS[table].format(where=where)}")
+    changes.note(db, "came", f"current_{table}", f"FROM {target} WHERE ({keys}) {touched}")
     db.execute(f"DROP TABLE touched_{table}; DROP TABLE IF EXISTS several")
 
 

@@ -26,7 +26,8 @@ from storage.linking import link
 from storage.linking.link import Linking
 from storage.privacy import forgotten, retention
 from storage.privacy.declared import hooks_of, platforms, resolved
-from storage.tables import database, latest, merge
+from storage.tables import changes, database, latest, merge
+from storage.tables.changes import Changes
 from storage.tables.parse_worker import Keep, Result, Unit, split, torn
 from storage.tables.spread import Parsers, Progress, spill_all
 
@@ -36,6 +37,7 @@ RATE = 1_000_000  # bytes of archive that a core loads per second, approximately
 MEMORY = "400MB"  # of DuckDB, once the workers are gone; more is not faster (5 million accounts, 2 cores)
 
 FIX = "restore it, or run `sneeuwbal load --fresh`"
+Publish = Callable[[Path, Changes | None], list[str]]  # a database, and what is new in it -> a line per remnant
 COUNTED = ("profiles", "connections", "accounts", "follows", "posts", "referenced_posts", "sample_posts")
 
 
@@ -91,6 +93,7 @@ def load(
     executor: Executor | None = None,
     memory: str = MEMORY,
     group: str | None = None,
+    publish: Publish | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> LoadReport:
@@ -101,7 +104,8 @@ def load(
     *parsers* maps a collector's name to "module:object" or to the object. *archives* are directories or files, by
     default `archive/`. *settings* are the rows of the view `study`. *progress* receives bytes done and bytes in total.
     *executor* parses instead of *workers* processes here; its workers need the directory and the archives, too.
-    Nothing is published if nothing has changed. Raise UserError for a database that is newer than this program, or
+    Nothing is published if nothing has changed. *publish* is called at the end in any case, for what follows the
+    database elsewhere. Raise UserError for a database that is newer than this program, or
     does not belong to the archive, and for a mistake in the decisions.
     """
     workers = workers or processors()
@@ -115,8 +119,11 @@ def load(
         private = database.start_private(study, work, fresh=fresh)
         report = LoadReport(fresh=not private.exists())
         paths = [path for place in archives or [study / "archive"] for path in archive.segments(place)]
+        since = None if report.fresh or publish is None else changes.identity(study / database.NAME)
         db = database.open_private(private, memory=memory, threads=workers)
         try:
+            if since is not None:
+                changes.keep(db, work / changes.FILE)
             units = plan(paths, _known(db), report, workers)
             report.damage += _gone(study, paths) if report.fresh else []
             kinds = _kinds(parsers)
@@ -136,11 +143,15 @@ def load(
                 db.execute("DELETE FROM base.made_from")
                 db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
                 report.rows = _count(db)
+                changes.close(db)
                 database.close_private(db)
                 database.publish(private, study, group)
                 report.published = True
         finally:
             db.close()
+        if publish is not None:
+            new = Changes(work / changes.FILE, since) if since is not None and report.published else None
+            report.damage += publish(study / database.NAME, new)
     return report
 
 

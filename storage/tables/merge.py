@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from storage.tables import latest
+from storage.tables import changes, latest
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -210,6 +210,9 @@ RULES = (
     ),
 )
 
+# the key of each table of which `changes` has what a load changes
+KEYS = {rule.table: rule.key for rule in RULES} | {f"current_{table}": latest.names(table) for table in latest.KEYS}
+
 
 def merge(db: duckdb.DuckDBPyConnection, spilled: Path, opened: Mapping[str, date] | None = None) -> dict[str, int]:
     """Merge everything spilled below *spilled* into the tables; return the number of rows read, by table.
@@ -256,9 +259,10 @@ def _unusable(spilled: Path) -> list[str]:
 
 
 def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, source: str) -> int:
-    table, keys = f"base.{rule.table}", ", ".join(rule.key)
+    keys = ", ".join(rule.key)
     db.execute(f"CREATE TEMP VIEW came AS SELECT {rule.select}, row_id FROM ({source})")
     _take_out(db, rule)
+    changes.note(db, "gone", rule.table, "SELECT * EXCLUDE (row_id) FROM again")
     db.execute("CREATE TEMP VIEW rivals AS FROM came UNION ALL BY NAME FROM again")
     folded = [f"min({name}) OVER same AS {name}" for name in rule.least]
     folded += [f"max({name}) OVER same AS {name}" for name in rule.most]
@@ -272,10 +276,12 @@ def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, source: str) -> int:
         QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {rule.order}) = 1""")
     if rule.table == "posts":
         _post_versions(db)
-    db.execute(f"""
-        INSERT INTO {table} BY NAME
-        SELECT r.* EXCLUDE (row_id) {f"REPLACE ({replaced})" if replaced else ""}
-        FROM rivals AS r JOIN first AS f USING (row_id)""")
+    changes.insert(
+        db,
+        rule.table,
+        f"SELECT r.* EXCLUDE (row_id) {f'REPLACE ({replaced})' if replaced else ''} "
+        "FROM rivals AS r JOIN first AS f USING (row_id)",
+    )
     latest.touch(db, rule.table)
     (rows,) = db.execute("SELECT count(*) FROM came").fetchone() or (0,)
     db.execute("DROP VIEW rivals; DROP VIEW came; DROP TABLE again; DROP TABLE first")
