@@ -1,30 +1,39 @@
 """The command line in processes of its own that begin with everything imported.
 
-`python -m tests.forked` imports what commands import, then reads a line of JSON for each command (words, environment,
-files for its output), runs it in a fork, and answers with its exit code.
+`python -m tests.forked` imports what commands import, then reads lines of JSON. A command (words, environment, code to
+run before, files for its output) begins in a fork, and its process id is the answer; a process id is answered with the
+exit code of that command, null while it runs.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from threading import Lock
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 import cli
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("pandas", "networkx", "httpx", "tweepy", "extruct", "igraph", "scipy.sparse", "scrapy.crawler")
+HEAVY = (
+    "pandas", "pyarrow.parquet", "networkx", "httpx", "tweepy", "extruct", "igraph", "scipy.sparse", "scrapy.crawler",
+    "holidays", "PIL.Image", "rich.table", "fontTools.subset", "matplotlib.figure", "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf", "matplotlib.backends.backend_svg",
+)  # fmt: skip
 
 
 class Forked:
@@ -38,14 +47,62 @@ class Forked:
         )
         self._lock = Lock()
 
-    def run(self, words: list[str], environment: dict[str, str], out: str, err: str) -> int:
-        """Run the command line with *words* to its end; its exit code, negative for a signal."""
-        job = {"words": words, "environment": environment, "out": out, "err": err}
+    def start(self, words: list[str], environment: dict[str, str], before: str = "") -> Running:
+        """Start the command line with *words*, after running the code *before*."""
+        return Running(self, {"words": words, "environment": environment, "before": before})
+
+    def ask(self, what: object) -> Any:
+        """The process's answer to a line of JSON."""
         with self._lock:
             assert self._process.stdin is not None
             assert self._process.stdout is not None
-            print(json.dumps(job), file=self._process.stdin, flush=True)
-            return int(self._process.stdout.readline())
+            print(json.dumps(what), file=self._process.stdin, flush=True)
+            return json.loads(self._process.stdout.readline())
+
+
+class Running:
+    """A command that was started, as far as tests need the methods of Popen."""
+
+    def __init__(self, forked: Forked, what: dict[str, Any]) -> None:
+        self._files = [tempfile.NamedTemporaryFile("r", encoding="utf-8") for _ in ("out", "err")]  # noqa: SIM115
+        out, err = (file.name for file in self._files)
+        self._forked, self._said = forked, list[str]()
+        self.pid = int(forked.ask({**what, "out": out, "err": err}))
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        if self.returncode is None and (code := self._forked.ask(self.pid)) is not None:
+            self.returncode = int(code)
+            for file in self._files:
+                with file:
+                    self._said.append(file.read())
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Wait for the end; what it wrote to standard output and to standard error. Raise TimeoutExpired."""
+        self.wait(timeout)
+        out, err = self._said
+        return out, err
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; its exit code. Raise TimeoutExpired after *timeout* seconds."""
+        began = time.monotonic()
+        while (code := self.poll()) is None:
+            waited = time.monotonic() - began
+            if timeout is not None and waited > timeout:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout)
+            time.sleep(0.01 + min(waited / 20, 0.1))
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to it, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it."""
+        self.send_signal(signal.SIGKILL)
 
 
 def _main() -> None:
@@ -61,11 +118,13 @@ def _main() -> None:
         assert time.monotonic() < until, others
         time.sleep(0.05)
     for line in sys.stdin:
-        child = os.fork()
-        if not child:
-            _be(**json.loads(line))
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        what = json.loads(line)
+        if isinstance(what, int):
+            ended, status = os.waitpid(what, os.WNOHANG)
+            answer = os.waitstatus_to_exitcode(status) if ended else None
+        elif not (answer := os.fork()):
+            _be(**what)
+        print(json.dumps(answer), flush=True)
 
 
 def _threads() -> int:
@@ -77,7 +136,7 @@ def _threads() -> int:
     return count
 
 
-def _be(words: list[str], environment: dict[str, str], out: str, err: str) -> NoReturn:
+def _be(words: list[str], environment: dict[str, str], before: str, out: str, err: str) -> NoReturn:
     """Be the command, to its end."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(os.open(out, os.O_WRONLY | os.O_APPEND), 1)
@@ -87,8 +146,19 @@ def _be(words: list[str], environment: dict[str, str], out: str, err: str) -> No
     time.tzset()
     sys.argv = ["sneeuwbal", *words]
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
-    cli.entry()
-    raise AssertionError
+    code = 1
+    try:
+        exec(before, {})
+        cli.entry()
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # taking apart all that was imported costs more than most commands
 
 
 if __name__ == "__main__":

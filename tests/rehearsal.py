@@ -19,7 +19,7 @@ import psutil
 
 from jobs.replay import TOKEN, world
 from tests.conftest import ROOT
-from tests.forked import Forked
+from tests.forked import Forked, Running
 
 SCALE, SEED = "0.02", "2013"
 
@@ -30,13 +30,14 @@ def sneeuwbal(
     """Run the command line to its end, in a process of its own."""
     if any(not name.startswith("SNEEUWBAL_") for name in environment):  # may be for the interpreter itself
         return subprocess.run(_words(arguments), **_options(token, environment), capture_output=True, check=False)
-    words = list(map(str, arguments))
-    with (
-        tempfile.NamedTemporaryFile("r", encoding="utf-8") as out,
-        tempfile.NamedTemporaryFile("r", encoding="utf-8") as err,
-    ):
-        code = _forked().run(words, _environment(token, environment), out.name, err.name)
-        return subprocess.CompletedProcess(words, code, out.read(), err.read())
+    done = start(*arguments, token=token, **environment)
+    out, err = done.communicate()
+    return subprocess.CompletedProcess(list(map(str, arguments)), done.wait(), out, err)
+
+
+def start(*arguments: str | Path, token: str | None = TOKEN, before: str = "", **environment: str) -> Running:
+    """Start the command line, in a process that runs the code *before* first."""
+    return _forked().start(list(map(str, arguments)), _environment(token, environment), before)
 
 
 @cache
@@ -44,16 +45,11 @@ def _forked() -> Forked:
     return Forked()
 
 
-def start(*arguments: str | Path, token: str | None = TOKEN) -> subprocess.Popen[str]:
-    """Start the command line."""
-    return subprocess.Popen(_words(arguments), **_options(token, {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-
 def archived(study: Path) -> int:
     return sum(path.stat().st_size for path in (study / "archive").glob("*") if path.exists())
 
 
-def killed(process: subprocess.Popen[Any], study: Path, grown: int | None) -> bool:
+def killed(process: Running | subprocess.Popen[Any], study: Path, grown: int | None) -> bool:
     """Kill *process* once the archive has grown by so many bytes, or (None) while it loads; False if it ended first."""
     start = archived(study)
     while process.poll() is None:

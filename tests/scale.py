@@ -53,10 +53,10 @@ def round_of(
             bucket.start()
         running[study] = start("--study", study, *words)
     for study, process in running.items():
-        said, _ = process.communicate()
+        said = "".join(process.communicate())
         while process.returncode in (2, 3) and "no answer" in said:  # the store was away: nothing is lost
             process = start("--study", study, *words)
-            said, _ = process.communicate()
+            said = "".join(process.communicate())
         assert process.returncode == 0, said
     return struck
 

@@ -6,11 +6,8 @@ come later than the study waits, bodies cut in the middle, tokens that expire, 4
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from jobs.replay import TOKEN
-from tests.conftest import ROOT
-from tests.rehearsal import World, killed, served, sneeuwbal
+from tests.rehearsal import World, killed, served, sneeuwbal, start
 from tests.tables import differences
 
 SCALE = "0.01"
@@ -34,8 +29,6 @@ import collectors.x.retry_after
 from storage.frontier import moves
 moves.BACKOFF = tuple(seconds / 20 for seconds in moves.BACKOFF)
 collectors.x.retry_after.FIRST = datetime.timedelta(seconds=0.25)
-import cli
-cli.entry()
 """
 
 
@@ -53,13 +46,6 @@ def calm(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return study
 
 
-def started(study: Path, log: Path) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-c", IMPATIENT, "--study", str(study), "run", "--no-report", "--hide-progress"]
-    environment = {**os.environ, "SNEEUWBAL_X_BEARER_TOKEN": TOKEN}
-    with log.open("ab") as file:
-        return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=file, stderr=file)
-
-
 @pytest.mark.slow
 def test_faults_and_kills_end_with_the_tables_of_a_calm_run(calm: Path, tmp_path: Path) -> None:
     dice, ends = random.Random(20130223), Counter[str]()
@@ -71,14 +57,14 @@ def test_faults_and_kills_end_with_the_tables_of_a_calm_run(calm: Path, tmp_path
             text = text.replace(f"[collectors.{name}]\n", f"[collectors.{name}]\ntimeout = 1.0\n")
         file.write_text(text)
         for _ in range(40):
-            process = started(study, tmp_path / "log")
+            process = start("--study", study, "run", "--no-report", "--hide-progress", before=IMPATIENT)
             if ends["killed"] < KILLS:
                 grown = None if ends["killed"] % 4 == 3 else dice.randrange(1, 40_000)
                 if killed(process, study, grown):
                     ends["killed"] += 1
                     continue
             code = process.wait()
-            assert code in (0, 4), (tmp_path / "log").read_text()
+            assert code in (0, 4), process.communicate()
             ends["out of credit"] += code == 4
             if code == 0:
                 break

@@ -94,7 +94,7 @@ def test_state_and_database_deleted_are_recovered_and_the_study_goes_on(calm: Pa
 
 def test_killed_at_ten_random_moments_it_ends_with_the_same_tables(world: World, calm: Path, tmp_path: Path) -> None:
     """A tenth of the hundred of `python -m tests.kills`."""
-    kills = strike(world, tmp_path / "study", 10, 5.0, random.Random(SEED))
+    kills = strike(world, tmp_path / "study", 10, 3.0, random.Random(SEED))
     assert kills >= 3
     assert differences(calm / "study.duckdb", tmp_path / "study" / "study.duckdb", provenance=False) == {}
 

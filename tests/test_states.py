@@ -104,7 +104,7 @@ def test_sigterm_ends_a_run_at_a_page_long_before_the_last(study: Path, world: W
     process = start("--study", study, *COLLECT)
     assert world.asked.wait(60)
     process.send_signal(signal.SIGTERM)
-    actual, _ = process.communicate(timeout=60)
+    actual = "".join(process.communicate(timeout=60))
     assert world.requests < SIZE  # of a timeline and a list for each person
     assert process.returncode == 130, actual
     assert "everything received is kept" in actual
@@ -353,7 +353,7 @@ def test_a_copy_made_while_the_daemon_runs_is_restored_and_goes_on(tmp_path: Pat
     assert sneeuwbal("--study", study, "backup", copy).returncode == 0
     world.pause = 0
     daemon.send_signal(signal.SIGTERM)
-    actual, _ = daemon.communicate(timeout=60)
+    actual = "".join(daemon.communicate(timeout=60))
     assert daemon.returncode == 0, actual
     for place in (copy, study):
         assert sneeuwbal("--study", place, "verify").returncode == 0
