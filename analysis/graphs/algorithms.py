@@ -130,22 +130,40 @@ def _levels(matrix: Any, back: Any, sources: Ints) -> Floats | None:
     """`_by_levels` of one block: the paths from all its sources a level at a time, one product of matrices each."""
     paths = np.zeros((matrix.shape[0], len(sources)))  # the number of shortest paths from each source to each node
     paths[sources, np.arange(len(sources))] = 1.0
-    levels = [paths.copy()]  # of them, those to the nodes at each distance
+    first = np.sort(sources)
+    levels = [(first, paths[first])]  # the nodes at each distance from any source, and their paths at that distance
     while len(rows := np.flatnonzero((paths == 0).any(axis=1))):
-        more = back[rows] @ levels[-1]
-        more[paths[rows] > 0] = 0.0
-        if not more.any():
+        more = _product(back, matrix, rows, *levels[-1])
+        more *= paths[rows] == 0
+        there = more.any(axis=1)
+        if not there.any():
             break
         if len(levels) > DEEP:
             return None
+        rows, more = rows[there], more[there]
         paths[rows] += more
-        levels.append(np.zeros_like(paths))
-        levels[-1][rows] = more
+        levels.append((rows, more))
     through = np.zeros_like(paths)
     paths[paths == 0] = 1.0
-    for near, far in zip(levels[-2:0:-1], levels[:1:-1], strict=True):
-        through += near * (matrix @ ((far > 0) * (1.0 + through) / paths))
+    for (near, of_near), (far, of_far) in zip(levels[-2:0:-1], levels[:1:-1], strict=True):
+        shares = (of_far > 0) * (1.0 + through[far]) / paths[far]
+        through[near] += of_near * _product(matrix, back, near, far, shares)
     return np.asarray(through.sum(axis=1))
+
+
+def _product(matrix: Any, transposed: Any, wanted: Ints, rows: Ints, values: Floats) -> Floats:
+    """The rows *wanted* of *matrix* times the dense matrix that has *values* in its *rows* (sorted) and else 0.
+
+    By the rows of the matrix or by its columns, whichever have fewer edges; each sum is in the same order.
+    """
+    by_row, by_column = (np.diff(of.indptr)[at].sum() for of, at in ((matrix, wanted), (transposed, rows)))
+    if by_column < by_row:
+        return np.asarray((transposed[rows].T @ values)[wanted])
+    dense = np.zeros((matrix.shape[1], values.shape[1]))
+    dense[rows] = values
+    if 2 * by_row > matrix.nnz:  # cheaper than a copy of most of the matrix
+        return np.asarray((matrix @ dense)[wanted])
+    return np.asarray(matrix[wanted] @ dense)
 
 
 def _shared(task: Task, network: Network, jobs: Sequence[Any], processes: int | None, rounds: int) -> list[Any]:

@@ -59,7 +59,8 @@ class Network:
         from scipy import sparse
 
         data = self.weights if weighted else np.ones(self.m)
-        matrix = sparse.csr_array((data, (self.source, self.target)), shape=(self.n, self.n))
+        ends = self.source.astype(np.int32), self.target.astype(np.int32)  # half the memory to read
+        matrix = sparse.csr_array((data, ends), shape=(self.n, self.n))
         return matrix if self.directed else (matrix + matrix.T).tocsr()
 
     def degrees(self) -> pd.DataFrame:
