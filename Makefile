@@ -52,7 +52,8 @@ lake: build/lake
 
 build/lake: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/lake \
-		duckdb==1.5.5 duckdb-extensions==1.5.5 duckdb-extension-ducklake==1.5.5 duckdb-extension-postgres-scanner==1.5.5
+		duckdb==1.5.5 duckdb-extensions==1.5.5 duckdb-extension-ducklake==1.5.5 \
+		duckdb-extension-postgres-scanner==1.5.5 duckdb-extension-httpfs==1.5.5
 	touch $@
 
 # Four machines collect the simulated world through PostgreSQL and S3, with SIGKILLs of machines and servers; then a

@@ -111,7 +111,9 @@ def lake_of(study: Study) -> Lake | None:
     if study.store.tables is None:
         return None
     address = study.store.tables.removeprefix("ducklake:postgres:")
-    return Lake(address, study.directory / study.store.tables_data, study.study.name)
+    data = study.store.tables_data
+    where = data.rstrip("/") if data.startswith("s3:") else study.directory / data
+    return Lake(address, where, study.study.name, study.store.endpoint)
 
 
 def collectors_of(study: Study) -> dict[str, Collector]:

@@ -17,13 +17,13 @@ from typing import NamedTuple
 
 from packaging.requirements import Requirement
 
-from jobs.context import archive_of, needs_secret, read_study, shared_state, warnings
+from jobs.context import archive_of, lake_of, needs_secret, read_study, shared_state, warnings
 from jobs.schedule import starts
 from jobs.secrets import secret_of, variable_of
 from storage import consents
 from storage.archive import store
 from storage.errors import UserError
-from storage.tables import database
+from storage.tables import database, lake
 from study.study_file import Study
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -59,6 +59,8 @@ def checks(directory: Path) -> Iterator[Check]:
         yield _shared(study)
     if study is not None and (where := archive_of(study)):
         yield _stored(study.archive, where)
+    if study is not None and (place := lake_of(study)):
+        yield _lake(place)
     yield from (inbox(directory), _state(directory), _database(directory), _writers(directory), _log(directory))
 
 
@@ -183,6 +185,15 @@ def _stored(folder: Path, where: store.Where) -> Check:
     except UserError as error:
         return Check("archive store", False, str(error))
     return Check("archive store", True, f"{where.address}; {len(store.waiting(folder)):,} segments wait here")
+
+
+def _lake(place: lake.Lake) -> Check:
+    """Check that the tables in DuckLake can be read."""
+    try:
+        lake.opened(place).close()
+    except UserError as error:
+        return Check("tables in DuckLake", False, str(error))
+    return Check("tables in DuckLake", True, f"can be read; data in {place.data}")
 
 
 def inbox(directory: Path) -> Check:

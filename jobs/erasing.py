@@ -34,7 +34,7 @@ def erased(study: Study, cutter: Cutter, cut: Cut, why: str, backups: Sequence[P
     if study.store.frontier is not None:
         cut.state += _shared_state(study, cutter)
     lake = lake_of(study)
-    erase(study.directory, cutter, cut, published=study.directory / DATABASE, lake=lake.data if lake else None)
+    erase(study.directory, cutter, cut, published=study.directory / DATABASE, lake=lake.folder if lake else None)
     _elsewhere(study.directory, backups, cutter, cut)
     counts = {"removed": cut.removed, "changed": cut.changed, "segments": cut.segments}
     document(writer, {"by": "forget", "why": why, **counts}, cut)  # without any data on the person

@@ -109,7 +109,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 CLOSED = re.compile(  # of a lake: functions that reach its server, change it, or run text as a query; its catalogue
-    r'"(?:function_name":"(?:postgres_|ducklake_|query"|query_table"|json_execute)|(?:catalog|schema)_name":"__ducklake_)',
+    r'"(?:function_name":"(?:postgres_|ducklake_|query"|query_table"|json_execute|\w*_secrets?")|(?:catalog|schema)_name":"__ducklake_)',
     re.I,
 )
 

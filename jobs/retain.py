@@ -151,7 +151,7 @@ def _cut_gone(study: Study, now: datetime, cut: Cut) -> list[tuple[str, str, str
     lake = lake_of(study)
     forget(
         study.directory, Cutter(names, forgotten), cut,
-        published=study.directory / DATABASE, lake=lake.data if lake else None,
+        published=study.directory / DATABASE, lake=lake.folder if lake else None,
     )  # fmt: skip
     forgotten.add_tokens(names)
     at = now.isoformat(timespec="seconds")

@@ -60,7 +60,7 @@ def bucket_key(study: Study) -> None:
 
     The processes that load need them, too. Raise UserError.
     """
-    if not (study.store.archive or "").startswith("s3:") or BUCKET[0] in os.environ:
+    if not _in_buckets(study) or BUCKET[0] in os.environ:
         return
     if keyring.chosen(study.directory):
         written = keyring.get("archive")
@@ -72,6 +72,10 @@ def bucket_key(study: Study) -> None:
     if not (key and colon and secret):
         raise UserError(f"{study.directory / SECRETS}: archive should be 'ID:SECRET', the access key and its secret")
     os.environ.update(zip(BUCKET, (key, secret), strict=True))
+
+
+def _in_buckets(study: Study) -> bool:
+    return any((where or "").startswith("s3:") for where in (study.store.archive, study.store.tables_data))
 
 
 def _variables(study: Study, name: str) -> list[str]:
@@ -122,7 +126,7 @@ def all_secrets(study: Study) -> list[str]:
     where = notify_settings(study.directory)
     if study.store.frontier and (password := store_password(study)):
         found.add(password)
-    if study.store.archive and (key := os.environ.get(BUCKET[1])):
+    if _in_buckets(study) and (key := os.environ.get(BUCKET[1])):
         found.add(key)
     return sorted(found | set(_parts(where.get("webhook", ""))) | set(_parts(where.get("smtp", ""))))
 

@@ -46,6 +46,7 @@ def checks(data: Mapping[str, Any], folder: Path) -> Iterator[Mistake]:
     points = installed()
     yield from _password_mistakes((), data)
     yield from _period_mistakes(table(data, "study"))
+    yield from _store_mistakes(table(data, "store"))
     yield from _collector_mistakes(table(data, "collectors"), points)
     yield from _seed_mistakes(table(data, "seeds"), points, folder)
     yield from _domain_mistakes(table(data, "participants").get("domains"), points)
@@ -108,6 +109,13 @@ def _period_mistakes(about: Mapping[str, Any]) -> Iterator[Mistake]:
     first, last = about.get("first_day"), about.get("last_day")
     if type(first) is date and type(last) is date and last < first:
         yield Mistake(("study", "last_day"), f"should not be before first_day ({first}), but is {last}")
+
+
+def _store_mistakes(store: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Tables in the archive's place, or the other way round: each removes what is not its own."""
+    archive, tables = (f"{store.get(key, '')}".rstrip("/") + "/" for key in ("archive", "tables_data"))
+    if "://" in archive and (archive.startswith(tables) or tables.startswith(archive)):
+        yield Mistake(("store", "tables_data"), "should be apart from archive; give each a prefix of its own")
 
 
 def _password_mistakes(at: tuple[str | int, ...], value: Any) -> Iterator[Mistake]:

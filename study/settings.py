@@ -235,8 +235,10 @@ class Store(Table):
         " password belongs in PGPASSWORD.",
     )  # fmt: skip
     tables_data: str = Field(
-        "lake", pattern=r"^[^\s:]([^:]|:[^/])*$", examples=["/srv/shared/mystudy-tables"],
-        description="Directory of their Parquet files, shared by those who read them (not object storage).",
+        "lake", pattern=r"^(s3://[^/\s@]+(/[^\s@]*)?|[^\s:]([^:]|:[^/])*)$",
+        examples=["s3://bucket/mystudy-tables", "/srv/shared/mystudy-tables"],
+        description="Object storage for their Parquet files (endpoint and key as for `archive`), or a directory that is"
+        " shared by those who read them.",
     )  # fmt: skip
 
 

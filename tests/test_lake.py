@@ -5,17 +5,21 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import duckdb
+import obstore
 import pytest
 from msgspec import structs
 
 from jobs import query, run
 from jobs.context import open_study
+from jobs.doctor import checks
 from jobs.forget import forget
+from storage import objects
 from storage.errors import UserError
 from storage.privacy.pseudonyms import VARIABLE
 from storage.records import Absence, Account, AccountField, Connection, Follow, Post, Profile
@@ -25,6 +29,8 @@ from storage.tables.lake import Lake, opened, publish
 from storage.tables.load import load
 from tests.attached import EACH, TOY, attached, loaded
 from tests.conftest import ROOT
+from tests.objects import READER, READERS, SECRET
+from tests.objects import Server as Bucket
 from tests.pages import at, page, write
 from tests.postgres import Server
 
@@ -35,6 +41,16 @@ PERSON = "anna-whom-no-file-may-hold"
 def lake(tmp_path: Path, postgres: Server) -> Lake:
     pytest.importorskip("duckdb_extensions", reason="needs the extra lake")
     return Lake(postgres.database(), tmp_path / "data", "A study")
+
+
+@pytest.fixture(params=["directory", "bucket"])
+def anywhere(request: pytest.FixtureRequest, lake: Lake) -> Lake:
+    """A lake in a directory, or in a bucket."""
+    return lake if request.param == "directory" else in_bucket(lake, request.getfixturevalue("bucket"))
+
+
+def in_bucket(lake: Lake, bucket: Bucket) -> Lake:
+    return structs.replace(lake, data=bucket.address())
 
 
 def tables(db: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
@@ -81,11 +97,13 @@ def compare(db, table):
     if table == "posts":
         os.kill(os.getpid(), signal.SIGKILL)
 lake._compare = compare
-lake.publish(lake.Lake(sys.argv[1], Path(sys.argv[2]), "A study"), Path(sys.argv[3]))
+data = sys.argv[2] if sys.argv[2].startswith("s3:") else Path(sys.argv[2])
+lake.publish(lake.Lake(sys.argv[1], data, "A study"), Path(sys.argv[3]))
 """
 
 
-def test_a_loader_killed_in_a_publish_leaves_the_earlier_one(tmp_path: Path, lake: Lake) -> None:
+def test_a_loader_killed_in_a_publish_leaves_the_earlier_one(tmp_path: Path, anywhere: Lake) -> None:
+    lake = anywhere
     study = tmp_path / "study"
     publish(lake, loaded(study, 1))
     path = loaded(study, 2)
@@ -176,12 +194,12 @@ def held(lake: Lake) -> list[str]:
     """The data files, and tables of the catalogue, that hold the person."""
     psycopg = pytest.importorskip("psycopg")
     found = []
-    with closing(duckdb.connect()) as db:
-        for path in lake.data.rglob("*.parquet"):
+    with closing(lakes._connection(lake, "lake", "DATA_INLINING_ROW_LIMIT 0")) as db:
+        for name in (name for name in lake.files.names() if name.endswith(".parquet")):
             if db.execute(
-                f"SELECT count(*) FROM '{path}' AS t WHERE contains(CAST(t AS VARCHAR), ?)", [PERSON]
+                f"SELECT count(*) FROM read_parquet('{name}') AS t WHERE contains(CAST(t AS VARCHAR), ?)", [PERSON]
             ).fetchone() != (0,):
-                found.append(path.name)
+                found.append(name)
     with psycopg.connect(lake.address) as catalogue:
         names = catalogue.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
         for (name,) in names.fetchall():
@@ -191,7 +209,8 @@ def held(lake: Lake) -> list[str]:
     return found
 
 
-def test_an_erasure_leaves_the_person_in_no_file_no_snapshot_and_no_statistics(tmp_path: Path, lake: Lake) -> None:
+def test_an_erasure_leaves_the_person_in_no_file_no_snapshot_and_no_statistics(tmp_path: Path, anywhere: Lake) -> None:
+    lake = anywhere
     study = tmp_path / "study"
     publish(lake, loaded(study, 1, PERSON))
     publish(lake, loaded(study, 2))
@@ -205,9 +224,8 @@ def test_an_erasure_leaves_the_person_in_no_file_no_snapshot_and_no_statistics(t
     with opened(lake) as db:
         assert db.execute("SELECT count(*) FROM posts").fetchone() == (EACH,)
         assert len(db.execute("FROM ducklake_snapshots('study')").fetchall()) == 1
-    used = next(path for path in lake.data.rglob("*.parquet"))
-    copy = used.with_name("left-behind.parquet")
-    copy.write_bytes(used.read_bytes())
+    with closing(lakes._connection(lake, "lake", "DATA_INLINING_ROW_LIMIT 0")) as db:
+        db.execute(f"COPY (SELECT '{PERSON}') TO '{lake.files.path}base/left-behind.parquet' (FORMAT parquet)")
     (line,) = publish(lake, study / "study.duckdb")
     assert "left-behind.parquet: a data file that no snapshot uses" in line
 
@@ -249,8 +267,9 @@ def test_no_machine_brings_back_whom_another_forgot_and_an_erasure_publishes_no_
 
 
 def test_an_erasure_killed_before_it_deleted_the_files_is_ended_by_the_next_load(
-    tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, anywhere: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lake = anywhere
     study = tmp_path / "study"
     publish(lake, loaded(study, 1, PERSON))
     next((study / "archive").glob("part001*")).unlink()
@@ -310,6 +329,73 @@ def test_what_is_wrong_is_one_line_and_nothing_is_lost(
     monkeypatch.undo()
     with opened(lake) as db:
         assert db.execute("SELECT count(*) FROM posts").fetchone() == (EACH,)
+
+
+def test_a_bucket_that_cannot_be_used_is_one_line_without_the_key(
+    tmp_path: Path, lake: Lake, bucket: Bucket, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(objects.RETRY, "max_retries", 1)
+    lake, path = in_bucket(lake, bucket), loaded(tmp_path / "study", 1)
+
+    def line(of: Lake = lake, ask: Callable[[Lake], object] | None = None, **environment: str) -> str:
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            with pytest.raises(UserError) as caught:
+                ask(of) if ask else publish(of, path)
+        found = str(caught.value)
+        assert "\n" not in found
+        assert not any(word in found for word in (SECRET, READERS, "a-wrong-one"))
+        return found
+
+    assert "no such bucket" in line(structs.replace(lake, data="s3://no-bucket-here/tables"))
+    assert "the access key is refused" in line(AWS_SECRET_ACCESS_KEY="a-wrong-one")
+    assert "no answer" in line(AWS_ENDPOINT_URL="http://127.0.0.1:1")
+    assert "no access key" in line(AWS_ACCESS_KEY_ID="")
+    assert "access denied" in line(AWS_ACCESS_KEY_ID=READER, AWS_SECRET_ACCESS_KEY=READERS)
+    other = structs.replace(lake, data=bucket.address(), address=postgres.database())
+    obstore.put(other.files._store, "something", b"")
+    assert "is not empty" in line(other)
+    publish(lake, path)
+    assert "has its data elsewhere" in line(structs.replace(lake, data=bucket.address()))
+    assert "refused" in line(ask=opened, AWS_SECRET_ACCESS_KEY="a-wrong-one")
+    assert "no answer" in line(ask=opened, AWS_ENDPOINT_URL="http://127.0.0.1:1")
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", READER)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", READERS)
+        with opened(lake) as db:
+            assert db.execute("SELECT count(*) FROM posts").fetchone() == (EACH,)
+
+
+def test_sql_reads_a_bucket_alone_and_shows_no_key(tmp_path: Path, lake: Lake, bucket: Bucket) -> None:
+    lake, reader = in_bucket(lake, bucket), tmp_path / "reader"
+    publish(lake, loaded(tmp_path / "study", 1))
+    reader.mkdir()
+    (reader / "sneeuwbal.toml").write_text(
+        f'[study]\nname = "A study"\ncontact = "me@example.org"\n[store]\nendpoint = "{bucket.endpoint}"\n'
+        f'tables = "ducklake:postgres:{lake.address}"\ntables_data = "{lake.data}"\n'
+    )
+    assert query.query(reader, "SELECT count(*) AS n FROM posts")["n"].tolist() == [EACH]
+    assert query.within(reader, "SELECT text FROM posts", seconds=600, rows=2).more
+    (check,) = (one for one in checks(reader) if one.name == "tables in DuckLake")
+    assert check.passed
+    with query.connect(reader) as db, pytest.raises(duckdb.Error, match=r"disabled|Permission"):
+        db.execute("FROM read_blob('s3://bucket/begun')").fetchall()
+    for text in ("FROM duckdb_secrets()", "FROM which_secret('s3://bucket/', 's3')"):
+        with pytest.raises(UserError, match="only SELECT"):
+            query.query(reader, text)
+
+
+def test_a_bucket_that_keeps_what_is_deleted_is_named(
+    tmp_path: Path, lake: Lake, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, put = tmp_path / "study", obstore.put
+    lake = in_bucket(lake, bucket)
+    publish(lake, loaded(study, 1))
+    write(study / "archive", [("cut", {"by": "forget"}, at(9))], "forget")
+    monkeypatch.setattr("obstore.put", lambda *words, **more: {**put(*words, **more), "version": "1"})
+    (line,) = publish(lake, loaded(study, 2))
+    assert "delete all noncurrent versions" in line
 
 
 def test_sql_reads_the_lake_where_nothing_was_loaded(tmp_path: Path, lake: Lake) -> None:

@@ -23,7 +23,7 @@ from jobs.move import move
 from jobs.replay import replay
 from jobs.run import load as load_study
 from jobs.verify import checks
-from storage import verify
+from storage import objects, verify
 from storage.archive import manifest, remote, store
 from storage.archive import reader as archive
 from storage.archive import writer as archiving
@@ -490,6 +490,11 @@ def test_what_cannot_be_used_is_one_line(
     assert "inside the study" in _line(capsys, inside, "load")
     assert "names no store" in _line(capsys, _study(tmp_path / "d"), "store", "move")
     assert "should" in _line(capsys, _study(tmp_path / "e", "s3://key:secret@bucket/x"), "load")
+    for held, tables in (("s3://bucket/x", "s3://bucket/x/tables"), ("s3://bucket/x/archive", "s3://bucket/x")):
+        nested = _study(tmp_path / "nested", held)
+        with (nested / "sneeuwbal.toml").open("a") as file:
+            file.write(f'tables_data = "{tables}"\n')
+        assert "tables_data: should be apart from archive" in _line(capsys, nested, "load")
     now = remote.time.time()
     monkeypatch.setattr("storage.archive.remote.time.time", lambda: now - 3600)
     assert re.search(r"clock is 3,[56]\d\d s behind", _line(capsys, _study(tmp_path / "f", address), "load"))
@@ -499,7 +504,7 @@ def test_what_cannot_be_used_is_one_line(
 def test_an_s3_server_that_refuses_is_one_line_without_the_key(
     tmp_path: Path, bucket: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(remote.RETRY, "max_retries", 1)
+    monkeypatch.setitem(objects.RETRY, "max_retries", 1)
     study = _study(tmp_path / "study", bucket.address())
 
     def line(**environment: str) -> str:
@@ -528,7 +533,7 @@ def test_an_s3_server_that_refuses_is_one_line_without_the_key(
 def test_a_kill_of_the_server_in_the_middle_loses_nothing(
     tmp_path: Path, bucket: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(remote.RETRY, "max_retries", 1)
+    monkeypatch.setitem(objects.RETRY, "max_retries", 1)
     machine = _machine(tmp_path / "machine", bucket.address(), upload_every=0)
     writer = archiving.Writer(machine / "archive", "toy", fsync=False)
     for number, one in enumerate(PAGES[:8]):

@@ -13,16 +13,15 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from datetime import timedelta
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from storage import objects
 from storage.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ CACHE, STUDY, SUMS = ".cache", "STUDY", "sums"
 BLOCK = 4 * 1024 * 1024  # bytes read, and cached, at once
 STALE = 3600.0  # seconds after which a file that is being written into the cache is a killed process's
 SKEW = 5.0  # seconds that a machine's clock may differ from the store's: entries are ordered by their times
-RETRY: Any = {"max_retries": 8, "retry_timeout": timedelta(seconds=60)}
 
 
 class Where(msgspec.Struct):
@@ -58,29 +56,16 @@ class Remote:
         self._store = self._opened()
 
     def _opened(self) -> ObjectStore:
-        try:
-            from obstore.store import LocalStore, S3Store
-        except ImportError as error:
-            raise UserError(f"[store] archive: {error}; run `pip install 'sneeuwbal[s3]'`") from error
-        endpoint = self.where.endpoint or os.environ.get("AWS_ENDPOINT_URL")
-        with self._asked():
-            if self._folder is not None:
+        if self._folder is not None:
+            objects.needed("[store] archive")
+            from obstore.store import LocalStore
+
+            with self._asked():
                 return LocalStore(self._folder, mkdir=True)
-            config: Any = {"endpoint": endpoint} if endpoint else {}
-            plain: Any = {"allow_http": bool(endpoint and endpoint.startswith("http:"))}
-            return S3Store.from_url(self.where.address, config=config, client_options=plain, retry_config=RETRY)
+        return objects.bucket("[store] archive", self.where.address, self.where.endpoint)
 
-    @contextmanager
-    def _asked(self) -> Iterator[None]:
-        """Turn errors of the store into one line, UserError; FileNotFoundError stays what it is."""
-        from obstore.exceptions import BaseError
-
-        try:
-            yield
-        except FileNotFoundError:
-            raise
-        except (BaseError, OSError, ValueError) as error:
-            raise UserError(f"{self.where.address}: {_why(str(error))}") from error
+    def _asked(self) -> AbstractContextManager[None]:
+        return objects.asked(self.where.address)
 
     # ---- reading
 
@@ -354,23 +339,3 @@ def synced(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-KEY = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write archive = 'ID:SECRET' into secrets.toml"
-FIXES: Iterable[tuple[str, str]] = (
-    ("RequestTimeTooSkewed", "this machine's clock differs from the store's; set both by NTP"),
-    ("NoSuchBucket", "there is no such bucket; create it"),
-    ("169.254.169.254", f"no access key; {KEY}"),
-    ("SignatureDoesNotMatch|InvalidAccessKeyId|ExpiredToken|InvalidToken", f"the access key is refused; {KEY}"),
-    ("AccessDenied|403 Forbidden|401 Unauth", "access denied; let the key list, read and write here"),
-    ("PermanentRedirect|AuthorizationHeaderMalformed", "the bucket is in another region; set AWS_REGION"),
-    ("error sending request|HTTP error|time.?out|5\\d\\d [A-Z]", "no answer; is it running, and reachable from here?"),
-)
-
-
-def _why(text: str) -> str:
-    """The reason and the fix, in one line, of an error with the message *text*."""
-    for pattern, fix in FIXES:
-        if re.search(pattern, text):
-            return fix
-    return re.sub(r"^Generic \w+ error: ", "", text.split("\n")[0])[:200]

@@ -15,9 +15,11 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from storage import objects
 from storage.errors import UserError
 from storage.tables import database
 from storage.tables.changes import Changes, identity
+from storage.tables.lake_files import Bucket, Directory
 from storage.tables.merge import KEYS
 
 EXTENSIONS = ("ducklake", "postgres_scanner")
@@ -25,19 +27,31 @@ LOCK = 0x5EEDBA11  # of PostgreSQL, advisory: one loader at a time
 GRACE = "1 day"  # that a reader may use a file that merging replaced
 MANY = 50  # small files of a table before they are merged
 AGAIN = "; run the command again when it answers (the lake keeps its last whole snapshot)"
+MOVED = "name that, or an empty database and an empty place: the next load writes the tables there"
 EMPTY = "no tables yet; run `sneeuwbal load` where the archive is"
 NO_EXTENSION = (
-    "needs DuckDB's extensions ducklake and postgres: run `pip install 'sneeuwbal[lake]'` (which takes DuckDB 1.5.5), "
-    "or let this machine reach DuckDB's own repository"
+    "needs DuckDB's extensions ducklake, postgres and (for a bucket) httpfs: run `pip install 'sneeuwbal[lake]'`, "
+    "which takes DuckDB 1.5.5, or let this machine reach DuckDB's own repository"
 )
 
 
 class Lake(msgspec.Struct, frozen=True):
-    """Where the tables are: the address of the catalogue, and the directory of the data; the study they belong to."""
+    """Where the tables are: the address of the catalogue, and the place of the data; the study they belong to."""
 
     address: str  # postgresql://...
-    data: Path
+    data: Path | str  # a directory, or s3://bucket/prefix
     study: str
+    endpoint: str | None = None  # of another S3 server than Amazon's
+
+    @property
+    def folder(self) -> Path | None:
+        """The directory of the data; None if they are in a bucket."""
+        return self.data if isinstance(self.data, Path) else None
+
+    @property
+    def files(self) -> Bucket | Directory:
+        """The place of the data."""
+        return Directory(self.data) if isinstance(self.data, Path) else Bucket(self.data, self.endpoint)
 
 
 class _AstrayError(Exception):
@@ -66,6 +80,9 @@ def opened(lake: Lake, *, snapshot: int | None = None) -> duckdb.DuckDBPyConnect
             raise UserError(f"{_place(lake)}: {EMPTY}")
         if database.stated(db, _place(lake)) != database.schema():
             raise UserError(f"{_place(lake)}: {database.OTHER}")
+    except duckdb.Error as error:
+        db.close()
+        raise UserError(_why(lake, error)) from error
     except BaseException:
         db.close()
         raise
@@ -88,29 +105,26 @@ def publish(lake: Lake, path: Path, changes: Changes | None = None, *, fresh: bo
     """
     tables = _tables(path, "base")
     with _alone(lake):
-        lake.data.mkdir(parents=True, exist_ok=True)
-        db = _connection(lake, "lake", f"DATA_PATH '{_quoted(lake.data.resolve())}/', DATA_INLINING_ROW_LIMIT 0")
+        files = lake.files
+        empty = files.begin()
+        db = _connection(lake, "lake", f"DATA_PATH '{_quoted(files.path)}', DATA_INLINING_ROW_LIMIT 0")
         try:
             db.execute(f"ATTACH '{_quoted(path)}' AS loaded (READ_ONLY)")
             last = _last(db, "lake")
             now = Published(lake.study, _cuts(db), _dropped(db), made_of=identity(path))
-            anew = _must_be_anew(db, lake, last, now, fresh)
-            if last is None or anew or last.made_of != now.made_of:
+            if last is None and not empty:
+                raise UserError(f"{lake.data}: is not empty; give the tables a place of their own")
+            anew = last is None or _must_be_anew(db, lake, last, now, fresh)
+            if anew or last is None or last.made_of != now.made_of:
                 _bring_up(db, now, None if anew else last, tables, changes)
-            return _tidied(db, lake, now)
+            return _tidied(db, lake, files, now)
         except duckdb.Error as error:
             raise UserError(_why(lake, error)) from error
         finally:
             db.close()
 
 
-def _must_be_anew(
-    db: duckdb.DuckDBPyConnection, lake: Lake, last: Published | None, now: Published, fresh: bool
-) -> bool:
-    if last is None:
-        if any(lake.data.iterdir()):
-            raise UserError(f"{lake.data}: is not empty; give the tables a directory of their own")
-        return True
+def _must_be_anew(db: duckdb.DuckDBPyConnection, lake: Lake, last: Published, now: Published, fresh: bool) -> bool:
     if last.study != lake.study:
         raise UserError(f"{_place(lake)}: has the tables of the study {last.study!r}; name another database")
     made_by = database.stated(db, _place(lake))
@@ -221,23 +235,28 @@ def _drop(db: duckdb.DuckDBPyConnection) -> None:
     db.execute("DROP SCHEMA IF EXISTS lake.base")
 
 
-def _tidied(db: duckdb.DuckDBPyConnection, lake: Lake, now: Published) -> list[str]:
+def _tidied(db: duckdb.DuckDBPyConnection, lake: Lake, files: Bucket | Directory, now: Published) -> list[str]:
     """Remove snapshots that hold what was erased, with their files, and what killed loads left; merge small files."""
-    erasing = lake.data / ".erasing"  # survives a kill between the steps
     if any(count > MANY for (count,) in db.execute("SELECT file_count FROM ducklake_table_info('lake')").fetchall()):
         db.execute("CALL ducklake_merge_adjacent_files('lake')")
-    if past := _earlier(db, now):
-        erasing.touch()
-        db.execute(f"CALL ducklake_expire_snapshots('lake', versions => {past})")
-    _delete(db, "cleanup_all => true" if erasing.exists() else f"older_than => now() - INTERVAL '{GRACE}'")
-    erasing.unlink(missing_ok=True)
-    return _remnants(db, lake, now) if now.clears(Published()) else []
+    erases, lines = now.clears(Published()), list[str]()
+    past = _earlier(db, now) if erases else []
+    if past or files.erasing():
+        lines = [line for line in (files.begin_erasing(),) if line]
+        if past:
+            db.execute(f"CALL ducklake_expire_snapshots('lake', versions => {past})")
+        _delete(db, "cleanup_all => true")
+        files.end_erasing()
+    else:
+        _delete(db, f"older_than => now() - INTERVAL '{GRACE}'")
+    return lines + _remnants(db, lake, files, now) if erases else []
 
 
 def _earlier(db: duckdb.DuckDBPyConnection, now: Published) -> list[int]:
     """The snapshots that may hold what was erased since; one that merging made belongs to the publish before it."""
-    found, holds = [], now.clears(Published())
-    for number, extra in _snapshots(db):
+    found, holds = [], True
+    noted = "SELECT snapshot_id, commit_extra_info FROM ducklake_snapshots('lake') ORDER BY 1"
+    for number, extra in db.execute(noted).fetchall():
         holds = now.clears(_published(extra)) if extra else holds
         if holds:
             found.append(number)
@@ -249,16 +268,16 @@ def _delete(db: duckdb.DuckDBPyConnection, which: str) -> None:
     db.execute(f"CALL ducklake_delete_orphaned_files('lake', {which})")
 
 
-def _remnants(db: duckdb.DuckDBPyConnection, lake: Lake, now: Published) -> list[str]:
+def _remnants(db: duckdb.DuckDBPyConnection, lake: Lake, files: Bucket | Directory, now: Published) -> list[str]:
     """Snapshots that hold what has been erased, and data files that no snapshot uses."""
     lines = [f"{_place(lake)}: snapshot {number} is from before an erasure" for number in _earlier(db, now)]
-    files = " UNION ".join(
+    tables = " UNION ".join(
         f"SELECT path FROM __ducklake_metadata_lake.{table}"
         for table in ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion")
     )
-    used = {Path(name).name for (name,) in db.execute(files).fetchall()}
-    found = [path for path in lake.data.rglob("*") if path.is_file() and path.name not in used]
-    return lines + [f"{path}: a data file that no snapshot uses; delete it" for path in sorted(found)]
+    used = {Path(name).name for (name,) in db.execute(tables).fetchall()}
+    found = [name for name in files.names() if Path(name).name not in used]
+    return lines + [f"{name}: a data file that no snapshot uses; delete it" for name in found]
 
 
 def _content(db: duckdb.DuckDBPyConnection, table: str, last: Published | None, changed: set[str] | None) -> str:
@@ -296,19 +315,15 @@ def _dropped(db: duckdb.DuckDBPyConnection) -> frozenset[str]:
     return msgspec.json.decode((found and found[0]) or "[]", type=frozenset[str])
 
 
-def _snapshots(db: duckdb.DuckDBPyConnection, name: str = "lake") -> list[tuple[int, str | None]]:
-    found = f"SELECT snapshot_id, commit_extra_info FROM ducklake_snapshots('{name}') ORDER BY 1"
-    return db.execute(found).fetchall()
-
-
 def _published(extra: str) -> Published:
     return msgspec.json.decode(extra, type=Published)
 
 
 def _last(db: duckdb.DuckDBPyConnection, name: str) -> Published | None:
     """What the newest snapshot that a load made holds; None if there is none."""
-    noted = [extra for _, extra in _snapshots(db, name) if extra]
-    return _published(noted[-1]) if noted else None
+    noted = f"SELECT commit_extra_info FROM ducklake_snapshots('{name}') WHERE commit_extra_info <> ''"
+    found = db.execute(f"{noted} ORDER BY snapshot_id DESC LIMIT 1").fetchone()
+    return _published(found[0]) if found else None
 
 
 @contextmanager
@@ -330,8 +345,9 @@ def _connection(lake: Lake, name: str, how: str) -> duckdb.DuckDBPyConnection:
     db = duckdb.connect()
     try:
         db.execute("SET TimeZone = 'UTC'")
-        for extension in EXTENSIONS:
+        for extension in EXTENSIONS if lake.folder else (*EXTENSIONS, "httpfs"):
             _load(db, extension)
+        lake.files.allow(db)
         db.execute("SET pg_null_byte_replacement = ''")
         db.execute(f"ATTACH 'ducklake:postgres:{_quoted(lake.address)}' AS {name} ({how})")
         db.execute(f"USE {name}")
@@ -368,6 +384,10 @@ def _why(lake: Lake, error: duckdb.Error) -> str:
     first = str(error).splitlines()[0]
     if "creating a new DuckLake is explicitly disabled" in first:
         return f"{_place(lake)}: {EMPTY}"
+    if "existing data path" in first:
+        return f"{_place(lake)}: has its data elsewhere than in {lake.data}; {MOVED}"
+    if lake.folder is None and "HTTP" in first:
+        return f"{lake.data}: {objects.why(str(error))}{AGAIN}"
     return f"{_place(lake)}: {first.rpartition('failed: ')[2]}{AGAIN}"
 
 
