@@ -30,6 +30,7 @@ from storage.tables.parquet_spill import Context, fields
 from tests.postgres import serving
 
 RATE, QUERIES, TURNS = 0.5, 2.0, 3
+FILE = 250_000  # posts
 POSTS = """
     SELECT CAST(i AS VARCHAR) AS post_id, 'x' AS platform, CAST(hash(i) % $accounts AS VARCHAR) AS account_id,
         TIMESTAMPTZ '2012-01-01 00:00:00+00' + to_seconds(CAST(hash(i + 1) % 30000000 AS BIGINT)) AS created_at,
@@ -60,15 +61,18 @@ ASKED: dict[str, Callable[[duckdb.DuckDBPyConnection], Any]] = {
 
 
 def spill(folder: Path, first: int, last: int, accounts: int) -> None:
-    """Write the columns of the posts from *first* to *last*, as parsing does."""
+    """Write the columns of the posts from *first* to *last*, as parsing does: many files."""
     types = fields(Post) | {name: kind for name, kind in fields(Context).items() if name not in fields(Post)}
-    (folder / "0").mkdir(parents=True)
     with duckdb.connect(config={"memory_limit": MEMORY, "preserve_insertion_order": False}) as db:
         db.execute("SET TimeZone = 'UTC'")
         empty = pa.schema([*types.items(), ("row_id", pa.int64())]).empty_table()
         db.register("kinds", empty)
-        sql = POSTS.replace("$accounts", str(accounts)).replace("$first", str(first)).replace("$last", str(last))
-        db.execute(f"COPY (FROM kinds UNION ALL BY NAME {sql}) TO '{folder}/0/posts.parquet'")
+        for number, begin in enumerate(range(first, last, FILE)):
+            place = folder / f"{number:06d}"
+            place.mkdir(parents=True)
+            sql = POSTS.replace("$accounts", str(accounts)).replace("$first", str(begin))
+            sql = sql.replace("$last", str(min(last, begin + FILE)))
+            db.execute(f"COPY (FROM kinds UNION ALL BY NAME {sql}) TO '{place}/posts.parquet'")
 
 
 def timed(what: Callable[..., Any], *words: Any) -> tuple[float, float]:

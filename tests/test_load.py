@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -31,7 +32,7 @@ from storage.records import (
     Quarantine,
 )
 from storage.tables import load as loading
-from storage.tables import parse_worker
+from storage.tables import merge, parse_worker
 from storage.tables.load import load
 from tests.pages import PARSERS, T0, at, contents, page, rows, write
 
@@ -104,13 +105,15 @@ def test_any_order_any_number_of_loads_and_any_repetition_give_the_same_tables(t
         "at once": [[one, two]],
         "bit by bit": [[two], [two, one]],
         "twice": [[two, one], [place / "copy", one, two]],
+        "in portions": [[one, two]],
     }
     found = {}
     for way, steps in ways.items():
         study = place / way
         study.mkdir()
-        for archives in steps:
-            load(study, PARSERS, archives=archives)
+        with patch.object(merge, "PORTION", 1 if way == "in portions" else merge.PORTION):
+            for archives in steps:
+                load(study, PARSERS, archives=archives)
         found[way] = contents(study)
     for way in ways:
         assert found[way] == found["at once"], way
@@ -452,6 +455,7 @@ def test_a_segment_that_has_gone_stops_the_load_and_loses_nothing(tmp_path):
 KILLED = """
 import sys, time
 from pathlib import Path
+from unittest.mock import patch
 from storage.tables import {module}
 def slow(*args, **kwargs):
     print("here", flush=True)

@@ -32,10 +32,18 @@ def keep(db: duckdb.DuckDBPyConnection, path: Path) -> None:
     db.execute("CREATE SCHEMA changes.gone; CREATE SCHEMA changes.came")
 
 
-def close(db: duckdb.DuckDBPyConnection) -> None:
-    """Write the changes into their file."""
+def close(db: duckdb.DuckDBPyConnection) -> bool:
+    """Write the changes into their file; whether any were kept."""
+    if not _kept(db):
+        return False
+    db.execute("CHECKPOINT changes")
+    db.execute("DETACH changes")
+    return True
+
+
+def give_up(db: duckdb.DuckDBPyConnection) -> None:
+    """Keep no changes: there are too many to be worth it."""
     if _kept(db):
-        db.execute("CHECKPOINT changes")
         db.execute("DETACH changes")
 
 

@@ -79,7 +79,8 @@ def touch(db: duckdb.DuckDBPyConnection, table: str) -> None:
     """Store the keys of new rows (in the view `came`), so that `refresh` handles these only."""
     if table in KEYS:
         keys = ", ".join(KEYS[table])
-        db.execute(f"CREATE OR REPLACE TEMP TABLE touched_{table} AS SELECT DISTINCT {keys} FROM came")
+        db.execute(f"CREATE TEMP TABLE IF NOT EXISTS touched_{table} AS SELECT {keys} FROM came LIMIT 0")
+        db.execute(f"INSERT INTO touched_{table} SELECT DISTINCT {keys} FROM came")
 
 
 def refresh(db: duckdb.DuckDBPyConnection) -> None:

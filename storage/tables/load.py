@@ -143,7 +143,7 @@ def load(
                 db.execute("DELETE FROM base.made_from")
                 db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
                 report.rows = _count(db)
-                changes.close(db)
+                since = since if changes.close(db) else None
                 database.close_private(db)
                 database.publish(private, study, group)
                 report.published = True

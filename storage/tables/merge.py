@@ -7,12 +7,13 @@ kept in memory; the wide rows are streamed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import msgspec
+import pyarrow.parquet as pq
 
 from storage.tables import changes, latest
 
@@ -28,6 +29,7 @@ class Rule(msgspec.Struct, frozen=True):
     most: tuple[str, ...] = ()
 
 
+PORTION = 2_000_000  # rows, which DuckDB compares in load.MEMORY
 SEEN = "fetched_at AS first_seen, fetched_at AS last_seen, record_id"
 FIRST = "first_seen, record_id, row_id"
 DOCUMENT = ("title", "source", "published_at", "summary")
@@ -217,24 +219,39 @@ KEYS = {rule.table: rule.key for rule in RULES} | {f"current_{table}": latest.na
 def merge(db: duckdb.DuckDBPyConnection, spilled: Path, opened: Mapping[str, date] | None = None) -> dict[str, int]:
     """Merge everything spilled below *spilled* into the tables; return the number of rows read, by table.
 
-    *opened* is the first possible day of posts by platform.
+    *opened* is the first possible day of posts by platform. More rows than PORTION are merged in portions, as by one
+    load after the other, so that memory does not grow with them.
     """
     _judge_times(db, opened or {})
-    came = {}
+    came: dict[str, int] = {}
     for rule in RULES:
-        sources = [read] if (read := _read(spilled, rule.table)) else []
-        if rule.table == "quarantine":
-            sources += _unusable(spilled)
-        if sources:
-            came[rule.table] = _merge(db, rule, " UNION ALL BY NAME ".join(sources))
+        sources = list(_portions(spilled, rule.table))
+        if rule.table == "quarantine" and (unusable := _unusable(spilled)):
+            sources[-1:] = [" UNION ALL BY NAME ".join([*sources[-1:], *unusable])]
+        if len(sources) > 1:
+            changes.give_up(db)
+        for source in sources:
+            came[rule.table] = came.get(rule.table, 0) + _merge(db, rule, source)
     return came
 
 
-def _read(spilled: Path, table: str) -> str:
-    """The spilled rows of *table*, as SQL; empty if there are none."""
-    files = [str(path).replace("'", "''") for path in sorted(spilled.glob(f"*/{table}.parquet"))]
-    listed = ", ".join(f"'{file}'" for file in files)
-    return f"FROM read_parquet([{listed}])" if files else ""
+def _portions(spilled: Path, table: str) -> Iterator[str]:
+    """The spilled rows of *table*, as SQL: whole files, until they have PORTION rows."""
+    portion, rows = [], 0
+    for path in sorted(spilled.glob(f"*/{table}.parquet")):
+        portion.append(path)
+        rows += pq.read_metadata(path).num_rows
+        if rows >= PORTION:
+            yield _read(portion)
+            portion, rows = [], 0
+    if portion:
+        yield _read(portion)
+
+
+def _read(files: Iterable[Path]) -> str:
+    """The rows of *files*, as SQL."""
+    quoted = (str(path).replace("'", "''") for path in files)
+    return "FROM read_parquet([" + ", ".join(f"'{path}'" for path in quoted) + "])"
 
 
 def _judge_times(db: duckdb.DuckDBPyConnection, opened: Mapping[str, date]) -> None:
@@ -252,9 +269,9 @@ def _unusable(spilled: Path) -> list[str]:
         f"""SELECT record_id, collector, page_kind, page_key, fetched_at, row_id + {number << 58} AS row_id,
             '{table}.{column.strip(chr(34))} of ' || {name} AS place, '{NOBODYS}' AS reason,
             CAST({column} AS VARCHAR) AS excerpt
-        {read} WHERE {column} IS NOT NULL AND usable({column}, platform, fetched_at) IS NULL"""
+        {_read(files)} WHERE {column} IS NOT NULL AND usable({column}, platform, fetched_at) IS NULL"""
         for number, (table, column, name) in enumerate(CLAIMS, 1)
-        if (read := _read(spilled, table))
+        if (files := sorted(spilled.glob(f"*/{table}.parquet")))
     ]
 
 
