@@ -7,6 +7,7 @@ its ties stay inside, 1 if all leave it. Ties are counted as directed, so a mutu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,7 @@ def hidden(
     filter, if its betweenness is already computed. *options* are those of `network`.
     """
     full = network(db, min_degree=0, **options)
+    full = replace(full, nodes=full.nodes[["label", "group_name"]])  # of many actors, only what the figures count
     kept = full.degrees()["degree"].to_numpy() >= min_degree
     parts = {"before": full, "after": after or full.subgraph(kept), "hidden": _periphery(full, kept)}
     rows = []

@@ -31,7 +31,8 @@ Graph: TypeAlias = "Network | nx.Graph[Any]"
 
 EXACT_NODES = 10_000  # betweenness is exact up to here, sampled above it
 GROUPS = 8  # number of groups of sources, for any number of processes
-WORTH_A_PROCESS = 20_000_000  # steps below which a new process costs more than it saves
+WORTH_A_PROCESS = 60_000_000  # steps (a second's work) below which another process costs more than it saves
+COMMUNITY_ROUNDS = 32  # a run of communities takes as long as so many sources of betweenness
 SEARCH_EDGES = 100_000  # a small network gets more runs, up to this many edges in total
 DENSE = 10  # edges a node from which matrices are faster than igraph
 DEEP = 12  # steps from a source beyond which they are not
@@ -267,7 +268,7 @@ def communities(
     network = _loopless(as_network(graph).undirected())
     total = max(runs, min(SEARCH_EDGES // max(network.m, 1), 1000))
     jobs = [(method, resolution, seed + number) for number in range(total)]
-    found = _shared(_communities, network, jobs, processes, 4 * total)
+    found = _shared(_communities, network, jobs, processes, COMMUNITY_ROUNDS * total)
     memberships = np.array([membership for membership, _ in found], dtype=np.int32).reshape(total, network.n)
     qualities = np.array([quality for _, quality in found])
     parameters = {
