@@ -27,6 +27,7 @@ class Rule(msgspec.Struct, frozen=True):
     select: str
     least: tuple[str, ...] = ()  # columns that get the least value of all rows with the key
     most: tuple[str, ...] = ()
+    repeated: bool = False  # most rows have a key that comes again: all are compared at once
 
 
 PORTION = 2_000_000  # rows, which DuckDB compares in load.MEMORY
@@ -131,6 +132,7 @@ RULES = (
         "flags, fetched_at AS counted_at, " + SEEN,
         ("first_seen",),
         ("last_seen",),
+        repeated=True,
     ),
     Rule(
         "account_fields",
@@ -283,25 +285,29 @@ def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, source: str) -> int:
     db.execute("CREATE TEMP VIEW rivals AS FROM came UNION ALL BY NAME FROM again")
     folded = [f"min({name}) OVER same AS {name}" for name in rule.least]
     folded += [f"max({name}) OVER same AS {name}" for name in rule.most]
-    replaced = ", ".join(f"f.{name} AS {name}" for name in (*rule.least, *rule.most))
+    replaced = ", ".join(f"coalesce(j.{name}, r.{name}) AS {name}" for name in (*rule.least, *rule.most))
     if rule.table == "posts":
         digest = "CASE WHEN text IS NOT NULL THEN hash(text) END"  # hash(NULL) is a number
         folded.append(f"min({digest}) OVER same <> max({digest}) OVER same AS changed")
+    same = " AND ".join(f"r.{key} IS NOT DISTINCT FROM s.{key}" for key in rule.key)
+    several = f"SEMI JOIN (SELECT {keys} FROM rivals GROUP BY ALL HAVING count(*) > 1) AS s ON {same}"
     db.execute(f"""
-        CREATE TEMP TABLE first AS SELECT {", ".join(["row_id", *folded])} FROM rivals
-        WINDOW same AS (PARTITION BY {keys})
-        QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {rule.order}) = 1""")
+        CREATE TEMP TABLE judged AS
+        SELECT {", ".join(["row_id", *folded])},
+               row_number() OVER (PARTITION BY {keys} ORDER BY {rule.order}) = 1 AS kept
+        FROM rivals AS r {"" if rule.repeated else several}
+        WINDOW same AS (PARTITION BY {keys})""")
     if rule.table == "posts":
         _post_versions(db)
     changes.insert(
         db,
         rule.table,
         f"SELECT r.* EXCLUDE (row_id) {f'REPLACE ({replaced})' if replaced else ''} "
-        "FROM rivals AS r JOIN first AS f USING (row_id)",
+        "FROM rivals AS r LEFT JOIN judged AS j USING (row_id) WHERE j.kept IS NOT FALSE",
     )
     latest.touch(db, rule.table)
     (rows,) = db.execute("SELECT count(*) FROM came").fetchone() or (0,)
-    db.execute("DROP VIEW rivals; DROP VIEW came; DROP TABLE again; DROP TABLE first")
+    db.execute("DROP VIEW rivals; DROP VIEW came; DROP TABLE again; DROP TABLE judged")
     return int(rows)
 
 
@@ -324,7 +330,7 @@ def _post_versions(db: duckdb.DuckDBPyConnection) -> None:
     same = " AND ".join(f"r.{name} IS NOT DISTINCT FROM c.{name}" for name in key.split(", "))
     db.execute(f"""
         CREATE TEMP TABLE changed AS
-        SELECT {key} FROM rivals SEMI JOIN (FROM first WHERE changed) USING (row_id)
+        SELECT {key} FROM rivals SEMI JOIN (FROM judged WHERE changed) USING (row_id)
         UNION SELECT {key} FROM base.post_versions""")
     if db.execute("SELECT 1 FROM changed LIMIT 1").fetchone() is not None:
         # a post with versions has its first and last times there, per text, and not in `again`
