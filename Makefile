@@ -48,7 +48,7 @@ kills: .venv/ready
 
 # Tables in DuckLake, with the newest DuckDB for which its extensions are packaged; `make test` leaves them out.
 lake: build/lake
-	PYTHONPATH=build/lake $(BIN)/python -m pytest tests/test_lake.py
+	PYTHONPATH=build/lake $(BIN)/python -m pytest -n 2 tests/test_lake.py
 
 build/lake: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/lake \
