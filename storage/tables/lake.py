@@ -25,6 +25,7 @@ from storage.tables.merge import KEYS
 EXTENSIONS = ("ducklake", "postgres_scanner")
 LOCK = 0x5EEDBA11  # of PostgreSQL, advisory: one loader at a time
 GRACE = "1 day"  # that a reader may use a file that merging replaced
+MEMORY = "1GB"  # of DuckDB while it publishes; it sorts beyond that on disk
 MANY = 50  # small files of a table before they are merged
 AGAIN = "; run the command again when it answers (the lake keeps its last whole snapshot)"
 MOVED = "name that, or an empty database and an empty place: the next load writes the tables there"
@@ -80,17 +81,16 @@ def opened(lake: Lake, *, snapshot: int | None = None) -> duckdb.DuckDBPyConnect
             raise UserError(f"{_place(lake)}: {EMPTY}")
         if database.stated(db, _place(lake)) != database.schema():
             raise UserError(f"{_place(lake)}: {database.OTHER}")
-    except duckdb.Error as error:
+    except BaseException as error:
         db.close()
-        raise UserError(_why(lake, error)) from error
-    except BaseException:
-        db.close()
+        if isinstance(error, duckdb.Error):
+            raise UserError(_why(lake, error)) from error
         raise
     return db
 
 
 def directory(db: duckdb.DuckDBPyConnection) -> str:
-    """The directory of the data of the lake attached as `study`."""
+    """The place of the data of the lake attached as `study`."""
     (found,) = db.execute("SELECT data_path FROM ducklake_settings('study')").fetchone() or ("",)
     return str(found)
 
@@ -109,6 +109,8 @@ def publish(lake: Lake, path: Path, changes: Changes | None = None, *, fresh: bo
         empty = files.begin()
         db = _connection(lake, "lake", f"DATA_PATH '{_quoted(files.path)}', DATA_INLINING_ROW_LIMIT 0")
         try:
+            spill = _quoted(path.parent / database.WORK / "lake.spill")
+            db.execute(f"SET memory_limit = '{MEMORY}'; SET temp_directory = '{spill}'")
             db.execute(f"ATTACH '{_quoted(path)}' AS loaded (READ_ONLY)")
             last = _last(db, "lake")
             now = Published(lake.study, _cuts(db), _dropped(db), made_of=identity(path))
@@ -178,6 +180,7 @@ def _write(
     if last is None:
         _drop(db)
         database.build(db, columns=False)
+        db.execute("ALTER TABLE lake.base.posts SET SORTED BY (account_id, created_at)")  # one account's lie together
     now.contents = {table: _content(db, table, last, changed) for table in tables}
     for table, content in now.contents.items():
         if last is None:
@@ -242,7 +245,7 @@ def _tidied(db: duckdb.DuckDBPyConnection, lake: Lake, files: Bucket | Directory
     erases, lines = now.clears(Published()), list[str]()
     past = _earlier(db, now) if erases else []
     if past or files.erasing():
-        lines = [line for line in (files.begin_erasing(),) if line]
+        lines += filter(None, [files.begin_erasing()])
         if past:
             db.execute(f"CALL ducklake_expire_snapshots('lake', versions => {past})")
         _delete(db, "cleanup_all => true")
@@ -349,13 +352,11 @@ def _connection(lake: Lake, name: str, how: str) -> duckdb.DuckDBPyConnection:
             _load(db, extension)
         lake.files.allow(db)
         db.execute("SET pg_null_byte_replacement = ''")
-        db.execute(f"ATTACH 'ducklake:postgres:{_quoted(lake.address)}' AS {name} ({how})")
-        db.execute(f"USE {name}")
-    except duckdb.Error as error:
+        db.execute(f"ATTACH 'ducklake:postgres:{_quoted(lake.address)}' AS {name} ({how}); USE {name}")
+    except BaseException as error:
         db.close()
-        raise UserError(_why(lake, error)) from error
-    except BaseException:
-        db.close()
+        if isinstance(error, duckdb.Error):
+            raise UserError(_why(lake, error)) from error
         raise
     return db
 
