@@ -76,7 +76,7 @@ others = st.one_of(
 records = st.one_of(profiles, st.lists(st.one_of(accounts, posts, others), max_size=4))
 drafts = st.lists(
     st.tuples(records, st.integers(0, 3), few(["run-1", "run-2"]), few(["profile", "list"]), few([None, "more"])),
-    min_size=2,
+    min_size=3,
     max_size=8,
 )
 
@@ -93,19 +93,20 @@ def made(drawn):
 def test_any_order_any_number_of_loads_and_any_repetition_give_the_same_tables(tmp_path_factory, drawn, data):
     place = tmp_path_factory.mktemp("orders")
     pages = made(drawn)
-    cut = data.draw(st.integers(1, len(pages) - 1))
-    write(place / "one", pages[:cut], "one")
-    write(place / "two", pages[cut:], "two")
-    one, two = place / "one", place / "two"
+    cut = data.draw(st.integers(1, len(pages) - 2))
+    one, two, three = (place / name for name in ("one", "two", "three"))
+    write(one, pages[:cut], "one")
+    write(two, pages[cut:-1], "two")
+    write(three, pages[-1:], "three")
     (again,) = archive.segments(one)
     copy = place / "copy"
     copy.mkdir()
     shutil.copy(again, copy / "z-copy.warc.gz")
     ways = {
-        "at once": [[one, two]],
-        "bit by bit": [[two], [two, one]],
-        "twice": [[two, one], [place / "copy", one, two]],
-        "in portions": [[one, two]],
+        "at once": [[one, two, three]],
+        "bit by bit": [[two], [two, one], [three, two, one]],
+        "twice": [[two, three, one], [place / "copy", one, two, three]],
+        "in portions": [[two], [one, two, three]],
     }
     found = {}
     for way, steps in ways.items():
@@ -117,6 +118,16 @@ def test_any_order_any_number_of_loads_and_any_repetition_give_the_same_tables(t
         found[way] = contents(study)
     for way in ways:
         assert found[way] == found["at once"], way
+
+
+def test_every_portion_of_a_load_reaches_the_current_accounts(tmp_path):
+    for name in "123":
+        write(tmp_path / "archive", [page(int(name), [Account(name, "x", f"handle-{name}")])], name)
+        if name == "1":
+            load(tmp_path, PARSERS)
+    with patch.object(merge, "PORTION", 1):
+        load(tmp_path, PARSERS)
+    assert rows(tmp_path, "SELECT account_id FROM accounts ORDER BY 1") == [("1",), ("2",), ("3",)]
 
 
 def test_every_record_is_a_row_a_duplicate_or_in_quarantine(tmp_path):
