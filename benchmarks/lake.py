@@ -85,12 +85,13 @@ def timed(what: Callable[..., Any], *words: Any) -> tuple[float, float]:
 def load(study: Path, spilled: Path, to: lake.Lake) -> tuple[tuple[float, float], tuple[float, float]]:
     """Merge the columns into the study's tables, and publish its file; what that took, and publishing to the lake."""
     with database.working(study) as work:
-        alone = timed(_merge, study, spilled, work)
+        alone = timed(merged, study, spilled, work)
         new = changes.Changes(work / changes.FILE, (work / "since").read_text()) if (work / "since").exists() else None
         return alone, timed(lake.publish, to, study / database.NAME, new)
 
 
-def _merge(study: Path, spilled: Path, work: Path) -> None:
+def merged(study: Path, spilled: Path, work: Path) -> None:
+    """Merge the columns into the tables of *study*, its changes noted in *work*, and publish its file."""
     private = database.start_private(study, work, fresh=False)
     if private.exists():
         (work / "since").write_text(changes.identity(study / database.NAME))

@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from benchmarks._measure import Cost, measured, show
-from benchmarks.lake import ASKED, load, spill
+from benchmarks.lake import ASKED, merged, spill
 from storage.tables import database
 
 POSTS, CPU, SECONDS, MEGABYTES = 69_000_000, 1.1, 60.0, 4_000
@@ -68,7 +68,8 @@ def main(posts: int, where: Path | None) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--load"]:
-        load(Path(sys.argv[2]), Path(sys.argv[3]))
+        with database.working(Path(sys.argv[2])) as work:
+            merged(Path(sys.argv[2]), Path(sys.argv[3]), work)
     elif sys.argv[1:2] == ["--ask"]:
         ask(Path(sys.argv[2]))
     else:
