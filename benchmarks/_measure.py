@@ -24,9 +24,10 @@ class Cost(NamedTuple):
 def measured(module: str, *words: object, shown: bool = True) -> Cost:
     """The cost of `python -m MODULE WORDS`, whose lines are shown or not; exit if that fails."""
     before, start = os.times(), time.perf_counter()
-    child = subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, words)], cwd=HERE, stdout=None if shown else subprocess.DEVNULL
-    )
+    # where Python may not write bytecode, each child would compile what users have compiled
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-m", module, *map(str, words)]
+    child = subprocess.Popen(command, cwd=HERE, env=environment, stdout=None if shown else subprocess.DEVNULL)
     process, peak = psutil.Process(child.pid), 0
     while child.poll() is None:
         peak = max(peak, _memory(process))
