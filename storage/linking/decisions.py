@@ -117,7 +117,9 @@ SELECT m.*, b.account_id,
             WHEN m.profile_id IN (SELECT account_id FROM base.current_accounts) THEN 'accounts' ELSE 'link' END AS about
 FROM made AS m LEFT JOIN (
     SELECT account_id, platform, lower(account_id) AS account, last_seen FROM accounts
-    UNION ALL SELECT account_id, platform, lower(handle), last_seen FROM handles
+    WHERE lower(account_id) IN (SELECT lower(account) FROM made)
+    UNION ALL SELECT account_id, platform, lower(handle), max(last_seen) FROM base.accounts
+    WHERE lower(handle) IN (SELECT lower(account) FROM made) GROUP BY ALL
 ) AS b ON b.platform = m.platform AND b.account = lower(m.account)
 QUALIFY row_number() OVER (PARTITION BY m.number ORDER BY b.last_seen DESC NULLS LAST, b.account_id) = 1
 """

@@ -133,7 +133,9 @@ WITH shown AS (
     FROM profile_handles AS h JOIN base.profile_links AS l USING (profile_id, url)
     JOIN base.profiles AS p USING (profile_id, content) GROUP BY ALL
 ), borne AS (
-    SELECT account_id, platform, lower(handle) AS handle, first_seen, last_seen FROM handles
+    SELECT account_id, platform, lower(a.handle) AS handle, min(first_seen) AS first_seen, max(last_seen) AS last_seen
+    FROM base.accounts AS a WHERE (platform, lower(a.handle)) IN (SELECT (platform, handle) FROM shown)
+    GROUP BY account_id, platform, a.handle
     UNION ALL SELECT account_id, platform, account_id, first_seen, last_seen FROM accounts
         WHERE list_contains($1, platform)  -- whose addresses may name an account by its id
 ), held AS (
@@ -175,7 +177,9 @@ WITH judged AS (
     SELECT c.*, p.name AS person, a.name AS bearer,
            coalesce(bare(a.url) IN (bare(p.profile_id), bare(p.url)), FALSE) AS returned,
            names_agree(p.name, a.name, c.handle) AS agrees
-    FROM claims AS c LEFT JOIN accounts AS a USING (account_id) LEFT JOIN profiles AS p USING (profile_id)
+    FROM claims AS c
+    LEFT JOIN (FROM accounts SEMI JOIN claims USING (account_id)) AS a USING (account_id)
+    LEFT JOIN (FROM profiles SEMI JOIN claims USING (profile_id)) AS p USING (profile_id)
 ), counted AS (
     SELECT *, count(*) FILTER (returned) OVER (PARTITION BY account_id) AS ties_back FROM judged
 )

@@ -1,17 +1,22 @@
-"""The current state, one row per key, and tables derived from notes and answers, refreshed for new rows."""
+"""The current state, one row per key, walks and admissions: refreshed for the keys of new rows. Small tables anew."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import duckdb
 
 from storage.tables import changes
 
-KEYS = {
+KEYS = {  # of the rows of a table, as columns of the table made from it
     "profiles": ("profile_id",),
     "accounts": ("account_id",),
     "connections": ("least(profile_id, other_id) AS profile_a", "greatest(profile_id, other_id) AS profile_b"),
     "follows": ("follower_id", "followed_id", "platform"),
+    "answers": ("walk",),
+    "notes": ("noted_at AS admitted_at",),
 }
+TARGETS = {"answers": "walks", "notes": "admissions"}  # of the others, current_<table>
 
 # A profile's own page has more data than a mention in a list, even a newer one with employer and title.
 SELECTS = {
@@ -55,6 +60,25 @@ SELECTS = {
                min(struct_pack(seen_at := seen_at, record_id := record_id)).record_id AS record_id,
                min(followed_at) AS followed_at
         FROM base.follows {where} GROUP BY ALL""",
+    "answers": """
+        WITH one AS (
+            SELECT *, next_cursor IS NULL AND outcome IN ('done', 'absent') AS closes FROM base.answers
+            {where} AND walk <> '')
+        SELECT walk, collector, kind, key, min(run_id) AS run_id, min(fetched_at) AS started_at,
+               max(fetched_at) FILTER (closes) AS ended_at, count(*) FILTER (outcome = 'done') AS pages,
+               coalesce(CAST(sum(items) AS BIGINT), 0) AS items, bool_or(closes) AS ended,
+               bool_or(closes AND outcome = 'done' AND complete) AS complete,
+               max(why) FILTER (closes) AS why,
+               min(struct_pack(moment := fetched_at, id := newest)) FILTER (newest <> '').id AS newest,
+               max(since) AS since
+        FROM one GROUP BY walk, collector, kind, key""",
+    "notes": """
+        WITH notes AS MATERIALIZED (
+            SELECT from_json(data->'wants', '[["VARCHAR"]]') AS wants, data->>'rule' AS rule, noted_at AS admitted_at
+            FROM base.notes {where} AND kind = 'admission'),
+        each AS (SELECT unnest(wants) AS w, rule, admitted_at FROM notes)
+        SELECT DISTINCT w[1] AS collector, w[2] AS kind, w[3] AS key, CAST(w[4] AS INTEGER) AS wave, w[5] AS via,
+               rule, admitted_at FROM each""",
 }
 
 # A key with one row needs no comparison. Most have one, and these tables may have millions.
@@ -71,7 +95,7 @@ SINGLE = {
 
 
 def names(table: str) -> tuple[str, ...]:
-    """The key columns of `base.current_<table>`."""
+    """The key columns of the table made from `base.<table>`."""
     return tuple(key.rpartition(" AS ")[2] for key in KEYS[table])
 
 
@@ -83,21 +107,23 @@ def touch(db: duckdb.DuckDBPyConnection, table: str) -> None:
         db.execute(f"INSERT INTO touched_{table} SELECT DISTINCT {keys} FROM came")
 
 
-def refresh(db: duckdb.DuckDBPyConnection) -> None:
-    """Update the current state and the derived tables."""
+def refresh(db: duckdb.DuckDBPyConnection, came: Collection[str]) -> None:
+    """Update the current state and the derived tables, after the merge of rows of the tables *came*."""
     for table in KEYS:
-        if db.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [f"touched_{table}"]).fetchone():
+        if table in came:
             _refresh(db, table)
-    for table, select in DERIVED.items():
+    for table, select in DERIVED.items() if came else ():
         db.execute(f"DELETE FROM base.{table}")
         db.execute(f"INSERT INTO base.{table} BY NAME {select}")
 
 
 def _refresh(db: duckdb.DuckDBPyConnection, table: str) -> None:
-    target = f"base.current_{table}"
+    made = TARGETS.get(table, f"current_{table}")
+    target = f"base.{made}"
     keys, places = ", ".join(names(table)), ", ".join(key.partition(" AS ")[0] for key in KEYS[table])
     touched = f"IN (SELECT ({keys}) FROM touched_{table})"
-    changes.note(db, "gone", f"current_{table}", f"FROM {target} WHERE ({keys}) {touched}")
+    if table not in TARGETS:
+        changes.note(db, "gone", made, f"FROM {target} WHERE ({keys}) {touched}")
     where = "WHERE TRUE"
     if db.execute(f"SELECT 1 FROM {target} LIMIT 1").fetchone() is not None:
         where = f"WHERE ({places}) {touched}"
@@ -110,7 +136,8 @@ def _refresh(db: duckdb.DuckDBPyConnection, table: str) -> None:
         db.execute(f"INSERT INTO {target} BY NAME {SINGLE[table].format(where=single)}")
         where = f"WHERE ({places}) IN (SELECT ({keys}) FROM several)"
     db.execute(f"INSERT INTO {target} BY NAME {SELECTS[table].format(where=where)}")
-    changes.note(db, "came", f"current_{table}", f"FROM {target} WHERE ({keys}) {touched}")
+    if table not in TARGETS:
+        changes.note(db, "came", made, f"FROM {target} WHERE ({keys}) {touched}")
     db.execute(f"DROP TABLE touched_{table}; DROP TABLE IF EXISTS several")
 
 
@@ -158,18 +185,6 @@ DERIVED = {
         UNION ALL SELECT 'consented', collector, count(DISTINCT person) FROM base.consents GROUP BY collector
         UNION ALL SELECT 'withdrawn', collector, count(DISTINCT person) FROM base.consents
             WHERE withdrawn_at IS NOT NULL GROUP BY collector""",
-    "walks": """
-        WITH one AS (
-            SELECT *, next_cursor IS NULL AND outcome IN ('done', 'absent') AS closes FROM base.answers
-            WHERE walk <> '')
-        SELECT walk, collector, kind, key, min(run_id) AS run_id, min(fetched_at) AS started_at,
-               max(fetched_at) FILTER (closes) AS ended_at, count(*) FILTER (outcome = 'done') AS pages,
-               coalesce(CAST(sum(items) AS BIGINT), 0) AS items, bool_or(closes) AS ended,
-               bool_or(closes AND outcome = 'done' AND complete) AS complete,
-               max(why) FILTER (closes) AS why,
-               min(struct_pack(moment := fetched_at, id := newest)) FILTER (newest <> '').id AS newest,
-               max(since) AS since
-        FROM one GROUP BY walk, collector, kind, key""",
     "gaps": """
         WITH ended AS (
             SELECT data->>'collector' AS collector, data->>'kind' AS kind, data->>'key' AS key,
@@ -184,7 +199,8 @@ DERIVED = {
         latest AS (
             SELECT walk, collector, kind, key,
                    max(struct_pack(moment := fetched_at, next_cursor := next_cursor)).next_cursor AS "cursor"
-            FROM base.answers WHERE outcome = 'done' GROUP BY ALL),
+            FROM base.answers WHERE outcome = 'done'
+            AND walk IN (SELECT walk FROM base.walks WHERE complete IS NOT TRUE) GROUP BY ALL),
         healed AS ( -- by a later whole walk of the list that went back as far: one that stops at a newer mark did not
             SELECT w.walk, w.collector, w.kind, w.key, min(l.ended_at) AS closed_at
             FROM base.walks AS w JOIN base.walks AS l USING (collector, kind, key)
@@ -204,11 +220,4 @@ DERIVED = {
         WHERE w.complete IS NOT TRUE AND w.pages > 0
           AND (w.collector, w.kind, w.key, w.walk) NOT IN (SELECT (collector, kind, key, walk) FROM ended
                WHERE collector IS NOT NULL AND kind IS NOT NULL AND key IS NOT NULL)""",
-    "admissions": """
-        WITH notes AS MATERIALIZED (
-            SELECT from_json(data->'wants', '[["VARCHAR"]]') AS wants, data->>'rule' AS rule, noted_at AS admitted_at
-            FROM base.notes WHERE kind = 'admission'),
-        each AS (SELECT unnest(wants) AS w, rule, admitted_at FROM notes)
-        SELECT DISTINCT w[1] AS collector, w[2] AS kind, w[3] AS key, CAST(w[4] AS INTEGER) AS wave, w[5] AS via,
-               rule, admitted_at FROM each""",
 }

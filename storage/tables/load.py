@@ -296,7 +296,7 @@ def _bring_in(
     shutil.rmtree(spilled, ignore_errors=True)
     report.quarantined = report.read.get("quarantine", 0)
     _remember(db, results, report)
-    latest.refresh(db)
+    latest.refresh(db, report.read)
     link.read_links(db, platforms(parsers).values())
 
 

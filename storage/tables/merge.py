@@ -215,7 +215,9 @@ RULES = (
 )
 
 # the key of each table of which `changes` has what a load changes
-KEYS = {rule.table: rule.key for rule in RULES} | {f"current_{table}": latest.names(table) for table in latest.KEYS}
+KEYS = {rule.table: rule.key for rule in RULES} | {
+    f"current_{table}": latest.names(table) for table in latest.KEYS if table not in latest.TARGETS
+}
 
 
 def merge(db: duckdb.DuckDBPyConnection, spilled: Path, opened: Mapping[str, date] | None = None) -> dict[str, int]:

@@ -75,7 +75,7 @@ WITH latest AS (
 ), missed AS (
     SELECT f.follower_id, f.followed_id, f.platform, max(l.walked_at) AS walked_at
     FROM base.follows AS f JOIN base.walks AS w USING (walk) JOIN latest AS l USING (collector, kind, key)
-    WHERE f.seen_at < l.walked_at GROUP BY ALL)
+    WHERE f.seen_at < l.walked_at AND w.started_at < l.walked_at GROUP BY ALL)
 SELECT f.* FROM base.current_follows AS f
 LEFT JOIN missed AS m USING (follower_id, followed_id, platform)
 WHERE m.walked_at IS NULL OR m.walked_at <= f.last_seen;
