@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import duckdb
-import pyarrow as pa
 
 from storage.linking.names import MACROS
-from storage.privacy.declared import Platform, account_of
+from storage.linking.read_once import read_addresses
+from storage.privacy.declared import Platform
 
 
 def fill(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> int:
     """Refill `base.account_links` from fields, bios and moves; return the number accepted."""
     db.execute("DELETE FROM base.account_links")
-    _read(db, list(declared))
+    read_addresses(db, "account_fields", declared)
     db.execute(MACROS)
     db.execute("INSERT INTO base.account_links BY NAME " + LINKS)
     (accepted,) = db.execute("SELECT count(*) FROM base.account_links WHERE decision = 'accepted'").fetchone() or (0,)
@@ -38,18 +38,6 @@ def decide(db: duckdb.DuckDBPyConnection) -> None:
                d.decided_by, a.record_id
         FROM decided_pairs AS d JOIN base.current_accounts AS a ON a.account_id = d.account_id""")
     db.execute("DROP TABLE decided_pairs")
-
-
-def _read(db: duckdb.DuckDBPyConnection, platforms: list[Platform]) -> None:
-    """Read the accounts' addresses that were not read before."""
-    rows = db.execute("""SELECT DISTINCT url FROM account_fields
-        WHERE url IS NOT NULL AND url NOT IN (SELECT url FROM base.address_readings) ORDER BY 1""").fetchall()
-    found = [(url, *(account_of(platforms, url) or (None, None))) for (url,) in rows]
-    columns = list(zip(*found, strict=True)) or [()] * 3
-    arrays = [pa.array(column, pa.string()) for column in columns]
-    db.register("read_now", pa.Table.from_arrays(arrays, ["url", "platform", "handle"]))
-    db.execute("INSERT INTO base.address_readings BY NAME FROM read_now")
-    db.unregister("read_now")
 
 
 # Handles with a server or domain occur in bios too; a bare word could be anything. A page that its server verified and

@@ -132,6 +132,8 @@ def resolve(db: duckdb.DuckDBPyConnection, made: Sequence[Decision]) -> None:
     kinds = [pa.timestamp("us", "UTC"), *([pa.string()] * (len(COLUMNS) - 1)), pa.int64()]
     columns = list(zip(*rows, strict=True)) or [()] * len(names)
     arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-    db.register("made", pa.Table.from_arrays(arrays, names))
+    db.register("made_now", pa.Table.from_arrays(arrays, names))
+    db.execute("CREATE OR REPLACE TEMP TABLE made AS FROM made_now")  # whose size the planner knows
+    db.unregister("made_now")
     db.execute(RESOLVED)
-    db.unregister("made")
+    db.execute("DROP TABLE made")

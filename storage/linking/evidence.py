@@ -21,6 +21,7 @@ from storage.linking.bio_names import Names
 from storage.linking.bio_words import TRADES
 from storage.linking.bios import read_bio
 from storage.linking.organisations import Matcher, Organisations
+from storage.linking.read_once import match_texts
 
 READ_FROM = ("bio", "fields", "links", "domain", "list")  # sources that need more than positions and decisions
 AT_ONCE = 20_000  # texts read per batch of writes
@@ -75,6 +76,8 @@ def fill(db: duckdb.DuckDBPyConnection, who: Population | None) -> int:
     """Refill `base.evidence`, without decisions; return the number of newly read texts."""
     db.execute("DELETE FROM base.evidence")
     read = 0
+    if who is None or not who.sources & {"bio", "fields"}:
+        db.execute("DELETE FROM base.readings")
     if who is None:
         return read
     if who.sources & {"bio", "fields"}:
@@ -169,10 +172,8 @@ FROM listed AS l WHERE list_contains($lists, l.list_id)
 
 
 def _read(db: duckdb.DuckDBPyConnection, who: Population) -> int:
-    """Read the texts not yet read with this list and these rules; return their number."""
-    if db.execute("FROM base.readings_made_from").fetchall() != [(who.fingerprint,)]:
-        db.execute("DELETE FROM base.readings; DELETE FROM base.readings_made_from")
-        db.execute("INSERT INTO base.readings_made_from VALUES (?)", [who.fingerprint])
+    """Read the texts that were not read before; return their number."""
+    db.execute("DELETE FROM base.readings WHERE digest NOT IN (SELECT digest FROM texts)")
     db.execute("""CREATE OR REPLACE TEMP TABLE unread AS
         SELECT digest, any_value(text) AS text FROM texts
         WHERE digest NOT IN (SELECT digest FROM base.readings) GROUP BY digest""")
@@ -234,10 +235,14 @@ def _readings(digest: str, text: str, who: Population) -> Iterator[tuple[Any, ..
 
 def _not_people(db: duckdb.DuckDBPyConnection, who: Population) -> None:
     """Remove membership from the organisations' own accounts, and send self-declared bots to review."""
-    shown = db.execute("""SELECT account_id, handle, name FROM base.current_accounts
-        WHERE account_id IN (SELECT subject FROM base.evidence WHERE verdict <> 'none') ORDER BY 1""").fetchall()
+    db.execute("""CREATE OR REPLACE TEMP TABLE shown AS SELECT account_id, handle, name FROM base.current_accounts
+        WHERE account_id IN (SELECT subject FROM base.evidence WHERE verdict <> 'none')""")
+    match_texts(db, "SELECT name AS text FROM shown", who.matcher.match)
+    rows = db.execute(f"""SELECT account_id, handle, name IN (SELECT text FROM base.matches WHERE rule IN {WHOLE})
+        FROM shown ORDER BY 1""").fetchall()
     domains = {domain for domain, _, _ in who.domains}
-    own = [(account,) for account, handle, name in shown if _is_own(handle or "", name, who, domains)]
+    own = [(account,) for account, handle, named in rows if named or _is_own(handle or "", who, domains)]
+    db.execute("DROP TABLE shown")
     _table(db, "own_accounts", ("account_id",), own)
     db.execute("""UPDATE base.evidence SET stance = 'organisation', verdict = 'none', confidence = 0.05
         WHERE subject IN (SELECT account_id FROM own_accounts)
@@ -248,13 +253,10 @@ def _not_people(db: duckdb.DuckDBPyConnection, who: Population) -> None:
             SELECT account_id FROM base.current_accounts WHERE list_contains(flags, 'bot'))""")
 
 
-def _is_own(handle: str, name: str | None, who: Population, domains: set[str]) -> bool:
-    """Whether an account is an organisation's own: by its handle or its name."""
+def _is_own(handle: str, who: Population, domains: set[str]) -> bool:
+    """Whether an account is an organisation's own by its handle."""
     whole = handle.casefold()
-    if whole in who.handles or whole.partition("@")[0] in who.handles or whole in domains:
-        return True
-    match = who.matcher.match(name)
-    return match is not None and match.rule in WHOLE
+    return whole in who.handles or whole.partition("@")[0] in who.handles or whole in domains
 
 
 def _table(db: duckdb.DuckDBPyConnection, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -15,18 +15,18 @@ import pyarrow as pa
 
 from storage.linking import account_links, actors, evidence
 from storage.linking.decisions import decisions, resolve
-from storage.linking.evidence import Population
+from storage.linking.evidence import WHOLE, Population
 from storage.linking.names import MACROS
-from storage.privacy.declared import Platform, account_of, handles_of
+from storage.linking.read_once import Match, hold, match_texts, prune, read_addresses
+from storage.privacy.declared import Platform, handles_of
 
 
 def read_links(db: duckdb.DuckDBPyConnection, declared: Iterable[Platform]) -> None:
     """Fill `base.link_handles`: the URLs on profiles that are pages of accounts, as the platforms *declared* say."""
-    declared = list(declared)
-    urls = [row[0] for row in db.execute("SELECT DISTINCT url FROM base.profile_links ORDER BY url").fetchall()]
-    found = [(url, *read) for url in urls if url and (read := account_of(declared, url))]
+    read_addresses(db, "base.profile_links", declared)
     db.execute("DELETE FROM base.link_handles")
-    _insert(db, "base.link_handles", ("url", "platform", "handle"), found)
+    db.execute("""INSERT INTO base.link_handles BY NAME FROM base.address_readings
+        WHERE platform IS NOT NULL AND url IN (SELECT url FROM base.profile_links)""")
 
 
 def _insert(db: duckdb.DuckDBPyConnection, table: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -42,8 +42,6 @@ def _insert(db: duckdb.DuckDBPyConnection, table: str, names: Sequence[str], row
 
 
 # ---- linking --------------------------------------------------------------------------------------------------
-
-Match = tuple[str, str, str]  # organisation, group, rule
 
 
 class Linking(NamedTuple):
@@ -63,7 +61,6 @@ ORGANISATION = (
     "organisation", "group_name", "name", "abbreviation", "kind", "started", "ended", "published_profiles",
     "published_accounts",
 )  # fmt: skip
-WHOLE = {"name", "abbreviation", "prefixed"}  # rules that match an organisation's name as a whole
 
 
 def link(db: duckdb.DuckDBPyConnection, linking: Linking, declared: Iterable[Platform]) -> dict[str, int]:
@@ -71,6 +68,7 @@ def link(db: duckdb.DuckDBPyConnection, linking: Linking, declared: Iterable[Pla
     by_id = sorted(name for name, handles in handles_of(declared).items() if handles.ids)
     match: Callable[[str], Match | None] = getattr(linking.matcher, "match", linking.matcher)
     made = decisions(linking.decisions)
+    hold(db, "list", linking.rules, "readings", "matches")
     db.execute("DELETE FROM base.organisations; DELETE FROM base.links; DELETE FROM base.account_links")
     _insert(db, "base.organisations", ORGANISATION, list(linking.organisations))
     employers(db, match)
@@ -87,18 +85,18 @@ def link(db: duckdb.DuckDBPyConnection, linking: Linking, declared: Iterable[Pla
     actors.join(db)
     evidence.fill(db, linking.population)
     evidence.decide(db, match)
-    db.execute("DROP TABLE decided")
-    db.execute("DROP TABLE claims; DROP TABLE organisation_accounts")
+    db.execute("DROP TABLE decided; DROP TABLE claims; DROP TABLE claimed; DROP TABLE organisation_accounts")
+    reads = linking.population is not None and linking.population.reads
+    prune(db, ["base.profile_links", *(["account_fields"] if reads else [])])
     return dict(db.execute("SELECT decision, count(*) FROM base.links GROUP BY 1 ORDER BY 1").fetchall())
 
 
-def employers(db: duckdb.DuckDBPyConnection, match: Callable[[str], Match | None]) -> int:
-    """Fill `base.employers` with every employer that *match* knows; return their number."""
-    names = db.execute("SELECT DISTINCT employer FROM base.positions WHERE employer IS NOT NULL ORDER BY 1").fetchall()
-    found = [(name, *matched) for (name,) in names if (matched := match(name)) is not None]
+def employers(db: duckdb.DuckDBPyConnection, match: Callable[[str], Match | None]) -> None:
+    """Fill `base.employers` with every employer that *match* knows."""
+    match_texts(db, "SELECT employer AS text FROM base.positions", match)
     db.execute("DELETE FROM base.employers")
-    _insert(db, "base.employers", ("employer", "organisation", "group_name", "rule"), found)
-    return len(found)
+    db.execute("""INSERT INTO base.employers SELECT text, organisation, group_name, rule FROM base.matches
+        WHERE organisation IS NOT NULL AND text IN (SELECT employer FROM base.positions)""")
 
 
 def surveyed(db: duckdb.DuckDBPyConnection, match: Callable[[str], Match | None]) -> None:
@@ -157,17 +155,12 @@ QUALIFY row_number() OVER (
 def _claims(db: duckdb.DuckDBPyConnection, match: Callable[[str], Match | None], by_id: Sequence[str]) -> None:
     """Make the rules' tables: the profiles' claims, and the organisations' accounts."""
     db.execute(CLAIMS, [list(by_id)])
-    named = db.execute(
-        "SELECT account_id, name, handle FROM accounts WHERE account_id IN (SELECT account_id FROM claims) ORDER BY 1"
-    ).fetchall()
-    known = [(key,) for key, *texts in named if any(_is_organisation(match, text) for text in texts)]
-    db.execute("CREATE OR REPLACE TEMP TABLE organisation_accounts (account_id VARCHAR)")
-    _insert(db, "organisation_accounts", ("account_id",), known)
-
-
-def _is_organisation(match: Callable[[str], Match | None], text: str | None) -> bool:
-    found = match(text) if text else None
-    return found is not None and found[2] in WHOLE
+    db.execute("""CREATE OR REPLACE TEMP TABLE claimed AS
+        SELECT account_id, name, handle, url FROM accounts SEMI JOIN claims USING (account_id)""")
+    match_texts(db, "SELECT unnest([name, handle]) AS text FROM claimed", match)
+    db.execute(f"""CREATE OR REPLACE TEMP TABLE organisation_accounts AS
+        SELECT DISTINCT account_id FROM (SELECT account_id, unnest([name, handle]) AS text FROM claimed)
+        SEMI JOIN (FROM base.matches WHERE rule IN {WHOLE}) USING (text)""")
 
 
 # A link on one's own profile is strong evidence; evidence against it makes it a proposal for a decision by a person:
@@ -178,7 +171,7 @@ WITH judged AS (
            coalesce(bare(a.url) IN (bare(p.profile_id), bare(p.url)), FALSE) AS returned,
            names_agree(p.name, a.name, c.handle) AS agrees
     FROM claims AS c
-    LEFT JOIN (FROM accounts SEMI JOIN claims USING (account_id)) AS a USING (account_id)
+    LEFT JOIN claimed AS a USING (account_id)
     LEFT JOIN (FROM profiles SEMI JOIN claims USING (profile_id)) AS p USING (profile_id)
 ), counted AS (
     SELECT *, count(*) FILTER (returned) OVER (PARTITION BY account_id) AS ties_back FROM judged

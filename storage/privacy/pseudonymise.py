@@ -123,7 +123,8 @@ ROWS: Mapping[str, str] = {  # tables of which not every row may be published
     "profile_details": "WHERE FALSE",  # schools, dates and skills together identify one person
     "account_fields": "WHERE FALSE",
     "readings": "WHERE FALSE",
-    "readings_made_from": "WHERE FALSE",
+    "matches": "WHERE FALSE",
+    "read_with": "WHERE FALSE",
     "address_readings": "WHERE FALSE",
     "made_from": "WHERE FALSE",
     "survey_organisations": "WHERE FALSE",

@@ -150,15 +150,20 @@ CREATE TABLE base.account_fields (
 CREATE TABLE base.readings (
     digest VARCHAR, "at" INTEGER, organisation VARCHAR, group_name VARCHAR, quote VARCHAR, rule VARCHAR,
     stance VARCHAR, confidence DOUBLE, verdict VARCHAR);
-CREATE TABLE base.readings_made_from (fingerprint VARCHAR);
 
--- the addresses that accounts show, read once: whose page each is, if it is an account's
+-- what each employer, and each name and handle of an account that may be an organisation's, is in the list, if anything
+CREATE TABLE base.matches (text VARCHAR, organisation VARCHAR, group_name VARCHAR, rule VARCHAR);
+
+-- the addresses on profiles and accounts: whose page each is, if it is an account's
 CREATE TABLE base.address_readings (url VARCHAR, platform VARCHAR, handle VARCHAR);
 
 -- what shows or denies a membership, positions left out (the view adds them); filled by link
 CREATE TABLE base.evidence (
     subject VARCHAR, platform VARCHAR, source VARCHAR, rule VARCHAR, organisation VARCHAR, group_name VARCHAR,
     quote VARCHAR, stance VARCHAR, confidence DOUBLE, verdict VARCHAR, decided_by VARCHAR, record_id VARCHAR);
+
+-- what the readings and matches, and the readings of addresses, were made with: as long as that is the same, they hold
+CREATE TABLE base.read_with (what VARCHAR, fingerprint VARCHAR);
 
 -- two accounts of one person, the lesser id first
 CREATE TABLE base.account_links (
