@@ -98,8 +98,8 @@ def merged(study: Path, spilled: Path, work: Path) -> None:
     db = database.open_private(private, memory=MEMORY)
     if (work / "since").exists():
         changes.keep(db, work / changes.FILE)
-    merge.merge(db, spilled)
-    latest.refresh(db)
+    came = merge.merge(db, spilled)
+    latest.refresh(db, came)
     db.execute("INSERT INTO base.archives VALUES (?, 1, 1, now(), NULL)", [spilled.name])
     changes.close(db)
     database.close_private(db)

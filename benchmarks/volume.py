@@ -19,6 +19,7 @@ import duckdb
 
 from benchmarks._measure import Cost, measured, show
 from benchmarks.lake import ASKED, merged, spill
+from jobs.report import MEMORY
 from storage.tables import database
 
 POSTS, CPU, SECONDS, MEGABYTES = 69_000_000, 1.1, 60.0, 4_000
@@ -26,7 +27,7 @@ POSTS, CPU, SECONDS, MEGABYTES = 69_000_000, 1.1, 60.0, 4_000
 
 def ask(study: Path) -> None:
     """Ask what the report asks of posts, and print what each takes: the child's work."""
-    with database.open_readonly(study / database.NAME) as db:
+    with database.open_readonly(study / database.NAME, memory=MEMORY) as db:
         for what, query in ASKED.items():
             began = time.perf_counter()
             query(db)

@@ -32,6 +32,8 @@ from storage.privacy.pseudonyms import FEW, Pseudonyms
 from storage.tables import database
 from study.study_file import Study
 
+MEMORY = 3_000_000_000  # bytes that DuckDB may take: with more, a hundred times the study of 2013 is not asked faster
+
 
 def report(
     study: Study,
@@ -45,7 +47,7 @@ def report(
 
     *formats* are those of the figures' files; without any it has only their data, and takes less than half the time.
     """
-    with database.open_readonly(study.directory / DATABASE) as db:
+    with database.open_readonly(study.directory / DATABASE, memory=MEMORY) as db:
         words = Words(study.study.language)
         made = words("Made by sneeuwbal on {when}; loaded up to {loaded}.").format(
             when=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", loaded=_loaded(db, words)

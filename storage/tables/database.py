@@ -161,8 +161,8 @@ def close_private(db: duckdb.DuckDBPyConnection) -> None:
     db.close()
 
 
-def open_readonly(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open a published database (or the one in a study directory) for reading."""
+def open_readonly(path: Path, *, memory: int | None = None) -> duckdb.DuckDBPyConnection:
+    """Open a published database (or the one in a study directory) for reading, with at most *memory* bytes."""
     path = path / NAME if path.is_dir() else path
     if not path.is_file():
         raise UserError(f"{path}: no database yet; run `sneeuwbal load`")
@@ -172,6 +172,9 @@ def open_readonly(path: Path) -> duckdb.DuckDBPyConnection:
         raise UserError(_why_not(path, str(error))) from error
     try:
         db.execute("SET TimeZone = 'UTC'")
+        (own,) = db.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchone() or (0,)
+        if memory and memory < own:  # a small machine's own limit holds
+            db.execute(f"SET memory_limit = '{memory} B'")
         if made_by(db, path) != schema():
             raise UserError(f"{path}: {OTHER}")
     except BaseException:
