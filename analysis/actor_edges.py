@@ -8,22 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
-import duckdb
 import numpy as np
 import pandas as pd
 
 from analysis.graphs import algorithms
 from analysis.graphs.network import Network, from_arrays
-from analysis.queries import OF_MEMBERS, ONE_PERSON
+from analysis.queries import OF_MEMBERS, ONE_PERSON, Database
 from storage.errors import UserError
 
 Kind = Literal["follow", "mention", "reply", "retweet", "quote"]
 INTERACTIONS: tuple[Kind, ...] = ("mention", "reply", "retweet", "quote")
 Counting = Literal["ties", "neighbours", "k-core"]
 Scope = Literal["linked", "all"]
-Database: TypeAlias = duckdb.DuckDBPyConnection
 
 LINKED = f"""SELECT DISTINCT account_id FROM ({OF_MEMBERS}) WHERE account_id IS NOT NULL
     AND ($platform IS NULL OR platform = $platform)"""

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.actor_edges import INTERACTIONS, Database, Kind, default_scope, network, ties
+from analysis.actor_edges import INTERACTIONS, Kind, default_scope, network, ties
 from analysis.graphs.communities import Communities
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network
 from analysis.nouns import GENERAL
+from analysis.queries import Database
 
 if TYPE_CHECKING:
     import networkx as nx

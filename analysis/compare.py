@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 
 from analysis import inwardness
-from analysis.actor_edges import Database
 from analysis.graphs import algorithms
 from analysis.graphs.communities import Communities, matched
 from analysis.graphs.measures import Measured
 from analysis.graphs.network import Network
-from analysis.queries import FOLLOW_LISTS
+from analysis.queries import FOLLOW_LISTS, Database
 
 
 class Window(NamedTuple):

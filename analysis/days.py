@@ -7,7 +7,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import holidays
 import numpy as np
 import pandas as pd
 
@@ -25,6 +24,8 @@ def calendar(first: date, last: date, country: str = "NL", school: pd.DataFrame 
     Columns: weekday (0 is Monday), holiday (its name, or missing), kind (working day, weekend, or public holiday: one
     that falls on a working day), and of *school* holidays a column `school REGION` (true or false) each.
     """
+    import holidays
+
     days = pd.date_range(first, last, freq="D", name="day")
     known = holidays.country_holidays(country, years=range(first.year, last.year + 1))
     frame = pd.DataFrame({"weekday": days.day_of_week}, index=days)
@@ -47,6 +48,8 @@ def known_school_holidays(first: date, last: date, regions: Iterable[str], count
     For the Netherlands that is 2014 to 2030, regions Noord, Midden and Zuid. Raise UserError for a region or year that
     it does not cover, as an unknown day is not a school day.
     """
+    import holidays
+
     years, rows = range(first.year, last.year + 1), []
     for region in regions:
         for year in years:

@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.actor_edges import Database
 from analysis.graphs.layout import layout
 from analysis.graphs.measures import node_sizes
-from analysis.queries import OF_MEMBERS
+from analysis.queries import OF_MEMBERS, Database
 
 if TYPE_CHECKING:
     import networkx as nx

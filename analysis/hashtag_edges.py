@@ -14,8 +14,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from analysis.actor_edges import LINKED, Database, Scope, default_scope, lowest
+from analysis.actor_edges import LINKED, Scope, default_scope, lowest
 from analysis.graphs.network import Network, from_arrays
+from analysis.queries import Database
 from storage.errors import UserError
 from storage.folding import fold, folded
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from analysis.actor_edges import Database, Scope, default_scope
+from analysis.actor_edges import Scope, default_scope
 from analysis.graphs.measures import Measured, measured
 from analysis.graphs.network import Network, from_edges
 from analysis.hashtag_edges import Profile, bounds, network, posts_of, profile_of
-from analysis.queries import OF_MEMBERS, ONE_PERSON, PERSON
+from analysis.queries import OF_MEMBERS, ONE_PERSON, PERSON, Database
 from storage.folding import folded
 
 if TYPE_CHECKING:

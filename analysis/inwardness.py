@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.actor_edges import Database, network
+from analysis.actor_edges import network
 from analysis.graphs import algorithms
 from analysis.graphs.network import Network
+from analysis.queries import Database
 
 MEMBER = "member"
 LABELS = (MEMBER, "politician", "media", "organisation", "other")

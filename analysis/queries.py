@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import duckdb
 import pandas as pd
 
 from analysis.nouns import Nouns
 
-Database = duckdb.DuckDBPyConnection
+if TYPE_CHECKING:
+    import duckdb
+
+Database: TypeAlias = "duckdb.DuckDBPyConnection"
 
 # The accounts of members, by any link: account_id (NULL: linked, not looked up), platform, actor_id
 OF_MEMBERS = """

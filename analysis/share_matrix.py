@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.actor_edges import Database, Kind, ties
-from analysis.queries import OF_MEMBERS, query, with_parameters
+from analysis.actor_edges import Kind, ties
+from analysis.queries import OF_MEMBERS, Database, query, with_parameters
 
 KINDS: tuple[Kind, ...] = ("retweet", "reply", "mention", "quote", "follow")
 # once for each pair of groups of its two members, with any number of accounts and memberships there

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 from typing import Any, Literal
 
 import pandas as pd
@@ -110,6 +109,8 @@ def interval(count: int, posts: int, other_count: int, other_posts: int, level: 
 
 def _wilson(count: int, posts: int, level: float) -> tuple[float, float, float]:
     """A share, and its confidence interval (Wilson 1927)."""
+    from statistics import NormalDist
+
     z, share = NormalDist().inv_cdf((1 + level) / 2), count / posts
     middle = share + z**2 / (2 * posts)
     spread = z * math.sqrt(share * (1 - share) / posts + z**2 / (4 * posts**2))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-import duckdb
-
 # invisible; not the joiners (U+200C, U+200D), which change words in some scripts
 UNSEEN = "\u00ad\u200b\u2060\ufe0e\ufe0f\ufeff"
 DOTTED = "i\u0307"  # the folded İ, which other tags write as i
@@ -15,6 +13,8 @@ DOTTED = "i\u0307"  # the folded İ, which other tags write as i
 @lru_cache(maxsize=1)
 def specials() -> tuple[str, ...]:
     """The characters whose case folding differs from DuckDB's lower(): ß, İ, final sigma, ligatures ..."""
+    import duckdb
+
     letters = [chr(code) for code in range(128, 0x20000) if not 0xD800 <= code < 0xE000]  # no case above
     changed = [letter for letter in letters if letter.casefold() != letter]
     with duckdb.connect() as db:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, requires, version
 
-from packaging.requirements import Requirement
-
 TOOLS = ("dev", "bench")  # extras whose packages do not affect results
 
 
@@ -17,6 +15,8 @@ def own() -> str:
 
 def versions() -> dict[str, str]:
     """The installed version of each package, optional ones if installed."""
+    from packaging.requirements import Requirement
+
     found = {"python": platform.python_version(), "sneeuwbal": own()}
     for wanted in map(Requirement, requires("sneeuwbal") or ()):
         if wanted.marker is not None and any(f'extra == "{tool}"' in str(wanted.marker) for tool in TOOLS):

@@ -8,7 +8,10 @@ import pytest
 
 from tests.conftest import ROOT
 
-HEAVY = ("PIL", "fontTools", "igraph", "matplotlib", "networkx", "scipy", "statsmodels")
+HEAVY = (
+    "PIL", "duckdb", "fontTools", "holidays", "igraph", "importlib.metadata", "jinja2", "matplotlib", "networkx",
+    "scipy", "ssl", "statsmodels",
+)  # fmt: skip
 
 
 def test_no_module_of_analysis_imports_a_heavy_library() -> None:

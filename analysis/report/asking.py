@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property, wraps
 from typing import Any, TypeVar
 
-import duckdb
 import pandas as pd
 
-from analysis.queries import setting
+from analysis.queries import Database, setting
 from analysis.report.disclosure import Cells, suppressed
 from analysis.report.i18n import Words
 from analysis.report.sql_log import logged
@@ -73,7 +72,7 @@ class Options:
 class Asking:
     """A database and the inputs of its report."""
 
-    def __init__(self, db: duckdb.DuckDBPyConnection, options: Options | None = None) -> None:
+    def __init__(self, db: Database, options: Options | None = None) -> None:
         """Compute nothing yet."""
         self.db, self._statements = logged(db)
         self.options = options or Options()

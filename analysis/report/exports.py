@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
-from xml.sax.saxutils import escape, quoteattr
 
 import pandas as pd
 
@@ -71,6 +70,8 @@ def gexf(graph: Graph, path: Path | str, label: str | None = None) -> Path:
 
 
 def _description(network: Network) -> str:
+    from xml.sax.saxutils import escape
+
     return escape(clean(json.dumps(dict(network.parameters), ensure_ascii=False, default=str)))
 
 
@@ -113,6 +114,8 @@ def _declared(columns: list[_Column]) -> Iterator[str]:
 
 def _quoted(value: Any) -> str:
     """*value* as a quoted XML attribute; line ends and tabs survive."""
+    from xml.sax.saxutils import quoteattr
+
     return quoteattr(clean(value), {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
 
 

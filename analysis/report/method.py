@@ -14,7 +14,6 @@ from analysis.report.findings import Findings
 from analysis.report.i18n import Words
 from analysis.report.section_parts import table
 from analysis.report.tables import Table
-from storage.versions import versions
 
 RUNS = """
 SELECT collector, count(*) AS runs, min(started_at) AS first_start, max(coalesce(ended_at, started_at)) AS last_end,
@@ -192,4 +191,6 @@ def _settings(found: Findings) -> pd.DataFrame:
 
 
 def _versions() -> pd.DataFrame:
+    from storage.versions import versions
+
     return pd.DataFrame(list(versions().items()), columns=["package", "version"])

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 from markupsafe import Markup
 
 from analysis.queries import people_once
@@ -154,6 +153,8 @@ def _networks(found: Findings, folder: Path) -> None:
 
 def rendered(found: Findings, parts: list[Section], pictures: dict[str, Markup], facts: Facts) -> str:
     """The page as HTML."""
+    import jinja2
+
     _ = found.words
     script = SCRIPT.read_text("utf-8")
     if "</script" in script.lower() or "<!--" in script:

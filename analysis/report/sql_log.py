@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import duckdb
+from analysis.queries import Database
 
 
 class Logged:
     """A DuckDB connection that appends every statement to `statements`."""
 
-    def __init__(self, db: duckdb.DuckDBPyConnection, statements: list[str] | None = None) -> None:
+    def __init__(self, db: Database, statements: list[str] | None = None) -> None:
         self._db = db
         self.statements: list[str] = [] if statements is None else statements
 
@@ -24,11 +24,11 @@ class Logged:
         return getattr(self._db, name)
 
 
-def logged(db: duckdb.DuckDBPyConnection) -> tuple[duckdb.DuckDBPyConnection, list[str]]:
+def logged(db: Database) -> tuple[Database, list[str]]:
     """*db* as a logging connection, and its log."""
     db.execute("SET python_scan_all_frames = true")  # so that frames of the caller are found beyond ours
     made = Logged(db)
-    return cast(duckdb.DuckDBPyConnection, made), made.statements
+    return cast(Database, made), made.statements
 
 
 def tidy(query: str) -> str:
