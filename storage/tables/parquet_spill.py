@@ -6,6 +6,7 @@ import hashlib
 import types
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
@@ -125,11 +126,13 @@ def arrow_type(annotation: Any) -> pa.DataType:
     return simple[annotation]
 
 
+@cache
 def fields(record: type) -> dict[str, pa.DataType]:
     """The columns of a class of records, in the order of its fields."""
     return {field.name: arrow_type(field.type) for field in msgspec.structs.fields(record)}
 
 
+@cache
 def required(record: type) -> set[str]:
     """The fields that may not be None."""
     kinds = {field.name: field.type for field in msgspec.structs.fields(record)}
@@ -148,7 +151,7 @@ def _struct_lists(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
     given = [value or () for value in values]
     flat = list(chain.from_iterable(given))
     offsets = np.zeros(len(given) + 1, np.int32)
-    np.cumsum(list(map(len, given)), out=offsets[1:])
+    np.cumsum(np.fromiter(map(len, given), np.int32, len(given)), out=offsets[1:])
     missing = np.array([*(value is None for value in values), False]) if None in values else None
     parts = [pa.array(list(map(attrgetter(field.name), flat)), field.type) for field in type_.value_type]
     structs = pa.StructArray.from_arrays(parts, fields=list(type_.value_type))
@@ -166,16 +169,15 @@ class Columns:
         self.contexts: list[Context] = []
         self.counts: list[int] = []
         self.batches: list[pa.RecordBatch] = []
+        self.pages: list[Context] = []  # of the batches
         self.marked = self.held = self.written = 0
         self._writer: pq.ParquetWriter | None = None
 
     def mark(self, context: Context) -> None:
-        """Mark the rows since the last mark as coming from *context*."""
-        new = len(self.rows) - self.marked
-        if new:
-            self.contexts.append(context)
-            self.counts.append(new)
-            self.marked += new
+        """Mark the rows since the last mark, one or more, as coming from *context*."""
+        self.contexts.append(context)
+        self.counts.append(len(self.rows) - self.marked)
+        self.marked = len(self.rows)
 
     def flush(self) -> list[tuple[Context, Quarantine]]:
         """Turn the buffered rows into columns; return the misfits with their pages."""
@@ -186,7 +188,8 @@ class Columns:
         misfits = [(self.contexts[owner[i]], _misfit(self.rows[i], why)) for i, why in bad]
         kept = np.delete(np.arange(len(self.rows)), [i for i, _ in bad])
         if len(kept):
-            self.batches.append(self._batch(good, owner[kept], kept))
+            self.batches.append(self._batch(good, owner[kept] + np.int32(len(self.pages)), kept))
+            self.pages += self.contexts
             self.held += len(kept)
         self.next += len(self.rows)
         self.rows, self.content, self.contexts, self.counts, self.marked = [], [], [], [], 0
@@ -196,7 +199,7 @@ class Columns:
         """Write the buffered columns, if they have *least* rows or more."""
         if self.held < least:
             return
-        table = pa.Table.from_batches(self.batches).unify_dictionaries()
+        table = self._with_pages(pa.Table.from_batches(self.batches))
         if self._writer is None:
             few = [name for name in table.column_names if name in REPEATED]
             self._writer = pq.ParquetWriter(
@@ -204,7 +207,7 @@ class Columns:
             )
         self._writer.write_table(table)
         self.written += self.held
-        self.batches, self.held = [], 0
+        self.batches, self.pages, self.held = [], [], 0
 
     def close(self) -> None:
         """Write the buffers and finish the file."""
@@ -232,19 +235,22 @@ class Columns:
         return [pa.concat_arrays(pair) for pair in zip(left, right, strict=True)], bad_left + bad_right
 
     def _batch(self, arrays: list[pa.Array], owner: np.ndarray[Any, Any], kept: np.ndarray[Any, Any]) -> pa.RecordBatch:
-        """The columns of the records with those of their pages, a row id, and the content hash if there is one."""
-        names = list(self.types)
-        for name, kind in fields(Context).items():
-            if name not in self.types:
-                values = pa.array([getattr(context, name) for context in self.contexts], kind)
-                arrays.append(pa.DictionaryArray.from_arrays(pa.array(owner), values))
-                names.append(name)
-        arrays.append(pa.array(kept + self.next, pa.int64()))
-        names.append("row_id")
+        """The columns of the records with their page's number, a row id, and the content hash if there is one."""
+        names = [*self.types, "owner", "row_id"]
+        arrays += [pa.array(owner), pa.array(kept + self.next, pa.int64())]
         if self.content:
             arrays.append(pa.array([self.content[i] for i in kept], pa.string()))
             names.append("content")
         return pa.RecordBatch.from_arrays(arrays, names)
+
+    def _with_pages(self, table: pa.Table) -> pa.Table:
+        """*table* with the columns of the pages in place of their numbers."""
+        owner = table["owner"].combine_chunks()
+        for name, kind in fields(Context).items():
+            if name not in self.types:
+                values = pa.array(list(map(attrgetter(name), self.pages)), kind)
+                table = table.append_column(name, values.dictionary_encode().take(owner))
+        return table.drop_columns("owner")
 
 
 def _misfit(record: Any, why: str) -> Quarantine:
@@ -280,8 +286,9 @@ class Spill:
             self._profiles(starts)
             full = False
             for columns in self.columns.values():
-                columns.mark(context)
-                full = full or len(columns.rows) >= FLUSH
+                if len(columns.rows) > columns.marked:
+                    columns.mark(context)
+                    full = full or len(columns.rows) >= FLUSH
         if full:
             self.flush(FLUSH)
 
@@ -306,9 +313,9 @@ class Spill:
 
     def _profiles(self, starts: list[int]) -> None:
         """Give the page's profiles, positions, links and details their common content hash."""
-        new = [self.columns[kind].rows[start:] for kind, start in zip(VERSIONED, starts, strict=True)]
-        if not any(new):
+        if all(len(self.columns[kind].rows) == start for kind, start in zip(VERSIONED, starts, strict=True)):
             return
+        new = [self.columns[kind].rows[start:] for kind, start in zip(VERSIONED, starts, strict=True)]
         parts: dict[str, list[Any]] = {}
         for record in chain(*new):
             parts.setdefault(record.profile_id, []).append(record)
