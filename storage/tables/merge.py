@@ -230,8 +230,8 @@ def merge(db: duckdb.DuckDBPyConnection, spilled: Path, opened: Mapping[str, dat
     came: dict[str, int] = {}
     for rule in RULES:
         sources = list(_portions(spilled, rule.table))
-        if rule.table == "quarantine" and (unusable := _unusable(spilled)):
-            sources[-1:] = [" UNION ALL BY NAME ".join([*sources[-1:], *unusable])]
+        if rule.table == "quarantine" and _unusable(db, spilled):
+            sources[-1:] = [" UNION ALL BY NAME ".join([*sources[-1:], "FROM unusable"])]
         if len(sources) > 1:
             changes.give_up(db)
         for source in sources:
@@ -267,9 +267,9 @@ def _judge_times(db: duckdb.DuckDBPyConnection, opened: Mapping[str, date]) -> N
             WHEN moment >= CAST({day} AS TIMESTAMPTZ) AND moment <= seen + INTERVAL '{TOLERANCE}' THEN moment END""")
 
 
-def _unusable(spilled: Path) -> list[str]:
-    """The impossible times as rows of quarantine: SQL for each column with a claimed time."""
-    return [
+def _unusable(db: duckdb.DuckDBPyConnection, spilled: Path) -> bool:
+    """Put the impossible times into the table `unusable`, as rows of quarantine, in one reading; whether any are."""
+    claims = [
         f"""SELECT record_id, collector, page_kind, page_key, fetched_at, row_id + {number << 58} AS row_id,
             '{table}.{column.strip(chr(34))} of ' || {name} AS place, '{NOBODYS}' AS reason,
             CAST({column} AS VARCHAR) AS excerpt
@@ -277,6 +277,10 @@ def _unusable(spilled: Path) -> list[str]:
         for number, (table, column, name) in enumerate(CLAIMS, 1)
         if (files := sorted(spilled.glob(f"*/{table}.parquet")))
     ]
+    if not claims:
+        return False
+    db.execute(f"CREATE OR REPLACE TEMP TABLE unusable AS {' UNION ALL BY NAME '.join(claims)}")
+    return db.execute("SELECT 1 FROM unusable LIMIT 1").fetchone() is not None
 
 
 def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, source: str) -> int:
