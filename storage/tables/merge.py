@@ -293,8 +293,7 @@ def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, source: str) -> int:
     folded += [f"max({name}) OVER same AS {name}" for name in rule.most]
     replaced = ", ".join(f"coalesce(j.{name}, r.{name}) AS {name}" for name in (*rule.least, *rule.most))
     if rule.table == "posts":
-        digest = "CASE WHEN text IS NOT NULL THEN hash(text) END"  # hash(NULL) is a number
-        folded.append(f"min({digest}) OVER same <> max({digest}) OVER same AS changed")
+        folded.append("min(hash(text)) OVER same <> max(hash(text)) OVER same AS changed")  # hash(NULL) is a number
     same = " AND ".join(f"r.{key} IS NOT DISTINCT FROM s.{key}" for key in rule.key)
     several = f"SEMI JOIN (SELECT {keys} FROM rivals GROUP BY ALL HAVING count(*) > 1) AS s ON {same}"
     db.execute(f"""
@@ -331,7 +330,10 @@ def _take_out(db: duckdb.DuckDBPyConnection, rule: Rule) -> None:
 
 
 def _post_versions(db: duckdb.DuckDBPyConnection) -> None:
-    """Keep the texts of posts that have had more than one."""
+    """Keep the texts of posts that were not always seen with the same text, or without one.
+
+    Of any other post the row in `posts` says all that its texts need: its text, or none, and when that was seen.
+    """
     key = "platform, post_id, sample"
     same = " AND ".join(f"r.{name} IS NOT DISTINCT FROM c.{name}" for name in key.split(", "))
     db.execute(f"""
@@ -339,7 +341,7 @@ def _post_versions(db: duckdb.DuckDBPyConnection) -> None:
         SELECT {key} FROM rivals SEMI JOIN (FROM judged WHERE changed) USING (row_id)
         UNION SELECT {key} FROM base.post_versions""")
     if db.execute("SELECT 1 FROM changed LIMIT 1").fetchone() is not None:
-        # a post with versions has its first and last times there, per text, and not in `again`
+        # a post that is there has its texts and their times there, and not in `again`
         order = "timeline_of IS NULL, fetched_at DESC, record_id, row_id"
         db.execute(f"""
             CREATE TEMP TABLE texts AS

@@ -81,7 +81,7 @@ CREATE TABLE base.posts (
     longitude DOUBLE, latitude DOUBLE, edit_of VARCHAR, indexed_at TIMESTAMPTZ, sample VARCHAR,
     first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, fetched_at TIMESTAMPTZ, record_id VARCHAR);
 
--- only posts that were seen with more than one text
+-- only posts that were not always seen with the same text, or without one: a row a text
 CREATE TABLE base.post_versions (
     post_id VARCHAR, platform VARCHAR, sample VARCHAR, text VARCHAR, full_text VARCHAR, timeline_of VARCHAR,
     first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, fetched_at TIMESTAMPTZ, record_id VARCHAR);

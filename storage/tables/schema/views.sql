@@ -96,7 +96,10 @@ SELECT * EXCLUDE (sample) FROM base.posts WHERE timeline_of IS NOT NULL AND samp
 CREATE VIEW referenced_posts AS
 SELECT * EXCLUDE (sample, timeline_of) FROM base.posts WHERE timeline_of IS NULL AND sample IS NULL;
 CREATE VIEW sample_posts AS SELECT * EXCLUDE (timeline_of) FROM base.posts WHERE sample IS NOT NULL;
-CREATE VIEW post_versions AS SELECT * EXCLUDE (fetched_at) FROM base.post_versions;
+CREATE VIEW post_versions AS
+SELECT v.* EXCLUDE (fetched_at) FROM base.post_versions AS v
+JOIN base.posts AS p ON p.platform = v.platform AND p.post_id = v.post_id AND p.sample IS NOT DISTINCT FROM v.sample
+QUALIFY p.text IS NULL OR count(*) OVER (PARTITION BY v.platform, v.post_id, v.sample) > 1;
 CREATE VIEW post_hashtags AS
 SELECT post_id, account_id, created_at, unnest(hashtags) AS hashtag,
        generate_subscripts(hashtags, 1) AS ordinal, 'delivered' AS origin, record_id
