@@ -23,6 +23,7 @@ from tests.postgres import serving
 
 TOY = {"toy": "tests.pages:collector"}
 EACH = 9  # posts a page
+PAUSE = 0.5  # seconds a reader rests, so that loads get a processor
 READ = (  # two statements of one transaction: they must agree, too
     "SELECT (SELECT count(*) FROM posts), (SELECT count(*) FROM fetches), (SELECT sum(entries) FROM base.archives)",
     "SELECT count(DISTINCT account_id), count(*), max(length(text)) FROM posts",
@@ -53,7 +54,7 @@ class Readers:
                 with closing(opened(self.lake)) as db:
                     while not self._ended.is_set():
                         self._once(db)
-                        if anew:
+                        if self._ended.wait(PAUSE) or anew:
                             break
         except Exception as error:
             self.wrong.append(repr(error))
