@@ -113,8 +113,9 @@ def _period_mistakes(about: Mapping[str, Any]) -> Iterator[Mistake]:
 
 def _store_mistakes(store: Mapping[str, Any]) -> Iterator[Mistake]:
     """Tables in the archive's place, or the other way round: each removes what is not its own."""
-    archive, tables = (f"{store.get(key, '')}".rstrip("/") + "/" for key in ("archive", "tables_data"))
-    if "://" in archive and (archive.startswith(tables) or tables.startswith(archive)):
+    given = (f"{store.get(key, '')}".removeprefix("file://") for key in ("archive", "tables_data"))
+    archive, tables = (f"{one.rstrip('/')}/" for one in given)
+    if store.get("archive") and (archive.startswith(tables) or tables.startswith(archive)):
         yield Mistake(("store", "tables_data"), "should be apart from archive; give each a prefix of its own")
 
 

@@ -205,6 +205,10 @@ class Access(Table):
     )
 
 
+# Programs read an empty or dotted part, and characters with a meaning in addresses, as different places.
+BUCKET = r"s3://[^/\s@%?#]+(/\.*[^/\s@%?#.][^/\s@%?#]*)*/?"
+
+
 class Store(Table):
     """Where state, archive and tables are kept, if several machines share the study (docs/scale.md)."""
 
@@ -214,7 +218,7 @@ class Store(Table):
         " or secrets.toml.",
     )  # fmt: skip
     archive: str | None = Field(
-        None, pattern=r"^(s3://[^/\s@]+(/[^\s@]*)?|file:///[^\s]+)$", examples=["s3://bucket/mystudy"],
+        None, pattern=rf"^({BUCKET}|file:///[^\s]+)$", examples=["s3://bucket/mystudy"],
         description="Object storage for the sealed segments of the archive, or a folder that all machines have. The key"
         " belongs in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or as archive = 'ID:SECRET' in secrets.toml.",
     )  # fmt: skip
@@ -235,7 +239,7 @@ class Store(Table):
         " password belongs in PGPASSWORD.",
     )  # fmt: skip
     tables_data: str = Field(
-        "lake", pattern=r"^(s3://[^/\s@]+(/[^\s@]*)?|[^\s:]([^:]|:[^/])*)$",
+        "lake", pattern=rf"^({BUCKET}|[^\s:]([^:]|:[^/])*)$",
         examples=["s3://bucket/mystudy-tables", "/srv/shared/mystudy-tables"],
         description="Object storage for their Parquet files (endpoint and key as for `archive`), or a directory that is"
         " shared by those who read them.",

@@ -116,6 +116,47 @@ def test_a_loader_killed_in_a_publish_leaves_the_earlier_one(tmp_path: Path, any
         assert db.execute("SELECT count(*) FROM posts").fetchone() == (2 * EACH,)
 
 
+DYING_FIRST = """
+import os, signal, sys
+from pathlib import Path
+from storage.tables import lake
+real = lake._write
+def write(*words):
+    real(*words)
+    os.kill(os.getpid(), signal.SIGKILL)
+lake._write = write
+data = sys.argv[2] if sys.argv[2].startswith("s3:") else Path(sys.argv[2])
+lake.publish(lake.Lake(sys.argv[1], data, "A study"), Path(sys.argv[3]))
+"""
+
+
+def test_what_a_first_load_left_when_it_was_killed_goes_with_the_next(tmp_path: Path, anywhere: Lake) -> None:
+    lake, path = anywhere, loaded(tmp_path / "study", 1)
+    words = [sys.executable, "-c", DYING_FIRST, lake.address, str(lake.data), str(path)]
+    assert subprocess.run(words, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    left = set(lake.files.names())
+    assert left
+    assert publish(lake, path) == []
+    assert left.isdisjoint(lake.files.names())
+    with opened(lake) as db:
+        assert db.execute("SELECT count(*) FROM posts").fetchone() == (EACH,)
+
+
+def test_no_lake_lies_within_another_whose_loads_would_delete_its_files(
+    tmp_path: Path, anywhere: Lake, postgres: Server
+) -> None:
+    outer, path = anywhere, loaded(tmp_path / "study", 1)
+    place = f"{outer.data}/deep/within" if outer.folder is None else outer.folder / "deep" / "within"
+    inner = structs.replace(outer, address=postgres.database(), data=place)
+    publish(outer, path)
+    with pytest.raises(UserError, match=r"lies in .* which has other tables"):
+        publish(inner, path)
+    with pytest.raises(UserError, match="has other tables"):
+        publish(structs.replace(inner, data=outer.data), path)
+    assert inner.files.names() == []
+    publish(structs.replace(inner, data=f"{outer.data}-2" if outer.folder is None else tmp_path / "apart"), path)
+
+
 def seen(study: Path, number: int, lake: Lake | None) -> Path:
     """The database of *study* with one more page, of which half was seen before, in part with other words."""
     chosen = random.Random(number)
@@ -161,6 +202,22 @@ def test_a_load_writes_what_it_changed_and_reads_the_large_tables_only_if_the_la
     compared.clear()
     assert same(lake, seen(study, 7, lake))
     assert compared.isdisjoint(merge.KEYS)
+
+
+def test_files_stay_few_though_each_load_changes_what_the_last_wrote(
+    tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lakes, "MANY", 3)
+    study = tmp_path / "study"
+    for number in range(1, 9):
+        posts = [Post(str(9 * number + n), "x", "7", at(0), f"text {number}", "7") for n in range(9)]
+        posts += [Post(str(9 * (number - 1) + n), "x", "7", at(0), "edited", "7") for n in range(2)]
+        write(study / "archive", [page(number, posts)], f"part{number:03}")
+        load(study, TOY, workers=1, publish=partial(publish, lake))
+    assert same(lake, study / "study.duckdb")
+    with opened(lake) as db:
+        (files,) = db.execute("SELECT max(file_count) FROM ducklake_table_info('study')").fetchone()
+    assert files <= 4
 
 
 def test_a_lake_that_is_not_what_it_says_is_compared_in_full(tmp_path: Path, lake: Lake) -> None:
@@ -309,10 +366,11 @@ def test_what_is_wrong_is_one_line_and_nothing_is_lost(
     path = loaded(tmp_path / "study", 1)
     with pytest.raises(UserError, match="no tables yet"):
         opened(lake)
-    (lake.data / "something").mkdir(parents=True)
+    (lake.data / "a folder").mkdir(parents=True)
+    (lake.data / "something").touch()
     with pytest.raises(UserError, match="is not empty"):
         publish(lake, path)
-    (lake.data / "something").rmdir()
+    (lake.data / "something").unlink()
     publish(lake, path)
     with pytest.raises(UserError, match="tables of the study 'A study'"):
         publish(structs.replace(lake, study="Another"), path)

@@ -489,8 +489,13 @@ def test_what_cannot_be_used_is_one_line(
     inside = _study(tmp_path / "c", f"file://{tmp_path}/c/store")
     assert "inside the study" in _line(capsys, inside, "load")
     assert "names no store" in _line(capsys, _study(tmp_path / "d"), "store", "move")
-    assert "should" in _line(capsys, _study(tmp_path / "e", "s3://key:secret@bucket/x"), "load")
-    for held, tables in (("s3://bucket/x", "s3://bucket/x/tables"), ("s3://bucket/x/archive", "s3://bucket/x")):
+    for odd in ("key:secret@bucket/x", "bucket/a%20b", "bucket/a#b", "bucket/a/../b", "bucket//b"):
+        assert "should" in _line(capsys, _study(tmp_path / "e", f"s3://{odd}"), "load")
+    for held, tables in (
+        ("s3://bucket/x", "s3://bucket/x/tables"),
+        ("s3://bucket/x/archive", "s3://bucket/x"),
+        ("file:///mnt/shared/x", "/mnt/shared"),
+    ):
         nested = _study(tmp_path / "nested", held)
         with (nested / "sneeuwbal.toml").open("a") as file:
             file.write(f'tables_data = "{tables}"\n')

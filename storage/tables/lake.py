@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import msgspec
@@ -19,16 +20,21 @@ from storage import objects
 from storage.errors import UserError
 from storage.tables import database
 from storage.tables.changes import Changes, identity
-from storage.tables.lake_files import Bucket, Directory
+from storage.tables.lake_files import MARK, Bucket, Directory
 from storage.tables.merge import KEYS
+
+if TYPE_CHECKING:
+    import psycopg
 
 EXTENSIONS = ("ducklake", "postgres_scanner")
 LOCK = 0x5EEDBA11  # of PostgreSQL, advisory: one loader at a time
 GRACE = "1 day"  # that a reader may use a file that merging replaced
 MEMORY = "1GB"  # of DuckDB while it publishes; it sorts beyond that on disk
 MANY = 50  # small files of a table before they are merged
+DELETED = 0.1  # of a file's rows, for it to be written anew without them, as no others are merged
 AGAIN = "; run the command again when it answers (the lake keeps its last whole snapshot)"
 MOVED = "name that, or an empty database and an empty place: the next load writes the tables there"
+APART = "give the tables a place of their own"
 EMPTY = "no tables yet; run `sneeuwbal load` where the archive is"
 NO_EXTENSION = (
     "needs DuckDB's extensions ducklake, postgres and (for a bucket) httpfs: run `pip install 'sneeuwbal[lake]'`, "
@@ -104,9 +110,11 @@ def publish(lake: Lake, path: Path, changes: Changes | None = None, *, fresh: bo
     that publishes.
     """
     tables = _tables(path, "base")
-    with _alone(lake):
+    with _alone(lake) as server:
         files = lake.files
-        empty = files.begin()
+        files.begin()
+        if server.execute("SELECT to_regclass('ducklake_metadata')").fetchone() == (None,):
+            _unmarked(lake, files, "", full=False)  # before the catalogue is made, which keeps the place for good
         db = _connection(lake, "lake", f"DATA_PATH '{_quoted(files.path)}', DATA_INLINING_ROW_LIMIT 0")
         try:
             spill = _quoted(path.parent / database.WORK / "lake.spill")
@@ -114,8 +122,7 @@ def publish(lake: Lake, path: Path, changes: Changes | None = None, *, fresh: bo
             db.execute(f"ATTACH '{_quoted(path)}' AS loaded (READ_ONLY)")
             last = _last(db, "lake")
             now = Published(lake.study, _cuts(db), _dropped(db), made_of=identity(path))
-            if last is None and not empty:
-                raise UserError(f"{lake.data}: is not empty; give the tables a place of their own")
+            _begin(db, lake, files, full=last is not None)
             anew = last is None or _must_be_anew(db, lake, last, now, fresh)
             if anew or last is None or last.made_of != now.made_of:
                 _bring_up(db, now, None if anew else last, tables, changes)
@@ -124,6 +131,29 @@ def publish(lake: Lake, path: Path, changes: Changes | None = None, *, fresh: bo
             raise UserError(_why(lake, error)) from error
         finally:
             db.close()
+
+
+def _unmarked(lake: Lake, files: Bucket | Directory, owner: str, *, full: bool) -> bool:
+    """Whether nobody's mark is at the place. Raise UserError if it is not for the lake, which is *full* or not yet."""
+    found = files.owner()
+    if found is None:
+        if outer := files.outer():
+            raise UserError(f"{lake.data}: lies in {outer}, which has other tables; {APART}")
+        if any(not full or name.endswith(f"/{MARK}") for name in files.names()):
+            raise UserError(f"{lake.data}: is not empty; {APART}")
+    elif found != owner:
+        raise UserError(f"{lake.data}: has other tables; {APART}")
+    return found is None
+
+
+def _begin(db: duckdb.DuckDBPyConnection, lake: Lake, files: Bucket | Directory, *, full: bool) -> None:
+    """Mark the place as the lake's. If that was not *full* yet, remove what a killed load may have left."""
+    made = "SELECT schema_uuid FROM __ducklake_metadata_lake.ducklake_schema ORDER BY schema_id LIMIT 1"
+    owner = str((db.execute(made).fetchone() or ("",))[0])
+    if _unmarked(lake, files, owner, full=full):
+        files.claim(owner)
+    if not full:
+        _delete(db, "cleanup_all => true")
 
 
 def _must_be_anew(db: duckdb.DuckDBPyConnection, lake: Lake, last: Published, now: Published, fresh: bool) -> bool:
@@ -241,6 +271,7 @@ def _drop(db: duckdb.DuckDBPyConnection) -> None:
 def _tidied(db: duckdb.DuckDBPyConnection, lake: Lake, files: Bucket | Directory, now: Published) -> list[str]:
     """Remove snapshots that hold what was erased, with their files, and what killed loads left; merge small files."""
     if any(count > MANY for (count,) in db.execute("SELECT file_count FROM ducklake_table_info('lake')").fetchall()):
+        db.execute(f"CALL ducklake_rewrite_data_files('lake', delete_threshold => {DELETED})")
         db.execute("CALL ducklake_merge_adjacent_files('lake')")
     erases, lines = now.clears(Published()), list[str]()
     past = _earlier(db, now) if erases else []
@@ -280,7 +311,8 @@ def _remnants(db: duckdb.DuckDBPyConnection, lake: Lake, files: Bucket | Directo
     )
     used = {Path(name).name for (name,) in db.execute(tables).fetchall()}
     found = [name for name in files.names() if Path(name).name not in used]
-    return lines + [f"{name}: a data file that no snapshot uses; delete it" for name in found]
+    other = {True: "a data file that no snapshot uses; delete it", False: f"is not a file of these tables; {APART}"}
+    return lines + [f"{name}: {other[name.endswith('.parquet')]}" for name in found]
 
 
 def _content(db: duckdb.DuckDBPyConnection, table: str, last: Published | None, changed: set[str] | None) -> str:
@@ -330,7 +362,7 @@ def _last(db: duckdb.DuckDBPyConnection, name: str) -> Published | None:
 
 
 @contextmanager
-def _alone(lake: Lake) -> Iterator[None]:
+def _alone(lake: Lake) -> Iterator[psycopg.Connection[Any]]:
     """Wait for other loaders of this lake, and keep them waiting; the server frees the lock if this process dies."""
     try:
         import psycopg
@@ -339,7 +371,7 @@ def _alone(lake: Lake) -> Iterator[None]:
     try:
         with psycopg.connect(lake.address, autocommit=True) as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-            yield
+            yield connection
     except psycopg.Error as error:
         raise UserError(f"{_place(lake)}: {str(error).splitlines()[0]}{AGAIN}") from error
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 ERASING = ".erasing"  # there while an erasure is not complete: it survives a kill between its steps
+MARK = "LAKE"  # whose place it is: files that its catalogue does not know may be deleted, in folders below it too
 SETTING = "[store] tables_data"
 
 
@@ -31,14 +32,29 @@ class Directory:
     def allow(self, db: duckdb.DuckDBPyConnection) -> None:
         """Let *db* read there: it may."""
 
-    def begin(self) -> bool:
-        """Make it, if it is not there; return whether it is empty."""
+    def begin(self) -> None:
+        """Make it, if it is not there."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        return not any(self._folder.iterdir())
+
+    def owner(self) -> str | None:
+        """What its mark says; None if it has none."""
+        try:
+            return (self._folder / MARK).read_text()
+        except FileNotFoundError:
+            return None
+
+    def claim(self, owner: str) -> None:
+        """Mark it as *owner*'s."""
+        (self._folder / MARK).write_text(owner)
+
+    def outer(self) -> str | None:
+        """The place of another lake that it lies in; None if it lies in none."""
+        marks = (parent / MARK for parent in self._folder.resolve().parents)
+        return next((str(mark.parent) for mark in marks if mark.is_file()), None)
 
     def names(self) -> list[str]:
-        """All files in it."""
-        return sorted(str(path) for path in self._folder.rglob("*") if path.is_file())
+        """All files in it, but for its mark."""
+        return sorted(str(path) for path in self._folder.rglob("*") if path.is_file() and path != self._folder / MARK)
 
     def erasing(self) -> bool:
         """Whether an erasure has begun, and not ended."""
@@ -86,20 +102,47 @@ class Bucket:
         given = ", ".join(f"{name} '{value.replace(chr(39), chr(39) * 2)}'" for name, value in words.items())
         db.execute(f"CREATE SECRET tables_data (TYPE s3, {given})")
 
-    def begin(self) -> bool:
-        """Whether it is empty. Raise UserError if it cannot be listed."""
+    def begin(self) -> None:
+        """Raise UserError if it cannot be listed."""
         import obstore
 
         with objects.asked(self._address):
-            found = obstore.list_with_delimiter(self._store)
-        return not (found["objects"] or found["common_prefixes"])
+            obstore.list_with_delimiter(self._store)
+
+    def owner(self) -> str | None:
+        """What its mark says; None if it has none."""
+        import obstore
+
+        with suppress(FileNotFoundError), objects.asked(self._address):
+            return bytes(obstore.get(self._store, MARK).bytes()).decode("utf-8", "replace")
+        return None
+
+    def claim(self, owner: str) -> None:
+        """Mark it as *owner*'s."""
+        import obstore
+
+        with objects.asked(self._address):
+            obstore.put(self._store, MARK, owner.encode())
+
+    def outer(self) -> str | None:
+        """The place of another lake that it lies in; None if it lies in none, as far as the key may read."""
+        import obstore
+
+        bucket, *parts = self._address.removeprefix("s3://").split("/")
+        store = objects.bucket(SETTING, f"s3://{bucket}", self._endpoint)
+        for place in ("/".join(parts[:number]) for number in range(len(parts))):
+            with suppress(FileNotFoundError, UserError), objects.asked(self._address):
+                obstore.head(store, f"{place}/{MARK}".lstrip("/"))
+                return f"s3://{bucket}/{place}"
+        return None
 
     def names(self) -> list[str]:
-        """All objects in it."""
+        """All objects in it, but for its mark."""
         import obstore
 
         with objects.asked(self._address):
-            return sorted(self.path + one["path"] for some in obstore.list(self._store) for one in some)
+            found = (one["path"] for some in obstore.list(self._store) for one in some)
+            return sorted(self.path + name for name in found if name != MARK)
 
     def erasing(self) -> bool:
         """Whether an erasure has begun, and not ended."""
