@@ -115,7 +115,7 @@ def _store_mistakes(store: Mapping[str, Any]) -> Iterator[Mistake]:
     """Tables in the archive's place, or the other way round: each removes what is not its own."""
     given = (f"{store.get(key, '')}".removeprefix("file://") for key in ("archive", "tables_data"))
     archive, tables = (f"{one.rstrip('/')}/" for one in given)
-    if store.get("archive") and (archive.startswith(tables) or tables.startswith(archive)):
+    if len(archive) > 1 < len(tables) and (archive.startswith(tables) or tables.startswith(archive)):
         yield Mistake(("store", "tables_data"), "should be apart from archive; give each a prefix of its own")
 
 
