@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, settings
 
 from storage.children import PROCESSES
 from storage.locks import lock
+from storage.tables import database
 from tests.objects import bucket as bucket
 from tests.postgres import postgres as postgres
+from tests.small import BUILD, make_copies
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,6 +28,15 @@ settings.load_profile("fuzz" if FUZZ else "few")
 # The processes of xdist have a core each. Work split over processes is tested by name, and in test_main_job.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault(PROCESSES, "1")
+
+
+make_copies()
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schema is built, not copied."""
+    monkeypatch.setattr(database, "create", BUILD)
 
 
 def examples(few: int) -> int:

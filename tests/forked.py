@@ -1,8 +1,8 @@
 """The command line in processes of its own that begin with everything imported.
 
-`python -m tests.forked` imports what commands import, then reads lines of JSON. A command (words, environment, code to
-run before, files for its output) begins in a fork, and its process id is the answer; a process id is answered with the
-exit code of that command, null while it runs.
+`python -m tests.forked SCHEMA` imports what commands import, then reads lines of JSON. A command (words, environment,
+code to run before, files for its output) begins in a fork, and its process id is the answer; a process id is answered
+with the exit code of that command, null while it runs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import atexit
 import gc
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from typing import Any, NoReturn
 import click
 
 import cli
+from tests.small import make_copies, schema
 
 ROOT = Path(__file__).parents[1]
 HEAVY = (
@@ -40,7 +42,7 @@ class Forked:
     """A process that forks once a command."""
 
     def __init__(self) -> None:
-        words = [sys.executable, "-m", "tests.forked"]
+        words = [sys.executable, "-m", "tests.forked", str(schema())]
         alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # a fork of a process with threads may wait for ever
         self._process = subprocess.Popen(
             words, cwd=ROOT, env=alone, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -88,6 +90,10 @@ class Running:
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the end; its exit code. Raise TimeoutExpired after *timeout* seconds."""
         began = time.monotonic()
+        if self.poll() is None and hasattr(os, "pidfd_open"):  # of Linux; elsewhere it is asked again and again
+            ended = os.pidfd_open(self.pid)
+            select.select([ended], [], [], timeout)
+            os.close(ended)
         while (code := self.poll()) is None:
             waited = time.monotonic() - began
             if timeout is not None and waited > timeout:
@@ -112,6 +118,7 @@ def _main() -> None:
         cli.cli.get_command(click.Context(cli.cli), name)  # which imports it
     for point in entry_points(group="sneeuwbal.collectors"):
         point.load()
+    make_copies(sys.argv[1])
     gc.freeze()
     until = time.monotonic() + 60
     while (others := _threads()) > 1:  # one that has just begun has no name yet

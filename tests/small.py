@@ -2,30 +2,49 @@
 
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
 import pandas as pd
 
-from storage.tables.database import create
+from storage.tables import database as tables
 
 SEEN = pd.Timestamp("2013-02-23T12:00:00Z")
+BUILD = tables.create
 
 
 def database():
     """An empty database in memory with the tables and views of the schema."""
     db = duckdb.connect()
-    file = f"{_template().name}/study.duckdb"
-    db.execute(f"ATTACH '{file}' AS template (READ_ONLY); COPY FROM DATABASE template TO memory; DETACH template")
+    copied(Path(_folder().name) / "kinds.duckdb", db)
     return db
 
 
+def schema():
+    """A database with the schema as `create` makes it."""
+    return Path(_folder().name) / "schema.duckdb"
+
+
+def make_copies(of=None):
+    """Let `create` copy the database *of*, or `schema()`, in this process: the statements take ten times as long."""
+    tables.create = lambda db: copied(of or schema(), db)
+
+
+def copied(template, db):
+    """Make what the database *template* has in the empty *db*."""
+    (name,) = db.execute("SELECT current_database()").fetchone()
+    db.execute(f"ATTACH '{template}' AS template (READ_ONLY); COPY FROM DATABASE template TO {name}; DETACH template")
+
+
 @cache
-def _template():
-    """A folder with the database that every other is a copy of, as making the schema takes five times as long."""
+def _folder():
+    """A folder with the databases that others are copies of."""
     folder = TemporaryDirectory()
-    with duckdb.connect(f"{folder.name}/study.duckdb") as db:
-        create(db)
+    with duckdb.connect(f"{folder.name}/schema.duckdb") as db:
+        BUILD(db)
+    with duckdb.connect(f"{folder.name}/kinds.duckdb") as db:
+        copied(f"{folder.name}/schema.duckdb", db)
         for point in entry_points(group="sneeuwbal.collectors"):
             rows = [(point.name, name, kind.of, kind.yields) for name, kind in point.load().kinds.items()]
             db.executemany("INSERT INTO base.kinds (collector, kind, names, yields) VALUES (?, ?, ?, ?)", rows)

@@ -16,9 +16,32 @@ from storage.errors import UserError
 from storage.records import Post
 from storage.tables import database
 from storage.tables.load import load
+from tests import small
 from tests.pages import PARSERS, T0, page, rows, write
 
 ROOT = Path(__file__).parents[1]
+
+
+pytestmark = pytest.mark.usefixtures("built")
+
+
+MADE = (
+    "SELECT schema_name, table_name, comment, column_count, index_count, sql FROM duckdb_tables()",
+    "SELECT schema_name, view_name, comment, column_count, list_sort(regexp_extract_all(sql, '\\w+'))"  # of no order:
+    " FROM duckdb_views() WHERE NOT internal",  # the columns that EXCLUDE names
+    "SELECT * EXCLUDE (database_oid, schema_oid, table_oid) FROM duckdb_columns() WHERE NOT internal",
+    "FROM base.made_by",
+)
+
+
+def test_a_copy_of_the_schema_is_the_schema():
+    """What the other tests load into is what `create` makes."""
+    with duckdb.connect() as one, duckdb.connect() as other:
+        database.create(one)
+        small.copied(small.schema(), other)
+        for query in MADE:
+            found = one.execute(f"{query} ORDER BY ALL").fetchall()
+            assert other.execute(f"{query} ORDER BY ALL").fetchall() == found != []
 
 
 def some_pages(first, count):
