@@ -31,6 +31,7 @@ def address(study: Path) -> Iterator[str]:
     from serve.desk.app import desk
 
     with socket.create_server(("127.0.0.1", 0)) as door:
+        door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as where uvicorn binds
         url = f"http://127.0.0.1:{door.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(desk(study, Password(KNOWN), url), log_level="error"))
         thread = Thread(target=server.run, kwargs={"sockets": [door]})

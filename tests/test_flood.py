@@ -34,6 +34,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Study]:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
     monkeypatch.setattr(app, "Limit", partial(Limit, clock=lambda: 0.0))
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as where uvicorn binds
         made = begun(tmp_path / "study", f"http://127.0.0.1:{listening.getsockname()[1]}")
         server = uvicorn.Server(uvicorn.Config(app.face(made), log_level="error", access_log=False))
         serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

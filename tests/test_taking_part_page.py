@@ -55,6 +55,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: Loopback) -
     """A study whose pages are served, and whose application LinkedIn knows."""
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as where uvicorn binds
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         assert isinstance(platform.script, LinkedIn)
         platform.script.redirect = f"{url}/connected"
