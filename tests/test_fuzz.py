@@ -1,8 +1,8 @@
 """Every parser over recorded pages that were spoilt: whatever comes, it gives records or quarantine, and no crash.
 
 The corpus is the recorded traffic of fixtures/, and real pages where they lie beside the checkout. In CI each parser
-has a second or two; `make fuzz` gives it minutes, and prints how many inputs it was given. What crashed once lies in
-fixtures/fuzz/NAME, and is tried for ever after.
+has a hundred inputs, or a second; `make fuzz` gives it minutes, and prints how many inputs it was given. What crashed
+once lies in fixtures/fuzz/NAME, and is tried for ever after.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from storage.records import Failure, Page, Request, Target
 from study.installed import installed
 from study.study_file import Study
 from tests import test_files_people, test_lenient
-from tests.conftest import ROOT
+from tests.conftest import FUZZ, ROOT
 
 SECONDS = float(os.environ.get("SNEEUWBAL_FUZZ", "1"))  # a parser
 ROUND = 25  # examples between two looks at the clock
@@ -45,14 +46,19 @@ NASTY = [b"", b"\x00", b"\xff\xfe", b"[" * 5000, b'{"data":' * 2000, b"<div>" * 
          b'{"id":null}', b"\xed\xa0\x80", b"=cmd|' /C calc'!A0"]  # fmt: skip
 
 
-@lru_cache
+@cache
+def recorded() -> list[Page]:
+    """The recorded pages of fixtures/; small ones."""
+    paths = sorted((ROOT / "fixtures").rglob("*.warc.gz"))
+    pages = (entry for path in paths for entry in archive.read(path) if isinstance(entry, Page))
+    return [page for page in pages if page.requests and len(page.body) < 60_000]
+
+
+@cache
 def corpus(name: str) -> tuple[Page, ...]:
-    """Recorded pages for the parser *name*; small ones, and others' where it has none of its own."""
-    own, others = [], []
-    for path in sorted((ROOT / "fixtures").rglob("*.warc.gz")):
-        for entry in archive.read(path):
-            if isinstance(entry, Page) and entry.requests and len(entry.body) < 60_000:
-                (own if entry.requests[0].target.collector == name else others).append(entry)
+    """Recorded pages for the parser *name*; others' where it has none of its own."""
+    own = [page for page in recorded() if page.requests[0].target.collector == name]
+    others = [page for page in recorded() if page.requests[0].target.collector != name]
     kinds: dict[tuple[str, int], list[Page]] = {}
     for page in [*(own or others), *real(name)]:
         kinds.setdefault((page.kind, page.status), []).append(page)
@@ -68,10 +74,12 @@ def real(name: str) -> Iterator[Page]:
 
 
 def until(examples: Callable[[], None]) -> None:
-    """Repeat a round of *examples* until the time is over; once at least."""
+    """Repeat a round of *examples* until the time is over; once at least, and in CI until there were a hundred."""
     end = time.monotonic() + SECONDS
     examples()
-    while time.monotonic() < end:
+    for _ in count() if FUZZ else range(100 // ROUND - 1):
+        if time.monotonic() > end:
+            break
         examples()
 
 
