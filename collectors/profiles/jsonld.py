@@ -6,7 +6,9 @@ A node is a dict as in JSON-LD: `@type`, `@id` and properties with short names.
 
 from __future__ import annotations
 
+import hashlib
 import html
+import itertools
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -123,21 +125,22 @@ class Document:
 
         text = _BREAK.sub("\n", self.text)
         try:
-            nodes = RDFaExtractor().extract(_rdfa_only(text), base_url=self.base)
+            page, mark = _rdfa_only(text)
+            nodes = RDFaExtractor().extract(page, base_url=self.base)
         except Exception as error:  # the RDFa library may raise anything for a broken page, which is only flagged
             self.broken.append(("RDFa", f"{type(error).__name__}: {error}", ""))
             return
-        yield from _from_rdfa(msgspec.json.decode(msgspec.json.encode(nodes).replace(_ORDER.encode(), b"_:")), text)
+        yield from _from_rdfa(_unmarked(nodes, mark), text)
 
 
-def _rdfa_only(text: str) -> str:
+def _rdfa_only(text: str) -> tuple[str, str]:
     """The page without the elements that RDFa says nothing with: the RDFa library spends most of its time on them.
 
-    Things without a name get one that says their order in the page; the library's own names are random.
+    Things that the page gives no name get one that says their order in the page, and begins with the returned mark.
     """
     tree = lxml.html.document_fromstring(text.encode(), _PARSER)
-    for number, element in enumerate(_NAMELESS(tree)):
-        element.set("resource", f"{_ORDER}{number:06d}")
+    mark = f"order{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}:"  # no page has its own digest
+    _name_in_order(tree, mark)
     kept = set(tree.iter("base"))
     for element in _STATEMENTS(tree):
         kept.update(element.iterancestors())
@@ -145,13 +148,67 @@ def _rdfa_only(text: str) -> str:
     for element in list(tree.iter()):
         if element not in kept and (parent := element.getparent()) is not None and parent in kept:
             element.drop_tree()
-    return str(lxml.html.tostring(tree, encoding="unicode"))
+    return str(lxml.html.tostring(tree, encoding="unicode")), mark
+
+
+def _name_in_order(tree: lxml.html.HtmlElement, mark: str) -> None:
+    """Name what the page does not, or only within itself (`_:x`): the library's names for these are random."""
+    names: dict[str, str] = {}
+    number = itertools.count()
+    nameless, hanging = set(_NAMELESS(tree)), set(_HANGING(tree))
+    for element in list(tree.iter("*")):
+        for attribute in ("about", "resource"):
+            if blank := _BLANK.fullmatch(element.get(attribute, "")):
+                element.set(attribute, names.setdefault(blank[1], f"{mark}{next(number):06d}"))
+        if element in nameless:
+            element.set("resource", f"{mark}{next(number):06d}")
+        elif element in hanging:
+            _name_related(element, f"{mark}{next(number):06d}")
+
+
+def _name_related(element: lxml.html.HtmlElement, name: str) -> None:
+    """Put what is said below *element* of the thing that it relates to, and that has no element, below its name.
+
+    What is said of things of their own stays: *element* relates to each of those.
+    """
+    for child in list(element.iterchildren("*")):
+        said = set(child.attrib)
+        if not said & _SAYING:
+            _name_related(child, name)
+        elif "about" not in said and (
+            said & {"rel", "rev"}
+            or ("property" in said and not said & {"content", "datatype"})
+            or not said & {"resource", "href", "src", "typeof"}
+        ):
+            around = element.makeelement("span", {"about": name})
+            around.tail, child.tail = child.tail, None
+            element.replace(child, around)
+            around.append(child)
+
+
+def _unmarked(value: Any, mark: str) -> Any:
+    """*value* with names that begin with *mark* as those of things without a name."""
+    if isinstance(value, list):
+        return [_unmarked(each, mark) for each in value]
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _unmarked(each, mark) for key, each in value.items()}
+    if (name := value.get("@id", "")).startswith(mark):
+        inner["@id"] = f"_:{name.removeprefix(mark)}"
+    return inner
 
 
 _RELATING = {"property", "rel", "rev"}  # what is below such an element is its value
-_ORDER = "urn:order:"
+_SAYING = {"about", "resource", "href", "src", "typeof", "property", "rel", "rev", "vocab", "prefix"}
+_BLANK = re.compile(r"\s*\[?(_:[^\]]*?)\]?\s*")
 _NAMELESS = lxml.etree.XPath(
     "//*[@typeof and not(@about or @resource or @href or @src or self::html or self::head or self::body)]"
+)
+# what these relate to is only said by the elements below; beside a property, only prefixed names relate
+_HANGING = lxml.etree.XPath(
+    "//*[(@rel or @rev) and not(@resource or @href or @src or (@typeof and not(@about)))"
+    " and not(descendant-or-self::*/@inlist)"
+    " and (not(@property) or contains(concat(@rel, @rev), ':')) and not(self::html or self::head or self::body)]"
 )
 _STATEMENTS = lxml.etree.XPath("//*[@property or @typeof or @rel or @rev]")
 _LD = "application/ld+json"
