@@ -158,7 +158,9 @@ def _be(words: list[str], environment: dict[str, str], before: str, out: str, er
         exec(before, {})
         cli.entry()
     except SystemExit as end:
-        code = end.code
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     threading._shutdown()

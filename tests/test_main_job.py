@@ -10,7 +10,7 @@ import pytest
 
 from storage.children import PROCESSES
 from tests.kills import SEED, strike
-from tests.rehearsal import World, served, sneeuwbal
+from tests.rehearsal import World, served, sneeuwbal, start
 from tests.tables import differences
 
 
@@ -54,12 +54,19 @@ def _rows(study: Path, query: str) -> list[tuple[object, ...]]:
         return db.execute(query).fetchall()
 
 
-def test_loading_from_nothing_gives_the_same_tables(calm: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_loading_from_nothing_gives_the_same_tables(calm: Path, tmp_path: Path, seed: str) -> None:
     again = shutil.copytree(calm, tmp_path / "again")
     (again / "study.duckdb").unlink()
-    done = sneeuwbal("--study", again, "load", "--fresh")
+    done = sneeuwbal("--study", again, "load", "--fresh", PYTHONHASHSEED=seed)
     assert done.returncode == 0, done.stderr
     assert differences(calm / "study.duckdb", again / "study.duckdb", provenance=True) == {}
+
+
+@pytest.mark.parametrize(("end", "code", "said"), [("", 0, ""), ("3", 3, ""), ("'why'", 1, "why\n")])
+def test_a_forked_command_ends_as_one_of_its_own(end: str, code: int, said: str) -> None:
+    done = start("--version", before=f"import sys; sys.exit({end})")
+    assert (done.communicate(), done.wait()) == (("", said), code)
 
 
 def test_a_replay_gives_the_same_tables_without_a_network(calm: Path, tmp_path: Path) -> None:
