@@ -1,15 +1,19 @@
-"""What was read once holds: after any additions, decisions and other lists, the tables are those of a fresh load."""
+"""What was read once holds: after any additions, erasures, decisions, other lists and other platforms, the tables are
+those of a fresh load."""
 
 import shutil
+from types import SimpleNamespace
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from storage.archive import reader as archive
 from storage.linking import read_once
 from storage.linking.decisions import COLUMNS
 from storage.linking.evidence import population
 from storage.linking.link import Linking
 from storage.linking.organisations import load_list
+from storage.privacy.declared import resolved
 from storage.records import Account, AccountField, Position, Profile, ProfileLink
 from storage.tables.load import load
 from tests.pages import PARSERS, contents, page, rows, write
@@ -46,9 +50,11 @@ lines = st.builds(
 )  # fmt: skip
 every = ("positions", "bio", "fields", "links", "domain")
 sources = some([every, every, every, ("positions",)])
+# of another version of the collector, which reads no addresses
+OTHERS = {**PARSERS, "x": SimpleNamespace(kinds=resolved(PARSERS)["x"].kinds)}
 steps = st.lists(
     st.tuples(st.lists(st.one_of(people, accounts), min_size=1, max_size=3), st.lists(lines, max_size=1),
-              some(["Voorbeelddienst", "Elders"]), sources),
+              some(["Voorbeelddienst", "Elders"]), sources, some([PARSERS, OTHERS]), some([False, False, True])),
     min_size=3, max_size=5,
 )  # fmt: skip
 
@@ -59,23 +65,30 @@ def shown(employer, bio, url):
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
-@example([([shown("Voorbeelddienst", "Werkt bij de Voorbeelddienst", URLS[3])], [], "Voorbeelddienst", every),
-          ([shown("Elders", "Kok", URLS[2])], [], "Voorbeelddienst", every)])  # fmt: skip
+@example([([shown("Voorbeelddienst", "Werkt bij de Voorbeelddienst", URLS[3])], [], "Voorbeelddienst", every, PARSERS,
+           False),
+          ([shown("Elders", "Kok", URLS[2])], [], "Voorbeelddienst", every, PARSERS, False)])  # fmt: skip
+@example([([shown("VBD", "Kok", URLS[1])], [], "Voorbeelddienst", every, of, erased)
+          for of, erased in ((OTHERS, False), (PARSERS, False), (PARSERS, True), (OTHERS, False))])  # fmt: skip
 @given(steps)
 def test_after_any_sequence_of_loads_every_table_is_that_of_a_fresh_load(tmp_path_factory, drawn):
     study = tmp_path_factory.mktemp("study")
     decided, number = "", 0
-    for part, (added, lines, name, counted) in enumerate(drawn):
+    for part, (added, lines, name, counted, parsers, erased) in enumerate(drawn):
         pages = [page(number + n, found, run=f"run-{part}") for n, found in enumerate(added, 1)]
         number += len(pages)
         write(study / "archive", pages, f"part-{part}")
+        if erased:
+            archive.segments(study / "archive")[0].unlink()
         decided += "".join(lines)
-        load(study, PARSERS, workers=1, linking=_linking(study, name, counted, decided))
-    added_to = contents(study)
-    shutil.copytree(study / "archive", study / "again" / "archive")
-    load(study / "again", PARSERS, workers=1, linking=_linking(study, name, counted, decided))
-    anew = contents(study / "again")
-    assert {table: rows for table, rows in added_to.items() if rows != anew[table]} == {}
+        linking = _linking(study, name, counted, decided)
+        load(study, parsers, workers=1, linking=linking, fresh=erased)
+        added_to = contents(study)
+        again = study / f"again-{part}"
+        shutil.copytree(study / "archive", again / "archive")
+        load(again, parsers, workers=1, linking=linking)
+        anew = contents(again)
+        assert {table: rows for table, rows in added_to.items() if rows != anew[table]} == {}
 
 
 def _linking(study, name, counted, decided=""):
@@ -87,15 +100,15 @@ def _linking(study, name, counted, decided=""):
     return Linking(listed.rows(), who.matcher, study / "decisions.csv", who.fingerprint, who)
 
 
-def test_a_text_or_address_that_was_read_is_not_read_again_unless_the_list_is_another(tmp_path, monkeypatch):
-    def add(number, name="Voorbeelddienst"):
+def test_a_text_or_address_is_read_again_only_if_the_list_or_a_platform_is_another(tmp_path, monkeypatch):
+    def add(number, name="Voorbeelddienst", parsers=PARSERS):
         person = [Profile(f"p{number}", "toy", name="Anna"), Position(f"p{number}", 0, "VBD"),
                   ProfileLink(f"p{number}", "https://x.com/anna", "me")]  # fmt: skip
         write(tmp_path / "archive", [page(number, person)], f"part-{number}")
         linking = _linking(tmp_path, name, ("positions",))
         asked.clear()
         matcher = linking.matcher
-        load(tmp_path, PARSERS, workers=1, linking=linking._replace(
+        load(tmp_path, parsers, workers=1, linking=linking._replace(
             matcher=lambda text: asked.append(text) or matcher.match(text)))  # fmt: skip
 
     asked = []
@@ -109,3 +122,7 @@ def test_a_text_or_address_that_was_read_is_not_read_again_unless_the_list_is_an
     add(3, "Anderedienst")
     assert asked == ["VBD"]
     assert rows(tmp_path, "SELECT DISTINCT organisation FROM positions") == [("Anderedienst",)]
+    add(4, "Anderedienst", OTHERS)
+    assert asked == ["https://x.com/anna"]
+    add(5, "Anderedienst", OTHERS)
+    assert asked == []
