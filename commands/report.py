@@ -15,8 +15,8 @@ from jobs.report import FORMATS, report
 @click.option("--compare", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Directory of another study, for comparison.")  # fmt: skip
 @click.option("--format", "formats", type=click.Choice([*FORMATS, "none"]), multiple=True, default=FORMATS,
-              help="Format of the figures' files; repeat it for several. none: their data only, in half the time.",
-              show_default=True)  # fmt: skip
+              help="Format of the figures' files; repeat it for several. none: their data only, in less than half the "
+                   "time.", show_default=True)  # fmt: skip
 @click.pass_obj
 def command(directory: Path, public: bool, compare: Path | None, formats: tuple[str, ...]) -> None:
     """Make the report of the published data in reports/: the page, tables/, figures/ and networks/.

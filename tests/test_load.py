@@ -482,7 +482,6 @@ def test_a_segment_that_has_gone_stops_the_load_and_loses_nothing(tmp_path):
 KILLED = """
 import sys, time
 from pathlib import Path
-from unittest.mock import patch
 from storage.tables import {module}
 def slow(*args, **kwargs):
     print("here", flush=True)
