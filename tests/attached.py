@@ -32,10 +32,15 @@ READ = (  # two statements of one transaction: they must agree, too
 
 def loaded(study: Path, number: int, text: str = "a text", publish: Publish | None = None) -> Path:
     """The database of *study* with one more page, which no other number names."""
-    posts = [Post(str(number * EACH + n), "x", "7", T0, f"{text} {number}", "7") for n in range(EACH)]
-    write(study / "archive", [page(number, posts)], f"part{number:03}")
+    written(study, number, text)
     load(study, TOY, workers=1, publish=publish)
     return study / "study.duckdb"
+
+
+def written(study: Path, number: int, text: str = "a text") -> None:
+    """Add that page to the archive of *study*."""
+    posts = [Post(str(number * EACH + n), "x", "7", T0, f"{text} {number}", "7") for n in range(EACH)]
+    write(study / "archive", [page(number, posts)], f"part{number:03}")
 
 
 class Readers:

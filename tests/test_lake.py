@@ -27,7 +27,7 @@ from storage.tables import lake as lakes
 from storage.tables import merge
 from storage.tables.lake import Lake, opened, publish
 from storage.tables.load import load
-from tests.attached import EACH, TOY, attached, loaded
+from tests.attached import EACH, TOY, attached, loaded, written
 from tests.conftest import ROOT
 from tests.objects import READER, READERS, SECRET
 from tests.objects import Server as Bucket
@@ -89,29 +89,41 @@ def test_readers_see_whole_publishes_only(tmp_path: Path, lake: Lake) -> None:
 
 DYING = """
 import os, signal, sys
+from functools import partial
 from pathlib import Path
 from storage.tables import lake
-real = lake._compare
-def compare(db, table):
+from storage.tables.load import load
+from tests.attached import TOY
+real = lake.{name}
+def dying(db, table):
     real(db, table)
     if table == "posts":
         os.kill(os.getpid(), signal.SIGKILL)
-lake._compare = compare
+lake.{name} = dying
 data = sys.argv[2] if sys.argv[2].startswith("s3:") else Path(sys.argv[2])
-lake.publish(lake.Lake(sys.argv[1], data, "A study"), Path(sys.argv[3]))
+publish = partial(lake.publish, lake.Lake(sys.argv[1], data, "A study"))
+load(Path(sys.argv[3]), TOY, workers=1, publish=publish)
 """
 
 
-def test_a_loader_killed_in_a_publish_leaves_the_earlier_one(tmp_path: Path, anywhere: Lake) -> None:
+@pytest.mark.parametrize("place", ["_compare", "_follow"])
+def test_a_loader_killed_in_a_publish_leaves_the_earlier_one(tmp_path: Path, anywhere: Lake, place: str) -> None:
     lake = anywhere
     study = tmp_path / "study"
     publish(lake, loaded(study, 1))
-    path = loaded(study, 2)
-    done = subprocess.run([sys.executable, "-c", DYING, lake.address, str(lake.data), str(path)], cwd=ROOT, check=False)
+    if place == "_compare":
+        loaded(study, 2)  # which the lake does not get
+    else:
+        written(study, 2)
+    program = DYING.format(name=place)
+    done = subprocess.run(
+        [sys.executable, "-c", program, lake.address, str(lake.data), str(study)], cwd=ROOT, check=False
+    )
     assert done.returncode == -signal.SIGKILL
     with opened(lake) as db:
         assert db.execute("SELECT count(*) FROM posts").fetchone() == (EACH,)
-    publish(lake, path)
+    publish(lake, study / "study.duckdb")
+    assert same(lake, study / "study.duckdb")
     with opened(lake) as db:
         assert db.execute("SELECT count(*) FROM posts").fetchone() == (2 * EACH,)
 
