@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import rdflib
 from extruct.utils import parse_xmldom_html
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyRdfa import Options, pyRdfa
 from rdflib.compare import to_isomorphic
@@ -39,7 +39,13 @@ def rdfa_pages(draw: st.DrawFn) -> str:
     )
 
 
+IN_A_TABLE = """<html vocab="https://schema.org/"><body typeof="Person"><table rel="worksFor"><tr><td{}>
+    <b property="name">tekst</b></td><td property="description">2009</td></tr></table></body></html>"""
+
+
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
+@example(IN_A_TABLE.format(' property="member" typeof="Person"'))
+@example(IN_A_TABLE.format(' rel="member"'))
 @given(rdfa_pages())
 def test_rdfa_is_the_same_without_the_elements_that_say_nothing(page: str) -> None:
     """The whole page, read by the library, is the peer."""

@@ -180,7 +180,10 @@ def _name_related(element: lxml.html.HtmlElement, name: str) -> None:
             or ("property" in said and not said & {"content", "datatype"})
             or not said & {"resource", "href", "src", "typeof"}
         ):
-            around = element.makeelement("span", {"about": name})
+            if "typeof" not in said:
+                child.set("about", name)
+                continue
+            around = element.makeelement("span", {"about": name})  # typeof would say the type of what about names
             around.tail, child.tail = child.tail, None
             element.replace(child, around)
             around.append(child)
@@ -207,7 +210,7 @@ _NAMELESS = lxml.etree.XPath(
 # what these relate to is only said by the elements below; beside a property, only prefixed names relate
 _HANGING = lxml.etree.XPath(
     "//*[(@rel or @rev) and not(@resource or @href or @src or (@typeof and not(@about)))"
-    " and not(descendant-or-self::*/@inlist)"
+    " and not(descendant-or-self::*[@inlist or @typeof and (self::tbody or self::tr or self::td or self::th)])"
     " and (not(@property) or contains(concat(@rel, @rev), ':')) and not(self::html or self::head or self::body)]"
 )
 _STATEMENTS = lxml.etree.XPath("//*[@property or @typeof or @rel or @rev]")
