@@ -135,5 +135,5 @@ def resolve(db: duckdb.DuckDBPyConnection, made: Sequence[Decision]) -> None:
     db.register("made_now", pa.Table.from_arrays(arrays, names))
     db.execute("CREATE OR REPLACE TEMP TABLE made AS FROM made_now")  # whose size the planner knows
     db.unregister("made_now")
-    db.execute(RESOLVED)
+    db.execute(RESOLVED if made else f"{RESOLVED} LIMIT 0")  # without decisions, no account is looked up
     db.execute("DROP TABLE made")

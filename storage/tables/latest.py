@@ -28,9 +28,9 @@ SELECTS = {
         WINDOW same AS (PARTITION BY profile_id)
         QUALIFY row_number() OVER (
             PARTITION BY profile_id
-            ORDER BY own AND content IN (SELECT content FROM base.positions) DESC,
-                     own OR content IN (SELECT content FROM base.positions) DESC, last_seen DESC, content, run_id,
-                     own DESC) = 1""",
+            ORDER BY own AND content IN (SELECT content FROM base.positions {where}) DESC,
+                     own OR content IN (SELECT content FROM base.positions {where}) DESC, last_seen DESC, content,
+                     run_id, own DESC) = 1""",
     "accounts": """
         WITH spans AS (
             SELECT account_id, min(first_seen) AS first_seen, max(last_seen) AS last_seen,

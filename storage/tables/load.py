@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import date
 from pathlib import Path
@@ -38,7 +38,10 @@ MEMORY = "400MB"  # of DuckDB, once the workers are gone; more is not faster (5 
 
 FIX = "restore it, or run `sneeuwbal load --fresh`"
 Publish = Callable[[Path, Changes | None], list[str]]  # a database, and what is new in it -> a line per remnant
-COUNTED = ("profiles", "connections", "accounts", "follows", "posts", "referenced_posts", "sample_posts")
+COUNTED = {  # views, and the tables whose new rows change their number
+    "profiles": {"profiles"}, "connections": {"connections"}, "accounts": {"accounts"},
+    "follows": {"follows", "answers"}, "posts": {"posts"}, "referenced_posts": {"posts"}, "sample_posts": {"posts"},
+}  # fmt: skip
 
 
 class LoadReport(msgspec.Struct):
@@ -129,8 +132,8 @@ def load(
             kinds = _kinds(parsers)
             by_hand = [study / name for name in BY_HAND] + [study / name for name in evidence(study)]
             made_from = _fingerprint(linking, rows, kinds, *by_hand)
-            report.before = _count(db)
             if units or report.fresh or made_from != _made_from(db):
+                report.before = _count(db, COUNTED)
                 _declare(db, kinds)
                 _bring_in(db, units, parsers, work, report, workers, progress, keep, executor)
                 if rows is not None:
@@ -142,7 +145,8 @@ def load(
                 read_observations(db, study)
                 db.execute("DELETE FROM base.made_from")
                 db.execute("INSERT INTO base.made_from VALUES (?)", [made_from])
-                report.rows = _count(db)
+                changed = [view for view, tables in COUNTED.items() if tables & report.read.keys()]
+                report.rows = report.before | _count(db, changed)
                 since = since if changes.close(db) else None
                 database.close_private(db)
                 database.publish(private, study, group)
@@ -181,10 +185,10 @@ def _published(study: Path) -> list[tuple[str, str]]:
         return []
 
 
-def _count(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """The number of rows of each view of COUNTED."""
-    counts = ", ".join(f"(SELECT count(*) FROM {view})" for view in COUNTED)
-    return dict(zip(COUNTED, db.execute(f"SELECT {counts}").fetchone() or (), strict=True))
+def _count(db: duckdb.DuckDBPyConnection, views: Collection[str]) -> dict[str, int]:
+    """The number of rows of each of *views*."""
+    counts = ", ".join(f"(SELECT count(*) FROM {view})" for view in views)
+    return dict(zip(views, db.execute(f"SELECT {counts}").fetchone() or (), strict=True)) if views else {}
 
 
 def _fingerprint(
