@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, TypeAlias
 
-from storage.children import end_with_parent, environment, processors
+from storage.children import end_with_parent, environment, give_back, processors
 
 Child: TypeAlias = "subprocess.Popen[bytes]"
 Task = Callable[[Any, Sequence[Any]], list[Any]]
@@ -101,6 +101,7 @@ def _ask(child: Child, share: tuple[Any, ...]) -> list[Any]:
 def serve() -> None:
     """Read shares of jobs from standard input, do them, write their results to standard output, until it ends."""
     end_with_parent()
+    give_back()
     # with a buffer of its own: under PYTHONUNBUFFERED a write that a signal interrupts would end halfway
     with suppress(EOFError, BrokenPipeError), os.fdopen(sys.stdout.fileno(), "wb", closefd=False) as answer:
         sys.stdout = sys.stderr  # output of libraries must not mix with the answer

@@ -26,6 +26,7 @@ from analysis.report.findings import Findings, Options
 from analysis.report.i18n import Words
 from jobs.context import DATABASE, Say
 from storage import csvfile
+from storage.children import give_back
 from storage.errors import UserError
 from storage.privacy.outside_copies import remember
 from storage.privacy.pseudonyms import FEW, Pseudonyms
@@ -33,6 +34,7 @@ from storage.tables import database
 from study.study_file import Study
 
 MEMORY = 3_000_000_000  # bytes that DuckDB may take: with more, a hundred times the study of 2013 is not asked faster
+OF_A_THREAD = 128_000_000  # bytes that DuckDB needs for each, at least
 
 
 def report(
@@ -47,7 +49,8 @@ def report(
 
     *formats* are those of the figures' files; without any it has only their data, and takes less than half the time.
     """
-    with database.open_readonly(study.directory / DATABASE, memory=MEMORY) as db:
+    give_back()
+    with _opened(study) as db:
         words = Words(study.study.language)
         made = words("Made by sneeuwbal on {when}; loaded up to {loaded}.").format(
             when=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", loaded=_loaded(db, words)
@@ -86,7 +89,8 @@ def figure(
     """
     if path and path.suffix.removeprefix(".") not in FORMATS:
         raise UserError(f"{path}: a figure's file name must end in .svg, .pdf or .png")
-    with database.open_readonly(study.directory / DATABASE) as db:
+    give_back()
+    with _opened(study) as db:
         found = Findings(db, options(study, public, language))
         chosen = drawing(name, found)
         path = path or Path(f"{chosen.name}.{form}")
@@ -96,13 +100,21 @@ def figure(
     return path
 
 
+def _opened(study: Study) -> duckdb.DuckDBPyConnection:
+    """The database of *study*; DuckDB may take as much memory as it is large, to MEMORY: what it has read, it keeps."""
+    path = study.directory / DATABASE
+    size = path.stat().st_size if path.exists() else 0
+    least = OF_A_THREAD * (os.cpu_count() or 1)
+    return database.open_readonly(path, memory=min(max(size, least), MEMORY))
+
+
 @contextmanager
 def _other(compare: Study | None, study: Study, public: bool) -> Iterator[Other | None]:
     """Open the study *compare*, with the nouns of *study*."""
     if compare is None:
         yield None
         return
-    with database.open_readonly(compare.directory / DATABASE) as db:
+    with _opened(compare) as db:
         yield Other(compare.study.name, Findings(db, options(compare, public, study.study.language)))
 
 
