@@ -95,9 +95,9 @@ from storage.tables import lake
 from storage.tables.load import load
 from tests.attached import TOY
 real = lake.{name}
-def dying(db, table):
-    real(db, table)
-    if table == "posts":
+def dying(db, *words):
+    real(db, *words)
+    if "{name}" == "_write" or words == ("posts",):
         os.kill(os.getpid(), signal.SIGKILL)
 lake.{name} = dying
 data = sys.argv[2] if sys.argv[2].startswith("s3:") else Path(sys.argv[2])
@@ -128,23 +128,9 @@ def test_a_loader_killed_in_a_publish_leaves_the_earlier_one(tmp_path: Path, any
         assert db.execute("SELECT count(*) FROM posts").fetchone() == (2 * EACH,)
 
 
-DYING_FIRST = """
-import os, signal, sys
-from pathlib import Path
-from storage.tables import lake
-real = lake._write
-def write(*words):
-    real(*words)
-    os.kill(os.getpid(), signal.SIGKILL)
-lake._write = write
-data = sys.argv[2] if sys.argv[2].startswith("s3:") else Path(sys.argv[2])
-lake.publish(lake.Lake(sys.argv[1], data, "A study"), Path(sys.argv[3]))
-"""
-
-
 def test_what_a_first_load_left_when_it_was_killed_goes_with_the_next(tmp_path: Path, anywhere: Lake) -> None:
     lake, path = anywhere, loaded(tmp_path / "study", 1)
-    words = [sys.executable, "-c", DYING_FIRST, lake.address, str(lake.data), str(path)]
+    words = [sys.executable, "-c", DYING.format(name="_write"), lake.address, str(lake.data), str(path.parent)]
     assert subprocess.run(words, cwd=ROOT, check=False).returncode == -signal.SIGKILL
     left = set(lake.files.names())
     assert left

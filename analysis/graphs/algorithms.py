@@ -177,7 +177,10 @@ def _shared(task: Task, network: Network, jobs: Sequence[Any], processes: int | 
 
 
 def pagerank(graph: Graph, damping: float = 0.85) -> pd.Series[float]:
-    """PageRank per node (sums to 1), over weights if there are any; the same digits in every run, as not by igraph."""
+    """PageRank per node (sums to 1), over weights if there are any; *damping* is above 0 and below 1.
+
+    Iterated here, as igraph's has other last digits in each run, and networkx's needs its own form of the network.
+    """
     network = as_network(graph)
     matrix, n = network.matrix(), network.n
     strength, into = np.asarray(matrix.sum(axis=1)), matrix.T.tocsr()

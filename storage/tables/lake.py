@@ -311,8 +311,8 @@ def _remnants(db: duckdb.DuckDBPyConnection, lake: Lake, files: Bucket | Directo
     )
     used = {Path(name).name for (name,) in db.execute(tables).fetchall()}
     found = [name for name in files.names() if Path(name).name not in used]
-    other = {True: "a data file that no snapshot uses; delete it", False: f"is not a file of these tables; {APART}"}
-    return lines + [f"{name}: {other[name.endswith('.parquet')]}" for name in found]
+    unused, strange = "a data file that no snapshot uses; delete it", f"is not a file of these tables; {APART}"
+    return lines + [f"{name}: {unused if name.endswith('.parquet') else strange}" for name in found]
 
 
 def _content(db: duckdb.DuckDBPyConnection, table: str, last: Published | None, changed: set[str] | None) -> str:
