@@ -56,11 +56,13 @@ ASKED: dict[str, Callable[[duckdb.DuckDBPyConnection], Any]] = {
     "network of hashtags": partial(hashtag_edges.network, scope="all", threshold="auto"),
     "posts by account": lambda db: db.execute(
         "SELECT account_id, count(*), min(created_at), max(created_at) FROM posts GROUP BY 1"
-    ).df(),
-    "posts with a word": lambda db: db.execute("SELECT count(*) FROM posts WHERE text ILIKE '%abcde%'").df(),
+    ).to_arrow_table(),
+    "posts with a word": lambda db: db.execute(
+        "SELECT count(*) FROM posts WHERE text ILIKE '%abcde%'"
+    ).to_arrow_table(),
     "one account's newest": lambda db: db.execute(
         "SELECT * FROM posts WHERE account_id = '7' ORDER BY created_at DESC LIMIT 20"
-    ).df(),
+    ).to_arrow_table(),
 }
 
 
