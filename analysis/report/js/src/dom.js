@@ -14,8 +14,9 @@ export function el(tag, properties = {}, ...children) {
 export const bdi = (text) => el("bdi", { textContent: text });
 
 export async function inflate(id) {
-  const text = atob(document.getElementById(`data-${id}`).textContent.trim());
-  const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  const text = atob(document.getElementById(`data-${id}`).textContent);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).arrayBuffer();
 }

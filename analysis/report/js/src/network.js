@@ -9,13 +9,11 @@ const LISTED = 60; // neighbours in a list before the rest is only counted
 
 export async function network(root) {
   const name = root.dataset.network;
-  const model = new Model(await json(`${name}-nodes`), await inflate(`${name}-edges`));
+  const model = new Model(...(await Promise.all([json(`${name}-nodes`), inflate(`${name}-edges`)])));
   if (!model.n) throw new Error("nothing to draw");
   root.hidden = false;
+  root.closest("figure").classList.add("on"); // first, so that the picture has its size when it is drawn
   const made = new Network(root, name, model);
-  root.closest("figure").classList.add("on");
-  made.view.sigma.resize();
-  made.view.sigma.refresh();
   made.read();
   root.dataset.ready = Math.round(performance.now());
   return (root.network = made);

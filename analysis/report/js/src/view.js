@@ -10,6 +10,13 @@ const OUT = "#D55E00";
 const INTO = "#0072B2";
 const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
+// sigma's programs for edges, of which it has none to draw: without shaders to compile
+class None {
+  reallocate() {}
+  render() {}
+  kill() {}
+}
+
 export class View {
   constructor(model, stage, choose) {
     this.model = model;
@@ -37,7 +44,7 @@ export class View {
   settings() {
     return {
       renderLabels: false, minCameraRatio: 0.01, maxCameraRatio: 3, stagePadding: 24, zIndex: true,
-      allowInvalidContainer: true, defaultDrawNodeHover: () => {},
+      allowInvalidContainer: true, defaultDrawNodeHover: () => {}, edgeProgramClasses: { arrow: None, line: None },
       nodeReducer: (key, data) => {
         if (!this.model.shown[key]) return { ...data, hidden: true };
         if (this.near && !this.near.has(+key)) return { ...data, color: this.pale, zIndex: 0 };
@@ -172,8 +179,11 @@ export class View {
     this.wanted = wanted;
     this.begin();
     if (this.edges.batch >= this.edges.count) return this.fill(this.turn);
-    canvas.style.visibility = "hidden"; // more edges than fit between two frames: drawn once the picture stands still
-    this.later = setTimeout(() => this.fill(this.turn), 150);
+    // more edges than fit between two frames: drawn once the picture stands still, and the rest of it is on the screen
+    canvas.style.visibility = "hidden";
+    const turn = this.turn;
+    const fill = () => turn === this.turn && this.fill(turn);
+    this.later = setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(fill)), 150);
   }
 
   // an empty picture of the edges; whatever was filling the one before it stops
