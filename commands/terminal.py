@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -21,6 +21,22 @@ WHOLE = click.option("--whole", is_flag=True, help="With --again: page through e
 BEFORE = click.option("--finished-before", "before", metavar="TIME", help="With --again: only targets finished before "
                       "this time (resumes an interrupted pass).")  # fmt: skip
 HIDE = click.option("--hide-progress", is_flag=True, help="Hide the progress line.")
+
+
+def formats(known: Sequence[str]) -> Callable[[Any], Any]:
+    """The option --format: those of the *known* formats of figures' files that are wanted, as `formats`."""
+    return click.option(
+        "--format", "formats", type=click.Choice([*known, "none"]), multiple=True, default=known, callback=_wanted,
+        help="Format of the figures' files; repeat it for several. none: their data only, in less than half the time.",
+        show_default=True,
+    )  # fmt: skip
+
+
+def _wanted(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> list[str]:
+    wanted = [one for one in given if one != "none"]
+    if wanted and "none" in given:
+        raise click.UsageError(f"--format none leaves out every format: take it away, or --format {wanted[0]}")
+    return wanted
 
 
 def progress(hide: bool) -> Progress:

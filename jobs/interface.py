@@ -161,11 +161,20 @@ class Study:
 
         return backup(self.settings, Path(target))
 
-    def package(self, folder: Path | str, *, with_archive: bool = False) -> Path:
-        """Make a replication package in *folder*, with pseudonyms unless *with_archive*; return it."""
+    def package(
+        self,
+        folder: Path | str,
+        *,
+        with_archive: bool = False,
+        formats: Sequence[str] = ("svg", "pdf", "png"),
+    ) -> Path:
+        """Make a replication package in *folder*, with pseudonyms unless *with_archive*; return it.
+
+        Its report is drawn in *formats*, or not at all if they are none.
+        """
         from jobs.package import package
 
-        return package(self.settings, Path(folder), with_archive=with_archive, say=self._say)
+        return package(self.settings, Path(folder), with_archive=with_archive, formats=formats, say=self._say)
 
     def forget(self, who: str, *, backups: Sequence[Path] = ()) -> Removal:
         """Remove a person (an address, handle or id) permanently, without confirmation; return what was removed."""

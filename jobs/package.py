@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from analysis.report.findings import Findings, Options
 from analysis.report.page import Facts, write_report
 from jobs.backup import files
 from jobs.context import ARCHIVE, DATABASE, Say
-from jobs.report import options
+from jobs.report import FORMATS, options
 from jobs.secrets import NEVER_COPIED
 from storage import ro_crate
 from storage.backup import Report, copy_archive
@@ -33,12 +35,18 @@ NO_LICENCE = "https://choosealicense.com/no-permission/"
 
 
 def package(
-    study: Study, folder: Path, *, with_archive: bool = False, licence: str = NO_LICENCE, say: Say = print
+    study: Study,
+    folder: Path,
+    *,
+    with_archive: bool = False,
+    licence: str = NO_LICENCE,
+    formats: Sequence[str] = FORMATS,
+    say: Say = print,
 ) -> Path:
     """Make a replication package of *study* in the new or empty *folder*; return it.
 
     Its database has pseudonyms and no texts. With *with_archive* it has archive, study file and the unchanged database
-    instead, which identify people. Raise UserError.
+    instead, which identify people. *formats* as in `jobs.report.report`. Raise UserError.
     """
     directory = study.directory
     if not (directory / DATABASE).is_file():
@@ -55,7 +63,7 @@ def package(
         pseudonymise(directory / DATABASE, database, Pseudonyms(directory))
     _papers(study, folder, with_archive)
     say("making the report of the package")
-    make(database, folder / REPORT_IN, report_options(study if with_archive else None))
+    make(database, folder / REPORT_IN, replace(report_options(study if with_archive else None), formats=formats))
     if not with_archive:
         _check(directory / DATABASE, folder)
     about = {"name": f"{study.study.name}: replication package", "license": licence, "version": own(),

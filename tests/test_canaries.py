@@ -174,7 +174,7 @@ def test_none_sings_in_a_public_report_network_figure_or_package(study: Path, tm
     network("actors", _folder(tmp_path / "open"), *networks["actors"])
     for words in (("report", "--public", "--format", "svg"),
                   ("figure", "communities", "--public", "-o", tmp_path / "public" / "a.svg"),
-                  ("package", tmp_path / "public" / "package")):  # fmt: skip
+                  ("package", tmp_path / "public" / "package", "--format", "svg")):  # fmt: skip
         done = sneeuwbal("--study", study, *words, **key)
         assert done.returncode == 0, done.stdout + done.stderr
         assert MARK not in done.stdout + done.stderr

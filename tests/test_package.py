@@ -31,7 +31,8 @@ REFERS = ("about", "license", "mentions", "instrument", "result", "conformsTo")
 def package(replayed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package of the demo's study."""
     place = tmp_path_factory.mktemp("package")
-    done = sneeuwbal("--study", replayed, "package", place / "made", token=None, **{VARIABLE: str(place / "key")})
+    words, key = ("package", place / "made", "--format", "svg"), {VARIABLE: str(place / "key")}
+    done = sneeuwbal("--study", replayed, *words, token=None, **key)
     assert done.returncode == 0, done.stdout + done.stderr
     assert manifest.checksum(place / "made" / ro_crate.MANIFEST) in done.stdout
     return place / "made"
@@ -47,6 +48,7 @@ def test_it_describes_itself_as_a_ro_crate(package: Path) -> None:
     assert {part["@id"] for part in root["hasPart"]} == there | {ro_crate.MANIFEST}
     referred = {value["@id"] for one in graph.values() for key, value in one.items() if key in REFERS}
     assert referred <= graph.keys() | {"https://w3id.org/ro/crate/1.1"}, "all that is referred to is described"
+    assert {Path(name).suffix for name in there if "/figures/" in name} == {".svg", ".csv", ".parquet"}
     for name in there:
         assert graph[name]["sha256"] == manifest.checksum(package / name)
     assert not [key for key in json.loads((package / "settings.json").read_text()) if key.startswith("seeds")]
@@ -161,7 +163,7 @@ archive = "file://{tmp_path}/store"
         for words in (
             ("run", "--no-report"),
             ("forget", WHO, "--yes"),
-            ("package", "--with-archive", tmp_path / "made"),
+            ("package", "--with-archive", "--format", "none", tmp_path / "made"),
         ):
             done = sneeuwbal("--study", study, *words, **key)
             assert done.returncode == 0, done.stdout + done.stderr

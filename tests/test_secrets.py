@@ -233,8 +233,8 @@ def test_nor_into_tables_reports_packages_backups_or_the_terminal(collected: Pat
     key = {"SNEEUWBAL_PSEUDONYM_KEY": str(tmp_path / "key")}
     said = ""
     for words in (("load",), ("status",), ("status", "--json"), ("report", "--format", "svg"), ("doctor",), ("verify",),
-                  ("package", "--with-archive", tmp_path / "package"), ("backup", tmp_path / "backup"),
-                  ("sql", "FROM answers"), ("sql", "FROM quarantine")):  # fmt: skip
+                  ("package", "--with-archive", "--format", "none", tmp_path / "package"),
+                  ("backup", tmp_path / "backup"), ("sql", "FROM answers"), ("sql", "FROM quarantine")):  # fmt: skip
         done = sneeuwbal("--study", collected, "--log", "lines", *words, token=TOKEN, **key)
         assert "Traceback" not in done.stderr, done.stderr
         said += done.stdout + done.stderr

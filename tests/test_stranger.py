@@ -237,7 +237,7 @@ def test_it_is_reported_and_packaged(place: Place, tmp_path: Path) -> None:
     study = copied(place, tmp_path)
     page = opened(study).report(formats=()).read_text("utf-8")
     assert "janproef" in page
-    folder = opened(study).package(tmp_path / "package")
+    folder = opened(study).package(tmp_path / "package", formats=("svg",))
     for path in folder.rglob("*"):
         for where, content in contents(path) if path.is_file() else ():
             assert not [one for one in CANARIES if one.encode() in content], (path, where)

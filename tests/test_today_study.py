@@ -162,7 +162,7 @@ def test_every_command_of_the_guide_runs(studied, tmp_path, monkeypatch):
         if words[0] == "init":
             assert {FILE, LIST} == {path.name for path in (tmp_path / "mystudy").iterdir()}
             shutil.copytree("rehearsal", "mystudy", symlinks=True, dirs_exist_ok=True)
-    done = CliRunner().invoke(cli, ["--study", "mystudy", "package", "package"])
+    done = CliRunner().invoke(cli, ["--study", "mystudy", "package", "package", "--format", "svg"])
     assert done.exit_code == 0, (done.output, done.exception)
     assert not named(done.output)
     made = [path for folder in ("mystudy/reports/latest", "package") for path in Path(folder).rglob("*.*")

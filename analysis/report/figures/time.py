@@ -38,14 +38,12 @@ def timeline(found: Findings, _: Words) -> Figure:
         below.plot(daily.index, mean, lw=1, color=colour, label=_(name))
     below.set_title(_("means of 7 days"), loc="left", fontsize=8.5)
     unseen = few(daily)
-    for start, stop in runs(unseen):
-        for axes in (above, below):
-            axes.axvspan(daily.index[start], daily.index[stop] + DAY, color=GREY, alpha=0.2, lw=0, zorder=0)
+    for axes in (above, below):
+        _shaded(axes, daily.index, unseen, color=GREY, alpha=0.2)
     if unseen.any():
         below.plot([], [], color=GREY, lw=6, alpha=0.3, label=_("hidden"))
     for axes in (above, below):
-        for start, stop in runs(gapped(daily)):
-            axes.axvspan(daily.index[start], daily.index[stop] + DAY, color=ORANGE, alpha=0.22, lw=0, zorder=0)
+        _shaded(axes, daily.index, gapped(daily), color=ORANGE, alpha=0.22)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="upper left", ncols=1)
         axes.set_ylim(bottom=0)
@@ -53,6 +51,19 @@ def timeline(found: Findings, _: Words) -> Figure:
         axes.yaxis.set_major_formatter(lambda value, place: _.number(value))
         grid(axes)
     return figure
+
+
+def _shaded(axes: Any, days: pd.Index[Any], marked: pd.Series[bool], **look: Any) -> None:
+    """Shade *axes* over the *marked* days: one shape, as there may be a thousand runs of them."""
+    from matplotlib.patches import PathPatch
+
+    if not marked.any():
+        return
+    first, last = np.transpose(runs(marked))
+    left, right = (axes.xaxis.convert_units(edges) for edges in (days[first], days[last] + DAY))
+    axes.update_datalim([(edge, 0) for edge in (*left, *right)], updatey=False)
+    shape = boxes(left, right, np.zeros(len(left)), np.ones(len(left)))
+    axes.add_artist(PathPatch(shape, transform=axes.get_xaxis_transform(), lw=0, zorder=0, **look))
 
 
 def gapped(daily: pd.DataFrame) -> pd.Series[bool]:
@@ -125,7 +136,7 @@ def _intervals(edges: list[int], _: Words) -> list[str]:
 
 
 def _year(axes: Any, days: pd.DataFrame, year: int, edges: list[int], _: Words) -> None:
-    from matplotlib.patches import PathPatch, Rectangle
+    from matplotlib.patches import PathPatch
 
     first = pd.Timestamp(year, 1, 1)
     week = (pd.DatetimeIndex(days.index).day_of_year - 1 + first.day_of_week) // 7
@@ -138,13 +149,14 @@ def _year(axes: Any, days: pd.DataFrame, year: int, edges: list[int], _: Words) 
         axes.add_artist(
             PathPatch(squares(week[marked], days["weekday"][marked]), fc="none", ec=colour, lw=0, hatch=hatch)
         )
-    for at, day in zip(week[days["holiday"].notna()], days["weekday"][days["holiday"].notna()], strict=True):
-        axes.add_artist(Rectangle((at + 0.06, day + 0.06), 0.88, 0.88, fill=False, ec=RED, lw=0.7 if narrow() else 1.1))
+    public = days["holiday"].notna()
+    outlines = squares(week[public], days["weekday"][public], 0.06)
+    axes.add_artist(PathPatch(outlines, fill=False, ec=RED, lw=0.7 if narrow() else 1.1))
     school = [name for name in days if str(name).startswith("school ")]
     free = days[school].any(axis=1).to_numpy() if school else np.zeros(len(days), bool)
     for marked, colour, height in ((free, GREY, 7.15), (gapped(days).to_numpy(), ORANGE, 7.6)):
-        for at in sorted(set(week[marked])):
-            axes.add_artist(Rectangle((at, height), 1, 0.3, fc=colour, ec="none"))
+        at = np.unique(week[marked])
+        axes.add_artist(PathPatch(boxes(at, at + 1, at * 0 + height, at * 0 + height + 0.3), fc=colour, ec="none"))
     months = pd.date_range(first, periods=12, freq="MS")
     every = 2 if narrow() else 1
     weeks = [(day.day_of_year - 1 + first.day_of_week) // 7 + 0.5 for day in months]
@@ -159,27 +171,34 @@ def _year(axes: Any, days: pd.DataFrame, year: int, edges: list[int], _: Words) 
     )
 
 
-def squares(across: Any, down: Any) -> Path:
-    """Unit squares at these places as one path: a tenth of the size of separate patches."""
+def squares(across: Any, down: Any, edge: float = 0.04) -> Path:
+    """Unit squares at these places, without an *edge* all around."""
+    x, y = np.asarray(across, dtype=float), np.asarray(down, dtype=float)
+    return boxes(x + edge, x + (1 - edge), y + edge, y + (1 - edge))
+
+
+def boxes(left: Any, right: Any, low: Any, high: Any) -> Path:
+    """Rectangles as one path: a tenth of the size of separate patches, and of the time."""
     from matplotlib.path import Path
 
-    corners = np.array([[0.04, 0.04], [0.96, 0.04], [0.96, 0.96], [0.04, 0.96], [0.04, 0.04]])
-    places = np.column_stack([np.asarray(across, dtype=float), np.asarray(down, dtype=float)])
+    corners = [(left, low), (right, low), (right, high), (left, high), (left, low)]
     codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
-    return Path((places[:, None, :] + corners).reshape(-1, 2), np.tile(codes, len(places)).astype(Path.code_type))
+    places = np.array(corners, dtype=float).transpose(2, 0, 1).reshape(-1, 2)
+    return Path(places, np.tile(codes, len(left)).astype(Path.code_type))
 
 
 def hours(found: Findings, _: Words) -> Figure:
     """Weekday by hour: posts per such hour."""
-    from matplotlib.patches import Rectangle
+    from matplotlib.patches import PathPatch
 
     rates = found.hours.to_numpy(dtype=float)
     figure = canvas(9.6, 4.9 if narrow() else 3.1)
     axes = figure.add_subplot()
     shown = rates.T if narrow() else rates
     image = axes.pcolormesh(shown, cmap=ramp(), vmin=0, edgecolors="white", linewidth=1)
-    for down, across in np.argwhere(np.isnan(shown)) if found.hours.attrs.get("hidden") else ():
-        axes.add_patch(Rectangle((across + 0.03, down + 0.03), 0.94, 0.94, fc="none", ec=GREY, lw=0, hatch="xxxx"))
+    if found.hours.attrs.get("hidden"):
+        down, across = np.nonzero(np.isnan(shown))
+        axes.add_artist(PathPatch(squares(across, down, 0.03), fc="none", ec=GREY, lw=0, hatch="xxxx"))
     clock = (np.arange(0, 24, 2) + 0.5, [f"{hour:02d}" for hour in range(0, 24, 2)])
     days = (np.arange(7) + 0.5, [_.weekday(day)[: 2 if narrow() else None] for day in range(7)])
     axes.set_xticks(*(days if narrow() else clock))
