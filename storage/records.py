@@ -99,17 +99,21 @@ class Page(msgspec.Struct, frozen=True):
         """
         content = self.body
         for encoding in reversed((self.header("content-encoding") or "").lower().split(",")):
-            if content:
-                content = _decoded(content, encoding.strip(), limit)
+            name = encoding.strip()
+            if content and not _plain(content, name):
+                content = _decoded(content, name, limit)
         if len(content) > limit:
             raise BadBody(f"the body is larger than {limit} bytes")
         return content
 
 
+def _plain(body: bytes, encoding: str) -> bool:
+    """Whether *body* is unchanged by *encoding*."""
+    return encoding in ("", "identity") or (encoding in ("gzip", "x-gzip") and body[:2] != b"\x1f\x8b")
+
+
 @lru_cache(maxsize=1)  # `outcome` and `parse` read the same page one after the other
 def _decoded(body: bytes, encoding: str, limit: int) -> bytes:
-    if encoding in ("", "identity") or (encoding in ("gzip", "x-gzip") and body[:2] != b"\x1f\x8b"):
-        return body
     if encoding in ("gzip", "x-gzip", "deflate"):
         return _inflate(body, limit)
     if encoding not in ("br", "zstd"):

@@ -12,7 +12,6 @@ from collectors.base import Kind, Settings
 from collectors.x import typed
 from collectors.x.before import asked_before
 from collectors.x.limits import KINDS
-from collectors.x.options import Options
 from collectors.x.outcome import outcome
 from collectors.x.parse import parse
 from collectors.x.personal import PERSONAL, handle_of
@@ -50,7 +49,9 @@ class X:
 
         Of the common options it uses `base_url`, and `sets`: the number of posts of each comparison set.
         """
-        from collectors.x.client import Client  # it imports tweepy, which loading and planning do not need
+        # they import tweepy and pydantic, which a worker that loads does not need
+        from collectors.x.client import Client
+        from collectors.x.options import Options
 
         wire = settings.wire
         if wire.live and not settings.secret:

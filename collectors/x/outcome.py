@@ -173,7 +173,7 @@ def _walked(page: Page, request: Request, answer: Any) -> Outcome:
         return Absent(target, reason) if reason else Later(target, str(_detail(problem)))
     if page.kind not in ("timeline", "search"):
         return _on(target, next_, len(items))
-    ids = [int(item.id) for item in items if type(item.id) in (str, int) and ID.fullmatch(str(item.id))]
+    ids = [int(item.id) for item in items if ID.fullmatch(str(item.id))]
     newest = str(max(ids)) if ids else ""
     if ids and ID.fullmatch(request.since) and min(ids) <= int(request.since):
         return Done(target, None, len(items), newest, reached=True)

@@ -36,12 +36,10 @@ def parse(page: Page) -> Iterator[Record]:
     except UNREADABLE as error:
         yield Quarantine("page", str(error))
         return
-    records = _records(content, page.kind, page.key)
-    if b'"errors"' not in content:
-        yield from records
-        return
     asked = {(target.kind, target.key) for target in page.targets}  # what became of them, their outcomes say
-    yield from (one for one in records if not (isinstance(one, Absence) and (one.kind, one.key) in asked))
+    for one in _records(content, page.kind, page.key):
+        if one.__class__ is not Absence or (one.kind, one.key) not in asked:
+            yield one
 
 
 def _records(content: bytes, kind: str, key: str) -> Iterator[Record]:
