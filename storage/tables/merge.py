@@ -294,13 +294,13 @@ def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, source: str) -> int:
     replaced = ", ".join(f"coalesce(j.{name}, r.{name}) AS {name}" for name in (*rule.least, *rule.most))
     if rule.table == "posts":
         folded.append("min(hash(text)) OVER same <> max(hash(text)) OVER same AS changed")  # hash(NULL) is a number
-    same = " AND ".join(f"r.{key} IS NOT DISTINCT FROM s.{key}" for key in rule.key)
-    several = f"SEMI JOIN (SELECT {keys} FROM rivals GROUP BY ALL HAVING count(*) > 1) AS s ON {same}"
+    # keys that share a hash are compared, too, and each is found to be alone
+    several = f"WHERE hash({keys}) IN (SELECT hash({keys}) FROM rivals GROUP BY ALL HAVING count(*) > 1)"
     db.execute(f"""
         CREATE TEMP TABLE judged AS
         SELECT {", ".join(["row_id", *folded])},
                row_number() OVER (PARTITION BY {keys} ORDER BY {rule.order}) = 1 AS kept
-        FROM rivals AS r {"" if rule.repeated else several}
+        FROM rivals {"" if rule.repeated else several}
         WINDOW same AS (PARTITION BY {keys})""")
     if rule.table == "posts":
         _post_versions(db)
