@@ -74,6 +74,7 @@ def _admissions(rules: Rules, db: duckdb.DuckDBPyConnection | None, frontier: Fr
     _seed_accounts(rules, db)
     yield "seed", _followed(rules, db)
     candidates.prepare(db, rules, snowball.known(rules, frontier), rules.waves)
+    candidates.count(db, rules)
     linked = f"accounts_of: {rules.accounts_of}"
     handles = _handles(rules, db)
     look_ups, accounts = snowball.at_hand(rules, db, frontier, _accounts(rules, db))

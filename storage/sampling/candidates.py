@@ -30,11 +30,10 @@ SHOWN = {
 
 
 def prepare(db: duckdb.DuckDBPyConnection, rules: Rules, admitted: Sequence[tuple[str, str, int]], step: int) -> None:
-    """Make the TEMP table `candidates`, from the lists of those *admitted* up to wave *step*.
+    """Make what candidates are counted from: the lists of those *admitted* up to wave *step*.
 
-    *admitted* are (platform, account, wave). Also makes `actor_of` (subject, actor_id), `sources` (the admitted),
-    `shown` (ties in their lists and posts), `led` (the same between actors),
-    `opted_out` (accounts).
+    *admitted* are (platform, account, wave). It is in TEMP tables: `actor_of` (subject, actor_id), `sources` (the
+    admitted), `shown` (ties in their lists and posts), `led` (the same between actors), `opted_out` (accounts).
     """
     names = ("platform", "account_id", "wave")
     columns = zip(*admitted, strict=True) if admitted else ((), (), ())
@@ -51,6 +50,10 @@ def prepare(db: duckdb.DuckDBPyConnection, rules: Rules, admitted: Sequence[tupl
     db.execute(_shown(rules), {"step": step})
     db.execute(LED)
     db.execute(CO_LISTED, {"step": step})
+
+
+def count(db: duckdb.DuckDBPyConnection, rules: Rules) -> None:
+    """Make the TEMP table `candidates` from what `prepare` made, which costs more than all of that."""
     db.execute(_candidates(rules))
 
 

@@ -113,17 +113,22 @@ def _admitted(rows: Sequence[Row]) -> list[Request]:
 
 def _lists(rules: Rules, db: duckdb.DuckDBPyConnection, step: int) -> Iterator[Admission]:
     """The lists of ties of those admitted up to wave *step*, as selected by `lists_of`."""
-    rows = db.execute(
-        "SELECT DISTINCT platform, account_id, wave FROM sources WHERE wave <= $step AND actor_id IN"
-        f" (SELECT actor_id FROM candidates WHERE {condition(rules.lists_of or 'everyone')}) ORDER BY 3, 1, 2",
-        {"step": step},
-    ).fetchall()  # fmt: skip
+    rows = [row for row in _selected(rules, db, rules.lists_of) if row[2] <= step]
     for collector, shown in rules.ties.items():
         for kind, ties in shown.items():
             yield f"along: {', '.join(ties)}", [
                 Request(Target(collector, kind, account), "", wave, account)
                 for platform, account, wave in rows if platform == collector
             ]  # fmt: skip
+
+
+def _selected(rules: Rules, db: duckdb.DuckDBPyConnection, rule: str | None) -> list[tuple[str, str, int]]:
+    """The admitted that *rule* selects (None: all of them), as (platform, account, wave)."""
+    which = ""
+    if rule not in (None, "everyone"):
+        candidates.count(db, rules)
+        which = f"WHERE actor_id IN (SELECT actor_id FROM candidates WHERE {condition(rule)})"
+    return db.execute(f"SELECT DISTINCT platform, account_id, wave FROM sources {which} ORDER BY 3, 1, 2").fetchall()
 
 
 def _unseen(rules: Rules, db: duckdb.DuckDBPyConnection) -> list[Request]:
@@ -170,6 +175,7 @@ def _available(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) 
 
 def _chosen(rules: Rules, db: duckdb.DuckDBPyConnection, step: int) -> list[Row]:
     """The accounts that the design and the rule admit in the wave after *step*, in order of admission."""
+    candidates.count(db, rules)
     _eligible(rules, db, step)
     ((inside, in_wave),) = db.execute(
         "SELECT count(*), count(*) FILTER (wave = $wave)"
@@ -245,13 +251,11 @@ def _unchecked(rules: Rules, db: duckdb.DuckDBPyConnection, chosen: Sequence[Row
 
 def _timelines(rules: Rules, db: duckdb.DuckDBPyConnection, frontier: Frontier) -> Iterator[Admission]:
     """The timelines of the admitted, as selected by `timelines_of`."""
-    rule = rules.timelines_of or "everyone"
+    if not any(rules.timelines.values()):
+        return
     candidates.prepare(db, rules, known(rules, frontier), rules.waves)
-    rows = db.execute(
-        "SELECT DISTINCT platform, account_id, wave FROM sources WHERE actor_id IN"
-        f" (SELECT actor_id FROM candidates WHERE {condition(rule)}) ORDER BY 3, 1, 2"
-    ).fetchall()
-    yield f"timelines_of: {rule}", [
+    rows = _selected(rules, db, rules.timelines_of)
+    yield f"timelines_of: {rules.timelines_of or 'everyone'}", [
         Request(Target(collector, kind, account), "", wave, account)
         for collector, kinds in rules.timelines.items() for kind in kinds
         for platform, account, wave in rows if platform == collector

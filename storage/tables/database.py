@@ -118,17 +118,20 @@ def stated(db: duckdb.DuckDBPyConnection, path: Path | str) -> tuple[str, str]:
     return tables, views
 
 
-def is_outdated(study: Path) -> bool:
-    """Whether the published database has tables of another version, and must be rebuilt from the archive."""
+def published(study: Path) -> tuple[bool, list[tuple[str, str]]]:
+    """Whether the published database has tables of another version, and must be rebuilt from the archive; and the
+
+    settings it was made with, none if they are unknown.
+    """
     path = study / NAME
-    if not path.exists():
-        return False
-    try:
-        with duckdb.connect(str(path), read_only=True) as db:
-            found = made_by(db, path)
-    except duckdb.Error:
-        return False  # the next open reports the error
-    return found is None or found[0] != schema()[0]
+    outdated, settings = False, list[tuple[str, str]]()
+    with contextlib.suppress(duckdb.Error):  # the next open reports the error
+        if path.exists():
+            with duckdb.connect(str(path), read_only=True) as db:
+                found = made_by(db, path)
+                outdated = found is None or found[0] != schema()[0]
+                settings = db.execute("SELECT key, CAST(value AS VARCHAR) FROM base.study").fetchall()
+    return outdated, settings
 
 
 def open_private(path: Path, *, memory: str | None = None, threads: int | None = None) -> duckdb.DuckDBPyConnection:

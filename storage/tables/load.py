@@ -114,11 +114,12 @@ def load(
     workers = workers or processors()
     rows = None if settings is None else sorted(settings)
     keep = Keep(str(study.absolute()) if (study / forgotten.FILE).exists() else "", _dropped(rows or ()))
-    fresh = fresh or (rows is not None and _dropped(_published(study)) != keep.drop)
     with database.working(study) as work:
-        if not fresh and database.is_outdated(study):
-            fresh = True
-            say(_made_anew(study / "archive", workers))
+        if not fresh:
+            outdated, settings_then = database.published(study)
+            fresh = outdated or (rows is not None and _dropped(settings_then) != keep.drop)
+            if outdated:
+                say(_made_anew(study / "archive", workers))
         private = database.start_private(study, work, fresh=fresh)
         report = LoadReport(fresh=not private.exists())
         paths = [path for place in archives or [study / "archive"] for path in archive.segments(place)]
@@ -172,17 +173,6 @@ def _made_anew(directory: Path, workers: int) -> str:
 def _dropped(rows: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """The value of `[minimise] drop` among the settings *rows*."""
     return tuple(sorted(msgspec.json.decode(dict(rows).get("minimise.drop") or "[]")))
-
-
-def _published(study: Path) -> list[tuple[str, str]]:
-    """The settings that the published database was made with; none if they are unknown."""
-    if not (study / database.NAME).exists():
-        return []
-    try:
-        with duckdb.connect(str(study / database.NAME), read_only=True) as db:
-            return db.execute("SELECT key, CAST(value AS VARCHAR) FROM base.study").fetchall()
-    except duckdb.Error:
-        return []
 
 
 def _count(db: duckdb.DuckDBPyConnection, views: Collection[str]) -> dict[str, int]:
