@@ -71,10 +71,9 @@ def bare(port: int, pages: int, plain: bool = False) -> None:
 
         ours = scrapy_settings(OPTIONS, True)
         del ours["DOWNLOAD_HANDLERS"], ours["DNS_RESOLVER"]
-        middlewares = {
-            k: v for k, v in ours["DOWNLOADER_MIDDLEWARES"].items() if isinstance(k, str) and "robots" not in k
-        }
-        settings = {**ours, "DOWNLOADER_MIDDLEWARES": middlewares}
+        middlewares = {k: v for k, v in ours["DOWNLOADER_MIDDLEWARES_BASE"].items() if isinstance(k, str)}
+        middlewares["scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware"] = 100
+        settings = {**ours, "DOWNLOADER_MIDDLEWARES_BASE": middlewares}
     process = CrawlerProcess(settings)
     process.crawl(Bare)
     process.start()

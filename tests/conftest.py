@@ -2,15 +2,19 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from collectors.wire import scrapy_parent
+from collectors.wire.scrapy_parent import Child
 from storage.children import PROCESSES
 from storage.locks import lock
 from storage.tables import database
+from tests.crawling import START, fork_crawlers
 from tests.objects import bucket as bucket
 from tests.postgres import postgres as postgres
 from tests.small import BUILD, make_copies
@@ -31,6 +35,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 make_copies()
+fork_crawlers()
+
+
+@pytest.fixture
+def interpreters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Crawls start interpreters, as they do outside of tests."""
+    monkeypatch.setattr(Child, "_start", START)
+    monkeypatch.setattr(scrapy_parent, "subprocess", subprocess)
 
 
 @pytest.fixture
@@ -94,11 +106,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _once(tmp_path_factory, "recorded", recorded_study)
 
 
-# Files of over a minute: they begin first, so that no process waits at the end for another's (see the Makefile).
+# The files of over twenty seconds: they begin first, so that no process waits at the end for another's (see Makefile).
 LONGEST = (
-    "report_page", "canaries", "report", "sampling", "main_job", "package", "load", "today_study", "forget",
-    "fault_run", "installed", "desk", "retention", "soak", "states", "seeds", "stranger", "redaction", "opt_outs",
-    "secrets",
+    "main_job", "canaries", "sampling", "report_page", "fault_run", "report", "load", "soak", "store", "package",
+    "seeds", "today_study", "states", "taking_part", "retention", "read_once", "survey_report", "forget", "installed",
+    "desk", "fuzz", "verify", "hostile", "collect", "desk_browser",
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from typing import Any, NoReturn
 import click
 
 import cli
+from tests.crawling import fork_crawlers, prepare
 from tests.small import make_copies, schema
 
 ROOT = Path(__file__).parents[1]
@@ -119,6 +120,8 @@ def _main() -> None:
     for point in entry_points(group="sneeuwbal.collectors"):
         point.load()
     make_copies(sys.argv[1])
+    prepare()
+    fork_crawlers()
     gc.freeze()
     until = time.monotonic() + 60
     while (others := _threads()) > 1:  # one that has just begun has no name yet

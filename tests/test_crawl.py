@@ -253,7 +253,7 @@ def test_wants_are_read_as_there_is_room_for_them():
         assert read < 1000
 
 
-def test_the_child_lives_as_long_as_the_wire_and_serves_many_crawls():
+def test_the_child_lives_as_long_as_the_wire_serves_many_crawls_and_listens_to_nobody(interpreters):
     with serving({"/robots.txt": ROBOTS}) as site, closing(Wire()) as wire:
         for number in range(3):
             url = f"{HOST}/in/{number}"
@@ -261,6 +261,8 @@ def test_the_child_lives_as_long_as_the_wire_and_serves_many_crawls():
         assert site.paths == ["/robots.txt", "/in/0", "/in/1", "/in/2"]
         children = crawling(os.getpid())
         assert len(children) == 1
+        ends = children[0].net_connections("inet")
+        assert psutil.CONN_LISTEN not in {one.status for one in ends}
     assert not children[0].is_running()
 
 
@@ -276,7 +278,7 @@ def test_an_answer_that_does_not_come_in_time_is_a_timeout():
     assert came.reason == "timeout"
 
 
-def test_a_child_that_dies_is_reported_and_nothing_hangs():
+def test_a_child_that_dies_is_reported_and_nothing_hangs(interpreters):
     released = threading.Event()
     with serving({"/robots.txt": ROBOTS, "/in/slow": held(released)}) as site, closing(Wire()) as wire:
         came = crawl(iter([(request(HOST + "/in/slow"), HOST + "/in/slow")]), Settings(options(site)), wire)

@@ -247,36 +247,20 @@ def scrapy_settings(options: Mapping[str, Any], live: bool) -> dict[str, Any]:
         "DNS_TIMEOUT": 10,
         "DNSCACHE_ENABLED": False,
         "REDIRECT_MAX_TIMES": 5,
-        "COOKIES_ENABLED": False,
-        "RETRY_ENABLED": False,
-        "METAREFRESH_ENABLED": False,
-        "COMPRESSION_ENABLED": False,
-        "HTTPPROXY_ENABLED": False,
-        "DOWNLOADER_STATS": False,
-        "DOWNLOADER_MIDDLEWARES": {
-            base + "offsite.OffsiteMiddleware": None,
-            base + "httpauth.HttpAuthMiddleware": None,
-            base + "robotstxt.RobotsTxtMiddleware": None,
+        # all that is on, in place of Scrapy's own lists: what it adds to these stays off, and is not imported
+        "DOWNLOADER_MIDDLEWARES_BASE": {
             Robots: 100,
+            base + "downloadtimeout.DownloadTimeoutMiddleware": 350,
+            base + "defaultheaders.DefaultHeadersMiddleware": 400,
+            base + "useragent.UserAgentMiddleware": 500,
+            base + "redirect.RedirectMiddleware": 600,
         },
-        "SPIDER_MIDDLEWARES": {f"scrapy.spidermiddlewares.{name}": None for name in _SPIDER_MIDDLEWARES},
-        "EXTENSIONS": {f"scrapy.extensions.{name}": None for name in _EXTENSIONS},
+        "SPIDER_MIDDLEWARES_BASE": {},
+        "EXTENSIONS_BASE": {"scrapy.extensions.throttle.AutoThrottle": 0},
         "STATS_CLASS": "scrapy.statscollectors.DummyStatsCollector",
-        "TELNETCONSOLE_ENABLED": False,
         "LOG_LEVEL": "CRITICAL",
         "TWISTED_REACTOR": "twisted.internet.asyncioreactor.AsyncioSelectorReactor",
     }  # fmt: skip
-
-
-_SPIDER_MIDDLEWARES = (
-    "httperror.HttpErrorMiddleware", "referer.RefererMiddleware", "urllength.UrlLengthMiddleware",
-    "depth.DepthMiddleware", "metacopy.MetaCopyDetectionMiddleware",
-)  # fmt: skip
-_EXTENSIONS = (
-    "corestats.CoreStats", "logcount.LogCount", "telnet.TelnetConsole", "memusage.MemoryUsage",
-    "memdebug.MemoryDebugger", "closespider.CloseSpider", "feedexport.FeedExporter", "logstats.LogStats",
-    "spiderstate.SpiderState",
-)  # fmt: skip
 
 
 def main() -> None:
