@@ -17,10 +17,10 @@ demo: .venv/ready
 	$(BIN)/sneeuwbal --study demo import survey demo/survey.csv --codebook demo/survey-codebook.csv
 	$(BIN)/sneeuwbal --study demo report
 
-# Where Python is kept from writing bytecode, each of a thousand processes would compile everything again.
+# Where Python is kept from writing bytecode, each of a thousand processes would compile everything again, and pytest
+# rewrite every assertion.
 test: .venv/ready
-	$(BIN)/python -m compileall -q -x '/\.venv/|/build/' .
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Every parser for SNEEUWBAL_FUZZ seconds, and each property of strangers' data with 10,000 examples.
 GENERATORS := $(patsubst %,tests/test_%.py,lenient link_header jsonld times files_csv files_tables files_addresses \

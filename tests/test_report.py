@@ -66,12 +66,18 @@ def test_the_page_has_the_figures_of_the_analyses(recorded: Path, made: tuple[Fi
 
 @pytest.fixture(scope="module")
 def dutch(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, Made]:
-    """A report in Dutch of a study that has published figures."""
+    """A report in Dutch of a study that has published figures, and timelines that were not collected whole."""
     place = tmp_path_factory.mktemp("dutch")
     study = copied(recorded, place / "study")
     with duckdb.connect(str(study / "study.duckdb")) as db:
         db.execute("""INSERT INTO base.study VALUES ('published.members', '6807'),
             ('published.shares.hashtags.share', '34.18'), ('published.shares.hashtags.count', '237075')""")
+        db.execute("DELETE FROM base.gaps")
+        db.execute("""INSERT INTO base.gaps (collector, kind, key, walk, why, opened_at)
+            SELECT 'x', 'timeline', key, any_value(walk), 'stopped', now() FROM answers
+            WHERE kind = 'timeline' GROUP BY key HAVING any_value(walk) IS NOT NULL ORDER BY key LIMIT 20""")
+        db.execute("UPDATE base.current_accounts SET created_at = TIMESTAMPTZ '2007-01-01'")
+        db.execute("DELETE FROM base.posts WHERE timeline_of IN (SELECT key FROM gaps) AND created_at < '2010-01-01'")
     return report(study, place / "report", language="nl")
 
 
@@ -217,26 +223,18 @@ def test_the_study_is_reported_in_brief_and_leads_on(made: tuple[Findings, Made]
     assert len(cards) == min(12, made[0].actors.communities.membership.nunique())
 
 
-def test_what_was_not_collected_is_a_gap_and_no_dip(recorded: Path, tmp_path: Path) -> None:
-    study = copied(recorded, tmp_path / "study")
-    with duckdb.connect(str(study / "study.duckdb")) as db:
-        db.execute("DELETE FROM base.gaps")
-        db.execute("""INSERT INTO base.gaps (collector, kind, key, walk, why, opened_at)
-            SELECT 'x', 'timeline', key, any_value(walk), 'stopped', now() FROM answers
-            WHERE kind = 'timeline' GROUP BY key HAVING any_value(walk) IS NOT NULL ORDER BY key LIMIT 20""")
-        db.execute("UPDATE base.current_accounts SET created_at = TIMESTAMPTZ '2007-01-01'")
-        db.execute("DELETE FROM base.posts WHERE timeline_of IN (SELECT key FROM gaps) AND created_at < '2010-01-01'")
-    found, done = report(study, tmp_path / "report")
+def test_what_was_not_collected_is_a_gap_and_no_dip(dutch: tuple[Findings, Made]) -> None:
+    found, done = dutch
     lost = found.daily["gap_share"] >= 0.1
     assert lost.sum() > 100
     page = done.page.read_text("utf-8")
-    assert f"On {(found.daily['gap_accounts'] > 0).sum():,} of {len(found.daily):,} days" in page
+    some, all_ = ((found.daily["gap_accounts"] > 0).sum(), len(found.daily))
+    assert f"Op {found.words.number(some)} van de {found.words.number(all_)} dagen" in page
     daily = block(page, "daily")
     days = {day for first, last in daily["broken"] for day in range(first, last + 1)}
     assert days == set(np.flatnonzero(lost))
     assert len(html.fromstring(page).xpath("//*[@id='figure-activity-calendar']//pattern")) > 0
-    assert ["x", "timeline", "stopped", "20"] in [row[:4] for row in _cells(page, "gaps")]
-    found.db.close()
+    assert ["x", "tijdlijn", "stopped", "20"] in [row[:4] for row in _cells(page, "gaps")]
 
 
 def test_why_opt_outs_were_overridden_is_reported(recorded: Path, tmp_path: Path) -> None:

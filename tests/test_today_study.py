@@ -44,13 +44,16 @@ def named(text):
 
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory):
-    """The truth of the world at the start, and the study of it after a rehearsal."""
+    """The truth of the world at the start, the study of it after a rehearsal, and what that and its report said."""
     folder = tmp_path_factory.mktemp("today") / "rehearsal"
-    done = sneeuwbal("rehearse", "--study", "today", "--scale", SCALE, "--seed", SEED, "--dir", folder,
-                     "--hide-progress", token=None)  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    rehearse = ("rehearse", "--study", "today", "--scale", SCALE, "--seed", SEED, "--dir", folder, "--no-report")
+    said = ""
+    for words in ((*rehearse, "--hide-progress"), ("--study", folder, "report", "--format", "svg")):
+        done = sneeuwbal(*words, token=None)
+        assert done.returncode == 0, done.stdout + done.stderr
+        said = done.stdout + said
     truth = World(Options(scale=float(SCALE), seed=int(SEED), theme="journalists")).truth(0)
-    return truth, folder, done.stdout
+    return truth, folder, said
 
 
 def column(folder, query):
