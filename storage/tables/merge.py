@@ -31,6 +31,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 PORTION = 2_000_000  # rows, which DuckDB compares in load.MEMORY
+FEW = 10_000  # rows that are held in memory
 SEEN = "fetched_at AS first_seen, fetched_at AS last_seen, record_id"
 FIRST = "first_seen, record_id, row_id"
 DOCUMENT = ("title", "source", "published_at", "summary")
@@ -231,25 +232,26 @@ def merge(db: duckdb.DuckDBPyConnection, spilled: Path, opened: Mapping[str, dat
     for rule in RULES:
         sources = list(_portions(spilled, rule.table))
         if rule.table == "quarantine" and _unusable(db, spilled):
-            sources[-1:] = [" UNION ALL BY NAME ".join([*sources[-1:], "FROM unusable"])]
+            read = [source for source, _ in sources[-1:]]
+            sources[-1:] = [(" UNION ALL BY NAME ".join([*read, "FROM unusable"]), False)]
         if len(sources) > 1:
             changes.give_up(db)
-        for source in sources:
-            came[rule.table] = came.get(rule.table, 0) + _merge(db, rule, source)
+        for source, few in sources:
+            came[rule.table] = came.get(rule.table, 0) + _merge(db, rule, source, few)
     return came
 
 
-def _portions(spilled: Path, table: str) -> Iterator[str]:
-    """The spilled rows of *table*, as SQL: whole files, until they have PORTION rows."""
+def _portions(spilled: Path, table: str) -> Iterator[tuple[str, bool]]:
+    """The spilled rows of *table*, as SQL: whole files, until they have PORTION rows; and whether they are few."""
     portion, rows = [], 0
     for path in sorted(spilled.glob(f"*/{table}.parquet")):
         portion.append(path)
         rows += pq.read_metadata(path).num_rows
         if rows >= PORTION:
-            yield _read(portion)
+            yield _read(portion), False
             portion, rows = [], 0
     if portion:
-        yield _read(portion)
+        yield _read(portion), rows <= FEW
 
 
 def _read(files: Iterable[Path]) -> str:
@@ -283,9 +285,9 @@ def _unusable(db: duckdb.DuckDBPyConnection, spilled: Path) -> bool:
     return db.execute("SELECT 1 FROM unusable LIMIT 1").fetchone() is not None
 
 
-def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, source: str) -> int:
-    keys = ", ".join(rule.key)
-    db.execute(f"CREATE TEMP VIEW came AS SELECT {rule.select}, row_id FROM ({source})")
+def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, source: str, few: bool) -> int:
+    keys, kind = ", ".join(rule.key), "TABLE" if few else "VIEW"  # opening files again costs more than a few rows
+    db.execute(f"CREATE TEMP {kind} came AS SELECT {rule.select}, row_id FROM ({source})")
     _take_out(db, rule)
     changes.note(db, "gone", rule.table, "SELECT * EXCLUDE (row_id) FROM again")
     db.execute("CREATE TEMP VIEW rivals AS FROM came UNION ALL BY NAME FROM again")
@@ -312,7 +314,7 @@ def _merge(db: duckdb.DuckDBPyConnection, rule: Rule, source: str) -> int:
     )
     latest.touch(db, rule.table)
     (rows,) = db.execute("SELECT count(*) FROM came").fetchone() or (0,)
-    db.execute("DROP VIEW rivals; DROP VIEW came; DROP TABLE again; DROP TABLE judged")
+    db.execute(f"DROP VIEW rivals; DROP {kind} came; DROP TABLE again; DROP TABLE judged")
     return int(rows)
 
 
