@@ -31,10 +31,10 @@ import time_machine
 from storage.archive import writer as archiving
 from storage.frontier.sqlite import Frontier
 from storage.records import Request, Target
-from tests.conftest import ROOT
 from tests.living import FIRST_DAY, Living
 from tests.loopback import serve
 
+ROOT = Path(__file__).parents[1]  # not from conftest, whose imports are no run's
 SIZE, SEED = 24, 7
 EVENTS = ("posts", "edits", "deletions", "follows", "renames", "states")
 PATIENCE = 120.0  # seconds for the jobs of one day; a slow machine, not a measure
