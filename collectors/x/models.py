@@ -2,8 +2,7 @@
 
 A page is decoded at once. If that fails, each item is decoded alone, and only the unreadable value
 becomes a Quarantine; an item does if that value is its id or one of the VITAL. Fields that are not
-named here are skipped, so pages with new fields can be read. The collector of cyclic garbage need not know them:
-data from JSON have no cycles.
+named here are skipped, so pages with new fields can be read.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ EXCERPT = 1000  # characters of a piece that could not be read
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, BadBody)
 
 
-class Problem(msgspec.Struct, gc=False):
+class Problem(msgspec.Struct):
     """One of the `errors` of an answer (RFC 7807), or an answer that is one. No field is guaranteed."""
 
     type: Any = None
@@ -45,21 +44,21 @@ class Problem(msgspec.Struct, gc=False):
         return " ".join(str(word) for word in (self.type, self.title, self.detail, self.message) if word).lower()
 
 
-class _Tag(msgspec.Struct, gc=False):
+class _Tag(msgspec.Struct):
     tag: str
 
 
-class _MentionEntity(msgspec.Struct, gc=False):
+class _MentionEntity(msgspec.Struct):
     username: str | None = None
     id: str | None = None
 
 
-class _Url(msgspec.Struct, gc=False):
+class _Url(msgspec.Struct):
     url: str | None = None
     expanded_url: str | None = None
 
 
-class Entities(msgspec.Struct, gc=False):
+class Entities(msgspec.Struct):
     """Hashtags, mentions and links of a text."""
 
     # {} is an empty list in pages processed with R
@@ -68,19 +67,19 @@ class Entities(msgspec.Struct, gc=False):
     urls: list[_Url] | dict[str, Any] | None = None
 
 
-class Note(msgspec.Struct, gc=False):
+class Note(msgspec.Struct):
     """The full text of a long post."""
 
     text: str | None = None
     entities: Entities | None = None
 
 
-class _Reference(msgspec.Struct, gc=False):
+class _Reference(msgspec.Struct):
     type: str
     id: str
 
 
-class PostMetrics(msgspec.Struct, gc=False):
+class PostMetrics(msgspec.Struct):
     """A post's counts."""
 
     like_count: Count | None = None
@@ -89,18 +88,18 @@ class PostMetrics(msgspec.Struct, gc=False):
     repost_count: Count | None = None
 
 
-class _Point(msgspec.Struct, gc=False):
+class _Point(msgspec.Struct):
     coordinates: list[float] | None = None
 
 
-class Geo(msgspec.Struct, gc=False):
+class Geo(msgspec.Struct):
     """The location tag of a post."""
 
     place_id: str | None = None
     coordinates: _Point | None = None
 
 
-class PostItem(msgspec.Struct, gc=False):
+class PostItem(msgspec.Struct):
     """A post (tweet)."""
 
     id: str
@@ -122,7 +121,7 @@ class PostItem(msgspec.Struct, gc=False):
     source: str | None = None
 
 
-class UserMetrics(msgspec.Struct, gc=False):
+class UserMetrics(msgspec.Struct):
     """A user's counts."""
 
     followers_count: Count | None = None
@@ -131,19 +130,19 @@ class UserMetrics(msgspec.Struct, gc=False):
     post_count: Count | None = None
 
 
-class _UserUrl(msgspec.Struct, gc=False):
+class _UserUrl(msgspec.Struct):
     urls: list[_Url] | dict[str, Any] | None = None
 
 
-class _UserEntities(msgspec.Struct, gc=False):
+class _UserEntities(msgspec.Struct):
     url: _UserUrl | None = None
 
 
-class _Withheld(msgspec.Struct, gc=False):
+class _Withheld(msgspec.Struct):
     country_codes: list[str] | None = None
 
 
-class UserItem(msgspec.Struct, gc=False):
+class UserItem(msgspec.Struct):
     """A user."""
 
     id: str
@@ -161,12 +160,12 @@ class UserItem(msgspec.Struct, gc=False):
     withheld: _Withheld | None = None
 
 
-class _Place(msgspec.Struct, gc=False):
+class _Place(msgspec.Struct):
     id: str
     full_name: str | None = None
 
 
-class Includes(msgspec.Struct, gc=False):
+class Includes(msgspec.Struct):
     """The referenced objects of a page."""
 
     users: list[UserItem] | None = None
@@ -175,13 +174,13 @@ class Includes(msgspec.Struct, gc=False):
     places: list[_Place] | None = None
 
 
-class Meta(msgspec.Struct, gc=False):
+class Meta(msgspec.Struct):
     """Where a list goes on."""
 
     next_token: Any = None
 
 
-class PostPage(msgspec.Struct, gc=False):
+class PostPage(msgspec.Struct):
     """A page of posts, or one post."""
 
     data: list[PostItem] | PostItem | None = None
@@ -190,7 +189,7 @@ class PostPage(msgspec.Struct, gc=False):
     meta: Meta | None = None
 
 
-class UserPage(msgspec.Struct, gc=False):
+class UserPage(msgspec.Struct):
     """A page of users, or one user."""
 
     data: list[UserItem] | UserItem | None = None
@@ -199,14 +198,14 @@ class UserPage(msgspec.Struct, gc=False):
     meta: Meta | None = None
 
 
-class _TopIncludes(msgspec.Struct, gc=False):
+class _TopIncludes(msgspec.Struct):
     users: list[Any] | None = None
     tweets: list[Any] | None = None
     posts: list[Any] | None = None
     places: list[Any] | None = None
 
 
-class _Top(msgspec.Struct, gc=False):
+class _Top(msgspec.Struct):
     """A page with undecoded items."""
 
     data: list[Any] | dict[str, Any] | None = None
