@@ -2,7 +2,8 @@
 
 A page is decoded at once. If that fails, each item is decoded alone, and only the unreadable value
 becomes a Quarantine; an item does if that value is its id or one of the VITAL. Fields that are not
-named here are skipped, so pages with new fields can be read.
+named here are skipped, so pages with new fields can be read. The collector of cyclic garbage need not know them:
+data from JSON have no cycles.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ EXCERPT = 1000  # characters of a piece that could not be read
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, BadBody)
 
 
-class Problem(msgspec.Struct):
+class Problem(msgspec.Struct, gc=False):
     """One of the `errors` of an answer (RFC 7807), or an answer that is one. No field is guaranteed."""
 
     type: Any = None
@@ -44,21 +45,21 @@ class Problem(msgspec.Struct):
         return " ".join(str(word) for word in (self.type, self.title, self.detail, self.message) if word).lower()
 
 
-class _Tag(msgspec.Struct):
+class _Tag(msgspec.Struct, gc=False):
     tag: str
 
 
-class _MentionEntity(msgspec.Struct):
+class _MentionEntity(msgspec.Struct, gc=False):
     username: str | None = None
     id: str | None = None
 
 
-class _Url(msgspec.Struct):
+class _Url(msgspec.Struct, gc=False):
     url: str | None = None
     expanded_url: str | None = None
 
 
-class Entities(msgspec.Struct):
+class Entities(msgspec.Struct, gc=False):
     """Hashtags, mentions and links of a text."""
 
     # {} is an empty list in pages processed with R
@@ -67,19 +68,19 @@ class Entities(msgspec.Struct):
     urls: list[_Url] | dict[str, Any] | None = None
 
 
-class Note(msgspec.Struct):
+class Note(msgspec.Struct, gc=False):
     """The full text of a long post."""
 
     text: str | None = None
     entities: Entities | None = None
 
 
-class _Reference(msgspec.Struct):
+class _Reference(msgspec.Struct, gc=False):
     type: str
     id: str
 
 
-class PostMetrics(msgspec.Struct):
+class PostMetrics(msgspec.Struct, gc=False):
     """A post's counts."""
 
     like_count: Count | None = None
@@ -88,18 +89,18 @@ class PostMetrics(msgspec.Struct):
     repost_count: Count | None = None
 
 
-class _Point(msgspec.Struct):
+class _Point(msgspec.Struct, gc=False):
     coordinates: list[float] | None = None
 
 
-class Geo(msgspec.Struct):
+class Geo(msgspec.Struct, gc=False):
     """The location tag of a post."""
 
     place_id: str | None = None
     coordinates: _Point | None = None
 
 
-class PostItem(msgspec.Struct):
+class PostItem(msgspec.Struct, gc=False):
     """A post (tweet)."""
 
     id: str
@@ -121,7 +122,7 @@ class PostItem(msgspec.Struct):
     source: str | None = None
 
 
-class UserMetrics(msgspec.Struct):
+class UserMetrics(msgspec.Struct, gc=False):
     """A user's counts."""
 
     followers_count: Count | None = None
@@ -130,19 +131,19 @@ class UserMetrics(msgspec.Struct):
     post_count: Count | None = None
 
 
-class _UserUrl(msgspec.Struct):
+class _UserUrl(msgspec.Struct, gc=False):
     urls: list[_Url] | dict[str, Any] | None = None
 
 
-class _UserEntities(msgspec.Struct):
+class _UserEntities(msgspec.Struct, gc=False):
     url: _UserUrl | None = None
 
 
-class _Withheld(msgspec.Struct):
+class _Withheld(msgspec.Struct, gc=False):
     country_codes: list[str] | None = None
 
 
-class UserItem(msgspec.Struct):
+class UserItem(msgspec.Struct, gc=False):
     """A user."""
 
     id: str
@@ -160,12 +161,12 @@ class UserItem(msgspec.Struct):
     withheld: _Withheld | None = None
 
 
-class _Place(msgspec.Struct):
+class _Place(msgspec.Struct, gc=False):
     id: str
     full_name: str | None = None
 
 
-class Includes(msgspec.Struct):
+class Includes(msgspec.Struct, gc=False):
     """The referenced objects of a page."""
 
     users: list[UserItem] | None = None
@@ -174,13 +175,13 @@ class Includes(msgspec.Struct):
     places: list[_Place] | None = None
 
 
-class Meta(msgspec.Struct):
+class Meta(msgspec.Struct, gc=False):
     """Where a list goes on."""
 
     next_token: Any = None
 
 
-class PostPage(msgspec.Struct):
+class PostPage(msgspec.Struct, gc=False):
     """A page of posts, or one post."""
 
     data: list[PostItem] | PostItem | None = None
@@ -189,7 +190,7 @@ class PostPage(msgspec.Struct):
     meta: Meta | None = None
 
 
-class UserPage(msgspec.Struct):
+class UserPage(msgspec.Struct, gc=False):
     """A page of users, or one user."""
 
     data: list[UserItem] | UserItem | None = None
@@ -198,14 +199,14 @@ class UserPage(msgspec.Struct):
     meta: Meta | None = None
 
 
-class _TopIncludes(msgspec.Struct):
+class _TopIncludes(msgspec.Struct, gc=False):
     users: list[Any] | None = None
     tweets: list[Any] | None = None
     posts: list[Any] | None = None
     places: list[Any] | None = None
 
 
-class _Top(msgspec.Struct):
+class _Top(msgspec.Struct, gc=False):
     """A page with undecoded items."""
 
     data: list[Any] | dict[str, Any] | None = None
