@@ -13,6 +13,7 @@ from storage.outcomes import Absent, Done, Later, Outcome, OutOfCredit, Refused,
 from storage.participants import Token, Tokens
 from storage.privacy.declared import Hooks, OAuth, hooks_of
 from storage.records import Failure, Page, Record, Request
+from storage.structs import ready
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -72,6 +73,9 @@ class Kind(msgspec.Struct, frozen=True):
     seeds: str = ""  # of "query": its name in [seeds], after the collector's; its results are seeds (Listed)
     stream: bool = False  # its pages arrive without requests
     bytes: float = 300.0  # per item in the compressed archive: an assumption shown by `plan`
+
+
+ready(Limit)
 
 
 def redirected(page: Page) -> bool:

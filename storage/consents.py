@@ -20,6 +20,7 @@ import msgspec
 
 from storage.archive import reader as archive
 from storage.archive.writer import sync_directory
+from storage.structs import ready
 
 INBOX = "inbox"
 # of a damaged, foreign or forbidden file; RuntimeError: an encrypted one
@@ -116,6 +117,9 @@ class Consents:
             notes = [one for one in archive.read(path) if isinstance(one, archive.Note) and one.kind in NOTES]
             self._read[path] = (state, notes)
         return self._read[path][1]
+
+
+ready(Act, Consent)
 
 
 def consented(study: Path, id_: str, collector: str) -> str:

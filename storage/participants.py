@@ -20,6 +20,7 @@ from storage.archive.writer import sync_directory
 from storage.errors import UserError
 from storage.locks import lock
 from storage.privacy.pseudonyms import study_id
+from storage.structs import ready
 
 TOKENS = "tokens.json"
 ENTRY = "tokens of participants"  # in the keyring
@@ -60,6 +61,9 @@ class Token(msgspec.Struct, frozen=True, omit_defaults=True):
     def secrets(self) -> Iterator[str]:
         """The parts of the token that must not be shown."""
         return filter(None, (self.access, self.refresh))
+
+
+ready(Token)
 
 
 def _after(now: datetime, seconds: Any) -> datetime | None:

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from storage.structs import ready
+
 MAX_BODY = 64 * 1024 * 1024  # decoded bytes of one page; a larger one is kept raw and flagged, not parsed
 
 
@@ -39,6 +41,9 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     alone: bool = False  # a batch failed: request this one by itself
     anchor: str = ""  # a stored cursor of this walk: see `storage.frontier.cycles`
     carry: Mapping[str, Any] = {}  # data from earlier pages of this walk (`Done.carry`); JSON
+
+
+ready(Request)
 
 
 class BadBody(ValueError):

@@ -143,6 +143,31 @@ def test_no_platform_and_no_kind_is_named_outside_its_folder() -> None:
             assert not kinds, f"{here} asks for kinds by name: {kinds}"
 
 
+def test_types_are_worked_out_before_threads_read_them() -> None:
+    """msgspec ends the process if two threads read a struct of ours for the first time at once."""
+    ready, read = set[str](), dict[str, str]()
+    apart = {"lenient.py", "structs.py", "scrapy_child.py"}  # the readers of all, and a process with one thread
+    for path in (path for room in MAY for path in _modules(room) if path.name not in apart):
+        tree = ast.parse(path.read_text("utf-8"))
+        alone = {id(node) for block in tree.body if not isinstance(block, ast.FunctionDef | ast.ClassDef)
+                 for node in ast.walk(block)}  # fmt: skip
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            name = ast.unparse(call.func)
+            given = [*call.args, *(word.value for word in call.keywords if word.arg == "type")]
+            if name == "ready" or (name.endswith(".Decoder") and id(call) in alone):
+                ready |= _names(*given)
+            elif re.fullmatch(r"msgspec\.(convert|\w+\.(decode|Decoder))", name):
+                first = 0 if name.endswith("Decoder") else 1
+                read |= dict.fromkeys(_names(*given[first:]), f"{path.name}:{call.lineno}")
+    known = {"str", "int", "list", "dict", "frozenset", "Any", "msgspec"}
+    assert len(read.keys() - known) > 10
+    assert {name: where for name, where in read.items() if name not in ready | known} == {}
+
+
+def _names(*expressions: ast.AST) -> set[str]:
+    return {node.id for one in expressions for node in ast.walk(one) if isinstance(node, ast.Name)}
+
+
 def test_the_page_on_the_architecture_names_what_there_is() -> None:
     """Every file that it names, and every room and platform; the picture names the platforms too."""
     page = (ROOT / "docs" / "architecture.md").read_text("utf-8")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +21,7 @@ from collectors.x.collector import collector as x
 from storage.records import Page, Post, Quarantine, Record, Request, Target
 from tests import test_bluesky as b
 from tests import test_mastodon as m
-from tests.conftest import examples
+from tests.conftest import ROOT, examples
 from tests.test_x_fuzz import NOW
 
 HERE = "@@HERE@@"
@@ -194,3 +196,31 @@ def test_a_field_that_must_not_be_overlooked_costs_the_object() -> None:
         with pytest.raises(msgspec.MsgspecError):
             lenient.read(b'{"noindex": ' + bad + b"}", View, ("noindex",))
     assert lenient.read(b'{"noindex": true, "count": NaN}', View, ("noindex",))[0] == View(noindex=True)
+
+
+FIRST = """
+import sys, types
+from threading import Barrier, Thread
+from collectors.parsing import lenient
+
+sys.setswitchinterval(1e-6)
+code = "class A(Struct):\\n id: str = ''\\nclass B(Struct):\\n a: A = None\\nclass C(Struct):\\n b: B = None"
+for number in range(50):
+    module = sys.modules[f"made{number}"] = types.ModuleType(f"made{number}")
+    exec("from msgspec import Struct\\n" + code, module.__dict__)
+    together = Barrier(4)
+
+    def read():
+        together.wait()
+        for _ in range(20):
+            assert lenient.read(b'{"b": {"a": {"id": "7"}}}', module.C)[0].b.a.id == "7"
+
+    threads = [Thread(target=read) for _ in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+"""
+
+
+def test_threads_that_read_a_type_for_the_first_time_at_once_do_not_end_the_process() -> None:
+    made = subprocess.run([sys.executable, "-c", FIRST], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (made.returncode, made.stderr) == (0, "")

@@ -20,6 +20,7 @@ from collectors.bluesky.queries import ItemView, ListView
 from collectors.parsing import lenient
 from collectors.wire.http import MOST, UNREADABLE, unreadable
 from storage.records import Listed, Page, Record, Request
+from storage.structs import ready
 
 KIND, PAGE = "own_lists", 100
 MODERATION = "app.bsky.graph.defs#modlist"
@@ -44,6 +45,9 @@ class PackView(msgspec.Struct):
     """A starter pack in its owner's packs (app.bsky.graph.defs#starterPackViewBasic)."""
 
     record: PackRecord
+
+
+ready(KeptView, PackView)
 
 
 def asking(request: Request, place: str) -> tuple[str, list[tuple[str, str]]]:

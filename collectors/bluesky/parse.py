@@ -12,6 +12,7 @@ from collectors.parsing import lenient
 from collectors.parsing.lenient import Count
 from collectors.wire.http import UNREADABLE, count, moment, netloc, unread_time, unreadable
 from storage.records import Account, Follow, Mention, Page, Post, Quarantine, Record
+from storage.structs import ready
 
 POST = "app.bsky.feed.post"
 REPOST, PIN = "#reasonRepost", "#reasonPin"
@@ -154,6 +155,9 @@ class FollowRecord(msgspec.Struct):
 
     uri: str
     value: FollowValue
+
+
+ready(ServiceView)
 
 
 def error(page: Page) -> ErrorView | None:

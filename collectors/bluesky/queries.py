@@ -23,6 +23,7 @@ from collectors.parsing import lenient
 from collectors.parsing.lenient import Count
 from collectors.wire.http import MOST, UNREADABLE, count, seen_before, unread_time, unreadable
 from storage.records import Listed, Page, Record, Request
+from storage.structs import ready
 
 PAGE = 100
 SEARCHED = "a search for the domain, which need not find every handle under it"
@@ -74,6 +75,9 @@ class ItemView(msgspec.Struct):
 
 
 # ---- requests ---------------------------------------------------------------------------------------------------
+
+
+ready(ListView, PackView)
 
 
 def asking(request: Request, place: str) -> tuple[str, list[tuple[str, str]]]:

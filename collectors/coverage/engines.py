@@ -21,6 +21,7 @@ from collectors.parsing import lenient
 from collectors.wire.http import moment, unreadable
 from storage.records import Page, Request
 from storage.searches import Search
+from storage.structs import ready
 
 MEDIA_CLOUD = "https://search.mediacloud.org/api/search/story-list"
 COUNCILS = "https://openbesluitvorming.nl/api/search"
@@ -79,6 +80,9 @@ class Result(msgspec.Struct, rename={"date": "publishedDate"}):
     def hit(self, place: str, raw: bytes) -> Hit:
         """What is found."""
         return Hit(place, self.url, self.title, None, self.date, self.content, raw)
+
+
+ready(Rest)
 
 
 def media_cloud(search: Search, request: Request) -> str:

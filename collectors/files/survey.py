@@ -23,6 +23,7 @@ from storage import csvfile
 from storage.errors import UserError
 from storage.privacy.declared import Personal
 from storage.records import Page, Quarantine, Record, Request, SurveyAnswer, SurveyVariable
+from storage.structs import ready
 
 SYSTEM, USER, NOT_ASKED = "system", "user", "not asked"  # kinds of missing answers
 LIMESURVEY = ({"id", "lastpage"}, {"response id", "last page"}, {"antwoord id", "laatste pagina"})
@@ -70,6 +71,9 @@ class Source(msgspec.Struct):
 
 
 # ---- cutting ------------------------------------------------------------------------------------------------
+
+
+ready(Variable)
 
 
 def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[Piece]:

@@ -24,6 +24,7 @@ from collectors.wire.exchange import NotRecorded, Replay, Wire
 from storage.children import environment
 from storage.errors import Partial
 from storage.records import Failure, Page, Request
+from storage.structs import ready
 
 BATCH = 16  # requests sent together
 WINDOW = 8  # maximum requests in the child, as a multiple of its concurrency
@@ -47,6 +48,9 @@ class Answers(msgspec.Struct):
     settled: int = 0
     parked: int = 0  # requests that wait for a slow host and take no capacity
     missing: Request | None = None  # a request without a recorded answer
+
+
+ready(Answers)
 
 
 def crawl(requests: Iterator[tuple[Request, str]], settings: Settings, wire: Wire) -> Iterator[Page | Failure]:

@@ -17,6 +17,7 @@ import msgspec
 from collectors.parsing import lenient
 from collectors.parsing.lenient import Count
 from storage.records import BadBody, Quarantine
+from storage.structs import ready
 
 # Fields of a post or account that must be readable if present: text, author, and visibility.
 VITAL = ("text", "author_id", "referenced_tweets", "referenced_posts", "protected")
@@ -214,6 +215,7 @@ class _Top(msgspec.Struct, gc=False):
     errors: list[Any] | None = None
 
 
+ready(Problem)
 _DECODERS: dict[type, Any] = {PostItem: msgspec.json.Decoder(PostPage), UserItem: msgspec.json.Decoder(UserPage)}
 
 

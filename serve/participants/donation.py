@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from storage.privacy.declared import Donation
+from storage.structs import ready
 
 MOST_ROWS, MOST_TEXT = 100_000, 32_000
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -33,6 +34,9 @@ class Donated(msgspec.Struct, forbid_unknown_fields=True):
     language: Literal["en", "nl"]
     tables: dict[str, Sent]
     address: str = ""  # of the participant's own page
+
+
+ready(Donated)
 
 
 def read(body: bytes) -> Donated:

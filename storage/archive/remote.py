@@ -23,6 +23,7 @@ import msgspec
 
 from storage import objects
 from storage.errors import UserError
+from storage.structs import ready
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -43,6 +44,9 @@ class Where(msgspec.Struct):
     upload_every: float = 600  # seconds until an open segment is sealed and uploaded
     cache_bytes: int = 2_000_000_000
     machine: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex[:8])
+
+
+ready(Where)
 
 
 class Remote:

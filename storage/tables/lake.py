@@ -18,6 +18,7 @@ import msgspec
 
 from storage import objects
 from storage.errors import UserError
+from storage.structs import ready
 from storage.tables import database
 from storage.tables.changes import Changes, identity
 from storage.tables.lake_files import MARK, Bucket, Directory
@@ -77,6 +78,9 @@ class Published(msgspec.Struct):
     def clears(self, last: Published) -> bool:
         """Whether this, which follows *last*, was made without something that *last* may hold."""
         return self.cuts != last.cuts or not self.drop <= last.drop
+
+
+ready(Published)
 
 
 def opened(lake: Lake, *, snapshot: int | None = None) -> duckdb.DuckDBPyConnection:
