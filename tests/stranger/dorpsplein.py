@@ -105,6 +105,9 @@ class Body(msgspec.Struct):
     why: str = "gone"
 
 
+_decode = msgspec.json.Decoder(Body).decode
+
+
 def outcome(page: Page) -> Iterator[Outcome]:
     """What became of the target of *page*."""
     request = page.requests[0]
@@ -139,7 +142,7 @@ def parse(page: Page) -> Iterator[Record]:
 
 def _read(page: Page) -> Body | Quarantine:
     try:
-        return msgspec.json.decode(page.content(), type=Body)
+        return _decode(page.content())
     except ValueError as error:
         return Quarantine("page", str(error), page.body[:1000].decode("utf-8", "replace"))
 
