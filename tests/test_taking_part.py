@@ -17,12 +17,11 @@ from typing import Any
 
 import duckdb
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from starlette.testclient import TestClient
 
+from cli import cli
 from collectors.linkedin.export import KEPT, POSITIONS, PROFILE
-from commands.invite import command as invite_command
-from commands.load import command as load_command
 from jobs import invitations
 from jobs.backup import backup
 from jobs.consents import take_in
@@ -140,6 +139,11 @@ def sung(study: Study) -> list[tuple[str, str]]:
     found = [(path.name, content) for path in study.directory.rglob("*") if path.is_file() and path.suffix != ".lock"
              for _, content in contents(path)]  # fmt: skip
     return [(name, one) for name, content in found for one in CANARIES if one.encode() in content]
+
+
+def commanded(study: Study, *words: str | Path) -> Result:
+    """The end of a command of *study*, with the exception that the program would print."""
+    return CliRunner().invoke(cli, ["--study", str(study.directory), *map(str, words)], standalone_mode=False)
 
 
 def quiet(line: str) -> None:
@@ -288,7 +292,7 @@ def test_files_of_the_inbox_that_cannot_be_read_stop_nothing_else_and_a_withdraw
     assert rows(study, "SELECT count(*) FROM connections") == [(1,)]
     left = {path.name for path in (study.directory / "inbox").iterdir()}
     assert left == {"ca-spoilt.zip", "cb-spoilt.withdrawn"}
-    said = CliRunner().invoke(load_command, obj=study.directory, standalone_mode=False)
+    said = commanded(study, "load")
     assert isinstance(said.exception, Partial)
     assert "2 places could not be read" in str(said.exception)
 
@@ -703,7 +707,7 @@ def test_a_forgotten_person_goes_from_donations_that_wait_too(study: Study) -> N
 
 def test_invitations_are_listed_as_csv(study: Study, tmp_path: Path) -> None:
     path = tmp_path / "links.csv"
-    done = CliRunner().invoke(invite_command, ["3", "--days", "7", "--output", str(path)], obj=study.directory)
+    done = commanded(study, "invite", "3", "--days", "7", "--output", path)
     assert done.exit_code == 0, done.output
     with path.open(encoding="utf-8", newline="") as file:
         found = list(csv.DictReader(file))
@@ -711,7 +715,7 @@ def test_invitations_are_listed_as_csv(study: Study, tmp_path: Path) -> None:
     assert len({row["link"] for row in found}) == 3
     client = TestClient(face(study), base_url=URL)
     assert {client.get(row["link"].removeprefix(URL)).status_code for row in found} == {200}
-    done = CliRunner().invoke(invite_command, ["--revoke", found[0]["person"]], obj=study.directory)
+    done = commanded(study, "invite", "--revoke", found[0]["person"])
     assert [row["state"] for row in csv.DictReader(io.StringIO(done.output))] == ["revoked", "open", "open"]
 
 
@@ -722,7 +726,7 @@ def test_no_link_is_lost_with_the_archives_store(study: Study, monkeypatch: pyte
 
     with monkeypatch.context() as patch:
         patch.setattr("storage.archive.writer.upload", away)
-        done = CliRunner().invoke(invite_command, ["2"], obj=study.directory)
+        done = commanded(study, "invite", "2")
     assert isinstance(done.exception, Partial)
     assert str(done.exception) == "the links work here; 1 segments wait in archive: no answer"
     client = TestClient(face(study), base_url=URL)
