@@ -74,10 +74,10 @@ class ItemView(msgspec.Struct):
     subject: ActorView
 
 
-# ---- requests ---------------------------------------------------------------------------------------------------
-
-
 ready(ListView, PackView)
+
+
+# ---- requests ---------------------------------------------------------------------------------------------------
 
 
 def asking(request: Request, place: str) -> tuple[str, list[tuple[str, str]]]:

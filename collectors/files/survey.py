@@ -70,10 +70,10 @@ class Source(msgspec.Struct):
     not_asked: str = ""
 
 
-# ---- cutting ------------------------------------------------------------------------------------------------
-
-
 ready(Variable)
+
+
+# ---- cutting ------------------------------------------------------------------------------------------------
 
 
 def cut(path: Path, request: Request, options: Mapping[str, Any]) -> Generator[Piece]:

@@ -11,12 +11,12 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterator
-from threading import Lock
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 
 from storage.records import Quarantine
+from storage.structs import decoder, ready
 
 T = TypeVar("T")
 MOST = 25  # values left out of one object; with more it is an unexpected object
@@ -98,7 +98,7 @@ def read(content: bytes | msgspec.Raw, type_: type[T], vital: Collection[str] = 
     object without a required field, and for one with an unreadable *vital* field.
     """
     try:
-        return _reader(type_).decode(content), []
+        return decoder(type_).decode(content), []
     except _REFUSED:
         found, left = value(content)
     if lost := next((one for one in left if one.why != _REPLACED and _name(one.path) in vital), None):
@@ -110,7 +110,7 @@ def read(content: bytes | msgspec.Raw, type_: type[T], vital: Collection[str] = 
 def convert(found: Any, type_: type[T], vital: Collection[str] = ()) -> tuple[T, list[Left]]:
     """*found*, a decoded value, as *type_*: the second step of `read`. Modifies *found*."""
     left: list[Left] = []
-    _reader(type_)  # as `msgspec.convert` would work it out beside another thread, too
+    ready(type_)
     while True:
         try:
             return msgspec.convert(found, type_, strict=False), left
@@ -119,18 +119,6 @@ def convert(found: Any, type_: type[T], vital: Collection[str] = ()) -> tuple[T,
             if match is None or len(left) == MOST or _name(match[1]) in (*vital, ""):
                 raise
             left.append(Left(match[1], str(error), shown(_taken_out(found, match[1]))))
-
-
-_readers: dict[Any, msgspec.json.Decoder[Any]] = {}
-_making = Lock()
-
-
-def _reader(type_: type[T]) -> msgspec.json.Decoder[T]:
-    """The decoder of *type_*, made by one thread: as `storage.structs.ready`, which a plug-in need not know."""
-    if type_ not in _readers:
-        with _making:
-            _readers.setdefault(type_, msgspec.json.Decoder(type_))
-    return _readers[type_]
 
 
 def shown(found: Any) -> str:

@@ -50,10 +50,11 @@ def prepare(db: duckdb.DuckDBPyConnection, rules: Rules, admitted: Sequence[tupl
     db.execute(_shown(rules), {"step": step})
     db.execute(LED)
     db.execute(CO_LISTED, {"step": step})
+    db.execute("DROP TABLE IF EXISTS temp.candidates")
 
 
 def count(db: duckdb.DuckDBPyConnection, rules: Rules) -> None:
-    """Make the TEMP table `candidates` from what `prepare` made, which costs more than all of that."""
+    """Make the TEMP table `candidates` from what `prepare` made, once: it costs more than all of that."""
     db.execute(_candidates(rules))
 
 
@@ -109,7 +110,7 @@ def _candidates(rules: Rules) -> str:
     spoken = any(re.search(r"\blanguage\b", rule or "") for rule in asked)
     language = f"LEFT JOIN ({LANGUAGES}) AS s USING (actor_id)" if spoken else ""
     return f"""
-    CREATE OR REPLACE TEMP TABLE candidates AS
+    CREATE TEMP TABLE IF NOT EXISTS candidates AS
     WITH reached AS (
         SELECT record_id, min(wave) AS wave, bool_or(via = '') AS is_seed
         FROM answers JOIN base.kinds USING (collector, kind) WHERE yields = 'profiles' GROUP BY 1

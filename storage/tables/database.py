@@ -119,9 +119,9 @@ def stated(db: duckdb.DuckDBPyConnection, path: Path | str) -> tuple[str, str]:
 
 
 def published(study: Path) -> tuple[bool, list[tuple[str, str]]]:
-    """Whether the published database has tables of another version, and must be rebuilt from the archive; and the
+    """Whether the published database has tables of another version; and the settings it was made with, if known.
 
-    settings it was made with, none if they are unknown.
+    Tables of another version must be rebuilt from the archive.
     """
     path = study / NAME
     outdated, settings = False, list[tuple[str, str]]()
