@@ -27,7 +27,7 @@ def formats(known: Sequence[str]) -> Callable[[Any], Any]:
     """The option --format: those of the *known* formats of figures' files that are wanted, as `formats`."""
     return click.option(
         "--format", "formats", type=click.Choice([*known, "none"]), multiple=True, default=known, callback=_wanted,
-        help="Format of the figures' files; repeat it for several. none: their data only, in less than half the time.",
+        help="Format of the figures' files; repeat it for several. none: their data only, which is faster.",
         show_default=True,
     )  # fmt: skip
 

@@ -47,7 +47,7 @@ def report(
 ) -> Path:
     """Make the report of *study*, compared with *compare* if given; print its main tables, and return the page.
 
-    *formats* are those of the figures' files; without any it has only their data, and takes less than half the time.
+    *formats* are those of the figures' files; without any it has only their data, and takes about half the time.
     """
     give_back()
     with _opened(study) as db:

@@ -203,6 +203,8 @@ def _why_not(path: Path, error: str) -> str:
         return (
             f"{path}: cannot be read because of {wal.name}, left by another program: delete that file; nothing is lost"
         )
+    if "not a valid DuckDB database" in error:
+        return f"{path}: is not a database; run `sneeuwbal load --fresh`"
     if "version" in error.lower():
         return f"{path}: was written by a newer DuckDB; install that, or run `sneeuwbal load --fresh` ({first})"
     return f"{path}: cannot be opened: {first}"
@@ -223,7 +225,7 @@ def working(study: Path) -> Iterator[Path]:
             if "No space left" in str(error):
                 raise UserError(f"{study}: the disk is full; free some space: the database is unchanged") from error
             if "not a valid DuckDB database" in str(error):
-                raise UserError(f"{study / NAME}: is not a database; run `sneeuwbal load --fresh`") from error
+                raise UserError(_why_not(study / NAME, str(error))) from error
             raise
         finally:
             shutil.rmtree(work, ignore_errors=True)
