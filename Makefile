@@ -24,7 +24,7 @@ test: .venv/ready
 
 # Every parser for SNEEUWBAL_FUZZ seconds, and each property of strangers' data with 10,000 examples.
 GENERATORS := $(patsubst %,tests/test_%.py,lenient link_header jsonld times files_csv files_tables files_addresses \
-	files_damage hashtags scheduler crawl coverage_answers coverage_reading)
+	files_damage files_people hashtags scheduler crawl coverage_answers coverage_reading)
 fuzz: .venv/ready
 	SNEEUWBAL_FUZZ=300 $(BIN)/python -m pytest tests/test_fuzz.py $(GENERATORS) -s
 

@@ -270,7 +270,9 @@ def test_errors_of_spreadsheets_in_their_languages_are_no_values(cell: str) -> N
     assert fault(cell)
 
 
-@pytest.mark.parametrize("cell", ["#1", "Müller", "#metoo", "C#", "N. A. Groot", "Na", "!", "#Overheid!"])
+@pytest.mark.parametrize(
+    "cell", ["#1", "Müller", "#metoo", "C#", "N. A. Groot", "Na", "!", "#Overheid!", "Err:", "Err: Bob"]
+)
 def test_what_people_write_is_a_value(cell: str) -> None:
     assert not fault(cell)
     assert not rounded(cell)

@@ -167,7 +167,9 @@ def test_two_donations_without_a_name_for_their_owner_are_two_persons(tmp_path: 
         files.targets("linkedin", [one, two], {"owner": "https://www.linkedin.com/in/start"})
 
 
+# neither masked nor an error of a spreadsheet
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="@*#\ufffd"), min_size=1, max_size=8)
+names = names.filter(lambda name: "Err:" not in name)
 
 
 @given(st.lists(st.tuples(names, names, names, names), max_size=12), st.integers(1, 400))

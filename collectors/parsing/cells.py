@@ -13,7 +13,8 @@ _PLAIN = {
     "#N/A", "#N/B", "#NV", "#N/D", "#N/D!", "#I/T", "#YOK", "#Н/Д", "#HIÁNYZIK", "#NENÍ_K_DISPOZICI", "#GETTING_DATA",
     "#GETTING_DATA...", "#EN ATTENTE", "#SAKNAS", "#NIET_BESCHIKBAAR",
 }  # fmt: skip
-_ERROR = re.compile(r"#[¡¿]?[^\W\d_][\w/ ]*[!?]|#{3,}|Err:\d{3}")
+_ERROR = re.compile(r"#[¡¿]?[^\W\d_][\w/ ]*[!?]|#{3,}")
+_NUMBERED = re.compile(r"Err:\d{3}")  # of LibreOffice
 _ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d+")
 _WHOLE = re.compile(r"(\d+)[.,]0+")
 EXACT = 15  # digits of a number that a spreadsheet keeps
@@ -42,7 +43,7 @@ def fault(value: str | None) -> str:
     if value is None:
         return ""
     bare = value.strip()
-    if bare.upper() in _PLAIN or (bare == bare.upper() and _ERROR.fullmatch(bare)) or bare.startswith("Err:"):
+    if bare.upper() in _PLAIN or (bare == bare.upper() and _ERROR.fullmatch(bare)) or _NUMBERED.fullmatch(bare):
         return f"{bare} is a spreadsheet's error"
     return "a character was lost (U+FFFD)" if LOST in value else ""
 
