@@ -36,7 +36,7 @@ check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
-bench: .venv/ready
+bench: .venv/ready build/lake
 	$(BIN)/python -m benchmarks
 
 soak: .venv/ready

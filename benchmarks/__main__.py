@@ -6,12 +6,14 @@ machine should have nothing else to do.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
+DUCKDB = {"lake": "build/lake"}  # another DuckDB than the environment's, as `make build/lake` installs it
 
 
 def main(names: list[str]) -> int:
@@ -20,7 +22,8 @@ def main(names: list[str]) -> int:
     for name in names or NAMES:
         print(f"\n== {name}", flush=True)
         began = time.monotonic()
-        code = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode
+        duckdb = {"PYTHONPATH": DUCKDB[name]} if name in DUCKDB else {}
+        code = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], env=os.environ | duckdb).returncode
         failed += code != 0
         print(f"-- {name}: exit code {code}, {time.monotonic() - began:.0f} s", flush=True)
     return failed

@@ -54,13 +54,11 @@ ASKED: dict[str, Callable[[duckdb.DuckDBPyConnection], Any]] = {
     "weekday by hour": partial(activity.hour_by_weekday, scope=SCOPE),
     "per day": partial(activity.daily, scope=SCOPE),
     "network of hashtags": partial(hashtag_edges.network, scope="all", threshold="auto"),
-    "posts by account": lambda db: db.execute(
+    "posts by account": lambda db: db.sql(
         "SELECT account_id, count(*), min(created_at), max(created_at) FROM posts GROUP BY 1"
     ).to_arrow_table(),
-    "posts with a word": lambda db: db.execute(
-        "SELECT count(*) FROM posts WHERE text ILIKE '%abcde%'"
-    ).to_arrow_table(),
-    "one account's newest": lambda db: db.execute(
+    "posts with a word": lambda db: db.sql("SELECT count(*) FROM posts WHERE text ILIKE '%abcde%'").to_arrow_table(),
+    "one account's newest": lambda db: db.sql(
         "SELECT * FROM posts WHERE account_id = '7' ORDER BY created_at DESC LIMIT 20"
     ).to_arrow_table(),
 }
