@@ -337,11 +337,14 @@ def _post_versions(db: duckdb.DuckDBPyConnection) -> None:
     Of any other post the row in `posts` says all that its texts need: its text, or none, and when that was seen.
     """
     key = "platform, post_id, sample"
-    same = " AND ".join(f"r.{name} IS NOT DISTINCT FROM c.{name}" for name in key.split(", "))
+
+    def same(one: str, other: str) -> str:
+        return " AND ".join(f"{one}.{name} IS NOT DISTINCT FROM {other}.{name}" for name in key.split(", "))
+
     db.execute(f"""
         CREATE TEMP TABLE changed AS
         SELECT {key} FROM rivals SEMI JOIN (FROM judged WHERE changed) USING (row_id)
-        UNION SELECT {key} FROM base.post_versions""")
+        UNION SELECT {key} FROM base.post_versions AS v SEMI JOIN came AS c ON {same("v", "c")}""")
     if db.execute("SELECT 1 FROM changed LIMIT 1").fetchone() is not None:
         # a post that is there has its texts and their times there, and not in `again`
         order = "timeline_of IS NULL, fetched_at DESC, record_id, row_id"
@@ -351,13 +354,13 @@ def _post_versions(db: duckdb.DuckDBPyConnection) -> None:
                 min(first_seen) OVER same AS first_seen, max(last_seen) OVER same AS last_seen)
             FROM (
                 SELECT {key}, text, full_text, timeline_of, first_seen, last_seen, fetched_at, record_id, row_id
-                FROM rivals AS r
-                WHERE text IS NOT NULL AND (row_id >= 0 OR NOT EXISTS (FROM base.post_versions AS c WHERE {same}))
+                FROM rivals AS r WHERE text IS NOT NULL AND (
+                    row_id >= 0 OR NOT EXISTS (FROM base.post_versions AS v WHERE {same("r", "v")}))
                 UNION ALL BY NAME SELECT *, -1 AS row_id FROM base.post_versions) AS r
-            SEMI JOIN changed AS c ON {same}
+            SEMI JOIN changed AS c ON {same("r", "c")}
             WINDOW same AS (PARTITION BY {key}, text)
             QUALIFY row_number() OVER (PARTITION BY {key}, text ORDER BY {order}) = 1""")
-        db.execute("DELETE FROM base.post_versions")
+        db.execute(f"DELETE FROM base.post_versions AS v USING changed AS c WHERE {same('v', 'c')}")
         db.execute("INSERT INTO base.post_versions BY NAME FROM texts")
         db.execute("DROP TABLE texts")
     db.execute("DROP TABLE changed")
