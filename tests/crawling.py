@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -38,6 +39,7 @@ FORKS = SimpleNamespace(Popen=Fork, DEVNULL=subprocess.DEVNULL, TimeoutExpired=s
 
 def _crawl(words: list[str], environment: dict[str, str], given: int, out: int, err: int, link: int) -> NoReturn:
     """Be the child, to its end."""
+    gc.freeze()  # a database among the parent's garbage would end with this process: its threads are not here
     code = 1
     try:
         for number, file in enumerate((given, out, err)):
