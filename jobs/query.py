@@ -17,6 +17,7 @@ import pyarrow.parquet as parquet
 from jobs.context import DATABASE, lake_of, read_study
 from storage.errors import UserError
 from storage.tables import lake
+from storage.tables.database import attach, connected
 from study.study_file import FILE
 
 if TYPE_CHECKING:
@@ -40,10 +41,7 @@ def connect(directory: Path) -> duckdb.DuckDBPyConnection:
     if (db := _from_lake(directory)) is not None:
         return db
     path = _published(directory)
-    try:
-        db = duckdb.connect(str(path), read_only=True)
-    except duckdb.Error as error:
-        raise _unreadable(path, error) from error
+    db = connected(path)
     _guard(db)
     return db
 
@@ -53,10 +51,10 @@ def attached(directory: Path, **settings: str) -> duckdb.DuckDBPyConnection:
     path = _published(directory)
     db = duckdb.connect(config={"temp_directory": f"{path}.tmp", **settings})
     try:
-        db.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS study (READ_ONLY)")
-    except duckdb.Error as error:
+        attach(db, path, "study")
+    except UserError:
         db.close()
-        raise _unreadable(path, error) from error
+        raise
     return db
 
 
@@ -95,10 +93,6 @@ def _published(directory: Path) -> Path:
     if not path.is_file():
         raise UserError(f"{path}: no database yet; run `sneeuwbal run` or `sneeuwbal load`")
     return path
-
-
-def _unreadable(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path}: cannot be opened ({first_line(error)}); rebuild it with `sneeuwbal load --fresh`")
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from storage.archive import manifest
 from storage.archive import reader as archive
 from storage.children import processors
 from storage.records import Failure, Page
+from storage.tables.database import attach
 from storage.tables.parse_worker import begin_worker
 
 SMALL = 32 * 1024 * 1024  # compressed bytes; less is read in this process
@@ -115,7 +116,7 @@ def _segment(path: Path, sums: dict[str, str]) -> tuple[Segment, pa.Table]:
 def database(path: Path, held: Held) -> Iterator[str]:
     """The disagreements between the published database *path* and the records *held*, one line each."""
     db = held.db
-    db.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS study (READ_ONLY)")
+    attach(db, path, "study")
     try:
         yield from _invented(db)
         yield from _lost(db)
@@ -159,7 +160,7 @@ def _lost(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
 def waiting(path: Path, held: Held) -> int:
     """The number of records of the archive not yet loaded into *path*."""
     db = held.db
-    db.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS study (READ_ONLY)")
+    attach(db, path, "study")
     try:
         return int(
             _pair(

@@ -96,6 +96,19 @@ def _published(study: Path) -> None:
     assert sneeuwbal("--study", study, "load").returncode == 0
 
 
+def test_a_file_that_is_no_database_is_the_same_line_for_every_command(study: Path) -> None:
+    _published(study)
+    path = study / "study.duckdb"
+    path.chmod(0o644)
+    path.write_text("nothing that DuckDB wrote")
+    commands = (
+        ("load",), ("sql", "SELECT 1"), ("report",), ("network", "actors"), ("package", study / "package"),
+        ("forget", "https://x.com/verzonnen"),
+    )  # fmt: skip
+    said = {_one_line(sneeuwbal("--study", study, *words)) for words in commands}
+    assert said == {f"sneeuwbal: {path}: is not a database; run `sneeuwbal load --fresh`"}
+
+
 def test_a_database_of_a_newer_version_is_left_alone(study: Path) -> None:
     _published(study)
     path = study / "study.duckdb"

@@ -12,6 +12,7 @@ from storage.folding import fold
 from storage.privacy.declared import RECORDS
 from storage.privacy.pseudonymise import shared
 from storage.records import Account, AccountField, Mention, Post, Profile
+from storage.tables.database import connected
 
 TEXT = {".html", ".csv", ".svg", ".json", ".md", ".toml", ".txt", ".gexf", ".graphml", ".js", ".css"}
 MOST = 10  # lines of what is found
@@ -62,7 +63,7 @@ def leaks(source: Path, folder: Path) -> list[str]:
 
 def _known(source: Path) -> tuple[dict[str, str], dict[str, list[tuple[str, str]]]]:
     """Identifying texts: single words, and phrases by their first word."""
-    with duckdb.connect(str(source), read_only=True) as db:
+    with connected(source) as db:
         rows = db.execute(KNOWN).fetchall()
         open_ = shared("base")
         tags = {row[0] for row in db.execute(open_["tags"]).fetchall()}

@@ -12,6 +12,7 @@ import msgspec
 from storage.errors import UserError
 from storage.privacy.declared import Platform, handles_of
 from storage.privacy.forgotten import EMAIL, Name, addresses_of, names_of
+from storage.tables.database import connected
 
 MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
@@ -37,7 +38,7 @@ def person_of(text: str, database: Path, declared: Iterable[Platform]) -> Person
         raise UserError(f"{text!r} is not an account or profile; give an address, a handle or an id")
     if not database.exists():
         return Person(frozenset(_widened(asked, declared)), known=False)
-    with duckdb.connect(str(database), read_only=True) as db:
+    with connected(database) as db:
         profiles, accounts = _seeds(db, [name.key for name in asked])
         for _ in range(3):  # a person's profile, its accounts, and the other profiles linked to these
             profiles, accounts = _linked(db, profiles, accounts)
@@ -130,7 +131,7 @@ def others(person: Person, database: Path) -> Iterator[tuple[str, str]]:
     own = sorted(name.text for name in person.names if name.kind in ("account", "profile"))
     if not database.exists() or not own:
         return
-    with duckdb.connect(str(database), read_only=True) as db:
+    with connected(database) as db:
         db.execute(OTHERS, [own])
         while rows := db.fetchmany(10_000):
             yield from rows

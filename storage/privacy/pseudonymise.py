@@ -157,7 +157,7 @@ def pseudonymise(source: Path, target: Path, pseudonyms: Pseudonyms) -> Path:
         untyped.create_function("pseudonym", pseudonym, ["VARCHAR"], "VARCHAR", null_handling="special")
         untyped.create_function("pseudonyms_of", pseudonyms_of, ["VARCHAR[]"], "VARCHAR[]", null_handling="special")
         untyped.create_function("tags_of", tags_of, ["VARCHAR[]"], "VARCHAR[]", null_handling="special")
-        db.execute(f"ATTACH '{str(source).replace(chr(39), chr(39) * 2)}' AS source (READ_ONLY)")
+        database.attach(db, source, "source")
         for name, query in shared("source.base").items():
             db.execute(f"CREATE TEMP TABLE shared_{name} AS {query}")
         tags.update(row[0] for row in db.execute("FROM shared_tags").fetchall())

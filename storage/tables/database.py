@@ -169,10 +169,7 @@ def open_readonly(path: Path, *, memory: int | None = None) -> duckdb.DuckDBPyCo
     path = path / NAME if path.is_dir() else path
     if not path.is_file():
         raise UserError(f"{path}: no database yet; run `sneeuwbal load`")
-    try:
-        db = duckdb.connect(str(path), read_only=True)
-    except duckdb.Error as error:
-        raise UserError(_why_not(path, str(error))) from error
+    db = connected(path)
     try:
         db.execute("SET TimeZone = 'UTC'")
         (own,) = db.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchone() or (0,)
@@ -196,18 +193,35 @@ def open_current(path: Path) -> duckdb.DuckDBPyConnection:
     return db
 
 
-def _why_not(path: Path, error: str) -> str:
-    wal = path.with_name(path.name + ".wal")
-    first = error.splitlines()[0] if error else "unknown"
+def connected(path: Path) -> duckdb.DuckDBPyConnection:
+    """A read-only connection to the database at *path*. Raise UserError if it cannot be opened."""
+    try:
+        return duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise _unreadable(path, error) from error
+
+
+def attach(db: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
+    """Attach the database at *path* to *db* read-only, as *name*. Raise UserError if it cannot be opened."""
+    try:
+        db.execute(f"ATTACH '{_quoted(path)}' AS {name} (READ_ONLY)")
+    except duckdb.Error as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: duckdb.Error) -> UserError:
+    """Why DuckDB does not open the database at *path*, by its *error*, and what to do."""
+    wal, said = path.with_name(path.name + ".wal"), str(error)
+    first = said.splitlines()[0] if said else "unknown"
     if wal.exists():
-        return (
-            f"{path}: cannot be read because of {wal.name}, left by another program: delete that file; nothing is lost"
-        )
-    if "not a valid DuckDB database" in error:
-        return f"{path}: is not a database; run `sneeuwbal load --fresh`"
-    if "version" in error.lower():
-        return f"{path}: was written by a newer DuckDB; install that, or run `sneeuwbal load --fresh` ({first})"
-    return f"{path}: cannot be opened: {first}"
+        why = f"cannot be read because of {wal.name}, left by another program: delete that file; nothing is lost"
+    elif "not a valid DuckDB database" in said:
+        why = "is not a database; run `sneeuwbal load --fresh`"
+    elif "version" in said.lower():
+        why = f"was written by a newer DuckDB; install that, or run `sneeuwbal load --fresh` ({first})"
+    else:
+        why = f"cannot be opened ({first}); run `sneeuwbal load --fresh`"
+    return UserError(f"{path}: {why}")
 
 
 @contextlib.contextmanager
@@ -225,7 +239,7 @@ def working(study: Path) -> Iterator[Path]:
             if "No space left" in str(error):
                 raise UserError(f"{study}: the disk is full; free some space: the database is unchanged") from error
             if "not a valid DuckDB database" in str(error):
-                raise UserError(_why_not(study / NAME, str(error))) from error
+                raise _unreadable(study / NAME, error) from error
             raise
         finally:
             shutil.rmtree(work, ignore_errors=True)
