@@ -72,7 +72,11 @@ def _archive(found: list[Segment], seal: bool) -> Check:
 
 
 def _database(published: Path, held: Held) -> Iterator[Check]:
-    wrong = list(verify.database(published, held))
+    try:
+        wrong = list(verify.database(published, held))
+    except UserError as error:  # it is no database
+        yield Check("database", False, str(error).replace(str(published), database.NAME))
+        return
     for line in wrong:
         yield Check("database", False, f"{line}; run `sneeuwbal load --fresh`")
     if not wrong:

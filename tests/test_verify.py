@@ -109,6 +109,14 @@ def test_an_invented_row_and_a_lost_one_are_found(study: Path) -> None:
     assert "1 records of the archive were loaded but have no row" in _ill(study)["database"]
 
 
+def test_what_is_no_database_is_found_and_the_rest_compared(study: Path) -> None:
+    path = study / "study.duckdb"
+    path.chmod(0o644)
+    path.write_text("nothing that DuckDB wrote")
+    assert _ill(study) == {"database": "study.duckdb: is not a database; run `sneeuwbal load --fresh`"}
+    assert "state" in {check.name for check in checks(study, {"toy": collector})}
+
+
 def test_a_state_that_is_not_the_archives_is_found_and_recover_repairs_it(study: Path) -> None:
     with sqlite3.connect(study / "state.sqlite") as db:
         db.execute("UPDATE targets SET position=position+1 WHERE id=3")
